@@ -1,0 +1,14 @@
+// Where every object lives. Keys are a function of the input, so writing one twice is harmless.
+
+const execution = (executionId: string) => `executions/${executionId}`;
+
+export const keys = {
+  upload: (uploadId: string) => `uploads/${uploadId}`,
+  pyramid: (executionId: string) => `${execution(executionId)}/pyramid.szi`,
+  overview: (executionId: string) => `${execution(executionId)}/overview.jpg`,
+  overlay: (executionId: string) => `${execution(executionId)}/overlay.jpg`,
+  findings: (executionId: string) => `${execution(executionId)}/findings.json`,
+  progress: (executionId: string) => `${execution(executionId)}/progress.json`,
+  /** Detections of one tile that are too many for a checkpoint. */
+  tileDetections: (executionId: string, tile: string) => `${execution(executionId)}/detections/${tile}.json`,
+};

@@ -1,0 +1,94 @@
+// What the domain needs from the world. Adapters stand behind these; entries choose them.
+import type { AnalysisRequest, Ask, Detection, Finding, ModelId, Usage } from './core/contract.ts';
+
+export interface BlobHead {
+  bytes: number;
+  /** Changes whenever the bytes do. */
+  version: string;
+}
+
+/** A local copy of an object, or the object itself. Read only. `release` removes what was copied, if anything was. */
+export interface LocalFile {
+  path: string;
+  release(): Promise<void>;
+}
+
+/** The only store: one bucket, or one folder. A key is relative, `/`-separated, without `.` or `..` segments. */
+export interface Blobs {
+  /** Null when there is no such object. */
+  head(key: string): Promise<BlobHead | null>;
+  /** The whole object; null when there is none. For small ones: documents, overviews. */
+  get(key: string): Promise<Uint8Array | null>;
+  /** `length` bytes from `start`. Throws when the object is missing or ends before. */
+  getRange(key: string, start: number, length: number): Promise<Uint8Array>;
+  /** Readers see the old object or the new one, never a part. */
+  put(key: string, bytes: Uint8Array): Promise<void>;
+  /** Like `put`, from a file, which may be moved away by it. */
+  putFile(key: string, path: string): Promise<void>;
+  materialize(key: string): Promise<LocalFile>;
+}
+
+/** Links that let a client read or write one object for a while, without any other right. */
+export interface Links {
+  /** The client sends exactly these headers and at most `bytesMax` bytes with PUT. */
+  forPut(key: string, limit: { bytesMax: number; expiresInS: number }): Promise<{ url: string; headers: Record<string, string> }>;
+  forGet(key: string, limit: { expiresInS: number }): Promise<string>;
+}
+
+/** JPEG bytes as stored, with their size in pixels. */
+export interface Jpeg {
+  bytes: Uint8Array;
+  width: number;
+  height: number;
+}
+
+export interface DetectionAnswer {
+  /** Boxes in pixels of the tile. */
+  detections: Detection[];
+  usage: Usage;
+  /** How the request was understood, where that is not obvious. The same sentence for every tile is reported once. */
+  notes: string[];
+}
+
+/** A verdict is a result, not an exception. No verdict at all is an exception. */
+export type ModerationAnswer = ({ allowed: true } | { allowed: false; category: string; score: number }) & { usage: Usage };
+
+export interface SummaryMaterial {
+  ask: Ask;
+  image: { width: number; height: number };
+  findings: readonly Finding[];
+  tiles: { total: number; done: number; blank: number; failed: number };
+}
+
+/** What looks at pictures. `model` names which one; an unknown one throws a UserError. */
+export interface Vision {
+  moderate(model: ModelId, picture: Jpeg): Promise<ModerationAnswer>;
+  detect(model: ModelId, tile: Jpeg, ask: Ask): Promise<DetectionAnswer>;
+  summarize(model: ModelId, material: SummaryMaterial): Promise<{ summary: string; usage: Usage }>;
+}
+
+/** The state of one durable execution, as its control plane knows it. */
+export type ExecutionState =
+  | { state: 'running'; startedAt: Date }
+  | { state: 'succeeded'; startedAt: Date; endedAt: Date }
+  | { state: 'failed' | 'stopped' | 'timed-out'; startedAt: Date; endedAt: Date; error: { type: string; message: string } };
+
+/** Starts and watches executions. The execution's name is `request.execution_id`. */
+export interface Launcher {
+  /** The same request again: the existing execution, `created: false`. Another request under the same name: a UserError. */
+  start(request: AnalysisRequest): Promise<{ created: boolean }>;
+  /** Null when no execution has that name. */
+  describe(executionId: string): Promise<ExecutionState | null>;
+}
+
+export interface Clock {
+  now(): Date;
+}
+
+/** Structured: one sentence and its facts. */
+export interface Log {
+  debug(facts: object, sentence: string): void;
+  info(facts: object, sentence: string): void;
+  warn(facts: object, sentence: string): void;
+  error(facts: object, sentence: string): void;
+}
