@@ -1,0 +1,96 @@
+// Blobs in a folder: a laptop's data folder, or an S3 Files mount on Lambda. Knows files; knows nothing of what is in them.
+import { randomUUID } from 'node:crypto';
+import { copyFile, mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import type { Blobs } from '../ports.ts';
+
+const KEY_CHARACTERS_MAX = 1_024; // as on S3
+
+/** Objects are the files below `folder`, one a key. Throws a RangeError for a key that could leave it. */
+export function fsBlobs(folder: string): Blobs {
+  const pathOf = (key: string) => join(folder, checkedKey(key));
+
+  return {
+    async head(key) {
+      const found = await missingAsNull(stat(pathOf(key), { bigint: true }));
+      return found && { bytes: Number(found.size), version: `${found.mtimeNs.toString(36)}-${found.size.toString(36)}` };
+    },
+
+    async get(key) {
+      return await missingAsNull(readFile(pathOf(key)));
+    },
+
+    async getRange(key, start, length) {
+      await using file = await open(pathOf(key));
+      const bytes = Buffer.alloc(length);
+      let filled = 0;
+      while (filled < length) {
+        const { bytesRead } = await file.read(bytes, filled, length - filled, start + filled);
+        if (bytesRead === 0) throw new RangeError(`Expected ${length} bytes at ${start} of ${key}, got ${filled}.`);
+        filled += bytesRead;
+      }
+      return bytes;
+    },
+
+    async put(key, bytes) {
+      await published(pathOf(key), async (temporary) => {
+        await using file = await open(temporary, 'wx');
+        await file.writeFile(bytes);
+        await file.sync();
+      });
+    },
+
+    async putFile(key, path) {
+      const target = pathOf(key);
+      await mkdir(dirname(target), { recursive: true });
+      try {
+        await rename(path, target);
+      } catch (error) {
+        if (!isCode(error, 'EXDEV')) throw error; // another file system: a copy beside the target, then a rename
+        await published(target, (temporary) => copyFile(path, temporary));
+        await rm(path);
+      }
+    },
+
+    async materialize(key) {
+      const path = pathOf(key);
+      await stat(path);
+      return { path, release: async () => {} };
+    },
+  };
+}
+
+/** Writes beside the target and renames, so that a reader, or a crash, never meets a part. */
+async function published(target: string, write: (temporary: string) => Promise<void>): Promise<void> {
+  await mkdir(dirname(target), { recursive: true });
+  const temporary = `${target}.${randomUUID()}.part`;
+  try {
+    await write(temporary);
+    await rename(temporary, target);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
+  }
+}
+
+function checkedKey(key: string): string {
+  const segments = key.split('/');
+  const wrong = segments.some((segment) => segment === '' || segment === '.' || segment === '..' || /[\\\0]/.test(segment));
+  if (wrong || key.length > KEY_CHARACTERS_MAX) {
+    throw new RangeError(`Expected a relative key without empty, . or .. segments, got ${JSON.stringify(key.slice(0, 100))}.`);
+  }
+  return key;
+}
+
+async function missingAsNull<T>(found: Promise<T>): Promise<T | null> {
+  try {
+    return await found;
+  } catch (error) {
+    if (isCode(error, 'ENOENT') || isCode(error, 'ENOTDIR')) return null;
+    throw error;
+  }
+}
+
+function isCode(error: unknown, code: string): boolean {
+  return error instanceof Error && 'code' in error && error.code === code;
+}

@@ -1,0 +1,41 @@
+// The environment, parsed once. The only reader of process.env.
+import { availableParallelism, homedir } from 'node:os';
+import { delimiter, join, resolve } from 'node:path';
+import { z } from 'zod';
+import { ModelId } from './core/contract.ts';
+import { UserError } from './core/errors.ts';
+
+const list = (separator: string) =>
+  z.string().transform((text) =>
+    text
+      .split(separator)
+      .map((part) => part.trim())
+      .filter((part) => part !== ''),
+  );
+
+const Environment = z.object({
+  /** The folder of the local deployment: executions, uploads, the engine's database. */
+  TILESIGHT_HOME: z
+    .string()
+    .default(join(homedir(), '.tilesight'))
+    .transform((path) => resolve(path)),
+  /** Folders whose pictures may be named with file://, separated like PATH. */
+  ALLOWED_FOLDERS: list(delimiter).default([]),
+  MODERATION_MODEL: ModelId.default('onnx:nsfw'),
+  DETECTION_MODELS: list(',').pipe(z.array(ModelId).min(1)).default(['onnx:nanodet', 'onnx:ppocr']),
+  SYNTHESIS_MODEL: ModelId.default('rules:summary'),
+  /** Tiles looked at at once by one execution. */
+  TILE_CONCURRENCY: z.coerce.number().int().min(1).max(256).default(availableParallelism() * 2),
+  /** Pixels of the largest picture that is accepted. */
+  PIXELS_MAX: z.coerce.number().int().min(1).max(10_000_000_000).default(2_000_000_000),
+  LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
+});
+export type Config = z.infer<typeof Environment>;
+
+/** Throws a UserError that names the first variable that does not fit. */
+export function readConfig(environment: Record<string, string | undefined> = process.env): Config {
+  const parsed = Environment.safeParse(environment);
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  throw new UserError(`The environment variable ${issue?.path.join('.')} does not fit: ${issue?.message}. Correct or unset it.`);
+}

@@ -1,0 +1,39 @@
+// Boxes: where they meet and how much they share. A box is [left, top, width, height] in one space.
+import type { Box } from './contract.ts';
+
+export const areaOf = ([, , width, height]: Box): number => width * height;
+
+/** Shared area of two boxes, 0 when they do not meet. */
+export function intersectionOf(a: Box, b: Box): number {
+  const width = Math.min(a[0] + a[2], b[0] + b[2]) - Math.max(a[0], b[0]);
+  const height = Math.min(a[1] + a[3], b[1] + b[3]) - Math.max(a[1], b[1]);
+  return width > 0 && height > 0 ? width * height : 0;
+}
+
+/** Intersection over union: 0 apart, 1 the same. */
+export function iou(a: Box, b: Box): number {
+  const shared = intersectionOf(a, b);
+  return shared === 0 ? 0 : shared / (areaOf(a) + areaOf(b) - shared);
+}
+
+/** Intersection over the smaller area: 1 when one lies inside the other. */
+export function overSmaller(a: Box, b: Box): number {
+  const shared = intersectionOf(a, b);
+  return shared === 0 ? 0 : shared / Math.min(areaOf(a), areaOf(b));
+}
+
+/** The smallest box that holds both. */
+export function unionOf(a: Box, b: Box): Box {
+  const left = Math.min(a[0], b[0]);
+  const top = Math.min(a[1], b[1]);
+  return [left, top, Math.max(a[0] + a[2], b[0] + b[2]) - left, Math.max(a[1] + a[3], b[1] + b[3]) - top];
+}
+
+/** The part of a box inside `width` x `height`; null when nothing is. */
+export function clippedTo(box: Box, width: number, height: number): Box | null {
+  const left = Math.max(0, box[0]);
+  const top = Math.max(0, box[1]);
+  const right = Math.min(width, box[0] + box[2]);
+  const bottom = Math.min(height, box[1] + box[3]);
+  return right > left && bottom > top ? [left, top, right - left, bottom - top] : null;
+}
