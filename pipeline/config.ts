@@ -25,7 +25,12 @@ const Environment = z.object({
   DETECTION_MODELS: list(',').pipe(z.array(ModelId).min(1)).default(['onnx:nanodet', 'onnx:ppocr']),
   SYNTHESIS_MODEL: ModelId.default('rules:summary'),
   /** Tiles looked at at once by one execution. */
-  TILE_CONCURRENCY: z.coerce.number().int().min(1).max(256).default(availableParallelism() * 2),
+  TILE_CONCURRENCY: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(256)
+    .default(availableParallelism() * 2),
   /** Pixels of the largest picture that is accepted. */
   PIXELS_MAX: z.coerce.number().int().min(1).max(10_000_000_000).default(2_000_000_000),
   LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),

@@ -92,3 +92,14 @@ export interface Log {
   warn(facts: object, sentence: string): void;
   error(facts: object, sentence: string): void;
 }
+
+/** What one run of the pipeline needs. */
+export interface PipelineDeps {
+  blobs: Blobs;
+  vision: Vision;
+  clock: Clock;
+  log: Log;
+  /** A folder for files that are being written; whoever starts the process empties it. */
+  scratchFolder: string;
+  limits: { pixelsMax: number; tileConcurrency: number; progressEveryMs: number };
+}

@@ -42,7 +42,6 @@ export const Usage = z.object({
   cost_usd: z.number().nonnegative(),
 });
 export type Usage = z.infer<typeof Usage>;
-export const NO_USAGE: Usage = { input_tokens: 0, output_tokens: 0, cost_usd: 0 };
 
 /** A stored picture: an object of the deployment's store, or a file inside a folder the server was given. */
 export const ImageSource = z.discriminatedUnion('kind', [

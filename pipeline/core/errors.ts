@@ -10,7 +10,13 @@ export class TransientError extends Error {
   override name = 'TransientError';
 }
 
-/** Names an error may carry after it crossed a checkpoint or a process, where `instanceof` is lost. */
-export function isUserError(error: unknown): error is Error {
-  return error instanceof Error && (error instanceof UserError || error.name === 'UserError');
+/**
+ * The sentence of the first UserError or TransientError in a chain of causes, or null. Only such sentences may leave the
+ * deployment. Goes by name: `instanceof` is lost once an error has crossed a checkpoint or a process.
+ */
+export function sentenceOf(error: unknown): string | null {
+  for (let link = error; link instanceof Error; link = link.cause) {
+    if (link.name === 'UserError' || link.name === 'TransientError') return link.message;
+  }
+  return null;
 }

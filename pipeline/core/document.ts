@@ -1,0 +1,47 @@
+// Puts together what people download from what the steps returned. Pure.
+import type { AnalysisRequest, FailedTile, Finding, FindingsDocument, Status, Usage } from './contract.ts';
+import type { Plan } from './plan.ts';
+
+export interface Looked {
+  findings: Finding[];
+  done: number;
+  failed: FailedTile[];
+  usage: Usage;
+  notes: string[];
+}
+
+/** Some tiles failed: PARTIAL. All of them: FAILED. */
+export function statusOf({ done, failed }: Looked): Status {
+  if (failed.length === 0) return 'SUCCEEDED';
+  return done === 0 ? 'FAILED' : 'PARTIAL';
+}
+
+/** One sentence for a status that is not SUCCEEDED. */
+export function reasonOf({ done, failed }: Looked): string | null {
+  const [first] = failed;
+  if (!first) return null;
+  const total = done + failed.length;
+  return `${failed.length} of ${total} tiles could not be looked at; the first: ${first.reason}`;
+}
+
+export function findingsDocument(
+  request: AnalysisRequest,
+  inspected: { format: string; plan: Plan },
+  looked: Looked,
+  summary: string,
+): FindingsDocument {
+  const { width, height, notes } = inspected.plan;
+  const { execution_id, image, ask, plan, models } = request;
+  return {
+    execution_id,
+    status: statusOf(looked),
+    image: { uri: image.uri, width, height, format: inspected.format, version: image.version },
+    request: { ask, plan },
+    models,
+    tiles: { total: looked.done + looked.failed.length, done: looked.done, blank: 0, failed: looked.failed },
+    usage: looked.usage,
+    summary,
+    notes: [...notes, ...looked.notes],
+    findings: looked.findings,
+  };
+}

@@ -1,0 +1,198 @@
+// From what was seen in single tiles to findings in the full picture: one object, one finding. Pure; the order of its input does not matter.
+import Flatbush from 'flatbush';
+import type { Box, Detection, Finding } from './contract.ts';
+import { areaOf, iou, overSmaller, unionOf } from './geometry.ts';
+import { boxInImage, type Plan, type PlannedTile } from './plan.ts';
+
+/** Two boxes of one label that share more than half are one object: the field's usual threshold for a match. */
+const SAME_OBJECT_IOU = 0.5;
+/** A box that lies to 70 % inside another of its label is a part of it, or a second look at it. */
+const INSIDE_SHARE = 0.7;
+/** A box this near to a tile's inner edge, in pixels of its level, is taken for cut. */
+const CUT_MARGIN_PX = 3;
+/** What a cut box is worth against one seen whole: less, as its other part is missing and its shape is unsure. */
+const CUT_WEIGHT = 0.6;
+/** From this many whole objects inside one box on, the box is a group of them and not their whole. */
+const GROUP_MEMBERS_MIN = 3;
+
+interface Candidate {
+  detection: Detection;
+  /** Pixels of the full picture. */
+  box: Box;
+  level: number;
+  tiles: number[];
+  /** Which sides lie on an inner edge of the tile. */
+  cut: { left: boolean; top: boolean; right: boolean; bottom: boolean };
+  weight: number;
+}
+
+export interface SeenTile {
+  tile: PlannedTile;
+  detections: readonly Detection[];
+}
+
+/** Findings in reading order of importance: highest score first, then top to bottom, left to right. */
+export function mergeDetections(seen: readonly SeenTile[], plan: Plan): Finding[] {
+  const byLabel = Map.groupBy(
+    seen.flatMap(({ tile, detections }) => detections.map((detection) => candidateOf(detection, tile, plan))),
+    (candidate) => candidate.detection.label.toLowerCase(),
+  );
+  const kept = [...byLabel.values()].flatMap((candidates) => merged(candidates));
+  return kept.sort(byImportance).map(findingOf);
+}
+
+function merged(candidates: Candidate[]): Candidate[] {
+  const wholes = withoutParts(withoutDuplicates(candidates.sort(byImportance)));
+  return withoutParts(withoutDuplicates(withHalvesJoined(wholes).sort(byImportance)));
+}
+
+function candidateOf(detection: Detection, tile: PlannedTile, plan: Plan): Candidate {
+  const level = plan.levels.find(({ level }) => level === tile.level);
+  const [left, top, width, height] = detection.box;
+  const [tileLeft, tileTop, tileWidth, tileHeight] = tile.boxInLevel;
+  const cut = {
+    left: tileLeft > 0 && left <= CUT_MARGIN_PX,
+    top: tileTop > 0 && top <= CUT_MARGIN_PX,
+    right: tileLeft + tileWidth < (level?.width ?? 0) && left + width >= tileWidth - CUT_MARGIN_PX,
+    bottom: tileTop + tileHeight < (level?.height ?? 0) && top + height >= tileHeight - CUT_MARGIN_PX,
+  };
+  const box = boxInImage([tileLeft + left, tileTop + top, width, height], tile.level, plan);
+  return { detection, box, level: tile.level, tiles: [tile.index], cut, weight: weightOf(detection.score, cut) };
+}
+
+function weightOf(score: number, cut: Candidate['cut']): number {
+  return isCut(cut) ? score * CUT_WEIGHT : score;
+}
+
+function isCut({ left, top, right, bottom }: Candidate['cut']): boolean {
+  return left || top || right || bottom;
+}
+
+/** Of candidates that show the same object the one of most weight, which takes over the others' tiles. */
+function withoutDuplicates(sorted: Candidate[]): Candidate[] {
+  const near = neighbours(sorted);
+  const gone = new Set<Candidate>();
+  for (const candidate of sorted) {
+    if (gone.has(candidate)) continue;
+    for (const other of near(candidate)) {
+      if (other === candidate || gone.has(other) || iou(candidate.box, other.box) <= SAME_OBJECT_IOU) continue;
+      if (byImportance(candidate, other) > 0) continue;
+      gone.add(other);
+      takeOver(candidate, other);
+    }
+  }
+  return sorted.filter((candidate) => !gone.has(candidate));
+}
+
+/** A large object seen whole beats its parts; several whole objects beat the box around them. */
+function withoutParts(candidates: Candidate[]): Candidate[] {
+  const near = neighbours(candidates);
+  const gone = new Set<Candidate>();
+  const largestFirst = candidates.toSorted((a, b) => areaOf(b.box) - areaOf(a.box) || byImportance(a, b));
+  for (const large of largestFirst) {
+    if (gone.has(large)) continue;
+    const inside = near(large)
+      .filter((small) => small !== large && !gone.has(small) && areaOf(small.box) <= areaOf(large.box))
+      .filter((small) => overSmaller(large.box, small.box) > INSIDE_SHARE);
+    if (inside.length === 0) continue;
+    const wholes = inside.filter((small) => !isCut(small.cut));
+    const largeIsWeaker = inside.some((small) => small.weight > large.weight && !isCut(small.cut));
+    if (wholes.length >= GROUP_MEMBERS_MIN || (isCut(large.cut) && largeIsWeaker)) {
+      gone.add(large);
+      continue;
+    }
+    for (const part of inside) {
+      gone.add(part);
+      takeOver(large, part);
+    }
+  }
+  return candidates.filter((candidate) => !gone.has(candidate));
+}
+
+/** Two boxes cut by the facing edges of neighbouring tiles, level with each other, become their union. */
+function withHalvesJoined(candidates: Candidate[]): Candidate[] {
+  const joined = [...candidates];
+  for (let index = 0; index < joined.length; index++) {
+    const candidate = joined[index];
+    if (!candidate || !isCut(candidate.cut)) continue;
+    const other = joined.findIndex((half, at) => at !== index && half.level === candidate.level && areHalves(candidate, half));
+    const half = joined[other];
+    if (!half) continue;
+    joined.splice(Math.max(index, other), 1);
+    joined[Math.min(index, other)] = unionCandidate(candidate, half);
+    index = -1; // a union may have a further part: begin again; every join shortens the list
+  }
+  return joined;
+}
+
+function areHalves(a: Candidate, b: Candidate): boolean {
+  if (a.detection.text !== null || b.detection.text !== null) return false; // two readings of a line do not add up to one
+  const besideEachOther = (a.cut.right && b.cut.left) || (a.cut.left && b.cut.right);
+  const aboveEachOther = (a.cut.bottom && b.cut.top) || (a.cut.top && b.cut.bottom);
+  return (besideEachOther && sharedSide(a.box, b.box, 1)) || (aboveEachOther && sharedSide(a.box, b.box, 0));
+}
+
+/** True when two boxes meet and have the greater part of their extent along `axis` (0: x, 1: y) in common. */
+function sharedSide(a: Box, b: Box, axis: 0 | 1): boolean {
+  const across = axis === 0 ? 1 : 0;
+  const common = (along: 0 | 1) =>
+    Math.min(a[along] + sideOf(a, along), b[along] + sideOf(b, along)) - Math.max(a[along], b[along]);
+  return common(across) >= 0 && common(axis) > Math.max(sideOf(a, axis), sideOf(b, axis)) * SAME_OBJECT_IOU;
+}
+
+function sideOf(box: Box, axis: 0 | 1): number {
+  return axis === 0 ? box[2] : box[3];
+}
+
+function unionCandidate(a: Candidate, b: Candidate): Candidate {
+  const [first, second] = byImportance(a, b) <= 0 ? [a, b] : [b, a];
+  const cut = {
+    left: (a.box[0] <= b.box[0] ? a : b).cut.left,
+    top: (a.box[1] <= b.box[1] ? a : b).cut.top,
+    right: (a.box[0] + a.box[2] >= b.box[0] + b.box[2] ? a : b).cut.right,
+    bottom: (a.box[1] + a.box[3] >= b.box[1] + b.box[3] ? a : b).cut.bottom,
+  };
+  const union = {
+    ...first,
+    box: unionOf(a.box, b.box),
+    cut,
+    weight: weightOf(first.detection.score, cut),
+    tiles: [...first.tiles],
+  };
+  takeOver(union, second);
+  return union;
+}
+
+function takeOver(keeper: Candidate, other: Candidate): void {
+  keeper.tiles = [...new Set([...keeper.tiles, ...other.tiles])].sort((a, b) => a - b);
+}
+
+/** Looks up who meets a candidate's box, without comparing all with all. */
+function neighbours(candidates: readonly Candidate[]): (of: Candidate) => Candidate[] {
+  if (candidates.length === 0) return () => [];
+  const index = new Flatbush(candidates.length);
+  for (const { box } of candidates) index.add(box[0], box[1], box[0] + box[2], box[1] + box[3]);
+  index.finish();
+  return ({ box }) => index.search(box[0], box[1], box[0] + box[2], box[1] + box[3]).map((at) => candidates[at] as Candidate);
+}
+
+/** A total order, so that the same candidates in any order give the same findings. */
+function byImportance(a: Candidate, b: Candidate): number {
+  return (
+    b.weight - a.weight ||
+    a.box[1] - b.box[1] ||
+    a.box[0] - b.box[0] ||
+    b.box[2] - a.box[2] ||
+    b.box[3] - a.box[3] ||
+    a.detection.label.localeCompare(b.detection.label) ||
+    a.level - b.level ||
+    (a.tiles[0] ?? 0) - (b.tiles[0] ?? 0)
+  );
+}
+
+function findingOf({ detection, box, level, tiles, weight }: Candidate, index: number): Finding {
+  const { label, description, severity, text } = detection;
+  const rounded = box.map((side) => Math.round(side * 10) / 10) as Box;
+  const score = Math.round(weight * 1_000) / 1_000;
+  return { id: `f${index + 1}`, label, description, score, severity, box: rounded, text, level, tiles, verified: null };
+}

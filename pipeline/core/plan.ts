@@ -1,0 +1,179 @@
+// From a picture's size and the caller's wishes to levels and tiles. Pure: the same input gives the same tiles for ever.
+import { z } from 'zod';
+import type { AnalysisRequest, Box, Detail } from './contract.ts';
+import { UserError } from './errors.ts';
+
+/** One durable execution holds 3,000 operations; a tile is one, and half are kept for retries and growth. */
+export const TILES_MAX = 1_000;
+export const TILE_EDGE_MIN_PX = 128;
+/** The largest tile that Deep Zoom writers accept is 8,192; models shrink what is over 2,000 or so. */
+export const TILE_EDGE_MAX_PX = 4_096;
+
+/** The most tiles each detail looks at, all levels counted. `max` never coarsens: it is refused above TILES_MAX. */
+export const TILES_BY_DETAIL: Record<Detail, number> = { overview: 10, standard: 500, fine: TILES_MAX, max: TILES_MAX };
+
+/** How far the tile edge may leave the wanted one, so that the last row and column are no slivers. */
+const EDGE_SHRINK_MAX = 0.25;
+const EDGE_GROW_MAX = 0.1;
+const LAST_TILE_SHARE_MIN = 1 / 3;
+
+/** One pyramid level: the picture shrunk by 2 to the power of `level`, in `columns` x `rows` tiles. */
+export const PlannedLevel = z.object({
+  level: z.number().int(),
+  width: z.number().int(),
+  height: z.number().int(),
+  columns: z.number().int(),
+  rows: z.number().int(),
+});
+export type PlannedLevel = z.infer<typeof PlannedLevel>;
+
+/** Small enough for a checkpoint; `tilesOf` spells the tiles out. */
+export const Plan = z.object({
+  width: z.number().int(),
+  height: z.number().int(),
+  /** Pixels between the left edges of neighbouring tiles: the `size` of a Deep Zoom pyramid. */
+  stridePx: z.number().int(),
+  /** Pixels added on every inner side: the `overlap` of a Deep Zoom pyramid. Neighbours share twice this. */
+  marginPx: z.number().int(),
+  /** Finest first; the last one is a single tile. */
+  levels: z.array(PlannedLevel).min(1),
+  notes: z.array(z.string()),
+});
+export type Plan = z.infer<typeof Plan>;
+
+export interface PlannedTile {
+  /** Position in the plan, from 0, levels finest first, then rows, then columns. */
+  index: number;
+  /** Stable name of its durable step. */
+  name: string;
+  level: number;
+  row: number;
+  column: number;
+  /** Pixels of its level. */
+  boxInLevel: Box;
+  /** Pixels of the upright full picture. */
+  box: Box;
+}
+
+/** What a plan needs to know of the detection model. */
+export interface TileWish {
+  edgePx: number;
+  overlapPx: number;
+}
+
+/**
+ * Levels from the finest that fits the detail's number of tiles up to the one that is a single tile.
+ * Throws a UserError when the wishes contradict each other or the picture needs more tiles than TILES_MAX.
+ */
+export function planTiles(image: { width: number; height: number }, wishes: AnalysisRequest['plan'], model: TileWish): Plan {
+  const wanted = wantedTile(wishes, model);
+  const { stridePx, marginPx } = fittingTile(image, wanted);
+  const all = levelsOf(image, stridePx, marginPx);
+  const fits = (finest: number) => tileCount(all.slice(finest)) <= TILES_BY_DETAIL[wishes.detail];
+  const finest = all.findIndex((_, level) => fits(level));
+  if (wishes.detail === 'max' && finest !== 0) {
+    throw new UserError(
+      `Expected at most ${TILES_MAX} tiles, got ${tileCount(all)} for ${image.width} x ${image.height} pixels in full resolution. ` +
+        'Choose detail fine, which looks at a coarser level, or a larger tile_size.',
+    );
+  }
+  const notes =
+    finest === 0
+      ? []
+      : [`Looked at 1/${2 ** finest} of the full resolution, to stay within ${TILES_BY_DETAIL[wishes.detail]} tiles.`];
+  return { ...image, stridePx, marginPx, levels: all.slice(finest), notes };
+}
+
+/** Every tile of the plan, in the order of their indexes. Together a level's tiles cover every pixel. */
+export function tilesOf(plan: Plan): PlannedTile[] {
+  const tiles: PlannedTile[] = [];
+  for (const level of plan.levels) {
+    for (let row = 0; row < level.rows; row++) {
+      for (let column = 0; column < level.columns; column++) {
+        const boxInLevel = tileBox(level, row, column, plan);
+        const name = `tile-${level.level}-r${row}-c${column}`;
+        const box = boxInImage(boxInLevel, level.level, plan);
+        tiles.push({ index: tiles.length, name, level: level.level, row, column, boxInLevel, box });
+      }
+    }
+  }
+  return tiles;
+}
+
+/** A box of a level in pixels of the full picture. A pixel of level n is 2^n pixels wide; the last may be cut. */
+export function boxInImage(boxInLevel: Box, level: number, image: { width: number; height: number }): Box {
+  const scale = 2 ** level;
+  const left = Math.min(boxInLevel[0] * scale, image.width);
+  const top = Math.min(boxInLevel[1] * scale, image.height);
+  const right = Math.min((boxInLevel[0] + boxInLevel[2]) * scale, image.width);
+  const bottom = Math.min((boxInLevel[1] + boxInLevel[3]) * scale, image.height);
+  return [left, top, right - left, bottom - top];
+}
+
+export function tileCount(levels: readonly PlannedLevel[]): number {
+  return levels.reduce((sum, level) => sum + level.columns * level.rows, 0);
+}
+
+function wantedTile(wishes: AnalysisRequest['plan'], model: TileWish): TileWish {
+  const edgePx = wishes.tile_size ?? model.edgePx;
+  if (edgePx < TILE_EDGE_MIN_PX || edgePx > TILE_EDGE_MAX_PX) {
+    throw new UserError(
+      `Expected tile_size from ${TILE_EDGE_MIN_PX} to ${TILE_EDGE_MAX_PX} pixels, got ${edgePx}. Choose one in that range or leave it out.`,
+    );
+  }
+  const overlapPx = wishes.overlap ?? Math.round((model.overlapPx * edgePx) / model.edgePx);
+  if (overlapPx < 0 || overlapPx > edgePx / 2) {
+    throw new UserError(
+      `Expected overlap from 0 to half of tile_size ${edgePx}, got ${overlapPx}. Choose a smaller overlap or a larger tile_size.`,
+    );
+  }
+  return { edgePx, overlapPx };
+}
+
+/** The edge nearest to the wanted one that leaves no sliver at full resolution; the wanted one when none does. */
+function fittingTile(image: { width: number; height: number }, wanted: TileWish): { stridePx: number; marginPx: number } {
+  const marginPx = Math.floor(wanted.overlapPx / 2);
+  const strideOf = (edgePx: number) => edgePx - 2 * marginPx;
+  const distances = Array.from({ length: Math.floor(wanted.edgePx * EDGE_SHRINK_MAX) + 1 }, (_, distance) => distance);
+  const edges = distances
+    .flatMap((distance) => [wanted.edgePx + distance, wanted.edgePx - distance])
+    .filter(
+      (edgePx) => edgePx <= wanted.edgePx * (1 + EDGE_GROW_MAX) && strideOf(edgePx) >= 2 * marginPx && strideOf(edgePx) > 0,
+    );
+  const whole = edges.find((edgePx) =>
+    [image.width, image.height].every(
+      (side) => lastTilePx(side, strideOf(edgePx), marginPx) >= Math.min(side, edgePx * LAST_TILE_SHARE_MIN),
+    ),
+  );
+  return { stridePx: strideOf(whole ?? wanted.edgePx), marginPx };
+}
+
+function lastTilePx(sidePx: number, stridePx: number, marginPx: number): number {
+  const last = tilesAlong(sidePx, stridePx, marginPx) - 1;
+  return sidePx - Math.max(0, last * stridePx - marginPx);
+}
+
+/** A last tile that would lie inside its neighbour's margin is left out: the neighbour holds it whole. */
+function tilesAlong(sidePx: number, stridePx: number, marginPx: number): number {
+  return Math.max(1, Math.ceil((sidePx - marginPx) / stridePx));
+}
+
+function levelsOf(image: { width: number; height: number }, stridePx: number, marginPx: number): PlannedLevel[] {
+  const levels: PlannedLevel[] = [];
+  for (let level = 0; ; level++) {
+    const width = Math.ceil(image.width / 2 ** level);
+    const height = Math.ceil(image.height / 2 ** level);
+    const columns = tilesAlong(width, stridePx, marginPx);
+    const rows = tilesAlong(height, stridePx, marginPx);
+    levels.push({ level, width, height, columns, rows });
+    if (columns * rows === 1) return levels;
+  }
+}
+
+function tileBox(level: PlannedLevel, row: number, column: number, { stridePx, marginPx }: Plan): Box {
+  const left = Math.max(0, column * stridePx - marginPx);
+  const top = Math.max(0, row * stridePx - marginPx);
+  const right = Math.min(level.width, (column + 1) * stridePx + marginPx);
+  const bottom = Math.min(level.height, (row + 1) * stridePx + marginPx);
+  return [left, top, right - left, bottom - top];
+}

@@ -1,0 +1,35 @@
+// Step 4, once a tile: a ranged read of a ready JPEG → every detection model in turn → validated detections.
+import { z } from 'zod';
+import { type AnalysisRequest, Detection, Usage } from '../core/contract.ts';
+import { clippedTo } from '../core/geometry.ts';
+import { keys } from '../core/keys.ts';
+import { type Plan, type PlannedTile, tileCount } from '../core/plan.ts';
+import { NO_USAGE, totalUsage } from '../core/usage.ts';
+import { cachedSzi } from '../imaging/szi.ts';
+import type { PipelineDeps } from '../ports.ts';
+
+export const LookedTile = z.object({ detections: z.array(Detection), usage: Usage, notes: z.array(z.string()) });
+export type LookedTile = z.infer<typeof LookedTile>;
+
+export async function detect(request: AnalysisRequest, plan: Plan, tile: PlannedTile, deps: PipelineDeps): Promise<LookedTile> {
+  const szi = await cachedSzi(deps.blobs, keys.pyramid(request.execution_id), tileCount(plan.levels));
+  const [, , width, height] = tile.boxInLevel;
+  const jpeg = { bytes: await szi.readTile(tile.level, tile.row, tile.column), width, height };
+  const looked: LookedTile = { detections: [], usage: NO_USAGE, notes: [] };
+  for (const model of request.models.detection) {
+    const answer = await deps.vision.detect(model, jpeg, request.ask);
+    looked.detections.push(
+      ...LookedTile.shape.detections.parse(answer.detections).flatMap((detection) => insideTile(detection, width, height)),
+    );
+    looked.usage = totalUsage([looked.usage, answer.usage]);
+    looked.notes.push(...answer.notes);
+  }
+  return looked;
+}
+
+/** Whole pixels are fine enough for a finding, and a third of the checkpoint. */
+function insideTile(detection: Detection, width: number, height: number): Detection[] {
+  const [left, top, boxWidth, boxHeight] = detection.box.map(Math.round) as Detection['box'];
+  const box = clippedTo([left, top, boxWidth, boxHeight], width, height);
+  return box ? [{ ...detection, score: Math.round(detection.score * 1_000) / 1_000, box }] : [];
+}

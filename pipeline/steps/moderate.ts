@@ -1,0 +1,13 @@
+// Step 2: a small copy of the picture → allowed or blocked. Fails closed: no verdict is an exception, and ends the analysis.
+import type { AnalysisRequest } from '../core/contract.ts';
+import { smallCopy } from '../imaging/picture.ts';
+import type { ModerationAnswer, PipelineDeps } from '../ports.ts';
+import { withPicture } from './with-picture.ts';
+
+/** Longer side of the copy that is judged. */
+const COPY_EDGE_PX = 1_024;
+
+export async function moderate(request: AnalysisRequest, deps: PipelineDeps): Promise<ModerationAnswer> {
+  const copy = await withPicture(request, deps, (path) => smallCopy(path, COPY_EDGE_PX, deps.limits.pixelsMax));
+  return await deps.vision.moderate(request.models.moderation, copy);
+}
