@@ -109,20 +109,23 @@ function withoutParts(candidates: Candidate[]): Candidate[] {
   return candidates.filter((candidate) => !gone.has(candidate));
 }
 
-/** Two boxes cut by the facing edges of neighbouring tiles, level with each other, become their union. */
+/** Boxes cut by the facing edges of neighbouring tiles, level with each other, become their union. */
 function withHalvesJoined(candidates: Candidate[]): Candidate[] {
-  const joined = [...candidates];
-  for (let index = 0; index < joined.length; index++) {
-    const candidate = joined[index];
-    if (!candidate || !isCut(candidate.cut)) continue;
-    const other = joined.findIndex((half, at) => at !== index && half.level === candidate.level && areHalves(candidate, half));
-    const half = joined[other];
-    if (!half) continue;
-    joined.splice(Math.max(index, other), 1);
-    joined[Math.min(index, other)] = unionCandidate(candidate, half);
-    index = -1; // a union may have a further part: begin again; every join shortens the list
-  }
-  return joined;
+  const cut = candidates.filter((candidate) => isCut(candidate.cut));
+  const near = neighbours(cut);
+  const joined = new Set<Candidate>();
+  const unions = cut.flatMap((candidate) => {
+    if (joined.has(candidate)) return [];
+    const parts = [candidate]; // grows while it is walked: a quarter's neighbours' neighbours belong to it too
+    joined.add(candidate);
+    for (const part of parts) {
+      const halves = near(part).filter((other) => !joined.has(other) && other.level === part.level && areHalves(part, other));
+      for (const half of halves) joined.add(half);
+      parts.push(...halves);
+    }
+    return [parts.sort(byImportance).reduce(unionCandidate)];
+  });
+  return [...candidates.filter((candidate) => !isCut(candidate.cut)), ...unions];
 }
 
 function areHalves(a: Candidate, b: Candidate): boolean {
@@ -144,22 +147,16 @@ function sideOf(box: Box, axis: 0 | 1): number {
   return axis === 0 ? box[2] : box[3];
 }
 
+/** `a` is the more important one: the union speaks with its words. */
 function unionCandidate(a: Candidate, b: Candidate): Candidate {
-  const [first, second] = byImportance(a, b) <= 0 ? [a, b] : [b, a];
   const cut = {
     left: (a.box[0] <= b.box[0] ? a : b).cut.left,
     top: (a.box[1] <= b.box[1] ? a : b).cut.top,
     right: (a.box[0] + a.box[2] >= b.box[0] + b.box[2] ? a : b).cut.right,
     bottom: (a.box[1] + a.box[3] >= b.box[1] + b.box[3] ? a : b).cut.bottom,
   };
-  const union = {
-    ...first,
-    box: unionOf(a.box, b.box),
-    cut,
-    weight: weightOf(first.detection.score, cut),
-    tiles: [...first.tiles],
-  };
-  takeOver(union, second);
+  const union = { ...a, box: unionOf(a.box, b.box), cut, weight: weightOf(a.detection.score, cut), tiles: [...a.tiles] };
+  takeOver(union, b);
   return union;
 }
 
