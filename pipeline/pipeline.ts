@@ -79,7 +79,7 @@ async function analyze(
 
   progress.phase('merge');
   const looked = lookedOf(looks, tiles, verdict.usage);
-  const findings = mergeDetections(looked.seen, plan);
+  const { findings, unsure } = mergeDetections(looked.seen, plan);
 
   progress.phase('synthesize');
   const counts = { total: tiles.length, done: looked.done, blank: 0, failed: looked.failed.length };
@@ -89,7 +89,7 @@ async function analyze(
   });
 
   progress.phase('store');
-  const all = { ...looked, findings, usage: looked.usageWith(synthesis.usage) };
+  const all = { ...looked, findings, unsure, usage: looked.usageWith(synthesis.usage) };
   const document = findingsDocument(request, inspected, all, synthesis.summary);
   await context.step('store', async () => {
     await store(document, plan, deps);

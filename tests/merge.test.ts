@@ -51,25 +51,25 @@ const onlyLevel = (seen: SeenTile[], level: number) => seen.filter(({ tile }) =>
 
 describe('merging', () => {
   test('finds an object once that every level and two tiles saw', () => {
-    const findings = mergeDetections(seenBy([{ label: 'cup', box: [500, 200, 100, 80] }]), PLAN);
+    const { findings } = mergeDetections(seenBy([{ label: 'cup', box: [500, 200, 100, 80] }]), PLAN);
     expect(findings).toHaveLength(1);
     expect(findings[0]).toMatchObject({ id: 'f1', label: 'cup', box: [500, 200, 100, 80], verified: null });
     expect(findings[0]?.tiles.length).toBeGreaterThan(2);
   });
 
   test('joins a box that is split across two tiles and seen whole by none', () => {
-    const findings = mergeDetections(onlyLevel(seenBy([{ label: 'bus', box: [300, 100, 400, 200] }]), 0), PLAN);
+    const { findings } = mergeDetections(onlyLevel(seenBy([{ label: 'bus', box: [300, 100, 400, 200] }]), 0), PLAN);
     expect(findings).toHaveLength(1);
     expect(findings[0]?.box).toEqual([300, 100, 400, 200]);
   });
 
   test('joins the four quarters of an object on a corner', () => {
-    const findings = mergeDetections(onlyLevel(seenBy([{ label: 'bus', box: [360, 360, 300, 300] }], 0.2), 0), PLAN);
+    const { findings } = mergeDetections(onlyLevel(seenBy([{ label: 'bus', box: [360, 360, 300, 300] }], 0.2), 0), PLAN);
     expect(findings.map(({ box }) => box)).toEqual([[360, 360, 300, 300]]);
   });
 
   test('prefers a large object seen whole on a coarse level to its parts', () => {
-    const findings = mergeDetections(seenBy([{ label: 'person', box: [100, 50, 1_600, 1_400] }], 0.02), PLAN);
+    const { findings } = mergeDetections(seenBy([{ label: 'person', box: [100, 50, 1_600, 1_400] }], 0.02), PLAN);
     expect(findings).toHaveLength(1);
     expect(findings[0]?.box).toEqual([100, 50, 1_600, 1_400]);
     expect(findings[0]?.level).toBeGreaterThan(0);
@@ -81,7 +81,7 @@ describe('merging', () => {
       box: [100 + (index % 4) * 120, 100 + Math.floor(index / 4) * 120, 90, 90],
     }));
     const group: Planted = { label: 'cup', box: [90, 90, 470, 350], score: 0.95 };
-    const findings = mergeDetections(seenBy([...cups, group]), PLAN);
+    const { findings } = mergeDetections(seenBy([...cups, group]), PLAN);
     expect(findings).toHaveLength(12);
   });
 
@@ -91,7 +91,7 @@ describe('merging', () => {
       { label: 'cat', box: [605, 500, 100, 100] },
       { label: 'person', box: [500, 500, 100, 100] },
     ];
-    expect(mergeDetections(seenBy(objects), PLAN)).toHaveLength(3);
+    expect(mergeDetections(seenBy(objects), PLAN).findings).toHaveLength(3);
   });
 
   test('does not depend on the order of tiles and detections', () => {
@@ -114,6 +114,6 @@ describe('merging', () => {
   });
 
   test('finds nothing in nothing', () => {
-    expect(mergeDetections([], PLAN)).toEqual([]);
+    expect(mergeDetections([], PLAN)).toEqual({ findings: [], unsure: 0 });
   });
 });

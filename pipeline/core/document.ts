@@ -4,6 +4,8 @@ import type { Plan } from './plan.ts';
 
 export interface Looked {
   findings: Finding[];
+  /** How many looks were too unsure to be a finding. */
+  unsure: number;
   done: number;
   failed: FailedTile[];
   usage: Usage;
@@ -41,7 +43,13 @@ export function findingsDocument(
     tiles: { total: looked.done + looked.failed.length, done: looked.done, blank: 0, failed: looked.failed },
     usage: looked.usage,
     summary,
-    notes: [...notes, ...looked.notes],
+    notes: [...notes, ...looked.notes, ...unsureNote(looked.unsure)],
     findings: looked.findings,
   };
+}
+
+function unsureNote(unsure: number): string[] {
+  return unsure === 0
+    ? []
+    : [`${unsure} looks were left out as too unsure: cut by the edge of a tile or coarse, with a low score.`];
 }

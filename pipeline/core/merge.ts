@@ -1,8 +1,8 @@
 // From what was seen in single tiles to findings in the full picture: one object, one finding. Pure; the order of its input does not matter.
 import Flatbush from 'flatbush';
 import type { Box, Detection, Finding } from './contract.ts';
-import { areaOf, iou, overSmaller, unionOf } from './geometry.ts';
-import { boxInImage, type Plan, type PlannedTile } from './plan.ts';
+import { areaOf, intersectionOf, iou, overSmaller, unionOf } from './geometry.ts';
+import { boxInImage, type Plan, type PlannedTile, tilesOf } from './plan.ts';
 
 /** Two boxes of one label that share more than half are one object: the field's usual threshold for a match. */
 const SAME_OBJECT_IOU = 0.5;
@@ -10,8 +10,10 @@ const SAME_OBJECT_IOU = 0.5;
 const INSIDE_SHARE = 0.7;
 /** A box this near to a tile's inner edge, in pixels of its level, is taken for cut. */
 const CUT_MARGIN_PX = 3;
-/** What a cut box is worth against one seen whole: less, as its other part is missing and its shape is unsure. */
-const CUT_WEIGHT = 0.6;
+/** What an unsure look is worth against a sure one: a box that is cut, or a coarse look at what a finer one had whole before it. */
+const UNSURE_WEIGHT = 0.6;
+/** Score times weight below this is no finding: the score at which local detectors begin to report. */
+const WEIGHT_MIN = 0.4;
 /** From this many whole objects inside one box on, the box is a group of them and not their whole. */
 const GROUP_MEMBERS_MIN = 3;
 
@@ -31,14 +33,35 @@ export interface SeenTile {
   detections: readonly Detection[];
 }
 
-/** Findings in reading order of importance: highest score first, then top to bottom, left to right. */
-export function mergeDetections(seen: readonly SeenTile[], plan: Plan): Finding[] {
+export interface Merged {
+  /** Highest score first, then top to bottom, left to right. */
+  findings: Finding[];
+  /** Looks that were too unsure to be a finding: cut by a tile's edge or coarse, and of a low score. */
+  unsure: number;
+}
+
+export function mergeDetections(seen: readonly SeenTile[], plan: Plan): Merged {
+  const whole = wholeOnFinerLevel(plan);
   const byLabel = Map.groupBy(
-    seen.flatMap(({ tile, detections }) => detections.map((detection) => candidateOf(detection, tile, plan))),
+    seen.flatMap(({ tile, detections }) => detections.map((detection) => candidateOf(detection, tile, plan, whole))),
     (candidate) => candidate.detection.label.toLowerCase(),
   );
-  const kept = [...byLabel.values()].flatMap((candidates) => merged(candidates));
-  return kept.sort(byImportance).map(findingOf);
+  const objects = [...byLabel.values()].flatMap((candidates) => merged(candidates));
+  const sure = objects.filter(({ weight }) => weight >= WEIGHT_MIN);
+  return { findings: sure.sort(byImportance).map(findingOf), unsure: objects.length - sure.length };
+}
+
+/** Tells of a box on a level whether some tile of the next finer level shows it whole, at twice the size. */
+function wholeOnFinerLevel(plan: Plan): (box: Box, level: number) => boolean {
+  const indexes = new Map(
+    [...Map.groupBy(tilesOf(plan), (tile) => tile.level)].map(([level, tiles]) => [level, { tiles, index: indexOf(tiles) }]),
+  );
+  return (box, level) => {
+    const finer = indexes.get(level - 1);
+    if (!finer) return false;
+    const near = finer.index.search(box[0], box[1], box[0] + box[2], box[1] + box[3]);
+    return near.some((at) => intersectionOf(box, (finer.tiles[at] as PlannedTile).box) >= areaOf(box));
+  };
 }
 
 function merged(candidates: Candidate[]): Candidate[] {
@@ -46,7 +69,12 @@ function merged(candidates: Candidate[]): Candidate[] {
   return withoutParts(withoutDuplicates(withHalvesJoined(wholes).sort(byImportance)));
 }
 
-function candidateOf(detection: Detection, tile: PlannedTile, plan: Plan): Candidate {
+function candidateOf(
+  detection: Detection,
+  tile: PlannedTile,
+  plan: Plan,
+  wholeOnFiner: (box: Box, level: number) => boolean,
+): Candidate {
   const level = plan.levels.find(({ level }) => level === tile.level);
   const [left, top, width, height] = detection.box;
   const [tileLeft, tileTop, tileWidth, tileHeight] = tile.boxInLevel;
@@ -57,11 +85,12 @@ function candidateOf(detection: Detection, tile: PlannedTile, plan: Plan): Candi
     bottom: tileTop + tileHeight < (level?.height ?? 0) && top + height >= tileHeight - CUT_MARGIN_PX,
   };
   const box = boxInImage([tileLeft + left, tileTop + top, width, height], tile.level, plan);
-  return { detection, box, level: tile.level, tiles: [tile.index], cut, weight: weightOf(detection.score, cut) };
+  const unsure = isCut(cut) || wholeOnFiner(box, tile.level);
+  return { detection, box, level: tile.level, tiles: [tile.index], cut, weight: weightOf(detection.score, unsure) };
 }
 
-function weightOf(score: number, cut: Candidate['cut']): number {
-  return isCut(cut) ? score * CUT_WEIGHT : score;
+function weightOf(score: number, unsure: boolean): number {
+  return unsure ? score * UNSURE_WEIGHT : score;
 }
 
 function isCut({ left, top, right, bottom }: Candidate['cut']): boolean {
@@ -155,7 +184,7 @@ function unionCandidate(a: Candidate, b: Candidate): Candidate {
     right: (a.box[0] + a.box[2] >= b.box[0] + b.box[2] ? a : b).cut.right,
     bottom: (a.box[1] + a.box[3] >= b.box[1] + b.box[3] ? a : b).cut.bottom,
   };
-  const union = { ...a, box: unionOf(a.box, b.box), cut, weight: weightOf(a.detection.score, cut), tiles: [...a.tiles] };
+  const union = { ...a, box: unionOf(a.box, b.box), cut, weight: weightOf(a.detection.score, isCut(cut)), tiles: [...a.tiles] };
   takeOver(union, b);
   return union;
 }
@@ -167,10 +196,15 @@ function takeOver(keeper: Candidate, other: Candidate): void {
 /** Looks up who meets a candidate's box, without comparing all with all. */
 function neighbours(candidates: readonly Candidate[]): (of: Candidate) => Candidate[] {
   if (candidates.length === 0) return () => [];
-  const index = new Flatbush(candidates.length);
-  for (const { box } of candidates) index.add(box[0], box[1], box[0] + box[2], box[1] + box[3]);
-  index.finish();
+  const index = indexOf(candidates);
   return ({ box }) => index.search(box[0], box[1], box[0] + box[2], box[1] + box[3]).map((at) => candidates[at] as Candidate);
+}
+
+function indexOf(boxed: readonly { box: Box }[]): Flatbush {
+  const index = new Flatbush(boxed.length);
+  for (const { box } of boxed) index.add(box[0], box[1], box[0] + box[2], box[1] + box[3]);
+  index.finish();
+  return index;
 }
 
 /** A total order, so that the same candidates in any order give the same findings. */

@@ -15,7 +15,8 @@ export const TILES_BY_DETAIL: Record<Detail, number> = { overview: 10, standard:
 /** How far the tile edge may leave the wanted one, so that the last row and column are no slivers. */
 const EDGE_SHRINK_MAX = 0.25;
 const EDGE_GROW_MAX = 0.1;
-const LAST_TILE_SHARE_MIN = 1 / 3;
+/** The share of a tile that the last row and column should have: full ones cost fewer calls, and slivers show nothing whole. */
+const LAST_TILE_SHARES = [2 / 3, 1 / 3] as const;
 
 /** One pyramid level: the picture shrunk by 2 to the power of `level`, in `columns` x `rows` tiles. */
 export const PlannedLevel = z.object({
@@ -130,22 +131,18 @@ function wantedTile(wishes: AnalysisRequest['plan'], model: TileWish): TileWish 
   return { edgePx, overlapPx };
 }
 
-/** The edge nearest to the wanted one that leaves no sliver at full resolution; the wanted one when none does. */
+/** The edge nearest to the wanted one whose last row and column are nearly full at full resolution, or at least no slivers. */
 function fittingTile(image: { width: number; height: number }, wanted: TileWish): { stridePx: number; marginPx: number } {
   const marginPx = Math.floor(wanted.overlapPx / 2);
   const strideOf = (edgePx: number) => edgePx - 2 * marginPx;
   const distances = Array.from({ length: Math.floor(wanted.edgePx * EDGE_SHRINK_MAX) + 1 }, (_, distance) => distance);
   const edges = distances
     .flatMap((distance) => [wanted.edgePx + distance, wanted.edgePx - distance])
-    .filter(
-      (edgePx) => edgePx <= wanted.edgePx * (1 + EDGE_GROW_MAX) && strideOf(edgePx) >= 2 * marginPx && strideOf(edgePx) > 0,
-    );
-  const whole = edges.find((edgePx) =>
-    [image.width, image.height].every(
-      (side) => lastTilePx(side, strideOf(edgePx), marginPx) >= Math.min(side, edgePx * LAST_TILE_SHARE_MIN),
-    ),
-  );
-  return { stridePx: strideOf(whole ?? wanted.edgePx), marginPx };
+    .filter((edgePx) => edgePx <= wanted.edgePx * (1 + EDGE_GROW_MAX) && strideOf(edgePx) >= Math.max(1, 2 * marginPx));
+  const hasShare = (edgePx: number, share: number) =>
+    [image.width, image.height].every((side) => lastTilePx(side, strideOf(edgePx), marginPx) >= Math.min(side, edgePx * share));
+  const fitting = LAST_TILE_SHARES.map((share) => edges.find((edgePx) => hasShare(edgePx, share)));
+  return { stridePx: strideOf(fitting.find((edgePx) => edgePx !== undefined) ?? wanted.edgePx), marginPx };
 }
 
 function lastTilePx(sidePx: number, stridePx: number, marginPx: number): number {
