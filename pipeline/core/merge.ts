@@ -8,6 +8,8 @@ import { boxInImage, type Plan, type PlannedTile, tilesOf } from './plan.ts';
 const SAME_OBJECT_IOU = 0.5;
 /** A box that lies to 70 % inside another of its label is a part of it, or a second look at it. */
 const INSIDE_SHARE = 0.7;
+/** An unsure box has a rough outline: half of it inside a sure one is enough. */
+const INSIDE_SHARE_UNSURE = 0.5;
 /** A box this near to a tile's inner edge, in pixels of its level, is taken for cut. */
 const CUT_MARGIN_PX = 3;
 /** What an unsure look is worth against a sure one: a box that is cut, or a coarse look at what a finer one had whole before it. */
@@ -25,6 +27,9 @@ interface Candidate {
   tiles: number[];
   /** Which sides lie on an inner edge of the tile. */
   cut: { left: boolean; top: boolean; right: boolean; bottom: boolean };
+  /** Cut, or a coarse look at what a finer tile had whole before it. */
+  unsure: boolean;
+  /** Score, less when unsure. */
   weight: number;
 }
 
@@ -85,12 +90,14 @@ function candidateOf(
     bottom: tileTop + tileHeight < (level?.height ?? 0) && top + height >= tileHeight - CUT_MARGIN_PX,
   };
   const box = boxInImage([tileLeft + left, tileTop + top, width, height], tile.level, plan);
-  const unsure = isCut(cut) || wholeOnFiner(box, tile.level);
-  return { detection, box, level: tile.level, tiles: [tile.index], cut, weight: weightOf(detection.score, unsure) };
+  const doubts = [isCut(cut), wholeOnFiner(box, tile.level)];
+  return { detection, box, level: tile.level, tiles: [tile.index], cut, ...sureness(detection.score, doubts) };
 }
 
-function weightOf(score: number, unsure: boolean): number {
-  return unsure ? score * UNSURE_WEIGHT : score;
+/** Every doubt counts. */
+function sureness(score: number, doubts: boolean[]): Pick<Candidate, 'unsure' | 'weight'> {
+  const count = doubts.filter(Boolean).length;
+  return { unsure: count > 0, weight: score * UNSURE_WEIGHT ** count };
 }
 
 function isCut({ left, top, right, bottom }: Candidate['cut']): boolean {
@@ -105,7 +112,7 @@ function withoutDuplicates(sorted: Candidate[]): Candidate[] {
     if (gone.has(candidate)) continue;
     for (const other of near(candidate)) {
       if (other === candidate || gone.has(other) || iou(candidate.box, other.box) <= SAME_OBJECT_IOU) continue;
-      if (byImportance(candidate, other) > 0) continue;
+      if (byImportance(candidate, other) > 0 || areHalves(candidate, other)) continue;
       gone.add(other);
       takeOver(candidate, other);
     }
@@ -113,7 +120,7 @@ function withoutDuplicates(sorted: Candidate[]): Candidate[] {
   return sorted.filter((candidate) => !gone.has(candidate));
 }
 
-/** A large object seen whole beats its parts; several whole objects beat the box around them. */
+/** A large object seen whole beats its parts; several whole objects beat the box around them, and a sure look an unsure one. */
 function withoutParts(candidates: Candidate[]): Candidate[] {
   const near = neighbours(candidates);
   const gone = new Set<Candidate>();
@@ -121,12 +128,14 @@ function withoutParts(candidates: Candidate[]): Candidate[] {
   for (const large of largestFirst) {
     if (gone.has(large)) continue;
     const inside = near(large)
-      .filter((small) => small !== large && !gone.has(small) && areaOf(small.box) <= areaOf(large.box))
-      .filter((small) => overSmaller(large.box, small.box) > INSIDE_SHARE);
-    if (inside.length === 0) continue;
-    const wholes = inside.filter((small) => !isCut(small.cut));
-    const largeIsWeaker = inside.some((small) => small.weight > large.weight && !isCut(small.cut));
-    if (wholes.length >= GROUP_MEMBERS_MIN || (isCut(large.cut) && largeIsWeaker)) {
+      .filter(
+        (small) => small !== large && !gone.has(small) && areaOf(small.box) <= areaOf(large.box) && !areHalves(small, large),
+      )
+      .filter(
+        (small) => overSmaller(large.box, small.box) > (small.unsure && !large.unsure ? INSIDE_SHARE_UNSURE : INSIDE_SHARE),
+      );
+    const sure = inside.filter((small) => !small.unsure);
+    if (sure.length >= GROUP_MEMBERS_MIN || (large.unsure && sure.length > 0)) {
       gone.add(large);
       continue;
     }
@@ -148,7 +157,7 @@ function withHalvesJoined(candidates: Candidate[]): Candidate[] {
     const parts = [candidate]; // grows while it is walked: a quarter's neighbours' neighbours belong to it too
     joined.add(candidate);
     for (const part of parts) {
-      const halves = near(part).filter((other) => !joined.has(other) && other.level === part.level && areHalves(part, other));
+      const halves = near(part).filter((other) => !joined.has(other) && areHalves(part, other));
       for (const half of halves) joined.add(half);
       parts.push(...halves);
     }
@@ -158,6 +167,7 @@ function withHalvesJoined(candidates: Candidate[]): Candidate[] {
 }
 
 function areHalves(a: Candidate, b: Candidate): boolean {
+  if (a.level !== b.level) return false;
   if (a.detection.text !== null || b.detection.text !== null) return false; // two readings of a line do not add up to one
   const besideEachOther = (a.cut.right && b.cut.left) || (a.cut.left && b.cut.right);
   const aboveEachOther = (a.cut.bottom && b.cut.top) || (a.cut.top && b.cut.bottom);
@@ -184,7 +194,7 @@ function unionCandidate(a: Candidate, b: Candidate): Candidate {
     right: (a.box[0] + a.box[2] >= b.box[0] + b.box[2] ? a : b).cut.right,
     bottom: (a.box[1] + a.box[3] >= b.box[1] + b.box[3] ? a : b).cut.bottom,
   };
-  const union = { ...a, box: unionOf(a.box, b.box), cut, weight: weightOf(a.detection.score, isCut(cut)), tiles: [...a.tiles] };
+  const union = { ...a, box: unionOf(a.box, b.box), cut, ...sureness(a.detection.score, [isCut(cut)]), tiles: [...a.tiles] };
   takeOver(union, b);
   return union;
 }
