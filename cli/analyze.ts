@@ -1,0 +1,112 @@
+// `tilesight analyze`: one picture through the whole system, over HTTP like any agent: serve, upload, call the tools, fetch the results.
+import { mkdtemp, rm, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { basename, join, resolve } from 'node:path';
+import { serve } from '../local/serve.ts';
+import { readConfig } from '../pipeline/config.ts';
+import type { Detail, FindingsDocument } from '../pipeline/core/contract.ts';
+import { UserError } from '../pipeline/core/errors.ts';
+import { agent, type Wishes } from './agent.ts';
+import { makeLog } from './log.ts';
+import { showProgress } from './progress.ts';
+import { findingsTable } from './table.ts';
+import { writeWhole } from './write-whole.ts';
+
+interface AnalyzeOptions {
+  lookFor?: string;
+  label?: string[];
+  detail: Detail;
+  tileSize?: number;
+  overlap?: number;
+  out: string;
+  json?: string;
+}
+
+const EXIT_PARTIAL = 3;
+const EXIT_INTERRUPTED = 130;
+
+export async function analyzeCommand(picture: string, options: AnalyzeOptions): Promise<void> {
+  const path = await pictureFile(picture);
+  const config = readConfig();
+  const dataFolder = await mkdtemp(join(tmpdir(), 'tilesight-'));
+  const interrupt = new AbortController();
+  const onInterrupt = () => interrupt.abort();
+  process.once('SIGINT', onInterrupt).once('SIGTERM', onInterrupt);
+  let server: Awaited<ReturnType<typeof serve>> | null = null;
+  try {
+    // What goes wrong is told in one sentence at the end; a log would only repeat it.
+    const log = makeLog(config.LOG_LEVEL === 'debug' ? 'debug' : 'silent');
+    server = await serve({ config, dataFolder, allowedFolders: [], port: 0, log });
+    await analyzeOver(server.url, path, options, interrupt.signal);
+  } catch (error) {
+    if (!interrupt.signal.aborted) throw error;
+    process.stderr.write('Interrupted; nothing was kept.\n');
+    process.exitCode = EXIT_INTERRUPTED;
+  } finally {
+    process.off('SIGINT', onInterrupt).off('SIGTERM', onInterrupt);
+    await server?.close();
+    await rm(dataFolder, { recursive: true, force: true });
+  }
+}
+
+async function analyzeOver(url: string, path: string, options: AnalyzeOptions, signal: AbortSignal): Promise<void> {
+  const tools = await agent(new URL('/mcp', url), signal);
+  try {
+    const uploadId = await tools.upload(path);
+    const started = await tools.analyze(uploadId, wishesOf(options));
+    const execution = await showProgress(basename(path), tools.following(started));
+    if (execution.status !== 'SUCCEEDED' && execution.status !== 'PARTIAL') {
+      throw new UserError(execution.reason ?? `The analysis ended as ${execution.status}.`);
+    }
+    const artifacts = {
+      findings: await tools.download(execution.artifacts.findings_json),
+      overlay: await tools.download(execution.artifacts.overlay_jpg),
+    };
+    await deliver(artifacts, options);
+    if (execution.status === 'PARTIAL') {
+      process.stderr.write(`${execution.reason}\n`);
+      process.exitCode = EXIT_PARTIAL;
+    }
+  } finally {
+    await tools.close();
+  }
+}
+
+async function deliver(artifacts: { findings: Uint8Array; overlay: Uint8Array }, { out, json }: AnalyzeOptions): Promise<void> {
+  const document: FindingsDocument = JSON.parse(Buffer.from(artifacts.findings).toString());
+  const findingsPath = join(out, 'findings.json');
+  const overlayPath = join(out, 'overlay.jpg');
+  await writeWhole(findingsPath, artifacts.findings);
+  await writeWhole(overlayPath, artifacts.overlay);
+  if (json === '-') {
+    process.stdout.write(artifacts.findings);
+    process.stdout.write('\n');
+    return;
+  }
+  if (json) await writeWhole(json, artifacts.findings);
+  process.stdout.write(`${findingsTable(document)}\n\n${document.summary}\n`);
+  for (const note of document.notes) process.stdout.write(`Note: ${note}\n`);
+  process.stdout.write(`\nWrote ${overlayPath} and ${findingsPath}${json ? ` and ${json}` : ''}.\n`);
+}
+
+function wishesOf({ lookFor, label, detail, tileSize, overlap }: AnalyzeOptions): Wishes {
+  return {
+    detail,
+    ...(lookFor !== undefined && { look_for: lookFor }),
+    ...(label !== undefined && { labels: label }),
+    ...(tileSize !== undefined && { tile_size: tileSize }),
+    ...(overlap !== undefined && { overlap }),
+  };
+}
+
+async function pictureFile(picture: string): Promise<string> {
+  const path = resolve(picture);
+  const found = await stat(path).catch(() => null);
+  if (!found?.isFile()) {
+    throw new UserError(
+      `Expected a picture file, got ${picture}, which is ${found ? 'not a file' : 'not there'}. Check the path.`,
+    );
+  }
+  if (found.size === 0) throw new UserError(`Expected a picture, got ${picture}, which is empty (0 bytes). Check the file.`);
+  return path;
+}

@@ -1,0 +1,44 @@
+// Shows how far an analysis is: a live bar on a terminal, plain lines elsewhere. Always on standard error.
+import { Presets, SingleBar } from 'cli-progress';
+import type { Execution } from './agent.ts';
+
+/** Walks through the states and returns the last one. */
+export async function showProgress(name: string, states: AsyncIterable<Execution>): Promise<Execution> {
+  return process.stderr.isTTY ? await showBar(name, states) : await showLines(name, states);
+}
+
+async function showBar(name: string, states: AsyncIterable<Execution>): Promise<Execution> {
+  const format = `${name} {bar} {percentage}% | {value}/{total} tiles | {phase} | {findings} seen | {failed}eta {left}`;
+  const bar = new SingleBar({ format, stream: process.stderr, clearOnComplete: true, hideCursor: true }, Presets.shades_classic);
+  bar.start(1, 0, { phase: 'starting', findings: 0, failed: '', left: '–' });
+  try {
+    return await lastOf(states, ({ tiles, phase, findings_so_far, eta_seconds }) => {
+      bar.setTotal(Math.max(1, tiles.total));
+      const failed = tiles.failed > 0 ? `${tiles.failed} failed | ` : '';
+      const left = eta_seconds === null ? '–' : `${eta_seconds} s`;
+      bar.update(tiles.done + tiles.failed + tiles.blank, { phase, findings: findings_so_far, failed, left });
+    });
+  } finally {
+    bar.stop();
+  }
+}
+
+async function showLines(name: string, states: AsyncIterable<Execution>): Promise<Execution> {
+  let shown = '';
+  return await lastOf(states, ({ tiles, phase, findings_so_far, status }) => {
+    const looked = tiles.done + tiles.failed + tiles.blank;
+    const line = `${name}: ${status === 'RUNNING' ? phase : status.toLowerCase()}, ${looked} of ${tiles.total} tiles, ${findings_so_far} seen`;
+    if (line !== shown) process.stderr.write(`${line}\n`);
+    shown = line;
+  });
+}
+
+async function lastOf(states: AsyncIterable<Execution>, show: (state: Execution) => void): Promise<Execution> {
+  let last: Execution | null = null;
+  for await (const state of states) {
+    last = state;
+    show(state);
+  }
+  if (!last) throw new Error('Expected at least one state of the execution, got none.');
+  return last;
+}

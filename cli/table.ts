@@ -1,0 +1,34 @@
+// Findings as a table for a terminal: totals first, then the surest ones.
+import Table from 'cli-table3';
+import type { FindingsDocument } from '../pipeline/core/contract.ts';
+
+const ROWS_MAX = 40;
+const TEXT_CHARACTERS_MAX = 40;
+
+export function findingsTable({ findings, image, tiles }: FindingsDocument): string {
+  const head = `${findings.length} findings in ${image.width} x ${image.height} pixels, ${tiles.done} of ${tiles.total} tiles looked at`;
+  if (findings.length === 0) return `${head}.`;
+  const counts = [...Map.groupBy(findings, ({ label }) => label)].map(([label, group]) => ({ label, count: group.length }));
+  const byCount = counts.sort((a, b) => b.count - a.count || a.label.localeCompare(b.label));
+  const totals = byCount.map(({ label, count }) => `${printable(label)} ${count}`).join(', ');
+  const table = new Table({
+    head: ['id', 'label', 'score', 'left', 'top', 'width', 'height', 'text'],
+    style: { head: [], border: [] },
+  });
+  for (const { id, label, score, box, text } of findings.slice(0, ROWS_MAX)) {
+    table.push([
+      id,
+      printable(label),
+      score.toFixed(2),
+      ...box.map((side) => Math.round(side).toString()),
+      printable(text ?? ''),
+    ]);
+  }
+  const more = findings.length > ROWS_MAX ? `\n… and ${findings.length - ROWS_MAX} more in findings.json` : '';
+  return `${head}: ${totals}\n${table.toString()}${more}`;
+}
+
+/** What was read in a picture must not steer the terminal. */
+function printable(text: string): string {
+  return [...text.replace(/\p{C}/gu, ' ')].slice(0, TEXT_CHARACTERS_MAX).join('');
+}

@@ -1,0 +1,56 @@
+#!/usr/bin/env node
+// The command line: reads arguments, hands on to one file a command, and turns a failure into one sentence.
+import { readFileSync } from 'node:fs';
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { Detail } from '../pipeline/core/contract.ts';
+import { sentenceOf } from '../pipeline/core/errors.ts';
+import { analyzeCommand } from './analyze.ts';
+import { serveCommand } from './serve.ts';
+
+const { version, description } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
+
+const program = new Command('tilesight').description(description).version(version).showHelpAfterError();
+
+program
+  .command('analyze')
+  .summary('look at one picture in full resolution and print what is in it')
+  .description(
+    'Looks at one picture in full resolution, on this machine, with local models: starts a server for itself, sends the picture, ' +
+      'and prints the findings. Writes overlay.jpg (boxes and labels drawn on a copy) and findings.json to the folder given with --out.',
+  )
+  .argument('<picture>', 'a JPEG, PNG, WebP, TIFF, GIF or AVIF file')
+  .option('--look-for <text>', 'what to look for, in words; everything the models know when left out')
+  .option('--label <label...>', 'report only these labels, for example person, cup, text')
+  .addOption(new Option('--detail <detail>', 'how closely to look').choices(Detail.options).default('standard'))
+  .option('--tile-size <pixels>', 'edge of a tile; the detection model’s own when left out', wholeNumber)
+  .option('--overlap <pixels>', 'pixels that neighbouring tiles share', wholeNumber)
+  .option('--out <dir>', 'folder for overlay.jpg and findings.json', 'tilesight-out')
+  .option('--json <file>', 'also write the findings to this file; - prints them instead of the table')
+  .addHelpText(
+    'after',
+    '\nExit codes: 0 all tiles looked at, 1 failed or blocked, 3 some tiles could not be looked at, 130 interrupted.',
+  )
+  .action(analyzeCommand);
+
+program
+  .command('serve')
+  .summary('serve the MCP tools on this machine')
+  .description('Serves the MCP tools over Streamable HTTP on 127.0.0.1, with pictures and results kept in a folder.')
+  .option('--port <port>', 'port to listen on; 0 takes a free one', wholeNumber, 3333)
+  .option('--data <dir>', 'folder for uploads, executions and results; ~/.tilesight or TILESIGHT_HOME when left out')
+  .option('--allow <dir...>', 'folders whose pictures may be named with file://; ALLOWED_FOLDERS when left out')
+  .action(serveCommand);
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  const sentence = sentenceOf(error);
+  process.stderr.write(`tilesight: ${sentence ?? 'Something inside failed.'}\n`);
+  if (!sentence) console.error(error);
+  process.exitCode = 1;
+}
+
+function wholeNumber(text: string): number {
+  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('Expected a whole number of pixels or a port.');
+  return Number(text);
+}

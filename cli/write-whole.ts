@@ -1,0 +1,20 @@
+// Writes a file so that nobody ever sees a part of it, and a failure leaves none behind.
+import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+import { UserError } from '../pipeline/core/errors.ts';
+
+export async function writeWhole(path: string, bytes: Uint8Array): Promise<void> {
+  const part = `${resolve(path)}.${process.pid}.part`;
+  try {
+    await mkdir(dirname(part), { recursive: true });
+    await writeFile(part, bytes);
+    await rename(part, path);
+  } catch (cause) {
+    await rm(part, { force: true }).catch(() => {});
+    throw new UserError(`Expected a place to write ${path}, got ${reasonOf(cause)}. Choose another file or folder.`, { cause });
+  }
+}
+
+function reasonOf(cause: unknown): string {
+  return cause instanceof Error && 'code' in cause ? String(cause.code) : 'an error';
+}

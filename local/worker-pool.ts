@@ -1,0 +1,100 @@
+// Worker processes for invocations: one at a time in each, reused while warm, killed when they hang. Knows nothing of what they run.
+import { type ChildProcess, fork } from 'node:child_process';
+import type { DurableExecutionInvocationOutput } from '@aws/durable-execution-sdk-js';
+import type { Log } from '../pipeline/ports.ts';
+import type { Invoker } from './engine.ts';
+import { answerTo, type FromWorker, type ToWorker } from './worker-protocol.ts';
+
+export interface WorkerPoolOptions {
+  /** The module that calls `serveInvocations`. */
+  entry: URL;
+  args: string[];
+  workersMax: number;
+  log: Log;
+}
+
+export interface WorkerPool {
+  /** Waits in line for a worker. Rejects when the worker dies or takes longer than its time. */
+  invoke: Invoker;
+  /** Kills every worker; invocations under way reject. */
+  close(): void;
+}
+
+const IDLE_MS = 60_000; // a warm worker holds its models: some 400 MB
+
+export function workerPool({ entry, args, workersMax, log }: WorkerPoolOptions): WorkerPool {
+  const workers = new Set<ChildProcess>();
+  const idle = new Map<ChildProcess, NodeJS.Timeout>();
+  const line: ((worker: ChildProcess) => void)[] = [];
+  let closed = false;
+
+  const start = (): ChildProcess => {
+    const worker = fork(entry, args, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+    workers.add(worker);
+    worker.once('exit', () => {
+      workers.delete(worker);
+      clearTimeout(idle.get(worker));
+      idle.delete(worker);
+      const next = closed ? undefined : line.shift();
+      next?.(start());
+    });
+    return worker;
+  };
+
+  const take = async (): Promise<ChildProcess> => {
+    const warm = idle.keys().next().value;
+    if (warm) {
+      clearTimeout(idle.get(warm));
+      idle.delete(warm);
+      return warm;
+    }
+    if (workers.size < workersMax) return start();
+    return await new Promise((resolve) => line.push(resolve));
+  };
+
+  const giveBack = (worker: ChildProcess): void => {
+    if (!worker.connected || !workers.has(worker)) return;
+    const next = line.shift();
+    if (next) next(worker);
+    else idle.set(worker, setTimeout(() => worker.kill(), IDLE_MS).unref());
+  };
+
+  return {
+    async invoke(event, client, timeoutMs) {
+      const worker = await take();
+      const { promise, resolve, reject } = Promise.withResolvers<DurableExecutionInvocationOutput>();
+      const timeout = setTimeout(() => {
+        worker.kill('SIGKILL');
+        reject(new Error(`The worker did not answer within ${timeoutMs} ms and was killed.`));
+      }, timeoutMs);
+      const onExit = (code: number | null, signal: string | null) =>
+        reject(new Error(`The worker ended with ${signal ?? `code ${code}`}.`));
+      const onMessage = (message: FromWorker) => {
+        if (message.kind === 'output') resolve(message.output);
+        else if (message.kind === 'threw') reject(new Error(message.message, { cause: message.stack }));
+        else
+          answerTo(message, client).then(
+            (answer) => tell(worker, answer),
+            (error) => log.error({ error }, 'A worker could not be answered.'),
+          );
+      };
+      worker.on('message', onMessage).once('exit', onExit).once('error', reject);
+      try {
+        tell(worker, { kind: 'invoke', event, timeoutMs });
+        return await promise;
+      } finally {
+        clearTimeout(timeout);
+        worker.off('message', onMessage).off('exit', onExit).off('error', reject);
+        giveBack(worker);
+      }
+    },
+    close() {
+      closed = true;
+      for (const worker of workers) worker.kill('SIGKILL');
+    },
+  };
+}
+
+function tell(worker: ChildProcess, message: ToWorker): void {
+  if (worker.connected) worker.send(message);
+}

@@ -1,0 +1,31 @@
+// Entry of a worker process: wires the pipeline to the folder, the local models and the parent's engine.
+import { join } from 'node:path';
+import { withDurableExecution } from '@aws/durable-execution-sdk-js';
+import { pino } from 'pino';
+import { fsBlobs } from '../pipeline/adapters/fs-blobs.ts';
+import { onnxVision } from '../pipeline/adapters/onnx-vision.ts';
+import { rulesVision } from '../pipeline/adapters/rules-vision.ts';
+import { visionByProvider } from '../pipeline/adapters/vision-by-provider.ts';
+import { readConfig } from '../pipeline/config.ts';
+import { pipeline } from '../pipeline/pipeline.ts';
+import type { PipelineDeps } from '../pipeline/ports.ts';
+import { serveInvocations } from './worker-protocol.ts';
+
+const [dataFolder = '', logLevel = 'info'] = process.argv.slice(2);
+const config = readConfig();
+const options = { level: logLevel, base: null, timestamp: pino.stdTimeFunctions.isoTime, errorKey: 'error' };
+
+const deps: PipelineDeps = {
+  blobs: fsBlobs(join(dataFolder, 'blobs')),
+  vision: visionByProvider({ onnx: onnxVision(), rules: rulesVision() }),
+  clock: { now: () => new Date() },
+  log: pino(options, pino.destination({ fd: 2, sync: true })),
+  scratchFolder: join(dataFolder, 'scratch'),
+  limits: {
+    pixelsMax: config.PIXELS_MAX,
+    tileConcurrency: config.TILE_CONCURRENCY,
+    progressEveryMs: 500, // a folder on this machine: four times as often as a bucket should be written
+  },
+};
+
+serveInvocations((client) => withDurableExecution(pipeline(deps), { durableExecutionClient: client }));
