@@ -16,8 +16,8 @@ export interface WorkerPoolOptions {
 export interface WorkerPool {
   /** Waits in line for a worker. Rejects when the worker dies or takes longer than its time. */
   invoke: Invoker;
-  /** Kills every worker; invocations under way reject. */
-  close(): void;
+  /** Kills every worker and resolves when all are gone; invocations under way reject. */
+  close(): Promise<void>;
 }
 
 const IDLE_MS = 60_000; // a warm worker holds its models: some 400 MB
@@ -88,11 +88,17 @@ export function workerPool({ entry, args, workersMax, log }: WorkerPoolOptions):
         giveBack(worker);
       }
     },
-    close() {
+    async close() {
       closed = true;
-      for (const worker of workers) worker.kill('SIGKILL');
+      await Promise.all([...workers].map(killed));
     },
   };
+}
+
+function killed(worker: ChildProcess): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  worker.once('exit', () => resolve()).kill('SIGKILL');
+  return promise;
 }
 
 function tell(worker: ChildProcess, message: ToWorker): void {

@@ -35,6 +35,12 @@ export interface Links {
   forGet(key: string, limit: { expiresInS: number }): Promise<string>;
 }
 
+/** Finds the picture that a caller named, if this deployment may show it. */
+export interface Pictures {
+  /** Throws a UserError that says what can be named here. */
+  resolve(image: string): Promise<AnalysisRequest['image']>;
+}
+
 /** JPEG bytes as stored, with their size in pixels. */
 export interface Jpeg {
   bytes: Uint8Array;

@@ -1,0 +1,152 @@
+// The HTTP face of the local deployment: MCP, and single objects by signed link. Only for this machine: Host and Origin are checked.
+import { createReadStream, createWriteStream } from 'node:fs';
+import { mkdtemp, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Readable, Transform } from 'node:stream';
+import { pipeline as streamPipeline } from 'node:stream/promises';
+import { Hono } from 'hono';
+import { bodyLimit } from 'hono/body-limit';
+import { HTTPException } from 'hono/http-exception';
+import { sentenceOf, UserError } from '../pipeline/core/errors.ts';
+import type { Blobs, Log } from '../pipeline/ports.ts';
+import type { LocalLinks } from './links.ts';
+
+const MCP_BODY_BYTES_MAX = 1_048_576; // 1 MiB: the largest request is a page of words; pictures travel by link
+const LOOPBACK_NAMES = new Set(['127.0.0.1', 'localhost', '[::1]']);
+
+const CONTENT_TYPES: Record<string, string> = {
+  json: 'application/json',
+  jpg: 'image/jpeg',
+  szi: 'application/octet-stream',
+};
+
+export interface HttpDeps {
+  mcp: (request: Request) => Promise<Response>;
+  blobs: Blobs;
+  links: LocalLinks;
+  /** For files that are being received. */
+  scratchFolder: string;
+  log: Log;
+}
+
+export function httpApp({ mcp, blobs, links, scratchFolder, log }: HttpDeps): Hono {
+  const app = new Hono();
+
+  app.use(async (context, next) => {
+    const stranger = strangerIn(context.req.raw);
+    if (stranger)
+      throw refused(403, `Expected a request to and from this machine, got ${stranger}. Use http://127.0.0.1 with the port.`);
+    await next();
+  });
+
+  const tooLarge = () => {
+    throw refused(
+      413,
+      `Expected a request of at most ${MCP_BODY_BYTES_MAX} bytes, got a larger one. Send pictures with create_upload.`,
+    );
+  };
+  app.all('/mcp', bodyLimit({ maxSize: MCP_BODY_BYTES_MAX, onError: tooLarge }), (context) => mcp(context.req.raw));
+
+  app.put('/blobs/:token', async (context) => {
+    const { key, bytesMax = 0 } = await claimsFor(context.req.param('token'), 'PUT', links);
+    await receive(context.req.raw, bytesMax, scratchFolder, (path) => blobs.putFile(key, path));
+    return context.body(null, 204);
+  });
+
+  app.get('/blobs/:token', async (context) => {
+    const { key } = await claimsFor(context.req.param('token'), 'GET', links);
+    const file = await blobs.materialize(key).catch(() => null);
+    if (!file) throw refused(404, 'Expected an object behind this link, got none. Ask for a new link.');
+    const stream = createReadStream(file.path).once('close', () => void file.release());
+    const type = CONTENT_TYPES[key.split('.').at(-1) ?? ''] ?? 'application/octet-stream';
+    const { size } = await stat(file.path);
+    const headers = {
+      'content-type': type,
+      'content-length': String(size),
+      'x-content-type-options': 'nosniff',
+      'cache-control': 'private',
+    };
+    return new Response(Readable.toWeb(stream) as ReadableStream, { headers });
+  });
+
+  app.get('/healthz', (context) => context.text('ok\n'));
+
+  app.notFound((context) => context.text('Expected /mcp, or a link that a tool gave you.\n', 404));
+  app.onError((error, context) => {
+    if (error instanceof HTTPException) return context.text(`${error.message}\n`, error.status);
+    log.error({ error, path: context.req.routePath }, 'A request failed unexpectedly.');
+    return context.text('Something inside failed. The log of this server says what.\n', 500);
+  });
+  return app;
+}
+
+/** What makes a request one from elsewhere: another name for this machine (DNS rebinding), or a page of another site. */
+function strangerIn(request: Request): string | null {
+  const host = request.headers.get('host') ?? new URL(request.url).host;
+  if (!isLoopback(`http://${host}`)) return `Host ${host}`;
+  const origin = request.headers.get('origin');
+  return origin === null || isLoopback(origin) ? null : `Origin ${origin}`;
+}
+
+function isLoopback(url: string): boolean {
+  return URL.canParse(url) && LOOPBACK_NAMES.has(new URL(url).hostname);
+}
+
+async function claimsFor(token: string, method: 'GET' | 'PUT', links: LocalLinks) {
+  try {
+    return await links.claimsOf(token, method);
+  } catch (error) {
+    throw refused(403, sentenceOf(error) ?? 'Expected a link of this server. Ask for a new one.');
+  }
+}
+
+/** Streams a body to disk and hands it on whole; whatever goes wrong, nothing of it stays. */
+async function receive(
+  request: Request,
+  bytesMax: number,
+  scratchFolder: string,
+  accept: (path: string) => Promise<void>,
+): Promise<void> {
+  const announced = Number(request.headers.get('content-length') ?? 0);
+  if (announced > bytesMax) throw tooMany(bytesMax);
+  const folder = await mkdtemp(join(scratchFolder, 'upload-'));
+  try {
+    const path = join(folder, 'body');
+    const bytes = request.body ? await saveBody(request.body, path, bytesMax) : 0;
+    if (bytes === 0) throw refused(400, 'Expected the bytes of a file, got an empty body. Send the file with PUT.');
+    if (bytes < bytesMax)
+      throw refused(400, `Expected ${bytesMax} bytes as announced to create_upload, got ${bytes}. Send the whole file.`);
+    await accept(path);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+async function saveBody(body: ReadableStream, path: string, bytesMax: number): Promise<number> {
+  let bytes = 0;
+  const counted = new Transform({
+    transform(chunk: Buffer, _encoding, done) {
+      bytes += chunk.length;
+      if (bytes > bytesMax) done(new UserError('too many bytes'));
+      else done(null, chunk);
+    },
+  });
+  try {
+    await streamPipeline(Readable.fromWeb(body as Parameters<typeof Readable.fromWeb>[0]), counted, createWriteStream(path));
+  } catch (cause) {
+    if (cause instanceof UserError) throw tooMany(bytesMax);
+    throw refused(400, 'Expected the whole file, got a connection that broke off. Send it again.');
+  }
+  return bytes;
+}
+
+function tooMany(bytesMax: number): HTTPException {
+  return refused(
+    413,
+    `Expected ${bytesMax} bytes as announced to create_upload, got more. Call create_upload with the right size.`,
+  );
+}
+
+function refused(status: 400 | 403 | 404 | 413, message: string): HTTPException {
+  return new HTTPException(status, { message });
+}

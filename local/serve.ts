@@ -1,0 +1,113 @@
+// Entry of the local deployment: wires the MCP server, the engine, the worker processes and the folder, and listens on loopback.
+import { mkdir, readdir, rm, stat } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { createAdaptorServer } from '@hono/node-server';
+import { mcpHandler } from '../mcp-server/server.ts';
+import { fsBlobs } from '../pipeline/adapters/fs-blobs.ts';
+import type { Config } from '../pipeline/config.ts';
+import { UserError } from '../pipeline/core/errors.ts';
+import type { Clock, Log } from '../pipeline/ports.ts';
+import { openEngine } from './engine.ts';
+import { httpApp } from './http.ts';
+import { localLauncher } from './launcher.ts';
+import { localLinks, readSecret } from './links.ts';
+import { localPictures } from './pictures.ts';
+import { workerPool } from './worker-pool.ts';
+
+export interface ServeOptions {
+  config: Config;
+  /** Holds everything that outlives the process. One server at a time. */
+  dataFolder: string;
+  /** Folders whose pictures may be named with file://; absolute. */
+  allowedFolders: readonly string[];
+  /** 0 takes a free one. */
+  port: number;
+  log: Log;
+}
+
+export interface LocalServer {
+  /** For example `http://127.0.0.1:3333`. */
+  url: string;
+  close(): Promise<void>;
+}
+
+const HOST = '127.0.0.1';
+const WORKERS_MAX = 2;
+const UPLOAD_KEPT_MS = 24 * 3_600_000;
+const { version } = createRequire(import.meta.url)('../package.json') as { version: string };
+
+export async function serve({ config, dataFolder, allowedFolders, port, log }: ServeOptions): Promise<LocalServer> {
+  const clock: Clock = { now: () => new Date() };
+  const blobsFolder = join(dataFolder, 'blobs');
+  const scratchFolder = join(dataFolder, 'scratch');
+  const blobs = fsBlobs(blobsFolder);
+  const workers = workerPool({
+    entry: new URL('./worker.ts', import.meta.url),
+    args: [dataFolder, config.LOG_LEVEL],
+    workersMax: WORKERS_MAX,
+    log,
+  });
+  const engine = openEngine({ file: join(dataFolder, 'engine.db'), invoke: workers.invoke, clock, log });
+  try {
+    await sweep(scratchFolder, join(blobsFolder, 'uploads'), clock);
+    let url = '';
+    const links = localLinks(await readSecret(join(dataFolder, 'secret.key')), () => url, clock);
+    const models = { moderation: config.MODERATION_MODEL, detection: config.DETECTION_MODELS, synthesis: config.SYNTHESIS_MODEL };
+    const pictures = localPictures(blobs, allowedFolders);
+    const mcp = mcpHandler({ blobs, links, launcher: localLauncher(engine), pictures, models, clock, log }, version);
+    const app = httpApp({ mcp: (request) => mcp.fetch(request), blobs, links, scratchFolder, log });
+    const server = createAdaptorServer({ fetch: app.fetch });
+    url = await listening(server, port);
+    engine.start();
+    return {
+      url,
+      async close() {
+        await closed(server);
+        await mcp.close();
+        engine.close();
+        await workers.close();
+      },
+    };
+  } catch (error) {
+    engine.close();
+    await workers.close();
+    throw error;
+  }
+}
+
+type Server = ReturnType<typeof createAdaptorServer>;
+
+function listening(server: Server, port: number): Promise<string> {
+  const { promise, resolve, reject } = Promise.withResolvers<string>();
+  server.once('error', (cause: NodeJS.ErrnoException) => {
+    const taken = new UserError(
+      `Expected port ${port} to be free, got one that is in use. Choose another with --port, or 0 for any.`,
+      { cause },
+    );
+    reject(cause.code === 'EADDRINUSE' ? taken : cause);
+  });
+  server.listen(port, HOST, () => {
+    const address = server.address();
+    resolve(`http://${HOST}:${typeof address === 'object' && address ? address.port : port}`);
+  });
+  return promise;
+}
+
+function closed(server: Server): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  server.close(() => resolve());
+  if ('closeAllConnections' in server) server.closeAllConnections();
+  return promise;
+}
+
+/** Removes what an earlier process left half-written, and uploads that nobody will use any more. */
+async function sweep(scratchFolder: string, uploadsFolder: string, clock: Clock): Promise<void> {
+  await rm(scratchFolder, { recursive: true, force: true });
+  await mkdir(scratchFolder, { recursive: true });
+  for (const name of await readdir(uploadsFolder).catch(() => [])) {
+    const path = join(uploadsFolder, name);
+    const { mtimeMs } = await stat(path);
+    if (clock.now().getTime() - mtimeMs > UPLOAD_KEPT_MS) await rm(path);
+  }
+}

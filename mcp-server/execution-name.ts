@@ -1,0 +1,28 @@
+// The name of an execution: the same picture and request, or the same idempotency key, have the same one.
+import type { AnalysisRequest } from '../pipeline/core/contract.ts';
+
+const HASH_CHARACTERS = 16; // 64 bits: a collision among a billion names is a matter of 1 in 37
+const SLUG_CHARACTERS_MAX = 32;
+
+/** At most 64 of `[a-zA-Z0-9-_]`: readable from the file's name, unique by a hash. */
+export async function executionName(
+  request: Omit<AnalysisRequest, 'execution_id'>,
+  idempotencyKey: string | null,
+): Promise<string> {
+  const hash = await hashOf(idempotencyKey ?? JSON.stringify(request));
+  return idempotencyKey === null ? `${slugOf(request.image.uri)}-${hash}` : `key-${hash}`;
+}
+
+async function hashOf(text: string): Promise<string> {
+  const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(text));
+  return Buffer.from(digest).toString('hex').slice(0, HASH_CHARACTERS);
+}
+
+function slugOf(uri: string): string {
+  const name = uri.split('/').at(-1) ?? '';
+  const slug = name
+    .replace(/\.[a-z0-9]+$/i, '')
+    .replace(/[^a-zA-Z0-9]+/g, '-')
+    .replace(/^-+|-+$/g, '');
+  return slug.slice(0, SLUG_CHARACTERS_MAX) || 'picture';
+}

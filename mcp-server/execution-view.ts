@@ -1,0 +1,162 @@
+// What an agent is told of an execution, wherever it asks. Reads the progress object; asks the launcher only when that is missing or old.
+import { z } from 'zod';
+import { FailedTile, Phase, Progress, Status, Usage } from '../pipeline/core/contract.ts';
+import { UserError } from '../pipeline/core/errors.ts';
+import { keys } from '../pipeline/core/keys.ts';
+import type { ExecutionState } from '../pipeline/ports.ts';
+import type { ToolDeps } from './deps.ts';
+
+const STALE_MS = 10_000; // progress is written every 2 s at the latest, so five were missed
+const LINK_EXPIRES_S = 3_600;
+const LOOK_EVERY_MS = 250;
+
+export const ExecutionView = z.object({
+  execution_id: z.string(),
+  status: Status,
+  phase: Phase,
+  tiles: Progress.shape.tiles,
+  findings_so_far: z.number().int().describe('Detections while it runs; findings once it has ended.'),
+  usage: Usage,
+  started_at: z.string().nullable(),
+  elapsed_seconds: z.number().int(),
+  eta_seconds: z.number().int().nullable().describe('Seconds left by the rate so far; null when unknown.'),
+  reason: z.string().nullable().describe('Why it did not succeed, in a sentence.'),
+  summary: z.string().nullable(),
+  failed_tiles: z.array(FailedTile).describe('At most 20; findings_json holds all.'),
+  artifacts: z
+    .object({ findings_json: z.string().optional(), overlay_jpg: z.string().optional() })
+    .describe('Links that expire after an hour; ask again for new ones.'),
+  poll_after_seconds: z.number().int().describe('0 when it has ended.'),
+  next_step: z.string(),
+});
+export type ExecutionView = z.infer<typeof ExecutionView>;
+
+/** Waits up to `waitSeconds` for news (another status or phase, or more tiles), then tells the state. */
+export async function viewExecution(executionId: string, waitSeconds: number, deps: ToolDeps): Promise<ExecutionView> {
+  const deadline = deps.clock.now().getTime() + waitSeconds * 1_000;
+  const first = await readProgress(executionId, deps);
+  let latest = first;
+  while (latest.status === 'RUNNING' && !hasNews(first, latest) && deps.clock.now().getTime() < deadline) {
+    await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
+    latest = await readProgress(executionId, deps);
+  }
+  return await viewOf(latest, deps);
+}
+
+/** Waits up to `waitSeconds` for the end, then tells the state. */
+export async function viewEnd(executionId: string, waitSeconds: number, deps: ToolDeps): Promise<ExecutionView> {
+  const deadline = deps.clock.now().getTime() + waitSeconds * 1_000;
+  let latest = await readProgress(executionId, deps);
+  while (latest.status === 'RUNNING' && deps.clock.now().getTime() < deadline) {
+    await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
+    latest = await readProgress(executionId, deps);
+  }
+  return await viewOf(latest, deps);
+}
+
+/** Throws a UserError when no execution has that id. */
+export async function readProgress(executionId: string, deps: ToolDeps): Promise<Progress> {
+  const bytes = await deps.blobs.get(keys.progress(executionId));
+  const progress = bytes && Progress.parse(JSON.parse(Buffer.from(bytes).toString()));
+  if (progress && (progress.status !== 'RUNNING' || ageMs(progress, deps) < STALE_MS)) return progress;
+  const state = await deps.launcher.describe(executionId);
+  if (!state) {
+    throw new UserError(
+      `Expected the id of an execution, got ${executionId}, which this server does not know. ` +
+        'Use an execution_id that analyze_image returned, or start one with analyze_image.',
+    );
+  }
+  return { ...(progress ?? notYetStarted(executionId, state)), ...endOf(state) };
+}
+
+function ageMs(progress: Progress, { clock }: ToolDeps): number {
+  return clock.now().getTime() - Date.parse(progress.updated_at);
+}
+
+function notYetStarted(executionId: string, { startedAt }: ExecutionState): Progress {
+  return {
+    execution_id: executionId,
+    status: 'RUNNING',
+    phase: 'queued',
+    tiles: { total: 0, done: 0, failed: 0, blank: 0 },
+    findings: 0,
+    usage: { input_tokens: 0, output_tokens: 0, cost_usd: 0 },
+    started_at: startedAt.toISOString(),
+    updated_at: startedAt.toISOString(),
+    reason: null,
+    summary: null,
+    failed_tiles: [],
+  };
+}
+
+/** An execution that ended without a last word of its own. */
+function endOf(state: ExecutionState): Partial<Progress> {
+  if (state.state === 'running' || state.state === 'succeeded') return {};
+  const status = ({ failed: 'FAILED', stopped: 'CANCELLED', 'timed-out': 'TIMED_OUT' } as const)[state.state];
+  const ours = state.error.type === 'UserError';
+  const reason = ours ? state.error.message : 'Something inside failed. The log of this server says what.';
+  return { status, phase: 'done', reason, updated_at: state.endedAt.toISOString() };
+}
+
+function hasNews(before: Progress, after: Progress): boolean {
+  const looked = ({ tiles }: Progress) => tiles.done + tiles.failed + tiles.blank;
+  return after.phase !== before.phase || looked(after) !== looked(before);
+}
+
+async function viewOf(progress: Progress, deps: ToolDeps): Promise<ExecutionView> {
+  const { execution_id, status, phase, tiles, usage, started_at, reason, summary, failed_tiles } = progress;
+  const running = status === 'RUNNING';
+  const until = running ? deps.clock.now().getTime() : Date.parse(progress.updated_at);
+  const elapsed_seconds = Math.max(0, Math.round((until - Date.parse(started_at)) / 1_000));
+  const eta_seconds = running ? etaOf(progress, elapsed_seconds) : null;
+  return {
+    ...{
+      execution_id,
+      status,
+      phase,
+      tiles,
+      findings_so_far: progress.findings,
+      usage,
+      started_at,
+      elapsed_seconds,
+      eta_seconds,
+    },
+    ...{ reason, summary, failed_tiles },
+    artifacts: await artifactsOf(progress, deps),
+    poll_after_seconds: running ? pollAfter(eta_seconds) : 0,
+    next_step: nextStep(progress),
+  };
+}
+
+function etaOf({ tiles, phase }: Progress, elapsed: number): number | null {
+  const looked = tiles.done + tiles.failed + tiles.blank;
+  return phase === 'detect' && looked > 0 ? Math.ceil((elapsed / looked) * (tiles.total - looked)) : null;
+}
+
+function pollAfter(etaSeconds: number | null): number {
+  return etaSeconds === null ? 2 : Math.min(20, Math.max(2, Math.round(etaSeconds / 4)));
+}
+
+async function artifactsOf({ execution_id, status }: Progress, { blobs, links }: ToolDeps): Promise<ExecutionView['artifacts']> {
+  if (status !== 'SUCCEEDED' && status !== 'PARTIAL' && status !== 'FAILED') return {};
+  const linkTo = async (key: string) =>
+    (await blobs.head(key)) ? await links.forGet(key, { expiresInS: LINK_EXPIRES_S }) : null;
+  const findings_json = await linkTo(keys.findings(execution_id));
+  const overlay_jpg = await linkTo(keys.overlay(execution_id));
+  return { ...(findings_json && { findings_json }), ...(overlay_jpg && { overlay_jpg }) };
+}
+
+function nextStep({ execution_id, status }: Progress): string {
+  switch (status) {
+    case 'RUNNING':
+      return `Call get_execution with execution_id ${execution_id} again after poll_after_seconds, or with wait_seconds 20.`;
+    case 'SUCCEEDED':
+      return `Call list_findings with execution_id ${execution_id}.`;
+    case 'PARTIAL':
+      return `Call list_findings with execution_id ${execution_id}; what lies only in failed_tiles is missing there.`;
+    case 'BLOCKED':
+      return 'Choose another picture: this one is not looked at.';
+    default:
+      return 'Read reason, correct what it names, and call analyze_image again with a new idempotency_key.';
+  }
+}

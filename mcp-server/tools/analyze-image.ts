@@ -1,0 +1,67 @@
+// analyze_image: starts an analysis, or finds the one that was started for the same request before.
+import { z } from 'zod';
+import { type AnalysisRequest, Detail } from '../../pipeline/core/contract.ts';
+import { executionName } from '../execution-name.ts';
+import { ExecutionView, viewEnd } from '../execution-view.ts';
+import type { Tool } from './define.ts';
+import { WAIT_MAX_S } from './get-execution.ts';
+
+const input = z.strictObject({
+  image: z
+    .string()
+    .min(1)
+    .max(2_000)
+    .describe('An upload_id from create_upload, or file:///… inside a folder that this server was given.'),
+  look_for: z
+    .string()
+    .min(1)
+    .max(2_000)
+    .optional()
+    .describe('What to look for, in words. Everything the models know when left out.'),
+  labels: z
+    .array(z.string().min(1).max(100))
+    .max(100)
+    .optional()
+    .describe('Report only these labels, for example ["person", "text"].'),
+  detail: Detail.default('standard').describe(
+    'overview: the whole and its quarters, fast. standard: full resolution up to 500 tiles. fine: up to 1,000 tiles. max: full resolution or an error.',
+  ),
+  tile_size: z.number().int().optional().describe('Edge of a tile in pixels, 128 to 4096. The model’s own when left out.'),
+  overlap: z.number().int().optional().describe('Pixels that neighbouring tiles share, at most half of tile_size.'),
+  idempotency_key: z
+    .string()
+    .min(1)
+    .max(200)
+    .optional()
+    .describe(
+      'The same key starts nothing twice. Left out, the same picture and request is the same execution; a new key runs it again.',
+    ),
+  wait_seconds: z.number().min(0).max(WAIT_MAX_S).default(0).describe('Wait this long for the end before answering.'),
+});
+
+const output = ExecutionView.extend({
+  created: z.boolean().describe('False when this request was started before: that execution is returned.'),
+});
+
+export const analyzeImage: Tool<typeof input, typeof output> = {
+  name: 'analyze_image',
+  title: 'Analyze a picture in full resolution',
+  description:
+    'Use this to find things or read text in a picture too large to see whole: it is cut into tiles, every tile is looked at, and what was seen ' +
+    'is merged into findings in full-picture pixels. Starts the analysis and returns an execution_id at once (or the results, with wait_seconds, ' +
+    'if they come in time). Next: get_execution until it has ended, then list_findings. For a local file call create_upload first.',
+  input,
+  output,
+  annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: true, openWorldHint: false },
+  async run(args, deps) {
+    const request: Omit<AnalysisRequest, 'execution_id'> = {
+      image: await deps.pictures.resolve(args.image),
+      ask: { look_for: args.look_for ?? null, labels: args.labels ?? [] },
+      plan: { detail: args.detail, tile_size: args.tile_size ?? null, overlap: args.overlap ?? null },
+      models: deps.models,
+    };
+    const execution_id = await executionName(request, args.idempotency_key ?? null);
+    const { created } = await deps.launcher.start({ execution_id, ...request });
+    return { ...(await viewEnd(execution_id, args.wait_seconds, deps)), created };
+  },
+};
