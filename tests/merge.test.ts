@@ -2,7 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Box, Detection } from '../pipeline/core/contract.ts';
 import { clippedTo } from '../pipeline/core/geometry.ts';
-import { mergeDetections, type SeenTile } from '../pipeline/core/merge.ts';
+import type { SeenTile } from '../pipeline/core/look.ts';
+import { mergeDetections } from '../pipeline/core/merge.ts';
 import { planTiles, tilesOf } from '../pipeline/core/plan.ts';
 
 const PLAN = planTiles(

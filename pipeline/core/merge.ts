@@ -1,8 +1,8 @@
-// From what was seen in single tiles to findings in the full picture: one object, one finding. Pure; the order of its input does not matter.
-import Flatbush from 'flatbush';
-import type { Box, Detection, Finding } from './contract.ts';
-import { areaOf, intersectionOf, iou, overSmaller, unionOf } from './geometry.ts';
-import { boxInImage, type Plan, type PlannedTile, tilesOf } from './plan.ts';
+// From looks at single tiles to findings in the full picture: one object, one finding. Pure; the order of its input does not matter.
+import type { Box, Finding } from './contract.ts';
+import { areaOf, iou, overSmaller, unionOf } from './geometry.ts';
+import { doubted, isCut, type Look, looksByLabel, neighboursIn, type SeenTile } from './look.ts';
+import type { Plan } from './plan.ts';
 
 /** Two boxes of one label that share more than half are one object: the field's usual threshold for a match. */
 const SAME_OBJECT_IOU = 0.5;
@@ -10,163 +10,105 @@ const SAME_OBJECT_IOU = 0.5;
 const INSIDE_SHARE = 0.7;
 /** An unsure box has a rough outline: half of it inside a sure one is enough. */
 const INSIDE_SHARE_UNSURE = 0.5;
-/** A box this near to a tile's inner edge, in pixels of its level, is taken for cut. */
-const CUT_MARGIN_PX = 3;
-/** What an unsure look is worth against a sure one: a box that is cut, or a coarse look at what a finer one had whole before it. */
-const UNSURE_WEIGHT = 0.6;
-/** Score times weight below this is no finding: the score at which local detectors begin to report. */
-const WEIGHT_MIN = 0.4;
-/** From this many whole objects inside one box on, the box is a group of them and not their whole. */
+/** So many sure objects inside one box, none of them much less sure than it, make the box a group of them and not their whole. */
 const GROUP_MEMBERS_MIN = 3;
-
-interface Candidate {
-  detection: Detection;
-  /** Pixels of the full picture. */
-  box: Box;
-  level: number;
-  tiles: number[];
-  /** Which sides lie on an inner edge of the tile. */
-  cut: { left: boolean; top: boolean; right: boolean; bottom: boolean };
-  /** Cut, or a coarse look at what a finer tile had whole before it. */
-  unsure: boolean;
-  /** Score, less when unsure. */
-  weight: number;
-}
-
-export interface SeenTile {
-  tile: PlannedTile;
-  detections: readonly Detection[];
-}
+const GROUP_MEMBER_SCORE_SHARE = 0.8;
+/** A weight below this is no finding: the score at which local detectors begin to report. */
+const WEIGHT_MIN = 0.4;
 
 export interface Merged {
   /** Highest score first, then top to bottom, left to right. */
   findings: Finding[];
-  /** Looks that were too unsure to be a finding: cut by a tile's edge or coarse, and of a low score. */
+  /** How many objects were too unsure to be a finding: doubted, and of a low score. */
   unsure: number;
 }
 
 export function mergeDetections(seen: readonly SeenTile[], plan: Plan): Merged {
-  const whole = wholeOnFinerLevel(plan);
-  const byLabel = Map.groupBy(
-    seen.flatMap(({ tile, detections }) => detections.map((detection) => candidateOf(detection, tile, plan, whole))),
-    (candidate) => candidate.detection.label.toLowerCase(),
-  );
-  const objects = [...byLabel.values()].flatMap((candidates) => merged(candidates));
+  const objects = looksByLabel(seen, plan).flatMap(merged);
   const sure = objects.filter(({ weight }) => weight >= WEIGHT_MIN);
   return { findings: sure.sort(byImportance).map(findingOf), unsure: objects.length - sure.length };
 }
 
-/** Tells of a box on a level whether some tile of the next finer level shows it whole, at twice the size. */
-function wholeOnFinerLevel(plan: Plan): (box: Box, level: number) => boolean {
-  const indexes = new Map(
-    [...Map.groupBy(tilesOf(plan), (tile) => tile.level)].map(([level, tiles]) => [level, { tiles, index: indexOf(tiles) }]),
-  );
-  return (box, level) => {
-    const finer = indexes.get(level - 1);
-    if (!finer) return false;
-    const near = finer.index.search(box[0], box[1], box[0] + box[2], box[1] + box[3]);
-    return near.some((at) => intersectionOf(box, (finer.tiles[at] as PlannedTile).box) >= areaOf(box));
-  };
+function merged(sameLabel: Look[]): Look[] {
+  const wholes = withoutParts(withoutDuplicates(sameLabel));
+  return withoutParts(withoutDuplicates(withHalvesJoined(wholes)));
 }
 
-function merged(candidates: Candidate[]): Candidate[] {
-  const wholes = withoutParts(withoutDuplicates(candidates.sort(byImportance)));
-  return withoutParts(withoutDuplicates(withHalvesJoined(wholes).sort(byImportance)));
-}
-
-function candidateOf(
-  detection: Detection,
-  tile: PlannedTile,
-  plan: Plan,
-  wholeOnFiner: (box: Box, level: number) => boolean,
-): Candidate {
-  const level = plan.levels.find(({ level }) => level === tile.level);
-  const [left, top, width, height] = detection.box;
-  const [tileLeft, tileTop, tileWidth, tileHeight] = tile.boxInLevel;
-  const cut = {
-    left: tileLeft > 0 && left <= CUT_MARGIN_PX,
-    top: tileTop > 0 && top <= CUT_MARGIN_PX,
-    right: tileLeft + tileWidth < (level?.width ?? 0) && left + width >= tileWidth - CUT_MARGIN_PX,
-    bottom: tileTop + tileHeight < (level?.height ?? 0) && top + height >= tileHeight - CUT_MARGIN_PX,
-  };
-  const box = boxInImage([tileLeft + left, tileTop + top, width, height], tile.level, plan);
-  const doubts = [isCut(cut), wholeOnFiner(box, tile.level)];
-  return { detection, box, level: tile.level, tiles: [tile.index], cut, ...sureness(detection.score, doubts) };
-}
-
-/** Every doubt counts. */
-function sureness(score: number, doubts: boolean[]): Pick<Candidate, 'unsure' | 'weight'> {
-  const count = doubts.filter(Boolean).length;
-  return { unsure: count > 0, weight: score * UNSURE_WEIGHT ** count };
-}
-
-function isCut({ left, top, right, bottom }: Candidate['cut']): boolean {
-  return left || top || right || bottom;
-}
-
-/** Of candidates that show the same object the one of most weight, which takes over the others' tiles. */
-function withoutDuplicates(sorted: Candidate[]): Candidate[] {
-  const near = neighbours(sorted);
-  const gone = new Set<Candidate>();
-  for (const candidate of sorted) {
-    if (gone.has(candidate)) continue;
-    for (const other of near(candidate)) {
-      if (other === candidate || gone.has(other) || iou(candidate.box, other.box) <= SAME_OBJECT_IOU) continue;
-      if (byImportance(candidate, other) > 0 || areHalves(candidate, other)) continue;
+/** Of looks at the same object the one of most weight, which takes over the others' tiles. */
+function withoutDuplicates(looks: Look[]): Look[] {
+  const near = neighboursIn(looks);
+  const gone = new Set<Look>();
+  const sorted = looks.toSorted(byImportance);
+  for (const look of sorted) {
+    if (gone.has(look)) continue;
+    for (const other of near(look.box)) {
+      if (gone.has(other) || byImportance(look, other) >= 0 || areHalves(look, other)) continue;
+      if (iou(look.box, other.box) <= SAME_OBJECT_IOU) continue;
       gone.add(other);
-      takeOver(candidate, other);
+      takeOver(look, other);
     }
   }
-  return sorted.filter((candidate) => !gone.has(candidate));
+  return sorted.filter((look) => !gone.has(look));
 }
 
 /** A large object seen whole beats its parts; several whole objects beat the box around them, and a sure look an unsure one. */
-function withoutParts(candidates: Candidate[]): Candidate[] {
-  const near = neighbours(candidates);
-  const gone = new Set<Candidate>();
-  const largestFirst = candidates.toSorted((a, b) => areaOf(b.box) - areaOf(a.box) || byImportance(a, b));
-  for (const large of largestFirst) {
+function withoutParts(looks: Look[]): Look[] {
+  const near = neighboursIn(looks);
+  const gone = new Set<Look>();
+  const isPart = (small: Look, large: Look) =>
+    !gone.has(small) && isSmaller(small, large) && !areHalves(small, large) && liesInside(small, large);
+  for (const large of looks.toSorted((a, b) => (isSmaller(a, b) ? 1 : -1))) {
     if (gone.has(large)) continue;
-    const inside = near(large)
-      .filter(
-        (small) => small !== large && !gone.has(small) && areaOf(small.box) <= areaOf(large.box) && !areHalves(small, large),
-      )
-      .filter(
-        (small) => overSmaller(large.box, small.box) > (small.unsure && !large.unsure ? INSIDE_SHARE_UNSURE : INSIDE_SHARE),
-      );
-    const sure = inside.filter((small) => !small.unsure);
-    if (sure.length >= GROUP_MEMBERS_MIN || (large.unsure && sure.length > 0)) {
+    const parts = near(large.box).filter((small) => isPart(small, large));
+    if (isBeatenBy(parts, large)) {
       gone.add(large);
       continue;
     }
-    for (const part of inside) {
-      gone.add(part);
-      takeOver(large, part);
+    for (const part of parts) gone.add(part);
+    for (const part of parts) {
+      const partsOfPart = near(part.box).filter((small) => isPart(small, part)); // a part of a part is a part: it joins the walk
+      for (const small of partsOfPart) gone.add(small);
+      parts.push(...partsOfPart);
     }
+    for (const part of parts) takeOver(large, part);
   }
-  return candidates.filter((candidate) => !gone.has(candidate));
+  return looks.filter((look) => !gone.has(look));
+}
+
+function isSmaller(a: Look, b: Look): boolean {
+  return (areaOf(a.box) - areaOf(b.box) || byImportance(b, a)) < 0;
+}
+
+function liesInside(small: Look, large: Look): boolean {
+  return overSmaller(small.box, large.box) > (small.unsure && !large.unsure ? INSIDE_SHARE_UNSURE : INSIDE_SHARE);
+}
+
+function isBeatenBy(parts: readonly Look[], large: Look): boolean {
+  const sure = parts.filter(({ unsure }) => !unsure);
+  const members = sure.filter(({ weight }) => weight >= large.weight * GROUP_MEMBER_SCORE_SHARE);
+  return members.length >= GROUP_MEMBERS_MIN || (large.unsure && sure.length > 0);
 }
 
 /** Boxes cut by the facing edges of neighbouring tiles, level with each other, become their union. */
-function withHalvesJoined(candidates: Candidate[]): Candidate[] {
-  const cut = candidates.filter((candidate) => isCut(candidate.cut));
-  const near = neighbours(cut);
-  const joined = new Set<Candidate>();
-  const unions = cut.flatMap((candidate) => {
-    if (joined.has(candidate)) return [];
-    const parts = [candidate]; // grows while it is walked: a quarter's neighbours' neighbours belong to it too
-    joined.add(candidate);
+function withHalvesJoined(looks: Look[]): Look[] {
+  const cut = looks.filter(isCut).sort(byImportance);
+  const near = neighboursIn(cut);
+  const joined = new Set<Look>();
+  const unions = cut.flatMap((look) => {
+    if (joined.has(look)) return [];
+    const parts = [look]; // grows while it is walked: a quarter's neighbours' neighbours belong to it too
+    joined.add(look);
     for (const part of parts) {
-      const halves = near(part).filter((other) => !joined.has(other) && areHalves(part, other));
+      const halves = near(part.box).filter((other) => !joined.has(other) && areHalves(part, other));
       for (const half of halves) joined.add(half);
       parts.push(...halves);
     }
-    return [parts.sort(byImportance).reduce(unionCandidate)];
+    return [parts.sort(byImportance).reduce(unionLook)];
   });
-  return [...candidates.filter((candidate) => !isCut(candidate.cut)), ...unions];
+  return [...looks.filter((look) => !isCut(look)), ...unions];
 }
 
-function areHalves(a: Candidate, b: Candidate): boolean {
+function areHalves(a: Look, b: Look): boolean {
   if (a.level !== b.level) return false;
   if (a.detection.text !== null || b.detection.text !== null) return false; // two readings of a line do not add up to one
   const besideEachOther = (a.cut.right && b.cut.left) || (a.cut.left && b.cut.right);
@@ -187,51 +129,42 @@ function sideOf(box: Box, axis: 0 | 1): number {
 }
 
 /** `a` is the more important one: the union speaks with its words. */
-function unionCandidate(a: Candidate, b: Candidate): Candidate {
+function unionLook(a: Look, b: Look): Look {
   const cut = {
     left: (a.box[0] <= b.box[0] ? a : b).cut.left,
     top: (a.box[1] <= b.box[1] ? a : b).cut.top,
     right: (a.box[0] + a.box[2] >= b.box[0] + b.box[2] ? a : b).cut.right,
     bottom: (a.box[1] + a.box[3] >= b.box[1] + b.box[3] ? a : b).cut.bottom,
   };
-  const union = { ...a, box: unionOf(a.box, b.box), cut, ...sureness(a.detection.score, [isCut(cut)]), tiles: [...a.tiles] };
+  const union = { ...a, box: unionOf(a.box, b.box), cut, tiles: [...a.tiles] };
   takeOver(union, b);
-  return union;
+  return doubted(union, isCut(union) ? 1 : 0);
 }
 
-function takeOver(keeper: Candidate, other: Candidate): void {
+function takeOver(keeper: Look, other: Look): void {
   keeper.tiles = [...new Set([...keeper.tiles, ...other.tiles])].sort((a, b) => a - b);
 }
 
-/** Looks up who meets a candidate's box, without comparing all with all. */
-function neighbours(candidates: readonly Candidate[]): (of: Candidate) => Candidate[] {
-  if (candidates.length === 0) return () => [];
-  const index = indexOf(candidates);
-  return ({ box }) => index.search(box[0], box[1], box[0] + box[2], box[1] + box[3]).map((at) => candidates[at] as Candidate);
-}
-
-function indexOf(boxed: readonly { box: Box }[]): Flatbush {
-  const index = new Flatbush(boxed.length);
-  for (const { box } of boxed) index.add(box[0], box[1], box[0] + box[2], box[1] + box[3]);
-  index.finish();
-  return index;
-}
-
-/** A total order, so that the same candidates in any order give the same findings. */
-function byImportance(a: Candidate, b: Candidate): number {
+/** A total order, so that the same looks in any order give the same findings. */
+function byImportance(a: Look, b: Look): number {
   return (
     b.weight - a.weight ||
     a.box[1] - b.box[1] ||
     a.box[0] - b.box[0] ||
     b.box[2] - a.box[2] ||
     b.box[3] - a.box[3] ||
-    a.detection.label.localeCompare(b.detection.label) ||
+    compared(a.detection.label, b.detection.label) ||
+    compared(a.detection.text ?? '', b.detection.text ?? '') ||
     a.level - b.level ||
     (a.tiles[0] ?? 0) - (b.tiles[0] ?? 0)
   );
 }
 
-function findingOf({ detection, box, level, tiles, weight }: Candidate, index: number): Finding {
+function compared(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
+function findingOf({ detection, box, level, tiles, weight }: Look, index: number): Finding {
   const { label, description, severity, text } = detection;
   const rounded = box.map((side) => Math.round(side * 10) / 10) as Box;
   const score = Math.round(weight * 1_000) / 1_000;

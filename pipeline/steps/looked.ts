@@ -2,7 +2,7 @@
 import type { BatchResult } from '@aws/durable-execution-sdk-js';
 import type { FailedTile, Usage } from '../core/contract.ts';
 import { sentenceOf } from '../core/errors.ts';
-import type { SeenTile } from '../core/merge.ts';
+import type { SeenTile } from '../core/look.ts';
 import type { PlannedTile } from '../core/plan.ts';
 import { totalUsage } from '../core/usage.ts';
 import type { LookedTile } from './detect.ts';
