@@ -67,14 +67,14 @@ async function analyze(
   progress.phase('detect');
   const lookAt = async (tileContext: DurableContext, planned: PlannedTile) => {
     const options = { retryStrategy: retryTransient, serdes: spilling(execution_id, planned.name, deps.blobs) };
-    const outcome = tileContext.step(planned.name, () => detect(request, plan, planned, deps), options);
-    return await progress.following(planned, outcome);
+    const look = tileContext.step(planned.name, () => detect(request, plan, planned, deps), options);
+    return await progress.following(planned, look);
   };
   const looks = await context.map('detect', tiles, lookAt, {
     nesting: NestingType.FLAT,
     maxConcurrency: deps.limits.tileConcurrency,
     itemNamer: (planned) => planned.name,
-    completionConfig: { toleratedFailurePercentage: 100 }, // without one, the first failed tile would end the map
+    completionConfig: { toleratedFailurePercentage: 100 }, // without one, the first failed item would end the map
   });
 
   progress.phase('merge');

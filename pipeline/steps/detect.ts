@@ -12,6 +12,7 @@ export const LookedTile = z.object({ detections: z.array(Detection), usage: Usag
 export type LookedTile = z.infer<typeof LookedTile>;
 
 export async function detect(request: AnalysisRequest, plan: Plan, tile: PlannedTile, deps: PipelineDeps): Promise<LookedTile> {
+  deps.log.debug({ execution: request.execution_id, tile: tile.name }, 'Looking at a tile.');
   const szi = await cachedSzi(deps.blobs, keys.pyramid(request.execution_id), tileCount(plan.levels));
   const [, , width, height] = tile.boxInLevel;
   const jpeg = { bytes: await szi.readTile(tile.level, tile.row, tile.column), width, height };

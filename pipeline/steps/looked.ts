@@ -7,6 +7,9 @@ import type { PlannedTile } from '../core/plan.ts';
 import { totalUsage } from '../core/usage.ts';
 import type { LookedTile } from './detect.ts';
 
+/** A tile that failed for good is a result, so that its reason outlives the checkpoint of the map. */
+export type TileOutcome = LookedTile | { failed: FailedTile };
+
 export interface Looks {
   seen: SeenTile[];
   done: number;
@@ -16,15 +19,16 @@ export interface Looks {
 }
 
 /** Every tile is in `seen` or in `failed`: none is lost. */
-export function lookedOf(looks: BatchResult<LookedTile>, tiles: readonly PlannedTile[], before: Usage): Looks {
-  const looked = new Map(looks.succeeded().map(({ index, result }) => [index, result]));
-  const errors = new Map(looks.failed().map(({ index, error }) => [index, error]));
-  const seen = tiles.flatMap((tile) => {
-    const result = looked.get(tile.index);
-    return result ? [{ tile, detections: result.detections }] : [];
-  });
-  const failed = tiles.filter((tile) => !looked.has(tile.index)).map((tile) => failedTile(tile, errors.get(tile.index)));
-  const results = [...looked.values()];
+export function lookedOf(looks: BatchResult<TileOutcome>, tiles: readonly PlannedTile[], before: Usage): Looks {
+  const outcomes = new Map(looks.succeeded().map(({ index, result }) => [index, result]));
+  const seen: SeenTile[] = [];
+  const failed: FailedTile[] = [];
+  for (const tile of tiles) {
+    const outcome = outcomes.get(tile.index) ?? { failed: failedTile(tile, null) };
+    if ('failed' in outcome) failed.push(outcome.failed);
+    else seen.push({ tile, detections: outcome.detections });
+  }
+  const results = [...outcomes.values()].flatMap((outcome) => ('failed' in outcome ? [] : [outcome]));
   const notes = [...new Set(results.flatMap((result) => result.notes))].sort();
   const usages = [before, ...results.map(({ usage }) => usage)];
   return { seen, done: seen.length, failed, notes, usageWith: (more) => totalUsage([...usages, more]) };

@@ -1,23 +1,22 @@
 // Tells whoever polls how far a run is, as one small object. Rebuilt from results after a crash, so it never counts a tile twice.
-import type { AnalysisRequest, FailedTile, FindingsDocument, Phase, Progress, Status, Usage } from '../core/contract.ts';
+import type { AnalysisRequest, FindingsDocument, Phase, Progress, Status, Usage } from '../core/contract.ts';
 import { keys } from '../core/keys.ts';
 import type { PlannedTile } from '../core/plan.ts';
 import { totalUsage } from '../core/usage.ts';
 import type { PipelineDeps } from '../ports.ts';
 import type { LookedTile } from './detect.ts';
 import type { Inspected } from './inspect.ts';
-import { failedTile } from './looked.ts';
+import { failedTile, type TileOutcome } from './looked.ts';
 
 const FAILED_TILES_SHOWN_MAX = 20;
 
-type TileOutcome = { detections: number; usage: Usage } | { failed: FailedTile };
 type Ending = Partial<Pick<Progress, 'findings' | 'reason' | 'summary' | 'usage' | 'tiles' | 'failed_tiles'>>;
 
 export interface ProgressReport {
   inspected(inspected: Inspected, tilesTotal: number): void;
   phase(phase: Phase): void;
-  /** Passes a tile's outcome through and counts it. A replay says it again, which is harmless. */
-  following(tile: PlannedTile, outcome: Promise<LookedTile>): Promise<LookedTile>;
+  /** Counts how a look at a tile ended, and makes its failure a result. A replay says it again, which is harmless. */
+  following(tile: PlannedTile, look: Promise<LookedTile>): Promise<TileOutcome>;
   /** These three resolve when the last word is stored. */
   end(document: FindingsDocument, reason: string | null): Promise<void>;
   block(verdict: { category: string; score: number; usage: Usage }): Promise<void>;
@@ -43,7 +42,7 @@ export function reportProgress(request: AnalysisRequest, deps: PipelineDeps): Pr
       status,
       phase,
       tiles: { total: tilesTotal, done: looked.length, failed: failed.length, blank: 0 },
-      findings: looked.reduce((sum, { detections }) => sum + detections, 0),
+      findings: looked.reduce((sum, { detections }) => sum + detections.length, 0),
       usage: totalUsage(looked.map(({ usage }) => usage)),
       started_at: startedAt,
       updated_at: deps.clock.now().toISOString(),
@@ -67,11 +66,6 @@ export function reportProgress(request: AnalysisRequest, deps: PipelineDeps): Pr
     }, deps.limits.progressEveryMs);
   };
 
-  const count = (index: number, outcome: TileOutcome) => {
-    outcomes.set(index, outcome);
-    later();
-  };
-
   const stopTimer = () => {
     if (timer) clearTimeout(timer);
     timer = null;
@@ -92,15 +86,14 @@ export function reportProgress(request: AnalysisRequest, deps: PipelineDeps): Pr
       phase = next;
       later();
     },
-    async following(tile, outcome) {
-      try {
-        const looked = await outcome;
-        count(tile.index, { detections: looked.detections.length, usage: looked.usage });
-        return looked;
-      } catch (error) {
-        count(tile.index, { failed: failedTile(tile, error) });
-        throw error;
-      }
+    async following(tile, look) {
+      const outcome = await look.catch((error) => {
+        deps.log.warn({ error, execution: request.execution_id, tile: tile.name }, 'A tile could not be looked at.');
+        return { failed: failedTile(tile, error) };
+      });
+      outcomes.set(tile.index, outcome);
+      later();
+      return outcome;
     },
     end({ status, findings, tiles, usage, summary }, reason) {
       const failed_tiles = tiles.failed.slice(0, FAILED_TILES_SHOWN_MAX);

@@ -1,0 +1,117 @@
+// How much of what is known to be in the example pictures is found, through the command line with default settings,
+// and beside it what one look at the whole picture finds. Every finding counts against precision, text in pictures of things too.
+import { execFile } from 'node:child_process';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { z } from 'zod';
+import { onnxVision } from '../pipeline/adapters/onnx-vision.ts';
+import { type Box, FindingsDocument } from '../pipeline/core/contract.ts';
+import { iou } from '../pipeline/core/geometry.ts';
+import { readHeader, smallCopy } from '../pipeline/imaging/picture.ts';
+import type { BenchResult } from './run.ts';
+
+const LAWN_RIGHT_MIN = 48;
+const LAWN_PRECISION_MIN = 0.9;
+const FLOORPLAN_RIGHT_MIN = 238;
+const SAME_OBJECT_IOU = 0.5;
+/** What each detector sees of a picture that is not cut into tiles: the largest input it takes. */
+const WHOLE_EDGE_PX = { 'onnx:nanodet': 640, 'onnx:ppocr': 1_024 } as const;
+const PIXELS_MAX = 100_000_000;
+const OUTPUT_BYTES_MAX = 50_000_000;
+
+const Objects = z.array(z.object({ label: z.string(), x1: z.number(), y1: z.number(), x2: z.number(), y2: z.number() }));
+const Texts = z.array(z.object({ text: z.string() }));
+type Seen = Pick<FindingsDocument['findings'][number], 'label' | 'box' | 'text'>;
+
+interface Score {
+  right: number;
+  of: number;
+  findings: number;
+  precision: number;
+}
+
+export async function run(): Promise<BenchResult> {
+  const lawn = Objects.parse(JSON.parse(await readFile('examples/lawn.truth.json', 'utf8')));
+  const plan = Texts.parse(JSON.parse(await readFile('examples/floorplan.truth.json', 'utf8')));
+
+  const lawnTiled = scoreObjects(await analyzed('examples/lawn.jpg'), lawn);
+  const lawnWhole = scoreObjects(await lookedAtWhole('examples/lawn.jpg', 'onnx:nanodet'), lawn);
+  console.log(JSON.stringify({ picture: 'lawn', tiled: lawnTiled, whole: lawnWhole }));
+
+  const planTiled = scoreTexts(await analyzed('examples/floorplan.png'), plan);
+  const planWhole = scoreTexts(await lookedAtWhole('examples/floorplan.png', 'onnx:ppocr'), plan);
+  console.log(JSON.stringify({ picture: 'floorplan', tiled: planTiled, whole: planWhole }));
+
+  const figures = {
+    lawn_right: lawnTiled.right,
+    lawn_precision: lawnTiled.precision,
+    lawn_whole_right: lawnWhole.right,
+    floorplan_right: planTiled.right,
+    floorplan_whole_right: planWhole.right,
+  };
+  const bars = {
+    lawn_right: `>= ${LAWN_RIGHT_MIN} of ${lawn.length}`,
+    lawn_precision: `>= ${LAWN_PRECISION_MIN}`,
+    floorplan_right: `>= ${FLOORPLAN_RIGHT_MIN} of ${plan.length}`,
+  };
+  const pass =
+    lawnTiled.right >= LAWN_RIGHT_MIN && lawnTiled.precision >= LAWN_PRECISION_MIN && planTiled.right >= FLOORPLAN_RIGHT_MIN;
+  return { figures, bars, pass };
+}
+
+async function analyzed(picture: string): Promise<Seen[]> {
+  const out = await mkdtemp(join(tmpdir(), 'tilesight-bench-'));
+  try {
+    const args = ['cli/tilesight.ts', 'analyze', picture, '--json', '-', '--out', out];
+    const { stdout } = await promisify(execFile)(process.execPath, args, { maxBuffer: OUTPUT_BYTES_MAX });
+    return FindingsDocument.parse(JSON.parse(stdout)).findings;
+  } finally {
+    await rm(out, { recursive: true, force: true });
+  }
+}
+
+/** One look at the picture, shrunk to what the model takes. */
+async function lookedAtWhole(picture: string, model: keyof typeof WHOLE_EDGE_PX): Promise<Seen[]> {
+  const copy = await smallCopy(picture, WHOLE_EDGE_PX[model], PIXELS_MAX);
+  const { width } = await readHeader(picture, PIXELS_MAX);
+  const scale = width / copy.width;
+  const { detections } = await onnxVision().detect(model, copy, { look_for: null, labels: [] });
+  return detections.map(({ label, box, text }) => ({ label, text, box: box.map((side) => side * scale) as Box }));
+}
+
+/** Right: the label of a planted object and IoU of at least 0.5 with it; each object once. */
+function scoreObjects(seen: Seen[], truth: z.infer<typeof Objects>): Score {
+  const left = truth.map(({ label, x1, y1, x2, y2 }) => ({ label, box: [x1, y1, x2 - x1, y2 - y1] as Box }));
+  let right = 0;
+  for (const { label, box } of seen) {
+    const overlaps = left.map((object) => (object.label === label ? iou(object.box, box) : 0));
+    const best = overlaps.indexOf(Math.max(...overlaps));
+    if ((overlaps[best] ?? 0) < SAME_OBJECT_IOU) continue;
+    left.splice(best, 1);
+    right++;
+  }
+  return scoreOf(right, truth.length, seen.length);
+}
+
+/** Right: exactly the planted text, runs of white space taken as one space, as a picture does not show how many there were. */
+function scoreTexts(seen: Seen[], truth: z.infer<typeof Texts>): Score {
+  const left = truth.map(({ text }) => oneSpaced(text));
+  let right = 0;
+  for (const { text } of seen) {
+    const at = text === null ? -1 : left.indexOf(oneSpaced(text));
+    if (at < 0) continue;
+    left.splice(at, 1);
+    right++;
+  }
+  return scoreOf(right, truth.length, seen.length);
+}
+
+function oneSpaced(text: string): string {
+  return text.replace(/\s+/g, ' ').trim();
+}
+
+function scoreOf(right: number, of: number, findings: number): Score {
+  return { right, of, findings, precision: Math.round((right / Math.max(1, findings)) * 1_000) / 1_000 };
+}

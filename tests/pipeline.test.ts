@@ -1,0 +1,116 @@
+import { stat, truncate } from 'node:fs/promises';
+import { join } from 'node:path';
+import sharp from 'sharp';
+import { expect, test } from 'vitest';
+import { TransientError, UserError } from '../pipeline/core/errors.ts';
+import { NO_USAGE } from '../pipeline/core/usage.ts';
+import { temporaryFolder } from './support/folder.ts';
+import { runPipeline } from './support/pipeline-run.ts';
+import { scriptedVision, seen } from './support/scripted-vision.ts';
+
+async function greyPicture(width = 900, height = 700): Promise<string> {
+  const path = join(await temporaryFolder(), 'grey.jpg');
+  await sharp({ create: { width, height, channels: 3, background: '#777' } }).toFile(path);
+  return path;
+}
+
+const CHECKPOINT_BYTES_MAX = 20_000;
+
+test('a picture becomes findings, an overlay and a last word of progress', async () => {
+  const vision = scriptedVision({ detect: (tile, look) => (look === 0 ? [seen('cat', [10, 10, tile.width / 2, 50])] : []) });
+  const { progress, document, files, state } = await runPipeline(await greyPicture(), vision);
+  expect(state).toMatchObject({ state: 'succeeded' });
+  expect(progress).toMatchObject({ status: 'SUCCEEDED', phase: 'done', findings: 1, reason: null });
+  expect(progress.tiles).toEqual({ total: vision.looks, done: vision.looks, failed: 0, blank: 0 });
+  expect(document?.usage).toEqual({ input_tokens: 10 * vision.looks, output_tokens: vision.looks, cost_usd: 0 });
+  expect(document?.image).toMatchObject({ width: 900, height: 700, format: 'jpeg' });
+  expect(files.sort()).toEqual(
+    ['findings.json', 'overlay.jpg', 'progress.json', 'pyramid.szi'].map((name) => `blobs/executions/run-1/${name}`),
+  );
+});
+
+test('the operations are the tiles and at most 12 more, none over 20 KB a tile', async () => {
+  const crowded = Array.from({ length: 400 }, (_, index) =>
+    seen('text', [index % 200, index % 150, 20, 9], { text: `line ${index}` }),
+  );
+  const { operations, document, files } = await runPipeline(await greyPicture(), scriptedVision({ detect: () => crowded }));
+  const tiles = operations.filter(({ Name }) => Name?.startsWith('tile-'));
+  expect(tiles).toHaveLength(document?.tiles.total ?? 0);
+  expect(operations.length - tiles.length).toBeLessThanOrEqual(12);
+  for (const tile of tiles) expect(JSON.stringify(tile).length).toBeLessThan(CHECKPOINT_BYTES_MAX);
+  expect(files.filter((name) => name.includes('/detections/')).length).toBeGreaterThan(20); // too many for a checkpoint
+  expect(document?.findings.length).toBeGreaterThan(100);
+});
+
+test('tiles that fail for good are named with their box, and all others are looked at', async () => {
+  const vision = scriptedVision({
+    detect(_, look) {
+      if (look % 3 === 0) throw new UserError('Expected a tile that can be seen, got fog. Send a clear picture.');
+      return [];
+    },
+  });
+  const { progress, document } = await runPipeline(await greyPicture(), vision);
+  expect(progress.status).toBe('PARTIAL');
+  expect(document?.tiles.failed).toHaveLength(Math.ceil(vision.looks / 3));
+  expect(document?.tiles.failed[0]).toMatchObject({
+    box: [expect.any(Number), expect.any(Number), expect.any(Number), expect.any(Number)],
+  });
+  expect(document?.tiles.failed[0]?.reason).toContain('got fog');
+  expect((document?.tiles.done ?? 0) + (document?.tiles.failed.length ?? 0)).toBe(document?.tiles.total);
+  expect(progress.reason).toMatch(/^\d+ of \d+ tiles could not be looked at; the first: Expected a tile/);
+});
+
+test('what a library says in its error stays inside', async () => {
+  const vision = scriptedVision({
+    detect() {
+      throw new Error('secret-bucket exploded at /home/someone');
+    },
+  });
+  const { progress, document } = await runPipeline(await greyPicture(300, 300), vision);
+  expect(progress.status).toBe('FAILED');
+  expect(JSON.stringify({ progress, document })).not.toMatch(/secret-bucket|someone/);
+});
+
+test('a tile that fails once for a passing reason is looked at again', async () => {
+  const vision = scriptedVision({
+    detect(_, look) {
+      if (look === 1) throw new TransientError('The model is busy.');
+      return [];
+    },
+  });
+  const { progress, document } = await runPipeline(await greyPicture(300, 300), vision);
+  expect(progress.status).toBe('SUCCEEDED');
+  expect(vision.looks).toBe((document?.tiles.total ?? 0) + 1);
+});
+
+test('a blocked picture ends with category and score, and no tile is looked at', async () => {
+  const vision = scriptedVision({ moderate: () => ({ allowed: false, category: 'Porn', score: 0.93, usage: NO_USAGE }) });
+  const { progress, state, files } = await runPipeline(await greyPicture(), vision);
+  expect(progress).toMatchObject({ status: 'BLOCKED', reason: expect.stringMatching(/Porn, score 0\.93/) });
+  expect(state).toMatchObject({ state: 'succeeded' });
+  expect(vision.looks).toBe(0);
+  expect(files).toEqual(['blobs/executions/run-1/progress.json']);
+});
+
+test('without a verdict there is no analysis', async () => {
+  const vision = scriptedVision({
+    moderate() {
+      throw new Error('the judge is ill');
+    },
+  });
+  const { progress, files } = await runPipeline(await greyPicture(), vision);
+  expect(progress).toMatchObject({ status: 'FAILED', reason: expect.not.stringContaining('ill') });
+  expect(vision.looks).toBe(0);
+  expect(files).toEqual(['blobs/executions/run-1/progress.json']);
+});
+
+test('a picture that is cut off fails with a sentence and leaves only that', async () => {
+  const path = join(await temporaryFolder(), 'cut.png');
+  await sharp('examples/lawn.jpg').resize(600).png().toFile(path);
+  await truncate(path, Math.round((await stat(path)).size / 2));
+  const { progress, state, files } = await runPipeline(path, scriptedVision());
+  const sentence = expect.stringContaining('data is damaged or cut off');
+  expect(progress).toMatchObject({ status: 'FAILED', reason: sentence });
+  expect(state).toMatchObject({ state: 'failed', error: { type: 'UserError', message: sentence } });
+  expect(files).toEqual(['blobs/executions/run-1/progress.json']);
+});

@@ -1,0 +1,33 @@
+// Eyes that follow a script: for tests of what the pipeline does with what is seen. Counts what it was asked.
+import type { Detection } from '../../pipeline/core/contract.ts';
+import { NO_USAGE } from '../../pipeline/core/usage.ts';
+import type { Jpeg, ModerationAnswer, Vision } from '../../pipeline/ports.ts';
+
+export interface Script {
+  moderate?: () => ModerationAnswer;
+  /** `look` counts from 0 over all tiles. */
+  detect?: (tile: Jpeg, look: number) => Detection[];
+}
+
+export interface ScriptedVision extends Vision {
+  looks: number;
+}
+
+export function scriptedVision({ moderate, detect }: Script = {}): ScriptedVision {
+  return {
+    looks: 0,
+    moderate: async () => moderate?.() ?? { allowed: true, usage: NO_USAGE },
+    async detect(_model, tile) {
+      return {
+        detections: detect?.(tile, this.looks++) ?? [],
+        usage: { input_tokens: 10, output_tokens: 1, cost_usd: 0 },
+        notes: [],
+      };
+    },
+    summarize: async (_model, { tiles }) => ({ summary: `Looked at ${tiles.done} of ${tiles.total}.`, usage: NO_USAGE }),
+  };
+}
+
+export function seen(label: string, box: Detection['box'], more: Partial<Detection> = {}): Detection {
+  return { label, description: label, score: 0.9, severity: 'info', box, text: null, ...more };
+}
