@@ -2,6 +2,8 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import './no-telemetry.ts';
+
 import * as ort from 'onnxruntime-node';
 import { UserError } from '../../core/errors.ts';
 

@@ -1,0 +1,70 @@
+// Runs the command line as a person would, in a process of its own, with a temporary folder that can be looked into afterwards.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { temporaryFolder } from './folder.ts';
+
+const CLI = fileURLToPath(new URL('../../cli/tilesight.ts', import.meta.url));
+
+export interface Outcome {
+  code: number | null;
+  stdout: string;
+  stderr: string;
+  /** What was left in the folder for temporary files; compile caches aside. */
+  left: string[];
+  out: string;
+}
+
+export interface Running {
+  process: ChildProcess;
+  /** Resolves when `text` has been printed on standard error. */
+  says(text: string): Promise<void>;
+  outcome: Promise<Outcome>;
+  /** Ids of the processes that it started and that still run; on Linux. */
+  processes(): Promise<string[]>;
+}
+
+export async function startCommand(args: string[], environment: Record<string, string> = {}): Promise<Running> {
+  const [temporary, out] = [await temporaryFolder(), join(await temporaryFolder(), 'out')];
+  // biome-ignore lint/style/noProcessEnv: a child starts from this process's environment.
+  const env = { ...process.env, TMPDIR: temporary, LOG_LEVEL: 'info', DETECTION_MODELS: 'onnx:nanodet', ...environment };
+  const child = spawn(process.execPath, [CLI, ...args, ...(args[0] === 'analyze' ? ['--out', out] : [])], { env });
+  let stdout = '';
+  let stderr = '';
+  const listeners = new Set<() => void>();
+  child.stdout.on('data', (chunk) => {
+    stdout += chunk;
+  });
+  child.stderr.on('data', (chunk) => {
+    stderr += chunk;
+    for (const listener of listeners) listener();
+  });
+  const { promise, resolve, reject } = Promise.withResolvers<Outcome>();
+  child.once('error', reject).once('close', async (code) => {
+    const left = (await readdir(temporary)).filter((name) => name !== 'node-compile-cache');
+    resolve({ code, stdout, stderr, left, out });
+  });
+  const says = (text: string) =>
+    new Promise<void>((heard) => {
+      const listen = () => {
+        if (!stderr.includes(text)) return;
+        listeners.delete(listen);
+        heard();
+      };
+      listeners.add(listen);
+      listen();
+    });
+  return { process: child, says, outcome: promise, processes: () => processesWith(temporary) };
+}
+
+/** Every process of one command has the command's own temporary folder in its environment. */
+async function processesWith(text: string): Promise<string[]> {
+  const ids = (await readdir('/proc').catch(() => [])).filter((name) => /^\d+$/.test(name));
+  const environments = await Promise.all(ids.map((id) => readFile(`/proc/${id}/environ`, 'utf8').catch(() => '')));
+  return ids.filter((_, index) => environments[index]?.includes(text));
+}
+
+export async function runCommand(args: string[], environment?: Record<string, string>): Promise<Outcome> {
+  return await (await startCommand(args, environment)).outcome;
+}
