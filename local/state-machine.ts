@@ -1,6 +1,6 @@
 // What one update makes of one operation: the service's table of states, as a pure function. Knows nothing of disks or timers.
-import type { OperationUpdate, WireOperation } from '@aws/durable-execution-sdk-js';
-import { DurableExecutionClientError } from '@aws/durable-execution-sdk-js';
+import type { ErrorObject, OperationUpdate, WireOperation } from '@aws/durable-execution-sdk-js';
+import { invalid } from './service-error.ts';
 
 export interface Transition {
   operation: WireOperation;
@@ -10,35 +10,61 @@ export interface Transition {
 
 type Status = NonNullable<WireOperation['Status']>;
 
-/** From which states an action may come; `none` is an operation that is not there yet. */
-const ALLOWED: Record<string, readonly (Status | 'none')[]> = {
-  'STEP START': ['none', 'READY'],
-  'STEP SUCCEED': ['none', 'STARTED', 'READY'],
-  'STEP FAIL': ['none', 'STARTED', 'READY'],
-  'STEP RETRY': ['none', 'STARTED', 'READY'],
-  'WAIT START': ['none'],
-  'CONTEXT START': ['none'],
-  'CONTEXT SUCCEED': ['none', 'STARTED'],
-  'CONTEXT FAIL': ['none', 'STARTED'],
+/** From which states an action may come (`none`: an operation that is not there yet), and what the service says otherwise. */
+const ALLOWED: Record<string, { from: readonly (Status | 'none')[]; otherwise: string }> = {
+  'STEP START': { from: ['none', 'READY'], otherwise: 'Invalid current STEP state to start.' },
+  'STEP SUCCEED': { from: ['none', 'STARTED', 'READY'], otherwise: 'Invalid current STEP state to close.' },
+  'STEP FAIL': { from: ['none', 'STARTED', 'READY'], otherwise: 'Invalid current STEP state to close.' },
+  'STEP RETRY': { from: ['none', 'STARTED', 'READY'], otherwise: 'Invalid current STEP state to re-attempt.' },
+  'WAIT START': { from: ['none'], otherwise: 'Cannot start a WAIT that already exists.' },
+  'WAIT CANCEL': { from: ['STARTED'], otherwise: 'Cannot cancel a WAIT that does not exist or has already completed.' },
+  'CALLBACK START': { from: ['none'], otherwise: 'Cannot start a CALLBACK that already exists.' },
+  'CHAINED_INVOKE START': { from: ['none'], otherwise: 'Cannot start a CHAINED_INVOKE that already exists.' },
+  'CONTEXT START': { from: ['none'], otherwise: 'Cannot start a CONTEXT that already exists.' },
+  'CONTEXT SUCCEED': { from: ['none', 'STARTED'], otherwise: 'Invalid current CONTEXT state to close.' },
+  'CONTEXT FAIL': { from: ['none', 'STARTED'], otherwise: 'Invalid current CONTEXT state to close.' },
 };
 
+/** Throws a ServiceError unless the updates of one checkpoint go together: each operation once, but for START and its end. */
+export function checkBatch(updates: readonly OperationUpdate[]): void {
+  const seen = new Map<string, OperationUpdate>();
+  for (const [index, update] of updates.entries()) {
+    if (!update.Id) throw invalid('Operation update must have an Id.');
+    if (update.Type === 'EXECUTION' && index < updates.length - 1) throw invalid('EXECUTION checkpoint must be the last update.');
+    const earlier = seen.get(update.Id);
+    const startAndEnd =
+      earlier?.Action === 'START' && update.Action !== 'START' && (earlier.Type === 'STEP' || earlier.Type === 'CONTEXT');
+    if (earlier && !startAndEnd) throw invalid('Cannot update the same operation twice in a single request.');
+    seen.set(update.Id, update);
+  }
+}
+
 /**
- * Throws a DurableExecutionClientError that ends the execution when the update does not fit the operation's state.
- * `parent` is the operation that `update.ParentId` names, if any.
+ * Throws a ServiceError when the update does not fit the operation's state.
+ * `parent` is the operation that `update.ParentId` names, if any; `callbackId` is what a new callback is called.
  */
 export function applyUpdate(
   before: WireOperation | null,
   parent: WireOperation | null,
   update: OperationUpdate,
   nowMs: number,
+  callbackId = '',
 ): Transition {
   const allowed = ALLOWED[`${update.Type} ${update.Action}`];
-  if (!allowed) throw invalid(`${update.Type} ${update.Action} is not served here.`);
-  if (!allowed.includes(before?.Status ?? 'none')) {
-    throw invalid(`Invalid update: ${update.Type} ${update.Action} of an operation in ${before?.Status ?? 'no state'}.`);
-  }
+  if (!allowed || (before && before.Type !== update.Type)) throw invalid('Invalid action for the given operation type.');
+  if (!allowed.from.includes(before?.Status ?? 'none')) throw invalid(allowed.otherwise);
   if (update.ParentId && parent?.Type !== 'CONTEXT') throw invalid('Invalid parent operation id.');
-  return transition(before ?? begun(update, nowMs), update, nowMs);
+  checkContent(update);
+  return transition(before ?? begun(update, nowMs), update, nowMs, callbackId);
+}
+
+function checkContent({ Action, Payload, Error: error, StepOptions }: OperationUpdate): void {
+  if (Action === 'FAIL' && Payload !== undefined) throw invalid('Cannot provide a Payload for FAIL action.');
+  if (Action === 'SUCCEED' && error) throw invalid('Cannot provide an Error for SUCCEED action.');
+  if (Action === 'RETRY' && !StepOptions) throw invalid('Invalid StepOptions for the given action.');
+  if (Action === 'RETRY' && error && Payload !== undefined) {
+    throw invalid('Cannot provide both error and payload to RETRY a STEP.');
+  }
 }
 
 function begun(update: OperationUpdate, nowMs: number): WireOperation {
@@ -53,11 +79,19 @@ function begun(update: OperationUpdate, nowMs: number): WireOperation {
   };
 }
 
-function transition(operation: WireOperation, update: OperationUpdate, nowMs: number): Transition {
+function transition(operation: WireOperation, update: OperationUpdate, nowMs: number, callbackId: string): Transition {
   switch (`${update.Type} ${update.Action}`) {
     case 'WAIT START': {
       const wakeAt = nowMs + (update.WaitOptions?.WaitSeconds ?? 0) * 1_000;
       return { operation: { ...operation, WaitDetails: { ScheduledEndTimestamp: iso(wakeAt) } }, wakeAt };
+    }
+    case 'WAIT CANCEL':
+      return { operation: { ...operation, Status: 'CANCELLED', EndTimestamp: iso(nowMs) }, wakeAt: null };
+    case 'CALLBACK START': {
+      const { TimeoutSeconds, HeartbeatTimeoutSeconds } = update.CallbackOptions ?? {};
+      const seconds = [TimeoutSeconds, HeartbeatTimeoutSeconds].filter((limit) => limit !== undefined && limit > 0) as number[];
+      const wakeAt = seconds.length > 0 ? nowMs + Math.min(...seconds) * 1_000 : null;
+      return { operation: { ...operation, CallbackDetails: { CallbackId: callbackId } }, wakeAt };
     }
     case 'STEP RETRY': {
       const wakeAt = nowMs + (update.StepOptions?.NextAttemptDelaySeconds ?? 0) * 1_000;
@@ -80,7 +114,7 @@ function transition(operation: WireOperation, update: OperationUpdate, nowMs: nu
       const details = { Result: update.Payload, Error: update.Error, ...(replay !== undefined && { ReplayChildren: replay }) };
       return ended({ ...operation, ContextDetails: details }, update, nowMs);
     }
-    default: // STEP START, CONTEXT START
+    default: // STEP START, CONTEXT START, CHAINED_INVOKE START
       return { operation: { ...operation, Status: 'STARTED' }, wakeAt: null };
   }
 }
@@ -98,9 +132,27 @@ export function applyTimer(operation: WireOperation, nowMs: number): WireOperati
   return null;
 }
 
+export interface Outcome {
+  status: 'SUCCEEDED' | 'FAILED' | 'TIMED_OUT' | 'STOPPED';
+  result?: string | undefined;
+  error?: ErrorObject | undefined;
+}
+
+/** What an answer from outside makes of a callback or a chained invocation; null when it waits for none any more. */
+export function applyOutcome(operation: WireOperation, { status, result, error }: Outcome, nowMs: number): WireOperation | null {
+  if (operation.Status !== 'STARTED') return null;
+  const details = { Result: result, Error: error };
+  const end = { Status: status, EndTimestamp: iso(nowMs) };
+  if (operation.Type === 'CALLBACK') {
+    return { ...operation, ...end, CallbackDetails: { ...operation.CallbackDetails, ...details } };
+  }
+  return operation.Type === 'CHAINED_INVOKE' ? { ...operation, ...end, ChainedInvokeDetails: details } : null;
+}
+
 /** True when something outside the invocation will happen to it: then an invocation may end as PENDING. */
 export function isOutstanding({ Type, Status }: WireOperation): boolean {
-  return (Type === 'STEP' && Status === 'PENDING') || (Type === 'WAIT' && Status === 'STARTED');
+  if (Type === 'STEP') return Status === 'PENDING';
+  return (Type === 'WAIT' || Type === 'CALLBACK' || Type === 'CHAINED_INVOKE') && Status === 'STARTED';
 }
 
 /** Children of finished contexts are not needed to resume, unless the context is replayed through them. */
@@ -118,10 +170,6 @@ export function forResume(operations: readonly WireOperation[]): WireOperation[]
 
 function attempts(operation: WireOperation): number {
   return operation.StepDetails?.Attempt ?? 0;
-}
-
-function invalid(sentence: string): DurableExecutionClientError {
-  return new DurableExecutionClientError(sentence, { scope: 'EXECUTION' });
 }
 
 function iso(ms: number): string {
