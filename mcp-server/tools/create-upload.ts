@@ -44,7 +44,7 @@ export const createUpload: Tool<typeof input, typeof output> = {
       url,
       headers,
       expires_at: new Date(clock.now().getTime() + EXPIRES_S * 1_000).toISOString(),
-      curl: `curl --fail-with-body -T ${shellQuoted(file_name)} ${headerFlags.join('')}'${url}'`,
+      curl: `curl --fail-with-body --globoff -T ${shellQuoted(file_name)} ${headerFlags.join('')}'${url}'`,
       next_step: `Send the file with the curl line, then call analyze_image with image ${upload_id}.`,
     };
   },

@@ -1,8 +1,11 @@
 // A tool is a value. This file hands it to the MCP server, and is the one place that turns errors into tool results.
-import type { CallToolResult, McpServer, ToolAnnotations } from '@modelcontextprotocol/server';
+import type { CallToolResult, McpServer, StandardSchemaWithJSON, ToolAnnotations } from '@modelcontextprotocol/server';
 import type { z } from 'zod';
-import { sentenceOf } from '../../pipeline/core/errors.ts';
+import { sentenceOf, UserError } from '../../pipeline/core/errors.ts';
 import type { ToolDeps } from '../deps.ts';
+
+const FAULTS_MAX = 5; // what a sentence can hold
+const FAULT_CHARACTERS_MAX = 160;
 
 export interface Tool<Input extends z.ZodObject = z.ZodObject, Output extends z.ZodObject = z.ZodObject> {
   name: string;
@@ -25,24 +28,44 @@ export function addTool<Input extends z.ZodObject, Output extends z.ZodObject>(
     title,
     description,
     annotations,
-    inputSchema: tool.input as z.ZodObject,
+    inputSchema: asAdvertised(tool.input),
     outputSchema: tool.output as z.ZodObject,
   };
-  server.registerTool(name, config, async (args) => await resultOf(tool, args as z.infer<Input>, deps));
+  server.registerTool(name, config, async (args) => await resultOf(tool, args, deps));
+}
+
+/** Lists the schema, and lets every argument through to `resultOf`, whose sentences a model can act on. */
+function asAdvertised(input: z.ZodObject): StandardSchemaWithJSON {
+  const { vendor, version, jsonSchema } = input['~standard'];
+  return { '~standard': { vendor, version, jsonSchema, validate: (value) => ({ value }) } };
 }
 
 /** Some clients show the model only `structuredContent`, others only text: both say the same. */
 async function resultOf<Input extends z.ZodObject, Output extends z.ZodObject>(
   tool: Tool<Input, Output>,
-  args: z.infer<Input>,
+  args: unknown,
   deps: ToolDeps,
 ): Promise<CallToolResult> {
   try {
-    const answer = await tool.run(args, deps);
+    const answer = tool.output.parse(await tool.run(parsed(tool, args), deps));
     return { structuredContent: answer, content: [{ type: 'text', text: JSON.stringify(answer) }] };
   } catch (error) {
     return { isError: true, content: [{ type: 'text', text: sentenceOf(error) ?? unexpected(tool.name, error, deps) }] };
   }
+}
+
+function parsed<Input extends z.ZodObject>({ name, input }: Tool<Input>, args: unknown): z.infer<Input> {
+  const result = input.safeParse(args ?? {});
+  if (result.success) return result.data;
+  const faults = result.error.issues.slice(0, FAULTS_MAX).map((issue) => faultOf(issue).slice(0, FAULT_CHARACTERS_MAX));
+  const accepted = Object.keys(input.shape).join(', ');
+  throw new UserError(`Expected other arguments for ${name}: ${faults.join('; ')}. It takes ${accepted}.`);
+}
+
+function faultOf(issue: z.core.$ZodIssue): string {
+  if (issue.code === 'unrecognized_keys') return `it has no argument ${issue.keys.join(', ')}`;
+  const what = issue.message.replace(/^(Invalid input|Invalid option|Too small|Too big): /, '').replace(/\.$/, '');
+  return `${issue.path.join('.')}: ${what}`;
 }
 
 /** Only our own words leave the deployment; the reference finds the cause in the log. */

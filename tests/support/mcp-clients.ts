@@ -1,0 +1,82 @@
+// Official MCP clients of both protocol generations, as one small interface.
+import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
+import { Client as Client2025 } from '@modelcontextprotocol/sdk/client/index.js';
+import { StreamableHTTPClientTransport as Transport2025 } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
+import { onTestFinished } from 'vitest';
+import { z } from 'zod';
+import { ORIGIN, type TestServer } from './server.ts';
+
+/** The client library and how it agrees on a protocol version. */
+export const CLIENTS = ['2.x pinned to 2026-07-28', '2.x that negotiates', '2.x as of 2025', '1.32'] as const;
+export type ClientKind = (typeof CLIENTS)[number];
+
+const ToolResult = z.object({
+  structuredContent: z.record(z.string(), z.unknown()).optional(),
+  content: z.array(z.object({ type: z.literal('text'), text: z.string() })),
+  isError: z.boolean().optional(),
+});
+export type ToolResult = z.infer<typeof ToolResult>;
+
+const ListedTool = z.object({
+  name: z.string(),
+  title: z.string(),
+  description: z.string(),
+  inputSchema: z.record(z.string(), z.unknown()),
+  outputSchema: z.record(z.string(), z.unknown()),
+  annotations: z.record(z.string(), z.unknown()),
+});
+export type ListedTool = z.infer<typeof ListedTool>;
+
+export interface TestClient {
+  instructions(): string | undefined;
+  listTools(): Promise<ListedTool[]>;
+  callTool(name: string, args: Record<string, unknown>): Promise<ToolResult>;
+  /** The answer of a call that must succeed. */
+  call<T>(name: string, args: Record<string, unknown>, answer: z.ZodType<T>): Promise<T>;
+  /** The sentence of a call that must fail. */
+  refusal(name: string, args: Record<string, unknown>): Promise<string>;
+}
+
+export async function connected(kind: ClientKind, server: TestServer): Promise<TestClient> {
+  const client = await clientOf(kind, server);
+  onTestFinished(() => client.close());
+  const callTool = async (name: string, args: Record<string, unknown>) =>
+    ToolResult.parse(await client.callTool({ name, arguments: args }));
+  return {
+    instructions: () => client.getInstructions(),
+    listTools: async () => z.array(ListedTool).parse((await client.listTools()).tools),
+    callTool,
+    async call(name, args, answer) {
+      const result = await callTool(name, args);
+      if (result.isError) throw new Error(textOf(result));
+      return answer.parse(result.structuredContent);
+    },
+    async refusal(name, args) {
+      const result = await callTool(name, args);
+      if (!result.isError) throw new Error(`Expected a refusal, got ${textOf(result)}`);
+      return textOf(result);
+    },
+  };
+}
+
+export function textOf({ content }: ToolResult): string {
+  return content.map(({ text }) => text).join('\n');
+}
+
+async function clientOf(kind: ClientKind, { fetch }: TestServer): Promise<Client | Client2025> {
+  const url = new URL('/mcp', ORIGIN);
+  const identity = { name: 'test', version: '1' };
+  if (kind === '1.32') {
+    const client = new Client2025(identity);
+    await client.connect(new Transport2025(url, { fetch }) as Parameters<Client2025['connect']>[0]);
+    return client;
+  }
+  const modes = {
+    '2.x pinned to 2026-07-28': { pin: '2026-07-28' },
+    '2.x that negotiates': 'auto',
+    '2.x as of 2025': 'legacy',
+  } as const;
+  const client = new Client(identity, { versionNegotiation: { mode: modes[kind] } });
+  await client.connect(new StreamableHTTPClientTransport(url, { fetch }));
+  return client;
+}

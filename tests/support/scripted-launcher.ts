@@ -1,0 +1,83 @@
+// A Launcher whose executions do what a test says. They write progress and findings with the pipeline's own code.
+import type { AnalysisRequest, Finding, FindingsDocument } from '../../pipeline/core/contract.ts';
+import { findingsDocument, reasonOf } from '../../pipeline/core/document.ts';
+import { UserError } from '../../pipeline/core/errors.ts';
+import { keys } from '../../pipeline/core/keys.ts';
+import { type PlannedTile, planTiles, tilesOf } from '../../pipeline/core/plan.ts';
+import { NO_USAGE } from '../../pipeline/core/usage.ts';
+import type { Blobs, Clock, ExecutionState, Launcher, Log } from '../../pipeline/ports.ts';
+import { type ProgressReport, reportProgress } from '../../pipeline/steps/progress.ts';
+
+const IMAGE = { width: 1_240, height: 620 }; // 2 tiles of 640 px in full resolution, and the whole
+const NO_TILE_FAILED: readonly number[] = [];
+
+export interface Run {
+  request: AnalysisRequest;
+  progress: ProgressReport;
+  tiles: readonly PlannedTile[];
+  look(tile: PlannedTile | undefined): Promise<void>;
+  /** Stores what was found and the last word. */
+  end(findings: Finding[], failedTiles?: readonly number[]): Promise<FindingsDocument>;
+}
+
+export interface ScriptedLauncher extends Launcher {
+  /** One a created execution, in order. */
+  runs: Run[];
+  /** What the control plane says; `running` from the start. */
+  states: Map<string, ExecutionState>;
+}
+
+export type Script = (run: Run) => Promise<void>;
+
+export function scriptedLauncher(deps: { blobs: Blobs; clock: Clock; log: Log }, script: Script): ScriptedLauncher {
+  const runs: Run[] = [];
+  const states = new Map<string, ExecutionState>();
+  return {
+    runs,
+    states,
+    async start(request) {
+      const before = runs.find((run) => run.request.execution_id === request.execution_id);
+      if (before && JSON.stringify(before.request) !== JSON.stringify(request))
+        throw new UserError('Expected a new name for a new request, got one in use. Choose another idempotency_key.');
+      if (before) return { created: false };
+      const run = makeRun(request, deps);
+      runs.push(run);
+      states.set(request.execution_id, { state: 'running', startedAt: deps.clock.now() });
+      await script(run);
+      return { created: true };
+    },
+    describe: async (executionId) => states.get(executionId) ?? null,
+  };
+}
+
+function makeRun(request: AnalysisRequest, { blobs, clock, log }: { blobs: Blobs; clock: Clock; log: Log }): Run {
+  const nothing = () => Promise.reject(new Error('A scripted run looks at nothing.'));
+  const vision = { moderate: nothing, detect: nothing, summarize: nothing };
+  const limits = { pixelsMax: 1, tileConcurrency: 1, progressEveryMs: 5 };
+  const progress = reportProgress(request, { blobs, clock, log, vision, scratchFolder: '', limits });
+  const plan = planTiles(IMAGE, request.plan, { edgePx: 640, overlapPx: 40 });
+  const tiles = tilesOf(plan);
+  const inspected = { format: 'jpeg', plan, startedAt: clock.now().toISOString() };
+  progress.inspected(inspected, tiles.length);
+  return {
+    request,
+    progress,
+    tiles,
+    async look(tile) {
+      if (!tile) throw new Error('Expected a tile of the plan.');
+      await progress.following(tile, Promise.resolve({ detections: [], usage: NO_USAGE, notes: [] }));
+    },
+    async end(findings, failedTiles = NO_TILE_FAILED) {
+      const failed = tiles
+        .filter(({ index }) => failedTiles.includes(index))
+        .map(({ index, box }) => ({ tile: index, box, reason: 'The model failed on this tile.' }));
+      const looked = { findings, unsure: 0, done: tiles.length - failed.length, failed, usage: NO_USAGE, notes: [] };
+      const document = findingsDocument(request, inspected, looked, `Found ${findings.length}.`);
+      await blobs.put(keys.overlay(request.execution_id), Buffer.from('overlay'));
+      await blobs.put(keys.findings(request.execution_id), Buffer.from(JSON.stringify(document, null, 1)));
+      await progress.end(document, reasonOf(looked));
+      await progress.close();
+      return document;
+    },
+  };
+}

@@ -1,0 +1,69 @@
+// The real MCP server behind the real HTTP face, over a temporary folder, with scripted executions and no socket.
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Hono } from 'hono';
+import { onTestFinished } from 'vitest';
+import { httpApp } from '../../local/http.ts';
+import { type LocalLinks, localLinks } from '../../local/links.ts';
+import { localPictures } from '../../local/pictures.ts';
+import { mcpHandler } from '../../mcp-server/server.ts';
+import { fsBlobs } from '../../pipeline/adapters/fs-blobs.ts';
+import type { Blobs, Clock, Log, Pictures } from '../../pipeline/ports.ts';
+import { temporaryFolder } from './folder.ts';
+import { type Script, type ScriptedLauncher, scriptedLauncher } from './scripted-launcher.ts';
+
+export const ORIGIN = 'http://127.0.0.1:3333';
+
+export interface TestServer {
+  app: Hono;
+  blobs: Blobs;
+  links: LocalLinks;
+  launcher: ScriptedLauncher;
+  folder: string;
+  blobsFolder: string;
+  scratchFolder: string;
+  /** Sentences and facts of every error that was logged. */
+  errors: { facts: object; sentence: string }[];
+  /** How many requests came through to MCP. */
+  mcpRequests(): number;
+  fetch(url: string | URL, init?: RequestInit): Promise<Response>;
+}
+
+export interface TestServerOptions {
+  script?: Script;
+  clock?: Clock;
+  pictures?: Pictures;
+}
+
+const systemClock: Clock = { now: () => new Date() };
+const models = { moderation: 'onnx:nsfw', detection: ['onnx:nanodet'], synthesis: 'rules:counts' };
+
+export async function testServer(options: TestServerOptions = {}): Promise<TestServer> {
+  const clock = options.clock ?? systemClock;
+  const folder = await temporaryFolder();
+  const [blobsFolder, scratchFolder] = [join(folder, 'blobs'), join(folder, 'scratch')];
+  await mkdir(scratchFolder);
+  const errors: TestServer['errors'] = [];
+  const quiet = () => {};
+  const log: Log = { debug: quiet, info: quiet, warn: quiet, error: (facts, sentence) => void errors.push({ facts, sentence }) };
+  const blobs = fsBlobs(blobsFolder);
+  const links = localLinks(new Uint8Array(32).fill(7), () => ORIGIN, clock);
+  const launcher = scriptedLauncher({ blobs, clock, log }, options.script ?? (async () => {}));
+  const pictures = options.pictures ?? localPictures(blobs, [folder]);
+  const mcp = mcpHandler({ blobs, links, launcher, pictures, models, clock, log }, '0.0.0-test');
+  let mcpRequests = 0;
+  const counted = (request: Request) => {
+    mcpRequests++;
+    return mcp.fetch(request);
+  };
+  const app = httpApp({ mcp: counted, blobs, links, scratchFolder, log });
+  onTestFinished(async () => {
+    await mcp.close();
+    await Promise.all(launcher.runs.map(({ progress }) => progress.close()));
+  });
+  return {
+    ...{ app, blobs, links, launcher, folder, blobsFolder, scratchFolder, errors },
+    mcpRequests: () => mcpRequests,
+    fetch: async (url, init) => await app.fetch(new Request(url, init)),
+  };
+}
