@@ -12,6 +12,7 @@ import type { Blobs, Log } from '../pipeline/ports.ts';
 import type { LocalLinks } from './links.ts';
 
 const MCP_BODY_BYTES_MAX = 1_048_576; // 1 MiB: the largest request is a page of words; pictures travel by link
+const SHOWN_CHARACTERS_MAX = 100;
 const LOOPBACK_NAMES = new Set(['127.0.0.1', 'localhost', '[::1]']);
 
 const CONTENT_TYPES: Record<string, string> = {
@@ -57,7 +58,6 @@ export function httpApp({ mcp, blobs, links, scratchFolder, log }: HttpDeps): Ho
     const { key } = await claimsFor(context.req.param('token'), 'GET', links);
     const file = await blobs.materialize(key).catch(() => null);
     if (!file) throw refused(404, 'Expected an object behind this link, got none. Ask for a new link.');
-    const stream = createReadStream(file.path).once('close', () => void file.release());
     const type = CONTENT_TYPES[key.split('.').at(-1) ?? ''] ?? 'application/octet-stream';
     const { size } = await stat(file.path);
     const headers = {
@@ -66,6 +66,11 @@ export function httpApp({ mcp, blobs, links, scratchFolder, log }: HttpDeps): Ho
       'x-content-type-options': 'nosniff',
       'cache-control': 'private',
     };
+    if (context.req.method === 'HEAD') {
+      await file.release();
+      return new Response(null, { headers }); // nobody would read, or close, the stream
+    }
+    const stream = createReadStream(file.path).once('close', () => void file.release());
     return new Response(Readable.toWeb(stream) as ReadableStream, { headers });
   });
 
@@ -80,16 +85,16 @@ export function httpApp({ mcp, blobs, links, scratchFolder, log }: HttpDeps): Ho
   return app;
 }
 
-/** What makes a request one from elsewhere: another name for this machine (DNS rebinding), or a page of another site. */
+/**
+ * What makes a request one from elsewhere: another name for this machine (DNS rebinding), or a web page that this server
+ * did not serve. Pages of other ports are strangers too: any site under development would be let in. Agents send no Origin.
+ */
 function strangerIn(request: Request): string | null {
   const host = request.headers.get('host') ?? new URL(request.url).host;
-  if (!isLoopback(`http://${host}`)) return `Host ${host}`;
+  const ours = URL.parse(`http://${host}`);
+  if (!ours || !LOOPBACK_NAMES.has(ours.hostname)) return `Host ${host.slice(0, SHOWN_CHARACTERS_MAX)}`;
   const origin = request.headers.get('origin');
-  return origin === null || isLoopback(origin) ? null : `Origin ${origin}`;
-}
-
-function isLoopback(url: string): boolean {
-  return URL.canParse(url) && LOOPBACK_NAMES.has(new URL(url).hostname);
+  return origin === null || URL.parse(origin)?.origin === ours.origin ? null : `Origin ${origin.slice(0, SHOWN_CHARACTERS_MAX)}`;
 }
 
 async function claimsFor(token: string, method: 'GET' | 'PUT', links: LocalLinks) {

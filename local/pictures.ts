@@ -13,7 +13,7 @@ const UPLOAD_ID = /^[a-z0-9][a-z0-9.-]{0,80}$/;
 export function localPictures(blobs: Blobs, allowedFolders: readonly string[]): Pictures {
   return {
     async resolve(image) {
-      if (image.startsWith('file:')) return await namedFile(image, allowedFolders);
+      if (/^file:/i.test(image)) return await namedFile(image, allowedFolders);
       if (/^[a-z0-9]+:/i.test(image))
         throw new UserError(`Expected ${accepted(allowedFolders)}, got ${image.slice(0, 100)}. Upload it instead.`);
       return await uploaded(image, blobs);
