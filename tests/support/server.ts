@@ -13,6 +13,8 @@ import { temporaryFolder } from './folder.ts';
 import { type Script, type ScriptedLauncher, scriptedLauncher } from './scripted-launcher.ts';
 
 export const ORIGIN = 'http://127.0.0.1:3333';
+/** Signs the links. */
+export const SECRET = new Uint8Array(32).fill(7);
 
 export interface TestServer {
   app: Hono;
@@ -47,7 +49,7 @@ export async function testServer(options: TestServerOptions = {}): Promise<TestS
   const quiet = () => {};
   const log: Log = { debug: quiet, info: quiet, warn: quiet, error: (facts, sentence) => void errors.push({ facts, sentence }) };
   const blobs = fsBlobs(blobsFolder);
-  const links = localLinks(new Uint8Array(32).fill(7), () => ORIGIN, clock);
+  const links = localLinks(SECRET, () => ORIGIN, clock);
   const launcher = scriptedLauncher({ blobs, clock, log }, options.script ?? (async () => {}));
   const pictures = options.pictures ?? localPictures(blobs, [folder]);
   const mcp = mcpHandler({ blobs, links, launcher, pictures, models, clock, log }, '0.0.0-test');
