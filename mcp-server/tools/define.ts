@@ -1,6 +1,6 @@
 // A tool is a value. This file hands it to the MCP server, and is the one place that turns errors into tool results.
 import type { CallToolResult, McpServer, StandardSchemaWithJSON, ToolAnnotations } from '@modelcontextprotocol/server';
-import type { z } from 'zod';
+import { z } from 'zod';
 import { sentenceOf, UserError } from '../../pipeline/core/errors.ts';
 import type { ToolDeps } from '../deps.ts';
 
@@ -29,15 +29,25 @@ export function addTool<Input extends z.ZodObject, Output extends z.ZodObject>(
     description,
     annotations,
     inputSchema: asAdvertised(tool.input),
-    outputSchema: tool.output as z.ZodObject,
+    outputSchema: asAdvertised(tool.output),
   };
   server.registerTool(name, config, async (args) => await resultOf(tool, args, deps));
 }
 
-/** Lists the schema, and lets every argument through to `resultOf`, whose sentences a model can act on. */
-function asAdvertised(input: z.ZodObject): StandardSchemaWithJSON {
-  const { vendor, version, jsonSchema } = input['~standard'];
+/** Only lists the schema: `resultOf` holds what comes and goes against it, in sentences a model can act on. */
+function asAdvertised(schema: z.ZodObject): StandardSchemaWithJSON {
+  const { vendor, version } = schema['~standard'];
+  const listed = (io: 'input' | 'output') => () => z.toJSONSchema(schema, { io, override: withoutTuple });
+  const jsonSchema = { input: listed('input'), output: listed('output') };
   return { '~standard': { vendor, version, jsonSchema, validate: (value) => ({ value }) } };
+}
+
+/** Clients of 2025 validate by draft-07, to which a tuple of 2020-12 is an array that must be empty. Ours are of one kind. */
+function withoutTuple({ jsonSchema }: { jsonSchema: z.core.JSONSchema.BaseSchema }): void {
+  const [first] = jsonSchema.prefixItems ?? [];
+  if (!first) return;
+  jsonSchema.items = first;
+  delete jsonSchema.prefixItems;
 }
 
 /** Some clients show the model only `structuredContent`, others only text: both say the same. */
@@ -59,13 +69,13 @@ function parsed<Input extends z.ZodObject>({ name, input }: Tool<Input>, args: u
   if (result.success) return result.data;
   const faults = result.error.issues.slice(0, FAULTS_MAX).map((issue) => faultOf(issue).slice(0, FAULT_CHARACTERS_MAX));
   const accepted = Object.keys(input.shape).join(', ');
-  throw new UserError(`Expected other arguments for ${name}: ${faults.join('; ')}. It takes ${accepted}.`);
+  throw new UserError(`Expected arguments that ${name} takes, got ${faults.join('; ')}. It takes ${accepted}.`);
 }
 
 function faultOf(issue: z.core.$ZodIssue): string {
-  if (issue.code === 'unrecognized_keys') return `it has no argument ${issue.keys.join(', ')}`;
+  if (issue.code === 'unrecognized_keys') return `unknown ${issue.keys.join(', ')}`;
   const what = issue.message.replace(/^(Invalid input|Invalid option|Too small|Too big): /, '').replace(/\.$/, '');
-  return `${issue.path.join('.')}: ${what}`;
+  return `${issue.path.join('.')} (${what})`;
 }
 
 /** Only our own words leave the deployment; the reference finds the cause in the log. */

@@ -40,6 +40,7 @@ export interface TestClient {
 export async function connected(kind: ClientKind, server: TestServer): Promise<TestClient> {
   const client = await clientOf(kind, server);
   onTestFinished(() => client.close());
+  await client.listTools(); // as agents do: from here on the client holds every answer against the advertised schema
   const callTool = async (name: string, args: Record<string, unknown>) =>
     ToolResult.parse(await client.callTool({ name, arguments: args }));
   return {
