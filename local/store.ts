@@ -1,39 +1,68 @@
 // Executions and their operations on one disk, in SQLite. Knows rows; knows nothing of what may follow what.
-import { mkdirSync } from 'node:fs';
-import { dirname } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
 import type { WireOperation } from '@aws/durable-execution-sdk-js';
-import { UserError } from '../pipeline/core/errors.ts';
+import { openDatabase, sentenceFor } from './database.ts';
 
-const SCHEMA_VERSION = 1;
-const LOCK_WAIT_MS = 2_000; // a server that is just being stopped lets go within this
+export type ExecutionStatus = 'RUNNING' | 'SUCCEEDED' | 'FAILED' | 'TIMED_OUT' | 'STOPPED';
 
 export interface ExecutionRow {
   arn: string;
   name: string;
+  function: string;
   input: string;
-  status: 'RUNNING' | 'SUCCEEDED' | 'FAILED' | 'TIMED_OUT';
+  status: ExecutionStatus;
   result: string | null;
   /** An ErrorObject as JSON. */
   error: string | null;
   started_at: number;
+  deadline_at: number | null;
   ended_at: number | null;
   token: string | null;
   /** Invocations in a row that ended without an answer. */
   crashes: number;
+  /** The operation of another execution that waits for this one. */
+  parent_arn: string | null;
+  parent_id: string | null;
+  /** As the service counts them: the execution itself, every operation, every retry. */
+  operations: number;
+  bytes: number;
 }
+
+export interface CallbackRow {
+  callback_id: string;
+  arn: string;
+  id: string;
+  timeout_at: number | null;
+  heartbeat_ms: number | null;
+}
+
+export interface ListFilter {
+  statuses: readonly ExecutionStatus[];
+  startedAfter: number;
+  startedBefore: number;
+  newestFirst: boolean;
+  after: { started_at: number; arn: string } | null;
+  limit: number;
+}
+
+type NewExecution = Pick<ExecutionRow, 'arn' | 'name' | 'function' | 'input' | 'started_at' | 'deadline_at' | 'bytes'> &
+  Pick<ExecutionRow, 'parent_arn' | 'parent_id'>;
 
 export interface Store {
   /** Runs `work` in one transaction: all of it is on disk when this returns, or none of it. */
   transaction<T>(work: () => T): T;
-  insertExecution(row: Pick<ExecutionRow, 'arn' | 'name' | 'input' | 'started_at'>): void;
+  insertExecution(row: NewExecution): void;
   executionByName(name: string): ExecutionRow | null;
   execution(arn: string): ExecutionRow | null;
+  list(filter: ListFilter): ExecutionRow[];
   running(): ExecutionRow[];
+  overdue(before: number): ExecutionRow[];
   setToken(arn: string, token: string | null): void;
   setCrashes(arn: string, crashes: number): void;
+  setSize(arn: string, size: Pick<ExecutionRow, 'operations' | 'bytes'>): void;
   /** Does nothing when the execution has ended already. */
   endExecution(arn: string, end: Pick<ExecutionRow, 'status' | 'result' | 'error' | 'ended_at'>): void;
+  /** Forgets what ended before. */
+  purge(endedBefore: number): void;
   operation(arn: string, id: string): WireOperation | null;
   /** In the order in which they began. */
   operations(arn: string): WireOperation[];
@@ -43,13 +72,21 @@ export interface Store {
   takeChanged(arn: string): WireOperation[];
   hasChanged(arn: string): boolean;
   due(before: number): { arn: string; operation: WireOperation }[];
+  /** When the next operation is due or the next execution overdue. */
   nextWake(): number | null;
+  setWake(arn: string, id: string, wakeAt: number | null): void;
+  insertCallback(row: CallbackRow): void;
+  callback(callbackId: string): CallbackRow | null;
+  callbackOf(arn: string, id: string): CallbackRow | null;
+  /** In how many crashes of its process each operation was being worked on. */
+  suspects(arn: string): Map<string, number>;
+  putSuspect(arn: string, id: string, crashes: number): void;
+  addEvent(arn: string, event: object): void;
+  events(arn: string): string[];
   close(): void;
 }
 
-/** Throws a UserError when the file is no database of ours, or one of a newer tilesight; it is left as it was. */
 export function openStore(file: string): Store {
-  mkdirSync(dirname(file), { recursive: true });
   const database = openDatabase(file);
   const all = <Row>(sql: string) => {
     const statement = database.prepare(sql);
@@ -61,15 +98,32 @@ export function openStore(file: string): Store {
   };
   const parsed = (rows: { json: string }[]) => rows.map(({ json }): WireOperation => JSON.parse(json));
 
-  const insertExecution = run("insert into executions (arn, name, input, status, started_at) values (?, ?, ?, 'RUNNING', ?)");
+  const insertExecution = run(
+    `insert into executions (arn, name, function, input, status, started_at, deadline_at, bytes, parent_arn, parent_id)
+     values (?, ?, ?, ?, 'RUNNING', ?, ?, ?, ?, ?)`,
+  );
   const byName = all<ExecutionRow>('select * from executions where name = ?');
   const byArn = all<ExecutionRow>('select * from executions where arn = ?');
+  const listed = (newestFirst: boolean) =>
+    all<ExecutionRow>(
+      `select * from executions where started_at > ? and started_at < ? and status in (select value from json_each(?))
+       and (started_at, arn) ${newestFirst ? '<' : '>'} (?, ?)
+       order by started_at ${newestFirst ? 'desc, arn desc' : ', arn'} limit ?`,
+    );
+  const newest = listed(true);
+  const oldest = listed(false);
   const running = all<ExecutionRow>("select * from executions where status = 'RUNNING' order by started_at");
+  const overdue = all<ExecutionRow>("select * from executions where status = 'RUNNING' and deadline_at <= ?");
   const setToken = run('update executions set token = ? where arn = ?');
   const setCrashes = run('update executions set crashes = ? where arn = ?');
+  const setSize = run('update executions set operations = ?, bytes = ? where arn = ?');
   const end = run(
     "update executions set status = ?, result = ?, error = ?, ended_at = ?, token = null where arn = ? and status = 'RUNNING'",
   );
+  const purges = ['operations', 'callbacks', 'suspects', 'events'].map((table) =>
+    run(`delete from ${table} where arn in (select arn from executions where ended_at < ?)`),
+  );
+  const purgeExecutions = run('delete from executions where ended_at < ?');
   const one = all<{ json: string }>('select json from operations where arn = ? and id = ?');
   const inOrder = all<{ json: string }>('select json from operations where arn = ? order by position');
   const put = run(
@@ -85,28 +139,68 @@ export function openStore(file: string): Store {
      where o.wake_at <= ? and e.status = 'RUNNING' order by o.wake_at`,
   );
   const nextWake = all<{ at: number | null }>(
-    `select min(o.wake_at) as at from operations o join executions e on e.arn = o.arn where o.wake_at is not null and e.status = 'RUNNING'`,
+    `select min(at) as at from (
+       select min(o.wake_at) as at from operations o join executions e on e.arn = o.arn
+       where o.wake_at is not null and e.status = 'RUNNING'
+       union all select min(deadline_at) from executions where status = 'RUNNING')`,
   );
+  const setWake = run('update operations set wake_at = ? where arn = ? and id = ?');
+  const insertCallback = run('insert into callbacks (callback_id, arn, id, timeout_at, heartbeat_ms) values (?, ?, ?, ?, ?)');
+  const callback = all<CallbackRow>('select * from callbacks where callback_id = ?');
+  const callbackOf = all<CallbackRow>('select * from callbacks where arn = ? and id = ?');
+  const suspects = all<{ id: string; crashes: number }>('select id, crashes from suspects where arn = ?');
+  const putSuspect = run(
+    'insert into suspects (arn, id, crashes) values (?, ?, ?) on conflict (arn, id) do update set crashes = excluded.crashes',
+  );
+  const addEvent = run(
+    'insert into events (arn, position, json) values (?, (select coalesce(max(position), 0) + 1 from events where arn = ?), ?)',
+  );
+  const events = all<{ json: string }>('select json from events where arn = ? order by position');
+
+  const transaction = <T>(work: () => T): T => {
+    try {
+      database.exec('begin immediate');
+      const result = work();
+      database.exec('commit');
+      return result;
+    } catch (error) {
+      if (database.isTransaction) database.exec('rollback');
+      throw sentenceFor(error, file);
+    }
+  };
 
   return {
-    transaction(work) {
-      database.exec('begin immediate');
-      try {
-        const result = work();
-        database.exec('commit');
-        return result;
-      } catch (error) {
-        if (database.isTransaction) database.exec('rollback');
-        throw error;
-      }
-    },
-    insertExecution: ({ arn, name, input, started_at }) => insertExecution(arn, name, input, started_at),
+    transaction,
+    insertExecution: (row) =>
+      insertExecution(
+        row.arn,
+        row.name,
+        row.function,
+        row.input,
+        row.started_at,
+        row.deadline_at,
+        row.bytes,
+        row.parent_arn,
+        row.parent_id,
+      ),
     executionByName: (name) => byName(name)[0] ?? null,
     execution: (arn) => byArn(arn)[0] ?? null,
+    list({ statuses, startedAfter, startedBefore, newestFirst, after, limit }) {
+      const from = after ?? (newestFirst ? { started_at: Number.MAX_SAFE_INTEGER, arn: '' } : { started_at: -1, arn: '' });
+      const query = newestFirst ? newest : oldest;
+      return query(startedAfter, startedBefore, JSON.stringify(statuses), from.started_at, from.arn, limit);
+    },
     running: () => running(),
+    overdue: (before) => overdue(before),
     setToken: (arn, token) => setToken(token, arn),
     setCrashes: (arn, crashes) => setCrashes(crashes, arn),
+    setSize: (arn, { operations, bytes }) => setSize(operations, bytes, arn),
     endExecution: (arn, { status, result, error, ended_at }) => end(status, result, error, ended_at, arn),
+    purge: (endedBefore) =>
+      transaction(() => {
+        for (const purge of purges) purge(endedBefore);
+        purgeExecutions(endedBefore);
+      }),
     operation: (arn, id) => parsed(one(arn, id))[0] ?? null,
     operations: (arn) => parsed(inOrder(arn)),
     putOperation: (arn, operation, wakeAt) => put(arn, operation.Id ?? '', arn, JSON.stringify(operation), wakeAt),
@@ -118,69 +212,15 @@ export function openStore(file: string): Store {
     hasChanged: (arn) => anyChanged(arn).length > 0,
     due: (before) => due(before).map(({ arn, json }) => ({ arn, operation: JSON.parse(json) })),
     nextWake: () => nextWake()[0]?.at ?? null,
+    setWake: (arn, id, wakeAt) => setWake(wakeAt, arn, id),
+    insertCallback: ({ callback_id, arn, id, timeout_at, heartbeat_ms }) =>
+      insertCallback(callback_id, arn, id, timeout_at, heartbeat_ms),
+    callback: (callbackId) => callback(callbackId)[0] ?? null,
+    callbackOf: (arn, id) => callbackOf(arn, id)[0] ?? null,
+    suspects: (arn) => new Map(suspects(arn).map(({ id, crashes }) => [id, crashes])),
+    putSuspect: (arn, id, crashes) => putSuspect(arn, id, crashes),
+    addEvent: (arn, event) => addEvent(arn, arn, JSON.stringify(event)),
+    events: (arn) => events(arn).map(({ json }) => json),
     close: () => database.close(),
   };
 }
-
-function openDatabase(file: string): DatabaseSync {
-  const database = new DatabaseSync(file, { timeout: LOCK_WAIT_MS });
-  try {
-    const version = versionOf(database, file);
-    if (version > SCHEMA_VERSION) {
-      throw new UserError(
-        `Expected a database of version ${SCHEMA_VERSION} or older in ${file}, got version ${version}. ` +
-          'Use the newer tilesight that wrote it, or another data folder.',
-      );
-    }
-    // One process at a time: the lock is the operating system's, so that it ends with the process that held it.
-    // A checkpoint is acknowledged once it is on disk: write-ahead log, synced at every commit.
-    database.exec('pragma locking_mode = exclusive; pragma journal_mode = wal; pragma synchronous = full');
-    database.exec(version === 0 ? SCHEMA : 'begin immediate; commit');
-    return database;
-  } catch (error) {
-    database.close();
-    if (isLocked(error)) throw inUse(file, error);
-    throw error;
-  }
-}
-
-function versionOf(database: DatabaseSync, file: string): number {
-  try {
-    database.prepare('select count(*) from sqlite_schema').get(); // reads a page: a file that is no database fails here
-    return Number(database.prepare('pragma user_version').get()?.user_version ?? 0);
-  } catch (cause) {
-    if (isLocked(cause)) throw inUse(file, cause);
-    throw new UserError(`Expected a tilesight database in ${file}, got a file that is damaged or something else. Move it away.`, {
-      cause,
-    });
-  }
-}
-
-function inUse(file: string, cause: unknown): UserError {
-  return new UserError(
-    `Expected ${file} to be free, got one that another tilesight holds. Stop that one or choose another data folder.`,
-    { cause },
-  );
-}
-
-function isLocked(error: unknown): boolean {
-  return error instanceof Error && 'errcode' in error && error.errcode === 5; // SQLITE_BUSY
-}
-
-const SCHEMA = `
-  begin;
-  create table executions (
-    arn text primary key, name text not null unique, input text not null, status text not null, result text, error text,
-    started_at integer not null, ended_at integer, token text, crashes integer not null default 0
-  ) without rowid;
-  create index executions_running on executions (started_at) where status = 'RUNNING';
-  create table operations (
-    arn text not null, id text not null, position integer not null, json text not null, wake_at integer, changed integer not null,
-    primary key (arn, id)
-  ) without rowid;
-  create unique index operations_in_order on operations (arn, position);
-  create index operations_changed on operations (arn) where changed = 1;
-  create index operations_waiting on operations (wake_at) where wake_at is not null;
-  pragma user_version = ${SCHEMA_VERSION};
-  commit;
-`;

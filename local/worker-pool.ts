@@ -2,6 +2,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import type { DurableExecutionInvocationOutput } from '@aws/durable-execution-sdk-js';
 import type { Log } from '../pipeline/ports.ts';
+import { ProcessLost } from './body-gate.ts';
 import type { Invoker } from './engine.ts';
 import { answerTo, type FromWorker, type ToWorker } from './worker-protocol.ts';
 
@@ -22,26 +23,34 @@ export interface WorkerPool {
 
 const IDLE_MS = 60_000; // a warm worker holds its models: some 400 MB
 
+const ASKED_TO_END: readonly NodeJS.Signals[] = ['SIGTERM', 'SIGINT', 'SIGHUP']; // by a person or the machine, not by a crash
+const CLOSED = 'The worker processes of this server are being ended.';
+
 export function workerPool({ entry, args, workersMax, log }: WorkerPoolOptions): WorkerPool {
   const workers = new Set<ChildProcess>();
   const idle = new Map<ChildProcess, NodeJS.Timeout>();
-  const line: ((worker: ChildProcess) => void)[] = [];
+  const line: { go: (worker: ChildProcess) => void; refuse: (error: Error) => void }[] = [];
   let closed = false;
 
   const start = (): ChildProcess => {
     const worker = fork(entry, args, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
     workers.add(worker);
-    worker.once('exit', () => {
-      workers.delete(worker);
+    const gone = () => {
+      if (!workers.delete(worker)) return;
       clearTimeout(idle.get(worker));
       idle.delete(worker);
       const next = closed ? undefined : line.shift();
-      next?.(start());
+      next?.go(start());
+    };
+    worker.once('exit', gone).on('error', (error) => {
+      log.error({ error }, 'A worker could not be started or reached.');
+      if (worker.pid === undefined) gone();
     });
     return worker;
   };
 
   const take = async (): Promise<ChildProcess> => {
+    if (closed) throw new Error(CLOSED);
     const warm = idle.keys().next().value;
     if (warm) {
       clearTimeout(idle.get(warm));
@@ -49,13 +58,13 @@ export function workerPool({ entry, args, workersMax, log }: WorkerPoolOptions):
       return warm;
     }
     if (workers.size < workersMax) return start();
-    return await new Promise((resolve) => line.push(resolve));
+    return await new Promise((go, refuse) => line.push({ go, refuse }));
   };
 
   const giveBack = (worker: ChildProcess): void => {
-    if (!worker.connected || !workers.has(worker)) return;
+    if (closed || !worker.connected || !workers.has(worker) || worker.killed) return;
     const next = line.shift();
-    if (next) next(worker);
+    if (next) next.go(worker);
     else idle.set(worker, setTimeout(() => worker.kill(), IDLE_MS).unref());
   };
 
@@ -65,10 +74,12 @@ export function workerPool({ entry, args, workersMax, log }: WorkerPoolOptions):
       const { promise, resolve, reject } = Promise.withResolvers<DurableExecutionInvocationOutput>();
       const timeout = setTimeout(() => {
         worker.kill('SIGKILL');
-        reject(new Error(`The worker did not answer within ${timeoutMs} ms and was killed.`));
+        reject(new ProcessLost(`The worker did not answer within ${timeoutMs} ms and was killed.`));
       }, timeoutMs);
-      const onExit = (code: number | null, signal: string | null) =>
-        reject(new Error(`The worker ended with ${signal ?? `code ${code}`}.`));
+      const onExit = (code: number | null, signal: NodeJS.Signals | null) => {
+        const Lost = signal && ASKED_TO_END.includes(signal) ? Error : ProcessLost;
+        reject(new Lost(`The worker ended with ${signal ?? `code ${code}`}.`));
+      };
       const onMessage = (message: FromWorker) => {
         if (message.kind === 'output') resolve(message.output);
         else if (message.kind === 'threw') reject(new Error(message.message, { cause: message.stack }));
@@ -90,6 +101,7 @@ export function workerPool({ entry, args, workersMax, log }: WorkerPoolOptions):
     },
     async close() {
       closed = true;
+      for (const { refuse } of line.splice(0)) refuse(new Error(CLOSED));
       await Promise.all([...workers].map(killed));
     },
   };

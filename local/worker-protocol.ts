@@ -1,13 +1,16 @@
 // What a worker process and its parent say to each other, and the worker's side of it: invocations in, checkpoints out.
 import { randomUUID } from 'node:crypto';
+import { Worker } from 'node:worker_threads';
 import {
-  type DurableExecutionClient,
   DurableExecutionClientError,
   type DurableExecutionInvocationInput,
   type DurableExecutionInvocationOutput,
+  type DurableInstrumentationPlugin,
   type DurableLambdaHandler,
   isDurableExecutionClientError,
 } from '@aws/durable-execution-sdk-js';
+import { crashGuard } from './crash-guard.ts';
+import type { InvocationClient } from './engine.ts';
 
 export type ToWorker =
   | { kind: 'invoke'; event: DurableExecutionInvocationInput; timeoutMs: number }
@@ -15,28 +18,35 @@ export type ToWorker =
   | { kind: 'refusal'; id: number; message: string; scope: 'INVOCATION' | 'EXECUTION' | null };
 
 export type FromWorker =
-  | { kind: 'call'; id: number; method: keyof DurableExecutionClient; request: unknown }
+  | { kind: 'call'; id: number; method: keyof InvocationClient; request: unknown }
   | { kind: 'output'; output: DurableExecutionInvocationOutput }
   | { kind: 'threw'; message: string; stack: string };
 
-type HandlerOf = (client: DurableExecutionClient) => DurableLambdaHandler;
+/** Passes both on to `withDurableExecution`: the second keeps a crash from being repeated for ever. */
+type HandlerOf = (client: InvocationClient, plugins: DurableInstrumentationPlugin[]) => DurableLambdaHandler;
+
+const ORPHAN_CHECK_MS = 500;
 
 /** Serves one invocation at a time until the parent is gone. Interrupts from a terminal are the parent's to handle. */
 export function serveInvocations(handlerOf: HandlerOf): void {
   const calls = new Map<number, { resolve: (value: never) => void; reject: (error: Error) => void }>();
   let lastCall = 0;
 
-  const call = <T>(method: keyof DurableExecutionClient, request: unknown): Promise<T> => {
+  const call = <T>(method: keyof InvocationClient, request: unknown): Promise<T> => {
     const { promise, resolve, reject } = Promise.withResolvers<T>();
     const id = ++lastCall;
     calls.set(id, { resolve, reject });
     say({ kind: 'call', id, method, request });
     return promise;
   };
-  const handler = handlerOf({
+  const client: InvocationClient = {
     checkpoint: (request) => call('checkpoint', request),
     getExecutionState: (request) => call('getExecutionState', request),
-  });
+    bodyBegins: (body) => call('bodyBegins', body),
+    bodyEnds: (id) => call('bodyEnds', id),
+  };
+  const handler = handlerOf(client, [crashGuard(client)]);
+  endWithParent();
 
   const invoke = async (event: DurableExecutionInvocationInput, timeoutMs: number) => {
     const deadline = Date.now() + timeoutMs;
@@ -69,7 +79,7 @@ export function serveInvocations(handlerOf: HandlerOf): void {
 /** The parent's answer to a call, with the error's scope kept: the SDK decides by it what a failure ends. */
 export async function answerTo(
   { id, method, request }: FromWorker & { kind: 'call' },
-  client: DurableExecutionClient,
+  client: InvocationClient,
 ): Promise<ToWorker> {
   try {
     return { kind: 'answer', id, value: await client[method](request as never) };
@@ -81,6 +91,14 @@ export async function answerTo(
 
 function refusal({ message, scope }: ToWorker & { kind: 'refusal' }): Error {
   return scope ? new DurableExecutionClientError(message, { scope }) : new Error(message);
+}
+
+/** Also when this thread hangs and never hears that its parent is gone: another thread looks. */
+function endWithParent(): void {
+  const watch = `
+    const parent = process.ppid;
+    setInterval(() => { if (process.ppid !== parent) process.kill(process.pid, 'SIGKILL'); }, ${ORPHAN_CHECK_MS});`;
+  new Worker(watch, { eval: true }).unref();
 }
 
 function say(message: FromWorker): void {

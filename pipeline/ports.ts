@@ -109,3 +109,38 @@ export interface PipelineDeps {
   scratchFolder: string;
   limits: { pixelsMax: number; tileConcurrency: number; progressEveryMs: number };
 }
+
+export interface ExecutionFilter {
+  states?: readonly ExecutionState['state'][];
+  startedAfter?: Date;
+  startedBefore?: Date;
+  /** As the service: the oldest come first, unless this is true. */
+  newestFirst?: boolean;
+  limit?: number;
+  /** From the page before. */
+  cursor?: string;
+}
+
+/** What happened in an execution, by the names of the service: `StepStarted`, `ContextSucceeded`, `InvocationCompleted`. */
+export interface ExecutionEvent {
+  type: string;
+  at: Date;
+  id?: string;
+  parentId?: string;
+  name?: string;
+  subType?: string;
+  error?: { type: string; message: string };
+}
+
+/** A Launcher that can also look back, and end what runs. */
+export interface LauncherWithHistory extends Launcher {
+  /** Code that runs is not interrupted, but nothing that it does counts any more. Null when no execution has that name. */
+  stop(executionId: string, reason: { type: string; message: string }): Promise<ExecutionState | null>;
+  /** `cursor` is null on the last page. A limit outside 1 to 1,000 throws a UserError. */
+  list(filter: ExecutionFilter): Promise<{ executions: { executionId: string; state: ExecutionState }[]; cursor: string | null }>;
+  /** The oldest event first. Null when no execution has that name. */
+  history(
+    executionId: string,
+    page: { limit?: number; cursor?: string },
+  ): Promise<{ events: ExecutionEvent[]; cursor: string | null } | null>;
+}
