@@ -16,7 +16,9 @@ import { ORIGIN, type TestServer, type TestServerOptions, testServer } from './s
 
 const TOKENS_MAX = 10_000;
 const TOOLS_TOKENS_MAX = 6_000;
-const tokensIn = (text: string) => Math.ceil(text.length / 3.5);
+const BOTH_COPIES_TOKENS_MAX = 25_000; // where clients cut an answer
+/** Of JSON in bytes: a Chinese character has 3, and is about one token. */
+const tokensIn = (text: string) => Math.ceil(Buffer.byteLength(text) / 3.5);
 
 const Started = analyzeImage.output;
 const Upload = createUpload.output;
@@ -111,6 +113,15 @@ test('every client is given exactly the same list of tools', async () => {
   const server = await testServer();
   const lists = await Promise.all(CLIENTS.map(async (kind) => (await connected(kind, server)).listTools()));
   for (const list of lists) expect(list).toEqual(lists[0]);
+});
+
+test('every box is listed as an array of four numbers, which clients of 2020-12 and of draft 07 read alike', async () => {
+  const { client } = await serverAndClient();
+  const listed = JSON.stringify(await client.listTools());
+  expect(listed).not.toMatch(/prefixItems|"items":false/);
+  const tools = await client.listTools();
+  const region = tools.find(({ name }) => name === 'list_findings')?.inputSchema.properties;
+  expect(region).toMatchObject({ region: { type: 'array', items: { type: 'number', minimum: 0 }, minItems: 4, maxItems: 4 } });
 });
 
 test('the list of tools and the instructions take less than 6,000 tokens', async () => {
@@ -283,7 +294,7 @@ describe('get_execution', () => {
     expect(answer.reason).toMatch(/^1 of 3 tiles/);
     expect(answer.next_step).toContain('failed_tiles');
     const page = await client.call('list_findings', { execution_id }, Page);
-    expect(page.next_step).toBe('These are all that match. 1 tiles were not seen: get_execution names them.');
+    expect(page.next_step).toBe('These are all that match. 1 of 3 tiles were not seen: get_execution names them.');
   });
 
   test('an analysis that ended without a last word has the end its control plane tells', async () => {
@@ -353,18 +364,25 @@ describe('list_findings', () => {
     expect(pages[0]?.next_step).toContain(`cursor ${pages[0]?.next_cursor}`);
   });
 
-  test('stays below 10,000 tokens when every finding is as long as it can be', async () => {
-    const longest = Array.from({ length: 120 }, (_, index) =>
-      finding(index, { label: `${index} ${'l'.repeat(96)}`, description: 'd'.repeat(1_000), text: 't'.repeat(2_000) }),
-    );
-    const { client, execution_id } = await serverWith(longest);
-    const pages = await allPages(client, { execution_id, limit: 200, response_format: 'detailed' });
-    expect(idsOf(pages)).toHaveLength(120);
-    for (const page of pages) {
-      expect(tokensIn(JSON.stringify(page))).toBeLessThan(TOKENS_MAX);
-      expect(page.findings.length).toBeGreaterThan(0);
-    }
-  });
+  test.each(['l', '图', '\u0001'])(
+    'stays below 10,000 tokens when every finding is as long as it can be, of %j',
+    async (letter) => {
+      const longest = Array.from({ length: 120 }, (_, index) =>
+        finding(index, {
+          label: `${index} ${letter.repeat(96)}`,
+          description: letter.repeat(1_000),
+          text: letter.repeat(2_000),
+        }),
+      );
+      const { client, execution_id } = await serverWith(longest);
+      const how = { execution_id, limit: 200, response_format: 'detailed' };
+      const pages = await allPages(client, how);
+      expect(new Set(idsOf(pages)).size).toBe(120);
+      for (const page of pages) expect(tokensIn(JSON.stringify(page))).toBeLessThan(TOKENS_MAX);
+      const { content, structuredContent } = await client.callTool('list_findings', how);
+      expect(tokensIn(JSON.stringify({ content, structuredContent }))).toBeLessThan(BOTH_COPIES_TOKENS_MAX);
+    },
+  );
 
   test('counts first: by label and severity, of what matches', async () => {
     const { client, execution_id } = await serverWith(many);
@@ -471,28 +489,28 @@ describe('create_upload', () => {
 
 describe('a refusal', () => {
   const wrong: [string, Record<string, unknown>, RegExp][] = [
-    ['analyze_image', {}, /image: expected string, received undefined\. It takes image, look_for, /],
-    ['analyze_image', { image: 'x', colour: 'red' }, /it has no argument colour\. It takes/],
-    ['analyze_image', { image: 'x', detail: 'best' }, /detail: expected one of "overview"\|"standard"/],
-    ['analyze_image', { image: 'x', wait_seconds: 60 }, /wait_seconds: expected number to be <=25/],
+    ['analyze_image', {}, /, got image \(expected string, received undefined\)\. It takes image, look_for, /],
+    ['analyze_image', { image: 'x', colour: 'red' }, /, got unknown colour\. It takes image/],
+    ['analyze_image', { image: 'x', detail: 'best' }, /detail \(expected one of "overview"\|"standard"/],
+    ['analyze_image', { image: 'x', wait_seconds: 60 }, /wait_seconds \(expected number to be <=25\)/],
     [
       'get_execution',
       { execution_id: 7 },
-      /execution_id: expected string, received number\. It takes execution_id, wait_seconds\.$/,
+      /execution_id \(expected string, received number\)\. It takes execution_id, wait_seconds\.$/,
     ],
     [
       'list_findings',
       { execution_id: 'a', limit: 'ten', min_score: 2 },
-      /min_score: .*; limit: expected number, received string\./,
+      /min_score \(.*\); limit \(expected number, received string\)\./,
     ],
-    ['list_findings', { execution_id: 'a', region: [1, 2, 3] }, /region: expected array to have >=4 items/],
-    ['create_upload', { file_name: 'a.jpg', bytes: 0 }, /bytes: expected number to be >=1/],
+    ['list_findings', { execution_id: 'a', region: [1, 2, 3] }, /region \(expected array to have >=4 items/],
+    ['create_upload', { file_name: 'a.jpg', bytes: 0 }, /bytes \(expected number to be >=1\)/],
   ];
   test.each(wrong)('of %s with %j is one sentence that says what it takes', async (name, args, sentence) => {
     const { client } = await serverAndClient();
     const text = await client.refusal(name, args);
     expect(text).toMatch(sentence);
-    expect(text).toMatch(/^Expected other arguments for /);
+    expect(text).toMatch(/^Expected arguments that /);
     expect(text).not.toMatch(/[{}\n]/);
   });
 
@@ -517,7 +535,7 @@ describe('a refusal', () => {
       const { client } = await serverAndClient();
       for (const name of ['get_execution', 'list_findings'])
         expect(await client.refusal(name, { execution_id })).toContain(
-          'execution_id: Expected an execution_id as analyze_image returned it',
+          'got execution_id (Expected an execution_id as analyze_image returned it)',
         );
     },
   );

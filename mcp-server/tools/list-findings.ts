@@ -10,9 +10,11 @@ import type { Tool } from './define.ts';
 import { ExecutionId } from './get-execution.ts';
 
 const LIMIT_MAX = 200;
-/** 10,000 tokens an answer at some 3 characters a token of JSON, mirrored as text: half of it is the findings. */
-const FINDINGS_CHARACTERS_MAX = 24_000;
+// 10,000 tokens an answer are 35,000 bytes at 3.5 a token; bytes, because a Chinese character has 3 and is a token by itself.
+// The mirror as text is another copy: a client that shows both stays below the 25,000 tokens at which answers are cut.
+const FINDINGS_BYTES_MAX = 21_000;
 const LABELS_IN_TOTALS_MAX = 50;
+const LABELS_IN_TOTALS_BYTES_MAX = 6_000; // the picture's own address may take another 6,000
 
 const input = z.strictObject({
   execution_id: ExecutionId,
@@ -40,7 +42,7 @@ const output = z.object({
   totals: z.object({
     findings: z.number().int(),
     matching: z.number().int().describe('After the filters.'),
-    by_label: Counts.describe('Of the matching ones; the 50 most frequent labels.'),
+    by_label: Counts.describe('Of the matching ones; at most the 50 most frequent labels.'),
     by_severity: Counts,
   }),
   findings: z.array(z.union([Finding, Concise])).describe('Boxes are [left, top, width, height] in full-picture pixels.'),
@@ -129,23 +131,30 @@ function pageFrom(
   const page = matching
     .slice(from, from + limit)
     .map((finding) => (response_format === 'detailed' ? finding : Concise.parse(finding)));
-  let characters = 0;
-  const fits = page.findIndex((finding) => {
-    characters += JSON.stringify(finding).length + 1;
-    return characters > FINDINGS_CHARACTERS_MAX;
+  return page.slice(0, Math.max(1, countWithin(page, FINDINGS_BYTES_MAX)));
+}
+
+/** How many of the first ones fit into so many bytes of JSON. */
+function countWithin(parts: readonly unknown[], bytesMax: number): number {
+  let bytes = 0;
+  const over = parts.findIndex((part) => {
+    bytes += Buffer.byteLength(JSON.stringify(part)) + 1;
+    return bytes > bytesMax;
   });
-  return fits === -1 ? page : page.slice(0, Math.max(1, fits));
+  return over === -1 ? parts.length : over;
 }
 
 function countsBy(findings: readonly Finding[], keyOf: (finding: Finding) => string): Record<string, number> {
   const counts = [...Map.groupBy(findings, keyOf)].map(([key, group]) => [key, group.length] as const);
-  return Object.fromEntries(counts.sort((a, b) => b[1] - a[1] || a[0].localeCompare(b[0], 'en')).slice(0, LABELS_IN_TOTALS_MAX));
+  const frequent = counts.sort((a, b) => b[1] - a[1] || a[0].localeCompare(b[0], 'en')).slice(0, LABELS_IN_TOTALS_MAX);
+  return Object.fromEntries(frequent.slice(0, countWithin(frequent, LABELS_IN_TOTALS_BYTES_MAX)));
 }
 
 function nextStep({ tiles, findings }: FindingsDocument, matching: number, next: string | null): string {
   if (next !== null)
     return `Call list_findings with cursor ${next} and the same filters for more, or narrow with labels, min_score or region.`;
-  const gaps = tiles.failed.length > 0 ? ` ${tiles.failed.length} tiles were not seen: get_execution names them.` : '';
+  const gaps =
+    tiles.failed.length > 0 ? ` ${tiles.failed.length} of ${tiles.total} tiles were not seen: get_execution names them.` : '';
   if (findings.length === 0) return `Nothing was found. Try other words in look_for, or detail fine.${gaps}`;
   return `${matching === 0 ? 'Nothing matches: widen the filters.' : 'These are all that match.'}${gaps}`;
 }
