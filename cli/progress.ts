@@ -4,12 +4,16 @@ import type { Execution } from './agent.ts';
 
 /** Walks through the states and returns the last one. */
 export async function showProgress(name: string, states: AsyncIterable<Execution>): Promise<Execution> {
-  return process.stderr.isTTY ? await showBar(name, states) : await showLines(name, states);
+  return process.stderr.isTTY ? await showBar(states) : await showLines(name, states);
 }
 
-async function showBar(name: string, states: AsyncIterable<Execution>): Promise<Execution> {
-  const format = `${name} {bar} {percentage}% | {value}/{total} tiles | {phase} | {findings} seen | {failed}eta {left}`;
-  const bar = new SingleBar({ format, stream: process.stderr, clearOnComplete: true, hideCursor: true }, Presets.shades_classic);
+async function showBar(states: AsyncIterable<Execution>): Promise<Execution> {
+  // Fits 80 columns: what is cut off there is not shown at all.
+  const format = '{bar} {percentage}% | {value}/{total} tiles | {phase} | {findings} seen | {failed}eta {left}';
+  const bar = new SingleBar(
+    { format, barsize: 20, stream: process.stderr, clearOnComplete: true, hideCursor: true },
+    Presets.shades_classic,
+  );
   bar.start(1, 0, { phase: 'starting', findings: 0, failed: '', left: '–' });
   try {
     return await lastOf(states, ({ tiles, phase, findings_so_far, eta_seconds }) => {

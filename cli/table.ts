@@ -13,7 +13,7 @@ export function findingsTable({ findings, image, tiles }: FindingsDocument): str
   const totals = byCount.map(({ label, count }) => `${printable(label)} ${count}`).join(', ');
   const table = new Table({
     head: ['id', 'label', 'score', 'left', 'top', 'width', 'height', 'text'],
-    style: { head: [], border: [] },
+    style: { head: [], border: [], compact: true },
   });
   for (const { id, label, score, box, text } of findings.slice(0, ROWS_MAX)) {
     table.push([
