@@ -31,12 +31,15 @@ export const ExecutionView = z.object({
 });
 export type ExecutionView = z.infer<typeof ExecutionView>;
 
-/** Waits up to `waitSeconds` for news (another status or phase, or more tiles), then tells the state. */
+/**
+ * Waits up to `waitSeconds` for another status or phase, then tells the state. Tiles are no news: an agent would be told of
+ * them every two seconds, and pay a call for each.
+ */
 export async function viewExecution(executionId: string, waitSeconds: number, deps: ToolDeps): Promise<ExecutionView> {
   const deadline = deps.clock.now().getTime() + waitSeconds * 1_000;
   const first = await readProgress(executionId, deps);
   let latest = first;
-  while (latest.status === 'RUNNING' && !hasNews(first, latest) && deps.clock.now().getTime() < deadline) {
+  while (latest.status === 'RUNNING' && latest.phase === first.phase && deps.clock.now().getTime() < deadline) {
     await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
     latest = await readProgress(executionId, deps);
   }
@@ -96,11 +99,6 @@ function endOf(state: ExecutionState): Partial<Progress> {
   const ours = state.error.type === 'UserError';
   const reason = ours ? state.error.message : 'Something inside failed. The log of this server says what.';
   return { status, phase: 'done', reason, updated_at: state.endedAt.toISOString() };
-}
-
-function hasNews(before: Progress, after: Progress): boolean {
-  const looked = ({ tiles }: Progress) => tiles.done + tiles.failed + tiles.blank;
-  return after.phase !== before.phase || looked(after) !== looked(before);
 }
 
 async function viewOf(progress: Progress, deps: ToolDeps): Promise<ExecutionView> {

@@ -214,21 +214,20 @@ describe('analyze_image', () => {
 });
 
 describe('get_execution', () => {
-  test('with wait_seconds answers as soon as there is news, before the end', async () => {
+  test('with wait_seconds answers at the next phase, before the end, and not for every tile', async () => {
     const { server, client } = await serverAndClient({
       script: async (run) => {
         run.progress.phase('detect');
-        await run.look(run.tiles[0]);
+        await expect.poll(() => server.blobs.head(keys.progress(run.request.execution_id))).not.toBeNull();
       },
     });
     const { execution_id } = await started(server, client);
     const [run] = server.launcher.runs;
-    setTimeout(() => void run?.look(run.tiles[1]), 300);
+    setTimeout(() => void run?.look(run.tiles[0]), 300);
+    setTimeout(() => run?.progress.phase('merge'), 900);
     const answer = await client.call('get_execution', { execution_id, wait_seconds: 25 }, ExecutionView);
-    expect(answer).toMatchObject({ status: 'RUNNING', phase: 'detect' });
-    expect(answer.tiles.done).toBeGreaterThan(0);
+    expect(answer).toMatchObject({ status: 'RUNNING', phase: 'merge', tiles: { total: run?.tiles.length, done: 1 } });
     expect(answer.elapsed_seconds).toBeLessThan(20);
-    expect(answer.tiles.total).toBe(run?.tiles.length);
   });
 
   test('with wait_seconds and no news answers at the deadline with what is known', async () => {
