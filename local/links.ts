@@ -1,6 +1,6 @@
 // Links to single objects, on this server's own port: a signed token says which object, what may be done and until when.
-import { randomBytes } from 'node:crypto';
-import { mkdir, open, readFile } from 'node:fs/promises';
+import { randomBytes, randomUUID } from 'node:crypto';
+import { link, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { errors, jwtVerify, SignJWT } from 'jose';
 import { z } from 'zod';
@@ -54,16 +54,28 @@ async function verified(token: string, secret: Uint8Array, clock: Clock): Promis
 /** Kept in a file that only its owner can read, so that links survive a restart. */
 export async function readSecret(file: string): Promise<Uint8Array> {
   await mkdir(dirname(file), { recursive: true });
+  const secret = await readFile(file).catch(async (error) => {
+    if (!isCode(error, 'ENOENT')) throw error;
+    await makeSecret(file);
+    return await readFile(file);
+  });
+  if (secret.length === SECRET_BYTES) return secret;
+  throw new UserError(`Expected ${SECRET_BYTES} bytes in ${file}, got ${secret.length}. Delete it; a new one is made.`);
+}
+
+/** The file appears whole or not at all, whenever the process is killed; one that another made meanwhile stays. */
+async function makeSecret(file: string): Promise<void> {
+  const temporary = `${file}.${randomUUID()}.part`;
   try {
-    await using made = await open(file, 'wx', 0o600);
-    const secret = randomBytes(SECRET_BYTES);
-    await made.writeFile(secret);
-    await made.sync();
-    return secret;
+    await writeFile(temporary, randomBytes(SECRET_BYTES), { flag: 'wx', mode: 0o600, flush: true });
+    await link(temporary, file);
   } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
-    const secret = await readFile(file);
-    if (secret.length === SECRET_BYTES) return secret;
-    throw new UserError(`Expected ${SECRET_BYTES} bytes in ${file}, got ${secret.length}. Delete it; a new one is made.`);
+    if (!isCode(error, 'EEXIST')) throw error;
+  } finally {
+    await rm(temporary, { force: true });
   }
+}
+
+function isCode(error: unknown, code: string): boolean {
+  return error instanceof Error && 'code' in error && error.code === code;
 }

@@ -428,6 +428,13 @@ describe('the secret of links', () => {
     expect(mode & 0o077).toBe(0);
   });
 
+  test('is one, whole, for all who ask at once, and nothing stays beside it', async () => {
+    const folder = await temporaryFolder();
+    const secrets = await Promise.all(Array.from({ length: 20 }, () => readSecret(join(folder, 'secret.key'))));
+    expect(new Set(secrets.map((secret) => Buffer.from(secret).toString('hex'))).size).toBe(1);
+    expect(await readdir(folder)).toEqual(['secret.key']);
+  });
+
   test('is not taken from a file that was cut', async () => {
     const file = join(await temporaryFolder(), 'secret.key');
     await writeFile(file, 'short');
