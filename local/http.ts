@@ -2,12 +2,12 @@
 import { createReadStream, createWriteStream } from 'node:fs';
 import { mkdtemp, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Readable, Transform } from 'node:stream';
+import { Readable } from 'node:stream';
 import { pipeline as streamPipeline } from 'node:stream/promises';
 import { Hono } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { HTTPException } from 'hono/http-exception';
-import { sentenceOf, UserError } from '../pipeline/core/errors.ts';
+import { sentenceOf } from '../pipeline/core/errors.ts';
 import type { Blobs, Log } from '../pipeline/ports.ts';
 import type { LocalLinks } from './links.ts';
 
@@ -127,22 +127,26 @@ async function receive(
   }
 }
 
-async function saveBody(body: ReadableStream, path: string, bytesMax: number): Promise<number> {
+async function saveBody(body: ReadableStream<Uint8Array>, path: string, bytesMax: number): Promise<number> {
   let bytes = 0;
-  const counted = new Transform({
-    transform(chunk: Buffer, _encoding, done) {
+  const counted = async function* () {
+    for await (const chunk of chunksOf(body)) {
       bytes += chunk.length;
-      if (bytes > bytesMax) done(new UserError('too many bytes'));
-      else done(null, chunk);
-    },
-  });
-  try {
-    await streamPipeline(Readable.fromWeb(body as Parameters<typeof Readable.fromWeb>[0]), counted, createWriteStream(path));
-  } catch (cause) {
-    if (cause instanceof UserError) throw tooMany(bytesMax);
-    throw refused(400, 'Expected the whole file, got a connection that broke off. Send it again.');
-  }
+      if (bytes > bytesMax) throw tooMany(bytesMax);
+      yield chunk;
+    }
+  };
+  await streamPipeline(counted, createWriteStream(path));
   return bytes;
+}
+
+/** What breaks off here is the client's connection; what breaks elsewhere is ours, such as a full disk. */
+async function* chunksOf(body: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array> {
+  try {
+    yield* body;
+  } catch (cause) {
+    throw refused(400, 'Expected the whole file, got a connection that broke off. Send it again.', cause);
+  }
 }
 
 function tooMany(bytesMax: number): HTTPException {
@@ -152,6 +156,6 @@ function tooMany(bytesMax: number): HTTPException {
   );
 }
 
-function refused(status: 400 | 403 | 404 | 413, message: string): HTTPException {
-  return new HTTPException(status, { message });
+function refused(status: 400 | 403 | 404 | 413, message: string, cause?: unknown): HTTPException {
+  return new HTTPException(status, { message, cause });
 }

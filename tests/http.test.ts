@@ -6,6 +6,7 @@ import { promisify } from 'node:util';
 import { createAdaptorServer } from '@hono/node-server';
 import { SignJWT, UnsecuredJWT } from 'jose';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { httpApp } from '../local/http.ts';
 import { localLinks, readSecret } from '../local/links.ts';
 import { createUpload } from '../mcp-server/tools/create-upload.ts';
 import { UserError } from '../pipeline/core/errors.ts';
@@ -191,6 +192,20 @@ describe('PUT with a link of create_upload', () => {
     );
     expect(answer).toMatch(/^HTTP\/1\.1 413 .*Expected 6 bytes as announced/s);
     expect(await stored(server)).toEqual([]);
+  });
+
+  test.skipIf(process.platform !== 'linux')('is not called broken off when it cannot be written here', async () => {
+    const server = await testServer();
+    // So long that a folder in it can be made, and a file inside that folder cannot: paths end at 4,095 characters on Linux.
+    const scratchFolder = server.scratchFolder + '/d'.repeat(Math.floor((4_080 - server.scratchFolder.length) / 2));
+    await mkdir(scratchFolder, { recursive: true });
+    const mcp = () => Promise.reject(new Error('Nobody asks.'));
+    const log = { debug() {}, info() {}, warn() {}, error: (facts: object) => void server.errors.push({ facts, sentence: '' }) };
+    const app = httpApp({ mcp, blobs: server.blobs, links: server.links, scratchFolder, log });
+    const response = await app.fetch(new Request(await putLink(server, 6), { method: 'PUT', body: 'pixels' }));
+    expect(response.status).toBe(500);
+    expect(server.errors).toMatchObject([{ facts: { error: { code: 'ENAMETOOLONG' } } }]);
+    expect(await readdir(scratchFolder)).toEqual([]);
   });
 
   test('two at once are one file or the other, never a mixture', async () => {
