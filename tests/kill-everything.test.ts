@@ -11,7 +11,8 @@ import { keys } from '../pipeline/core/keys.ts';
 import { temporaryFolder } from './support/folder.ts';
 
 const KILLS = 20;
-const LIFE_MS_MAX = 2_500; // the first tile is looked at after some 1,300
+const LOOKS_MAX = 16; // a life: 20 of them come to about the tiles of one run
+const LIFE_MS_MAX = 6_000;
 const EXAMPLES = fileURLToPath(new URL('../examples', import.meta.url));
 const CLI = fileURLToPath(new URL('../cli/tilesight.ts', import.meta.url));
 
@@ -96,6 +97,13 @@ function tilesOnDisk(dataFolder: string): Set<string> {
   return new Set(rows.map(({ name }) => String(name)).filter((name) => name.startsWith('tile-')));
 }
 
+/** Some moments are before the first tile: in the start, the moderation, the decode pass. */
+async function untilLooked({ looked }: Life, looks: number, moreMs: number): Promise<void> {
+  const deadline = Date.now() + LIFE_MS_MAX;
+  while (looked.length < looks && Date.now() < deadline) await sleep(5);
+  await sleep(looks === 0 ? moreMs * 20 : moreMs);
+}
+
 function seededRandom(seed: number): () => number {
   let state = seed;
   return () => {
@@ -122,7 +130,7 @@ test('killed with everything it started, 20 times at random, a run ends as if no
   for (let kill = 0; kill < KILLS; kill++) {
     const life = await live(stormyFolder);
     executionId ||= await start(life.url);
-    await sleep(random() * LIFE_MS_MAX);
+    await untilLooked(life, Math.floor(random() * LOOKS_MAX), random() * 100);
     await life.killed();
     lookedAgain.push(...life.looked.filter((tile) => onDisk.has(tile)));
     onDisk = tilesOnDisk(stormyFolder);

@@ -13,7 +13,9 @@ export function fsBlobs(folder: string): Blobs {
   return {
     async head(key) {
       const found = await missingAsNull(stat(pathOf(key), { bigint: true }));
-      return found && { bytes: Number(found.size), version: `${found.mtimeNs.toString(36)}-${found.size.toString(36)}` };
+      return found?.isFile()
+        ? { bytes: Number(found.size), version: `${found.mtimeNs.toString(36)}-${found.size.toString(36)}` }
+        : null;
     },
 
     async get(key) {
@@ -54,7 +56,7 @@ export function fsBlobs(folder: string): Blobs {
 
     async materialize(key) {
       const path = pathOf(key);
-      await stat(path);
+      if (!(await stat(path)).isFile()) throw new Error(`Expected an object at ${key}, got a folder.`);
       return { path, release: async () => {} };
     },
   };

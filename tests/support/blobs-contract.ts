@@ -25,6 +25,13 @@ export function blobsContract(name: string, make: () => Promise<Blobs>): void {
       await expect(blobs.materialize('nothing/here')).rejects.toThrow();
     });
 
+    test('the beginning of a key is no object', async () => {
+      const blobs = await make();
+      await blobs.put('uploads/u1', Buffer.from('x'));
+      expect(await blobs.head('uploads')).toBeNull();
+      await expect(blobs.materialize('uploads')).rejects.toThrow();
+    });
+
     test('a range past the end throws', async () => {
       const blobs = await make();
       await blobs.put('short', Buffer.from('abc'));
