@@ -1,0 +1,33 @@
+// 500 random workflows of every durable operation, killed at random checkpoints in virtual time, against their oracle.
+// A seed that fails is printed, and fails again: `chaosRun(seed, file)` in tests/support/chaos.ts.
+import { existsSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
+import { chaosRun } from '../tests/support/chaos.ts';
+import type { BenchResult } from './run.ts';
+
+const SEEDS = 500;
+const SEEDS_A_LINE = 50;
+const MEMORY = '/dev/shm'; // the engine's rules are tried here, not the disk
+
+export async function run(): Promise<BenchResult> {
+  const file = join(existsSync(MEMORY) ? MEMORY : tmpdir(), `tilesight-chaos-${process.pid}.db`);
+  const figures = { workflows: 0, kills: 0, invocations: 0, operations: 0, wrong: 0, repeated_steps: 0, seconds: 0 };
+  const beginMs = performance.now();
+  for (let seed = 1; seed <= SEEDS; seed++) {
+    const { kills, invocations, operations, result, expected, repeated } = await chaosRun(seed, file);
+    const right = isDeepStrictEqual(result, expected);
+    if (!right || repeated.length > 0) console.log(JSON.stringify({ seed, right, repeated }));
+    figures.workflows += 1;
+    figures.kills += kills;
+    figures.invocations += invocations;
+    figures.operations += operations;
+    figures.wrong += right ? 0 : 1;
+    figures.repeated_steps += repeated.length;
+    figures.seconds = Math.round((performance.now() - beginMs) / 100) / 10;
+    if (seed % SEEDS_A_LINE === 0) console.log(JSON.stringify(figures));
+  }
+  const bars = { wrong: '0', repeated_steps: '0' };
+  return { figures, bars, pass: figures.wrong === 0 && figures.repeated_steps === 0 };
+}
