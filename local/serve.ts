@@ -4,7 +4,7 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { createAdaptorServer } from '@hono/node-server';
 import { mcpHandler } from '../mcp-server/server.ts';
-import { fsBlobs } from '../pipeline/adapters/fs-blobs.ts';
+import { fsBlobs, PARTS_FOLDER } from '../pipeline/adapters/fs-blobs.ts';
 import type { Config } from '../pipeline/config.ts';
 import { UserError } from '../pipeline/core/errors.ts';
 import type { Clock, Log } from '../pipeline/ports.ts';
@@ -50,7 +50,7 @@ export async function serve({ config, dataFolder, allowedFolders, port, log }: S
   });
   const engine = openEngine({ file: join(dataFolder, 'engine.db'), invoke: workers.invoke, clock, log });
   try {
-    await sweep(scratchFolder, join(blobsFolder, 'uploads'), clock);
+    await sweep(scratchFolder, blobsFolder, clock);
     let url = '';
     const links = localLinks(await readSecret(join(dataFolder, 'secret.key')), () => url, clock);
     const models = { moderation: config.MODERATION_MODEL, detection: config.DETECTION_MODELS, synthesis: config.SYNTHESIS_MODEL };
@@ -102,9 +102,11 @@ function closed(server: Server): Promise<void> {
 }
 
 /** Removes what an earlier process left half-written, and uploads that nobody will use any more. */
-async function sweep(scratchFolder: string, uploadsFolder: string, clock: Clock): Promise<void> {
+async function sweep(scratchFolder: string, blobsFolder: string, clock: Clock): Promise<void> {
+  await rm(join(blobsFolder, PARTS_FOLDER), { recursive: true, force: true });
   await rm(scratchFolder, { recursive: true, force: true });
   await mkdir(scratchFolder, { recursive: true });
+  const uploadsFolder = join(blobsFolder, 'uploads');
   for (const name of await readdir(uploadsFolder).catch(() => [])) {
     const path = join(uploadsFolder, name);
     const { mtimeMs } = await stat(path);

@@ -56,7 +56,7 @@ export const analyzeImage: Tool<typeof input, typeof output> = {
   async run(args, deps) {
     const request: Omit<AnalysisRequest, 'execution_id'> = {
       image: await deps.pictures.resolve(args.image),
-      ask: { look_for: args.look_for ?? null, labels: args.labels ?? [] },
+      ask: { look_for: args.look_for ?? null, labels: [...new Set(args.labels)].sort() },
       plan: { detail: args.detail, tile_size: args.tile_size ?? null, overlap: args.overlap ?? null },
       models: deps.models,
     };

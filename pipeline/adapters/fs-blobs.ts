@@ -5,6 +5,8 @@ import { dirname, join } from 'node:path';
 import type { Blobs } from '../ports.ts';
 
 const KEY_CHARACTERS_MAX = 1_024; // as on S3
+/** Holds what is being written. Whoever starts the only process on a folder may empty it: a killed one leaves parts. */
+export const PARTS_FOLDER = '.parts';
 
 /** Objects are the files below `folder`, one a key. Throws a RangeError for a key that could leave it. */
 export function fsBlobs(folder: string): Blobs {
@@ -35,7 +37,7 @@ export function fsBlobs(folder: string): Blobs {
     },
 
     async put(key, bytes) {
-      await published(pathOf(key), async (temporary) => {
+      await published(folder, pathOf(key), async (temporary) => {
         await using file = await open(temporary, 'wx');
         await file.writeFile(bytes);
         await file.sync();
@@ -48,8 +50,8 @@ export function fsBlobs(folder: string): Blobs {
       try {
         await rename(path, target);
       } catch (error) {
-        if (!isCode(error, 'EXDEV')) throw error; // another file system: a copy beside the target, then a rename
-        await published(target, (temporary) => copyFile(path, temporary));
+        if (!isCode(error, 'EXDEV')) throw error; // another file system: a copy on this one, then a rename
+        await published(folder, target, (temporary) => copyFile(path, temporary));
         await rm(path);
       }
     },
@@ -62,10 +64,11 @@ export function fsBlobs(folder: string): Blobs {
   };
 }
 
-/** Writes beside the target and renames, so that a reader, or a crash, never meets a part. */
-async function published(target: string, write: (temporary: string) => Promise<void>): Promise<void> {
+/** Writes elsewhere and renames, so that a reader never meets a part. */
+async function published(folder: string, target: string, write: (temporary: string) => Promise<void>): Promise<void> {
   await mkdir(dirname(target), { recursive: true });
-  const temporary = `${target}.${randomUUID()}.part`;
+  await mkdir(join(folder, PARTS_FOLDER), { recursive: true });
+  const temporary = join(folder, PARTS_FOLDER, randomUUID());
   try {
     await write(temporary);
     await rename(temporary, target);
@@ -77,7 +80,9 @@ async function published(target: string, write: (temporary: string) => Promise<v
 
 function checkedKey(key: string): string {
   const segments = key.split('/');
-  const wrong = segments.some((segment) => segment === '' || segment === '.' || segment === '..' || /[\\\0]/.test(segment));
+  const wrong = segments.some(
+    (segment) => segment === '' || segment === '.' || segment === '..' || segment === PARTS_FOLDER || /[\\\0]/.test(segment),
+  );
   if (wrong || key.length > KEY_CHARACTERS_MAX) {
     throw new RangeError(`Expected a relative key without empty, . or .. segments, got ${JSON.stringify(key.slice(0, 100))}.`);
   }
