@@ -35,8 +35,8 @@ export async function analyzeCommand(picture: string, options: AnalyzeOptions): 
   let server: Awaited<ReturnType<typeof serve>> | null = null;
   try {
     // What goes wrong is told in one sentence at the end; a log would only repeat it.
-    const log = makeLog(config.LOG_LEVEL === 'debug' ? 'debug' : 'silent');
-    server = await serve({ config, dataFolder, allowedFolders: [], port: 0, log });
+    const LOG_LEVEL = config.LOG_LEVEL === 'info' ? 'silent' : config.LOG_LEVEL;
+    server = await serve({ config: { ...config, LOG_LEVEL }, dataFolder, allowedFolders: [], port: 0, log: makeLog(LOG_LEVEL) });
     await analyzeOver(server.url, path, options, interrupt.signal);
   } catch (error) {
     if (!interrupt.signal.aborted) throw error;
