@@ -12,7 +12,6 @@ export interface Body {
 export interface BodyGate {
   /** Resolves when the body may run. */
   bodyBegins(body: Body): Promise<void>;
-  bodyEnds(id: string): Promise<void>;
 }
 
 /** The process of an invocation is gone, or was killed because it hung: what it worked on may be why. */
@@ -21,6 +20,8 @@ export class ProcessLost extends Error {
 }
 
 export interface OpenGate extends BodyGate {
+  /** The outcome of the attempt is on disk: until then a crash would lose it. */
+  bodyEnded(id: string): void;
   /** What has begun and not ended. */
   inFlight(): Body[];
 }
@@ -53,7 +54,7 @@ export function bodyGate(suspects: ReadonlyMap<string, number>): OpenGate {
       else line.push({ body, go: resolve });
       return promise;
     },
-    async bodyEnds(id) {
+    bodyEnded(id) {
       running.delete(id);
       if (line.length > 0) admitFromLine();
     },

@@ -7,11 +7,7 @@ export function crashGuard(gate: BodyGate): DurableInstrumentationPlugin {
     async wrapOperationAttemptFn({ id, name, subType, parentId }, body) {
       // A gate that does not answer belongs to an invocation that is over: nothing is lost by going on.
       await gate.bodyBegins({ id, name, subType, parentId }).catch(() => {});
-      try {
-        return await body();
-      } finally {
-        gate.bodyEnds(id).catch(() => {});
-      }
+      return await body();
     },
   };
 }

@@ -97,15 +97,15 @@ export function openEngine(options: EngineOptions): Engine {
   const waiters = new Map<string, ((row: ExecutionRow) => void)[]>();
   let closed = false;
 
-  const clientWith = ({ bodyBegins, bodyEnds }: OpenGate): InvocationClient => ({
+  const clientWith = ({ bodyBegins, bodyEnded }: OpenGate): InvocationClient => ({
     getExecutionState: async (request) => statePage(whileOpen(request)),
     checkpoint: async (request) => {
       const { response, news } = checkpoint(whileOpen(request));
+      for (const { Type, Action, Id = '' } of request.Updates ?? []) if (Type === 'STEP' && Action !== 'START') bodyEnded(Id);
       spread(news);
       return response;
     },
     bodyBegins,
-    bodyEnds,
   });
 
   function whileOpen<T>(request: T): T {
@@ -249,6 +249,7 @@ export function openEngine(options: EngineOptions): Engine {
       return await promise;
     },
     close() {
+      if (closed) return;
       closed = true;
       clocks.clear();
       store.close();

@@ -114,5 +114,5 @@ function killed(worker: ChildProcess): Promise<void> {
 }
 
 function tell(worker: ChildProcess, message: ToWorker): void {
-  if (worker.connected) worker.send(message);
+  if (worker.connected) worker.send(message, () => {}); // what cannot be sent any more is known by the exit that follows
 }

@@ -43,10 +43,8 @@ export function serveInvocations(handlerOf: HandlerOf): void {
     checkpoint: (request) => call('checkpoint', request),
     getExecutionState: (request) => call('getExecutionState', request),
     bodyBegins: (body) => call('bodyBegins', body),
-    bodyEnds: (id) => call('bodyEnds', id),
   };
   const handler = handlerOf(client, [crashGuard(client)]);
-  endWithParent();
 
   const invoke = async (event: DurableExecutionInvocationInput, timeoutMs: number) => {
     const deadline = Date.now() + timeoutMs;
@@ -62,7 +60,7 @@ export function serveInvocations(handlerOf: HandlerOf): void {
     }
   };
 
-  process.on('message', (message: ToWorker) => {
+  const heard = (message: ToWorker) => {
     if (message.kind === 'invoke') {
       void invoke(message.event, message.timeoutMs);
       return;
@@ -71,7 +69,8 @@ export function serveInvocations(handlerOf: HandlerOf): void {
     calls.delete(message.id);
     if (message.kind === 'answer') waiting?.resolve(message.value as never);
     else waiting?.reject(refusal(message));
-  });
+  };
+  endWithParent().once('online', () => process.on('message', heard)); // until then messages wait
   process.on('disconnect', () => process.exit(0));
   process.on('SIGINT', () => {});
 }
@@ -94,11 +93,11 @@ function refusal({ message, scope }: ToWorker & { kind: 'refusal' }): Error {
 }
 
 /** Also when this thread hangs and never hears that its parent is gone: another thread looks. */
-function endWithParent(): void {
+function endWithParent(): Worker {
   const watch = `
     const parent = process.ppid;
     setInterval(() => { if (process.ppid !== parent) process.kill(process.pid, 'SIGKILL'); }, ${ORPHAN_CHECK_MS});`;
-  new Worker(watch, { eval: true }).unref();
+  return new Worker(watch, { eval: true, execArgv: [] });
 }
 
 function say(message: FromWorker): void {
