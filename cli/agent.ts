@@ -16,6 +16,9 @@ export const Wishes = z.object({
   labels: z.array(z.string()).optional(),
   tile_size: z.number().optional(),
   overlap: z.number().optional(),
+  grid: z.number().optional(),
+  region: z.array(z.number()).optional(),
+  max_tiles: z.number().optional(),
 });
 export type Wishes = z.infer<typeof Wishes>;
 

@@ -18,6 +18,9 @@ interface AnalyzeOptions {
   detail: Detail;
   tileSize?: number;
   overlap?: number;
+  grid?: number;
+  region?: number[];
+  maxTiles?: number;
   out: string;
   json?: string;
 }
@@ -89,13 +92,17 @@ async function deliver(artifacts: { findings: Uint8Array; overlay: Uint8Array },
   process.stdout.write(`\nWrote ${overlayPath} and ${findingsPath}${json ? ` and ${json}` : ''}.\n`);
 }
 
-function wishesOf({ lookFor, label, detail, tileSize, overlap }: AnalyzeOptions): Wishes {
+function wishesOf(options: AnalyzeOptions): Wishes {
+  const { detail, lookFor, label, tileSize, overlap, grid, region, maxTiles } = options;
   return {
     detail,
     ...(lookFor !== undefined && { look_for: lookFor }),
     ...(label !== undefined && { labels: label }),
     ...(tileSize !== undefined && { tile_size: tileSize }),
     ...(overlap !== undefined && { overlap }),
+    ...(grid !== undefined && { grid }),
+    ...(region !== undefined && { region }),
+    ...(maxTiles !== undefined && { max_tiles: maxTiles }),
   };
 }
 

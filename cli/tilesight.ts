@@ -24,6 +24,9 @@ program
   .addOption(new Option('--detail <detail>', 'how closely to look').choices(Detail.options).default('standard'))
   .option('--tile-size <pixels>', 'edge of a tile; the detection model’s own when left out', wholeNumber)
   .option('--overlap <pixels>', 'pixels that neighbouring tiles share', wholeNumber)
+  .option('--grid <n>', 'in place of --tile-size: the longer side in n tiles, 3 to 100', wholeNumber)
+  .option('--region <left,top,width,height>', 'look only at this part, in pixels', fourNumbers)
+  .option('--max-tiles <n>', 'look at no more tiles than this, on a coarser level if need be', wholeNumber)
   .option('--out <dir>', 'folder for overlay.jpg and findings.json', 'tilesight-out')
   .option('--json <file>', 'also write the findings to this file; - prints them instead of the table')
   .addHelpText(
@@ -50,7 +53,15 @@ try {
   process.exitCode = 1;
 }
 
+function fourNumbers(text: string): number[] {
+  const numbers = text.split(',').map(Number);
+  if (numbers.length !== 4 || !numbers.every((number) => number >= 0)) {
+    throw new InvalidArgumentError('Expected four numbers with commas between, for example 1000,500,800,600.');
+  }
+  return numbers;
+}
+
 function wholeNumber(text: string): number {
-  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('Expected a whole number of pixels or a port.');
+  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('Expected a whole number.');
   return Number(text);
 }

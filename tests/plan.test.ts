@@ -3,10 +3,26 @@ import { describe, expect, test } from 'vitest';
 import type { AnalysisRequest, Box } from '../pipeline/core/contract.ts';
 import { Detail } from '../pipeline/core/contract.ts';
 import { intersectionOf } from '../pipeline/core/geometry.ts';
-import { type Plan, type PlannedTile, planTiles, TILES_BY_DETAIL, TILES_MAX, tilesOf } from '../pipeline/core/plan.ts';
+import {
+  type Plan,
+  type PlannedTile,
+  planTiles,
+  TILE_EDGE_MAX_PX,
+  TILES_BY_DETAIL,
+  TILES_MAX,
+  tileCount,
+  tilesOf,
+} from '../pipeline/core/plan.ts';
 
 const NANODET = { edgePx: 640, overlapPx: 160 };
-const STANDARD: AnalysisRequest['plan'] = { detail: 'standard', tile_size: null, overlap: null };
+const STANDARD: AnalysisRequest['plan'] = {
+  detail: 'standard',
+  tile_size: null,
+  overlap: null,
+  grid: null,
+  region: null,
+  max_tiles: null,
+};
 
 const anyPlan = fc
   .record({
@@ -15,10 +31,11 @@ const anyPlan = fc
     detail: fc.constantFrom(...Detail.options.filter((detail) => detail !== 'max')),
     edge: fc.option(fc.integer({ min: 128, max: 4_096 })),
     share: fc.double({ min: 0, max: 0.5, noNaN: true }),
+    max_tiles: fc.option(fc.integer({ min: 1, max: 2_000 })),
   })
-  .map(({ width, height, detail, edge, share }) => {
+  .map(({ width, height, detail, edge, share, max_tiles }) => {
     const overlap = edge === null ? null : Math.floor(edge * share);
-    return planTiles({ width, height }, { detail, tile_size: edge, overlap }, NANODET);
+    return planTiles({ width, height }, { ...STANDARD, detail, tile_size: edge, overlap, max_tiles }, NANODET);
   });
 
 const levelTiles = (plan: Plan) => plan.levels.map((level) => tilesOf(plan).filter((tile) => tile.level === level.level));
@@ -69,6 +86,56 @@ describe('a plan', () => {
     );
   });
 
+  test('looks at every pixel of a region, and at no tile that does not meet it', () => {
+    const side = fc.integer({ min: 1, max: 20_000 });
+    fc.assert(
+      fc.property(
+        side,
+        side,
+        fc.tuple(fc.double({ max: 1, min: 0, noNaN: true }), fc.double({ max: 1, min: 0, noNaN: true })),
+        (width, height, [x, y]) => {
+          const region: Box = [
+            Math.floor(x * (width - 1)),
+            Math.floor(y * (height - 1)),
+            Math.ceil(width / 3),
+            Math.ceil(height / 3),
+          ];
+          const plan = planTiles({ width, height }, { ...STANDARD, detail: 'fine', region }, NANODET);
+          for (const tiles of levelTiles(plan)) {
+            expect(tiles.every((tile) => intersectionOf(tile.box, region) > 0)).toBe(true);
+            const [left, top, right, bottom] = [
+              region[0],
+              region[1],
+              Math.min(width, region[0] + region[2]),
+              Math.min(height, region[1] + region[3]),
+            ];
+            const covers = (px: number, py: number) =>
+              tiles.some(({ box }) => px >= box[0] && py >= box[1] && px < box[0] + box[2] && py < box[1] + box[3]);
+            for (const px of [left, (left + right) / 2, right - 0.5])
+              for (const py of [top, (top + bottom) / 2, bottom - 0.5]) expect(covers(px, py)).toBe(true);
+          }
+          expect(tilesOf(plan).map(({ index }) => index)).toEqual(tilesOf(plan).map((_, index) => index));
+          expect(tileCount(plan)).toBe(tilesOf(plan).length);
+        },
+      ),
+    );
+  });
+
+  test('cuts the longer side into as many tiles as the grid says', () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 3, max: 30 }),
+        fc.integer({ min: 6_000, max: 40_000 }),
+        fc.integer({ min: 1, max: 6_000 }),
+        (grid, longer, shorter) => {
+          const plan = planTiles({ width: shorter, height: longer }, { ...STANDARD, grid }, NANODET);
+          expect(plan.levels[0]?.rows).toBe(grid);
+          expect(plan.stridePx + 2 * plan.marginPx).toBeLessThanOrEqual(TILE_EDGE_MAX_PX);
+        },
+      ),
+    );
+  });
+
   test('shares the wanted overlap between neighbours', () => {
     const plan = planTiles({ width: 6_000, height: 4_000 }, STANDARD, NANODET);
     const [first, second] = tilesOf(plan).map(({ boxInLevel: [left, , width] }) => ({ left, right: left + width }));
@@ -92,9 +159,18 @@ describe('a plan', () => {
   });
 
   test.each([
-    [{ detail: 'max', tile_size: null, overlap: null }, /Expected at most 1000 tiles, got \d+ for 30000 x 20000/],
-    [{ detail: 'fine', tile_size: 64, overlap: null }, /Expected tile_size from 128 to 4096 pixels, got 64/],
-    [{ detail: 'fine', tile_size: 640, overlap: 700 }, /Expected overlap from 0 to half of tile_size 640, got 700/],
+    [
+      { detail: 'max', tile_size: null, overlap: null, grid: null, region: null, max_tiles: null },
+      /Expected at most 1000 tiles, got \d+ for 30000 x 20000/,
+    ],
+    [
+      { detail: 'fine', tile_size: 64, overlap: null, grid: null, region: null, max_tiles: null },
+      /Expected tile_size from 128 to 4096 pixels, got 64/,
+    ],
+    [
+      { detail: 'fine', tile_size: 640, overlap: 700, grid: null, region: null, max_tiles: null },
+      /Expected overlap from 0 to half of tile_size 640, got 700/,
+    ],
   ] as const)('refuses %o with a sentence', (wishes, sentence) => {
     expect(() => planTiles({ width: 30_000, height: 20_000 }, wishes, NANODET)).toThrow(sentence);
   });

@@ -1,6 +1,6 @@
 // analyze_image: starts an analysis, or finds the one that was started for the same request before.
 import { z } from 'zod';
-import { type AnalysisRequest, Detail } from '../../pipeline/core/contract.ts';
+import { type AnalysisRequest, Box, Detail } from '../../pipeline/core/contract.ts';
 import { executionName } from '../execution-name.ts';
 import { ExecutionView, viewEnd } from '../execution-view.ts';
 import type { Tool } from './define.ts';
@@ -28,6 +28,14 @@ const input = z.strictObject({
   ),
   tile_size: z.number().int().optional().describe('Edge of a tile in pixels, 128 to 4096. The model’s own when left out.'),
   overlap: z.number().int().optional().describe('Pixels that neighbouring tiles share, at most half of tile_size.'),
+  grid: z.number().int().optional().describe('In place of tile_size: the longer side in so many tiles, 3 to 100.'),
+  region: Box.optional().describe('Look only here: [left, top, width, height] in full-picture pixels.'),
+  max_tiles: z
+    .number()
+    .int()
+    .min(1)
+    .optional()
+    .describe('Look at no more tiles than this; a coarser level is looked at to stay within it.'),
   idempotency_key: z
     .string()
     .min(1)
@@ -57,7 +65,14 @@ export const analyzeImage: Tool<typeof input, typeof output> = {
     const request: Omit<AnalysisRequest, 'execution_id'> = {
       image: await deps.pictures.resolve(args.image),
       ask: { look_for: args.look_for ?? null, labels: [...new Set(args.labels)].sort() },
-      plan: { detail: args.detail, tile_size: args.tile_size ?? null, overlap: args.overlap ?? null },
+      plan: {
+        detail: args.detail,
+        tile_size: args.tile_size ?? null,
+        overlap: args.overlap ?? null,
+        grid: args.grid ?? null,
+        region: args.region ?? null,
+        max_tiles: args.max_tiles ?? null,
+      },
       models: deps.models,
     };
     const execution_id = await executionName(request, args.idempotency_key ?? null);

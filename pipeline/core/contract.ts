@@ -56,11 +56,17 @@ export const AnalysisRequest = z.object({
   /** `uri` is what the caller named; `version` changes when the bytes do. */
   image: z.object({ source: ImageSource, uri: z.string(), version: z.string() }),
   ask: Ask,
-  /** `tile_size` and `overlap` in pixels; null: the detection model's own. */
   plan: z.object({
     detail: Detail,
+    /** Pixels; null: the detection model's own. */
     tile_size: z.number().int().nullable(),
     overlap: z.number().int().nullable(),
+    /** The longer side in so many tiles, in place of `tile_size`. */
+    grid: z.number().int().nullable(),
+    /** Only tiles that meet it are looked at; null: all. */
+    region: Box.nullable(),
+    /** Null: as many as `detail` allows. */
+    max_tiles: z.number().int().nullable(),
   }),
   models: z.object({ moderation: ModelId, detection: z.array(ModelId).min(1), synthesis: ModelId }),
 });

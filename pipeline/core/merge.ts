@@ -1,6 +1,6 @@
 // From looks at single tiles to findings in the full picture: one object, one finding. Pure; the order of its input does not matter.
 import type { Box, Finding } from './contract.ts';
-import { areaOf, iou, overSmaller, unionOf } from './geometry.ts';
+import { areaOf, intersectionOf, iou, overSmaller, unionOf } from './geometry.ts';
 import { doubted, isCut, type Look, looksByLabel, neighboursIn, type SeenTile } from './look.ts';
 import type { Plan } from './plan.ts';
 
@@ -24,7 +24,9 @@ export interface Merged {
 }
 
 export function mergeDetections(seen: readonly SeenTile[], plan: Plan): Merged {
-  const objects = looksByLabel(seen, plan).flatMap(merged);
+  const { region } = plan;
+  const all = looksByLabel(seen, plan).flatMap(merged);
+  const objects = region ? all.filter(({ box }) => intersectionOf(box, region) > 0) : all;
   const sure = objects.filter(({ weight }) => weight >= WEIGHT_MIN);
   return { findings: sure.sort(byImportance).map(findingOf), unsure: objects.length - sure.length };
 }

@@ -1,7 +1,8 @@
 // From a picture's size and the caller's wishes to levels and tiles. Pure: the same input gives the same tiles for ever.
 import { z } from 'zod';
-import type { AnalysisRequest, Box, Detail } from './contract.ts';
+import { type AnalysisRequest, Box, type Detail } from './contract.ts';
 import { UserError } from './errors.ts';
+import { intersectionOf } from './geometry.ts';
 
 /** One durable execution holds 3,000 operations; a tile is one, and half are kept for retries and growth. */
 export const TILES_MAX = 1_000;
@@ -11,6 +12,10 @@ export const TILE_EDGE_MAX_PX = 4_096;
 
 /** The most tiles each detail looks at, all levels counted. `max` never coarsens: it is refused above TILES_MAX. */
 export const TILES_BY_DETAIL: Record<Detail, number> = { overview: 10, standard: 500, fine: TILES_MAX, max: TILES_MAX };
+
+/** A grid of 2 is the overview's quarters; 100 x 100 tiles are ten times what is looked at. */
+export const GRID_MIN = 3;
+export const GRID_MAX = 100;
 
 /** How far the tile edge may leave the wanted one, so that the last row and column are no slivers. */
 const EDGE_SHRINK_MAX = 0.25;
@@ -38,6 +43,8 @@ export const Plan = z.object({
   marginPx: z.number().int(),
   /** Finest first; the last one is a single tile. */
   levels: z.array(PlannedLevel).min(1),
+  /** Pixels of the full picture. Tiles that do not meet it are not part of the plan. */
+  region: Box.nullable(),
   notes: z.array(z.string()),
 });
 export type Plan = z.infer<typeof Plan>;
@@ -56,6 +63,9 @@ export interface PlannedTile {
   box: Box;
 }
 
+type Size = Pick<Plan, 'width' | 'height'>;
+type TileSize = Pick<Plan, 'stridePx' | 'marginPx'>;
+
 /** What a plan needs to know of the detection model. */
 export interface TileWish {
   edgePx: number;
@@ -63,34 +73,48 @@ export interface TileWish {
 }
 
 /**
- * Levels from the finest that fits the detail's number of tiles up to the one that is a single tile.
- * Throws a UserError when the wishes contradict each other or the picture needs more tiles than TILES_MAX.
+ * Levels from the finest that fits the number of tiles up to the one that is a single tile.
+ * Throws a UserError when the wishes contradict each other or the picture, or need more tiles than TILES_MAX.
  */
-export function planTiles(image: { width: number; height: number }, wishes: AnalysisRequest['plan'], model: TileWish): Plan {
-  const wanted = wantedTile(wishes, model);
-  const { stridePx, marginPx } = fittingTile(image, wanted);
-  const all = levelsOf(image, stridePx, marginPx);
-  const fits = (finest: number) => tileCount(all.slice(finest)) <= TILES_BY_DETAIL[wishes.detail];
-  const finest = all.findIndex((_, level) => fits(level));
-  if (wishes.detail === 'max' && finest !== 0) {
+export function planTiles(image: Size, wishes: AnalysisRequest['plan'], model: TileWish): Plan {
+  const { region } = wishes;
+  if (region && intersectionOf(region, [0, 0, image.width, image.height]) === 0) {
     throw new UserError(
-      `Expected at most ${TILES_MAX} tiles, got ${tileCount(all)} for ${image.width} x ${image.height} pixels in full resolution. ` +
-        'Choose detail fine, which looks at a coarser level, or a larger tile_size.',
+      `Expected a region that meets the picture of ${image.width} x ${image.height} pixels, got [${region.join(', ')}]. Choose one inside it.`,
     );
   }
-  const notes =
-    finest === 0
-      ? []
-      : [`Looked at 1/${2 ** finest} of the full resolution, to stay within ${TILES_BY_DETAIL[wishes.detail]} tiles.`];
-  return { ...image, stridePx, marginPx, levels: all.slice(finest), notes };
+  const grid = wishes.grid === null ? null : gridTile(image, wishes, wishes.grid, model);
+  const { stridePx, marginPx } = grid ?? fittingTile(image, wantedTile(wishes, model));
+  const plan: Plan = { ...image, stridePx, marginPx, levels: levelsOf(image, stridePx, marginPx), region, notes: [] };
+  const { most, coarsens } = tileBudget(wishes);
+  const fits = (level: number) => tileCount({ ...plan, levels: plan.levels.slice(level) }) <= most;
+  const finest = plan.levels.findIndex(({ level }) => level >= (grid?.level ?? 0) && fits(level));
+  if (finest > (grid?.level ?? 0) && !coarsens) {
+    throw new UserError(
+      `Expected at most ${most} tiles, got ${tileCount(plan)} for ${image.width} x ${image.height} pixels in full resolution. ` +
+        'Choose detail fine, which looks at a coarser level, larger tiles, or a region.',
+    );
+  }
+  const bound = finest === grid?.level ? `grid ${wishes.grid} of tiles of at most ${TILE_EDGE_MAX_PX} pixels` : `${most} tiles`;
+  const notes = finest === 0 ? [] : [`Looked at 1/${2 ** finest} of the full resolution, to stay within ${bound}.`];
+  return { ...plan, levels: plan.levels.slice(finest), notes };
+}
+
+/** How many tiles there may be, and whether a coarser level is an answer to more. */
+function tileBudget({ detail, grid, max_tiles }: AnalysisRequest['plan']): { most: number; coarsens: boolean } {
+  const most = grid === null ? TILES_BY_DETAIL[detail] : TILES_MAX;
+  return max_tiles === null
+    ? { most, coarsens: detail !== 'max' && grid === null }
+    : { most: Math.min(most, max_tiles), coarsens: true };
 }
 
 /** Every tile of the plan, in the order of their indexes. Together a level's tiles cover every pixel. */
 export function tilesOf(plan: Plan): PlannedTile[] {
   const tiles: PlannedTile[] = [];
   for (const level of plan.levels) {
-    for (let row = 0; row < level.rows; row++) {
-      for (let column = 0; column < level.columns; column++) {
+    const columns = alongRegion(level, 0, plan);
+    for (const row of alongRegion(level, 1, plan)) {
+      for (const column of columns) {
         const boxInLevel = tileBox(level, row, column, plan);
         const name = `tile-${level.level}-r${row}-c${column}`;
         const box = boxInImage(boxInLevel, level.level, plan);
@@ -99,6 +123,16 @@ export function tilesOf(plan: Plan): PlannedTile[] {
     }
   }
   return tiles;
+}
+
+/** Numbers of the columns (axis 0) or rows (axis 1) of a level that meet the region. */
+function alongRegion({ level, columns, rows }: PlannedLevel, axis: 0 | 1, { region, stridePx, marginPx }: Plan): number[] {
+  const count = axis === 0 ? columns : rows;
+  const from = region ? region[axis] / 2 ** level : 0;
+  const to = region ? (region[axis] + region[axis === 0 ? 2 : 3]) / 2 ** level : Number.POSITIVE_INFINITY;
+  const first = Math.min(Math.max(0, Math.floor((from - marginPx) / stridePx)), count - 1);
+  const last = Math.max(first, Math.min(count, Math.ceil((to + marginPx) / stridePx)) - 1);
+  return Array.from({ length: last - first + 1 }, (_, index) => first + index);
 }
 
 /** A box of a level in pixels of the full picture. A pixel of level n is 2^n pixels wide; the last may be cut. */
@@ -111,8 +145,8 @@ export function boxInImage(boxInLevel: Box, level: number, image: { width: numbe
   return [left, top, right - left, bottom - top];
 }
 
-export function tileCount(levels: readonly PlannedLevel[]): number {
-  return levels.reduce((sum, level) => sum + level.columns * level.rows, 0);
+export function tileCount(plan: Plan): number {
+  return plan.levels.reduce((sum, level) => sum + alongRegion(level, 0, plan).length * alongRegion(level, 1, plan).length, 0);
 }
 
 function wantedTile(wishes: AnalysisRequest['plan'], model: TileWish): TileWish {
@@ -131,8 +165,36 @@ function wantedTile(wishes: AnalysisRequest['plan'], model: TileWish): TileWish 
   return { edgePx, overlapPx };
 }
 
+/** Tiles of which `grid` make up the longer side, on the finest level on which they are not larger than a model sees. */
+function gridTile(
+  image: Size,
+  { tile_size, overlap }: AnalysisRequest['plan'],
+  grid: number,
+  model: TileWish,
+): TileSize & { level: number } {
+  if (tile_size !== null) throw new UserError(`Expected tile_size or grid, got both (${tile_size} and ${grid}). Leave one out.`);
+  if (grid < GRID_MIN || grid > GRID_MAX) {
+    throw new UserError(`Expected grid from ${GRID_MIN} to ${GRID_MAX}, got ${grid}. Choose one in that range.`);
+  }
+  const tileAt = (level: number) => {
+    const longerPx = Math.ceil(Math.max(image.width, image.height) / 2 ** level);
+    const marginPx = Math.floor((overlap ?? ((longerPx / grid) * model.overlapPx) / model.edgePx) / 2);
+    const stridePx = Math.ceil((longerPx - marginPx) / grid);
+    return { level, stridePx, marginPx, edgePx: stridePx + 2 * marginPx };
+  };
+  let tile = tileAt(0);
+  while (tile.edgePx > TILE_EDGE_MAX_PX && tile.stridePx > 1) tile = tileAt(tile.level + 1);
+  if (tile.edgePx < TILE_EDGE_MIN_PX || tile.stridePx < 2 * tile.marginPx) {
+    throw new UserError(
+      `Expected a grid with tiles of at least ${TILE_EDGE_MIN_PX} pixels, at most half of them shared, ` +
+        `got ${tile.edgePx} pixels with ${2 * tile.marginPx} shared for grid ${grid}. Choose a smaller grid or overlap.`,
+    );
+  }
+  return tile;
+}
+
 /** The edge nearest to the wanted one whose last row and column are nearly full at full resolution, or at least no slivers. */
-function fittingTile(image: { width: number; height: number }, wanted: TileWish): { stridePx: number; marginPx: number } {
+function fittingTile(image: Size, wanted: TileWish): TileSize {
   const marginPx = Math.floor(wanted.overlapPx / 2);
   const strideOf = (edgePx: number) => edgePx - 2 * marginPx;
   const distances = Array.from({ length: Math.floor(wanted.edgePx * EDGE_SHRINK_MAX) + 1 }, (_, distance) => distance);
@@ -155,7 +217,7 @@ function tilesAlong(sidePx: number, stridePx: number, marginPx: number): number 
   return Math.max(1, Math.ceil((sidePx - marginPx) / stridePx));
 }
 
-function levelsOf(image: { width: number; height: number }, stridePx: number, marginPx: number): PlannedLevel[] {
+function levelsOf(image: Size, stridePx: number, marginPx: number): PlannedLevel[] {
   const levels: PlannedLevel[] = [];
   for (let level = 0; ; level++) {
     const width = Math.ceil(image.width / 2 ** level);

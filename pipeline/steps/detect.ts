@@ -13,7 +13,7 @@ export type LookedTile = z.infer<typeof LookedTile>;
 
 export async function detect(request: AnalysisRequest, plan: Plan, tile: PlannedTile, deps: PipelineDeps): Promise<LookedTile> {
   deps.log.debug({ execution: request.execution_id, tile: tile.name }, 'Looking at a tile.');
-  const szi = await cachedSzi(deps.blobs, keys.pyramid(request.execution_id), tileCount(plan.levels));
+  const szi = await cachedSzi(deps.blobs, keys.pyramid(request.execution_id), tileCount(plan));
   const [, , width, height] = tile.boxInLevel;
   const jpeg = { bytes: await szi.readTile(tile.level, tile.row, tile.column), width, height };
   const looked: LookedTile = { detections: [], usage: NO_USAGE, notes: [] };

@@ -7,7 +7,7 @@ import { cachedSzi } from '../imaging/szi.ts';
 import type { PipelineDeps } from '../ports.ts';
 
 export async function store(document: FindingsDocument, plan: Plan, { blobs }: PipelineDeps): Promise<void> {
-  const szi = await cachedSzi(blobs, keys.pyramid(document.execution_id), tileCount(plan.levels));
+  const szi = await cachedSzi(blobs, keys.pyramid(document.execution_id), tileCount(plan));
   await blobs.put(keys.overlay(document.execution_id), await drawOverlay(szi, plan, document.findings));
   await blobs.put(keys.findings(document.execution_id), Buffer.from(JSON.stringify(document, null, 1)));
 }
