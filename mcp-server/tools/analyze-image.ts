@@ -1,6 +1,7 @@
 // analyze_image: starts an analysis, or finds the one that was started for the same request before.
 import { z } from 'zod';
 import { type AnalysisRequest, Box, Detail } from '../../pipeline/core/contract.ts';
+import { GRID_MAX, GRID_MIN, TILE_EDGE_MAX_PX, TILE_EDGE_MIN_PX } from '../../pipeline/core/plan.ts';
 import { executionName } from '../execution-name.ts';
 import { ExecutionView, viewEnd } from '../execution-view.ts';
 import type { Tool } from './define.ts';
@@ -26,9 +27,21 @@ const input = z.strictObject({
   detail: Detail.default('standard').describe(
     'overview: the whole and its quarters, fast. standard: full resolution up to 500 tiles. fine: up to 1,000 tiles. max: full resolution or an error.',
   ),
-  tile_size: z.number().int().optional().describe('Edge of a tile in pixels, 128 to 4096. The model’s own when left out.'),
-  overlap: z.number().int().optional().describe('Pixels that neighbouring tiles share, at most half of tile_size.'),
-  grid: z.number().int().optional().describe('In place of tile_size: the longer side in so many tiles, 3 to 100.'),
+  tile_size: z
+    .number()
+    .int()
+    .min(TILE_EDGE_MIN_PX)
+    .max(TILE_EDGE_MAX_PX)
+    .optional()
+    .describe('Edge of a tile in pixels, 128 to 4096. The model’s own when left out.'),
+  overlap: z.number().int().min(0).optional().describe('Pixels that neighbouring tiles share, at most half of tile_size.'),
+  grid: z
+    .number()
+    .int()
+    .min(GRID_MIN)
+    .max(GRID_MAX)
+    .optional()
+    .describe('In place of tile_size: the longer side in so many tiles, 3 to 100.'),
   region: Box.optional().describe('Look only here: [left, top, width, height] in full-picture pixels.'),
   max_tiles: z
     .number()
