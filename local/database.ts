@@ -2,6 +2,7 @@
 import { existsSync, mkdirSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { pathToFileURL } from 'node:url';
 import { UserError } from '../pipeline/core/errors.ts';
 
 const LOCK_WAIT_MS = 2_000; // a server that is just being stopped lets go within this
@@ -45,7 +46,9 @@ export function sentenceFor(error: unknown, file: string): unknown {
 }
 
 function checkFile(file: string): void {
-  const database = new DatabaseSync(file, { timeout: LOCK_WAIT_MS, readOnly: true });
+  // Without a log beside it nothing needs to be written, not even a lock; with one, its pages are part of the database.
+  const place = existsSync(`${file}-wal`) ? file : new URL(`${pathToFileURL(file)}?immutable=1`);
+  const database = new DatabaseSync(place, { timeout: LOCK_WAIT_MS, readOnly: true });
   try {
     const version = versionOf(database);
     if (version > MIGRATIONS.length) {

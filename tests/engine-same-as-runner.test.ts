@@ -1,99 +1,82 @@
-// The same workflows under the SDK's test runner and under the engine: the same operations, by type, name and status.
-// Sorted: which of two concurrent waits ends first is a matter of the clock, and the runner's skips.
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { type DurableExecutionClient, type DurableLambdaHandler, withDurableExecution } from '@aws/durable-execution-sdk-js';
+// One body under the service's own test runner and under the engine: the same operations, by type, name and status.
+import { type DurableContext, NestingType, withDurableExecution } from '@aws/durable-execution-sdk-js';
 import { LocalDurableTestRunner } from '@aws/durable-execution-sdk-js-testing';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { openEngine } from '../local/engine.ts';
-import { type Node, type Outcome, perform, randomNodes, type World } from './support/random-workflow.ts';
-import { seededRandom } from './support/seeded-random.ts';
-import { virtualTime } from './support/virtual-time.ts';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { engineIn, invokerOf, type Workflow } from './fixtures/engine-harness.ts';
+import { temporaryFolder } from './support/folder.ts';
 
-interface Seen {
-  result: unknown;
-  operations: string[];
-}
+const retry = { retryStrategy: (_: Error, attempt: number) => ({ shouldRetry: attempt < 3, delay: { seconds: 1 } }) };
+const all = { completionConfig: { toleratedFailurePercentage: 100 } };
+const failing = async () => Promise.reject(new Error('always'));
+const item = (child: DurableContext, n: number) =>
+  child.step(`item-${n}`, n === 2 ? failing : async () => n, { retryStrategy: () => ({ shouldRetry: false }) });
 
-const SEEDS = Array.from({ length: 9 }, (_, seed) => seed + 1);
-const WORLD: World = { ran() {}, sent() {} };
-const SILENT = { debug() {}, info() {}, warn() {}, error() {} };
+const BODIES: [string, Workflow][] = [
+  [
+    'steps, a child context and a wait',
+    async (_, context) => {
+      await context.step('first', async () => 1);
+      await context.runInChildContext('child', (child) => child.step('inner', async () => 2));
+      await context.wait('pause', { seconds: 2 });
+      return await context.step('last', async () => 3);
+    },
+  ],
+  ['a map FLAT with a failing item', (_, context) => context.map('m', [1, 2, 3], item, { ...all, nesting: NestingType.FLAT })],
+  ['a map NESTED with a failing item', (_, context) => context.map('m', [1, 2, 3], item, { ...all, maxConcurrency: 2 })],
+  ['a step that is retried and fails', (_, context) => context.step('shaky', failing, retry).catch(() => 'gave up')],
+  [
+    'parallel branches of which one waits',
+    (_, context) =>
+      context.parallel('both', [
+        { name: 'waits', func: (child: DurableContext) => child.wait('w', { seconds: 1 }) },
+        { name: 'works', func: (child: DurableContext) => child.step('s', async () => 1) },
+      ]),
+  ],
+  [
+    'a callback that times out',
+    (_, context) =>
+      context.waitForCallback('approval', async () => {}, { timeout: { seconds: 1 } }).catch(() => 'nobody answered'),
+  ],
+  [
+    'an error that nobody catches',
+    (_, context) => context.step('fails', failing, { retryStrategy: () => ({ shouldRetry: false }) }),
+  ],
+];
 
-const onEngine = new Map<number, Seen>();
+describe('the engine leaves the same operations as the test runner of the service:', () => {
+  beforeAll(() => LocalDurableTestRunner.setupTestEnvironment({ skipTime: true }));
+  afterAll(() => LocalDurableTestRunner.teardownTestEnvironment());
 
-// The runner puts timers of its own over the process's, so that the engine goes first.
-beforeAll(async () => {
-  const folder = await mkdtemp(join(tmpdir(), 'tilesight-test-'));
-  for (const seed of SEEDS) onEngine.set(seed, await underEngine(workflow(seed), join(folder, `${seed}.db`)));
-  await rm(folder, { recursive: true });
-  await LocalDurableTestRunner.setupTestEnvironment({ skipTime: true });
-});
-afterAll(() => LocalDurableTestRunner.teardownTestEnvironment());
+  const underRunner = new Map<string, { status: unknown; operations: string[] }>();
 
-const workflow = (seed: number) => asTheRunnerCan(randomNodes(seededRandom(seed), 'n'));
-
-/** What the runner does not do by itself: answer callbacks, and let an invoked function invoke another. */
-function asTheRunnerCan(nodes: readonly Node[], invoked = false): Node[] {
-  return nodes.flatMap((node): Node[] => {
-    if (node.kind === 'callback' || (node.kind === 'invoke' && invoked)) return [];
-    if (node.kind === 'map') return [{ ...node, items: node.items.map((item) => asTheRunnerCan(item, invoked)) }];
-    return 'nodes' in node ? [{ ...node, nodes: asTheRunnerCan(node.nodes, invoked || node.kind === 'invoke') }] : [node];
+  test.each(BODIES)('%s', async (name, workflow) => {
+    const runner = new LocalDurableTestRunner({ handlerFunction: withDurableExecution(workflow as never) });
+    const result = await runner.run({ payload: {} });
+    const operations = result.getOperations().map((operation) => {
+      return `${operation.getType()} ${operation.getName()} ${operation.getStatus()}`;
+    });
+    underRunner.set(name, { status: result.getStatus(), operations });
+    expect(operations.length).toBeGreaterThan(0);
   });
-}
 
-function handlerWith(client?: DurableExecutionClient): DurableLambdaHandler {
-  const body = async ({ nodes, throws }: { nodes: Node[]; throws?: boolean }, context: Parameters<typeof perform>[1]) => {
-    const outcomes: Outcome[] = await perform(nodes, context, WORLD);
-    if (throws) throw new Error('thrown');
-    return outcomes;
-  };
-  return withDurableExecution(body, client && { durableExecutionClient: client });
-}
+  // Outside of the runner's fake clock.
+  describe('and so does the engine', () => {
+    beforeAll(() => LocalDurableTestRunner.teardownTestEnvironment());
+    afterAll(() => LocalDurableTestRunner.setupTestEnvironment({ skipTime: true }));
 
-async function underRunner(nodes: Node[]): Promise<Seen> {
-  const runner = new LocalDurableTestRunner({ handlerFunction: handlerWith() });
-  runner.registerDurableFunction('other:1', handlerWith());
-  const execution = await runner.run({ payload: { nodes } });
-  const operations = execution
-    .getOperations()
-    .map((operation) => seen(operation.getType(), operation.getName(), operation.getStatus()));
-  return { result: execution.getResult(), operations: operations.sort() };
-}
-
-async function underEngine(nodes: Node[], file: string): Promise<Seen> {
-  const invoke: Parameters<typeof openEngine>[0]['invoke'] = (event, client, timeoutMs) => {
-    const context = { awsRequestId: 'request', functionName: 'f', getRemainingTimeInMillis: () => timeoutMs };
-    return handlerWith(client)(event, context as Parameters<DurableLambdaHandler>[1]);
-  };
-  const time = virtualTime();
-  const engine = openEngine({
-    file,
-    invoke,
-    functions: { other: invoke },
-    clock: { now: () => new Date() },
-    log: SILENT,
-    executionTimeoutMs: 1e10,
+    test.each(BODIES)('%s', async (name, workflow) => {
+      const engine = engineIn(await temporaryFolder(), invokerOf(workflow));
+      onTestFinished(() => engine.close());
+      engine.startExecution('one', '{}');
+      const { status } = await engine.ended('one');
+      const operations = engine
+        .operations('one')
+        .filter(({ Type }) => Type !== 'EXECUTION')
+        .map(({ Type, Name, Status }) => `${Type} ${Name} ${Status}`);
+      expect({ status, operations: operations.sort() }).toEqual({
+        status: underRunner.get(name)?.status,
+        operations: underRunner.get(name)?.operations.sort(),
+      });
+    });
   });
-  try {
-    engine.startExecution('one', JSON.stringify({ nodes }));
-    while (engine.describe('one')?.status === 'RUNNING' && (await time.advance()));
-    const [, ...operations] = engine.operations('one'); // the first is the execution itself
-    return {
-      result: JSON.parse(engine.describe('one')?.result ?? 'null'),
-      operations: operations.map(({ Type, Name, Status }) => seen(Type, Name, Status)).sort(),
-    };
-  } finally {
-    time.restore();
-    engine.close();
-  }
-}
-
-function seen(...facts: (string | undefined)[]): string {
-  return facts.join(' ');
-}
-
-test.each(SEEDS)('workflow %i has the same history and result', async (seed) => {
-  const runner = await underRunner(workflow(seed));
-  expect({ seed, ...onEngine.get(seed) }).toEqual({ seed, ...runner });
 });
