@@ -82,7 +82,7 @@ async function analyze(
   const { findings, unsure } = mergeDetections(looked.seen, plan);
 
   progress.phase('synthesize');
-  const counts = { total: tiles.length, done: looked.done, blank: 0, failed: looked.failed.length };
+  const counts = { total: tiles.length, done: looked.done, blank: looked.blank, failed: looked.failed.length };
   const material = { ask: request.ask, image: { width: plan.width, height: plan.height }, findings, tiles: counts };
   const synthesis = await context.step('synthesize', () => deps.vision.summarize(request.models.synthesis, material), {
     retryStrategy: retryTransient,

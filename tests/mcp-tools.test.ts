@@ -189,7 +189,7 @@ describe('analyze_image', () => {
     expect(server.launcher.runs[0]?.request).toMatchObject({
       execution_id,
       ask: { look_for: 'cars', labels: ['car'] },
-      plan: { detail: 'fine', tile_size: 512, overlap: null, grid: null, region: null, max_tiles: null },
+      plan: { detail: 'fine', tile_size: 512, overlap: null, grid: null, region: null, max_tiles: null, skip_blank: true },
       models: { detection: ['onnx:nanodet'] },
     });
   });

@@ -8,7 +8,7 @@ import { planTiles, tilesOf } from '../pipeline/core/plan.ts';
 
 const PLAN = planTiles(
   { width: 2_000, height: 1_500 },
-  { detail: 'standard', tile_size: 640, overlap: 160, grid: null, region: null, max_tiles: null },
+  { detail: 'standard', tile_size: 640, overlap: 160, grid: null, region: null, max_tiles: null, skip_blank: true },
   { edgePx: 640, overlapPx: 160 },
 );
 const TILES = tilesOf(PLAN);

@@ -8,9 +8,11 @@ import { temporaryFolder } from './support/folder.ts';
 import { runPipeline } from './support/pipeline-run.ts';
 import { scriptedVision, seen } from './support/scripted-vision.ts';
 
+/** Grey noise, so that no tile is blank. */
 async function greyPicture(width = 900, height = 700): Promise<string> {
   const path = join(await temporaryFolder(), 'grey.jpg');
-  await sharp({ create: { width, height, channels: 3, background: '#777' } }).toFile(path);
+  const noise = { type: 'gaussian', mean: 128, sigma: 30 } as const;
+  await sharp({ create: { width, height, channels: 3, background: '#777', noise } }).toFile(path);
   return path;
 }
 
@@ -113,4 +115,34 @@ test('a picture that is cut off fails with a sentence and leaves only that', asy
   expect(progress).toMatchObject({ status: 'FAILED', reason: sentence });
   expect(state).toMatchObject({ state: 'failed', error: { type: 'UserError', message: sentence } });
   expect(files).toEqual(['blobs/executions/run-1/progress.json']);
+});
+
+async function whitePaper(mark: string): Promise<string> {
+  const path = join(await temporaryFolder(), 'paper.png');
+  const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="1000" height="800"><rect width="1000" height="800" fill="#fefefe"/>${mark}</svg>`;
+  await sharp(Buffer.from(svg)).png().toFile(path);
+  return path;
+}
+
+test('tiles of one colour are counted and not looked at', async () => {
+  const vision = scriptedVision();
+  const { progress, document } = await runPipeline(await whitePaper(''), vision);
+  expect(vision.looks).toBe(0);
+  expect(progress).toMatchObject({ status: 'SUCCEEDED', tiles: { done: 0, failed: 0, blank: document?.tiles.total } });
+});
+
+test('a tile with the faintest mark that a JPEG keeps is looked at', async () => {
+  const mark = '<rect x="700" y="500" width="6" height="1" fill="#f0f0f0"/>';
+  const vision = scriptedVision();
+  const { document } = await runPipeline(await whitePaper(mark), vision);
+  expect(document?.tiles.done).toBe(vision.looks);
+  expect(vision.looks).toBeGreaterThanOrEqual(1);
+  expect(document?.tiles.blank).toBeGreaterThan(10);
+});
+
+test('blank tiles are looked at when that is asked for', async () => {
+  const vision = scriptedVision();
+  const { document } = await runPipeline(await whitePaper(''), vision, { skip_blank: false });
+  expect(document?.tiles).toMatchObject({ done: vision.looks, blank: 0 });
+  expect(vision.looks).toBe(document?.tiles.total);
 });

@@ -49,6 +49,7 @@ const input = z.strictObject({
     .min(1)
     .optional()
     .describe('Look at no more tiles than this; a coarser level is looked at to stay within it.'),
+  skip_blank: z.boolean().default(true).describe('Tiles of one colour are counted and not looked at. false looks anyway.'),
   idempotency_key: z
     .string()
     .min(1)
@@ -85,6 +86,7 @@ export const analyzeImage: Tool<typeof input, typeof output> = {
         grid: args.grid ?? null,
         region: args.region ?? null,
         max_tiles: args.max_tiles ?? null,
+        skip_blank: args.skip_blank,
       },
       models: deps.models,
     };

@@ -67,6 +67,8 @@ export const AnalysisRequest = z.object({
     region: Box.nullable(),
     /** Null: as many as `detail` allows. */
     max_tiles: z.number().int().nullable(),
+    /** Tiles of one colour are not given to the models. */
+    skip_blank: z.boolean(),
   }),
   models: z.object({ moderation: ModelId, detection: z.array(ModelId).min(1), synthesis: ModelId }),
 });

@@ -7,22 +7,23 @@ export interface Looked {
   /** How many looks were too unsure to be a finding. */
   unsure: number;
   done: number;
+  blank: number;
   failed: FailedTile[];
   usage: Usage;
   notes: string[];
 }
 
 /** Some tiles failed: PARTIAL. All of them: FAILED. */
-export function statusOf({ done, failed }: Looked): Status {
+export function statusOf({ done, blank, failed }: Looked): Status {
   if (failed.length === 0) return 'SUCCEEDED';
-  return done === 0 ? 'FAILED' : 'PARTIAL';
+  return done + blank === 0 ? 'FAILED' : 'PARTIAL';
 }
 
 /** One sentence for a status that is not SUCCEEDED. */
-export function reasonOf({ done, failed }: Looked): string | null {
+export function reasonOf({ done, blank, failed }: Looked): string | null {
   const [first] = failed;
   if (!first) return null;
-  const total = done + failed.length;
+  const total = done + blank + failed.length;
   return `${failed.length} of ${total} tiles could not be looked at; the first: ${first.reason}`;
 }
 
@@ -33,6 +34,7 @@ export function findingsDocument(
   summary: string,
 ): FindingsDocument {
   const { width, height, notes } = inspected.plan;
+  const { done, blank, failed } = looked;
   const { execution_id, image, ask, plan, models } = request;
   return {
     execution_id,
@@ -40,7 +42,7 @@ export function findingsDocument(
     image: { uri: image.uri, width, height, format: inspected.format, version: image.version },
     request: { ask, plan },
     models,
-    tiles: { total: looked.done + looked.failed.length, done: looked.done, blank: 0, failed: looked.failed },
+    tiles: { total: done + blank + failed.length, done, blank, failed },
     usage: looked.usage,
     summary,
     notes: [...notes, ...looked.notes, ...unsureNote(looked.unsure)],

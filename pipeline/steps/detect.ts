@@ -5,10 +5,17 @@ import { clippedTo } from '../core/geometry.ts';
 import { keys } from '../core/keys.ts';
 import { type Plan, type PlannedTile, tileCount } from '../core/plan.ts';
 import { NO_USAGE, totalUsage } from '../core/usage.ts';
+import { isBlank } from '../imaging/blank.ts';
 import { cachedSzi } from '../imaging/szi.ts';
 import type { PipelineDeps } from '../ports.ts';
 
-export const LookedTile = z.object({ detections: z.array(Detection), usage: Usage, notes: z.array(z.string()) });
+export const LookedTile = z.object({
+  /** One colour all over: no model was asked. */
+  blank: z.boolean(),
+  detections: z.array(Detection),
+  usage: Usage,
+  notes: z.array(z.string()),
+});
 export type LookedTile = z.infer<typeof LookedTile>;
 
 export async function detect(request: AnalysisRequest, plan: Plan, tile: PlannedTile, deps: PipelineDeps): Promise<LookedTile> {
@@ -16,7 +23,9 @@ export async function detect(request: AnalysisRequest, plan: Plan, tile: Planned
   const szi = await cachedSzi(deps.blobs, keys.pyramid(request.execution_id), tileCount(plan));
   const [, , width, height] = tile.boxInLevel;
   const jpeg = { bytes: await szi.readTile(tile.level, tile.row, tile.column), width, height };
-  const looked: LookedTile = { detections: [], usage: NO_USAGE, notes: [] };
+  const blank = request.plan.skip_blank && (await isBlank(jpeg));
+  const looked: LookedTile = { blank, detections: [], usage: NO_USAGE, notes: [] };
+  if (blank) return looked;
   for (const model of request.models.detection) {
     const answer = await deps.vision.detect(model, jpeg, request.ask);
     looked.detections.push(

@@ -13,6 +13,7 @@ export type TileOutcome = LookedTile | { failed: FailedTile };
 export interface Looks {
   seen: SeenTile[];
   done: number;
+  blank: number;
   failed: FailedTile[];
   notes: string[];
   usageWith(more: Usage): Usage;
@@ -31,7 +32,8 @@ export function lookedOf(looks: BatchResult<TileOutcome>, tiles: readonly Planne
   const results = [...outcomes.values()].flatMap((outcome) => ('failed' in outcome ? [] : [outcome]));
   const notes = [...new Set(results.flatMap((result) => result.notes))].sort();
   const usages = [before, ...results.map(({ usage }) => usage)];
-  return { seen, done: seen.length, failed, notes, usageWith: (more) => totalUsage([...usages, more]) };
+  const blank = results.filter((result) => result.blank).length;
+  return { seen, done: seen.length - blank, blank, failed, notes, usageWith: (more) => totalUsage([...usages, more]) };
 }
 
 /** The reason is one of our own sentences: what a model or a library said stays in the log. */

@@ -37,11 +37,12 @@ export function reportProgress(request: AnalysisRequest, deps: PipelineDeps): Pr
     const all = [...outcomes.values()];
     const failed = all.flatMap((outcome) => ('failed' in outcome ? [outcome.failed] : []));
     const looked = all.flatMap((outcome) => ('failed' in outcome ? [] : [outcome]));
+    const blank = looked.filter((outcome) => outcome.blank).length;
     return {
       execution_id: request.execution_id,
       status,
       phase,
-      tiles: { total: tilesTotal, done: looked.length, failed: failed.length, blank: 0 },
+      tiles: { total: tilesTotal, done: looked.length - blank, failed: failed.length, blank },
       findings: looked.reduce((sum, { detections }) => sum + detections.length, 0),
       usage: totalUsage(looked.map(({ usage }) => usage)),
       started_at: startedAt,

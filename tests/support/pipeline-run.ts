@@ -53,7 +53,16 @@ export async function runPipeline(
     execution_id: NAME,
     image: { source: { kind: 'file', path: picture }, uri: `file://${picture}`, version: '1' },
     ask: { look_for: null, labels: [] },
-    plan: { detail: 'standard', tile_size: 256, overlap: 64, grid: null, region: null, max_tiles: null, ...plan },
+    plan: {
+      detail: 'standard',
+      tile_size: 256,
+      overlap: 64,
+      grid: null,
+      region: null,
+      max_tiles: null,
+      skip_blank: true,
+      ...plan,
+    },
     models: { moderation: 'test:eyes', detection: ['test:eyes'], synthesis: 'test:eyes' },
   });
   await engine.ended(NAME);

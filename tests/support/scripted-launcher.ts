@@ -65,13 +65,13 @@ function makeRun(request: AnalysisRequest, { blobs, clock, log }: { blobs: Blobs
     tiles,
     async look(tile) {
       if (!tile) throw new Error('Expected a tile of the plan.');
-      await progress.following(tile, Promise.resolve({ detections: [], usage: NO_USAGE, notes: [] }));
+      await progress.following(tile, Promise.resolve({ blank: false, detections: [], usage: NO_USAGE, notes: [] }));
     },
     async end(findings, failedTiles = NO_TILE_FAILED) {
       const failed = tiles
         .filter(({ index }) => failedTiles.includes(index))
         .map(({ index, box }) => ({ tile: index, box, reason: 'The model failed on this tile.' }));
-      const looked = { findings, unsure: 0, done: tiles.length - failed.length, failed, usage: NO_USAGE, notes: [] };
+      const looked = { findings, unsure: 0, done: tiles.length - failed.length, blank: 0, failed, usage: NO_USAGE, notes: [] };
       const document = findingsDocument(request, inspected, looked, `Found ${findings.length}.`);
       await blobs.put(keys.overlay(request.execution_id), Buffer.from('overlay'));
       await blobs.put(keys.findings(request.execution_id), Buffer.from(JSON.stringify(document, null, 1)));

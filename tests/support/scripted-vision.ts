@@ -18,11 +18,9 @@ export function scriptedVision({ moderate, detect }: Script = {}): ScriptedVisio
     looks: 0,
     moderate: async () => moderate?.() ?? { allowed: true, usage: NO_USAGE },
     async detect(_model, tile) {
-      return {
-        detections: detect?.(tile, this.looks++) ?? [],
-        usage: { input_tokens: 10, output_tokens: 1, cost_usd: 0 },
-        notes: [],
-      };
+      const look = this.looks++;
+      const detections = detect?.(tile, look) ?? [];
+      return { detections, usage: { input_tokens: 10, output_tokens: 1, cost_usd: 0 }, notes: [] };
     },
     summarize: async (_model, { tiles }) => ({ summary: `Looked at ${tiles.done} of ${tiles.total}.`, usage: NO_USAGE }),
   };
