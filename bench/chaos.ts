@@ -75,9 +75,11 @@ async function ended(nodes: Node[], random: () => number): Promise<{ result: str
       const { promise: killed, resolve: kill } = Promise.withResolvers<null>();
       const { promise: broken, reject: breakUp } = Promise.withResolvers<never>();
       const die = () => {
-        current.engine?.close();
+        if (current.engine !== engine) return false; // what a killed process still does reaches nobody
+        engine.close();
         current.engine = null;
         kill(null);
+        return true;
       };
       const engine: Engine = openEngine({
         file: join(folder, 'engine.db'),
@@ -106,13 +108,13 @@ function invokerOf(
   nodes: Node[],
   witness: Witness,
   random: () => number,
-  kill: () => void,
+  kill: () => boolean,
   submitted: (callbackId: string) => void,
 ): Invoker {
   const maybeKill = () => {
     if (witness.kills >= KILLS_MAX || random() > KILL_CHANCE) return;
+    if (!kill()) return;
     witness.kills += 1;
-    kill();
     throw new Error('killed');
   };
   return async (event, client, timeoutMs) => {

@@ -179,7 +179,10 @@ export function openEngine(options: EngineOptions): Engine {
     if (output.Status === 'FAILED') return ended(arn, { status: 'FAILED', error: output.Error });
     if (store.execution(arn)?.status !== 'RUNNING') return 'ended';
     if (store.hasChanged(arn)) return 'again';
-    if (store.operations(arn).some(isOutstanding)) return 'waits';
+    const operations = store.operations(arn);
+    // An invocation may hear that a retry is due and leave without it: nothing else would wake it.
+    if (operations.some(({ Status }) => Status === 'READY')) return 'again';
+    if (operations.some(isOutstanding)) return 'waits';
     return ended(arn, failed('InvalidParameterValueException', 'Cannot return PENDING status with no pending operations.'));
   }
 
