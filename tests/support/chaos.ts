@@ -2,6 +2,7 @@
 import { rmSync } from 'node:fs';
 import { type DurableExecutionClient, withDurableExecution } from '@aws/durable-execution-sdk-js';
 import { ProcessLost } from '../../local/body-gate.ts';
+import { crashGuard } from '../../local/crash-guard.ts';
 import { type Engine, type Invoker, openEngine } from '../../local/engine.ts';
 import { expectedOf, type Node, type Outcome, perform, randomNodes, type World } from './random-workflow.ts';
 import { type Random, seededRandom } from './seeded-random.ts';
@@ -96,7 +97,7 @@ async function killedRun(seed: number, file: string, time: ReturnType<typeof vir
         if (throws) throw new Error('thrown');
         return outcomes;
       },
-      { durableExecutionClient: killing },
+      { durableExecutionClient: killing, plugins: [crashGuard(client)] },
     );
     const endsMs = Date.now() + timeoutMs;
     const context = { awsRequestId: 'request', functionName: 'f', getRemainingTimeInMillis: () => endsMs - Date.now() };
