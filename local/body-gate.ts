@@ -22,6 +22,8 @@ export class ProcessLost extends Error {
 export interface OpenGate extends BodyGate {
   /** The outcome of the attempt is on disk: until then a crash would lose it. */
   bodyEnded(id: string): void;
+  /** What still runs under a finished context is never heard of again: nobody waits for it any more. */
+  contextEnded(isUnder: (body: Body) => boolean): void;
   /** What has begun and not ended. */
   inFlight(): Body[];
 }
@@ -56,6 +58,16 @@ export function bodyGate(suspects: ReadonlyMap<string, number>): OpenGate {
     },
     bodyEnded(id) {
       running.delete(id);
+      if (line.length > 0) admitFromLine();
+    },
+    contextEnded(isUnder) {
+      if (suspects.size === 0) return;
+      for (const body of running.values()) if (isUnder(body)) running.delete(body.id);
+      const orphans = line.filter(({ body }) => isUnder(body));
+      for (const orphan of orphans) {
+        line.splice(line.indexOf(orphan), 1);
+        orphan.go();
+      }
       if (line.length > 0) admitFromLine();
     },
     inFlight: () => [...running.values()],

@@ -1,11 +1,13 @@
 // Durable execution on one disk: checkpoints, timers, one invocation at a time, resume after a crash. Behaves like the service.
 // Knows when the pipeline must run; knows nothing of what it does or in which process.
 import { randomUUID } from 'node:crypto';
-import type {
-  DurableExecutionClient,
-  DurableExecutionInvocationInput,
-  DurableExecutionInvocationOutput,
-  ErrorObject,
+import {
+  type DurableExecutionClient,
+  type DurableExecutionInvocationInput,
+  type DurableExecutionInvocationOutput,
+  type ErrorObject,
+  isDurableExecutionClientError,
+  type OperationUpdate,
 } from '@aws/durable-execution-sdk-js';
 import type { Clock, Log } from '../pipeline/ports.ts';
 import { staleTokenError } from '../pipeline/stale-token.ts';
@@ -97,16 +99,32 @@ export function openEngine(options: EngineOptions): Engine {
   const waiters = new Map<string, ((row: ExecutionRow) => void)[]>();
   let closed = false;
 
-  const clientWith = ({ bodyBegins, bodyEnded }: OpenGate): InvocationClient => ({
+  const clientWith = (arn: string, gate: OpenGate, onFailure: (error: unknown) => void): InvocationClient => ({
     getExecutionState: async (request) => statePage(whileOpen(request)),
     checkpoint: async (request) => {
-      const { response, news } = checkpoint(whileOpen(request));
-      for (const { Type, Action, Id = '' } of request.Updates ?? []) if (Type === 'STEP' && Action !== 'START') bodyEnded(Id);
-      spread(news);
-      return response;
+      try {
+        const { response, news } = checkpoint(whileOpen(request));
+        for (const update of request.Updates ?? []) tellGate(arn, gate, update);
+        spread(news);
+        return response;
+      } catch (error) {
+        if (!isDurableExecutionClientError(error)) onFailure(error); // of the engine itself, most likely of its disk
+        throw error;
+      }
     },
-    bodyBegins,
+    bodyBegins: gate.bodyBegins,
   });
+
+  function tellGate(arn: string, gate: OpenGate, { Type, Action, Id = '' }: OperationUpdate): void {
+    if (Action === 'START') return;
+    if (Type === 'STEP') gate.bodyEnded(Id);
+    if (Type === 'CONTEXT') gate.contextEnded(({ parentId }) => isUnder(arn, parentId, Id));
+  }
+
+  function isUnder(arn: string, id: string | undefined, contextId: string): boolean {
+    if (id === undefined) return false;
+    return id === contextId || isUnder(arn, store.operation(arn, id)?.ParentId, contextId);
+  }
 
   function whileOpen<T>(request: T): T {
     if (closed) throw staleTokenError();
@@ -148,6 +166,7 @@ export function openEngine(options: EngineOptions): Engine {
         const outcome = await invocation(arn);
         if (closed) return;
         if (outcome === 'waits' && !store.hasChanged(arn)) return;
+        if (outcome === 'unkept') await clocks.pause(DISK_BACKOFF_MS);
         if (outcome === 'crashed') await clocks.pause(backoffOf(store.execution(arn)?.crashes ?? 0));
       }
     } finally {
@@ -155,19 +174,25 @@ export function openEngine(options: EngineOptions): Engine {
     }
   }
 
-  async function invocation(arn: string): Promise<'ended' | 'waits' | 'again' | 'crashed'> {
+  async function invocation(arn: string): Promise<'ended' | 'waits' | 'again' | 'crashed' | 'unkept'> {
     const invoke = functions[store.execution(arn)?.function ?? ''] ?? options.invoke;
     const gate = bodyGate(store.suspects(arn));
     const invoked = { id: randomUUID(), at: clock.now().toISOString() };
     let outcome: 'ended' | 'waits' | 'again' | 'crashed' = 'crashed';
     let error: unknown;
+    const ownFailures: unknown[] = [];
+    const client = clientWith(arn, gate, (failure) => ownFailures.push(failure));
     try {
-      const output = await invoke(newEvent(arn), clientWith(gate), invocationTimeoutMs);
+      const output = await invoke(newEvent(arn), client, invocationTimeoutMs);
       if (closed) return 'waits';
       outcome = accepted(arn, output);
     } catch (reason) {
       if (closed || store.execution(arn)?.status !== 'RUNNING') return 'ended';
       error = reason;
+    }
+    if (ownFailures.length > 0) {
+      log.error({ error: ownFailures[0], arn }, 'The engine could not keep a checkpoint; the invocation is tried again.');
+      return 'unkept'; // no fault of the pipeline: it does not count as a crash
     }
     store.addEvent(arn, { type: 'InvocationCompleted', ...invoked, endedAt: clock.now().toISOString() });
     if (outcome === 'crashed') tell(arn, error, gate);
