@@ -112,7 +112,7 @@ describe('an SZI', () => {
   test('holds the upright picture when the file lies on its side', async () => {
     const path = join(await temporaryFolder(), 'picture.jpg');
     await drawPicture(path, 800, 400, { left: 0, top: 0, edge: 100 }, 6); // 6: shown turned right by 90 degrees
-    expect(await readHeader(path, PIXELS_MAX)).toEqual({ format: 'jpeg', width: 400, height: 800 });
+    expect(await readHeader(path, PIXELS_MAX)).toEqual({ format: 'jpeg', width: 400, height: 800, notes: [] });
     const { blobs, plan } = await pyramidOf(path);
     const szi = await openSzi(blobs, 'pyramid.szi', tilesOf(plan).length);
     const { data, info } = await sharp(await szi.readTile(0, 0, 1))

@@ -1,76 +1,62 @@
-// Opens pictures that came from outside: by allow-listed decoder, within the pixel limit, upright. Knows sharp; knows nothing of plans.
-import sharp, { type Metadata, type Sharp } from 'sharp';
-import { UserError } from '../core/errors.ts';
+// Opens pictures that came from outside: by allow-listed decoder, within the limits, upright. Knows sharp; knows nothing of plans.
+import sharp, { type Sharp } from 'sharp';
+import { sentenceOf, UserError } from '../core/errors.ts';
 import type { Jpeg } from '../ports.ts';
-
-export const FORMATS = ['jpeg', 'png', 'webp', 'tiff', 'gif', 'avif'] as const;
-
-// Nothing is read twice here, and a cache of open files and operations only holds memory.
-sharp.cache(false);
-// Decoders by allow-list: what is not a picture must not reach a parser. Svg only from memory: our own overlays.
-sharp.block({ operation: ['VipsForeignLoad'] });
-sharp.unblock({
-  operation: [
-    'VipsForeignLoadJpeg',
-    'VipsForeignLoadPng',
-    'VipsForeignLoadWebp',
-    'VipsForeignLoadTiff',
-    'VipsForeignLoadNsgif',
-    'VipsForeignLoadHeif',
-    'VipsForeignLoadSvgBuffer',
-  ],
-});
+import { readFacts } from './header.ts';
+import { checkDecoder, checkFile, checkPages, checkPixels } from './limit-checks.ts';
+import { DECODE_SECONDS_MAX } from './limits.ts';
+import { stretchOf } from './sample-range.ts';
 
 export interface PictureHeader {
   format: string;
   /** Pixels of the upright picture. */
   width: number;
   height: number;
+  /** What the reader should know of how the file was understood. */
+  notes: string[];
 }
 
-/** Reads only the header. Throws a UserError when the file is no picture, or one over `pixelsMax`. */
+/** Reads only the header. Throws a UserError when the file is no picture, or one over a limit. */
 export async function readHeader(path: string, pixelsMax: number): Promise<PictureHeader> {
-  const metadata = await decodedMetadata(path);
-  const { width, height } = metadata.autoOrient;
-  if (width * height > pixelsMax) {
-    throw new UserError(
-      `Expected a picture of at most ${pixelsMax.toLocaleString('en')} pixels, got ${width} x ${height} ` +
-        `(${(width * height).toLocaleString('en')}). Send a smaller one or a part of it.`,
-    );
-  }
-  return { format: metadata.format, width, height };
+  await checkFile(path);
+  const facts = await readFacts(path);
+  checkPixels(facts, pixelsMax);
+  checkPages(facts);
+  checkDecoder(facts);
+  return { format: facts.format, width: facts.width, height: facts.height, notes: facts.notes };
 }
 
-/** The whole picture upright, in sRGB, on white where it is transparent. Damaged pixels make its output fail. */
-export function uprightPicture(path: string, pixelsMax: number): Sharp {
-  return sharp(path, { limitInputPixels: pixelsMax, failOn: 'error' })
+/**
+ * The first frame or page, upright, in sRGB of 8 bits, on white where it is transparent.
+ * Throws what `readHeader` throws; damaged pixels make its output fail.
+ */
+export async function uprightPicture(path: string, pixelsMax: number): Promise<Sharp> {
+  await readHeader(path, pixelsMax);
+  const stretch = await stretchOf(path, pixelsMax);
+  const picture = sharp(path, { limitInputPixels: pixelsMax, failOn: 'error' })
+    .timeout({ seconds: DECODE_SECONDS_MAX })
     .autoOrient()
-    .flatten({ background: '#ffffff' })
-    .toColourspace('srgb');
+    .flatten({ background: '#ffffff' });
+  return (stretch === 1 ? picture : picture.linear(stretch, 0)).toColourspace('srgb');
 }
 
 /** Says of a decoder's failure what the caller can do about it. */
-export function damagedPicture(cause: unknown): UserError {
+export function damagedPicture(cause: unknown): Error {
+  if (sentenceOf(cause) !== null && cause instanceof Error) return cause;
+  if (cause instanceof Error && cause.message.startsWith('timeout')) {
+    const expected = `Expected a picture that decodes within ${DECODE_SECONDS_MAX} seconds, got one that takes longer.`;
+    return new UserError(`${expected} Send a smaller one, or save it as JPEG.`, { cause });
+  }
   return new UserError('Expected a whole picture, got one whose data is damaged or cut off. Send the complete file again.', {
     cause,
   });
 }
 
-async function decodedMetadata(path: string): Promise<Metadata> {
-  try {
-    return await sharp(path, { limitInputPixels: false }).metadata();
-  } catch (cause) {
-    throw new UserError(
-      `Expected a picture (${FORMATS.join(', ')}), got a file that is none of them. Check the file and its format.`,
-      { cause },
-    );
-  }
-}
-
 /** A JPEG of at most `edgePx` on its longer side. Throws a UserError when the picture is damaged. */
 export async function smallCopy(path: string, edgePx: number, pixelsMax: number): Promise<Jpeg> {
   try {
-    const { data, info } = await uprightPicture(path, pixelsMax)
+    const picture = await uprightPicture(path, pixelsMax);
+    const { data, info } = await picture
       .resize(edgePx, edgePx, { fit: 'inside', withoutEnlargement: true })
       .jpeg({ quality: 90 })
       .toBuffer({ resolveWithObject: true });

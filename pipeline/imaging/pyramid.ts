@@ -17,7 +17,8 @@ export async function writePyramid(
 ): Promise<void> {
   const layout = { layout: 'dz', container: 'zip', depth: 'onepixel', basename: PYRAMID_NAME } as const;
   try {
-    await uprightPicture(picturePath, pixelsMax)
+    const picture = await uprightPicture(picturePath, pixelsMax);
+    await picture
       .jpeg(TILE_JPEG)
       .tile({ ...layout, size: plan.stridePx, overlap: plan.marginPx })
       .toFile(sziPath);

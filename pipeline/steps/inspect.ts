@@ -2,6 +2,7 @@
 import type { AnalysisRequest } from '../core/contract.ts';
 import { tileWishOf } from '../core/detection-models.ts';
 import { type Plan, planTiles } from '../core/plan.ts';
+import { checkRows } from '../imaging/limit-checks.ts';
 import { readHeader } from '../imaging/picture.ts';
 import type { PipelineDeps } from '../ports.ts';
 import { withPicture } from './with-picture.ts';
@@ -17,6 +18,8 @@ export interface Inspected {
 export async function inspect(request: AnalysisRequest, deps: PipelineDeps): Promise<Inspected> {
   const startedAt = deps.clock.now().toISOString();
   const header = await withPicture(request, deps, (path) => readHeader(path, deps.limits.pixelsMax));
-  const { format, ...size } = header;
-  return { format, plan: planTiles(size, request.plan, tileWishOf(request.models.detection)), startedAt };
+  const { format, notes, ...size } = header;
+  const plan = planTiles(size, request.plan, tileWishOf(request.models.detection));
+  checkRows(plan);
+  return { format, plan: { ...plan, notes: [...notes, ...plan.notes] }, startedAt };
 }

@@ -1,0 +1,97 @@
+// The limits of a picture and their sums, and what a decoder will hold in memory. Pure: goes by the header's facts alone.
+// docs/limits.md is made of these constants by bench/limits-page.ts.
+
+/** Pixels: PIXELS_MAX in pipeline/config.ts, 2,000,000,000 unless set, which is 44,721 squared. */
+
+/** 2,000,000,000 pixels x 3 bytes: the largest picture that is taken, as a TIFF that packs nothing. */
+export const FILE_BYTES_MAX = 6_000_000_000;
+
+/** What a decoder may hold, and what rows of tiles on their way may: each half of a process of 3 GB. */
+export const WORKING_BYTES_MAX = 1_500_000_000;
+
+/** 2 gigapixels of PNG are 34 s of one core (17 s a gigapixel, measured); nearly 9 times that for a slower or busy machine. */
+export const DECODE_SECONDS_MAX = 300;
+
+/** Frames or pages: 200 s of an animation at 25 a second. All their headers are read before the first pixel. */
+export const PAGES_MAX = 5_000;
+
+/** Of a picture with 16 bits a sample: the longer side of the copy that says how many of them are in use. */
+export const RANGE_COPY_EDGE_PX = 2_048;
+
+/**
+ * Extra bytes a pixel, measured on 80 megapixels as peak RSS over that of a decoder that streams.
+ * A progressive JPEG holds 2 bytes for each coefficient: 4:2:0 has 1.5 of them a pixel, 4:4:4 has 3, CMYK has 4.
+ */
+export const DECODER_BYTES_PER_PIXEL = {
+  'progressive JPEG, grey': 2,
+  'progressive JPEG, 4:2:0': 3,
+  'progressive JPEG, 4:2:2': 4,
+  'progressive JPEG, 4:4:4': 6,
+  'progressive JPEG, CMYK': 8,
+  'interlaced PNG': 3, // 8 bits and no alpha; measured 2.7
+  WebP: 9, // measured 7.4 lossy, 8.9 lossless
+  GIF: 5, // measured 4.9
+  AVIF: 18, // measured 17.2
+} as const;
+
+export interface HeaderFacts {
+  format: string;
+  /** Pixels of the upright picture. */
+  width: number;
+  height: number;
+  /** As stored, alpha included. */
+  channels: number;
+  bytesPerSample: number;
+  /** Progressive, interlaced, or a JPEG in more than one scan. */
+  interlaced: boolean;
+  chromaSubsampling: string;
+  /** EXIF; 1 is upright. */
+  orientation: number;
+}
+
+export interface DecoderCost {
+  /** In words that fit behind "a". */
+  what: string;
+  bytesPerPixel: number;
+}
+
+/** What has to be held whole to decode this picture: nothing for formats that stream. */
+export function decoderCost(facts: HeaderFacts): DecoderCost {
+  const held = heldByDecoder(facts);
+  // Only a flip from left to right can be done row by row.
+  const turned = facts.orientation > 2 ? facts.channels * facts.bytesPerSample : 0;
+  const what = turned === 0 ? held.what : `${held.what} that its orientation tag turns`;
+  return { what, bytesPerPixel: held.bytesPerPixel + turned };
+}
+
+function heldByDecoder({ format, interlaced, chromaSubsampling, channels, bytesPerSample }: HeaderFacts): DecoderCost {
+  const cost = (what: keyof typeof DECODER_BYTES_PER_PIXEL) => ({ what, bytesPerPixel: DECODER_BYTES_PER_PIXEL[what] });
+  switch (format) {
+    case 'jpeg':
+      return interlaced ? cost(progressiveKind(chromaSubsampling, channels)) : { what: 'JPEG', bytesPerPixel: 0 };
+    case 'png':
+      return interlaced
+        ? { what: 'interlaced PNG', bytesPerPixel: channels * bytesPerSample }
+        : { what: 'PNG', bytesPerPixel: 0 };
+    case 'webp':
+      return cost('WebP');
+    case 'gif':
+      return cost('GIF');
+    case 'avif':
+      return cost('AVIF');
+    default:
+      return { what: format.toUpperCase(), bytesPerPixel: 0 };
+  }
+}
+
+function progressiveKind(chromaSubsampling: string, channels: number): keyof typeof DECODER_BYTES_PER_PIXEL {
+  if (channels === 1) return 'progressive JPEG, grey';
+  if (channels === 4) return 'progressive JPEG, CMYK';
+  if (chromaSubsampling === '4:2:0') return 'progressive JPEG, 4:2:0';
+  return chromaSubsampling === '4:2:2' ? 'progressive JPEG, 4:2:2' : 'progressive JPEG, 4:4:4';
+}
+
+/** What the pyramid's writer holds: a row of tiles being filled and one being written, in RGB. */
+export function rowBytes(width: number, height: number, { stridePx, marginPx }: { stridePx: number; marginPx: number }): number {
+  return 2 * width * Math.min(height, stridePx + 2 * marginPx) * 3;
+}
