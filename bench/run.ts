@@ -1,6 +1,8 @@
 // `npm run bench NAME`: runs one bench and prints its last line, {"bench","figures","bars","pass"}. Without a name, lists them.
 const BENCHES: Record<string, () => Promise<{ run: () => Promise<BenchResult> }>> = {
   accuracy: () => import('./accuracy.ts'),
+  chaos: () => import('./chaos.ts'),
+  engine: () => import('./engine.ts'),
 };
 
 export interface BenchResult {

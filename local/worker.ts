@@ -28,4 +28,4 @@ const deps: PipelineDeps = {
   },
 };
 
-serveInvocations((client) => withDurableExecution(pipeline(deps), { durableExecutionClient: client }));
+serveInvocations((client, plugins) => withDurableExecution(pipeline(deps), { durableExecutionClient: client, plugins }));
