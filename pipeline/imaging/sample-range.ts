@@ -3,6 +3,8 @@ import sharp from 'sharp';
 import { DECODE_SECONDS_MAX, RANGE_COPY_EDGE_PX } from './limits.ts';
 
 const SAMPLE_BITS = 16;
+/** A colour profile's rounding may lift 4,095 to 4,100; a fiftieth more saturates and is not seen. */
+const ABOVE_FULL = 1.02;
 
 /**
  * The factor that brings the highest sample's power of two up to 16 bits; 1 for pictures of 8 bits. Goes by a copy, exact up to
@@ -22,6 +24,6 @@ export async function stretchOf(path: string, pixelsMax: number): Promise<number
     .toBuffer({ resolveWithObject: true });
   const samples = new Uint16Array(data.buffer, data.byteOffset, info.width * info.height * info.channels);
   const highest = samples.reduce((most, sample) => Math.max(most, sample), 0);
-  const bits = highest === 0 ? SAMPLE_BITS : Math.floor(Math.log2(highest)) + 1;
+  const bits = highest === 0 ? SAMPLE_BITS : Math.max(1, Math.ceil(Math.log2((highest + 1) / ABOVE_FULL)));
   return (2 ** SAMPLE_BITS - 1) / (2 ** bits - 1);
 }
