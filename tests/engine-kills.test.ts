@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { chaosRun } from './support/chaos.ts';
 
-const SEEDS = 25;
+const SEEDS = 50;
 const MEMORY = '/dev/shm'; // what a disk keeps over a kill is tested elsewhere; here it would only be waited for
 
 test.each(Array.from({ length: SEEDS }, (_, seed) => seed + 1))('seed %i ends as if it had not been killed', async (seed) => {
