@@ -1,6 +1,7 @@
 // What a picture's header says, before a pixel is decoded. Only decoders on the list below ever see a file.
 import sharp, { type Metadata } from 'sharp';
 import { UserError } from '../core/errors.ts';
+import { hasSeveralScans } from './jpeg-scans.ts';
 import type { HeaderFacts } from './limits.ts';
 
 const FORMATS = ['jpeg', 'png', 'webp', 'tiff', 'gif', 'avif'] as const;
@@ -45,7 +46,7 @@ export async function readFacts(path: string): Promise<PictureFacts> {
     height: metadata.autoOrient.height,
     channels: metadata.channels,
     bytesPerSample,
-    interlaced: metadata.isProgressive,
+    interlaced: metadata.isProgressive || (format === 'jpeg' && (await hasSeveralScans(path))),
     chromaSubsampling: metadata.chromaSubsampling ?? '',
     orientation: metadata.orientation ?? 1,
     pages,
@@ -78,6 +79,6 @@ async function metadataOf(path: string, page = 0): Promise<Metadata> {
 }
 
 function noPicture(cause?: unknown): UserError {
-  const expected = `Expected a picture (${FORMATS.join(', ')}), got a file that is none of them. Check the file and its format.`;
-  return new UserError(expected, { cause });
+  const expected = `Expected a picture (${FORMATS.join(', ')}), got a file that is none of them, or only the beginning of one.`;
+  return new UserError(`${expected} Check the file and its format.`, { cause });
 }

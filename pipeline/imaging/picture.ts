@@ -33,7 +33,8 @@ export async function readHeader(path: string, pixelsMax: number): Promise<Pictu
 export async function uprightPicture(path: string, pixelsMax: number): Promise<Sharp> {
   await readHeader(path, pixelsMax);
   const stretch = await stretchOf(path, pixelsMax);
-  const picture = sharp(path, { limitInputPixels: pixelsMax, failOn: 'error' })
+  // A JPEG whose data ends early is a mere warning of its decoder, and would go on in grey.
+  const picture = sharp(path, { limitInputPixels: pixelsMax, failOn: 'warning' })
     .timeout({ seconds: DECODE_SECONDS_MAX })
     .autoOrient()
     .flatten({ background: '#ffffff' });

@@ -11,7 +11,7 @@ const ABOVE_FULL = 1.02;
  * its size: in larger pictures single pixels far brighter than everything around them may saturate.
  */
 export async function stretchOf(path: string, pixelsMax: number): Promise<number> {
-  const input = sharp(path, { limitInputPixels: pixelsMax, failOn: 'error' });
+  const input = sharp(path, { limitInputPixels: pixelsMax, failOn: 'warning' });
   const { depth } = await input.metadata();
   if (depth !== 'ushort') return 1;
   const { data, info } = await input

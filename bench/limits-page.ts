@@ -1,0 +1,57 @@
+// Writes docs/limits.md from the constants, or with --check fails when it is stale: `node bench/limits-page.ts [--check]`.
+import { readFileSync, writeFileSync } from 'node:fs';
+import { readConfig } from '../pipeline/config.ts';
+import { TILE_EDGE_MAX_PX, TILE_EDGE_MIN_PX, TILES_MAX } from '../pipeline/core/plan.ts';
+import * as limits from '../pipeline/imaging/limits.ts';
+
+const PAGE = new URL('../docs/limits.md', import.meta.url);
+
+const count = (number: number) => number.toLocaleString('en');
+const megabytes = (bytes: number) => `${count(bytes / 1_000_000)} MB`;
+const row = (cells: string[]) => `| ${cells.join(' | ')} |`;
+
+/** As the formatter would write it: every column as wide as its widest cell. */
+function table(rows: string[][]): string {
+  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((cells) => cells[column]?.length ?? 0)));
+  const [head = [], ...body] = rows.map((cells) => cells.map((cell, column) => cell.padEnd(widths[column] ?? 0)));
+  return [row(head), row(widths.map((width) => '-'.repeat(width))), ...body.map(row)].join('\n');
+}
+
+function page(): string {
+  const { PIXELS_MAX } = readConfig({});
+  const general = [
+    ['limit', 'value', 'sum'],
+    ['pixels', count(PIXELS_MAX), `${count(Math.floor(Math.sqrt(PIXELS_MAX)))} squared; \`PIXELS_MAX\` in the environment`],
+    ['bytes of the file', megabytes(limits.FILE_BYTES_MAX), `${count(PIXELS_MAX)} pixels x 3 bytes, nothing packed`],
+    ['memory of a decoder', megabytes(limits.WORKING_BYTES_MAX), 'half of a process of 3 GB; see below'],
+    ['memory of tile rows', megabytes(limits.WORKING_BYTES_MAX), '2 x width x tile x 3 bytes; a smaller `tile_size` needs less'],
+    ['seconds of a decode', count(limits.DECODE_SECONDS_MAX), '2 gigapixels of PNG take 34 s of one core, nearly 9 times that'],
+    ['frames or pages', count(limits.PAGES_MAX), '200 s at 25 a second; only the first is looked at'],
+    ['tiles', count(TILES_MAX), '3,000 operations an execution, one a tile, half kept for retries'],
+    ['tile edge', `${TILE_EDGE_MIN_PX} to ${count(TILE_EDGE_MAX_PX)} px`, 'models shrink what is larger'],
+  ];
+  const held = Object.entries(limits.DECODER_BYTES_PER_PIXEL).map(([kind, bytes]) => [
+    kind,
+    count(bytes),
+    count(Math.floor(limits.WORKING_BYTES_MAX / bytes)),
+  ]);
+  const turned = ['any, turned by its orientation tag', '3 more', count(Math.floor(limits.WORKING_BYTES_MAX / 3))];
+  return `# Limits
+
+Written by \`node bench/limits-page.ts\` from the constants in pipeline/imaging/limits.ts, pipeline/core/plan.ts and pipeline/config.ts. Every one is checked from the file's header, before a pixel is decoded, except the seconds.
+
+${table(general)}
+
+## Formats that are decoded whole
+
+Baseline JPEG, PNG and TIFF stream: their limit is pixels. These are held whole, so their limit is memory. Bytes a pixel were measured on 80 megapixels with 8 bits a sample and without alpha; 16 bits and alpha cost more where the picture is turned or interlaced. A JPEG in several scans counts as progressive.
+
+${table([['format', 'bytes a pixel', 'pixels at most'], ...held, turned])}
+`;
+}
+
+if (!process.argv.includes('--check')) writeFileSync(PAGE, page());
+else if (readFileSync(PAGE, 'utf8') !== page()) {
+  console.error('Expected docs/limits.md as its constants make it, got another. Run node bench/limits-page.ts.');
+  process.exitCode = 1;
+}
