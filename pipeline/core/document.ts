@@ -13,10 +13,10 @@ export interface Looked {
   notes: string[];
 }
 
-/** Some tiles failed: PARTIAL. All of them: FAILED. */
-export function statusOf({ done, blank, failed }: Looked): Status {
+/** Some tiles failed: PARTIAL. All that were not blank: FAILED. */
+export function statusOf({ done, failed }: Looked): Status {
   if (failed.length === 0) return 'SUCCEEDED';
-  return done + blank === 0 ? 'FAILED' : 'PARTIAL';
+  return done === 0 ? 'FAILED' : 'PARTIAL';
 }
 
 /** One sentence for a status that is not SUCCEEDED. */
