@@ -3,6 +3,7 @@ const BENCHES: Record<string, () => Promise<{ run: () => Promise<BenchResult> }>
   accuracy: () => import('./accuracy.ts'),
   chaos: () => import('./chaos.ts'),
   engine: () => import('./engine.ts'),
+  tiling: () => import('./tiling.ts'),
 };
 
 export interface BenchResult {
