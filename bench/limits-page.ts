@@ -44,7 +44,7 @@ ${table(general)}
 
 ## Formats that are decoded whole
 
-Baseline JPEG, PNG and TIFF stream: their limit is pixels. These are held whole, so their limit is memory. Bytes a pixel were measured on 80 megapixels with 8 bits a sample and without alpha; 16 bits and alpha cost more where the picture is turned or interlaced. A JPEG in several scans counts as progressive.
+Baseline JPEG, PNG and TIFF stream: their limit is pixels. These are held whole, so their limit is memory. Bytes a pixel were measured on 80 megapixels with 8 bits a sample and without alpha, those of grey, 4:2:2 and CMYK progressive JPEG computed from its coefficients; 16 bits and alpha cost more where the picture is turned or interlaced. A JPEG in several scans counts as progressive.
 
 ${table([['format', 'bytes a pixel', 'pixels at most'], ...held, turned])}
 `;

@@ -9,7 +9,7 @@ import { fsBlobs } from '../../pipeline/adapters/fs-blobs.ts';
 import { type AnalysisRequest, FindingsDocument, Progress } from '../../pipeline/core/contract.ts';
 import { keys } from '../../pipeline/core/keys.ts';
 import { pipeline } from '../../pipeline/pipeline.ts';
-import type { ExecutionState, Log, Vision } from '../../pipeline/ports.ts';
+import type { ExecutionState, Log, PipelineDeps, Vision } from '../../pipeline/ports.ts';
 import { temporaryFolder } from './folder.ts';
 
 const SILENT: Log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
@@ -31,12 +31,8 @@ export async function runPipeline(
   plan: Partial<AnalysisRequest['plan']> = {},
 ): Promise<PipelineRun> {
   const folder = await temporaryFolder();
-  const scratchFolder = join(folder, 'scratch');
-  await mkdir(scratchFolder);
-  const blobs = fsBlobs(join(folder, 'blobs'));
-  const clock = { now: () => new Date() };
-  const limits = { pixelsMax: 50_000_000, tileConcurrency: 4, progressEveryMs: 5 };
-  const handlerOf = pipeline({ blobs, vision, clock, log: SILENT, scratchFolder, limits });
+  const deps = await pipelineDeps(folder, vision);
+  const { blobs, clock } = deps;
   const file = join(folder, 'engine.db');
   const engine = openEngine({
     file,
@@ -44,27 +40,12 @@ export async function runPipeline(
     log: SILENT,
     invoke: async (event, client, timeoutMs) => {
       const context = { awsRequestId: 'test', getRemainingTimeInMillis: () => timeoutMs };
-      const handler = withDurableExecution(handlerOf, { durableExecutionClient: client });
+      const handler = withDurableExecution(pipeline(deps), { durableExecutionClient: client });
       return await handler(event, context as Parameters<typeof handler>[1]);
     },
   });
   const launcher = localLauncher(engine);
-  await launcher.start({
-    execution_id: NAME,
-    image: { source: { kind: 'file', path: picture }, uri: `file://${picture}`, version: '1' },
-    ask: { look_for: null, labels: [] },
-    plan: {
-      detail: 'standard',
-      tile_size: 256,
-      overlap: 64,
-      grid: null,
-      region: null,
-      max_tiles: null,
-      skip_blank: true,
-      ...plan,
-    },
-    models: { moderation: 'test:eyes', detection: ['test:eyes'], synthesis: 'test:eyes' },
-  });
+  await launcher.start(requestFor(picture, plan));
   await engine.ended(NAME);
   const state = await launcher.describe(NAME);
   engine.close();
@@ -80,7 +61,34 @@ export async function runPipeline(
   };
 }
 
-export function operationsIn(file: string): WireOperation[] {
+/** The real folder and clock, the vision that a test gives. */
+export async function pipelineDeps(folder: string, vision: Vision): Promise<PipelineDeps> {
+  const scratchFolder = join(folder, 'scratch');
+  await mkdir(scratchFolder);
+  const limits = { pixelsMax: 50_000_000, tileConcurrency: 4, progressEveryMs: 5 };
+  return { blobs: fsBlobs(join(folder, 'blobs')), vision, clock: { now: () => new Date() }, log: SILENT, scratchFolder, limits };
+}
+
+export function requestFor(picture: string, plan: Partial<AnalysisRequest['plan']> = {}): AnalysisRequest {
+  return {
+    execution_id: NAME,
+    image: { source: { kind: 'file', path: picture }, uri: `file://${picture}`, version: '1' },
+    ask: { look_for: null, labels: [] },
+    plan: {
+      detail: 'standard',
+      tile_size: 256,
+      overlap: 64,
+      grid: null,
+      region: null,
+      max_tiles: null,
+      skip_blank: true,
+      ...plan,
+    },
+    models: { moderation: 'test:eyes', detection: ['test:eyes'], synthesis: 'test:eyes' },
+  };
+}
+
+function operationsIn(file: string): WireOperation[] {
   const database = new DatabaseSync(file, { readOnly: true });
   try {
     const rows = database.prepare('select json from operations order by arn, position').all();
