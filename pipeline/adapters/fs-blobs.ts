@@ -47,11 +47,15 @@ export function fsBlobs(folder: string): Blobs {
     async putFile(key, path) {
       const target = pathOf(key);
       await mkdir(dirname(target), { recursive: true });
+      await onDisk(path);
       try {
         await rename(path, target);
       } catch (error) {
         if (!isCode(error, 'EXDEV')) throw error; // another file system: a copy on this one, then a rename
-        await published(folder, target, (temporary) => copyFile(path, temporary));
+        await published(folder, target, async (temporary) => {
+          await copyFile(path, temporary);
+          await onDisk(temporary);
+        });
         await rm(path);
       }
     },
@@ -62,6 +66,12 @@ export function fsBlobs(folder: string): Blobs {
       return { path, release: async () => {} };
     },
   };
+}
+
+/** What was checkpointed as stored must outlive a power cut, not only a killed process. */
+async function onDisk(path: string): Promise<void> {
+  await using file = await open(path, 'r+');
+  await file.sync();
 }
 
 /** Writes elsewhere and renames, so that a reader never meets a part. */
