@@ -36,21 +36,25 @@ export type ExecutionView = z.infer<typeof ExecutionView>;
  * them every two seconds, and pay a call for each.
  */
 export async function viewExecution(executionId: string, waitSeconds: number, deps: ToolDeps): Promise<ExecutionView> {
-  const deadline = deps.clock.now().getTime() + waitSeconds * 1_000;
-  const first = await readProgress(executionId, deps);
-  let latest = first;
-  while (latest.status === 'RUNNING' && latest.phase === first.phase && deps.clock.now().getTime() < deadline) {
-    await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
-    latest = await readProgress(executionId, deps);
-  }
-  return await viewOf(latest, deps);
+  const { phase } = await readProgress(executionId, deps);
+  return await viewWhen((progress) => progress.phase !== phase, executionId, waitSeconds, deps);
 }
 
 /** Waits up to `waitSeconds` for the end, then tells the state. */
 export async function viewEnd(executionId: string, waitSeconds: number, deps: ToolDeps): Promise<ExecutionView> {
+  return await viewWhen(() => false, executionId, waitSeconds, deps);
+}
+
+/** An end is always news. */
+async function viewWhen(
+  isNews: (progress: Progress) => boolean,
+  executionId: string,
+  waitSeconds: number,
+  deps: ToolDeps,
+): Promise<ExecutionView> {
   const deadline = deps.clock.now().getTime() + waitSeconds * 1_000;
   let latest = await readProgress(executionId, deps);
-  while (latest.status === 'RUNNING' && deps.clock.now().getTime() < deadline) {
+  while (latest.status === 'RUNNING' && !isNews(latest) && deps.clock.now().getTime() < deadline) {
     await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
     latest = await readProgress(executionId, deps);
   }
