@@ -7,7 +7,7 @@ const TEXT_CHARACTERS_MAX = 40;
 
 export function findingsTable({ findings, image, tiles }: FindingsDocument): string {
   const blank = tiles.blank > 0 ? `, ${tiles.blank} blank` : '';
-  const head = `${findings.length} findings in ${image.width} x ${image.height} pixels, ${tiles.done} of ${tiles.total} tiles looked at${blank}`;
+  const head = `${findings.length} ${findings.length === 1 ? 'finding' : 'findings'} in ${image.width} x ${image.height} pixels, ${tiles.done} of ${tiles.total} tiles looked at${blank}`;
   if (findings.length === 0) return `${head}.`;
   const counts = [...Map.groupBy(findings, ({ label }) => label)].map(([label, group]) => ({ label, count: group.length }));
   const byCount = counts.sort((a, b) => b.count - a.count || a.label.localeCompare(b.label));

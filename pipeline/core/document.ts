@@ -51,7 +51,6 @@ export function findingsDocument(
 }
 
 function unsureNote(unsure: number): string[] {
-  return unsure === 0
-    ? []
-    : [`${unsure} looks were left out as too unsure: cut by the edge of a tile or coarse, with a low score.`];
+  const looks = unsure === 1 ? '1 look was' : `${unsure} looks were`;
+  return unsure === 0 ? [] : [`${looks} left out as too unsure: cut by the edge of a tile or coarse, with a low score.`];
 }

@@ -5,7 +5,6 @@ const execution = (executionId: string) => `executions/${executionId}`;
 export const keys = {
   upload: (uploadId: string) => `uploads/${uploadId}`,
   pyramid: (executionId: string) => `${execution(executionId)}/pyramid.szi`,
-  overview: (executionId: string) => `${execution(executionId)}/overview.jpg`,
   overlay: (executionId: string) => `${execution(executionId)}/overlay.jpg`,
   findings: (executionId: string) => `${execution(executionId)}/findings.json`,
   progress: (executionId: string) => `${execution(executionId)}/progress.json`,
