@@ -1,5 +1,6 @@
 // What the domain needs from the world. Adapters stand behind these; entries choose them.
-import type { AnalysisRequest, Ask, Detection, Finding, ModelId, Usage } from './core/contract.ts';
+import type { AnalysisRequest, Ask, Box, Detection, Finding, ModelId, Usage } from './core/contract.ts';
+import type { PictureLimits } from './core/picture-limits.ts';
 
 export interface BlobHead {
   bytes: number;
@@ -52,6 +53,8 @@ export interface DetectionAnswer {
   /** Boxes in pixels of the tile. */
   detections: Detection[];
   usage: Usage;
+  /** How many boxes reached out of the tile and were cut to it. */
+  clipped: number;
   /** How the request was understood, where that is not obvious. The same sentence for every tile is reported once. */
   notes: string[];
 }
@@ -59,17 +62,37 @@ export interface DetectionAnswer {
 /** A verdict is a result, not an exception. No verdict at all is an exception. */
 export type ModerationAnswer = ({ allowed: true } | { allowed: false; category: string; score: number }) & { usage: Usage };
 
+/** What a second look is asked: is it there, and is it that? `boxInCrop` is in pixels of the crop. */
+export interface Doubt {
+  ask: Ask;
+  finding: Pick<Finding, 'label' | 'description' | 'score' | 'severity' | 'text'>;
+  boxInCrop: Box;
+}
+
+/** A second look's verdict. `corrected` says in full what is there instead, with its box in pixels of the crop. */
+export type SecondLook = (
+  | { verdict: 'confirmed' | 'rejected' }
+  | { verdict: 'corrected'; instead: Pick<Finding, 'label' | 'description' | 'severity' | 'text'>; boxInCrop: Box }
+) & { usage: Usage };
+
 export interface SummaryMaterial {
   ask: Ask;
   image: { width: number; height: number };
   findings: readonly Finding[];
   tiles: { total: number; done: number; blank: number; failed: number };
+  /** The whole picture, small. Fetched only by models that look at it. */
+  overview(): Promise<Jpeg>;
 }
 
-/** What looks at pictures. `model` names which one; an unknown one throws a UserError. */
+/**
+ * What looks at pictures. `model` names which one. Throws a UserError for what no other tile would survive either (an unknown
+ * model, no access), a TransientError for what may pass, an AnswerError for an answer that cannot be used.
+ */
 export interface Vision {
   moderate(model: ModelId, picture: Jpeg): Promise<ModerationAnswer>;
   detect(model: ModelId, tile: Jpeg, ask: Ask): Promise<DetectionAnswer>;
+  verify(model: ModelId, crop: Jpeg, doubt: Doubt): Promise<SecondLook>;
+  /** May cite ids of findings; whoever shows it checks that they exist. */
   summarize(model: ModelId, material: SummaryMaterial): Promise<{ summary: string; usage: Usage }>;
 }
 
@@ -87,6 +110,15 @@ export interface Launcher {
   describe(executionId: string): Promise<ExecutionState | null>;
 }
 
+/** Pictures elsewhere on the web, on hosts that this deployment allows. */
+export interface RemotePictures {
+  /**
+   * Streams the picture at `url` into the file `path`, at most `bytesMax` bytes. Throws a UserError when the host is not allowed,
+   * leads inside, answers without the picture or sends more; a TransientError for what may pass. A failure leaves no file.
+   */
+  download(url: string, path: string, bytesMax: number): Promise<void>;
+}
+
 export interface Clock {
   now(): Date;
 }
@@ -102,12 +134,13 @@ export interface Log {
 /** What one run of the pipeline needs. */
 export interface PipelineDeps {
   blobs: Blobs;
+  remotePictures: RemotePictures;
   vision: Vision;
   clock: Clock;
   log: Log;
   /** A folder for files that are being written; whoever starts the process empties it. */
   scratchFolder: string;
-  limits: { pixelsMax: number; tileConcurrency: number; progressEveryMs: number };
+  limits: { picture: PictureLimits; tileConcurrency: number; progressEveryMs: number };
 }
 
 export interface ExecutionFilter {

@@ -175,6 +175,7 @@ describe('onnxVision', () => {
     await expect(vision.detect('onnx:yolo', tile, EVERYTHING)).rejects.toThrow('Expected onnx:nanodet or onnx:ppocr');
     await expect(vision.moderate('onnx:nanodet', tile)).rejects.toThrow('Expected onnx:nsfw');
     const material = {
+      overview: () => Promise.reject(new Error('Nobody looks.')),
       ask: EVERYTHING,
       image: { width: 1, height: 1 },
       findings: [],

@@ -8,7 +8,8 @@ const picture = { bytes: new Uint8Array(), width: 1, height: 1 };
 const ask = { look_for: null, labels: [] };
 const named: Vision = {
   moderate: async () => ({ allowed: true, usage: NO_USAGE }),
-  detect: async (model) => ({ detections: [], usage: NO_USAGE, notes: [`asked ${model}`] }),
+  detect: async (model) => ({ detections: [], usage: NO_USAGE, clipped: 0, notes: [`asked ${model}`] }),
+  verify: async () => ({ verdict: 'confirmed', usage: NO_USAGE }),
   summarize: async (model) => ({ summary: `written by ${model}`, usage: NO_USAGE }),
 };
 const vision = visionByProvider({ onnx: named, rules: rulesVision() });

@@ -46,9 +46,13 @@ export function onnxVision(options: OnnxVisionOptions = {}): Vision {
     },
     async detect(model, tile, ask) {
       const [look, wish] = detector(model, ask);
-      if (!wish.look) return { detections: [], usage: NO_USAGE, notes: wish.notes };
+      if (!wish.look) return { detections: [], usage: NO_USAGE, clipped: 0, notes: wish.notes };
       const seen = (await pool.look(look, tile)).filter(({ label }) => wish.wanted(label));
-      return { detections: surest(seen), usage: NO_USAGE, notes: [...wish.notes, ...notesOnCount(model, seen.length)] };
+      const notes = [...wish.notes, ...notesOnCount(model, seen.length)];
+      return { detections: surest(seen), usage: NO_USAGE, clipped: 0, notes };
+    },
+    async verify(model) {
+      throw wrongModel('a second look', 'a language model', model);
     },
     async summarize(model) {
       throw wrongModel('the summary', 'rules:summary', model);

@@ -19,6 +19,9 @@ export function rulesVision(): Vision {
     async detect(model) {
       throw notASummary('detect', model);
     },
+    async verify(model) {
+      throw notASummary('verify', model);
+    },
     async summarize(model, material) {
       if (model !== SUMMARY) throw new UserError(`Expected ${SUMMARY} for a summary by rules, got ${model}. Choose ${SUMMARY}.`);
       return { summary: summaryOf(material), usage: NO_USAGE };

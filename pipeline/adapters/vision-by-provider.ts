@@ -15,6 +15,7 @@ export function visionByProvider(providers: Readonly<Record<string, Vision>>): V
   return {
     moderate: async (model, picture) => of(model).moderate(model, picture),
     detect: async (model, tile, ask) => of(model).detect(model, tile, ask),
+    verify: async (model, crop, doubt) => of(model).verify(model, crop, doubt),
     summarize: async (model, material) => of(model).summarize(model, material),
   };
 }

@@ -1,6 +1,6 @@
-// The two kinds of failure, decided where they are thrown. Anything else that is thrown is a bug.
+// The kinds of failure, decided where they are thrown. Anything else that is thrown is a bug.
 
-/** The caller can fix it. The message is one sentence or two: what was expected, what came, what to do. */
+/** The caller can fix it, and nothing goes on until then. The message is one sentence or two: what was expected, what came, what to do. */
 export class UserError extends Error {
   override name = 'UserError';
 }
@@ -8,15 +8,29 @@ export class UserError extends Error {
 /** Worth another attempt: throttling, a cut connection, a busy disk. */
 export class TransientError extends Error {
   override name = 'TransientError';
+  /** True when the other side asked for fewer calls, so that everybody should slow down, not only this call. */
+  readonly throttled: boolean;
+
+  constructor(message: string, options: ErrorOptions & { throttled?: boolean } = {}) {
+    super(message, options);
+    this.throttled = options.throttled ?? false;
+  }
 }
 
+/** A model answered, but with nothing that can be used: refused, cut off, empty or invalid. Costs one tile, not the execution. */
+export class AnswerError extends Error {
+  override name = 'AnswerError';
+}
+
+const SENTENCED = new Set(['UserError', 'TransientError', 'AnswerError']);
+
 /**
- * The sentence of the first UserError or TransientError in a chain of causes, or null. Only such sentences may leave the
+ * The sentence of the first of these errors in a chain of causes, or null. Only such sentences may leave the
  * deployment. Goes by name: `instanceof` is lost once an error has crossed a checkpoint or a process.
  */
 export function sentenceOf(error: unknown): string | null {
   for (let link = error; link instanceof Error; link = link.cause) {
-    if (link.name === 'UserError' || link.name === 'TransientError') return link.message;
+    if (SENTENCED.has(link.name)) return link.message;
   }
   return null;
 }
