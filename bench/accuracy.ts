@@ -9,6 +9,7 @@ import { z } from 'zod';
 import { onnxVision } from '../pipeline/adapters/onnx-vision.ts';
 import { type Box, FindingsDocument } from '../pipeline/core/contract.ts';
 import { iou } from '../pipeline/core/geometry.ts';
+import { DEFAULT_LIMITS } from '../pipeline/core/picture-limits.ts';
 import { readHeader, smallCopy } from '../pipeline/imaging/picture.ts';
 import type { BenchResult } from './run.ts';
 
@@ -18,7 +19,6 @@ const FLOORPLAN_RIGHT_MIN = 238;
 const SAME_OBJECT_IOU = 0.5;
 /** What each detector sees of a picture that is not cut into tiles: the largest input it takes. */
 const WHOLE_EDGE_PX = { 'onnx:nanodet': 640, 'onnx:ppocr': 1_024 } as const;
-const PIXELS_MAX = 100_000_000;
 const OUTPUT_BYTES_MAX = 50_000_000;
 
 const Objects = z.array(z.object({ label: z.string(), x1: z.number(), y1: z.number(), x2: z.number(), y2: z.number() }));
@@ -74,8 +74,9 @@ async function analyzed(picture: string): Promise<Seen[]> {
 
 /** One look at the picture, shrunk to what the model takes. */
 async function lookedAtWhole(picture: string, model: keyof typeof WHOLE_EDGE_PX): Promise<Seen[]> {
-  const copy = await smallCopy(picture, WHOLE_EDGE_PX[model], PIXELS_MAX);
-  const { width } = await readHeader(picture, PIXELS_MAX);
+  const file = { path: picture, page: 0, limits: DEFAULT_LIMITS };
+  const copy = await smallCopy(file, WHOLE_EDGE_PX[model]);
+  const { width } = await readHeader(file);
   const scale = width / copy.width;
   const { detections } = await onnxVision().detect(model, copy, { look_for: null, labels: [] });
   return detections.map(({ label, box, text }) => ({ label, text, box: box.map((side) => side * scale) as Box }));

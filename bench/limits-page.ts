@@ -1,6 +1,6 @@
 // Writes docs/limits.md from the constants, or with --check fails when it is stale: `node bench/limits-page.ts [--check]`.
 import { readFileSync, writeFileSync } from 'node:fs';
-import { readConfig } from '../pipeline/config.ts';
+import { pictureLimits, readConfig } from '../pipeline/config.ts';
 import { TILE_EDGE_MAX_PX, TILE_EDGE_MIN_PX, TILES_MAX } from '../pipeline/core/plan.ts';
 import * as limits from '../pipeline/imaging/limits.ts';
 
@@ -18,27 +18,43 @@ function table(rows: string[][]): string {
 }
 
 function page(): string {
-  const { PIXELS_MAX } = readConfig({});
+  const { pixelsMax, fileBytesMax, workingBytesMax, decodeSecondsMax, scratchBytesMax } = pictureLimits(readConfig({}));
   const general = [
-    ['limit', 'value', 'sum'],
-    ['pixels', count(PIXELS_MAX), `${count(Math.floor(Math.sqrt(PIXELS_MAX)))} squared; \`PIXELS_MAX\` in the environment`],
-    ['bytes of the file', megabytes(limits.FILE_BYTES_MAX), `${count(PIXELS_MAX)} pixels x 3 bytes, nothing packed`],
-    ['memory of a decoder', megabytes(limits.WORKING_BYTES_MAX), 'half of a process of 3 GB; see below'],
-    ['memory of tile rows', megabytes(limits.WORKING_BYTES_MAX), '2 x width x tile x 3 bytes; a smaller `tile_size` needs less'],
-    ['seconds of a decode', count(limits.DECODE_SECONDS_MAX), '2 gigapixels of PNG take 34 s of one core, nearly 9 times that'],
-    ['frames or pages', count(limits.PAGES_MAX), '200 s at 25 a second; only the first is looked at'],
-    ['tiles', count(TILES_MAX), '3,000 operations an execution, one a tile, half kept for retries'],
-    ['tile edge', `${TILE_EDGE_MIN_PX} to ${count(TILE_EDGE_MAX_PX)} px`, 'models shrink what is larger'],
+    ['limit', 'setting', 'default', 'sum'],
+    ['pixels', '`PIXELS_MAX`', count(pixelsMax), `${count(Math.floor(Math.sqrt(pixelsMax)))} squared`],
+    ['bytes of the file', '`FILE_BYTES_MAX`', megabytes(fileBytesMax), `${count(pixelsMax)} pixels x 3 bytes, nothing packed`],
+    ['memory of a decoder', '`WORKING_BYTES_MAX`', megabytes(workingBytesMax), 'half of a process of 3 GB; see below'],
+    [
+      'memory of tile rows',
+      '`WORKING_BYTES_MAX`',
+      megabytes(workingBytesMax),
+      '2 x width x tile x 3 bytes; a smaller `tile_size` needs less',
+    ],
+    [
+      'seconds of a decode',
+      '`DECODE_SECONDS_MAX`',
+      count(decodeSecondsMax),
+      '2 gigapixels of PNG take 34 s of one core, nearly 9 times that',
+    ],
+    [
+      'temporary disk',
+      '`SCRATCH_BYTES_MAX`',
+      megabytes(scratchBytesMax),
+      'a picture and its pyramid: 1 byte a pixel, all levels, overlap',
+    ],
+    ['frames or pages', '', count(limits.PAGES_MAX), '200 s at 25 a second; one of them is looked at, `page`'],
+    ['tiles', '', count(TILES_MAX), '3,000 operations an execution, one a tile, half kept for retries'],
+    ['tile edge', '', `${TILE_EDGE_MIN_PX} to ${count(TILE_EDGE_MAX_PX)} px`, 'models shrink what is larger'],
   ];
   const held = Object.entries(limits.DECODER_BYTES_PER_PIXEL).map(([kind, bytes]) => [
     kind,
     count(bytes),
-    count(Math.floor(limits.WORKING_BYTES_MAX / bytes)),
+    count(Math.floor(workingBytesMax / bytes)),
   ]);
-  const turned = ['any, turned by its orientation tag', '3 more', count(Math.floor(limits.WORKING_BYTES_MAX / 3))];
+  const turned = ['any, turned by its orientation tag', '3 more', count(Math.floor(workingBytesMax / 3))];
   return `# Limits
 
-Written by \`node bench/limits-page.ts\` from the constants in pipeline/imaging/limits.ts, pipeline/core/plan.ts and pipeline/config.ts. Every one is checked from the file's header, before a pixel is decoded, except the seconds.
+Written by \`node bench/limits-page.ts\` from the constants in pipeline/imaging/limits.ts, pipeline/core/plan.ts and pipeline/config.ts. Every one is checked from the file's header, before a pixel is decoded, except the seconds. Settings are environment variables.
 
 ${table(general)}
 

@@ -7,12 +7,13 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import sharp from 'sharp';
 import { z } from 'zod';
+import { DEFAULT_LIMITS } from '../pipeline/core/picture-limits.ts';
 import { writePyramid } from '../pipeline/imaging/pyramid.ts';
 import type { BenchResult } from './run.ts';
 
-const PIXELS_MAX = 2_000_000_000;
+const PIXELS_MAX = DEFAULT_LIMITS.pixelsMax;
 /** 30 x 30 tiles at 20,000 squared. */
-const PLAN = { stridePx: 667, marginPx: 64 };
+const PLAN = { stridePx: 667, marginPx: 64, pyramidLevel: 0 };
 const SAMPLE_TILES = 5;
 const JPEG = { quality: 90, optimiseCoding: false } as const;
 const PICTURES = {
@@ -58,7 +59,7 @@ const WORK: Record<string, (from: string, to: string, width: number, height: num
     await sharp(from, { limitInputPixels: PIXELS_MAX }).jpeg(JPEG).toFile(to);
   },
   async ours(from, to) {
-    await writePyramid(from, to, PLAN, PIXELS_MAX);
+    await writePyramid({ path: from, page: 0, limits: DEFAULT_LIMITS }, to, PLAN);
   },
 };
 

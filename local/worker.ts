@@ -6,7 +6,7 @@ import { fsBlobs } from '../pipeline/adapters/fs-blobs.ts';
 import { onnxVision } from '../pipeline/adapters/onnx-vision.ts';
 import { rulesVision } from '../pipeline/adapters/rules-vision.ts';
 import { visionByProvider } from '../pipeline/adapters/vision-by-provider.ts';
-import { readConfig } from '../pipeline/config.ts';
+import { pictureLimits, readConfig } from '../pipeline/config.ts';
 import { pipeline } from '../pipeline/pipeline.ts';
 import type { PipelineDeps } from '../pipeline/ports.ts';
 import { serveInvocations } from './worker-protocol.ts';
@@ -22,7 +22,7 @@ const deps: PipelineDeps = {
   log: pino(options, pino.destination({ fd: 2, sync: true })),
   scratchFolder: join(dataFolder, 'scratch'),
   limits: {
-    pixelsMax: config.PIXELS_MAX,
+    picture: pictureLimits(config),
     tileConcurrency: config.TILE_CONCURRENCY,
     progressEveryMs: 500, // a folder on this machine: four times as often as a bucket should be written
   },

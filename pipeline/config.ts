@@ -4,6 +4,7 @@ import { delimiter, join, resolve } from 'node:path';
 import { z } from 'zod';
 import { ModelId } from './core/contract.ts';
 import { UserError } from './core/errors.ts';
+import { DEFAULT_LIMITS, type PictureLimits } from './core/picture-limits.ts';
 
 const list = (separator: string) =>
   z.string().transform((text) =>
@@ -31,8 +32,12 @@ const Environment = z.object({
     .min(1)
     .max(256)
     .default(availableParallelism() * 2),
-  /** Pixels of the largest picture that is accepted. */
-  PIXELS_MAX: z.coerce.number().int().min(1).max(10_000_000_000).default(2_000_000_000),
+  // The largest picture that is taken; sums in core/picture-limits.ts.
+  PIXELS_MAX: z.coerce.number().int().min(1).max(10_000_000_000).default(DEFAULT_LIMITS.pixelsMax),
+  FILE_BYTES_MAX: z.coerce.number().int().min(1).default(DEFAULT_LIMITS.fileBytesMax),
+  WORKING_BYTES_MAX: z.coerce.number().int().min(1).default(DEFAULT_LIMITS.workingBytesMax),
+  DECODE_SECONDS_MAX: z.coerce.number().int().min(1).max(3_600).default(DEFAULT_LIMITS.decodeSecondsMax), // what sharp takes
+  SCRATCH_BYTES_MAX: z.coerce.number().int().min(1).default(DEFAULT_LIMITS.scratchBytesMax),
   LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
 });
 export type Config = z.infer<typeof Environment>;
@@ -43,4 +48,14 @@ export function readConfig(environment: Record<string, string | undefined> = pro
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
   throw new UserError(`The environment variable ${issue?.path.join('.')} does not fit: ${issue?.message}. Correct or unset it.`);
+}
+
+export function pictureLimits(config: Config): PictureLimits {
+  return {
+    pixelsMax: config.PIXELS_MAX,
+    fileBytesMax: config.FILE_BYTES_MAX,
+    workingBytesMax: config.WORKING_BYTES_MAX,
+    decodeSecondsMax: config.DECODE_SECONDS_MAX,
+    scratchBytesMax: config.SCRATCH_BYTES_MAX,
+  };
 }

@@ -8,9 +8,11 @@ import { mergeDetections } from './core/merge.ts';
 import { type PlannedTile, tilesOf } from './core/plan.ts';
 import type { PipelineDeps } from './ports.ts';
 import { detect } from './steps/detect.ts';
+import { fetchPicture } from './steps/fetch.ts';
 import { inspect } from './steps/inspect.ts';
 import { lookedOf } from './steps/looked.ts';
 import { moderate } from './steps/moderate.ts';
+import { type PictureInHand, pictureInHand } from './steps/picture-in-hand.ts';
 import { type ProgressReport, reportProgress } from './steps/progress.ts';
 import { retryTransient } from './steps/retry.ts';
 import { spilling } from './steps/spill.ts';
@@ -27,8 +29,9 @@ export function pipeline(deps: PipelineDeps): DurableExecutionHandler<unknown, P
   return async (event, context) => {
     const request = AnalysisRequest.parse(event);
     const progress = reportProgress(request, deps);
+    const picture = pictureInHand(request, deps);
     try {
-      return await analyze(request, context, progress, deps);
+      return await analyze(request, context, { progress, picture }, deps);
     } catch (error) {
       const sentence = sentenceOf(error);
       deps.log.error({ error, execution: request.execution_id }, 'The analysis failed.');
@@ -37,6 +40,7 @@ export function pipeline(deps: PipelineDeps): DurableExecutionHandler<unknown, P
       );
       throw sentence ? new UserError(sentence) : error;
     } finally {
+      await picture.release();
       await progress.close();
     }
   };
@@ -45,24 +49,28 @@ export function pipeline(deps: PipelineDeps): DurableExecutionHandler<unknown, P
 async function analyze(
   request: AnalysisRequest,
   context: DurableContext,
-  progress: ProgressReport,
+  { progress, picture }: { progress: ProgressReport; picture: PictureInHand },
   deps: PipelineDeps,
 ): Promise<PipelineResult> {
-  const { execution_id } = request;
-  const inspected = await context.step('inspect', () => inspect(request, deps), { retryStrategy: retryTransient });
+  const { execution_id, image } = request;
+  const { source } = image;
+  if (source.kind === 'url') {
+    await context.step('fetch', () => fetchPicture(request, source.url, deps), { retryStrategy: retryTransient });
+  }
+  const inspected = await context.step('inspect', () => inspect(request, picture, deps), { retryStrategy: retryTransient });
   const { plan } = inspected;
   const tiles = tilesOf(plan);
   progress.inspected(inspected, tiles.length);
 
   progress.phase('moderate');
-  const verdict = await context.step('moderate', () => moderate(request, deps), { retryStrategy: retryTransient });
+  const verdict = await context.step('moderate', () => moderate(request, picture, deps), { retryStrategy: retryTransient });
   if (!verdict.allowed) {
     await context.step('store-verdict', () => progress.block(verdict));
     return { execution_id, status: 'BLOCKED', findings: 0 };
   }
 
   progress.phase('tile');
-  await context.step('tile', () => tile(request, plan, deps), { retryStrategy: retryTransient });
+  await context.step('tile', () => tile(request, plan, picture, deps), { retryStrategy: retryTransient });
 
   progress.phase('detect');
   const lookAt = async (tileContext: DurableContext, planned: PlannedTile) => {
@@ -83,7 +91,8 @@ async function analyze(
 
   progress.phase('synthesize');
   const counts = { total: tiles.length, done: looked.done, blank: looked.blank, failed: looked.failed.length };
-  const material = { ask: request.ask, image: { width: plan.width, height: plan.height }, findings, tiles: counts };
+  const size = { width: plan.width, height: plan.height };
+  const material = { ask: request.ask, image: size, findings, tiles: counts, overview: picture.overview };
   const synthesis = await context.step('synthesize', () => deps.vision.summarize(request.models.synthesis, material), {
     retryStrategy: retryTransient,
   });
@@ -92,7 +101,7 @@ async function analyze(
   const all = { ...looked, findings, unsure, usage: looked.usageWith(synthesis.usage) };
   const document = findingsDocument(request, inspected, all, synthesis.summary);
   await context.step('store', async () => {
-    await store(document, plan, deps);
+    await store(document, picture, deps);
     await progress.end(document, reasonOf(all));
   });
   return { execution_id, status: document.status, findings: findings.length };

@@ -7,8 +7,10 @@ import { crc32, deflateSync } from 'node:zlib';
 import sharp, { type Sharp } from 'sharp';
 import { expect, test } from 'vitest';
 import { fsBlobs } from '../pipeline/adapters/fs-blobs.ts';
-import { openSzi } from '../pipeline/imaging/szi.ts';
+import { planTiles } from '../pipeline/core/plan.ts';
+import { blobSource, openSzi } from '../pipeline/imaging/szi.ts';
 import { temporaryFolder } from './support/folder.ts';
+import { requestFor } from './support/pipeline-run.ts';
 
 const RSS_BYTES_MAX = 400_000_000;
 const NO_PICTURE = /^Expected a picture .*got a file that is none of them, or only the beginning of one/;
@@ -17,16 +19,19 @@ const NEEDS_MEMORY = /^Expected at most [\d,]+ pixels of a format that is decode
 
 /** The tile step on one file, as the pipeline runs it, in a process of its own: prints what came of it and the peak of its memory. */
 const CHILD = `
-const [picture, folder] = process.argv.slice(1);
+const [path, folder] = process.argv.slice(1);
 const { inspect } = await import('./pipeline/steps/inspect.ts');
 const { tile } = await import('./pipeline/steps/tile.ts');
+const { pictureInHand } = await import('./pipeline/steps/picture-in-hand.ts');
+const { DEFAULT_LIMITS } = await import('./pipeline/core/picture-limits.ts');
 const { fsBlobs } = await import('./pipeline/adapters/fs-blobs.ts');
-const request = { execution_id: 'e1', image: { source: { kind: 'file', path: picture } }, models: { detection: ['onnx:nanodet'] },
+const request = { execution_id: 'e1', image: { source: { kind: 'file', path } }, page: 1, models: { detection: ['onnx:nanodet'] },
   plan: { detail: 'fine', tile_size: null, overlap: null, grid: null, region: null, max_tiles: null, skip_blank: true } };
 const deps = { blobs: fsBlobs(folder + '/blobs'), clock: { now: () => new Date() }, scratchFolder: folder + '/scratch',
-  limits: { pixelsMax: 2_000_000_000 } };
+  limits: { picture: DEFAULT_LIMITS } };
+const picture = pictureInHand(request, deps);
 let error = null;
-try { await tile(request, (await inspect(request, deps)).plan, deps); } catch (thrown) { error = { name: thrown.name, message: thrown.message }; }
+try { await tile(request, (await inspect(request, picture, deps)).plan, picture, deps); } catch (thrown) { error = { name: thrown.name, message: thrown.message }; }
 console.log(JSON.stringify({ error, rssBytes: process.resourceUsage().maxRSS * 1024 }));
 `;
 
@@ -182,11 +187,31 @@ test.each([
   await expectRefused(content, NO_PICTURE);
 });
 
-/** A zip of one entry, written by hand. */
-function zip(name: string, { method = 0, size = 4, offset = 0 }: { method?: number; size?: number; offset?: number }): Buffer {
+interface ZipEntry {
+  name: string;
+  method?: number;
+  size?: number;
+  offset?: number;
+}
+
+/** A zip written by hand: the data of one entry, and a directory that may say more of it than is true. */
+function zip(...entries: ZipEntry[]): Buffer {
+  const named = entries[0]?.name ?? '';
   const local = Buffer.alloc(30);
   local.writeUInt32LE(0x04034b50);
-  local.writeUInt16LE(name.length, 26);
+  local.writeUInt16LE(named.length, 26);
+  const body = Buffer.concat([local, Buffer.from(named), Buffer.from('tile')]);
+  const directory = Buffer.concat(entries.map(centralEntry));
+  const end = Buffer.alloc(22);
+  end.writeUInt32LE(0x06054b50);
+  end.writeUInt16LE(entries.length, 8);
+  end.writeUInt16LE(entries.length, 10);
+  end.writeUInt32LE(directory.length, 12);
+  end.writeUInt32LE(body.length, 16);
+  return Buffer.concat([body, directory, end]);
+}
+
+function centralEntry({ name, method = 0, size = 4, offset = 0 }: ZipEntry): Buffer {
   const central = Buffer.alloc(46);
   central.writeUInt32LE(0x02014b50);
   central.writeUInt16LE(method, 10);
@@ -194,30 +219,29 @@ function zip(name: string, { method = 0, size = 4, offset = 0 }: { method?: numb
   central.writeUInt32LE(size, 24);
   central.writeUInt16LE(name.length, 28);
   central.writeUInt32LE(offset, 42);
-  const body = Buffer.concat([local, Buffer.from(name), Buffer.from('tile')]);
-  const end = Buffer.alloc(22);
-  end.writeUInt32LE(0x06054b50);
-  end.writeUInt16LE(1, 8);
-  end.writeUInt16LE(1, 10);
-  end.writeUInt32LE(46 + name.length, 12);
-  end.writeUInt32LE(body.length, 16);
-  return Buffer.concat([body, central, Buffer.from(name), end]);
+  return Buffer.concat([central, Buffer.from(name)]);
 }
 
-const TILE_NAME = 'pyramid_files/0/0_0.jpeg';
+/** The smallest one: a single tile. */
+const PLAN = planTiles({ width: 1, height: 1 }, requestFor('').plan, { edgePx: 256, overlapPx: 64 });
 
 test('a zip that is an SZI is read, and one that poses as it is refused', async () => {
   const blobs = fsBlobs(await temporaryFolder());
   const opened = async (bytes: Buffer) => {
     await blobs.put('posing.szi', bytes);
-    return await (await openSzi(blobs, 'posing.szi', 1)).readTile(0, 0, 0);
+    return await (await openSzi(await blobSource(blobs, 'posing.szi'), PLAN)).readTile(0, 0, 0);
   };
-  expect(Buffer.from(await opened(zip(TILE_NAME, {}))).toString()).toBe('tile');
-  await expect(opened(zip(TILE_NAME, { method: 8 }))).rejects.toThrow('packed or points outside');
-  await expect(opened(zip(TILE_NAME, { size: 4_000_000_000 }))).rejects.toThrow('packed or points outside');
-  await expect(opened(zip(TILE_NAME, { offset: 4_000_000_000 }))).rejects.toThrow('packed or points outside');
-  await expect(opened(zip(TILE_NAME, { offset: 8 }))).rejects.toThrow('the archive changed or is damaged');
-  await expect(opened(zip('holiday.jpeg', {}))).rejects.toThrow('a zip without tiles');
-  await expect(opened(zip('../../etc/passwd', {}))).rejects.toThrow();
+  const tile = { name: 'pyramid_files/0/0_0.jpeg' };
+  expect(Buffer.from(await opened(zip(tile))).toString()).toBe('tile');
+  await expect(opened(zip({ ...tile, method: 8 }))).rejects.toThrow('packed or points outside');
+  await expect(opened(zip({ ...tile, size: 4_000_000_000 }))).rejects.toThrow('packed or points outside');
+  await expect(opened(zip({ ...tile, offset: 4_000_000_000 }))).rejects.toThrow('packed or points outside');
+  await expect(opened(zip({ ...tile, offset: 8 }))).rejects.toThrow('packed or points outside'); // its end is in the directory
+  await expect(opened(zip(tile, { name: 'pyramid_files/1/0_0.jpeg' }))).rejects.toThrow('one that overlaps it');
+  await expect(opened(zip({ ...tile, size: 3, offset: 1 }))).rejects.toThrow('the archive changed or is damaged');
+  await expect(opened(zip(tile, { name: 'pyramid_files/0/9_9.jpeg', size: 0, offset: 1_000 }))).rejects.toThrow('points outside');
+  await expect(opened(zip({ name: 'pyramid_files/0/9_9.jpeg' }))).rejects.toThrow('levels are full of tiles');
+  await expect(opened(zip({ name: 'holiday.jpeg' }))).rejects.toThrow('a zip without tiles');
+  await expect(opened(zip({ name: '../../etc/passwd' }))).rejects.toThrow();
   await expect(opened(await readFile('examples/lawn.jpg'))).rejects.toThrow();
 });

@@ -1,132 +1,27 @@
-import { open, stat, truncate, writeFile } from 'node:fs/promises';
+import { readFile, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { describe, expect, test } from 'vitest';
-import { fsBlobs } from '../pipeline/adapters/fs-blobs.ts';
 import type { Finding } from '../pipeline/core/contract.ts';
-import { type Plan, planTiles, tilesOf } from '../pipeline/core/plan.ts';
+import { DEFAULT_LIMITS } from '../pipeline/core/picture-limits.ts';
+import { planTiles } from '../pipeline/core/plan.ts';
+import { overviewOf } from '../pipeline/imaging/cut-out.ts';
+import { checkRows, checkScratch } from '../pipeline/imaging/limit-checks.ts';
 import { drawOverlay } from '../pipeline/imaging/overlay.ts';
-import { readHeader } from '../pipeline/imaging/picture.ts';
+import { readHeader, smallCopy } from '../pipeline/imaging/picture.ts';
 import { writePyramid } from '../pipeline/imaging/pyramid.ts';
-import { openSzi } from '../pipeline/imaging/szi.ts';
-import type { Blobs } from '../pipeline/ports.ts';
+import { blobSource, openSzi } from '../pipeline/imaging/szi.ts';
+import { drawPicture, pictureIn, pyramidOf } from './support/drawn.ts';
 import { temporaryFolder } from './support/folder.ts';
+import { requestFor } from './support/pipeline-run.ts';
 
-const PIXELS_MAX = 100_000_000;
-const RED = { r: 255, g: 0, b: 0 };
-
-/** A grey picture with one red square. */
-async function drawPicture(
-  path: string,
-  width: number,
-  height: number,
-  square: { left: number; top: number; edge: number },
-  orientation = 1,
-): Promise<void> {
-  const red = await sharp({ create: { width: square.edge, height: square.edge, channels: 3, background: RED } })
-    .png()
-    .toBuffer();
-  await sharp({ create: { width, height, channels: 3, background: '#808080' } })
-    .composite([{ input: red, left: square.left, top: square.top }])
-    .withMetadata({ orientation })
-    .toFile(path);
-}
-
-async function pyramidOf(
-  path: string,
-  wishes = {
-    detail: 'standard' as const,
-    tile_size: 256,
-    overlap: 64,
-    grid: null,
-    region: null,
-    max_tiles: null,
-    skip_blank: true,
-  },
-): Promise<{ blobs: Blobs; plan: Plan }> {
-  const folder = await temporaryFolder();
-  const { width, height } = await readHeader(path, PIXELS_MAX);
-  const plan = planTiles({ width, height }, wishes, { edgePx: 256, overlapPx: 64 });
-  await writePyramid(path, join(folder, 'pyramid.szi'), plan, PIXELS_MAX);
-  return { blobs: fsBlobs(folder), plan };
-}
-
-const isRed = (data: Buffer, width: number, x: number, y: number) => {
-  const at = (y * width + x) * 3;
-  return (data[at] ?? 0) > 200 && (data[at + 1] ?? 255) < 60;
-};
-
-describe('an SZI', () => {
-  test('shows every planned tile at its place and size, on every level', async () => {
-    const path = join(await temporaryFolder(), 'picture.png');
-    await drawPicture(path, 1_100, 700, { left: 512, top: 256, edge: 128 });
-    const { blobs, plan } = await pyramidOf(path);
-    const szi = await openSzi(blobs, 'pyramid.szi', tilesOf(plan).length);
-    expect(plan.levels.length).toBeGreaterThan(2);
-    for (const tile of tilesOf(plan)) {
-      const { data, info } = await sharp(await szi.readTile(tile.level, tile.row, tile.column))
-        .raw()
-        .toBuffer({ resolveWithObject: true });
-      const [left, top, width, height] = tile.boxInLevel;
-      expect({ tile: tile.name, width: info.width, height: info.height }).toEqual({ tile: tile.name, width, height });
-      const scale = 2 ** tile.level;
-      const [x, y] = [Math.round(576 / scale) - left, Math.round(320 / scale) - top]; // the middle of the square
-      if (x >= 0 && y >= 0 && x < width && y < height)
-        expect({ tile: tile.name, red: isRed(data, width, x, y) }).toEqual({ tile: tile.name, red: true });
-    }
-  });
-
-  test('costs one read of its directory and one a tile', async () => {
-    const path = join(await temporaryFolder(), 'picture.png');
-    await drawPicture(path, 1_100, 700, { left: 0, top: 0, edge: 10 });
-    const { blobs, plan } = await pyramidOf(path);
-    let reads = 0;
-    const counting: Blobs = {
-      ...blobs,
-      getRange(...range) {
-        reads++;
-        return blobs.getRange(...range);
-      },
-    };
-    const tiles = tilesOf(plan);
-    const szi = await openSzi(counting, 'pyramid.szi', tiles.length);
-    for (const tile of tiles) await szi.readTile(tile.level, tile.row, tile.column);
-    expect(reads).toBe(tiles.length + 1);
-  });
-
-  test('that is damaged is refused', async () => {
-    const path = join(await temporaryFolder(), 'picture.png');
-    await drawPicture(path, 600, 600, { left: 0, top: 0, edge: 10 });
-    const { blobs } = await pyramidOf(path);
-    const { path: szi } = await blobs.materialize('pyramid.szi');
-    await using file = await open(szi, 'r+');
-    await file.write(Buffer.alloc(100), 0, 100, 0);
-    const reader = await openSzi(blobs, 'pyramid.szi', 10);
-    const reads = [0, 1, 2].flatMap((row) => [0, 1, 2].map((column) => reader.readTile(0, row, column)));
-    const outcomes = await Promise.allSettled(reads);
-    expect(outcomes.filter(({ status }) => status === 'rejected')).toHaveLength(1);
-    await truncate(szi, (await stat(szi)).size - 1_000);
-    await expect(openSzi(blobs, 'pyramid.szi', 10)).rejects.toThrow();
-  });
-
-  test('holds the upright picture when the file lies on its side', async () => {
-    const path = join(await temporaryFolder(), 'picture.jpg');
-    await drawPicture(path, 800, 400, { left: 0, top: 0, edge: 100 }, 6); // 6: shown turned right by 90 degrees
-    expect(await readHeader(path, PIXELS_MAX)).toEqual({ format: 'jpeg', width: 400, height: 800, notes: [] });
-    const { blobs, plan } = await pyramidOf(path);
-    const szi = await openSzi(blobs, 'pyramid.szi', tilesOf(plan).length);
-    const { data, info } = await sharp(await szi.readTile(0, 0, 1))
-      .raw()
-      .toBuffer({ resolveWithObject: true });
-    expect(isRed(data, info.width, info.width - 50, 50)).toBe(true);
-  });
-});
+const WISH = { edgePx: 640, overlapPx: 160 };
 
 test('the overlay draws a box where the finding is, on a copy of at most 2,400 px', async () => {
   const path = join(await temporaryFolder(), 'picture.png');
   await drawPicture(path, 3_000, 1_500, { left: 0, top: 0, edge: 10 });
   const { blobs, plan } = await pyramidOf(path);
-  const szi = await openSzi(blobs, 'pyramid.szi', tilesOf(plan).length);
+  const overview = await overviewOf(await openSzi(await blobSource(blobs, 'pyramid.szi'), plan), plan);
   const finding: Finding = {
     id: 'f1',
     label: 'box <b>&',
@@ -139,7 +34,7 @@ test('the overlay draws a box where the finding is, on a copy of at most 2,400 p
     tiles: [0],
     verified: null,
   };
-  const { data, info } = await sharp(await drawOverlay(szi, plan, [finding]))
+  const { data, info } = await sharp(await drawOverlay(overview.bytes, plan, [finding]))
     .raw()
     .toBuffer({ resolveWithObject: true });
   expect([info.width, info.height]).toEqual([2_400, 1_200]);
@@ -159,14 +54,35 @@ describe('a file that is no picture we take', () => {
   ])('%s is refused with a sentence', async (_, content, sentence) => {
     const path = join(await temporaryFolder(), 'picture.jpg');
     await writeFile(path, content);
-    await expect(readHeader(path, PIXELS_MAX)).rejects.toThrow(sentence);
+    await expect(readHeader(pictureIn(path))).rejects.toThrow(sentence);
   });
 
   test('one over the pixel limit is refused from its header', async () => {
     const path = join(await temporaryFolder(), 'picture.png');
     await drawPicture(path, 2_000, 1_000, { left: 0, top: 0, edge: 10 });
-    await expect(readHeader(path, 1_000_000)).rejects.toThrow(
+    await expect(readHeader({ ...pictureIn(path), limits: { ...DEFAULT_LIMITS, pixelsMax: 1_000_000 } })).rejects.toThrow(
       'Expected a picture of at most 1,000,000 pixels, got 2000 x 1000 (2,000,000).',
+    );
+  });
+
+  test('one over the limit of bytes is refused before it is opened', async () => {
+    const path = join(await temporaryFolder(), 'picture.png');
+    await writeFile(path, 'no picture at all, but too long');
+    await expect(readHeader({ ...pictureIn(path), limits: { ...DEFAULT_LIMITS, fileBytesMax: 10 } })).rejects.toThrow(
+      'Expected a file of at most 1 MB, got 1 MB.',
+    );
+  });
+
+  test('one that takes too long to decode is refused, and the sentence says how long that is', async () => {
+    const path = join(await temporaryFolder(), 'picture.jpg');
+    const size = { width: 20_000, height: 20_000 }; // three times what two cores do in a second, and more
+    await sharp({ create: { ...size, channels: 3, background: '#777777' }, limitInputPixels: false })
+      .jpeg()
+      .toFile(path);
+    const file = { path, page: 0, limits: { ...DEFAULT_LIMITS, decodeSecondsMax: 1 } };
+    const plan = planTiles(size, requestFor(path).plan, WISH);
+    await expect(writePyramid(file, `${path}.szi`, plan)).rejects.toThrow(
+      'Expected a picture that decodes within 1 seconds, got one that takes longer.',
     );
   });
 
@@ -174,11 +90,68 @@ describe('a file that is no picture we take', () => {
     const path = join(await temporaryFolder(), 'picture.jpg');
     await sharp('examples/lawn.jpg').resize(1_500).jpeg().toFile(path);
     await truncate(path, Math.round((await stat(path)).size / 2));
-    const plan = planTiles(
-      { width: 1_500, height: 1_000 },
-      { detail: 'standard', tile_size: null, overlap: null, grid: null, region: null, max_tiles: null, skip_blank: true },
-      { edgePx: 640, overlapPx: 160 },
-    );
-    await expect(writePyramid(path, `${path}.szi`, plan, PIXELS_MAX)).rejects.toThrow('data is damaged or cut off');
+    const plan = planTiles({ width: 1_500, height: 1_000 }, requestFor(path).plan, { edgePx: 640, overlapPx: 160 });
+    await expect(writePyramid(pictureIn(path), `${path}.szi`, plan)).rejects.toThrow('data is damaged or cut off');
   });
+});
+
+describe('a plan that would not fit', () => {
+  const plan = planTiles({ width: 40_000, height: 20_000 }, { ...requestFor('').plan, tile_size: 4_000, overlap: 1_000 }, WISH);
+
+  test('into memory, row by row of tiles, is refused', () => {
+    expect(() => checkRows(plan, { ...DEFAULT_LIMITS, workingBytesMax: 500_000_000 })).toThrow(
+      /^Expected rows of tiles within 500 MB of memory, got 40,000 pixels in width and tiles of [\d,]+, which need [\d,]+ MB/,
+    );
+    expect(checkRows(plan, DEFAULT_LIMITS)).toBeUndefined();
+  });
+
+  test('onto the temporary disk is refused', async () => {
+    const folder = await temporaryFolder();
+    await expect(checkScratch(plan, folder, { ...DEFAULT_LIMITS, scratchBytesMax: 500_000_000 })).rejects.toThrow(
+      /^Expected room for tiles of up to [\d,]+ MB on the temporary disk, got 500 MB/,
+    );
+    await expect(
+      checkScratch({ ...plan, pyramidLevel: 3 }, folder, { ...DEFAULT_LIMITS, scratchBytesMax: 500_000_000 }),
+    ).resolves.toBe(undefined);
+  });
+});
+
+describe('of a TIFF with several pages', () => {
+  async function drawPages(): Promise<string> {
+    const path = join(await temporaryFolder(), 'pages.tiff');
+    const pages = ['#ff0000', '#00ff00', '#0000ff'].map((background) =>
+      sharp({ create: { width: 300, height: 200, channels: 3, background } })
+        .png()
+        .toBuffer(),
+    );
+    await sharp(await Promise.all(pages), { join: { animated: true } })
+      .tiff()
+      .toFile(path);
+    return path;
+  }
+
+  test('the page that was asked for is looked at, and the notes say so', async () => {
+    const file = { ...pictureIn(await drawPages()), page: 2 };
+    expect((await readHeader(file)).notes).toEqual(['Looked at number 3 of 3 pages.']);
+    const { bytes } = await smallCopy(file, 100);
+    const [red, , blue] = (await sharp(bytes).stats()).channels;
+    expect([red?.mean, blue?.mean].map((mean) => Math.round((mean ?? 0) / 255))).toEqual([0, 1]);
+  });
+
+  test('one that is not there is refused', async () => {
+    await expect(readHeader({ ...pictureIn(await drawPages()), page: 3 })).rejects.toThrow('Expected a page from 1 to 3, got 4.');
+  });
+});
+
+test('an overview of a pyramidal TIFF reads its smaller copies and not its damaged full resolution', async () => {
+  const path = join(await temporaryFolder(), 'pyramid.tiff');
+  const picture = sharp({ create: { width: 4_096, height: 2_048, channels: 3, background: '#ff0000' } });
+  await picture.tiff({ compression: 'deflate', pyramid: true, tile: true, tileWidth: 256, tileHeight: 256 }).toFile(path);
+  const whole = await readFile(path);
+  // The first tiles in the file are those of full resolution.
+  await writeFile(path, Buffer.concat([whole.subarray(0, 16), Buffer.alloc(2_000), whole.subarray(2_016)]));
+  await expect(smallCopy(pictureIn(path), 4_096)).rejects.toThrow('damaged or cut off');
+  const { bytes, width } = await smallCopy(pictureIn(path), 500);
+  expect(width).toBe(500);
+  expect(Math.round((await sharp(bytes).stats()).channels[0]?.mean ?? 0)).toBeGreaterThan(245);
 });

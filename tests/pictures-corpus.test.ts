@@ -3,15 +3,15 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import sharp, { type Sharp } from 'sharp';
 import { describe, expect, test } from 'vitest';
-import { fsBlobs } from '../pipeline/adapters/fs-blobs.ts';
 import type { AnalysisRequest } from '../pipeline/core/contract.ts';
+import { DEFAULT_LIMITS } from '../pipeline/core/picture-limits.ts';
 import { planTiles, tilesOf } from '../pipeline/core/plan.ts';
 import { readHeader } from '../pipeline/imaging/picture.ts';
 import { writePyramid } from '../pipeline/imaging/pyramid.ts';
-import { openSzi } from '../pipeline/imaging/szi.ts';
+import { fileSource, openSzi } from '../pipeline/imaging/szi.ts';
 import { temporaryFolder } from './support/folder.ts';
 
-const PIXELS_MAX = 1_000_000;
+const LIMITS = { ...DEFAULT_LIMITS, pixelsMax: 1_000_000 };
 const GREY = 128;
 const WISHES: AnalysisRequest['plan'] = {
   detail: 'standard',
@@ -187,10 +187,11 @@ function storedRaster(upright: Raster, orientation: number): Raster {
 
 /** The colour at one pixel of the full picture, out of every tile of the finest level that shows it. */
 async function coloursAt(path: string, points: [number, number][]) {
-  const { width, height, notes } = await readHeader(path, PIXELS_MAX);
+  const file = { path, page: 0, limits: LIMITS };
+  const { width, height, notes } = await readHeader(file);
   const plan = planTiles({ width, height }, WISHES, { edgePx: 128, overlapPx: 32 });
-  await writePyramid(path, `${path}.szi`, plan, PIXELS_MAX);
-  const szi = await openSzi(fsBlobs(join(path, '..')), 'picture.szi', tilesOf(plan).length);
+  await writePyramid(file, `${path}.szi`, plan);
+  const szi = await openSzi(await fileSource(`${path}.szi`), plan);
   const colours = points.map(async ([x, y]) => {
     const showing = tilesOf(plan).filter(
       ({ level, box: [left, top, wide, high] }) => level === 0 && x >= left && x < left + wide && y >= top && y < top + high,

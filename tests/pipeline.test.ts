@@ -1,9 +1,11 @@
-import { stat, truncate } from 'node:fs/promises';
+import { copyFileSync, mkdirSync } from 'node:fs';
+import { copyFile, stat, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { expect, test } from 'vitest';
 import { TransientError, UserError } from '../pipeline/core/errors.ts';
 import { NO_USAGE } from '../pipeline/core/usage.ts';
+import type { Blobs, PipelineDeps } from '../pipeline/ports.ts';
 import { temporaryFolder } from './support/folder.ts';
 import { runPipeline } from './support/pipeline-run.ts';
 import { scriptedVision, seen } from './support/scripted-vision.ts';
@@ -27,7 +29,9 @@ test('a picture becomes findings, an overlay and a last word of progress', async
   expect(document?.usage).toEqual({ input_tokens: 10 * vision.looks, output_tokens: vision.looks, cost_usd: 0 });
   expect(document?.image).toMatchObject({ width: 900, height: 700, format: 'jpeg' });
   expect(files.sort()).toEqual(
-    ['findings.json', 'overlay.jpg', 'progress.json', 'pyramid.szi'].map((name) => `blobs/executions/run-1/${name}`),
+    ['findings.json', 'overlay.jpg', 'overview.jpg', 'progress.json', 'pyramid.szi'].map(
+      (name) => `blobs/executions/run-1/${name}`,
+    ),
   );
 });
 
@@ -145,4 +149,82 @@ test('blank tiles are looked at when that is asked for', async () => {
   const { document } = await runPipeline(await whitePaper(''), vision, { skip_blank: false });
   expect(document?.tiles).toMatchObject({ done: vision.looks, blank: 0 });
   expect(vision.looks).toBe(document?.tiles.total);
+});
+
+/** Counts what is read, and keeps the object `uploads/u1` as a picture. */
+function countingReads(blobs: Blobs, reads: string[]): Blobs {
+  const counted =
+    <Args extends [string, ...unknown[]], T>(name: string, read: (...args: Args) => Promise<T>) =>
+    (...args: Args) => {
+      reads.push(`${name} ${args[0]}`);
+      return read(...args);
+    };
+  return {
+    ...blobs,
+    head: counted('head', blobs.head),
+    get: counted('get', blobs.get),
+    getRange: counted('range', blobs.getRange),
+    materialize: counted('materialize', blobs.materialize),
+  };
+}
+
+test('an uploaded picture of more than 529 tiles costs far fewer object reads than tiles, and 4 for all else', async () => {
+  const reads: string[] = [];
+  const around = (deps: PipelineDeps) => ({ ...deps, blobs: countingReads(deps.blobs, reads) });
+  const picture = await greyPicture(2_000, 2_000);
+  const putThenRun = (deps: PipelineDeps) => {
+    const uploads = join(deps.scratchFolder, '..', 'blobs', 'uploads');
+    mkdirSync(uploads, { recursive: true });
+    copyFileSync(picture, join(uploads, 'u1'));
+    return around(deps);
+  };
+  const request = { image: { source: { kind: 'blob', key: 'uploads/u1' }, uri: 'upload://u1', version: '1' } } as const;
+  const vision = scriptedVision();
+  const { document } = await runPipeline(
+    picture,
+    vision,
+    { detail: 'fine', tile_size: 128, overlap: 32 },
+    { around: putThenRun, request },
+  );
+  expect(document?.tiles.done).toBe(vision.looks);
+  expect(vision.looks).toBeGreaterThan(529);
+  const others = reads.filter((read) => !read.startsWith('range'));
+  expect(others).toEqual(['materialize uploads/u1', 'head executions/run-1/pyramid.szi', 'get executions/run-1/overview.jpg']);
+  expect(reads.length).toBeLessThan(vision.looks / 2);
+});
+
+test('a picture elsewhere is fetched once, and looked at as any other', async () => {
+  const picture = await greyPicture(300, 300);
+  const asked: string[] = [];
+  const around = (deps: PipelineDeps): PipelineDeps => ({
+    ...deps,
+    remotePictures: {
+      async download(url, path) {
+        asked.push(url);
+        if (asked.length === 1) throw new TransientError('Expected an answer, got none. Try again.');
+        await copyFile(picture, path);
+      },
+    },
+  });
+  const url = 'https://pictures.example.org/grey.jpg';
+  const request = { image: { source: { kind: 'url', url }, uri: url, version: url } } as const;
+  const { document, progress, files } = await runPipeline('', scriptedVision(), {}, { around, request });
+  expect(asked).toEqual([url, url]);
+  expect(progress.status).toBe('SUCCEEDED');
+  expect(document?.image).toMatchObject({ uri: url, width: 300, height: 300 });
+  expect(files.filter((file) => file.startsWith('scratch'))).toEqual([]);
+});
+
+test('a picture elsewhere that may not be fetched fails the analysis with that sentence', async () => {
+  const refusal = 'Expected a picture on an allowed host, got another. Upload it instead.';
+  const around = (deps: PipelineDeps): PipelineDeps => ({
+    ...deps,
+    remotePictures: { download: () => Promise.reject(new UserError(refusal)) },
+  });
+  const request = {
+    image: { source: { kind: 'url', url: 'https://x.example/a' }, uri: 'https://x.example/a', version: '1' },
+  } as const;
+  const { progress, files } = await runPipeline('', scriptedVision(), {}, { around, request });
+  expect(progress).toMatchObject({ status: 'FAILED', reason: refusal });
+  expect(files).toEqual(['blobs/executions/run-1/progress.json']);
 });

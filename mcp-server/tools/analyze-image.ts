@@ -49,6 +49,7 @@ const input = z.strictObject({
     .min(1)
     .optional()
     .describe('Look at no more tiles than this; a coarser level is looked at to stay within it.'),
+  page: z.number().int().min(1).default(1).describe('Which page of a TIFF or frame of an animation, from 1.'),
   skip_blank: z.boolean().default(true).describe('Tiles of one colour are counted and not looked at. false looks anyway.'),
   idempotency_key: z
     .string()
@@ -78,6 +79,7 @@ export const analyzeImage: Tool<typeof input, typeof output> = {
   async run(args, deps) {
     const request: Omit<AnalysisRequest, 'execution_id'> = {
       image: await deps.pictures.resolve(args.image),
+      page: args.page,
       ask: { look_for: args.look_for ?? null, labels: [...new Set(args.labels)].sort() },
       plan: {
         detail: args.detail,

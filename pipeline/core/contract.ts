@@ -43,10 +43,11 @@ export const Usage = z.object({
 });
 export type Usage = z.infer<typeof Usage>;
 
-/** A stored picture: an object of the deployment's store, or a file inside a folder the server was given. */
+/** Where a picture is: an object of the deployment's store, a file inside a folder the server was given, or an allowed https address. */
 export const ImageSource = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('blob'), key: z.string() }),
   z.object({ kind: z.literal('file'), path: z.string() }),
+  z.object({ kind: z.literal('url'), url: z.string() }),
 ]);
 export type ImageSource = z.infer<typeof ImageSource>;
 
@@ -55,6 +56,8 @@ export const AnalysisRequest = z.object({
   execution_id: z.string().regex(/^[a-zA-Z0-9-_]{1,64}$/),
   /** `uri` is what the caller named; `version` changes when the bytes do. */
   image: z.object({ source: ImageSource, uri: z.string(), version: z.string() }),
+  /** From 1: a page of a TIFF, a frame of an animation. */
+  page: z.number().int().min(1).default(1),
   ask: Ask,
   plan: z.object({
     detail: Detail,

@@ -4,7 +4,11 @@ const execution = (executionId: string) => `executions/${executionId}`;
 
 export const keys = {
   upload: (uploadId: string) => `uploads/${uploadId}`,
+  /** A copy of a picture that came from elsewhere, so that every step sees the same bytes. */
+  picture: (executionId: string) => `${execution(executionId)}/picture`,
   pyramid: (executionId: string) => `${execution(executionId)}/pyramid.szi`,
+  /** The whole picture, small: for summaries, overlays and reports. */
+  overview: (executionId: string) => `${execution(executionId)}/overview.jpg`,
   overlay: (executionId: string) => `${execution(executionId)}/overlay.jpg`,
   findings: (executionId: string) => `${execution(executionId)}/findings.json`,
   progress: (executionId: string) => `${execution(executionId)}/progress.json`,

@@ -41,6 +41,8 @@ export const Plan = z.object({
   stridePx: z.number().int(),
   /** Pixels added on every inner side: the `overlap` of a Deep Zoom pyramid. Neighbours share twice this. */
   marginPx: z.number().int(),
+  /** The finest level that the pyramid holds. Coarser than the plan's own only when the caller asked for no more. */
+  pyramidLevel: z.number().int(),
   /** Finest first; the last one is a single tile. */
   levels: z.array(PlannedLevel).min(1),
   /** Pixels of the full picture. Tiles that do not meet it are not part of the plan. */
@@ -85,7 +87,15 @@ export function planTiles(image: Size, wishes: AnalysisRequest['plan'], model: T
   }
   const grid = wishes.grid === null ? null : gridTile(image, wishes, wishes.grid, model);
   const { stridePx, marginPx } = grid ?? fittingTile(image, wantedTile(wishes, model));
-  const plan: Plan = { ...image, stridePx, marginPx, levels: levelsOf(image, stridePx, marginPx), region, notes: [] };
+  const plan: Plan = {
+    ...image,
+    stridePx,
+    marginPx,
+    pyramidLevel: 0,
+    levels: levelsOf(image, stridePx, marginPx),
+    region,
+    notes: [],
+  };
   const { most, coarsens } = tileBudget(wishes);
   const fits = (level: number) => tileCount({ ...plan, levels: plan.levels.slice(level) }) <= most;
   const finest = plan.levels.findIndex(({ level }) => level >= (grid?.level ?? 0) && fits(level));
@@ -97,7 +107,9 @@ export function planTiles(image: Size, wishes: AnalysisRequest['plan'], model: T
   }
   const bound = finest === grid?.level ? `grid ${wishes.grid} of tiles of at most ${TILE_EDGE_MAX_PX} pixels` : `${most} tiles`;
   const notes = finest === 0 ? [] : [`Looked at 1/${2 ** finest} of the full resolution, to stay within ${bound}.`];
-  return { ...plan, levels: plan.levels.slice(finest), notes };
+  // Regions are looked at closer later, so the pyramid holds full resolution, unless the caller wanted no more than an overview.
+  const pyramidLevel = wishes.detail === 'overview' ? finest : 0;
+  return { ...plan, pyramidLevel, levels: plan.levels.slice(finest), notes };
 }
 
 /** How many tiles there may be, and whether a coarser level is an answer to more. */
@@ -147,6 +159,13 @@ export function boxInImage(boxInLevel: Box, level: number, image: { width: numbe
 
 export function tileCount(plan: Plan): number {
   return plan.levels.reduce((sum, level) => sum + alongRegion(level, 0, plan).length * alongRegion(level, 1, plan).length, 0);
+}
+
+/** How many tiles a pyramid for this plan holds, those of one pixel and more that a plan leaves out included. */
+export function pyramidTileCount({ width, height, stridePx, marginPx, pyramidLevel }: Plan): number {
+  const levels = levelsOf({ width, height }, stridePx, marginPx).slice(pyramidLevel);
+  const tiles = levels.reduce((sum, { columns, rows }) => sum + (columns + 1) * (rows + 1), 0); // Deep Zoom may add a last sliver
+  return tiles + Math.ceil(Math.log2(Math.max(stridePx + 2 * marginPx, 2))) + 1;
 }
 
 function wantedTile(wishes: AnalysisRequest['plan'], model: TileWish): TileWish {

@@ -5,6 +5,8 @@ import { hasSeveralScans } from './jpeg-scans.ts';
 import type { HeaderFacts } from './limits.ts';
 
 const FORMATS = ['jpeg', 'png', 'webp', 'tiff', 'gif', 'avif'] as const;
+/** A side of 2^31 halved down to one pixel. */
+const PYRAMID_LEVELS_MAX = 32;
 const BYTES_OF_DEPTH: Record<string, number> = { uchar: 1, ushort: 2 };
 
 // Nothing is read twice here, and a cache of open files and operations only holds memory.
@@ -24,22 +26,27 @@ sharp.unblock({
 });
 
 export interface PictureFacts extends HeaderFacts {
+  /** Frames of an animation, pages of a TIFF; the levels of a pyramid are none. */
   pages: number;
+  /** Smaller copies inside a pyramidal TIFF: sizes in pixels as stored, each half of the one before. Page n holds the nth. */
+  copies: { width: number; height: number }[];
   /** What the reader should know of how the file was understood. */
   notes: string[];
 }
 
-/** Throws a UserError when the file is no picture that is taken. */
-export async function readFacts(path: string): Promise<PictureFacts> {
-  const metadata = await metadataOf(path);
-  const format = formatOf(metadata);
+/** `page` counts from 0. Throws a UserError when the file is no picture that is taken. */
+export async function readFacts(path: string, page: number): Promise<PictureFacts> {
+  const first = await metadataOf(path, 0);
+  const format = formatOf(first);
+  const copies = format === 'tiff' && (first.pages ?? 1) > 1 ? await copiesIn(path, first) : [];
+  const pages = copies.length > 0 ? 1 : (first.pages ?? 1);
+  const metadata = page > 0 && page < pages ? await metadataOf(path, page) : first;
   const bytesPerSample = BYTES_OF_DEPTH[metadata.depth];
   if (bytesPerSample === undefined) {
     throw new UserError(
       `Expected a picture of 8 or 16 bits a sample, got one of samples of type ${metadata.depth}. Save it with 8 or 16 bits.`,
     );
   }
-  const pages = metadata.pages ?? 1;
   return {
     format,
     width: metadata.autoOrient.width,
@@ -50,7 +57,8 @@ export async function readFacts(path: string): Promise<PictureFacts> {
     chromaSubsampling: metadata.chromaSubsampling ?? '',
     orientation: metadata.orientation ?? 1,
     pages,
-    notes: pages > 1 ? await pagesNote(path, metadata, pages) : [],
+    copies,
+    notes: pages > 1 ? [pageNote(format, page, pages)] : [],
   };
 }
 
@@ -61,16 +69,26 @@ function formatOf({ format, compression }: Metadata): string {
   throw noPicture();
 }
 
-async function pagesNote(path: string, first: Metadata, pages: number): Promise<string[]> {
-  if (first.format !== 'tiff') return [`Looked at the first of ${pages} frames.`];
-  const second = await metadataOf(path, 1);
-  // The levels of a pyramid are pages too, each half of the one before.
-  const halves = (side: 'width' | 'height') => Math.abs(second[side] * 2 - first[side]) <= 2;
-  const isPyramid = second.width * second.height < first.width * first.height && halves('width') && halves('height');
-  return isPyramid ? [] : [`Looked at the first of ${pages} pages.`];
+function pageNote(format: string, page: number, pages: number): string {
+  const kind = format === 'tiff' ? 'pages' : 'frames';
+  return page === 0 ? `Looked at the first of ${pages} ${kind}.` : `Looked at number ${page + 1} of ${pages} ${kind}.`;
 }
 
-async function metadataOf(path: string, page = 0): Promise<Metadata> {
+/** The levels of a pyramid are pages too, each half of the one before. */
+async function copiesIn(path: string, first: Metadata): Promise<PictureFacts['copies']> {
+  const copies: PictureFacts['copies'] = [];
+  let before: { width: number; height: number } = first;
+  for (let page = 1; page < Math.min(first.pages ?? 1, PYRAMID_LEVELS_MAX); page++) {
+    const { width, height } = await metadataOf(path, page);
+    const halves = Math.abs(width * 2 - before.width) <= 2 && Math.abs(height * 2 - before.height) <= 2;
+    if (!halves || width * height >= before.width * before.height) return []; // pages, not copies
+    copies.push({ width, height });
+    before = { width, height };
+  }
+  return copies;
+}
+
+async function metadataOf(path: string, page: number): Promise<Metadata> {
   try {
     return await sharp(path, { limitInputPixels: false, page }).metadata();
   } catch (cause) {

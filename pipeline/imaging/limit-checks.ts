@@ -1,21 +1,23 @@
 // Refuses a picture that is over a limit, from its header, in one sentence. The limits and their sums are in limits.ts.
-import { stat } from 'node:fs/promises';
+import { stat, statfs } from 'node:fs/promises';
 import { UserError } from '../core/errors.ts';
+import type { PictureLimits } from '../core/picture-limits.ts';
+import type { Plan } from '../core/plan.ts';
 import type { PictureFacts } from './header.ts';
-import { decoderCost, FILE_BYTES_MAX, PAGES_MAX, rowBytes, WORKING_BYTES_MAX } from './limits.ts';
+import { decoderCost, PAGES_MAX, pyramidBytes, rowBytes } from './limits.ts';
 
 const count = (number: number) => number.toLocaleString('en');
 const megabytes = (bytes: number) => `${count(Math.ceil(bytes / 1_000_000))} MB`;
 
-export async function checkFile(path: string): Promise<void> {
+export async function checkFile(path: string, { fileBytesMax }: PictureLimits): Promise<void> {
   const { size } = await stat(path);
-  if (size <= FILE_BYTES_MAX) return;
+  if (size <= fileBytesMax) return;
   throw new UserError(
-    `Expected a file of at most ${megabytes(FILE_BYTES_MAX)}, got ${megabytes(size)}. Send a smaller or more compressed one.`,
+    `Expected a file of at most ${megabytes(fileBytesMax)}, got ${megabytes(size)}. Send a smaller or more compressed one.`,
   );
 }
 
-export function checkPixels({ width, height }: PictureFacts, pixelsMax: number): void {
+export function checkPixels({ width, height }: PictureFacts, { pixelsMax }: PictureLimits): void {
   if (width * height <= pixelsMax) return;
   throw new UserError(
     `Expected a picture of at most ${count(pixelsMax)} pixels, got ${width} x ${height} (${count(width * height)}). ` +
@@ -23,17 +25,20 @@ export function checkPixels({ width, height }: PictureFacts, pixelsMax: number):
   );
 }
 
-export function checkPages({ pages }: PictureFacts): void {
-  if (pages <= PAGES_MAX) return;
-  throw new UserError(`Expected at most ${count(PAGES_MAX)} frames or pages, got ${count(pages)}. Send the one to look at.`);
+/** `page` counts from 0. */
+export function checkPages({ pages }: PictureFacts, page: number): void {
+  if (pages > PAGES_MAX) {
+    throw new UserError(`Expected at most ${count(PAGES_MAX)} frames or pages, got ${count(pages)}. Send the one to look at.`);
+  }
+  if (page >= pages) throw new UserError(`Expected a page from 1 to ${pages}, got ${page + 1}. Choose one that the picture has.`);
 }
 
 /** Formats that cannot stream are held whole: their limit is memory, not pixels. */
-export function checkDecoder(facts: PictureFacts): void {
+export function checkDecoder(facts: PictureFacts, { workingBytesMax }: PictureLimits): void {
   const { what, bytesPerPixel } = decoderCost(facts);
   const bytes = facts.width * facts.height * bytesPerPixel;
-  if (bytes <= WORKING_BYTES_MAX) return;
-  const pixelsMax = Math.floor(WORKING_BYTES_MAX / bytesPerPixel);
+  if (bytes <= workingBytesMax) return;
+  const pixelsMax = Math.floor(workingBytesMax / bytesPerPixel);
   throw new UserError(
     `Expected at most ${count(pixelsMax)} pixels of a format that is decoded whole (${what}, ${bytesPerPixel} bytes a pixel), ` +
       `got ${facts.width} x ${facts.height}, which needs ${megabytes(bytes)}. ` +
@@ -42,11 +47,22 @@ export function checkDecoder(facts: PictureFacts): void {
 }
 
 /** Throws a UserError when the rows of tiles on their way would not fit into memory. */
-export function checkRows(plan: { width: number; height: number; stridePx: number; marginPx: number }): void {
+export function checkRows(plan: Plan, { workingBytesMax }: PictureLimits): void {
   const bytes = rowBytes(plan.width, plan.height, plan);
-  if (bytes <= WORKING_BYTES_MAX) return;
+  if (bytes <= workingBytesMax) return;
   throw new UserError(
-    `Expected rows of tiles within ${megabytes(WORKING_BYTES_MAX)} of memory, got ${count(plan.width)} pixels in width ` +
+    `Expected rows of tiles within ${megabytes(workingBytesMax)} of memory, got ${count(plan.width)} pixels in width ` +
       `and tiles of ${plan.stridePx + 2 * plan.marginPx}, which need ${megabytes(bytes)}. Choose a smaller tile_size, or turn it.`,
+  );
+}
+
+/** Throws a UserError when the pyramid might not fit on the temporary disk beside the picture's own file there. */
+export async function checkScratch(plan: Plan, scratchFolder: string, { scratchBytesMax }: PictureLimits): Promise<void> {
+  const { bavail, bsize } = await statfs(scratchFolder);
+  const [needed, free] = [pyramidBytes(plan), Math.min(scratchBytesMax, bavail * bsize)];
+  if (needed <= free) return;
+  throw new UserError(
+    `Expected room for tiles of up to ${megabytes(needed)} on the temporary disk, got ${megabytes(free)}. ` +
+      'Free some space, send a smaller picture, or choose detail overview.',
   );
 }

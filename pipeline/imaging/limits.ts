@@ -1,16 +1,5 @@
-// The limits of a picture and their sums, and what a decoder will hold in memory. Pure: goes by the header's facts alone.
-// docs/limits.md is made of these constants by bench/limits-page.ts.
-
-/** Pixels: PIXELS_MAX in pipeline/config.ts, 2,000,000,000 unless set, which is 44,721 squared. */
-
-/** 2,000,000,000 pixels x 3 bytes: the largest picture that is taken, as a TIFF that packs nothing. */
-export const FILE_BYTES_MAX = 6_000_000_000;
-
-/** What a decoder may hold, and what rows of tiles on their way may: each half of a process of 3 GB. */
-export const WORKING_BYTES_MAX = 1_500_000_000;
-
-/** 2 gigapixels of PNG are 34 s of one core (17 s a gigapixel, measured); nearly 9 times that for a slower or busy machine. */
-export const DECODE_SECONDS_MAX = 300;
+// What a decoder and the pyramid's writer will need, in memory and on disk. Pure: goes by the header's facts alone.
+// docs/limits.md is made of these constants, and of those in core/picture-limits.ts, by bench/limits-page.ts.
 
 /** Frames or pages: 200 s of an animation at 25 a second. All their headers are read before the first pixel. */
 export const PAGES_MAX = 5_000;
@@ -89,6 +78,24 @@ function progressiveKind(chromaSubsampling: string, channels: number): keyof typ
   if (channels === 4) return 'progressive JPEG, CMYK';
   if (chromaSubsampling === '4:2:0') return 'progressive JPEG, 4:2:0';
   return chromaSubsampling === '4:2:2' ? 'progressive JPEG, 4:2:2' : 'progressive JPEG, 4:4:4';
+}
+
+/** Noise at quality 90, the worst that a JPEG of 4:2:0 is given (measured 0.9); photographs take a fifth of it. */
+const PYRAMID_BYTES_PER_PIXEL = 1;
+/** Every level has a quarter of the pixels of the one before: 1 + 1/4 + 1/16 + … */
+const ALL_LEVELS = 4 / 3;
+
+/** What the pyramid may take on the temporary disk, pixels that neighbouring tiles share counted twice. */
+export function pyramidBytes(plan: {
+  width: number;
+  height: number;
+  stridePx: number;
+  marginPx: number;
+  pyramidLevel: number;
+}): number {
+  const { width, height, stridePx, marginPx, pyramidLevel } = plan;
+  const shared = (1 + (2 * marginPx) / stridePx) ** 2;
+  return ((width * height) / 4 ** pyramidLevel) * shared * ALL_LEVELS * PYRAMID_BYTES_PER_PIXEL;
 }
 
 /** What the pyramid's writer holds: a row of tiles being filled and one being written, in RGB. */

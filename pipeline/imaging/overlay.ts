@@ -1,12 +1,9 @@
-// Draws findings on a small copy of the picture: boxes and labels where people would look. The copy comes out of the pyramid.
+// Draws findings on a small copy of the picture: boxes and labels where people would look.
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import sharp, { type OverlayOptions } from 'sharp';
 import type { Finding } from '../core/contract.ts';
-import type { Plan } from '../core/plan.ts';
-import type { Szi } from './szi.ts';
 
-export const OVERLAY_EDGE_MAX_PX = 2_400;
 /** More names than this hide the picture; every box is still drawn. */
 const NAMED_MAX = 300;
 const NAME_CHARACTERS_MAX = 24;
@@ -21,53 +18,22 @@ const FONT_FILE = join(
   'ttf/DejaVuSans-Bold.ttf',
 );
 
-/** A JPEG of at most OVERLAY_EDGE_MAX_PX on its longer side. */
-export async function drawOverlay(szi: Szi, plan: Plan, findings: readonly Finding[]): Promise<Uint8Array> {
-  const { level, width, height } = levelFor(plan);
-  const stitched = await stitchedLevel(szi, level, plan);
-  const copy = { width: Math.round(width), height: Math.round(height) };
-  const scale = copy.width / plan.width;
+/** A JPEG of the overview's size. `image` is the size of the full picture, whose pixels the findings' boxes are in. */
+export async function drawOverlay(
+  overview: Uint8Array,
+  image: { width: number; height: number },
+  findings: readonly Finding[],
+): Promise<Uint8Array> {
+  const { width = 1, height = 1 } = await sharp(overview).metadata();
+  const copy = { width, height };
+  const scale = copy.width / image.width;
   const colours = coloursOf(findings);
   const boxes = { input: Buffer.from(boxesSvg(findings, colours, scale, copy)), left: 0, top: 0 };
   const names = await Promise.all(findings.slice(0, NAMED_MAX).map((finding) => nameTag(finding, colours, scale, copy)));
-  const resized = await sharp(stitched.data, { raw: stitched.info }).resize(copy.width, copy.height, { fit: 'fill' }).toBuffer();
-  return await sharp(resized, { raw: { ...copy, channels: 3 } })
+  return await sharp(overview)
     .composite([boxes, ...names])
     .jpeg({ quality: 85 })
     .toBuffer();
-}
-
-/** The coarsest level that still has the pixels, and the size of the copy. */
-function levelFor(plan: Plan): { level: number; width: number; height: number } {
-  const shrink = Math.min(1, OVERLAY_EDGE_MAX_PX / Math.max(plan.width, plan.height));
-  const level = Math.max(0, Math.floor(Math.log2(1 / shrink)));
-  return { level, width: Math.max(1, plan.width * shrink), height: Math.max(1, plan.height * shrink) };
-}
-
-/** Puts one level together again, row by row of tiles, each without its margins. */
-async function stitchedLevel(
-  szi: Szi,
-  level: number,
-  { width, height, stridePx, marginPx }: Plan,
-): Promise<{ data: Buffer; info: { width: number; height: number; channels: 3 } }> {
-  const info = { width: Math.ceil(width / 2 ** level), height: Math.ceil(height / 2 ** level), channels: 3 } as const;
-  const data = Buffer.alloc(info.width * info.height * info.channels);
-  for (let row = 0; row * stridePx < info.height; row++) {
-    for (let column = 0; column * stridePx < info.width; column++) {
-      const tile = await sharp(await szi.readTile(level, row, column))
-        .raw()
-        .toBuffer({ resolveWithObject: true });
-      const inTile = { left: column === 0 ? 0 : marginPx, top: row === 0 ? 0 : marginPx };
-      const rowBytes = Math.min(stridePx, info.width - column * stridePx) * info.channels;
-      const rows = Math.min(stridePx, info.height - row * stridePx);
-      for (let y = 0; y < rows; y++) {
-        const from = ((inTile.top + y) * tile.info.width + inTile.left) * info.channels;
-        const to = ((row * stridePx + y) * info.width + column * stridePx) * info.channels;
-        tile.data.copy(data, to, from, from + rowBytes);
-      }
-    }
-  }
-  return { data, info };
 }
 
 function coloursOf(findings: readonly Finding[]): Map<string, string> {

@@ -1,11 +1,19 @@
 // Opens pictures that came from outside: by allow-listed decoder, within the limits, upright. Knows sharp; knows nothing of plans.
 import sharp, { type Sharp } from 'sharp';
 import { sentenceOf, UserError } from '../core/errors.ts';
+import type { PictureLimits } from '../core/picture-limits.ts';
 import type { Jpeg } from '../ports.ts';
-import { readFacts } from './header.ts';
+import { type PictureFacts, readFacts } from './header.ts';
 import { checkDecoder, checkFile, checkPages, checkPixels } from './limit-checks.ts';
-import { DECODE_SECONDS_MAX } from './limits.ts';
 import { stretchOf } from './sample-range.ts';
+
+/** A picture in a file, and what it may cost. */
+export interface PictureFile {
+  path: string;
+  /** From 0: a frame of an animation, a page of a TIFF. */
+  page: number;
+  limits: PictureLimits;
+}
 
 export interface PictureHeader {
   format: string;
@@ -17,35 +25,35 @@ export interface PictureHeader {
 }
 
 /** Reads only the header. Throws a UserError when the file is no picture, or one over a limit. */
-export async function readHeader(path: string, pixelsMax: number): Promise<PictureHeader> {
-  await checkFile(path);
-  const facts = await readFacts(path);
-  checkPixels(facts, pixelsMax);
-  checkPages(facts);
-  checkDecoder(facts);
-  return { format: facts.format, width: facts.width, height: facts.height, notes: facts.notes };
+export async function readHeader(file: PictureFile): Promise<PictureHeader> {
+  const { format, width, height, notes } = await checkedFacts(file);
+  return { format, width, height, notes };
 }
 
 /**
- * The first frame or page, upright, in sRGB of 8 bits, on white where it is transparent.
+ * One frame or page, upright, in sRGB of 8 bits, on white where it is transparent, shrunk by 2 to the power of `level`.
  * Throws what `readHeader` throws; damaged pixels make its output fail.
  */
-export async function uprightPicture(path: string, pixelsMax: number): Promise<Sharp> {
-  await readHeader(path, pixelsMax);
-  const stretch = await stretchOf(path, pixelsMax);
+export async function uprightPicture(file: PictureFile, level = 0): Promise<Sharp> {
+  const facts = await checkedFacts(file);
+  const { path, limits } = file;
+  const stretch = await stretchOf(file);
   // A JPEG whose data ends early is a mere warning of its decoder, and would go on in grey.
-  const picture = sharp(path, { limitInputPixels: pixelsMax, failOn: 'warning' })
-    .timeout({ seconds: DECODE_SECONDS_MAX })
+  const options = { limitInputPixels: limits.pixelsMax, failOn: 'warning', page: copyFor(facts, level) ?? file.page } as const;
+  const picture = sharp(path, options)
+    .timeout({ seconds: limits.decodeSecondsMax })
     .autoOrient()
     .flatten({ background: '#ffffff' });
-  return (stretch === 1 ? picture : picture.linear(stretch, 0)).toColourspace('srgb');
+  const [width, height] = [Math.ceil(facts.width / 2 ** level), Math.ceil(facts.height / 2 ** level)];
+  const shrunk = level === 0 ? picture : picture.resize(width, height, { fit: 'fill' });
+  return (stretch === 1 ? shrunk : shrunk.linear(stretch, 0)).toColourspace('srgb');
 }
 
 /** Says of a decoder's failure what the caller can do about it. */
-export function damagedPicture(cause: unknown): Error {
+export function damagedPicture(cause: unknown, { limits }: PictureFile): Error {
   if (sentenceOf(cause) !== null && cause instanceof Error) return cause;
   if (cause instanceof Error && cause.message.startsWith('timeout')) {
-    const expected = `Expected a picture that decodes within ${DECODE_SECONDS_MAX} seconds, got one that takes longer.`;
+    const expected = `Expected a picture that decodes within ${limits.decodeSecondsMax} seconds, got one that takes longer.`;
     return new UserError(`${expected} Send a smaller one, or save it as JPEG.`, { cause });
   }
   return new UserError('Expected a whole picture, got one whose data is damaged or cut off. Send the complete file again.', {
@@ -54,15 +62,35 @@ export function damagedPicture(cause: unknown): Error {
 }
 
 /** A JPEG of at most `edgePx` on its longer side. Throws a UserError when the picture is damaged. */
-export async function smallCopy(path: string, edgePx: number, pixelsMax: number): Promise<Jpeg> {
+export async function smallCopy(file: PictureFile, edgePx: number): Promise<Jpeg> {
   try {
-    const picture = await uprightPicture(path, pixelsMax);
-    const { data, info } = await picture
-      .resize(edgePx, edgePx, { fit: 'inside', withoutEnlargement: true })
-      .jpeg({ quality: 90 })
-      .toBuffer({ resolveWithObject: true });
+    const { width, height } = await readHeader(file);
+    const level = Math.max(0, Math.floor(Math.log2(Math.max(width, height) / edgePx)));
+    const picture = await uprightPicture(file, level);
+    const small = picture.resize(edgePx, edgePx, { fit: 'inside', withoutEnlargement: true }); // of several, the last one counts
+    const { data, info } = await small.jpeg({ quality: 90 }).toBuffer({ resolveWithObject: true });
     return { bytes: data, width: info.width, height: info.height };
   } catch (cause) {
-    throw damagedPicture(cause);
+    throw damagedPicture(cause, file);
   }
+}
+
+/** A JPEG of ours with its size. */
+export async function jpegOf(bytes: Uint8Array): Promise<Jpeg> {
+  const { width, height } = await sharp(bytes).metadata();
+  return { bytes, width, height };
+}
+
+async function checkedFacts({ path, page, limits }: PictureFile): Promise<PictureFacts> {
+  await checkFile(path, limits);
+  const facts = await readFacts(path, page);
+  checkPixels(facts, limits);
+  checkPages(facts, page);
+  checkDecoder(facts, limits);
+  return facts;
+}
+
+/** The page of a pyramidal TIFF that holds the level already, or the next finer one. */
+function copyFor({ copies }: PictureFacts, level: number): number | null {
+  return copies.length === 0 || level === 0 ? null : Math.min(level, copies.length);
 }

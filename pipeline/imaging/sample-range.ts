@@ -1,6 +1,7 @@
 // How much of 16 bits a picture uses: scanners and cameras store 10, 12 or 14 bits in them, which would come out nearly black.
 import sharp from 'sharp';
-import { DECODE_SECONDS_MAX, RANGE_COPY_EDGE_PX } from './limits.ts';
+import { RANGE_COPY_EDGE_PX } from './limits.ts';
+import type { PictureFile } from './picture.ts';
 
 const SAMPLE_BITS = 16;
 /** A colour profile's rounding may lift 4,095 to 4,100; a fiftieth more saturates and is not seen. */
@@ -10,12 +11,12 @@ const ABOVE_FULL = 1.02;
  * The factor that brings the highest sample's power of two up to 16 bits; 1 for pictures of 8 bits. Goes by a copy, exact up to
  * its size: in larger pictures single pixels far brighter than everything around them may saturate.
  */
-export async function stretchOf(path: string, pixelsMax: number): Promise<number> {
-  const input = sharp(path, { limitInputPixels: pixelsMax, failOn: 'warning' });
+export async function stretchOf({ path, page, limits }: PictureFile): Promise<number> {
+  const input = sharp(path, { limitInputPixels: limits.pixelsMax, failOn: 'warning', page });
   const { depth } = await input.metadata();
   if (depth !== 'ushort') return 1;
   const { data, info } = await input
-    .timeout({ seconds: DECODE_SECONDS_MAX })
+    .timeout({ seconds: limits.decodeSecondsMax })
     // The linear kernel never overshoots: nothing comes out brighter than what is there.
     .resize(RANGE_COPY_EDGE_PX, RANGE_COPY_EDGE_PX, { fit: 'inside', withoutEnlargement: true, kernel: 'linear' })
     .removeAlpha()

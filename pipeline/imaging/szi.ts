@@ -1,48 +1,68 @@
-// Reads tiles out of an SZI with one ranged read each. Knows zips and Deep Zoom names; knows nothing of models or executions.
-import { type Entry, fromRandomAccessReaderPromise, RandomAccessReader } from 'yauzl';
+// Reads tiles out of an SZI by ranged reads. Knows zips and Deep Zoom names; knows nothing of models or executions.
+import { open, stat } from 'node:fs/promises';
+import { fromRandomAccessReaderPromise, RandomAccessReader, type ZipFile } from 'yauzl';
+import { type Plan, pyramidTileCount } from '../core/plan.ts';
 import type { Blobs } from '../ports.ts';
+import { type Entry, SziIndex } from './szi-index.ts';
 
-const LOCAL_HEADER_BYTES = 30;
-const LOCAL_HEADER_SIGNATURE = 0x04034b50;
-const STORED = 0;
 /** A central directory entry is 46 bytes and a name of at most 50, for example `pyramid_files/17/12345_12345.jpeg`. */
 const DIRECTORY_BYTES_PER_TILE = 96;
 /** The end record with the longest comment that is allowed, and room for its zip64 form. */
 const END_RECORD_BYTES_MAX = 65_535 + 22 + 76;
+/** Some 30 runs of neighbouring tiles; a tile is in use for milliseconds, and its neighbours are asked for next. */
+const CACHE_BYTES_MAX = 16_000_000;
+
+/** Where an archive's bytes come from: an object, or a file that is not one yet. */
+export interface ByteSource {
+  bytes: number;
+  read(start: number, length: number): Promise<Uint8Array>;
+}
 
 export interface Szi {
-  /** `level` counts down from full resolution (0), as in a plan. Throws when there is no such tile. */
+  /** The stored JPEG. `level` counts down from full resolution (0), as in a plan. Throws when there is no such tile. */
   readTile(level: number, row: number, column: number): Promise<Uint8Array>;
 }
 
-interface Span {
-  start: number;
-  length: number;
-  name: string;
+export async function blobSource(blobs: Blobs, key: string): Promise<ByteSource> {
+  const head = await blobs.head(key);
+  if (!head) throw new Error(`No object ${key}.`);
+  return { bytes: head.bytes, read: (start, length) => blobs.getRange(key, start, length) };
 }
 
-/** Reads the directory once, in one ranged read when it is as small as `tilesExpected` tiles make it. */
-export async function openSzi(blobs: Blobs, key: string, tilesExpected: number): Promise<Szi> {
-  const spans = await readDirectory(blobs, key, tilesExpected);
-  const finest = Math.max(...Array.from(spans.keys(), (name) => Number(name.split('/')[0])));
+export async function fileSource(path: string): Promise<ByteSource> {
+  const { size } = await stat(path);
   return {
-    async readTile(level, row, column) {
-      const name = `${finest - level}/${column}_${row}.jpeg`;
-      const span = spans.get(name);
-      if (!span) throw new Error(`No tile ${name} in ${key}.`);
-      return dataOf(await blobs.getRange(key, span.start, span.length), span);
+    bytes: size,
+    async read(start, length) {
+      await using file = await open(path);
+      const { buffer, bytesRead } = await file.read(Buffer.alloc(length), 0, length, start);
+      if (bytesRead < length) throw new RangeError(`Expected ${length} bytes at ${start} of ${path}, got ${bytesRead}.`);
+      return buffer;
     },
   };
 }
 
-const OPEN_MAX = 16; // archives of which the directory is kept: 16 x 1,000 tiles x some 200 bytes = 3 MB
+/** Reads the directory once, in one read. Throws when it is no SZI, or one that could lead a reader astray. */
+export async function openSzi(source: ByteSource, plan: Plan): Promise<Szi> {
+  const index = await readIndex(source, pyramidTileCount(plan));
+  const runs = new RunCache(source);
+  return {
+    async readTile(level, row, column) {
+      const tile = index.find(level - plan.pyramidLevel, row, column);
+      const bytes = await runs.read(tile.run);
+      return index.dataOf(tile, bytes.subarray(tile.start - tile.run.start, tile.start + tile.length - tile.run.start));
+    },
+  };
+}
+
+const OPEN_MAX = 16; // archives of which the directory is kept: 16 x 1,000 tiles x 12 bytes, and 16 x 16 MB of tiles at most
 const opened = new WeakMap<Blobs, Map<string, Promise<Szi>>>();
 
 /** Like `openSzi`, with the directory read once a process and object. A failed read is forgotten. */
-export async function cachedSzi(blobs: Blobs, key: string, tilesExpected: number): Promise<Szi> {
+export async function cachedSzi(blobs: Blobs, key: string, plan: Plan): Promise<Szi> {
   const byKey = opened.get(blobs) ?? new Map<string, Promise<Szi>>();
   opened.set(blobs, byKey);
-  const known = byKey.get(key) ?? openSzi(blobs, key, tilesExpected);
+  const known = byKey.get(key) ?? blobSource(blobs, key).then((source) => openSzi(source, plan));
   byKey.delete(key);
   byKey.set(key, known); // the last used one comes last
   const oldest = byKey.keys().next().value;
@@ -51,56 +71,65 @@ export async function cachedSzi(blobs: Blobs, key: string, tilesExpected: number
   return await known;
 }
 
-/** Where each tile lies, by `<level>/<column>_<row>.jpeg`. */
-async function readDirectory(blobs: Blobs, key: string, tilesExpected: number): Promise<Map<string, Span>> {
-  const head = await blobs.head(key);
-  if (!head) throw new Error(`No object ${key}.`);
-  const tailStart = Math.max(0, head.bytes - END_RECORD_BYTES_MAX - tilesExpected * DIRECTORY_BYTES_PER_TILE);
-  const tail = await blobs.getRange(key, tailStart, head.bytes - tailStart);
-  const zip = await fromRandomAccessReaderPromise(new BlobReader(blobs, key, tail, tailStart), head.bytes, {
-    lazyEntries: true,
-    autoClose: false,
-  });
-  const spans = new Map<string, Span>();
+/** Runs of neighbouring tiles, as last read. Whoever asks for one that is on its way waits for it. */
+class RunCache {
+  readonly #source: ByteSource;
+  readonly #runs = new Map<number, { bytes: number; content: Promise<Uint8Array> }>();
+  #bytes = 0;
+
+  constructor(source: ByteSource) {
+    this.#source = source;
+  }
+
+  async read({ start, length }: { start: number; length: number }): Promise<Uint8Array> {
+    const known = this.#runs.get(start) ?? { bytes: length, content: this.#source.read(start, length) };
+    this.#forget(start);
+    this.#runs.set(start, known); // the last used one comes last
+    this.#bytes += known.bytes;
+    for (const oldest of this.#runs.keys()) {
+      if (this.#bytes <= CACHE_BYTES_MAX || oldest === start) break;
+      this.#forget(oldest);
+    }
+    known.content.catch(() => this.#forget(start));
+    return await known.content;
+  }
+
+  #forget(start: number): void {
+    this.#bytes -= this.#runs.get(start)?.bytes ?? 0;
+    this.#runs.delete(start);
+  }
+}
+
+async function readIndex(source: ByteSource, tilesExpected: number): Promise<SziIndex> {
+  const tailStart = Math.max(0, source.bytes - END_RECORD_BYTES_MAX - tilesExpected * DIRECTORY_BYTES_PER_TILE);
+  const tail = await source.read(tailStart, source.bytes - tailStart);
+  const options = { lazyEntries: true, autoClose: false };
+  const zip = await fromRandomAccessReaderPromise(new TailReader(source, tail, tailStart), source.bytes, options);
+  const directoryStart = startOfDirectory(zip);
+  const entries: Entry[] = [];
   for await (const entry of zip.eachEntry()) {
-    const name = /_files\/(\d+\/\d+_\d+\.jpeg)$/.exec(entry.fileName)?.[1];
-    if (name) spans.set(name, spanOf(entry, head.bytes));
+    const { fileName, fileNameLength, compressionMethod, compressedSize, relativeOffsetOfLocalHeader } = entry;
+    entries.push({ fileName, fileNameLength, compressionMethod, bytes: compressedSize, start: relativeOffsetOfLocalHeader });
   }
-  if (spans.size === 0) throw new Error(`Expected a Deep Zoom pyramid in ${key}, got a zip without tiles.`);
-  return spans;
+  return new SziIndex(entries, directoryStart);
 }
 
-// No local header of an SZI has an extra field, so the data begins right behind the name; `dataOf` checks it.
-function spanOf(entry: Entry, objectBytes: number): Span {
-  const length = LOCAL_HEADER_BYTES + entry.fileNameLength + entry.compressedSize;
-  const start = entry.relativeOffsetOfLocalHeader;
-  if (entry.compressionMethod !== STORED || start + length > objectBytes) {
-    throw new Error(`Expected ${entry.fileName} stored inside the archive, got one that is packed or points outside.`);
-  }
-  return { start, length, name: entry.fileName };
-}
-
-function dataOf(bytes: Uint8Array, span: Span): Uint8Array {
-  const header = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const dataStart = LOCAL_HEADER_BYTES + header.readUInt16LE(26);
-  const name = header.toString('utf8', LOCAL_HEADER_BYTES, dataStart);
-  if (header.readUInt32LE(0) !== LOCAL_HEADER_SIGNATURE || header.readUInt16LE(28) !== 0 || name !== span.name) {
-    throw new Error(`Expected ${span.name} at ${span.start}, got other bytes: the archive changed or is damaged.`);
-  }
-  return bytes.subarray(dataStart);
+/** Where yauzl begins to read entries; its types leave it out. */
+function startOfDirectory(zip: ZipFile): number {
+  const { readEntryCursor } = zip as ZipFile & { readEntryCursor?: unknown };
+  if (typeof readEntryCursor !== 'number') throw new Error('Expected yauzl to know where the directory begins.');
+  return readEntryCursor;
 }
 
 /** yauzl reads a directory in thousands of small pieces: nearly all of them come out of the tail held in memory. */
-class BlobReader extends RandomAccessReader {
-  readonly #blobs: Blobs;
-  readonly #key: string;
+class TailReader extends RandomAccessReader {
+  readonly #source: ByteSource;
   readonly #tail: Uint8Array;
   readonly #tailStart: number;
 
-  constructor(blobs: Blobs, key: string, tail: Uint8Array, tailStart: number) {
+  constructor(source: ByteSource, tail: Uint8Array, tailStart: number) {
     super();
-    this.#blobs = blobs;
-    this.#key = key;
+    this.#source = source;
     this.#tail = tail;
     this.#tailStart = tailStart;
   }
@@ -111,7 +140,7 @@ class BlobReader extends RandomAccessReader {
       callback(null);
       return;
     }
-    this.#blobs.getRange(this.#key, position, length).then(
+    this.#source.read(position, length).then(
       (bytes) => {
         buffer.set(bytes, offset);
         callback(null);

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { type AnalysisRequest, Detection, Usage } from '../core/contract.ts';
 import { clippedTo } from '../core/geometry.ts';
 import { keys } from '../core/keys.ts';
-import { type Plan, type PlannedTile, tileCount } from '../core/plan.ts';
+import type { Plan, PlannedTile } from '../core/plan.ts';
 import { NO_USAGE, totalUsage } from '../core/usage.ts';
 import { isBlank } from '../imaging/blank.ts';
 import { cachedSzi } from '../imaging/szi.ts';
@@ -14,17 +14,19 @@ export const LookedTile = z.object({
   blank: z.boolean(),
   detections: z.array(Detection),
   usage: Usage,
+  /** How many boxes reached out of the tile and were cut to it. */
+  clipped: z.number().int(),
   notes: z.array(z.string()),
 });
 export type LookedTile = z.infer<typeof LookedTile>;
 
 export async function detect(request: AnalysisRequest, plan: Plan, tile: PlannedTile, deps: PipelineDeps): Promise<LookedTile> {
   deps.log.debug({ execution: request.execution_id, tile: tile.name }, 'Looking at a tile.');
-  const szi = await cachedSzi(deps.blobs, keys.pyramid(request.execution_id), tileCount(plan));
+  const szi = await cachedSzi(deps.blobs, keys.pyramid(request.execution_id), plan);
   const [, , width, height] = tile.boxInLevel;
   const jpeg = { bytes: await szi.readTile(tile.level, tile.row, tile.column), width, height };
   const blank = request.plan.skip_blank && (await isBlank(jpeg));
-  const looked: LookedTile = { blank, detections: [], usage: NO_USAGE, notes: [] };
+  const looked: LookedTile = { blank, detections: [], usage: NO_USAGE, clipped: 0, notes: [] };
   if (blank) return looked;
   for (const model of request.models.detection) {
     const answer = await deps.vision.detect(model, jpeg, request.ask);
@@ -32,6 +34,7 @@ export async function detect(request: AnalysisRequest, plan: Plan, tile: Planned
       ...LookedTile.shape.detections.parse(answer.detections).flatMap((detection) => insideTile(detection, width, height)),
     );
     looked.usage = totalUsage([looked.usage, answer.usage]);
+    looked.clipped += answer.clipped;
     looked.notes.push(...answer.notes);
   }
   return looked;

@@ -2,10 +2,10 @@
 import type { AnalysisRequest } from '../core/contract.ts';
 import { tileWishOf } from '../core/detection-models.ts';
 import { type Plan, planTiles } from '../core/plan.ts';
-import { checkRows } from '../imaging/limit-checks.ts';
+import { checkRows, checkScratch } from '../imaging/limit-checks.ts';
 import { readHeader } from '../imaging/picture.ts';
 import type { PipelineDeps } from '../ports.ts';
-import { withPicture } from './with-picture.ts';
+import type { PictureInHand } from './picture-in-hand.ts';
 
 export interface Inspected {
   format: string;
@@ -15,11 +15,11 @@ export interface Inspected {
 }
 
 /** Throws a UserError when the file is no picture, too large, or does not fit the wishes. */
-export async function inspect(request: AnalysisRequest, deps: PipelineDeps): Promise<Inspected> {
+export async function inspect(request: AnalysisRequest, picture: PictureInHand, deps: PipelineDeps): Promise<Inspected> {
   const startedAt = deps.clock.now().toISOString();
-  const header = await withPicture(request, deps, (path) => readHeader(path, deps.limits.pixelsMax));
-  const { format, notes, ...size } = header;
+  const { format, notes, ...size } = await readHeader(await picture.file());
   const plan = planTiles(size, request.plan, tileWishOf(request.models.detection));
-  checkRows(plan);
+  checkRows(plan, deps.limits.picture);
+  await checkScratch(plan, deps.scratchFolder, deps.limits.picture);
   return { format, plan: { ...plan, notes: [...notes, ...plan.notes] }, startedAt };
 }

@@ -2,12 +2,12 @@
 import type { AnalysisRequest } from '../core/contract.ts';
 import { smallCopy } from '../imaging/picture.ts';
 import type { ModerationAnswer, PipelineDeps } from '../ports.ts';
-import { withPicture } from './with-picture.ts';
+import type { PictureInHand } from './picture-in-hand.ts';
 
 /** Longer side of the copy that is judged. */
 const COPY_EDGE_PX = 1_024;
 
-export async function moderate(request: AnalysisRequest, deps: PipelineDeps): Promise<ModerationAnswer> {
-  const copy = await withPicture(request, deps, (path) => smallCopy(path, COPY_EDGE_PX, deps.limits.pixelsMax));
+export async function moderate(request: AnalysisRequest, picture: PictureInHand, deps: PipelineDeps): Promise<ModerationAnswer> {
+  const copy = await smallCopy(await picture.file(), COPY_EDGE_PX);
   return await deps.vision.moderate(request.models.moderation, copy);
 }

@@ -1,20 +1,30 @@
-// Step 3: one decode pass from the picture to one SZI object. Nothing is published unless the whole pass succeeded.
+// Step 3: one decode pass from the picture to one SZI object, and its small copy. Nothing is published unless the whole pass succeeded.
 import { mkdtemp, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { AnalysisRequest } from '../core/contract.ts';
 import { keys } from '../core/keys.ts';
 import type { Plan } from '../core/plan.ts';
+import { overviewOf } from '../imaging/cut-out.ts';
 import { writePyramid } from '../imaging/pyramid.ts';
+import { fileSource, openSzi } from '../imaging/szi.ts';
 import type { PipelineDeps } from '../ports.ts';
-import { withPicture } from './with-picture.ts';
+import type { PictureInHand } from './picture-in-hand.ts';
 
-export async function tile(request: AnalysisRequest, plan: Plan, deps: PipelineDeps): Promise<{ bytes: number }> {
+export async function tile(
+  { execution_id }: Pick<AnalysisRequest, 'execution_id'>,
+  plan: Plan,
+  picture: PictureInHand,
+  deps: PipelineDeps,
+): Promise<{ bytes: number }> {
   const folder = await mkdtemp(join(deps.scratchFolder, 'tile-'));
   try {
-    const szi = join(folder, 'pyramid.szi');
-    await withPicture(request, deps, (path) => writePyramid(path, szi, plan, deps.limits.pixelsMax));
-    const { size } = await stat(szi);
-    await deps.blobs.putFile(keys.pyramid(request.execution_id), szi);
+    const path = join(folder, 'pyramid.szi');
+    await writePyramid(await picture.file(), path, plan);
+    await picture.release();
+    const overview = await overviewOf(await openSzi(await fileSource(path), plan), plan);
+    const { size } = await stat(path);
+    await deps.blobs.put(keys.overview(execution_id), overview.bytes);
+    await deps.blobs.putFile(keys.pyramid(execution_id), path);
     return { bytes: size };
   } finally {
     await rm(folder, { recursive: true, force: true });

@@ -8,8 +8,9 @@ import { localLauncher } from '../../local/launcher.ts';
 import { fsBlobs } from '../../pipeline/adapters/fs-blobs.ts';
 import { type AnalysisRequest, FindingsDocument, Progress } from '../../pipeline/core/contract.ts';
 import { keys } from '../../pipeline/core/keys.ts';
+import { DEFAULT_LIMITS } from '../../pipeline/core/picture-limits.ts';
 import { pipeline } from '../../pipeline/pipeline.ts';
-import type { ExecutionState, Log, PipelineDeps, Vision } from '../../pipeline/ports.ts';
+import type { ExecutionState, Log, PipelineDeps, RemotePictures, Vision } from '../../pipeline/ports.ts';
 import { temporaryFolder } from './folder.ts';
 
 const SILENT: Log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
@@ -25,14 +26,16 @@ export interface PipelineRun {
   files: string[];
 }
 
+/** `around` may wrap what the run is given; `request` changes what it is asked. */
 export async function runPipeline(
   picture: string,
   vision: Vision,
   plan: Partial<AnalysisRequest['plan']> = {},
+  { around = (deps: PipelineDeps) => deps, request = {} as Partial<AnalysisRequest> } = {},
 ): Promise<PipelineRun> {
   const folder = await temporaryFolder();
-  const deps = await pipelineDeps(folder, vision);
-  const { blobs, clock } = deps;
+  const deps = around(await pipelineDeps(folder, vision));
+  const { clock } = deps;
   const file = join(folder, 'engine.db');
   const engine = openEngine({
     file,
@@ -45,7 +48,7 @@ export async function runPipeline(
     },
   });
   const launcher = localLauncher(engine);
-  await launcher.start(requestFor(picture, plan));
+  await launcher.start({ ...requestFor(picture, plan), ...request });
   await engine.ended(NAME);
   const state = await launcher.describe(NAME);
   engine.close();
@@ -53,7 +56,7 @@ export async function runPipeline(
   return {
     state,
     progress: Progress.parse(await stored(keys.progress(NAME))),
-    document: (await blobs.head(keys.findings(NAME))) && FindingsDocument.parse(await stored(keys.findings(NAME))),
+    document: (await fsBlobs(join(folder, 'blobs')).head(keys.findings(NAME))) && FindingsDocument.parse(await stored(keys.findings(NAME))),
     operations: operationsIn(file),
     files: (await readdir(folder, { recursive: true, withFileTypes: true }))
       .filter((entry) => entry.isFile() && !entry.name.startsWith('engine.db'))
@@ -65,14 +68,19 @@ export async function runPipeline(
 export async function pipelineDeps(folder: string, vision: Vision): Promise<PipelineDeps> {
   const scratchFolder = join(folder, 'scratch');
   await mkdir(scratchFolder);
-  const limits = { pixelsMax: 50_000_000, tileConcurrency: 4, progressEveryMs: 5 };
-  return { blobs: fsBlobs(join(folder, 'blobs')), vision, clock: { now: () => new Date() }, log: SILENT, scratchFolder, limits };
+  const limits = { picture: { ...DEFAULT_LIMITS, pixelsMax: 50_000_000 }, tileConcurrency: 4, progressEveryMs: 5 };
+  const remotePictures: RemotePictures = {
+    download: () => Promise.reject(new Error('Expected a picture on this machine.')),
+  };
+  const clock = { now: () => new Date() };
+  return { blobs: fsBlobs(join(folder, 'blobs')), remotePictures, vision, clock, log: SILENT, scratchFolder, limits };
 }
 
 export function requestFor(picture: string, plan: Partial<AnalysisRequest['plan']> = {}): AnalysisRequest {
   return {
     execution_id: NAME,
     image: { source: { kind: 'file', path: picture }, uri: `file://${picture}`, version: '1' },
+    page: 1,
     ask: { look_for: null, labels: [] },
     plan: {
       detail: 'standard',

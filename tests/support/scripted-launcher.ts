@@ -3,6 +3,7 @@ import type { AnalysisRequest, Finding, FindingsDocument } from '../../pipeline/
 import { findingsDocument, reasonOf } from '../../pipeline/core/document.ts';
 import { UserError } from '../../pipeline/core/errors.ts';
 import { keys } from '../../pipeline/core/keys.ts';
+import { DEFAULT_LIMITS } from '../../pipeline/core/picture-limits.ts';
 import { type PlannedTile, planTiles, tilesOf } from '../../pipeline/core/plan.ts';
 import { NO_USAGE } from '../../pipeline/core/usage.ts';
 import type { Blobs, Clock, ExecutionState, Launcher, Log } from '../../pipeline/ports.ts';
@@ -52,9 +53,10 @@ export function scriptedLauncher(deps: { blobs: Blobs; clock: Clock; log: Log },
 
 function makeRun(request: AnalysisRequest, { blobs, clock, log }: { blobs: Blobs; clock: Clock; log: Log }): Run {
   const nothing = () => Promise.reject(new Error('A scripted run looks at nothing.'));
-  const vision = { moderate: nothing, detect: nothing, summarize: nothing };
-  const limits = { pixelsMax: 1, tileConcurrency: 1, progressEveryMs: 5 };
-  const progress = reportProgress(request, { blobs, clock, log, vision, scratchFolder: '', limits });
+  const vision = { moderate: nothing, detect: nothing, verify: nothing, summarize: nothing };
+  const limits = { picture: DEFAULT_LIMITS, tileConcurrency: 1, progressEveryMs: 5 };
+  const remotePictures = { download: nothing };
+  const progress = reportProgress(request, { blobs, remotePictures, clock, log, vision, scratchFolder: '', limits });
   const plan = planTiles(IMAGE, request.plan, { edgePx: 640, overlapPx: 40 });
   const tiles = tilesOf(plan);
   const inspected = { format: 'jpeg', plan, startedAt: clock.now().toISOString() };
@@ -65,7 +67,7 @@ function makeRun(request: AnalysisRequest, { blobs, clock, log }: { blobs: Blobs
     tiles,
     async look(tile) {
       if (!tile) throw new Error('Expected a tile of the plan.');
-      await progress.following(tile, Promise.resolve({ blank: false, detections: [], usage: NO_USAGE, notes: [] }));
+      await progress.following(tile, Promise.resolve({ blank: false, detections: [], usage: NO_USAGE, clipped: 0, notes: [] }));
     },
     async end(findings, failedTiles = NO_TILE_FAILED) {
       const failed = tiles

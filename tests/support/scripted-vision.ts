@@ -20,8 +20,9 @@ export function scriptedVision({ moderate, detect }: Script = {}): ScriptedVisio
     async detect(_model, tile) {
       const look = this.looks++;
       const detections = detect?.(tile, look) ?? [];
-      return { detections, usage: { input_tokens: 10, output_tokens: 1, cost_usd: 0 }, notes: [] };
+      return { detections, usage: { input_tokens: 10, output_tokens: 1, cost_usd: 0 }, clipped: 0, notes: [] };
     },
+    verify: async () => ({ verdict: 'confirmed', usage: NO_USAGE }),
     summarize: async (_model, { tiles }) => ({ summary: `Looked at ${tiles.done} of ${tiles.total}.`, usage: NO_USAGE }),
   };
 }

@@ -1,0 +1,70 @@
+// Cuts any box of a picture out of its pyramid, at any smaller size. Reads only the tiles of the fitting level that meet the box.
+import sharp, { type Sharp } from 'sharp';
+import type { Box } from '../core/contract.ts';
+import type { Plan } from '../core/plan.ts';
+import type { Jpeg } from '../ports.ts';
+import type { Szi } from './szi.ts';
+
+/** Fits a screen; its names can be read, and a language model sees all of it. */
+export const OVERVIEW_EDGE_MAX_PX = 2_400;
+const JPEG = { quality: 85 } as const;
+
+interface Raster {
+  data: Buffer;
+  info: { width: number; height: number; channels: 3 };
+}
+
+/** The whole picture as a JPEG of at most OVERVIEW_EDGE_MAX_PX on its longer side. */
+export async function overviewOf(szi: Szi, plan: Plan): Promise<Jpeg> {
+  const shrink = Math.min(1, OVERVIEW_EDGE_MAX_PX / Math.max(plan.width, plan.height));
+  const picture = await cutOut(szi, plan, [0, 0, plan.width, plan.height], shrink);
+  const { data, info } = await picture.jpeg(JPEG).toBuffer({ resolveWithObject: true });
+  return { bytes: data, width: info.width, height: info.height };
+}
+
+/** `box` lies inside the full picture, in its pixels; `scale` is at most 1. Where the pyramid begins coarser, the result is soft. */
+export async function cutOut(szi: Szi, plan: Plan, box: Box, scale: number): Promise<Sharp> {
+  const coarsest = plan.levels.at(-1)?.level ?? 0;
+  const level = Math.min(coarsest, Math.max(plan.pyramidLevel, Math.floor(Math.log2(1 / scale))));
+  const [left, top, right, bottom] = edgesInLevel(box, level, plan);
+  const stitched = await stitch(szi, level, [left, top, right - left, bottom - top], plan);
+  const width = Math.max(1, Math.round(box[2] * scale));
+  const height = Math.max(1, Math.round(box[3] * scale));
+  const resized = await sharp(stitched.data, { raw: stitched.info }).resize(width, height, { fit: 'fill' }).raw().toBuffer();
+  return sharp(resized, { raw: { width, height, channels: 3 } });
+}
+
+/** Whole pixels of the level around a box of the full picture, at least one. */
+function edgesInLevel([x, y, width, height]: Box, level: number, plan: Plan): [number, number, number, number] {
+  const [levelWidth, levelHeight] = [Math.ceil(plan.width / 2 ** level), Math.ceil(plan.height / 2 ** level)];
+  const left = Math.min(Math.floor(x / 2 ** level), levelWidth - 1);
+  const top = Math.min(Math.floor(y / 2 ** level), levelHeight - 1);
+  const right = Math.min(levelWidth, Math.max(left + 1, Math.ceil((x + width) / 2 ** level)));
+  const bottom = Math.min(levelHeight, Math.max(top + 1, Math.ceil((y + height) / 2 ** level)));
+  return [left, top, right, bottom];
+}
+
+/** Puts a box of one level together from its tiles, each without its margins. */
+async function stitch(szi: Szi, level: number, [left, top, width, height]: Box, { stridePx, marginPx }: Plan): Promise<Raster> {
+  const info = { width, height, channels: 3 } as const;
+  const data = Buffer.alloc(width * height * info.channels);
+  for (let row = Math.floor(top / stridePx); row * stridePx < top + height; row++) {
+    for (let column = Math.floor(left / stridePx); column * stridePx < left + width; column++) {
+      const tile = await decoded(await szi.readTile(level, row, column));
+      const tileLeft = column * stridePx - (column === 0 ? 0 : marginPx);
+      const tileTop = row * stridePx - (row === 0 ? 0 : marginPx);
+      const [fromX, toX] = [Math.max(left, column * stridePx), Math.min(left + width, (column + 1) * stridePx)];
+      for (let y = Math.max(top, row * stridePx); y < Math.min(top + height, (row + 1) * stridePx); y++) {
+        const from = ((y - tileTop) * tile.info.width + fromX - tileLeft) * info.channels;
+        const to = ((y - top) * width + fromX - left) * info.channels;
+        tile.data.copy(data, to, from, from + (toX - fromX) * info.channels);
+      }
+    }
+  }
+  return { data, info };
+}
+
+async function decoded(jpeg: Uint8Array): Promise<Raster> {
+  const { data, info } = await sharp(jpeg).toColourspace('srgb').raw().toBuffer({ resolveWithObject: true });
+  return { data, info: { width: info.width, height: info.height, channels: 3 } };
+}
