@@ -18,6 +18,11 @@ export interface Tool<Input extends z.ZodObject = z.ZodObject, Output extends z.
   run(args: z.infer<Input>, deps: ToolDeps): Promise<z.infer<Output>>;
 }
 
+/** A tool that answers with a picture. It has no structured answer: clients that are given one show their model nothing else. */
+export interface PictureTool<Input extends z.ZodObject = z.ZodObject> extends Omit<Tool<Input>, 'output' | 'run'> {
+  run(args: z.infer<Input>, deps: ToolDeps): Promise<{ picture: Uint8Array; mimeType: string; words: string }>;
+}
+
 export function addTool<Input extends z.ZodObject, Output extends z.ZodObject>(
   server: McpServer,
   tool: Tool<Input, Output>,
@@ -32,6 +37,20 @@ export function addTool<Input extends z.ZodObject, Output extends z.ZodObject>(
     outputSchema: asAdvertised(tool.output),
   };
   server.registerTool(name, config, async (args) => await resultOf(tool, args, deps));
+}
+
+export function addPictureTool<Input extends z.ZodObject>(server: McpServer, tool: PictureTool<Input>, deps: ToolDeps): void {
+  const { name, title, description, annotations } = tool;
+  const config = { title, description, annotations, inputSchema: asAdvertised(tool.input) };
+  server.registerTool(name, config, async (args) => {
+    try {
+      const { picture, mimeType, words } = await tool.run(parsed(tool, args), deps);
+      const image = { type: 'image' as const, data: Buffer.from(picture).toString('base64'), mimeType };
+      return { content: [image, { type: 'text', text: words }] };
+    } catch (error) {
+      return refusal(tool.name, error, deps);
+    }
+  });
 }
 
 /** Only lists the schema: `resultOf` holds what comes and goes against it, in sentences a model can act on. */
@@ -60,11 +79,15 @@ async function resultOf<Input extends z.ZodObject, Output extends z.ZodObject>(
     const answer = tool.output.parse(await tool.run(parsed(tool, args), deps));
     return { structuredContent: answer, content: [{ type: 'text', text: JSON.stringify(answer) }] };
   } catch (error) {
-    return { isError: true, content: [{ type: 'text', text: sentenceOf(error) ?? unexpected(tool.name, error, deps) }] };
+    return refusal(tool.name, error, deps);
   }
 }
 
-function parsed<Input extends z.ZodObject>({ name, input }: Tool<Input>, args: unknown): z.infer<Input> {
+function refusal(name: string, error: unknown, deps: ToolDeps): CallToolResult {
+  return { isError: true, content: [{ type: 'text', text: sentenceOf(error) ?? unexpected(name, error, deps) }] };
+}
+
+function parsed<Input extends z.ZodObject>({ name, input }: Pick<Tool<Input>, 'name' | 'input'>, args: unknown): z.infer<Input> {
   const result = input.safeParse(args ?? {});
   if (result.success) return result.data;
   const faults = result.error.issues.slice(0, FAULTS_MAX).map((issue) => faultOf(issue).slice(0, FAULT_CHARACTERS_MAX));

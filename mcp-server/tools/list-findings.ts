@@ -3,9 +3,9 @@ import { z } from 'zod';
 import { Box, Finding, FindingsDocument, Severity, Status } from '../../pipeline/core/contract.ts';
 import { UserError } from '../../pipeline/core/errors.ts';
 import { intersectionOf } from '../../pipeline/core/geometry.ts';
-import { keys } from '../../pipeline/core/keys.ts';
 import type { ToolDeps } from '../deps.ts';
 import { readProgress } from '../execution-view.ts';
+import { readFindings } from '../findings-document.ts';
 import type { Tool } from './define.ts';
 import { ExecutionId } from './get-execution.ts';
 
@@ -84,8 +84,8 @@ export const listFindings: Tool<typeof input, typeof output> = {
 };
 
 async function readDocument(executionId: string, deps: ToolDeps): Promise<FindingsDocument> {
-  const bytes = await deps.blobs.get(keys.findings(executionId));
-  if (bytes) return FindingsDocument.parse(JSON.parse(Buffer.from(bytes).toString()));
+  const document = await readFindings(executionId, deps);
+  if (document) return document;
   const { status, phase, tiles, reason } = await readProgress(executionId, deps);
   if (status !== 'RUNNING')
     throw new UserError(`Expected an execution with findings, got one that ended as ${status}. ${reason ?? ''}`.trim());

@@ -6,6 +6,8 @@ export const keys = {
   upload: (uploadId: string) => `uploads/${uploadId}`,
   /** A copy of a picture that came from elsewhere, so that every step sees the same bytes. */
   picture: (executionId: string) => `${execution(executionId)}/picture`,
+  /** How the picture was cut: whoever reads its pyramid needs it. */
+  plan: (executionId: string) => `${execution(executionId)}/plan.json`,
   pyramid: (executionId: string) => `${execution(executionId)}/pyramid.szi`,
   /** The whole picture, small: for summaries, overlays and reports. */
   overview: (executionId: string) => `${execution(executionId)}/overview.jpg`,

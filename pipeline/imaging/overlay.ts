@@ -1,12 +1,13 @@
 // Draws findings on a small copy of the picture: boxes and labels where people would look.
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import sharp, { type OverlayOptions } from 'sharp';
-import type { Finding } from '../core/contract.ts';
+import sharp, { type OverlayOptions, type Sharp } from 'sharp';
+import type { Box, Finding } from '../core/contract.ts';
+import { intersectionOf } from '../core/geometry.ts';
 
 /** More names than this hide the picture; every box is still drawn. */
 const NAMED_MAX = 300;
-const NAME_CHARACTERS_MAX = 24;
+const NAME_CHARACTERS_MAX = 32;
 const STROKE_PX = 3;
 const NAME_POINTS = 11;
 /** Okabe and Ito's colours, which most kinds of colour blindness tell apart. */
@@ -18,22 +19,44 @@ const FONT_FILE = join(
   'ttf/DejaVuSans-Bold.ttf',
 );
 
-/** A JPEG of the overview's size. `image` is the size of the full picture, whose pixels the findings' boxes are in. */
+/** The overview with every finding. `image` is the size of the full picture. */
 export async function drawOverlay(
   overview: Uint8Array,
   image: { width: number; height: number },
   findings: readonly Finding[],
 ): Promise<Uint8Array> {
-  const { width = 1, height = 1 } = await sharp(overview).metadata();
-  const copy = { width, height };
-  const scale = copy.width / image.width;
+  const name = ({ text, label, score }: Finding) => `${text ?? label} ${score.toFixed(2)}`;
+  const drawn = await withFindings(sharp(overview), [0, 0, image.width, image.height], findings, name);
+  return await drawn.jpeg({ quality: 85 }).toBuffer();
+}
+
+/** `picture` shows the box `shown` of the full picture, at any scale. Findings outside it are left out. */
+export async function withFindings(
+  picture: Sharp,
+  shown: Box,
+  findings: readonly Finding[],
+  nameOf: (finding: Finding) => string,
+): Promise<Sharp> {
+  const { data, info } = await picture.toColourspace('srgb').raw().toBuffer({ resolveWithObject: true });
+  const scale = info.width / shown[2];
   const colours = coloursOf(findings);
-  const boxes = { input: Buffer.from(boxesSvg(findings, colours, scale, copy)), left: 0, top: 0 };
-  const names = await Promise.all(findings.slice(0, NAMED_MAX).map((finding) => nameTag(finding, colours, scale, copy)));
-  return await sharp(overview)
-    .composite([boxes, ...names])
-    .jpeg({ quality: 85 })
-    .toBuffer();
+  const marks = findings
+    .filter(({ box }) => intersectionOf(box, shown) > 0)
+    .map((finding) => {
+      const [left, top, width, height] = finding.box;
+      const box = [(left - shown[0]) * scale, (top - shown[1]) * scale, width * scale, height * scale] as const;
+      return { box, colour: colours.get(finding.label) ?? COLOURS[0], name: nameOf(finding) };
+    });
+  const names = await Promise.all(marks.slice(0, NAMED_MAX).map((mark) => nameTag(mark, info)));
+  const boxes = { input: Buffer.from(boxesSvg(marks, info)), left: 0, top: 0 };
+  return sharp(data, { raw: info }).composite([boxes, ...names.flat()]);
+}
+
+/** A box in pixels of the picture that is drawn on. */
+interface Mark {
+  box: readonly [number, number, number, number];
+  colour: string;
+  name: string;
 }
 
 function coloursOf(findings: readonly Finding[]): Map<string, string> {
@@ -41,32 +64,23 @@ function coloursOf(findings: readonly Finding[]): Map<string, string> {
   return new Map(labels.map((label, index) => [label, COLOURS[index % COLOURS.length] ?? COLOURS[0]]));
 }
 
-function boxesSvg(
-  findings: readonly Finding[],
-  colours: Map<string, string>,
-  scale: number,
-  copy: { width: number; height: number },
-): string {
-  const boxes = findings.map(({ label, box }) => {
-    const [x, y, width, height] = box.map((side) => (side * scale).toFixed(1));
-    return `<rect x="${x}" y="${y}" width="${width}" height="${height}" stroke="${colours.get(label)}"/>`;
+function boxesSvg(marks: readonly Mark[], { width, height }: { width: number; height: number }): string {
+  const boxes = marks.map(({ box, colour }) => {
+    const [x, y, boxWidth, boxHeight] = box.map((side) => side.toFixed(1));
+    return `<rect x="${x}" y="${y}" width="${boxWidth}" height="${boxHeight}" stroke="${colour}"/>`;
   });
   return (
-    `<svg xmlns="http://www.w3.org/2000/svg" width="${copy.width}" height="${copy.height}">` +
+    `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}">` +
     `<g fill="none" stroke-width="${STROKE_PX}">${boxes.join('')}</g></svg>`
   );
 }
 
-async function nameTag(
-  { label, text, score, box }: Finding,
-  colours: Map<string, string>,
-  scale: number,
-  copy: { width: number; height: number },
-): Promise<OverlayOptions> {
-  const name = [...(text ?? label)].slice(0, NAME_CHARACTERS_MAX).join('');
+/** Above its box, or inside where there is no room; none where it would not fit at all. */
+async function nameTag({ box, colour, name }: Mark, picture: { width: number; height: number }): Promise<OverlayOptions[]> {
+  const shortened = [...name].slice(0, NAME_CHARACTERS_MAX).join('');
   const { data, info } = await sharp({
     text: {
-      text: `<span foreground="white" background="${colours.get(label)}"> ${escaped(name)} ${score.toFixed(2)} </span>`,
+      text: `<span foreground="white" background="${colour}"> ${escaped(shortened)} </span>`,
       font: `DejaVu Sans Bold ${NAME_POINTS}`,
       fontfile: FONT_FILE,
       rgba: true,
@@ -75,12 +89,10 @@ async function nameTag(
   })
     .png()
     .toBuffer({ resolveWithObject: true });
-  const above = Math.round(box[1] * scale) - info.height;
-  const left = Math.min(Math.round(box[0] * scale), copy.width - info.width);
-  const top = above >= 0 ? above : Math.min(Math.round(box[1] * scale), copy.height - info.height);
-  if (left < 0 || top < 0)
-    return { input: { create: { width: 1, height: 1, channels: 4, background: '#0000' } }, left: 0, top: 0 };
-  return { input: data, left, top };
+  if (info.width > picture.width || info.height > picture.height) return [];
+  const within = (position: number, most: number) => Math.max(0, Math.min(Math.round(position), most));
+  const above = box[1] >= info.height ? box[1] - info.height : box[1];
+  return [{ input: data, left: within(box[0], picture.width - info.width), top: within(above, picture.height - info.height) }];
 }
 
 /** Pango reads markup: text that came from a picture must not be any. Control characters have no glyph. */

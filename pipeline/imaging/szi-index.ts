@@ -3,8 +3,8 @@
 const LOCAL_HEADER_BYTES = 30;
 const LOCAL_HEADER_SIGNATURE = 0x04034b50;
 const STORED = 0;
-/** Some 10 tiles of 640 pixels: a tenth of the reads, and of a bucket's price for them, for half a megabyte of memory. */
-const RUN_BYTES_MAX = 524_288;
+/** Some 15 tiles of 640 pixels: a tenth of the reads, and of a bucket's price for them, for a megabyte of memory. */
+const RUN_BYTES_MAX = 1_048_576;
 /** Between the data of neighbours stand their checksum and sizes, 24 bytes in zip64. */
 const GAP_BYTES_MAX = 24;
 const TILE_NAME = /^(.*_files)\/(\d{1,2})\/(\d{1,6})_(\d{1,6})\.jpeg$/;

@@ -9,7 +9,7 @@ import { type Entry, SziIndex } from './szi-index.ts';
 const DIRECTORY_BYTES_PER_TILE = 96;
 /** The end record with the longest comment that is allowed, and room for its zip64 form. */
 const END_RECORD_BYTES_MAX = 65_535 + 22 + 76;
-/** Some 30 runs of neighbouring tiles; a tile is in use for milliseconds, and its neighbours are asked for next. */
+/** 15 runs of neighbouring tiles; a tile is in use for milliseconds, and its neighbours are asked for next. */
 const CACHE_BYTES_MAX = 16_000_000;
 
 /** Where an archive's bytes come from: an object, or a file that is not one yet. */

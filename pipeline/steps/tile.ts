@@ -1,4 +1,4 @@
-// Step 3: one decode pass from the picture to one SZI object, and its small copy. Nothing is published unless the whole pass succeeded.
+// Step 3: one decode pass from the picture to one SZI object, its small copy, and how it was cut. Nothing is published unless the whole pass succeeded.
 import { mkdtemp, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { AnalysisRequest } from '../core/contract.ts';
@@ -24,6 +24,7 @@ export async function tile(
     const overview = await overviewOf(await openSzi(await fileSource(path), plan), plan);
     const { size } = await stat(path);
     await deps.blobs.put(keys.overview(execution_id), overview.bytes);
+    await deps.blobs.put(keys.plan(execution_id), Buffer.from(JSON.stringify(plan)));
     await deps.blobs.putFile(keys.pyramid(execution_id), path);
     return { bytes: size };
   } finally {

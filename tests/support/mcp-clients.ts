@@ -12,7 +12,12 @@ export type ClientKind = (typeof CLIENTS)[number];
 
 const ToolResult = z.object({
   structuredContent: z.record(z.string(), z.unknown()).optional(),
-  content: z.array(z.object({ type: z.literal('text'), text: z.string() })),
+  content: z.array(
+    z.discriminatedUnion('type', [
+      z.object({ type: z.literal('text'), text: z.string() }),
+      z.object({ type: z.literal('image'), data: z.string(), mimeType: z.string() }),
+    ]),
+  ),
   isError: z.boolean().optional(),
 });
 export type ToolResult = z.infer<typeof ToolResult>;
@@ -22,7 +27,7 @@ const ListedTool = z.object({
   title: z.string(),
   description: z.string(),
   inputSchema: z.record(z.string(), z.unknown()),
-  outputSchema: z.record(z.string(), z.unknown()),
+  outputSchema: z.record(z.string(), z.unknown()).optional(),
   annotations: z.record(z.string(), z.unknown()),
 });
 export type ListedTool = z.infer<typeof ListedTool>;
@@ -61,7 +66,7 @@ export async function connected(kind: ClientKind, server: TestServer): Promise<T
 }
 
 export function textOf({ content }: ToolResult): string {
-  return content.map(({ text }) => text).join('\n');
+  return content.flatMap((part) => (part.type === 'text' ? [part.text] : [])).join('\n');
 }
 
 async function clientOf(kind: ClientKind, { fetch }: TestServer): Promise<Client | Client2025> {

@@ -56,7 +56,9 @@ export async function runPipeline(
   return {
     state,
     progress: Progress.parse(await stored(keys.progress(NAME))),
-    document: (await fsBlobs(join(folder, 'blobs')).head(keys.findings(NAME))) && FindingsDocument.parse(await stored(keys.findings(NAME))),
+    document:
+      (await fsBlobs(join(folder, 'blobs')).head(keys.findings(NAME))) &&
+      FindingsDocument.parse(await stored(keys.findings(NAME))),
     operations: operationsIn(file),
     files: (await readdir(folder, { recursive: true, withFileTypes: true }))
       .filter((entry) => entry.isFile() && !entry.name.startsWith('engine.db'))

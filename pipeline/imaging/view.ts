@@ -1,0 +1,29 @@
+// A closer look at one box of an analysed picture, as a JPEG that fits into an answer.
+import type { Box, Finding } from '../core/contract.ts';
+import { keys } from '../core/keys.ts';
+import type { Plan } from '../core/plan.ts';
+import type { Blobs, Jpeg } from '../ports.ts';
+import { cutOut } from './cut-out.ts';
+import { withFindings } from './overlay.ts';
+import { cachedSzi } from './szi.ts';
+
+export interface View {
+  executionId: string;
+  plan: Plan;
+  /** Inside the full picture, in its pixels. */
+  box: Box;
+  /** Pixels of the answer. */
+  pixelsMax: number;
+  /** Drawn with their ids. */
+  findings: readonly Finding[];
+}
+
+/** Costs the pyramid's directory, once a process, and the runs of tiles of the fitting level that meet the box. */
+export async function viewOf({ executionId, plan, box, pixelsMax, findings }: View, blobs: Blobs): Promise<Jpeg> {
+  const szi = await cachedSzi(blobs, keys.pyramid(executionId), plan);
+  const finest = 1 / 2 ** plan.pyramidLevel;
+  const picture = await cutOut(szi, plan, box, Math.min(finest, Math.sqrt(pixelsMax / (box[2] * box[3]))));
+  const drawn = findings.length === 0 ? picture : await withFindings(picture, box, findings, ({ id, label }) => `${id} ${label}`);
+  const { data, info } = await drawn.jpeg({ quality: 85 }).toBuffer({ resolveWithObject: true });
+  return { bytes: data, width: info.width, height: info.height };
+}
