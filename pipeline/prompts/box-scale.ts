@@ -26,7 +26,11 @@ export function cornersOf([left, top, boxWidth, boxHeight]: Box, width: number, 
  * Whole pixels of a picture of `width` x `height`, rounded outwards, so that a thin box keeps a pixel. `clipped` says that the
  * box reached out of the picture; `box` is null when nothing of it lies inside, or its edges have no room between them.
  */
-export function boxOf({ left, top, right, bottom }: Corners, width: number, height: number): { box: Box | null; clipped: boolean } {
+export function boxOf(
+  { left, top, right, bottom }: Corners,
+  width: number,
+  height: number,
+): { box: Box | null; clipped: boolean } {
   const inside = (edge: number) => Math.min(BOX_SCALE, Math.max(0, edge));
   const clipped = [left, top, right, bottom].some((edge) => inside(edge) !== edge);
   if (inside(right) <= inside(left) || inside(bottom) <= inside(top)) return { box: null, clipped };
