@@ -1,6 +1,7 @@
 // What one pass to a pyramid costs beside a read a tile, saving the picture again, and the floor: decode once, encode once.
 // Every measurement is a process of its own. Medians of three where `runs` says 3, one run elsewhere; `npm run bench tiling 4k,10k` picks sizes.
 import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { mkdtemp, rm, stat } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -12,8 +13,10 @@ import { writePyramid } from '../pipeline/imaging/pyramid.ts';
 import type { BenchResult } from './run.ts';
 
 const PIXELS_MAX = DEFAULT_LIMITS.pixelsMax;
-/** 30 x 30 tiles at 20,000 squared. */
+/** 30 x 30 tiles at 20,000 squared, each with 64 pixels more on every inner side: `overlap` as Deep Zoom counts it. */
 const PLAN = { stridePx: 667, marginPx: 64, pyramidLevel: 0 };
+/** The same with 64 pixels shared by neighbours: `overlap` as analyze_image counts it. */
+const PLAN_SHARING_64 = { ...PLAN, marginPx: 32 };
 const SAMPLE_TILES = 5;
 const JPEG = { quality: 90, optimiseCoding: false } as const;
 const PICTURES = {
@@ -25,7 +28,14 @@ const PICTURES = {
 } as const;
 const NAMES = Object.keys(PICTURES) as (keyof typeof PICTURES)[];
 
-const Cost = z.object({ wall_s: z.number(), cpu_s: z.number(), rss_mb: z.number(), bytes: z.number() });
+/** `rss_mb` counts the picture's file too, which libvips maps into memory; `anonymous_mb` is what a process really has to find. */
+const Cost = z.object({
+  wall_s: z.number(),
+  cpu_s: z.number(),
+  rss_mb: z.number(),
+  anonymous_mb: z.number(),
+  bytes: z.number(),
+});
 type Cost = z.infer<typeof Cost>;
 
 /** What a child does with `from`; each writes to `to`. */
@@ -60,6 +70,9 @@ const WORK: Record<string, (from: string, to: string, width: number, height: num
   },
   async ours(from, to) {
     await writePyramid({ path: from, page: 0, limits: DEFAULT_LIMITS }, to, PLAN);
+  },
+  async oursSharing64(from, to) {
+    await writePyramid({ path: from, page: 0, limits: DEFAULT_LIMITS }, to, PLAN_SHARING_64);
   },
 };
 
@@ -101,8 +114,8 @@ async function measured(folder: string, name: keyof typeof PICTURES): Promise<Re
   for (const file of files) {
     const kind = `${name}_${file.slice(-3)}`;
     const costs: Record<string, Cost> = {};
-    for (const variant of ['extract', 'save', 'floor', 'ours']) {
-      const times = variant === 'ours' || variant === 'floor' ? runs : 1;
+    for (const variant of ['extract', 'save', 'floor', 'ours', 'oursSharing64']) {
+      const times = variant === 'extract' || variant === 'save' ? 1 : runs;
       const came: Cost[] = [];
       for (let time = 0; time < times; time++) came.push(await cost(variant, file, join(folder, 'out'), width, height));
       const median = came.sort((a, b) => a.cpu_s - b.cpu_s)[Math.floor(times / 2)];
@@ -117,7 +130,9 @@ async function measured(folder: string, name: keyof typeof PICTURES): Promise<Re
     figures[`${kind}_cpu_ours_by_floor`] = ratio('cpu_s', 'ours', 'floor');
     figures[`${kind}_wall_ours_by_save`] = ratio('wall_s', 'ours', 'save');
     figures[`${kind}_rss_ours_by_save`] = ratio('rss_mb', 'ours', 'save');
+    figures[`${kind}_cpu_ours_sharing_64_by_floor`] = ratio('cpu_s', 'oursSharing64', 'floor');
     figures[`${kind}_rss_mb`] = Math.round(costs.ours?.rss_mb ?? 0);
+    figures[`${kind}_anonymous_mb`] = Math.round(costs.ours?.anonymous_mb ?? 0);
     await rm(file);
   }
   return figures;
@@ -128,10 +143,22 @@ async function cost(variant: string, from: string, to: string, width: number, he
   return Cost.parse(JSON.parse((await promisify(execFile)(process.execPath, args)).stdout));
 }
 
+/** What Linux says of this process; 0 elsewhere. */
+function anonymousMegabytes(): number {
+  if (process.platform !== 'linux') return 0;
+  const kilobytes = /^RssAnon:\s+(\d+)/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1];
+  return (Number(kilobytes ?? 0) * 1_024) / 1_000_000;
+}
+
 if (process.argv[1] === import.meta.filename) {
   const [variant = '', from = '', to = '', width, height] = process.argv.slice(2);
   sharp.cache(false);
   sharp.concurrency(availableParallelism());
+  let anonymous_mb = 0;
+  const sample = () => {
+    anonymous_mb = Math.max(anonymous_mb, anonymousMegabytes());
+  };
+  setInterval(sample, 50).unref();
   const before = process.cpuUsage();
   const beginMs = performance.now();
   await WORK[variant]?.(from, to, Number(width), Number(height));
@@ -140,6 +167,9 @@ if (process.argv[1] === import.meta.filename) {
   const rss_mb = (process.resourceUsage().maxRSS * 1_024) / 1_000_000;
   const { size } = await stat(to);
   console.log(
-    JSON.stringify({ wall_s, cpu_s: (user + system) / 1e6, rss_mb, bytes: variant === 'extract' ? size * SAMPLE_TILES : size }),
+    JSON.stringify({
+      ...{ wall_s, cpu_s: (user + system) / 1e6, rss_mb, anonymous_mb },
+      bytes: variant === 'extract' ? size * SAMPLE_TILES : size,
+    }),
   );
 }

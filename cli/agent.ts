@@ -19,6 +19,8 @@ export const Wishes = z.object({
   grid: z.number().optional(),
   region: z.array(z.number()).optional(),
   max_tiles: z.number().optional(),
+  page: z.number().optional(),
+  verify: z.boolean().optional(),
 });
 export type Wishes = z.infer<typeof Wishes>;
 

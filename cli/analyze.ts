@@ -21,6 +21,8 @@ interface AnalyzeOptions {
   grid?: number;
   region?: number[];
   maxTiles?: number;
+  page?: number;
+  verify?: boolean;
   out: string;
   json?: string;
 }
@@ -93,7 +95,7 @@ async function deliver(artifacts: { findings: Uint8Array; overlay: Uint8Array },
 }
 
 function wishesOf(options: AnalyzeOptions): Wishes {
-  const { detail, lookFor, label, tileSize, overlap, grid, region, maxTiles } = options;
+  const { detail, lookFor, label, tileSize, overlap, grid, region, maxTiles, page, verify } = options;
   return {
     detail,
     ...(lookFor !== undefined && { look_for: lookFor }),
@@ -103,6 +105,8 @@ function wishesOf(options: AnalyzeOptions): Wishes {
     ...(grid !== undefined && { grid }),
     ...(region !== undefined && { region }),
     ...(maxTiles !== undefined && { max_tiles: maxTiles }),
+    ...(page !== undefined && { page }),
+    ...(verify !== undefined && { verify }),
   };
 }
 

@@ -27,6 +27,8 @@ program
   .option('--grid <n>', 'in place of --tile-size: the longer side in n tiles, 3 to 100', wholeNumber)
   .option('--region <left,top,width,height>', 'look only at this part, in pixels', fourNumbers)
   .option('--max-tiles <n>', 'look at no more tiles than this, on a coarser level if need be', wholeNumber)
+  .option('--page <n>', 'which page of a TIFF or frame of an animation, from 1', wholeNumber)
+  .option('--verify', 'a second look at doubtful and severe findings, by the model in VERIFICATION_MODEL')
   .option('--out <dir>', 'folder for overlay.jpg and findings.json', 'tilesight-out')
   .option('--json <file>', 'also write the findings to this file; - prints them instead of the table')
   .addHelpText(

@@ -3,6 +3,7 @@ import { mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { createAdaptorServer } from '@hono/node-server';
+import type { ModelOffer } from '../mcp-server/model-choice.ts';
 import { mcpHandler } from '../mcp-server/server.ts';
 import { fsBlobs, PARTS_FOLDER } from '../pipeline/adapters/fs-blobs.ts';
 import type { Config } from '../pipeline/config.ts';
@@ -53,7 +54,7 @@ export async function serve({ config, dataFolder, allowedFolders, port, log }: S
     await sweep(scratchFolder, blobsFolder, clock);
     let url = '';
     const links = localLinks(await readSecret(join(dataFolder, 'secret.key')), () => url, clock);
-    const models = { moderation: config.MODERATION_MODEL, detection: config.DETECTION_MODELS, synthesis: config.SYNTHESIS_MODEL };
+    const models = modelOffer(config);
     const pictures = localPictures(blobs, allowedFolders);
     const mcp = mcpHandler({ blobs, links, launcher: localLauncher(engine), pictures, models, clock, log }, version);
     const app = httpApp({ mcp: (request) => mcp.fetch(request), blobs, links, scratchFolder, log });
@@ -74,6 +75,19 @@ export async function serve({ config, dataFolder, allowedFolders, port, log }: S
     await workers.close();
     throw error;
   }
+}
+
+function modelOffer(config: Config): ModelOffer {
+  return {
+    defaults: {
+      moderation: config.MODERATION_MODEL,
+      detection: config.DETECTION_MODELS,
+      verification: config.VERIFICATION_MODEL ?? null,
+      synthesis: config.SYNTHESIS_MODEL,
+    },
+    allowed: config.ALLOWED_MODELS,
+    moderationMayBeOff: config.ALLOW_MODERATION_OFF,
+  };
 }
 
 type Server = ReturnType<typeof createAdaptorServer>;

@@ -24,7 +24,16 @@ const Environment = z.object({
   ALLOWED_FOLDERS: list(delimiter).default([]),
   MODERATION_MODEL: ModelId.default('onnx:nsfw'),
   DETECTION_MODELS: list(',').pipe(z.array(ModelId).min(1)).default(['onnx:nanodet', 'onnx:ppocr']),
+  /** Second looks at doubtful findings; none when unset. */
+  VERIFICATION_MODEL: ModelId.optional(),
   SYNTHESIS_MODEL: ModelId.default('rules:summary'),
+  /** Models that a request may name beside those above, separated by commas. */
+  ALLOWED_MODELS: list(',').pipe(z.array(ModelId)).default([]),
+  /** `true` lets a request switch moderation off. */
+  ALLOW_MODERATION_OFF: z.stringbool().default(false),
+  /** The address of an OpenAI-compatible server for openai: models; OpenAI's own when unset. */
+  OPENAI_BASE_URL: z.url().optional(),
+  OPENAI_API_KEY: z.string().min(1).optional(),
   /** Tiles looked at at once by one execution. */
   TILE_CONCURRENCY: z.coerce
     .number()

@@ -4,6 +4,7 @@ import { pathToFileURL } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import type { z } from 'zod';
 import { ExecutionView } from '../mcp-server/execution-view.ts';
+import type { ModelOffer } from '../mcp-server/model-choice.ts';
 import { analyzeImage } from '../mcp-server/tools/analyze-image.ts';
 import { createUpload } from '../mcp-server/tools/create-upload.ts';
 import { listFindings } from '../mcp-server/tools/list-findings.ts';
@@ -563,5 +564,62 @@ describe('a refusal', () => {
     await server.blobs.put(keys.progress('broken'), Buffer.from('{"status":"GONE"}'));
     expect(await client.refusal('get_execution', { execution_id: 'broken' })).toMatch(/^Something inside failed \(reference/);
     expect(server.errors).toHaveLength(1);
+  });
+});
+
+test('rejected findings are counted, and listed only when that is asked for', async () => {
+  const findings = [finding(1), finding(2, { verified: 'rejected' }), finding(3, { verified: 'confirmed' })];
+  const { server, client } = await serverAndClient({ script: ends(findings) });
+  const { execution_id } = await started(server, client);
+  const page = await client.call('list_findings', { execution_id }, Page);
+  expect(page.totals).toMatchObject({ findings: 2, rejected: 1, matching: 2 });
+  expect(page.findings.map(({ id }) => id)).toEqual(['f1', 'f3']);
+  expect(idsOf(await allPages(client, { execution_id, include_rejected: true })).sort()).toEqual(['f1', 'f2', 'f3']);
+});
+
+describe('models and moderation', () => {
+  const models: ModelOffer = {
+    defaults: { moderation: 'onnx:nsfw', detection: ['onnx:nanodet'], verification: null, synthesis: 'rules:summary' },
+    allowed: ['openai:qwen3-vl', 'openai:judge'],
+    moderationMayBeOff: false,
+  };
+
+  test('that this server allows are used in place of its own', async () => {
+    const { server, client } = await serverAndClient({ models });
+    await started(server, client, { verify: true, models: { detection: ['openai:qwen3-vl'], verification: 'openai:judge' } });
+    expect(server.launcher.runs[0]?.request).toMatchObject({
+      verify: true,
+      models: {
+        moderation: 'onnx:nsfw',
+        detection: ['openai:qwen3-vl'],
+        verification: 'openai:judge',
+        synthesis: 'rules:summary',
+      },
+    });
+  });
+
+  test.each([
+    [
+      'a model outside the list',
+      { models: { detection: ['openai:gpt'] } },
+      /^Expected a model that this server allows .*got openai:gpt/,
+    ],
+    ['moderation off', { moderation: 'off' }, /^Expected moderation on, as this server requires it, got off/],
+    [
+      'verify without a model for it',
+      { verify: true },
+      /^Expected a server with a verification model for verify, got one without/,
+    ],
+  ])('%s is refused, and nothing starts', async (_, wishes, sentence) => {
+    const { server, client } = await serverAndClient({ models });
+    const image = await picture(server);
+    expect(await client.refusal('analyze_image', { image, ...wishes })).toMatch(sentence);
+    expect(server.launcher.runs).toEqual([]);
+  });
+
+  test('moderation is left out where that is allowed', async () => {
+    const { server, client } = await serverAndClient({ models: { ...models, moderationMayBeOff: true } });
+    await started(server, client, { moderation: 'off' });
+    expect(server.launcher.runs[0]?.request.models.moderation).toBeNull();
   });
 });

@@ -3,7 +3,7 @@ import { copyFile, stat, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { expect, test } from 'vitest';
-import { TransientError, UserError } from '../pipeline/core/errors.ts';
+import { AnswerError, TransientError, UserError } from '../pipeline/core/errors.ts';
 import { NO_USAGE } from '../pipeline/core/usage.ts';
 import type { Blobs, PipelineDeps } from '../pipeline/ports.ts';
 import { temporaryFolder } from './support/folder.ts';
@@ -29,7 +29,7 @@ test('a picture becomes findings, an overlay and a last word of progress', async
   expect(document?.usage).toEqual({ input_tokens: 10 * vision.looks, output_tokens: vision.looks, cost_usd: 0 });
   expect(document?.image).toMatchObject({ width: 900, height: 700, format: 'jpeg' });
   expect(files.sort()).toEqual(
-    ['findings.json', 'overlay.jpg', 'overview.jpg', 'progress.json', 'pyramid.szi'].map(
+    ['findings.json', 'overlay.jpg', 'overview.jpg', 'plan.json', 'progress.json', 'pyramid.szi'].map(
       (name) => `blobs/executions/run-1/${name}`,
     ),
   );
@@ -51,7 +51,7 @@ test('the operations are the tiles and at most 12 more, none over 20 KB a tile',
 test('tiles that fail for good are named with their box, and all others are looked at', async () => {
   const vision = scriptedVision({
     detect(_, look) {
-      if (look % 3 === 0) throw new UserError('Expected a tile that can be seen, got fog. Send a clear picture.');
+      if (look % 3 === 0) throw new AnswerError('Expected a tile that can be seen, got fog. Send a clear picture.');
       return [];
     },
   });

@@ -4,6 +4,7 @@ import { type AnalysisRequest, Box, Detail } from '../../pipeline/core/contract.
 import { GRID_MAX, GRID_MIN, TILE_EDGE_MAX_PX, TILE_EDGE_MIN_PX } from '../../pipeline/core/plan.ts';
 import { executionName } from '../execution-name.ts';
 import { ExecutionView, viewEnd } from '../execution-view.ts';
+import { chosenModels, ModelWishes } from '../model-choice.ts';
 import type { Tool } from './define.ts';
 import { WAIT_MAX_S } from './get-execution.ts';
 
@@ -50,6 +51,12 @@ const input = z.strictObject({
     .optional()
     .describe('Look at no more tiles than this; a coarser level is looked at to stay within it.'),
   page: z.number().int().min(1).default(1).describe('Which page of a TIFF or frame of an animation, from 1.'),
+  verify: z
+    .boolean()
+    .default(false)
+    .describe('A second look at doubtful and severe findings by another model: confirmed, rejected or corrected.'),
+  moderation: z.enum(['on', 'off']).default('on').describe('off only where this server allows it.'),
+  models: ModelWishes.optional().describe('Other models than the server’s own, for example {"detection": ["onnx:nanodet"]}.'),
   skip_blank: z.boolean().default(true).describe('Tiles of one colour are counted and not looked at. false looks anyway.'),
   idempotency_key: z
     .string()
@@ -90,7 +97,8 @@ export const analyzeImage: Tool<typeof input, typeof output> = {
         max_tiles: args.max_tiles ?? null,
         skip_blank: args.skip_blank,
       },
-      models: deps.models,
+      verify: args.verify,
+      models: chosenModels(args.models, args, deps.models),
     };
     const execution_id = await executionName(request, args.idempotency_key ?? null);
     const { created } = await deps.launcher.start({ execution_id, ...request });

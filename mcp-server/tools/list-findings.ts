@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { Box, Finding, FindingsDocument, Severity, Status } from '../../pipeline/core/contract.ts';
 import { UserError } from '../../pipeline/core/errors.ts';
 import { intersectionOf } from '../../pipeline/core/geometry.ts';
+import { isRejected } from '../../pipeline/core/verification.ts';
 import type { ToolDeps } from '../deps.ts';
 import { readProgress } from '../execution-view.ts';
 import { readFindings } from '../findings-document.ts';
@@ -22,6 +23,7 @@ const input = z.strictObject({
   severity: z.array(Severity).optional().describe('Only these severities.'),
   min_score: z.number().min(0).max(1).optional(),
   region: Box.optional().describe('Only findings that meet this box: [left, top, width, height] in full-picture pixels.'),
+  include_rejected: z.boolean().default(false).describe('Also those that a second look has rejected.'),
   sort: z.enum(['score', 'position', 'label']).default('score').describe('position: top to bottom, then left to right.'),
   limit: z.number().int().min(1).max(LIMIT_MAX).default(50),
   cursor: z.string().max(200).optional().describe('next_cursor of the page before, with the same filters.'),
@@ -40,7 +42,8 @@ const output = z.object({
   status: Status,
   image: FindingsDocument.shape.image,
   totals: z.object({
-    findings: z.number().int(),
+    findings: z.number().int().describe('Without rejected ones.'),
+    rejected: z.number().int().describe('By a second look.'),
     matching: z.number().int().describe('After the filters.'),
     by_label: Counts.describe('Of the matching ones; at most the 50 most frequent labels.'),
     by_severity: Counts,
@@ -62,6 +65,7 @@ export const listFindings: Tool<typeof input, typeof output> = {
   annotations: { readOnlyHint: true, idempotentHint: true, openWorldHint: false },
   async run(args, deps) {
     const document = await readDocument(args.execution_id, deps);
+    const rejected = document.findings.filter(isRejected).length;
     const matching = document.findings.filter((finding) => matches(finding, args)).sort(order[args.sort]);
     const from = positionOf(args.cursor, matching.length);
     const page = pageFrom(matching, from, args);
@@ -71,7 +75,8 @@ export const listFindings: Tool<typeof input, typeof output> = {
       status: document.status,
       image: document.image,
       totals: {
-        findings: document.findings.length,
+        findings: document.findings.length - rejected,
+        rejected,
         matching: matching.length,
         by_label: countsBy(matching, ({ label }) => label),
         by_severity: countsBy(matching, ({ severity }) => severity),
@@ -95,9 +100,11 @@ async function readDocument(executionId: string, deps: ToolDeps): Promise<Findin
   );
 }
 
-function matches({ label, severity, score, box }: Finding, filters: Input): boolean {
+function matches(finding: Finding, filters: Input): boolean {
+  const { label, severity, score, box } = finding;
   const wanted = filters.labels?.map((text) => text.toLowerCase());
   return (
+    (filters.include_rejected || !isRejected(finding)) &&
     (wanted?.includes(label.toLowerCase()) ?? true) &&
     (filters.severity?.includes(severity) ?? true) &&
     score >= (filters.min_score ?? 0) &&

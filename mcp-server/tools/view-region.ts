@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { Box, type Finding } from '../../pipeline/core/contract.ts';
 import { UserError } from '../../pipeline/core/errors.ts';
-import { clippedTo, intersectionOf } from '../../pipeline/core/geometry.ts';
+import { intersectionOf, wholePixels, withContext } from '../../pipeline/core/geometry.ts';
 import { keys } from '../../pipeline/core/keys.ts';
 import { Plan } from '../../pipeline/core/plan.ts';
 import type { ToolDeps } from '../deps.ts';
@@ -14,10 +14,6 @@ import { ExecutionId } from './get-execution.ts';
 const PIXELS_DEFAULT = 1_000_000; // what language models look at without shrinking it: 1,000 x 1,000
 const PIXELS_MAX = 2_000_000; // of noise, the worst case, 2 MB as JPEG and 2.7 as text: half of the 6 MB that an answer may have
 const PIXELS_MIN = 10_000;
-/** Around a finding, on every side, in parts of its longer side: enough to see what it stands on. */
-const CONTEXT_SHARE = 0.5;
-const CONTEXT_MIN_PX = 64;
-
 const input = z.strictObject({
   execution_id: ExecutionId,
   finding_id: z.string().max(20).optional().describe('Shows this finding with some of what is around it, for example f12.'),
@@ -87,25 +83,20 @@ function boxToShow({ finding_id, box }: Input, plan: Plan, findings: readonly Fi
   if ((finding_id === undefined) === (box === undefined)) {
     throw new UserError(`Expected finding_id or box, got ${box ? 'both' : 'neither'}. Send one of them.`);
   }
-  const shown = box ?? withContext(findings, finding_id ?? '');
-  const left = Math.floor(shown[0]);
-  const top = Math.floor(shown[1]);
-  const whole: Box = [left, top, Math.ceil(shown[0] + shown[2]) - left, Math.ceil(shown[1] + shown[3]) - top];
-  const inside = clippedTo(whole, plan.width, plan.height);
+  const shown = box ?? boxOf(findings, finding_id ?? '');
+  const inside = box ? wholePixels(box, plan) : withContext(shown, plan);
   if (inside) return inside;
   throw new UserError(
     `Expected a box inside the picture of ${plan.width} x ${plan.height} pixels, got [${shown.join(', ')}]. Choose one that meets it.`,
   );
 }
 
-function withContext(findings: readonly Finding[], id: string): [number, number, number, number] {
+function boxOf(findings: readonly Finding[], id: string): Box {
   const finding = findings.find((one) => one.id === id);
   if (!finding) {
     const last = findings.at(-1)?.id;
     const known = last === undefined ? 'none was found' : `there are f1 to ${last}`;
     throw new UserError(`Expected the id of a finding of this execution (${known}), got ${id}. list_findings names them.`);
   }
-  const [left, top, width, height] = finding.box;
-  const context = Math.max(CONTEXT_MIN_PX, Math.max(width, height) * CONTEXT_SHARE);
-  return [left - context, top - context, width + 2 * context, height + 2 * context];
+  return finding.box;
 }

@@ -1,16 +1,12 @@
 // Vision without a model: writes the summary by rules, and says so. Looks at no picture.
-import type { Finding, ModelId, Severity } from '../core/contract.ts';
+import type { ModelId } from '../core/contract.ts';
 import { UserError } from '../core/errors.ts';
+import { summaryByRules } from '../core/summary-by-rules.ts';
 import { NO_USAGE } from '../core/usage.ts';
-import type { SummaryMaterial, Vision } from '../ports.ts';
+import type { Vision } from '../ports.ts';
 
 const SUMMARY = 'rules:summary';
-const LABELS_MAX = 12;
-const IDS_A_LABEL_MAX = 3;
-const MOST_IMPORTANT_MAX = 5;
-const IMPORTANCE: Readonly<Record<Severity, number>> = { info: 0, low: 1, medium: 2, high: 3, critical: 4 };
 
-/** The same material gives the same sentences. They name labels and ids only: text found in a picture stays in its finding. */
 export function rulesVision(): Vision {
   return {
     async moderate(model) {
@@ -24,53 +20,9 @@ export function rulesVision(): Vision {
     },
     async summarize(model, material) {
       if (model !== SUMMARY) throw new UserError(`Expected ${SUMMARY} for a summary by rules, got ${model}. Choose ${SUMMARY}.`);
-      return { summary: summaryOf(material), usage: NO_USAGE };
+      return { summary: summaryByRules(material), usage: NO_USAGE };
     },
   };
-}
-
-function summaryOf({ image, findings, tiles }: SummaryMaterial): string {
-  const scope = `in ${image.width} x ${image.height} px`;
-  const found = findings.length === 0 ? [`Nothing was found ${scope}.`] : sentencesOn(findings, scope);
-  return ['Counted by rules, without a language model.', ...found, ...sentenceOnGaps(tiles)].join(' ');
-}
-
-function sentencesOn(findings: readonly Finding[], scope: string): string[] {
-  const groups = [...Map.groupBy(findings, ({ label }) => label)].sort(
-    ([a, one], [b, other]) => other.length - one.length || byText(a, b),
-  );
-  const counts = groups.slice(0, LABELS_MAX).map(([label, group]) => `${group.length} ${label} (${ids(group)})`);
-  const rest = groups.length - counts.length;
-  if (rest > 0) counts.push(`${rest} more ${rest === 1 ? 'label' : 'labels'}`);
-  const important = findings.toSorted(byImportance).slice(0, MOST_IMPORTANT_MAX);
-  return [
-    `${findings.length} ${findings.length === 1 ? 'finding' : 'findings'} ${scope}: ${counts.join(', ')}.`,
-    `Most important: ${important.map(place).join('; ')}.`,
-  ];
-}
-
-function sentenceOnGaps(tiles: SummaryMaterial['tiles']): string[] {
-  if (tiles.failed === 0) return [];
-  return [`Not seen: ${tiles.failed} of ${tiles.total} tiles failed, so what lies only in them is missing here.`];
-}
-
-function ids(group: readonly Finding[]): string {
-  const shown = group.toSorted(byImportance).slice(0, IDS_A_LABEL_MAX);
-  return shown.map(({ id }) => id).join(', ') + (group.length > shown.length ? ', …' : '');
-}
-
-function place({ id, label, score, severity, box: [left, top, width, height] }: Finding): string {
-  const weight = severity === 'info' ? '' : `${severity}, `;
-  return `${id} ${label} (${weight}score ${score.toFixed(2)}) around ${Math.round(left + width / 2)}, ${Math.round(top + height / 2)}`;
-}
-
-/** By falling severity, then score; the id decides ties, so that the order of the findings does not matter. */
-function byImportance(a: Finding, b: Finding): number {
-  return IMPORTANCE[b.severity] - IMPORTANCE[a.severity] || b.score - a.score || byText(a.id, b.id);
-}
-
-function byText(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
 }
 
 function notASummary(verb: string, model: ModelId): UserError {

@@ -73,7 +73,16 @@ export const AnalysisRequest = z.object({
     /** Tiles of one colour are not given to the models. */
     skip_blank: z.boolean(),
   }),
-  models: z.object({ moderation: ModelId, detection: z.array(ModelId).min(1), synthesis: ModelId }),
+  /** Doubtful and severe findings get a second look. */
+  verify: z.boolean().default(false),
+  models: z.object({
+    /** Null: the picture is not moderated, where the deployment allows it. */
+    moderation: ModelId.nullable(),
+    detection: z.array(ModelId).min(1),
+    /** Null: there is none, and nothing can be verified. */
+    verification: ModelId.nullable().default(null),
+    synthesis: ModelId,
+  }),
 });
 export type AnalysisRequest = z.infer<typeof AnalysisRequest>;
 
@@ -96,7 +105,18 @@ export type Finding = z.infer<typeof Finding>;
 export const Status = z.enum(['RUNNING', 'SUCCEEDED', 'PARTIAL', 'FAILED', 'BLOCKED', 'CANCELLED', 'TIMED_OUT']);
 export type Status = z.infer<typeof Status>;
 
-export const Phase = z.enum(['queued', 'inspect', 'moderate', 'tile', 'detect', 'merge', 'synthesize', 'store', 'done']);
+export const Phase = z.enum([
+  'queued',
+  'inspect',
+  'moderate',
+  'tile',
+  'detect',
+  'merge',
+  'verify',
+  'synthesize',
+  'store',
+  'done',
+]);
 export type Phase = z.infer<typeof Phase>;
 
 export const FailedTile = z.object({ tile: z.number().int(), box: Box, reason: z.string() });

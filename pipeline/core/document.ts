@@ -6,6 +6,8 @@ export interface Looked {
   findings: Finding[];
   /** How many looks were too unsure to be a finding. */
   unsure: number;
+  /** Boxes that reached out of their tile. */
+  clipped: number;
   done: number;
   blank: number;
   failed: FailedTile[];
@@ -45,7 +47,7 @@ export function findingsDocument(
     tiles: { total: done + blank + failed.length, done, blank, failed },
     usage: looked.usage,
     summary,
-    notes: [...notes, ...looked.notes, ...unsureNote(looked.unsure)],
+    notes: [...notes, ...moderationNote(request), ...looked.notes, ...unsureNote(looked.unsure), ...clippedNote(looked.clipped)],
     findings: looked.findings,
   };
 }
@@ -53,4 +55,13 @@ export function findingsDocument(
 function unsureNote(unsure: number): string[] {
   const looks = unsure === 1 ? '1 look was' : `${unsure} looks were`;
   return unsure === 0 ? [] : [`${looks} left out as too unsure: cut by the edge of a tile or coarse, with a low score.`];
+}
+
+function clippedNote(clipped: number): string[] {
+  const boxes = clipped === 1 ? '1 box' : `${clipped} boxes`;
+  return clipped === 0 ? [] : [`${boxes} reached out of the tile or had no size, and were cut to it or left out.`];
+}
+
+function moderationNote({ models }: AnalysisRequest): string[] {
+  return models.moderation === null ? ['The picture was not moderated, as the request asked.'] : [];
 }

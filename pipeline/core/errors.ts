@@ -22,15 +22,24 @@ export class AnswerError extends Error {
   override name = 'AnswerError';
 }
 
-const SENTENCED = new Set(['UserError', 'TransientError', 'AnswerError']);
-
 /**
  * The sentence of the first of these errors in a chain of causes, or null. Only such sentences may leave the
  * deployment. Goes by name: `instanceof` is lost once an error has crossed a checkpoint or a process.
  */
 export function sentenceOf(error: unknown): string | null {
+  return ours(error)?.message ?? null;
+}
+
+/** True when the caller has to do something before any other attempt could go well. */
+export function mustBeFixed(error: unknown): boolean {
+  return ours(error)?.name === 'UserError';
+}
+
+const OURS = new Set(['UserError', 'TransientError', 'AnswerError']);
+
+function ours(error: unknown): Error | null {
   for (let link = error; link instanceof Error; link = link.cause) {
-    if (SENTENCED.has(link.name)) return link.message;
+    if (OURS.has(link.name)) return link;
   }
   return null;
 }

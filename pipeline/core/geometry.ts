@@ -37,3 +37,21 @@ export function clippedTo(box: Box, width: number, height: number): Box | null {
   const bottom = Math.min(height, box[1] + box[3]);
   return right > left && bottom > top ? [left, top, right - left, bottom - top] : null;
 }
+
+/** Around an object, on every side, in parts of its longer side: enough to see what it stands on. */
+const CONTEXT_SHARE = 0.5;
+const CONTEXT_MIN_PX = 64;
+
+/** A box with what is around it, in whole pixels inside the picture. */
+export function withContext([left, top, width, height]: Box, image: { width: number; height: number }): Box {
+  const context = Math.max(CONTEXT_MIN_PX, Math.max(width, height) * CONTEXT_SHARE);
+  return wholePixels([left - context, top - context, width + 2 * context, height + 2 * context], image) ?? [0, 0, 1, 1];
+}
+
+/** The smallest box of whole pixels around `box`, inside the picture; null when they do not meet. */
+export function wholePixels(box: Box, image: { width: number; height: number }): Box | null {
+  const left = Math.floor(box[0]);
+  const top = Math.floor(box[1]);
+  const whole: Box = [left, top, Math.ceil(box[0] + box[2]) - left, Math.ceil(box[1] + box[3]) - top];
+  return clippedTo(whole, image.width, image.height);
+}

@@ -15,8 +15,10 @@ export interface Looks {
   done: number;
   blank: number;
   failed: FailedTile[];
+  /** Boxes that reached out of their tile. */
+  clipped: number;
   notes: string[];
-  usageWith(more: Usage): Usage;
+  usageWith(more: readonly Usage[]): Usage;
 }
 
 /** Every tile is in `seen` or in `failed`: none is lost. */
@@ -33,7 +35,16 @@ export function lookedOf(looks: BatchResult<TileOutcome>, tiles: readonly Planne
   const notes = [...new Set(results.flatMap((result) => result.notes))].sort();
   const usages = [before, ...results.map(({ usage }) => usage)];
   const blank = results.filter((result) => result.blank).length;
-  return { seen, done: seen.length - blank, blank, failed, notes, usageWith: (more) => totalUsage([...usages, more]) };
+  const clipped = results.reduce((sum, result) => sum + result.clipped, 0);
+  return {
+    seen,
+    done: seen.length - blank,
+    blank,
+    failed,
+    clipped,
+    notes,
+    usageWith: (more) => totalUsage([...usages, ...more]),
+  };
 }
 
 /** The reason is one of our own sentences: what a model or a library said stays in the log. */

@@ -1,5 +1,6 @@
 // Tells whoever polls how far a run is, as one small object. Rebuilt from results after a crash, so it never counts a tile twice.
 import type { AnalysisRequest, FindingsDocument, Phase, Progress, Status, Usage } from '../core/contract.ts';
+import { mustBeFixed } from '../core/errors.ts';
 import { keys } from '../core/keys.ts';
 import type { PlannedTile } from '../core/plan.ts';
 import { totalUsage } from '../core/usage.ts';
@@ -15,7 +16,10 @@ type Ending = Partial<Pick<Progress, 'findings' | 'reason' | 'summary' | 'usage'
 export interface ProgressReport {
   inspected(inspected: Inspected, tilesTotal: number): void;
   phase(phase: Phase): void;
-  /** Counts how a look at a tile ended, and makes its failure a result. A replay says it again, which is harmless. */
+  /**
+   * Counts how a look at a tile ended, and makes its failure a result, but for what the caller must fix: that is thrown on.
+   * A replay says it again, which is harmless.
+   */
   following(tile: PlannedTile, look: Promise<LookedTile>): Promise<TileOutcome>;
   /** These three resolve when the last word is stored. */
   end(document: FindingsDocument, reason: string | null): Promise<void>;
@@ -89,6 +93,7 @@ export function reportProgress(request: AnalysisRequest, deps: PipelineDeps): Pr
     },
     async following(tile, look) {
       const outcome = await look.catch((error) => {
+        if (mustBeFixed(error)) throw error;
         deps.log.warn({ error, execution: request.execution_id, tile: tile.name }, 'A tile could not be looked at.');
         return { failed: failedTile(tile, error) };
       });

@@ -94,7 +94,8 @@ export function requestFor(picture: string, plan: Partial<AnalysisRequest['plan'
       skip_blank: true,
       ...plan,
     },
-    models: { moderation: 'test:eyes', detection: ['test:eyes'], synthesis: 'test:eyes' },
+    verify: false,
+    models: { moderation: 'test:eyes', detection: ['test:eyes'], verification: 'test:eyes', synthesis: 'test:eyes' },
   };
 }
 

@@ -73,7 +73,16 @@ function makeRun(request: AnalysisRequest, { blobs, clock, log }: { blobs: Blobs
       const failed = tiles
         .filter(({ index }) => failedTiles.includes(index))
         .map(({ index, box }) => ({ tile: index, box, reason: 'The model failed on this tile.' }));
-      const looked = { findings, unsure: 0, done: tiles.length - failed.length, blank: 0, failed, usage: NO_USAGE, notes: [] };
+      const looked = {
+        findings,
+        unsure: 0,
+        done: tiles.length - failed.length,
+        blank: 0,
+        failed,
+        clipped: 0,
+        usage: NO_USAGE,
+        notes: [],
+      };
       const document = findingsDocument(request, inspected, looked, `Found ${findings.length}.`);
       await blobs.put(keys.overlay(request.execution_id), Buffer.from('overlay'));
       await blobs.put(keys.findings(request.execution_id), Buffer.from(JSON.stringify(document, null, 1)));

@@ -1,29 +1,34 @@
 // Eyes that follow a script: for tests of what the pipeline does with what is seen. Counts what it was asked.
 import type { Detection } from '../../pipeline/core/contract.ts';
 import { NO_USAGE } from '../../pipeline/core/usage.ts';
-import type { Jpeg, ModerationAnswer, Vision } from '../../pipeline/ports.ts';
+import type { Doubt, Jpeg, ModerationAnswer, SecondLook, SummaryMaterial, Vision } from '../../pipeline/ports.ts';
 
 export interface Script {
   moderate?: () => ModerationAnswer;
   /** `look` counts from 0 over all tiles. */
-  detect?: (tile: Jpeg, look: number) => Detection[];
+  detect?: (tile: Jpeg, look: number) => Detection[] | Promise<Detection[]>;
+  verify?: (crop: Jpeg, doubt: Doubt) => SecondLook | Promise<SecondLook>;
+  summarize?: (material: SummaryMaterial) => string | Promise<string>;
 }
 
 export interface ScriptedVision extends Vision {
   looks: number;
 }
 
-export function scriptedVision({ moderate, detect }: Script = {}): ScriptedVision {
+export function scriptedVision({ moderate, detect, verify, summarize }: Script = {}): ScriptedVision {
   return {
     looks: 0,
     moderate: async () => moderate?.() ?? { allowed: true, usage: NO_USAGE },
     async detect(_model, tile) {
       const look = this.looks++;
-      const detections = detect?.(tile, look) ?? [];
+      const detections = (await detect?.(tile, look)) ?? [];
       return { detections, usage: { input_tokens: 10, output_tokens: 1, cost_usd: 0 }, clipped: 0, notes: [] };
     },
-    verify: async () => ({ verdict: 'confirmed', usage: NO_USAGE }),
-    summarize: async (_model, { tiles }) => ({ summary: `Looked at ${tiles.done} of ${tiles.total}.`, usage: NO_USAGE }),
+    verify: async (_model, crop, doubt) => (await verify?.(crop, doubt)) ?? { verdict: 'confirmed', usage: NO_USAGE },
+    async summarize(_model, material) {
+      const { done, total } = material.tiles;
+      return { summary: (await summarize?.(material)) ?? `Looked at ${done} of ${total}.`, usage: NO_USAGE };
+    },
   };
 }
 

@@ -6,6 +6,7 @@ import { onTestFinished } from 'vitest';
 import { httpApp } from '../../local/http.ts';
 import { type LocalLinks, localLinks } from '../../local/links.ts';
 import { localPictures } from '../../local/pictures.ts';
+import type { ModelOffer } from '../../mcp-server/model-choice.ts';
 import { mcpHandler } from '../../mcp-server/server.ts';
 import { fsBlobs } from '../../pipeline/adapters/fs-blobs.ts';
 import type { Blobs, Clock, Log, Pictures } from '../../pipeline/ports.ts';
@@ -35,10 +36,15 @@ export interface TestServerOptions {
   script?: Script;
   clock?: Clock;
   pictures?: Pictures;
+  models?: ModelOffer;
 }
 
 const systemClock: Clock = { now: () => new Date() };
-const models = { moderation: 'onnx:nsfw', detection: ['onnx:nanodet'], synthesis: 'rules:counts' };
+const models: ModelOffer = {
+  defaults: { moderation: 'onnx:nsfw', detection: ['onnx:nanodet'], verification: null, synthesis: 'rules:counts' },
+  allowed: [],
+  moderationMayBeOff: false,
+};
 
 export async function testServer(options: TestServerOptions = {}): Promise<TestServer> {
   const clock = options.clock ?? systemClock;
@@ -52,7 +58,7 @@ export async function testServer(options: TestServerOptions = {}): Promise<TestS
   const links = localLinks(SECRET, () => ORIGIN, clock);
   const launcher = scriptedLauncher({ blobs, clock, log }, options.script ?? (async () => {}));
   const pictures = options.pictures ?? localPictures(blobs, [folder]);
-  const mcp = mcpHandler({ blobs, links, launcher, pictures, models, clock, log }, '0.0.0-test');
+  const mcp = mcpHandler({ blobs, links, launcher, pictures, models: options.models ?? models, clock, log }, '0.0.0-test');
   let mcpRequests = 0;
   const counted = (request: Request) => {
     mcpRequests++;
