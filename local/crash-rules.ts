@@ -35,9 +35,9 @@ export function crashRules({
       ...(name !== undefined && { Name: name }),
       SubType: subType ?? 'Step',
     };
-    // A UserError: its sentence may be shown as the reason of the gap.
+    // An AnswerError costs this step and not the execution, and its sentence may be shown as the reason of the gap.
     const sentence = `The worker process ended ${STEP_CRASHES_MAX} times while it worked on this; it is not tried again.`;
-    const error = { ErrorType: 'UserError', ErrorMessage: sentence };
+    const error = { ErrorType: 'AnswerError', ErrorMessage: sentence };
     const update = { ...step, Type: 'STEP', Action: 'FAIL', Error: error } as const;
     store.putOperation(arn, applyUpdate(before, parent, update, nowMs()).operation, null);
     return true;

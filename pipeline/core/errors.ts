@@ -17,7 +17,10 @@ export class TransientError extends Error {
   }
 }
 
-/** A model answered, but with nothing that can be used: refused, cut off, empty or invalid. Costs one tile, not the execution. */
+/**
+ * A model was asked and gave nothing that can be used: refused, cut off, empty, invalid, or its process ended over it. Costs one
+ * tile, not the execution, and another attempt would not help.
+ */
 export class AnswerError extends Error {
   override name = 'AnswerError';
 }
