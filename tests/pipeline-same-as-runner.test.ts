@@ -4,7 +4,7 @@ import { withDurableExecution } from '@aws/durable-execution-sdk-js';
 import { LocalDurableTestRunner } from '@aws/durable-execution-sdk-js-testing';
 import sharp from 'sharp';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { UserError } from '../pipeline/core/errors.ts';
+import { AnswerError } from '../pipeline/core/errors.ts';
 import { NO_USAGE } from '../pipeline/core/usage.ts';
 import { pipeline } from '../pipeline/pipeline.ts';
 import { temporaryFolder } from './support/folder.ts';
@@ -20,7 +20,7 @@ const SCRIPTS: [string, Script][] = [
     'of which a tile fails for good',
     {
       detect(tile) {
-        if (tile.width < 256) throw new UserError('Expected a wide tile, got a narrow one. Choose another.');
+        if (tile.width < 256) throw new AnswerError('Expected a wide tile, got a narrow one. Choose another.');
         return [];
       },
     },
