@@ -1,0 +1,129 @@
+// What everything behind `Vision` must do, as far as it does it. tests/vision-contract.test.ts runs this for each adapter.
+import sharp from 'sharp';
+import { describe, expect, test } from 'vitest';
+import { Detection, type Finding, type ModelId, Usage } from '../../pipeline/core/contract.ts';
+import type { Doubt, Jpeg, SummaryMaterial, Vision } from '../../pipeline/ports.ts';
+
+export interface VisionUnderTest {
+  make(): Promise<Vision>;
+  /** Which model serves a purpose; null: none of this adapter does. */
+  models: Record<'moderate' | 'detect' | 'verify' | 'summarize', ModelId | null>;
+  /** Of the same provider, and not there. */
+  unknown: ModelId;
+}
+
+const EVERYTHING = { look_for: null, labels: [] };
+const SUMMARY_LENGTH_MAX = 2_000;
+
+/** A part of the example picture with a cat in its middle, and other things. */
+async function catTile(): Promise<Jpeg> {
+  const bytes = await sharp('examples/lawn.jpg').extract({ left: 1_474, top: 0, width: 640, height: 512 }).jpeg().toBuffer();
+  return { bytes, width: 640, height: 512 };
+}
+
+async function greyTile(): Promise<Jpeg> {
+  const grey = { width: 300, height: 200, channels: 3, background: '#888' } as const;
+  return { bytes: await sharp({ create: grey }).jpeg().toBuffer(), width: 300, height: 200 };
+}
+
+const DOUBT: Doubt = {
+  ask: EVERYTHING,
+  finding: { label: 'cat', description: 'a cat', score: 0.3, severity: 'info', text: null },
+  boxInCrop: [20, 20, 40, 50],
+};
+
+function material(): SummaryMaterial {
+  const findings: Finding[] = Array.from({ length: 300 }, (_, index) => ({
+    ...DOUBT.finding,
+    id: `f${index}`,
+    label: `label ${index}`,
+    box: [index, 2, 3, 4],
+    level: 0,
+    tiles: [1],
+    verified: null,
+  }));
+  const tiles = { total: 96, done: 93, blank: 0, failed: 3 };
+  return { ask: EVERYTHING, image: { width: 6_000, height: 4_000 }, findings, tiles, overview: greyTile };
+}
+
+export function visionContract(name: string, { make, models, unknown }: VisionUnderTest): void {
+  const asked: Record<keyof typeof models, (vision: Vision, model: ModelId) => Promise<unknown>> = {
+    moderate: async (vision, model) => vision.moderate(model, await greyTile()),
+    detect: async (vision, model) => vision.detect(model, await greyTile(), EVERYTHING),
+    verify: async (vision, model) => vision.verify(model, await greyTile(), DOUBT),
+    summarize: async (vision, model) => vision.summarize(model, material()),
+  };
+
+  describe(`${name} keeps the contract of Vision:`, () => {
+    test('a model that is not there is a UserError in a sentence, for every purpose', async () => {
+      const vision = await make();
+      for (const ask of Object.values(asked)) {
+        const error = await ask(vision, unknown).catch((thrown: unknown) => thrown);
+        expect(error).toMatchObject({ name: 'UserError', message: expect.stringMatching(/^Expected .+, got .+\. .+\.$/) });
+        expect(String(error)).toContain(unknown);
+      }
+    });
+
+    const { moderate, detect, verify, summarize } = models;
+    for (const [purpose, model] of Object.entries(models) as [keyof typeof models, ModelId | null][]) {
+      if (model !== null) continue;
+      test(`it does not ${purpose}, and says so in a UserError`, async () => {
+        const vision = await make();
+        const served = Object.values(models).find((other) => other !== null) ?? unknown;
+        await expect(asked[purpose](vision, served)).rejects.toMatchObject({ name: 'UserError' });
+      });
+    }
+
+    if (moderate !== null)
+      test('a verdict says why and how surely a picture is blocked, or that it is allowed', async () => {
+        const { usage, ...verdict } = await (await make()).moderate(moderate, await greyTile());
+        Usage.parse(usage);
+        expect(verdict.allowed ? { category: 'none', score: 0 } : verdict).toMatchObject({
+          category: expect.any(String),
+          score: expect.any(Number),
+        });
+      });
+
+    if (detect !== null)
+      test('detections are valid, and their boxes lie in the tile', async () => {
+        const tile = await catTile();
+        const answer = await (await make()).detect(detect, tile, EVERYTHING);
+        Usage.parse(answer.usage);
+        expect(answer.detections.length).toBeGreaterThan(0);
+        expect(answer.clipped).toBeGreaterThanOrEqual(0);
+        for (const seen of answer.detections) {
+          const [left, top, width, height] = Detection.parse(seen).box;
+          expect(width > 0 && height > 0).toBe(true);
+          expect(left + width <= tile.width && top + height <= tile.height).toBe(true);
+        }
+      });
+
+    if (detect !== null)
+      test('only labels that were asked for are reported, and notes are sentences', async () => {
+        const ask = { look_for: null, labels: ['cat', 'unicorn'] };
+        const answer = await (await make()).detect(detect, await catTile(), ask);
+        expect(new Set(answer.detections.map(({ label }) => label))).toEqual(new Set(['cat']));
+        for (const note of answer.notes) expect(note).toMatch(/^.+\.$/);
+      });
+
+    if (verify !== null)
+      test('a second look confirms, rejects, or says what is there instead, with a box in the crop', async () => {
+        const crop = await catTile();
+        const { usage, ...look } = await (await make()).verify(verify, crop, DOUBT);
+        Usage.parse(usage);
+        expect(['confirmed', 'rejected', 'corrected']).toContain(look.verdict);
+        if (look.verdict !== 'corrected') return;
+        Detection.omit({ score: true }).parse({ ...look.instead, box: look.boxInCrop });
+        expect(look.boxInCrop[0] + look.boxInCrop[2]).toBeLessThanOrEqual(crop.width);
+        expect(look.boxInCrop[1] + look.boxInCrop[3]).toBeLessThanOrEqual(crop.height);
+      });
+
+    if (summarize !== null)
+      test('a summary is words, and bounded however much was found', async () => {
+        const { summary, usage } = await (await make()).summarize(summarize, material());
+        Usage.parse(usage);
+        expect(summary).toMatch(/\w+ \w+/);
+        expect(summary.length).toBeLessThanOrEqual(SUMMARY_LENGTH_MAX);
+      });
+  });
+}
