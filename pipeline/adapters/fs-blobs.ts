@@ -2,11 +2,11 @@
 import { randomUUID } from 'node:crypto';
 import { copyFile, mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { checkedKey, checkRange, RESERVED_SEGMENT } from '../core/keys.ts';
 import type { Blobs } from '../ports.ts';
 
-const KEY_CHARACTERS_MAX = 1_024; // as on S3
 /** Holds what is being written. Whoever starts the only process on a folder may empty it: a killed one leaves parts. */
-export const PARTS_FOLDER = '.parts';
+export const PARTS_FOLDER = RESERVED_SEGMENT;
 
 /** Objects are the files below `folder`, one a key. Throws a RangeError for a key that could leave it. */
 export function fsBlobs(folder: string): Blobs {
@@ -25,6 +25,7 @@ export function fsBlobs(folder: string): Blobs {
     },
 
     async getRange(key, start, length) {
+      checkRange(start, length);
       await using file = await open(pathOf(key));
       const bytes = Buffer.alloc(length);
       let filled = 0;
@@ -86,17 +87,6 @@ async function published(folder: string, target: string, write: (temporary: stri
     await rm(temporary, { force: true });
     throw error;
   }
-}
-
-function checkedKey(key: string): string {
-  const segments = key.split('/');
-  const wrong = segments.some(
-    (segment) => segment === '' || segment === '.' || segment === '..' || segment === PARTS_FOLDER || /[\\\0]/.test(segment),
-  );
-  if (wrong || key.length > KEY_CHARACTERS_MAX) {
-    throw new RangeError(`Expected a relative key without empty, . or .. segments, got ${JSON.stringify(key.slice(0, 100))}.`);
-  }
-  return key;
 }
 
 async function missingAsNull<T>(found: Promise<T>): Promise<T | null> {

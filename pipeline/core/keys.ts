@@ -17,3 +17,33 @@ export const keys = {
   /** Detections of one tile that are too many for a checkpoint. */
   tileDetections: (executionId: string, tile: string) => `${execution(executionId)}/detections/${tile}.json`,
 };
+
+/** A folder that is a store keeps here what is being written; in a bucket, too, no object may have it in its name. */
+export const RESERVED_SEGMENT = '.parts';
+const KEY_BYTES_MAX = 1_024; // as on S3
+
+/** The key as it is. Throws a RangeError for one that some store could not hold, or that could lead out of a folder. */
+export function checkedKey(key: string): string {
+  const wrong = key
+    .split('/')
+    .some((segment) => ['', '.', '..', RESERVED_SEGMENT].includes(segment) || /[\\\p{Cc}\p{Cs}]/u.test(segment));
+  if (wrong || new TextEncoder().encode(key).length > KEY_BYTES_MAX) {
+    throw new RangeError(
+      `Expected a relative key without empty, . or .. segments and control characters, of at most ${KEY_BYTES_MAX} bytes, ` +
+        `got ${JSON.stringify(key.slice(0, 100))}.`,
+    );
+  }
+  return key;
+}
+
+/** Throws a RangeError unless `start` and `length` name at least one byte. */
+export function checkRange(start: number, length: number): void {
+  if (Number.isSafeInteger(start) && Number.isSafeInteger(length) && start >= 0 && length >= 1) return;
+  throw new RangeError(`Expected a range of at least one byte, got ${length} bytes at ${start}.`);
+}
+
+const CONTENT_TYPES: Record<string, string> = { json: 'application/json', jpg: 'image/jpeg' };
+
+export function contentTypeOf(key: string): string {
+  return CONTENT_TYPES[key.split('.').at(-1) ?? ''] ?? 'application/octet-stream';
+}

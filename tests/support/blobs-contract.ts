@@ -57,9 +57,84 @@ export function blobsContract(name: string, make: () => Promise<Blobs>): void {
       expect(Buffer.from((await blobs.get('uploads/u1')) ?? []).toString()).toBe('pixels');
     });
 
-    test.each(['.parts/x', '../outside', '/absolute', 'a//b', 'a/../b', '', 'a/./b'])('the key %j is refused', async (key) => {
+    test('a file of 20 MB comes back byte for byte', async () => {
       const blobs = await make();
-      await expect((async () => blobs.put(key, Buffer.from('x')))()).rejects.toThrow(/Expected a relative key/);
+      const path = join(await temporaryFolder(), 'pyramid.szi');
+      const bytes = randomBytes(20_000_000);
+      await writeFile(path, bytes);
+      await blobs.putFile('executions/a/pyramid.szi', path);
+      expect(await blobs.head('executions/a/pyramid.szi')).toMatchObject({ bytes: 20_000_000 });
+      expect(bytes.equals((await blobs.get('executions/a/pyramid.szi')) ?? Buffer.of())).toBe(true);
+      const range = await blobs.getRange('executions/a/pyramid.szi', 8_388_600, 20);
+      expect(bytes.subarray(8_388_600, 8_388_620).equals(range)).toBe(true);
+    });
+
+    test('an empty file is an object, too', async () => {
+      const blobs = await make();
+      const path = join(await temporaryFolder(), 'empty');
+      await writeFile(path, '');
+      await blobs.putFile('empty', path);
+      expect(await blobs.head('empty')).toMatchObject({ bytes: 0 });
+      expect(await blobs.get('empty')).toHaveLength(0);
+      const file = await blobs.materialize('empty');
+      expect(await readFile(file.path)).toHaveLength(0);
+      await file.release();
+    });
+
+    test('a file that is not there makes no object', async () => {
+      const blobs = await make();
+      await expect(blobs.putFile('uploads/u1', join(await temporaryFolder(), 'nothing'))).rejects.toThrow(/ENOENT/);
+      expect(await blobs.head('uploads/u1')).toBeNull();
+    });
+
+    test('an object outlives the release of its local file, and a second release', async () => {
+      const blobs = await make();
+      await blobs.put('picture', Buffer.from('pixels'));
+      const [first, second] = [await blobs.materialize('picture'), await blobs.materialize('picture')];
+      await first.release();
+      expect(await readFile(second.path, 'utf8')).toBe('pixels');
+      await second.release();
+      await second.release();
+      expect(await blobs.get('picture')).toEqual(Buffer.from('pixels'));
+    });
+
+    test.each([
+      [0, 0],
+      [-1, 2],
+      [0, -1],
+      [0.5, 1],
+      [0, Number.NaN],
+    ])('a range of %d, %d is refused', async (start, length) => {
+      const blobs = await make();
+      await blobs.put('key', Buffer.from('abc'));
+      await expect(blobs.getRange('key', start, length)).rejects.toThrow(/Expected a range of at least one byte/);
+    });
+
+    test.each([
+      ...['sp ace', 'a+b', 'p%20q', 'a%2Fb', 'q?x=1&y', 'h#f', "it's (x)!", '"q"', '<x>', 'a:b*c;d=e,f@g', '~.tilde', '..a'],
+      ...['ünï', 'u\u0308', '日本', '😀', `${'é'.repeat(120)}/${'x'.repeat(200)}`],
+    ])('the key %j names an object of its own', async (key) => {
+      const blobs = await make();
+      await blobs.put(`uploads/${key}`, Buffer.from(key));
+      await blobs.put(`uploads/${key}-`, Buffer.from('another'));
+      expect(Buffer.from((await blobs.get(`uploads/${key}`)) ?? []).toString()).toBe(key);
+      expect(await blobs.head(`uploads/${key}`)).toMatchObject({ bytes: Buffer.byteLength(key) });
+    });
+
+    test.each([
+      ...['.parts/x', 'a/.parts', '../outside', '/absolute', 'a//b', 'a/../b', '', 'a/./b', 'a/', 'a\\b', 'a\nb', 'a\0b'],
+      ...['\ud800', `${'a/'.repeat(512)}a`, 'é'.repeat(513)],
+    ])('the key %j is refused', async (key) => {
+      const blobs = await make();
+      const attempts: (() => Promise<unknown>)[] = [
+        () => blobs.put(key, Buffer.from('x')),
+        () => blobs.get(key),
+        () => blobs.head(key),
+        () => blobs.getRange(key, 0, 1),
+        () => blobs.putFile(key, 'nothing'),
+        () => blobs.materialize(key),
+      ];
+      for (const attempt of attempts) await expect((async () => attempt())()).rejects.toThrow(/Expected a relative key/);
     });
   });
 }
