@@ -1,21 +1,23 @@
-// Finds a named picture on this machine: an upload of this server, or a file inside a folder that it was given.
+// Finds a named picture: an upload of this server, a file inside a folder that it was given, or an address on a host that it allows.
 import { realpath, stat } from 'node:fs/promises';
 import { sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { AnalysisRequest } from '../pipeline/core/contract.ts';
 import { UserError } from '../pipeline/core/errors.ts';
+import { checkImageUrl, namedHosts } from '../pipeline/core/image-hosts.ts';
 import { keys } from '../pipeline/core/keys.ts';
 import type { Blobs, Pictures } from '../pipeline/ports.ts';
 
 const UPLOAD_ID = /^[a-z0-9][a-z0-9.-]{0,80}$/;
 
-/** `allowedFolders` are absolute. A symbolic link that leads out of them is outside. */
-export function localPictures(blobs: Blobs, allowedFolders: readonly string[]): Pictures {
+/** `allowedFolders` are absolute: a symbolic link that leads out of them is outside. `allowedHosts` as in core/image-hosts.ts. */
+export function localPictures(blobs: Blobs, allowedFolders: readonly string[], allowedHosts: readonly string[]): Pictures {
+  const accepted = sentencePart(allowedFolders, allowedHosts);
   return {
     async resolve(image) {
-      if (/^file:/i.test(image)) return await namedFile(image, allowedFolders);
-      if (/^[a-z0-9]+:/i.test(image))
-        throw new UserError(`Expected ${accepted(allowedFolders)}, got ${image.slice(0, 100)}. Upload it instead.`);
+      if (/^file:/i.test(image)) return await namedFile(image, allowedFolders, accepted);
+      if (/^https:/i.test(image) && allowedHosts.length > 0) return elsewhere(image, allowedHosts);
+      if (/^[a-z0-9]+:/i.test(image)) throw new UserError(`Expected ${accepted}, got ${image.slice(0, 100)}. Upload it instead.`);
       return await uploaded(image, blobs);
     },
   };
@@ -33,7 +35,7 @@ async function uploaded(uploadId: string, blobs: Blobs): Promise<AnalysisRequest
   return { source: { kind: 'blob', key }, uri: `upload://${uploadId}`, version: head.version };
 }
 
-async function namedFile(uri: string, allowedFolders: readonly string[]): Promise<AnalysisRequest['image']> {
+async function namedFile(uri: string, allowedFolders: readonly string[], accepted: string): Promise<AnalysisRequest['image']> {
   const path = await realPathOf(uri);
   const allowed = await Promise.all(allowedFolders.map((folder) => realpath(folder).catch(() => null)));
   const inside =
@@ -42,7 +44,7 @@ async function namedFile(uri: string, allowedFolders: readonly string[]): Promis
   // A file that is not there and one outside get the same answer: what lies outside is not for anyone to probe.
   if (!path || !found?.isFile()) {
     throw new UserError(
-      `Expected ${accepted(allowedFolders)}, got ${uri.slice(0, 200)}, which is not there. Check the path, or upload the picture.`,
+      `Expected ${accepted}, got ${uri.slice(0, 200)}, which is not there. Check the path, or upload the picture.`,
     );
   }
   return { source: { kind: 'file', path }, uri, version: `${found.mtimeMs}-${found.size}` };
@@ -56,7 +58,14 @@ async function realPathOf(uri: string): Promise<string | null> {
   }
 }
 
-function accepted(allowedFolders: readonly string[]): string {
+/** Nothing is asked of the host here: that is for the pipeline. So the address itself stands for the version of the picture. */
+function elsewhere(image: string, allowedHosts: readonly string[]): AnalysisRequest['image'] {
+  const url = checkImageUrl(image, allowedHosts).href;
+  return { source: { kind: 'url', url }, uri: url, version: url };
+}
+
+function sentencePart(allowedFolders: readonly string[], allowedHosts: readonly string[]): string {
   const folders = allowedFolders.map((folder) => ` or a file:// inside ${folder}`).join('');
-  return `an upload_id${folders}`;
+  const hosts = allowedHosts.length > 0 ? ` or an https:// address on ${namedHosts(allowedHosts)}` : '';
+  return `an upload_id${folders}${hosts}`;
 }

@@ -55,7 +55,7 @@ export async function serve({ config, dataFolder, allowedFolders, port, log }: S
     let url = '';
     const links = localLinks(await readSecret(join(dataFolder, 'secret.key')), () => url, clock);
     const models = modelOffer(config);
-    const pictures = localPictures(blobs, allowedFolders);
+    const pictures = localPictures(blobs, allowedFolders, config.ALLOWED_IMAGE_HOSTS);
     const mcp = mcpHandler({ blobs, links, launcher: localLauncher(engine), pictures, models, clock, log }, version);
     const app = httpApp({ mcp: (request) => mcp.fetch(request), blobs, links, scratchFolder, log });
     const server = createAdaptorServer({ fetch: app.fetch });

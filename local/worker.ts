@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { withDurableExecution } from '@aws/durable-execution-sdk-js';
 import { pino } from 'pino';
 import { fsBlobs } from '../pipeline/adapters/fs-blobs.ts';
+import { httpsPictures } from '../pipeline/adapters/https-pictures.ts';
 import { onnxVision } from '../pipeline/adapters/onnx-vision.ts';
 import { rulesVision } from '../pipeline/adapters/rules-vision.ts';
 import { visionByProvider } from '../pipeline/adapters/vision-by-provider.ts';
@@ -17,6 +18,7 @@ const options = { level: logLevel, base: null, timestamp: pino.stdTimeFunctions.
 
 const deps: PipelineDeps = {
   blobs: fsBlobs(join(dataFolder, 'blobs')),
+  remotePictures: httpsPictures({ allowedHosts: config.ALLOWED_IMAGE_HOSTS }),
   vision: visionByProvider({ onnx: onnxVision(), rules: rulesVision() }),
   clock: { now: () => new Date() },
   log: pino(options, pino.destination({ fd: 2, sync: true })),

@@ -4,6 +4,7 @@ import { delimiter, join, resolve } from 'node:path';
 import { z } from 'zod';
 import { ModelId } from './core/contract.ts';
 import { UserError } from './core/errors.ts';
+import { ImageHost } from './core/image-hosts.ts';
 import { DEFAULT_LIMITS, type PictureLimits } from './core/picture-limits.ts';
 
 const list = (separator: string) =>
@@ -22,6 +23,8 @@ const Environment = z.object({
     .transform((path) => resolve(path)),
   /** Folders whose pictures may be named with file://, separated like PATH. */
   ALLOWED_FOLDERS: list(delimiter).default([]),
+  /** Hosts whose https:// pictures may be named, separated by commas; forms in core/image-hosts.ts. */
+  ALLOWED_IMAGE_HOSTS: list(',').pipe(z.array(ImageHost)).default([]),
   MODERATION_MODEL: ModelId.default('onnx:nsfw'),
   DETECTION_MODELS: list(',').pipe(z.array(ModelId).min(1)).default(['onnx:nanodet', 'onnx:ppocr']),
   /** Second looks at doubtful findings; none when unset. */

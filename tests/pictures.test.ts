@@ -18,7 +18,7 @@ async function place() {
   for (const file of ['allowed/plan.jpg', 'allowed/below/plan.jpg', 'allowed-too/plan.jpg', 'secret.jpg'])
     await writeFile(join(root, file), 'pixels');
   const uri = (path: string) => pathToFileURL(root).href + path;
-  return { root, blobs, allowed, uri, pictures: localPictures(blobs, [allowed]) };
+  return { root, blobs, allowed, uri, pictures: localPictures(blobs, [allowed], []) };
 }
 
 /** The sentence that an image is refused with. */
@@ -100,7 +100,7 @@ describe('file://', () => {
   test('finds a picture in an allowed folder that is itself a symbolic link, or not there yet', async () => {
     const { root, blobs, allowed } = await place();
     await symlink(allowed, join(root, 'alias'));
-    const pictures = localPictures(blobs, [join(root, 'later'), join(root, 'alias')]);
+    const pictures = localPictures(blobs, [join(root, 'later'), join(root, 'alias')], []);
     expect((await pictures.resolve(pathToFileURL(join(root, 'alias/plan.jpg')).href)).source.kind).toBe('file');
     await mkdir(join(root, 'later'));
     await writeFile(join(root, 'later/new.jpg'), 'pixels');
@@ -109,7 +109,7 @@ describe('file://', () => {
 
   test('is refused everywhere when no folder is allowed, and not offered', async () => {
     const { blobs, uri } = await place();
-    expect(await refusal(localPictures(blobs, []), uri('/allowed/plan.jpg'))).toMatch(/^Expected an upload_id, got file:/);
+    expect(await refusal(localPictures(blobs, [], []), uri('/allowed/plan.jpg'))).toMatch(/^Expected an upload_id, got file:/);
   });
 
   test('has another version when the bytes change', async () => {

@@ -57,7 +57,7 @@ export async function testServer(options: TestServerOptions = {}): Promise<TestS
   const blobs = fsBlobs(blobsFolder);
   const links = localLinks(SECRET, () => ORIGIN, clock);
   const launcher = scriptedLauncher({ blobs, clock, log }, options.script ?? (async () => {}));
-  const pictures = options.pictures ?? localPictures(blobs, [folder]);
+  const pictures = options.pictures ?? localPictures(blobs, [folder], []);
   const mcp = mcpHandler({ blobs, links, launcher, pictures, models: options.models ?? models, clock, log }, '0.0.0-test');
   let mcpRequests = 0;
   const counted = (request: Request) => {
