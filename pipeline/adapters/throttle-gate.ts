@@ -1,0 +1,99 @@
+// Lets so many calls through at once as the other side bears: halves them when it asks for fewer, and adds one by one again.
+// Additive increase, multiplicative decrease, as TCP: RFC 5681. Knows no models; time and chance are given.
+import { TransientError } from '../core/errors.ts';
+
+export interface Pace {
+  now(): number;
+  sleep(ms: number): Promise<void>;
+  /** From 0 to 1. */
+  random(): number;
+}
+
+export interface ThrottleGate {
+  /** First come, first served. A throttled call is repeated until `budgetMs` have passed since it was handed in. */
+  through<T>(call: () => Promise<T>): Promise<T>;
+}
+
+interface Waiting {
+  go: () => void;
+  /** A repeated call goes before those that were never made. */
+  again: boolean;
+}
+
+const PAUSE_MS = 500;
+const PAUSE_MAX_MS = 8_000; // four doublings: after that the other side is down rather than busy
+
+export function throttleGate(concurrencyMax: number, budgetMs: number, pace: Pace): ThrottleGate {
+  let windowSize = concurrencyMax;
+  let inFlight = 0;
+  let pauseMs = PAUSE_MS;
+  let closedUntil = 0;
+  /** Counts the halvings: calls that began before one say nothing new about it. */
+  let round = 0;
+  let waking = false;
+  const line: Waiting[] = [];
+
+  const letThrough = () => {
+    if (pace.now() < closedUntil) {
+      wakeLater();
+      return;
+    }
+    while (line.length > 0 && inFlight < Math.max(1, Math.floor(windowSize))) {
+      inFlight++;
+      line.shift()?.go();
+    }
+  };
+
+  const wakeLater = () => {
+    if (waking) return;
+    waking = true;
+    void pace.sleep(closedUntil - pace.now()).then(() => {
+      waking = false;
+      letThrough();
+    });
+  };
+
+  const turn = (again: boolean): Promise<void> => {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const behind = again ? line.findIndex((other) => !other.again) : -1;
+    line.splice(behind === -1 ? line.length : behind, 0, { go: resolve, again });
+    letThrough();
+    return promise;
+  };
+
+  const slower = (began: number) => {
+    if (began !== round) return;
+    round++;
+    windowSize = Math.max(1, windowSize / 2);
+    // Full jitter, but never less than half: many processes must not come back together, nor at once.
+    closedUntil = pace.now() + pauseMs * (0.5 + pace.random() / 2);
+    pauseMs = Math.min(PAUSE_MAX_MS, pauseMs * 2);
+  };
+
+  const faster = () => {
+    windowSize = Math.min(concurrencyMax, windowSize + 1 / windowSize);
+    pauseMs = Math.max(PAUSE_MS, pauseMs / 2);
+  };
+
+  return {
+    async through(call) {
+      const until = pace.now() + budgetMs;
+      for (let again = false; ; again = true) {
+        await turn(again);
+        const began = round;
+        try {
+          const answer = await call();
+          faster();
+          return answer;
+        } catch (error) {
+          const throttled = error instanceof TransientError && error.throttled;
+          if (throttled) slower(began);
+          if (!throttled || pace.now() >= until) throw error;
+        } finally {
+          inFlight--;
+          letThrough();
+        }
+      }
+    },
+  };
+}

@@ -1,0 +1,192 @@
+import { join } from 'node:path';
+import sharp from 'sharp';
+import { describe, expect, test } from 'vitest';
+import { patientVision } from '../pipeline/adapters/patient-vision.ts';
+import { type Pace, throttleGate } from '../pipeline/adapters/throttle-gate.ts';
+import { TransientError, UserError } from '../pipeline/core/errors.ts';
+import { temporaryFolder } from './support/folder.ts';
+import { runPipeline } from './support/pipeline-run.ts';
+import { scriptedVision } from './support/scripted-vision.ts';
+import { seededRandom } from './support/seeded-random.ts';
+
+const throttled = () => new TransientError('Expected an answer, got too many requests. Try again later.', { throttled: true });
+
+/** Time that passes only when everybody waits for it. */
+function virtualPace(random: () => number): Pace & { run<T>(work: Promise<T>): Promise<T> } {
+  let nowMs = 0;
+  const sleepers: { at: number; wake: () => void }[] = [];
+  return {
+    now: () => nowMs,
+    random,
+    sleep(ms) {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      sleepers.push({ at: nowMs + ms, wake: resolve });
+      return promise;
+    },
+    async run(work) {
+      let done = false;
+      const end = () => {
+        done = true;
+      };
+      work.then(end, end);
+      while (!done) {
+        for (let quiet = 0; quiet < 20; quiet++) await Promise.resolve();
+        sleepers.sort((a, b) => a.at - b.at);
+        const next = sleepers.shift();
+        if (!next) {
+          await new Promise((resolve) => setImmediate(resolve));
+          continue;
+        }
+        nowMs = next.at;
+        next.wake();
+      }
+      return await work;
+    },
+  };
+}
+
+const TILES = 200;
+const CONCURRENCY = 16;
+const ANSWER_MS = 50;
+const STORM_MS = 10_000;
+
+describe('a storm that throttles 80 % of calls for 10 s', () => {
+  test.each(Array.from({ length: 50 }, (_, seed) => seed))(
+    'ends with every tile and fewer than 3 calls a tile, seed %i',
+    async (seed) => {
+      const random = seededRandom(seed).next;
+      const pace = virtualPace(random);
+      const gate = throttleGate(CONCURRENCY, 300_000, pace);
+      let calls = 0;
+      let inFlight = 0;
+      let most = 0;
+      const call = async () => {
+        calls++;
+        most = Math.max(most, ++inFlight);
+        await pace.sleep(ANSWER_MS);
+        inFlight--;
+        if (pace.now() < STORM_MS && random() < 0.8) throw throttled();
+        return true;
+      };
+      const all = await pace.run(Promise.all(Array.from({ length: TILES }, () => gate.through(call))));
+      expect({ seed, came: all.filter(Boolean).length }).toEqual({ seed, came: TILES });
+      expect({ seed, calls: calls < 3 * TILES }).toEqual({ seed, calls: true });
+      expect(most).toBeLessThanOrEqual(CONCURRENCY);
+      expect(pace.now()).toBeLessThan(STORM_MS + 30_000);
+    },
+  );
+});
+
+describe('the gate', () => {
+  test('serves those who came first first, and repeats before it begins anew', async () => {
+    const pace = virtualPace(() => 0.5);
+    const gate = throttleGate(2, 300_000, pace);
+    const order: number[] = [];
+    let refusals = 2;
+    const calls = Array.from({ length: 6 }, (_, index) =>
+      gate.through(async () => {
+        order.push(index);
+        await pace.sleep(10);
+        if (refusals-- > 0) throw throttled();
+      }),
+    );
+    await pace.run(Promise.all(calls));
+    expect(order).toEqual([0, 1, 0, 1, 2, 3, 4, 5]);
+  });
+
+  test('lets as many through again as before, once it goes well', async () => {
+    const pace = virtualPace(() => 0.5);
+    const gate = throttleGate(8, 300_000, pace);
+    let inFlight = 0;
+    const seen: number[] = [];
+    const call = async () => {
+      seen.push(++inFlight);
+      await pace.sleep(10);
+      inFlight--;
+      if (pace.now() < 5_000) throw throttled();
+    };
+    await pace.run(Promise.all(Array.from({ length: 300 }, () => gate.through(call))));
+    expect(Math.max(...seen.slice(-20))).toBe(8);
+    expect(Math.min(...seen.slice(10, 30))).toBe(1);
+  });
+
+  test('gives a call up that is throttled for longer than its budget', async () => {
+    const pace = virtualPace(() => 0.5);
+    const gate = throttleGate(4, 20_000, pace);
+    const call = async () => {
+      await pace.sleep(10);
+      throw throttled();
+    };
+    await expect(pace.run(gate.through(call))).rejects.toMatchObject({ name: 'TransientError' });
+    expect(pace.now()).toBeGreaterThanOrEqual(20_000);
+    expect(pace.now()).toBeLessThan(40_000);
+  });
+
+  test.each([
+    new UserError('Expected access, got none. Ask for it.'),
+    new TransientError('Expected an answer, got none.'),
+    new Error('bug'),
+  ])('lets %s rise at once, and the others go on', async (error) => {
+    const pace = virtualPace(() => 0.5);
+    const gate = throttleGate(1, 300_000, pace);
+    let calls = 0;
+    const failing = gate.through(async () => {
+      calls++;
+      throw error;
+    });
+    const after = gate.through(async () => 'came');
+    await expect(pace.run(failing)).rejects.toBe(error);
+    expect(await pace.run(after)).toBe('came');
+    expect(calls).toBe(1);
+  });
+});
+
+const picture = { bytes: new Uint8Array(), width: 1, height: 1 };
+const ask = { look_for: null, labels: [] };
+
+test('a model that is throttled does not hold up another', async () => {
+  const pace = virtualPace(() => 0.5);
+  const vision = patientVision(
+    {
+      ...scriptedVision(),
+      detect: async (model) => {
+        await pace.sleep(10);
+        if (model === 'test:busy' && pace.now() < 60_000) throw throttled();
+        return {
+          detections: [],
+          usage: { input_tokens: 0, output_tokens: 0, cost_usd: 0 },
+          clipped: 0,
+          notes: [String(pace.now())],
+        };
+      },
+    },
+    2,
+    pace,
+  );
+  const busy = vision.detect('test:busy', picture, ask);
+  const free = await pace.run(vision.detect('test:free', picture, ask));
+  expect(Number(free.notes[0])).toBeLessThan(100);
+  expect(Number((await pace.run(busy)).notes[0])).toBeGreaterThanOrEqual(60_000);
+});
+
+test('an analysis through a storm sees every tile, with fewer than 3 calls a tile', async () => {
+  const path = join(await temporaryFolder(), 'grey.jpg');
+  const noise = { type: 'gaussian', mean: 128, sigma: 30 } as const;
+  await sharp({ create: { width: 1_800, height: 1_500, channels: 3, background: '#777', noise } }).toFile(path);
+  const seed = Date.now() % 1_000_000;
+  const random = seededRandom(seed).next;
+  const stormUntil = Date.now() + 3_000;
+  const vision = scriptedVision({
+    async detect() {
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      if (Date.now() < stormUntil && random() < 0.8) throw throttled();
+      return [];
+    },
+  });
+  const { document, progress } = await runPipeline(path, patientVision(vision, 8));
+  const total = document?.tiles.total ?? 0;
+  expect(total).toBeGreaterThan(80);
+  expect({ seed, status: progress.status, done: document?.tiles.done }).toEqual({ seed, status: 'SUCCEEDED', done: total });
+  expect(vision.looks).toBeGreaterThan(total); // there was a storm
+  expect(vision.looks).toBeLessThan(3 * total);
+});
