@@ -120,6 +120,32 @@ describe('file://', () => {
   });
 });
 
+describe('https://', () => {
+  const hosts = ['example.com', '*.example.net'];
+
+  test('names a picture on an allowed host by its address, which is its version too', async () => {
+    const { blobs } = await place();
+    const url = 'https://example.com/plan.jpg?size=2';
+    expect(await localPictures(blobs, [], hosts).resolve('HTTPS://Example.com./plan.jpg?size=2#top')).toEqual({
+      source: { kind: 'url', url },
+      uri: url,
+      version: url,
+    });
+  });
+
+  test('is refused on another host, and the allowed ones are said', async () => {
+    const { blobs, allowed } = await place();
+    const pictures = localPictures(blobs, [allowed], hosts);
+    expect(await refusal(pictures, 'https://evil.example/plan.jpg')).toBe(
+      'Expected a picture on example.com or *.example.net, got one on evil.example. Upload it instead.',
+    );
+    expect(await refusal(pictures, 'http://example.com/plan.jpg')).toBe(
+      `Expected an upload_id or a file:// inside ${allowed} or an https:// address on example.com or *.example.net, ` +
+        'got http://example.com/plan.jpg. Upload it instead.',
+    );
+  });
+});
+
 test.each([
   's3://bucket/plan.jpg',
   'https://example.com/plan.jpg',
