@@ -13,7 +13,9 @@ const input = z.strictObject({
     .string()
     .min(1)
     .max(2_000)
-    .describe('An upload_id from create_upload, or file:///… inside a folder that this server was given.'),
+    .describe(
+      'An upload_id from create_upload, file:///… inside a folder that this server was given, or https://… on a host that it allows.',
+    ),
   look_for: z
     .string()
     .min(1)
