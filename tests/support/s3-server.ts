@@ -1,0 +1,106 @@
+// A real S3-compatible server: the one at S3_TEST_ENDPOINT, or else moto_server, started on a free port when it is on the path.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { accessSync, constants } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import { createInterface } from 'node:readline';
+import {
+  CreateBucketCommand,
+  DeleteBucketCommand,
+  DeleteObjectCommand,
+  ListObjectsV2Command,
+  S3Client,
+} from '@aws-sdk/client-s3';
+import { afterAll, beforeAll, onTestFinished, vi } from 'vitest';
+
+// biome-ignore-start lint/style/noProcessEnv: where the server of these tests is, is no setting of tilesight.
+const GIVEN = process.env.S3_TEST_ENDPOINT;
+const ON_PATH = (process.env.PATH ?? '').split(delimiter).some((folder) => isProgram(join(folder, 'moto_server')));
+// biome-ignore-end lint/style/noProcessEnv: until here
+
+/** Null when there is a server to test against. */
+export const NO_S3_SERVER =
+  GIVEN || ON_PATH ? null : 'skipped: moto_server is not on the path, and S3_TEST_ENDPOINT names no other server';
+
+export interface S3Server {
+  endpoint(): string;
+  client(): S3Client;
+  /** An empty one, removed when the test ends. */
+  bucket(): Promise<string>;
+}
+
+/** The server runs from the first test of this file to the last. Credentials are moto's, unless S3_TEST_ENDPOINT is set. */
+export function s3Server(): S3Server {
+  let child: ChildProcess | undefined;
+  let endpoint = GIVEN ?? '';
+  let client: S3Client | undefined;
+  const connected = () => {
+    client ??= new S3Client({ endpoint, forcePathStyle: true });
+    return client;
+  };
+
+  beforeAll(async () => {
+    if (GIVEN) return;
+    fakeCredentials();
+    child = spawn('moto_server', ['-H', '127.0.0.1', '-p', '0'], { stdio: ['ignore', 'ignore', 'pipe'] });
+    process.once('exit', () => child?.kill());
+    endpoint = await endpointSaidBy(child);
+  });
+
+  afterAll(async () => {
+    client?.destroy();
+    if (!child || child.exitCode !== null) return;
+    const ended = once(child, 'exit');
+    child.kill();
+    await ended;
+  });
+
+  return {
+    endpoint: () => endpoint,
+    client: connected,
+    async bucket() {
+      const Bucket = `tilesight-test-${crypto.randomUUID()}`;
+      await connected().send(new CreateBucketCommand({ Bucket }));
+      onTestFinished(() => removeBucket(connected(), Bucket));
+      return Bucket;
+    },
+  };
+}
+
+/** As the SDK's own chain finds them first. */
+export function fakeCredentials(): void {
+  vi.stubEnv('AWS_REGION', 'us-east-1');
+  vi.stubEnv('AWS_ACCESS_KEY_ID', 'AKIAFAKEFORTESTS');
+  vi.stubEnv('AWS_SECRET_ACCESS_KEY', FAKE_SECRET);
+  vi.stubEnv('AWS_SESSION_TOKEN', undefined);
+}
+
+export const FAKE_SECRET = 'fake-for-tests';
+
+async function endpointSaidBy(child: ChildProcess): Promise<string> {
+  const said: string[] = [];
+  if (!child.stderr) throw new Error('Expected a pipe.');
+  for await (const line of createInterface(child.stderr)) {
+    said.push(line);
+    const [endpoint] = /http:\/\/127\.0\.0\.1:\d+/.exec(line) ?? [];
+    if (!endpoint) continue;
+    child.stderr.resume(); // one line a request follows
+    return endpoint;
+  }
+  throw new Error(`Expected moto_server to say where it listens, got: ${said.join('\n')}`);
+}
+
+async function removeBucket(client: S3Client, Bucket: string): Promise<void> {
+  const { Contents = [] } = await client.send(new ListObjectsV2Command({ Bucket })); // a test makes fewer than its 1,000
+  for (const { Key } of Contents) await client.send(new DeleteObjectCommand({ Bucket, Key }));
+  await client.send(new DeleteBucketCommand({ Bucket }));
+}
+
+function isProgram(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
