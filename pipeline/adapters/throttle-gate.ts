@@ -1,5 +1,6 @@
-// Lets so many calls through at once as the other side bears: halves them when it asks for fewer, and adds one by one again.
-// Additive increase, multiplicative decrease, as TCP: RFC 5681. Knows no models; time and chance are given.
+// Lets so many calls through at once as the other side bears: halves them when it keeps asking for fewer, and adds one by one again.
+// Additive increase, multiplicative decrease, as TCP (RFC 5681); but a call in a hundred that is refused is no congestion here:
+// halving for each would leave a tenth of the calls. Knows no models; time and chance are given.
 import { TransientError } from '../core/errors.ts';
 
 export interface Pace {
@@ -20,6 +21,9 @@ interface Waiting {
   again: boolean;
 }
 
+/** A moving average of how many calls are throttled: three in a row, or a quarter of them, are a reason to slow down. */
+const RATE_WEIGHT = 0.1;
+const RATE_MAX = 0.25;
 const PAUSE_MS = 500;
 const PAUSE_MAX_MS = 8_000; // four doublings: after that the other side is down rather than busy
 
@@ -30,6 +34,7 @@ export function throttleGate(concurrencyMax: number, budgetMs: number, pace: Pac
   let closedUntil = 0;
   /** Counts the halvings: calls that began before one say nothing new about it. */
   let round = 0;
+  let throttledRate = 0;
   let waking = false;
   const line: Waiting[] = [];
 
@@ -61,16 +66,20 @@ export function throttleGate(concurrencyMax: number, budgetMs: number, pace: Pac
     return promise;
   };
 
+  // Full jitter, but never less than half: many processes must not come back together, nor at once.
+  const jittered = (ms: number) => ms * (0.5 + pace.random() / 2);
+
   const slower = (began: number) => {
-    if (began !== round) return;
+    throttledRate += RATE_WEIGHT * (1 - throttledRate);
+    if (began !== round || throttledRate < RATE_MAX) return;
     round++;
     windowSize = Math.max(1, windowSize / 2);
-    // Full jitter, but never less than half: many processes must not come back together, nor at once.
-    closedUntil = pace.now() + pauseMs * (0.5 + pace.random() / 2);
+    closedUntil = pace.now() + jittered(pauseMs);
     pauseMs = Math.min(PAUSE_MAX_MS, pauseMs * 2);
   };
 
   const faster = () => {
+    throttledRate *= 1 - RATE_WEIGHT;
     windowSize = Math.min(concurrencyMax, windowSize + 1 / windowSize);
     pauseMs = Math.max(PAUSE_MS, pauseMs / 2);
   };
@@ -93,6 +102,7 @@ export function throttleGate(concurrencyMax: number, budgetMs: number, pace: Pac
           inFlight--;
           letThrough();
         }
+        await pace.sleep(jittered(PAUSE_MS));
       }
     },
   };
