@@ -24,6 +24,8 @@ interface Waiting {
 /** A moving average of how many calls are throttled: three in a row, or a quarter of them, are a reason to slow down. */
 const RATE_WEIGHT = 0.1;
 const RATE_MAX = 0.25;
+/** Before a refused call is repeated, doubled each time it is refused again. */
+const REPEAT_MS = 100;
 const PAUSE_MS = 500;
 const PAUSE_MAX_MS = 8_000; // four doublings: after that the other side is down rather than busy
 
@@ -87,8 +89,8 @@ export function throttleGate(concurrencyMax: number, budgetMs: number, pace: Pac
   return {
     async through(call) {
       const until = pace.now() + budgetMs;
-      for (let again = false; ; again = true) {
-        await turn(again);
+      for (let repeats = 0; ; repeats++) {
+        await turn(repeats > 0);
         const began = round;
         try {
           const answer = await call();
@@ -102,7 +104,7 @@ export function throttleGate(concurrencyMax: number, budgetMs: number, pace: Pac
           inFlight--;
           letThrough();
         }
-        await pace.sleep(jittered(PAUSE_MS));
+        await pace.sleep(jittered(Math.min(PAUSE_MAX_MS, REPEAT_MS * 2 ** repeats)));
       }
     },
   };
