@@ -136,6 +136,24 @@ describe('the gate', () => {
     expect(pace.now()).toBeLessThan(40_000);
   });
 
+  test('counts time in line only while nobody gets an answer', async () => {
+    const pace = virtualPace(seededRandom(3).next);
+    const gate = throttleGate(16, 300_000, pace);
+    let free = 10; // a quota of 12 calls a minute, 10 of them saved up
+    let filledAt = 0;
+    const call = async () => {
+      free = Math.min(10, free + (pace.now() - filledAt) / 5_000);
+      filledAt = pace.now();
+      if (free < 1) throw throttled();
+      free--;
+      await pace.sleep(1_000);
+      return true;
+    };
+    const all = await pace.run(Promise.allSettled(Array.from({ length: 100 }, () => gate.through(call))));
+    expect(all.filter(({ status }) => status === 'rejected')).toEqual([]);
+    expect(pace.now()).toBeGreaterThan(300_000); // the last were in line for longer than a call is repeated
+  });
+
   test.each([
     new UserError('Expected access, got none. Ask for it.'),
     new TransientError('Expected an answer, got none.'),

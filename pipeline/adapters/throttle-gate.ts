@@ -11,7 +11,10 @@ export interface Pace {
 }
 
 export interface ThrottleGate {
-  /** First come, first served. A throttled call is repeated until `budgetMs` have passed since it was handed in. */
+  /**
+   * First come, first served. A throttled call is repeated for `budgetMs` after its first attempt; while nobody gets an answer,
+   * the time in line counts too. Then, and on any other error, its error rises.
+   */
   through<T>(call: () => Promise<T>): Promise<T>;
 }
 
@@ -38,6 +41,7 @@ export function throttleGate(concurrencyMax: number, budgetMs: number, pace: Pac
   let round = 0;
   let throttledRate = 0;
   let waking = false;
+  let answeredAt = 0;
   const line: Waiting[] = [];
 
   const letThrough = () => {
@@ -68,7 +72,7 @@ export function throttleGate(concurrencyMax: number, budgetMs: number, pace: Pac
     return promise;
   };
 
-  // Full jitter, but never less than half: many processes must not come back together, nor at once.
+  // Between half and all of it: many processes must not come back together, nor at once.
   const jittered = (ms: number) => ms * (0.5 + pace.random() / 2);
 
   const slower = (began: number) => {
@@ -81,6 +85,7 @@ export function throttleGate(concurrencyMax: number, budgetMs: number, pace: Pac
   };
 
   const faster = () => {
+    answeredAt = pace.now();
     throttledRate *= 1 - RATE_WEIGHT;
     windowSize = Math.min(concurrencyMax, windowSize + 1 / windowSize);
     pauseMs = Math.max(PAUSE_MS, pauseMs / 2);
@@ -88,9 +93,11 @@ export function throttleGate(concurrencyMax: number, budgetMs: number, pace: Pac
 
   return {
     async through(call) {
-      const until = pace.now() + budgetMs;
+      const handedInAt = pace.now();
+      let triedAt = Number.POSITIVE_INFINITY;
       for (let repeats = 0; ; repeats++) {
         await turn(repeats > 0);
+        triedAt = Math.min(triedAt, pace.now());
         const began = round;
         try {
           const answer = await call();
@@ -99,7 +106,8 @@ export function throttleGate(concurrencyMax: number, budgetMs: number, pace: Pac
         } catch (error) {
           const throttled = error instanceof TransientError && error.throttled;
           if (throttled) slower(began);
-          if (!throttled || pace.now() >= until) throw error;
+          const patientUntil = Math.min(triedAt, Math.max(handedInAt, answeredAt)) + budgetMs;
+          if (!throttled || pace.now() >= patientUntil) throw error;
         } finally {
           inFlight--;
           letThrough();
