@@ -1,6 +1,6 @@
 // The store in a bucket, and links to it: against a real S3-compatible server where there is one, and against faults on loopback.
 import { execFile } from 'node:child_process';
-import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { readdir, readFile, readlink, writeFile } from 'node:fs/promises';
 import type { ServerResponse } from 'node:http';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -93,11 +93,16 @@ describe.skipIf(NO_S3_SERVER)(NO_S3_SERVER ?? 'against a real S3-compatible serv
     expect(await readFile((await blobs.materialize('just')).path)).toHaveLength(2_000_000);
   });
 
-  test('a copy that cannot be written leaves the connection to others', async () => {
-    const { blobs } = await store({ scratchFolder: join(await temporaryFolder(), 'gone') });
-    await blobs.putFile(KEY, await fileOf(5_000_000));
-    await expect(blobs.materialize(KEY)).rejects.toMatchObject({ code: 'ENOENT' });
-    expect(await blobs.getRange(KEY, 0, 2)).toEqual(Buffer.from('xx'));
+  test.skipIf(process.platform !== 'linux')('a refused upload leaves its file closed', async () => {
+    const refusesParts = await storeDoor((request, response) => {
+      if (request.method !== 'POST') return false;
+      response.writeHead(403).end();
+      return true;
+    }, server.endpoint());
+    const { blobs } = await store({ endpoint: refusesParts.endpoint });
+    const path = await fileOf(100_000_000);
+    await expect(blobs.putFile(KEY, path)).rejects.toMatchObject({ name: 'UserError' });
+    await expect.poll(() => openFiles()).not.toContain(path);
   });
 
   test('a bucket that may not be used is a UserError without its name', async () => {
@@ -210,6 +215,7 @@ describe('without a real server:', () => {
     return { ...(await storeAt(door.endpoint, options)), requests: door.requests };
   }
 
+  const LARGE = { materializeBytesMax: 2_000_000_000 };
   const READS: [string, (blobs: Blobs) => Promise<unknown>][] = [
     ['get', (blobs) => blobs.get(KEY)],
     ['getRange', (blobs) => blobs.getRange(KEY, 0, 100)],
@@ -281,11 +287,30 @@ describe('without a real server:', () => {
     expect(await readdir(scratchFolder)).toEqual([]);
   });
 
-  test('a store that ignores ranges is not read to its end', async () => {
+  test.each<[string, Partial<S3BlobsOptions>, (blobs: Blobs) => Promise<unknown>, object]>([
+    ['a range, when the store ignores ranges,', {}, (blobs) => blobs.getRange(KEY, 5, 10), { name: 'RangeError' }],
+    ['an object over the limit', {}, (blobs) => blobs.materialize(KEY), { name: 'UserError' }],
+    [
+      'a copy that cannot be written',
+      { ...LARGE, scratchFolder: '/not/there' },
+      (blobs) => blobs.materialize(KEY),
+      { code: 'ENOENT' },
+    ],
+  ])('%s is not read to its end', async (_, options, read, error) => {
+    const closed = Promise.withResolvers<void>();
     const { blobs } = await answering((response) => {
       response.writeHead(200, { etag: '"e"', 'content-length': '1000000000' }).write('the beginning of a gigabyte');
-    });
-    await expect(blobs.getRange(KEY, 5, 10)).rejects.toThrow('Expected 10 bytes at 5 of uploads/u1, got 1000000000.');
+      response.once('close', closed.resolve);
+    }, options);
+    await expect(read(blobs)).rejects.toMatchObject(error);
+    await closed.promise;
+  });
+
+  test('the bucket is in the path at a store of another name', async () => {
+    const door = await storeDoor((_, response) => !!response.writeHead(404).end());
+    const { blobs } = await storeAt(door.endpoint.replace('127.0.0.1', 'localhost'));
+    expect(await blobs.head(KEY)).toBeNull();
+    expect(door.requests).toEqual(['HEAD /pictures/uploads/u1']);
   });
 
   test('a refusal without words, as HEAD gets it, is a UserError', async () => {
@@ -344,6 +369,11 @@ describe('without a real server:', () => {
     expect(after).not.toContain('@aws-sdk/lib-storage');
   });
 });
+
+async function openFiles(): Promise<string[]> {
+  const descriptors = await readdir('/proc/self/fd');
+  return await Promise.all(descriptors.map((name) => readlink(`/proc/self/fd/${name}`).catch(() => '')));
+}
 
 function secretOf(): string {
   // biome-ignore lint/style/noProcessEnv: with S3_TEST_ENDPOINT, the server's own.

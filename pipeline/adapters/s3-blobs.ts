@@ -73,13 +73,9 @@ export function s3Blobs(options: S3BlobsOptions): Blobs {
     async putFile(key, path) {
       const params = { ...objectAt(key), ContentType: contentTypeOf(key) };
       const [{ client }, { Upload }] = [await s3(), await import('@aws-sdk/lib-storage')];
-      const body = createReadStream(path, { highWaterMark: READ_BYTES });
-      try {
-        const upload = { client, partSize: PART_BYTES, queueSize: PARTS_AT_ONCE, leavePartsOnError: false };
-        await answerOf(new Upload({ ...upload, params: { ...params, Body: body } }).done());
-      } finally {
-        body.destroy();
-      }
+      const upload = { client, partSize: PART_BYTES, queueSize: PARTS_AT_ONCE, leavePartsOnError: false };
+      const Body = createReadStream(path, { highWaterMark: READ_BYTES }); // closed by the upload, however it ends
+      await answerOf(new Upload({ ...upload, params: { ...params, Body } }).done());
     },
 
     async materialize(key) {
