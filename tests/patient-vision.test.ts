@@ -107,7 +107,39 @@ describe('the gate', () => {
     };
     await pace.run(Promise.all(Array.from({ length: 300 }, () => gate.through(call))));
     expect(Math.max(...seen.slice(-20))).toBe(8);
-    expect(Math.min(...seen.slice(10, 30))).toBe(1);
+  });
+
+  test('halves once a round trip and waits twice as long each time, down to one call and up to 8 s', async () => {
+    const pace = virtualPace(() => 0.5);
+    const gate = throttleGate(8, 60_000, pace);
+    const begun: number[] = [];
+    const call = async () => {
+      begun.push(pace.now());
+      await pace.sleep(10);
+      throw throttled();
+    };
+    await pace.run(Promise.allSettled(Array.from({ length: 8 }, () => gate.through(call))));
+    const waves = [...Map.groupBy(begun, (at) => at)].slice(0, 7);
+    expect(waves.map(([, together]) => together.length)).toEqual([8, 4, 2, 1, 1, 1, 1]);
+    const pausesMs = waves.map(([at], index) => at - (waves[index - 1]?.[0] ?? 0) - 10).slice(1);
+    expect(pausesMs).toEqual([375, 750, 1_500, 3_000, 6_000, 6_000]); // three quarters of 500 to 8,000: chance is in the middle
+  });
+
+  test('repeats a call that alone is refused soon, later each time, and gives it up after its budget', async () => {
+    const pace = virtualPace(seededRandom(5).next);
+    const gate = throttleGate(4, 60_000, pace);
+    const attempts: number[] = [];
+    const unlucky = gate.through(async () => {
+      attempts.push(pace.now());
+      throw throttled();
+    });
+    const lucky = Array.from({ length: 3_000 }, () => gate.through(() => pace.sleep(100)));
+    await expect(pace.run(unlucky)).rejects.toMatchObject({ name: 'TransientError' });
+    expect(pace.now()).toBeLessThan(70_000);
+    await pace.run(Promise.all(lucky));
+    const gapsMs = attempts.map((at, index) => at - (attempts[index - 1] ?? at)).slice(1);
+    expect(gapsMs[0]).toBeLessThan(200);
+    expect(Math.min(...gapsMs.slice(7))).toBeGreaterThan(4_000);
   });
 
   test('is not slowed down by one refusal in a hundred', async () => {
@@ -201,10 +233,28 @@ test('a model that is throttled does not hold up another', async () => {
   expect(Number((await pace.run(busy)).notes[0])).toBeGreaterThanOrEqual(60_000);
 });
 
-test('an analysis through a storm sees every tile, with fewer than 3 calls a tile', async () => {
+/** Grey noise, so that no tile is blank. */
+async function greyPicture(width: number, height: number): Promise<string> {
   const path = join(await temporaryFolder(), 'grey.jpg');
   const noise = { type: 'gaussian', mean: 128, sigma: 30 } as const;
-  await sharp({ create: { width: 1_800, height: 1_500, channels: 3, background: '#777', noise } }).toFile(path);
+  await sharp({ create: { width, height, channels: 3, background: '#777', noise } }).toFile(path);
+  return path;
+}
+
+test('an analysis without access to its model fails after at most as many calls as run together', async () => {
+  const refusal = 'Expected access to test:eyes, got none. Ask for it.';
+  const vision = scriptedVision({
+    async detect() {
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      throw new UserError(refusal);
+    },
+  });
+  const { progress } = await runPipeline(await greyPicture(1_000, 800), patientVision(vision, 4));
+  expect(progress).toMatchObject({ status: 'FAILED', reason: refusal });
+  expect(vision.looks).toBeLessThanOrEqual(4);
+}, 5_000);
+
+test('an analysis through a storm sees every tile, with fewer than 3 calls a tile', async () => {
   const seed = Date.now() % 1_000_000;
   const random = seededRandom(seed).next;
   const stormUntil = Date.now() + 3_000;
@@ -215,7 +265,7 @@ test('an analysis through a storm sees every tile, with fewer than 3 calls a til
       return [];
     },
   });
-  const { document, progress } = await runPipeline(path, patientVision(vision, 8));
+  const { document, progress } = await runPipeline(await greyPicture(1_800, 1_500), patientVision(vision, 8));
   const total = document?.tiles.total ?? 0;
   expect(total).toBeGreaterThan(80);
   expect({ seed, status: progress.status, done: document?.tiles.done }).toEqual({ seed, status: 'SUCCEEDED', done: total });
