@@ -1,7 +1,7 @@
 // Boxes: where they meet and how much they share. A box is [left, top, width, height] in one space.
 import type { Box } from './contract.ts';
 
-export const areaOf = ([, , width, height]: Box): number => width * height;
+const areaOf = ([, , width, height]: Box): number => width * height;
 
 /** Shared area of two boxes, 0 when they do not meet. */
 export function intersectionOf(a: Box, b: Box): number {
@@ -14,19 +14,6 @@ export function intersectionOf(a: Box, b: Box): number {
 export function iou(a: Box, b: Box): number {
   const shared = intersectionOf(a, b);
   return shared === 0 ? 0 : shared / (areaOf(a) + areaOf(b) - shared);
-}
-
-/** Intersection over the smaller area: 1 when one lies inside the other. */
-export function overSmaller(a: Box, b: Box): number {
-  const shared = intersectionOf(a, b);
-  return shared === 0 ? 0 : shared / Math.min(areaOf(a), areaOf(b));
-}
-
-/** The smallest box that holds both. */
-export function unionOf(a: Box, b: Box): Box {
-  const left = Math.min(a[0], b[0]);
-  const top = Math.min(a[1], b[1]);
-  return [left, top, Math.max(a[0] + a[2], b[0] + b[2]) - left, Math.max(a[1] + a[3], b[1] + b[3]) - top];
 }
 
 /** The part of a box inside `width` x `height`; null when nothing is. */

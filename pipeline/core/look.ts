@@ -1,109 +1,145 @@
-// From what a model reported in a tile to a look at an object: where it lies in the picture, and how far it can be trusted. Pure.
-import Flatbush from 'flatbush';
-import type { Box, Detection } from './contract.ts';
-import { areaOf, intersectionOf, overSmaller } from './geometry.ts';
-import { boxInImage, type Plan, type PlannedTile, tilesOf } from './plan.ts';
+// From what a model reported in a tile to a look at an object: where it lies in the picture, which edges of its tile cut it. Pure.
+// Looks are rows of typed columns, as a run may hold a million of them.
+import type { Detection } from './contract.ts';
+import type { Plan, PlannedLevel, PlannedTile } from './plan.ts';
 
 /** A box this near to a tile's inner edge, in pixels of its level, is taken for cut. */
-const CUT_MARGIN_PX = 3;
-/** What a doubt leaves of a score. */
-const DOUBT_WEIGHT = 0.6;
-/** An object over half a tile long is over a quarter of one on the next level, the size at which detectors see best. */
-const CONFIRMED_FROM_TILE_SHARE = 0.5;
-/** Half of the smaller box in common: the same object, or a part of it. */
-const CONFIRMED_SHARE = 0.5;
+export const CUT_MARGIN_PX = 3;
+
+/** Sides of a box; a sum of them says which are cut. */
+export const SIDE = { left: 1, top: 2, right: 4, bottom: 8 } as const;
 
 export interface SeenTile {
   tile: PlannedTile;
   detections: readonly Detection[];
 }
 
-export interface Look {
-  detection: Detection;
-  /** Pixels of the full picture. */
-  box: Box;
-  level: number;
-  tiles: number[];
-  /** Which sides lie on an inner edge of the tile. */
-  cut: { left: boolean; top: boolean; right: boolean; bottom: boolean };
-  /** Score times 0.6 for every doubt. */
-  weight: number;
-  /** True when there is any doubt. */
-  unsure: boolean;
+export interface Looks {
+  /** Rows that tiles reported; behind them come unions of two or more cut looks. */
+  reported: number;
+  /** Rows in use. */
+  count: number;
+  detections: Detection[];
+  /** Finest level first, then rows, then columns. */
+  tiles: PlannedTile[];
+  /** Row in `tiles`; of a union, that of its surest part. */
+  tile: Int32Array;
+  level: Uint8Array;
+  /** The same for the same label, in capitals or not; below `labels`. */
+  label: Int32Array;
+  labels: number;
+  /** Edges in pixels of the full picture. */
+  left: Float64Array;
+  top: Float64Array;
+  right: Float64Array;
+  bottom: Float64Array;
+  /** Sides that lie on an inner edge of the tile: a sum of SIDE. */
+  cut: Uint8Array;
+  /** Score, halved for every doubt. */
+  weight: Float64Array;
+  /** What is looked at first: as `weight`, halved where a finer look shows the same thing better. */
+  rank: Float64Array;
+  /** 1 when there is any doubt, or a better look at the same thing. */
+  unsure: Uint8Array;
+  /** The look that this one was merged into; itself while it stands. */
+  owner: Int32Array;
 }
 
-/**
- * All looks, by lower-case label. A look is doubted when it is cut, when it is a coarse look at what a finer tile had whole,
- * and when it fills half a tile and more but nothing like it was seen on the next coarser level.
- */
-export function looksByLabel(seen: readonly SeenTile[], plan: Plan): Look[][] {
-  const wholeOnFiner = wholeOnFinerLevel(plan);
-  const looks = seen.flatMap(({ tile, detections }) =>
-    detections.map((detection) => lookAt(detection, tile, plan, wholeOnFiner)),
+/** All looks of all tiles, in the order of the plan. */
+export function looksOf(seen: readonly SeenTile[], plan: Plan): Looks {
+  const sorted = seen.toSorted((a, b) => a.tile.index - b.tile.index);
+  const looks = roomFor(sorted.reduce((sum, { detections }) => sum + detections.length, 0));
+  const labels = new LabelNumbers();
+  for (const { tile, detections } of sorted) {
+    looks.tiles.push(tile);
+    const inner = innerEdges(tile, plan.levels);
+    for (const detection of detections) {
+      const at = looks.count++;
+      looks.detections.push(detection);
+      looks.tile[at] = looks.tiles.length - 1;
+      looks.level[at] = tile.level;
+      looks.label[at] = labels.of(detection.label);
+      looks.cut[at] = cutSides(detection, tile, inner);
+      looks.owner[at] = at;
+      place(looks, at, detection, tile, plan);
+    }
+  }
+  looks.reported = looks.count;
+  looks.labels = labels.count;
+  return looks;
+}
+
+export function areaAt({ left, top, right, bottom }: Looks, at: number): number {
+  return ((right[at] as number) - (left[at] as number)) * ((bottom[at] as number) - (top[at] as number));
+}
+
+/** Area that two looks have in common, 0 when they do not meet. */
+export function sharedAt({ left, top, right, bottom }: Looks, a: number, b: number): number {
+  const width = Math.min(right[a] as number, right[b] as number) - Math.max(left[a] as number, left[b] as number);
+  const height = Math.min(bottom[a] as number, bottom[b] as number) - Math.max(top[a] as number, top[b] as number);
+  return width > 0 && height > 0 ? width * height : 0;
+}
+
+function roomFor(count: number): Looks {
+  const rows = count + (count >> 1); // a union has two parts at least
+  const floats = () => new Float64Array(rows);
+  const [left, top, right, bottom, weight, rank] = [floats(), floats(), floats(), floats(), floats(), floats()];
+  const [tile, label, owner] = [new Int32Array(rows), new Int32Array(rows), new Int32Array(rows)];
+  const [level, cut, unsure] = [new Uint8Array(rows), new Uint8Array(rows), new Uint8Array(rows)];
+  const columns = { tile, level, label, left, top, right, bottom, cut, weight, rank, unsure, owner };
+  return { reported: 0, count: 0, detections: [], tiles: [], labels: 0, ...columns };
+}
+
+/** Sides of a tile behind which the picture goes on. */
+function innerEdges({ level, boxInLevel: [left, top, width, height] }: PlannedTile, levels: readonly PlannedLevel[]): number {
+  const size = levels.find((planned) => planned.level === level);
+  if (!size) throw new Error(`No level ${level} in the plan.`);
+  return (
+    (left > 0 ? SIDE.left : 0) |
+    (top > 0 ? SIDE.top : 0) |
+    (left + width < size.width ? SIDE.right : 0) |
+    (top + height < size.height ? SIDE.bottom : 0)
   );
-  const byLabel = [...Map.groupBy(looks, ({ detection }) => detection.label.toLowerCase()).values()];
-  return byLabel.map((sameLabel) => withUnconfirmedDoubted(sameLabel, plan));
 }
 
-/** The same look with its score weighed by so many doubts. */
-export function doubted(look: Look, doubts: number): Look {
-  return { ...look, unsure: doubts > 0, weight: look.detection.score * DOUBT_WEIGHT ** doubts };
+/** A line of text may go on behind a space: its ends are taken for cut when they are nearer to the edge than the line is high. */
+function cutSides({ box, text }: Detection, { boxInLevel }: PlannedTile, inner: number): number {
+  const marginPx = text === null ? CUT_MARGIN_PX : Math.max(CUT_MARGIN_PX, Math.min(box[2], box[3]));
+  const touched =
+    (box[0] <= marginPx ? SIDE.left : 0) |
+    (box[1] <= CUT_MARGIN_PX ? SIDE.top : 0) |
+    (box[0] + box[2] >= boxInLevel[2] - marginPx ? SIDE.right : 0) |
+    (box[1] + box[3] >= boxInLevel[3] - CUT_MARGIN_PX ? SIDE.bottom : 0);
+  return touched & inner;
 }
 
-export function isCut({ cut: { left, top, right, bottom } }: Look): boolean {
-  return left || top || right || bottom;
+/** From pixels of the tile to pixels of the picture, whose last pixels on a coarse level may stand for less than the others. */
+function place(looks: Looks, at: number, { box }: Detection, { level, boxInLevel }: PlannedTile, image: Plan): void {
+  const scale = 2 ** level;
+  const left = (boxInLevel[0] + box[0]) * scale;
+  const top = (boxInLevel[1] + box[1]) * scale;
+  looks.left[at] = Math.min(left, image.width);
+  looks.top[at] = Math.min(top, image.height);
+  looks.right[at] = Math.min(left + box[2] * scale, image.width);
+  looks.bottom[at] = Math.min(top + box[3] * scale, image.height);
 }
 
-export function indexOf(boxed: readonly { box: Box }[]): Flatbush {
-  const index = new Flatbush(boxed.length);
-  for (const { box } of boxed) index.add(box[0], box[1], box[0] + box[2], box[1] + box[3]);
-  index.finish();
-  return index;
-}
+/** Numbers labels as they come; the spelling with capitals is looked up once. */
+class LabelNumbers {
+  readonly #bySpelling = new Map<string, number>();
+  readonly #byName = new Map<string, number>();
 
-/** Looks up who meets a box, without comparing all with all. */
-export function neighboursIn<T extends { box: Box }>(boxed: readonly T[]): (box: Box) => T[] {
-  if (boxed.length === 0) return () => [];
-  const index = indexOf(boxed);
-  return (box) => index.search(box[0], box[1], box[0] + box[2], box[1] + box[3]).map((at) => boxed[at] as T);
-}
+  of(spelling: string): number {
+    const known = this.#bySpelling.get(spelling);
+    if (known !== undefined) return known;
+    const name = spelling.toLowerCase();
+    const number = this.#byName.get(name) ?? this.#byName.size;
+    this.#byName.set(name, number);
+    this.#bySpelling.set(spelling, number);
+    return number;
+  }
 
-function lookAt(detection: Detection, tile: PlannedTile, plan: Plan, wholeOnFiner: (box: Box, level: number) => boolean): Look {
-  const size = plan.levels.find(({ level }) => level === tile.level) ?? { width: 0, height: 0 };
-  const [left, top, width, height] = detection.box;
-  const [tileLeft, tileTop, tileWidth, tileHeight] = tile.boxInLevel;
-  const cut = {
-    left: tileLeft > 0 && left <= CUT_MARGIN_PX,
-    top: tileTop > 0 && top <= CUT_MARGIN_PX,
-    right: tileLeft + tileWidth < size.width && left + width >= tileWidth - CUT_MARGIN_PX,
-    bottom: tileTop + tileHeight < size.height && top + height >= tileHeight - CUT_MARGIN_PX,
-  };
-  const box = boxInImage([tileLeft + left, tileTop + top, width, height], tile.level, plan);
-  const look = { detection, box, level: tile.level, tiles: [tile.index], cut, weight: detection.score, unsure: false };
-  return doubted(look, [isCut(look), wholeOnFiner(box, tile.level)].filter(Boolean).length);
-}
-
-/** Tells of a box on a level whether some tile of the next finer level shows it whole, at twice the size. */
-function wholeOnFinerLevel(plan: Plan): (box: Box, level: number) => boolean {
-  const byLevel = new Map(
-    [...Map.groupBy(tilesOf(plan), ({ level }) => level)].map(([level, tiles]) => [level, neighboursIn(tiles)]),
-  );
-  return (box, level) =>
-    byLevel
-      .get(level - 1)?.(box)
-      .some((tile) => intersectionOf(box, tile.box) >= areaOf(box)) ?? false;
-}
-
-function withUnconfirmedDoubted(sameLabel: Look[], plan: Plan): Look[] {
-  const byLevel = new Map(
-    [...Map.groupBy(sameLabel, ({ level }) => level)].map(([level, looks]) => [level, neighboursIn(looks)]),
-  );
-  const coarsest = plan.levels.at(-1)?.level ?? 0;
-  const edgePx = plan.stridePx + 2 * plan.marginPx;
-  return sameLabel.map((look) => {
-    const sidePx = Math.max(look.box[2], look.box[3]) / 2 ** look.level;
-    if (look.unsure || look.level === coarsest || sidePx < edgePx * CONFIRMED_FROM_TILE_SHARE) return look;
-    const coarser = byLevel.get(look.level + 1)?.(look.box) ?? [];
-    return coarser.some(({ box }) => overSmaller(look.box, box) > CONFIRMED_SHARE) ? look : doubted(look, 1);
-  });
+  get count(): number {
+    return this.#byName.size;
+  }
 }

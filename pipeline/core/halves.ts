@@ -1,0 +1,123 @@
+// Joins what the edges of neighbouring tiles have cut: boxes to their union, readings of a line to the whole line. Pure.
+import type { Detection } from './contract.ts';
+import { joinedText } from './joined-text.ts';
+import { type Looks, SIDE } from './look.ts';
+import { neighboursOf } from './neighbours.ts';
+
+/** Halves have more than this share of the longer one's side along the cut in common. */
+const COMMON_SHARE_MIN = 0.5;
+
+/** Adds a look for every object of which neighbouring tiles of one level show a part each; the parts are merged into it. */
+export function joinHalves(looks: Looks, image: { width: number; height: number }): void {
+  const cut = Int32Array.from(cutRows(looks));
+  const neighbours = neighboursOf(looks, cut, image);
+  const walked = new Uint8Array(looks.count);
+  for (const first of cut) {
+    if (walked[first] === 1) continue;
+    walked[first] = 1;
+    const parts = [first]; // grows while it is walked: a quarter's neighbours' neighbours belong to it too
+    for (const part of parts) {
+      neighbours.visit(part, (other) => {
+        if (walked[other] === 1 || !areHalves(looks, part, other)) return;
+        walked[other] = 1;
+        parts.push(other);
+      });
+    }
+    const detection = parts.length > 1 ? spokenFor(looks, parts) : null;
+    if (detection) addUnion(looks, parts, detection);
+  }
+}
+
+function cutRows({ count, cut }: Looks): number[] {
+  const rows: number[] = [];
+  for (let at = 0; at < count; at++) if (cut[at] !== 0) rows.push(at);
+  return rows;
+}
+
+function areHalves(looks: Looks, a: number, b: number): boolean {
+  const [one, two] = [looks.tiles[looks.tile[a] as number], looks.tiles[looks.tile[b] as number]];
+  if (!one || !two || one.level !== two.level) return false;
+  const [across, down] = [two.column - one.column, two.row - one.row];
+  if (Math.abs(across) > 1 || Math.abs(down) > 1) return false;
+  const [textA, textB] = [looks.detections[a]?.text ?? null, looks.detections[b]?.text ?? null];
+  if ((textA === null) !== (textB === null)) return false;
+  const { left, top, right, bottom } = looks;
+  const besideEachOther = across > 0 ? face(looks, a, SIDE.right, b, SIDE.left) : face(looks, b, SIDE.right, a, SIDE.left);
+  if (across !== 0 && besideEachOther && shareSide(top, bottom, a, b)) return textA === null || joined(looks, a, b) !== null;
+  const aboveEachOther = down > 0 ? face(looks, a, SIDE.bottom, b, SIDE.top) : face(looks, b, SIDE.bottom, a, SIDE.top);
+  return textA === null && down !== 0 && aboveEachOther && shareSide(left, right, a, b); // a line cut along its length is not legible
+}
+
+function face({ cut }: Looks, a: number, sideOfA: number, b: number, sideOfB: number): boolean {
+  return ((cut[a] as number) & sideOfA) !== 0 && ((cut[b] as number) & sideOfB) !== 0;
+}
+
+function shareSide(starts: Float64Array, ends: Float64Array, a: number, b: number): boolean {
+  const [startA, endA] = [starts[a] as number, ends[a] as number];
+  const [startB, endB] = [starts[b] as number, ends[b] as number];
+  return Math.min(endA, endB) - Math.max(startA, startB) > Math.max(endA - startA, endB - startB) * COMMON_SHARE_MIN;
+}
+
+/** What two readings say together, in whatever order they are given; null when they do not fit. */
+function joined(looks: Looks, a: number, b: number): Reading | null {
+  const [before, after] = [readingOf(looks, a), readingOf(looks, b)];
+  return before.left <= after.left ? joinedReading(before, after) : joinedReading(after, before);
+}
+
+interface Reading {
+  text: string;
+  left: number;
+  right: number;
+}
+
+function readingOf({ detections, left, right }: Looks, at: number): Reading {
+  return { text: detections[at]?.text ?? '', left: left[at] as number, right: right[at] as number };
+}
+
+function joinedReading(before: Reading, after: Reading): Reading | null {
+  if (after.right <= before.right) return before; // the same part of the line, seen from another row of tiles
+  const letterPx = (before.right - before.left + after.right - after.left) / (before.text.length + after.text.length);
+  const text = joinedText(before.text, after.text, (before.right - after.left) / letterPx);
+  return text === null ? null : { text, left: before.left, right: after.right };
+}
+
+/** The words of the surest part; for text, all readings from left to right. Null when they do not fit together. */
+function spokenFor(looks: Looks, parts: number[]): Detection | null {
+  const detections = parts.map((part) => looks.detections[part] as Detection);
+  const surest = detections.reduce((a, b) =>
+    b.score > a.score || (b.score === a.score && b.description < a.description) ? b : a,
+  );
+  if (surest.text === null) return surest;
+  const readings = parts.map((part) => readingOf(looks, part));
+  readings.sort((a, b) => a.left - b.left || b.right - a.right || (a.text < b.text ? -1 : 1));
+  const line = readings.reduce<Reading | null>((read, next) => (read ? joinedReading(read, next) : null), readings[0] ?? null);
+  return line && { ...surest, text: line.text, description: surest.description.replace(surest.text, () => line.text) };
+}
+
+function addUnion(looks: Looks, parts: number[], detection: Detection): void {
+  const at = looks.count++;
+  const first = parts.reduce((a, b) => (looks.detections[a] === detection || a < b ? a : b));
+  looks.detections[at] = detection;
+  looks.tile[at] = looks.tile[first] as number;
+  looks.level[at] = looks.level[first] as number;
+  looks.label[at] = looks.label[first] as number;
+  looks.left[at] = Math.min(...parts.map((part) => looks.left[part] as number));
+  looks.top[at] = Math.min(...parts.map((part) => looks.top[part] as number));
+  looks.right[at] = Math.max(...parts.map((part) => looks.right[part] as number));
+  looks.bottom[at] = Math.max(...parts.map((part) => looks.bottom[part] as number));
+  looks.owner[at] = at;
+  for (const part of parts) {
+    looks.owner[part] = at;
+    looks.cut[at] = (looks.cut[at] as number) | outerCut(looks, part, at);
+  }
+}
+
+/** Sides on which a part is cut and reaches as far as the union does: there the object goes on. */
+function outerCut({ cut, left, top, right, bottom }: Looks, part: number, union: number): number {
+  const reaches =
+    (left[part] === left[union] ? SIDE.left : 0) |
+    (top[part] === top[union] ? SIDE.top : 0) |
+    (right[part] === right[union] ? SIDE.right : 0) |
+    (bottom[part] === bottom[union] ? SIDE.bottom : 0);
+  return (cut[part] as number) & reaches;
+}
