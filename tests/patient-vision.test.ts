@@ -142,6 +142,27 @@ describe('the gate', () => {
     expect(Math.min(...gapsMs.slice(7))).toBeGreaterThan(4_000);
   });
 
+  test('waits shortly again once it went well in between', async () => {
+    const pace = virtualPace(() => 0.5);
+    const gate = throttleGate(8, 300_000, pace);
+    const begun: number[] = [];
+    const isStorm = () => pace.now() < 10_000 || (pace.now() > 60_000 && pace.now() < 60_150);
+    const call = async () => {
+      begun.push(pace.now());
+      await pace.sleep(100);
+      if (isStorm()) throw throttled();
+    };
+    const oneByOne = async () => {
+      while (pace.now() < 70_000) await gate.through(call);
+    };
+    await pace.run(Promise.all(Array.from({ length: 8 }, oneByOne)));
+    const longestPauseMs = (from: number, to: number) =>
+      Math.max(...begun.map((at, index) => (at >= from && at < to ? at - (begun[index - 1] ?? at) : 0)));
+    expect(longestPauseMs(0, 60_000)).toBeGreaterThan(2_000);
+    expect(longestPauseMs(60_000, 70_000)).toBeGreaterThan(300); // there was a second storm
+    expect(longestPauseMs(60_000, 70_000)).toBeLessThan(1_000);
+  });
+
   test('is not slowed down by one refusal in a hundred', async () => {
     const pace = virtualPace(seededRandom(7).next);
     const gate = throttleGate(64, 300_000, pace);
