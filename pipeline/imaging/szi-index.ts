@@ -9,14 +9,36 @@ const RUN_BYTES_MAX = 1_048_576;
 const GAP_BYTES_MAX = 24;
 const TILE_NAME = /^(.*_files)\/(\d{1,2})\/(\d{1,6})_(\d{1,6})\.jpeg$/;
 
-/** One entry of a zip's central directory. */
+/** One entry of a zip's central directory, as yauzl names it. */
 export interface Entry {
   fileName: string;
   fileNameLength: number;
   compressionMethod: number;
-  bytes: number;
-  /** Of its local header. */
-  start: number;
+  compressedSize: number;
+  relativeOffsetOfLocalHeader: number;
+}
+
+/** Entries in columns: objects of 100,000 of them would be 30 MB. */
+export class SziDirectory {
+  folder = '';
+  readonly starts: number[] = [];
+  readonly lengths: number[] = [];
+  /** Of the tile; -1 for what is none. */
+  readonly levels: number[] = [];
+  readonly rows: number[] = [];
+  readonly columns: number[] = [];
+
+  /** Throws when the entry is packed. */
+  add({ fileName, fileNameLength, compressionMethod, compressedSize, relativeOffsetOfLocalHeader }: Entry): void {
+    if (compressionMethod !== STORED) throw pointless(fileName);
+    const [, folder, level, column, row] = TILE_NAME.exec(fileName) ?? [];
+    if (folder !== undefined) this.folder = folder;
+    this.starts.push(relativeOffsetOfLocalHeader);
+    this.lengths.push(LOCAL_HEADER_BYTES + fileNameLength + compressedSize);
+    this.levels.push(Number(level ?? -1));
+    this.rows.push(Number(row ?? 0));
+    this.columns.push(Number(column ?? 0));
+  }
 }
 
 /** A tile with its local header, and the run of neighbours it is read with. Bytes from the start of the archive. */
@@ -40,15 +62,16 @@ export class SziIndex {
   /** In the order of the archive. */
   readonly #runs: { starts: Float64Array; ends: Float64Array };
 
-  /** Throws when entries are packed, overlap or reach into the directory, or when none is a tile. */
-  constructor(entries: readonly Entry[], directoryStart: number) {
-    const tiles = entries.flatMap((entry) => tileOf(entry));
-    const [first] = tiles;
-    if (!first) throw new Error('Expected a Deep Zoom pyramid, got a zip without tiles.');
-    this.#folder = first.folder;
-    this.#finest = tiles.reduce((most, { level }) => Math.max(most, level), 0);
-    this.#runs = runsOf(entries, directoryStart);
-    for (const [level, ofLevel] of Map.groupBy(tiles, (tile) => tile.level)) this.#levels.set(level, levelOf(ofLevel));
+  /** Throws when entries overlap or reach into the directory's own bytes, or when none is a tile. */
+  constructor(directory: SziDirectory, directoryStart: number) {
+    this.#finest = directory.levels.reduce((most, level) => Math.max(most, level), -1);
+    if (this.#finest < 0) throw new Error('Expected a Deep Zoom pyramid, got a zip without tiles.');
+    this.#folder = directory.folder;
+    this.#runs = runsOf(directory, directoryStart);
+    for (let level = 0; level <= this.#finest; level++) {
+      const tiles = levelOf(directory, level);
+      if (tiles) this.#levels.set(level, tiles);
+    }
   }
 
   /** `level` counts from the finest one, 0. Throws when there is no such tile. */
@@ -88,58 +111,42 @@ export class SziIndex {
   }
 }
 
-interface Tile {
-  folder: string;
-  level: number;
-  row: number;
-  column: number;
-  start: number;
-  length: number;
-}
-
-function lengthOf({ fileNameLength, bytes }: Entry): number {
-  return LOCAL_HEADER_BYTES + fileNameLength + bytes;
-}
-
-function tileOf(entry: Entry): Tile[] {
-  const [, folder = '', level, column, row] = TILE_NAME.exec(entry.fileName) ?? [];
-  if (level === undefined) return [];
-  return [
-    { folder, level: Number(level), row: Number(row), column: Number(column), start: entry.start, length: lengthOf(entry) },
-  ];
-}
-
-function levelOf(tiles: readonly Tile[]): Level {
-  const columns = tiles.reduce((most, { column }) => Math.max(most, column), 0) + 1;
-  const rows = tiles.reduce((most, { row }) => Math.max(most, row), 0) + 1;
-  if (columns * rows !== tiles.length) {
-    throw new Error(`Expected a pyramid whose levels are full of tiles, got ${tiles.length} of ${columns} x ${rows}.`);
+/** Null when there is no tile on it. */
+function levelOf({ levels, rows, columns, starts, lengths }: SziDirectory, wanted: number): Level | null {
+  const at = levels.flatMap((level, index) => (level === wanted ? [index] : []));
+  if (at.length === 0) return null;
+  const width = at.reduce((most, index) => Math.max(most, columns[index] ?? 0), 0) + 1;
+  const height = at.reduce((most, index) => Math.max(most, rows[index] ?? 0), 0) + 1;
+  if (width * height !== at.length) {
+    throw new Error(`Expected a pyramid whose levels are full of tiles, got ${at.length} of ${width} x ${height}.`);
   }
-  const level = { columns, starts: new Float64Array(tiles.length), lengths: new Uint32Array(tiles.length) };
-  for (const { row, column, start, length } of tiles) {
-    level.starts[row * columns + column] = start;
-    level.lengths[row * columns + column] = length;
+  const level = { columns: width, starts: new Float64Array(at.length), lengths: new Uint32Array(at.length) };
+  for (const index of at) {
+    const place = (rows[index] ?? 0) * width + (columns[index] ?? 0);
+    level.starts[place] = starts[index] ?? 0;
+    level.lengths[place] = lengths[index] ?? 0;
   }
   return level;
 }
 
 /** Neighbours in the archive, up to RUN_BYTES_MAX together. */
-function runsOf(entries: readonly Entry[], directoryStart: number): { starts: Float64Array; ends: Float64Array } {
-  const sorted = entries.toSorted((a, b) => a.start - b.start);
-  const starts: number[] = [];
-  const ends: number[] = [];
+function runsOf({ starts, lengths }: SziDirectory, directoryStart: number): { starts: Float64Array; ends: Float64Array } {
+  const inOrder = Uint32Array.from(starts, (_, index) => index).sort((a, b) => (starts[a] ?? 0) - (starts[b] ?? 0));
+  const runs = { starts: [] as number[], ends: [] as number[] };
   let end = 0;
-  for (const entry of sorted) {
-    const { fileName, compressionMethod, start } = entry;
-    const length = lengthOf(entry);
-    if (compressionMethod !== STORED || start + length > directoryStart) {
-      throw new Error(`Expected ${fileName} stored inside the archive, got one that is packed or points outside.`);
-    }
-    if (start < end) throw new Error(`Expected ${fileName} behind the entry before, got one that overlaps it.`);
-    const run = starts.at(-1);
-    if (run === undefined || start - end > GAP_BYTES_MAX || start + length - run > RUN_BYTES_MAX) starts.push(start);
+  for (const index of inOrder) {
+    const start = starts[index] ?? 0;
+    const length = lengths[index] ?? 0;
+    if (start + length > directoryStart) throw pointless(`an entry at ${start}`);
+    if (start < end) throw new Error(`Expected the entry at ${start} behind the one before, got one that overlaps it.`);
+    const run = runs.starts.at(-1);
+    if (run === undefined || start - end > GAP_BYTES_MAX || start + length - run > RUN_BYTES_MAX) runs.starts.push(start);
     end = start + length;
-    ends[starts.length - 1] = end;
+    runs.ends[runs.starts.length - 1] = end;
   }
-  return { starts: Float64Array.from(starts), ends: Float64Array.from(ends) };
+  return { starts: Float64Array.from(runs.starts), ends: Float64Array.from(runs.ends) };
+}
+
+function pointless(what: string): Error {
+  return new Error(`Expected ${what} stored inside the archive, got one that is packed or points outside.`);
 }

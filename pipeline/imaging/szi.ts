@@ -3,7 +3,7 @@ import { open, stat } from 'node:fs/promises';
 import { fromRandomAccessReaderPromise, RandomAccessReader, type ZipFile } from 'yauzl';
 import { type Plan, pyramidTileCount } from '../core/plan.ts';
 import type { Blobs } from '../ports.ts';
-import { type Entry, SziIndex } from './szi-index.ts';
+import { SziDirectory, SziIndex } from './szi-index.ts';
 
 /** A central directory entry is 46 bytes and a name of at most 50, for example `pyramid_files/17/12345_12345.jpeg`. */
 const DIRECTORY_BYTES_PER_TILE = 96;
@@ -106,12 +106,9 @@ async function readIndex(source: ByteSource, tilesExpected: number): Promise<Szi
   const options = { lazyEntries: true, autoClose: false };
   const zip = await fromRandomAccessReaderPromise(new TailReader(source, tail, tailStart), source.bytes, options);
   const directoryStart = startOfDirectory(zip);
-  const entries: Entry[] = [];
-  for await (const entry of zip.eachEntry()) {
-    const { fileName, fileNameLength, compressionMethod, compressedSize, relativeOffsetOfLocalHeader } = entry;
-    entries.push({ fileName, fileNameLength, compressionMethod, bytes: compressedSize, start: relativeOffsetOfLocalHeader });
-  }
-  return new SziIndex(entries, directoryStart);
+  const directory = new SziDirectory();
+  for await (const entry of zip.eachEntry()) directory.add(entry);
+  return new SziIndex(directory, directoryStart);
 }
 
 /** Where yauzl begins to read entries; its types leave it out. */
