@@ -1,6 +1,6 @@
 // Writes docs/limits.md from the constants, or with --check fails when it is stale: `node bench/limits-page.ts [--check]`.
 import { readFileSync, writeFileSync } from 'node:fs';
-import { pictureLimits, readConfig } from '../pipeline/config.ts';
+import { readConfig, sizeLimits } from '../pipeline/config.ts';
 import { TILE_EDGE_MAX_PX, TILE_EDGE_MIN_PX, TILES_MAX } from '../pipeline/core/plan.ts';
 import * as limits from '../pipeline/imaging/limits.ts';
 
@@ -18,7 +18,7 @@ function table(rows: string[][]): string {
 }
 
 function page(): string {
-  const { pixelsMax, fileBytesMax, workingBytesMax, decodeSecondsMax, scratchBytesMax } = pictureLimits(readConfig({}));
+  const { pixelsMax, fileBytesMax, workingBytesMax, decodeSecondsMax, scratchBytesMax } = sizeLimits(readConfig({})).picture;
   const general = [
     ['limit', 'setting', 'default', 'sum'],
     ['pixels', '`PIXELS_MAX`', count(pixelsMax), `${count(Math.floor(Math.sqrt(pixelsMax)))} squared`],
@@ -43,7 +43,7 @@ function page(): string {
       'a picture and its pyramid: 1 byte a pixel, all levels, overlap',
     ],
     ['frames or pages', '', count(limits.PAGES_MAX), '200 s at 25 a second; one of them is looked at, `page`'],
-    ['tiles', '', count(TILES_MAX), '3,000 operations an execution, one a tile, half kept for retries'],
+    ['tiles', '`TILES_MAX`', count(TILES_MAX), 'a hundred gigapixels of tiles of 1,000 px; spread over executions: scale.md'],
     ['tile edge', '', `${TILE_EDGE_MIN_PX} to ${count(TILE_EDGE_MAX_PX)} px`, 'models shrink what is larger'],
   ];
   const held = Object.entries(limits.DECODER_BYTES_PER_PIXEL).map(([kind, bytes]) => [

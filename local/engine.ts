@@ -15,7 +15,7 @@ import { type BodyGate, bodyGate, type OpenGate, ProcessLost } from './body-gate
 import { checkpoints } from './checkpoints.ts';
 import { crashRules } from './crash-rules.ts';
 import { executions, failed } from './executions.ts';
-import { checkStart } from './limits.ts';
+import { checkStart, FUNCTION_NAME } from './limits.ts';
 import { outside } from './outside.ts';
 import { ServiceError } from './service-error.ts';
 import { isOutstanding, type Outcome } from './state-machine.ts';
@@ -74,7 +74,6 @@ export interface Engine {
   close(): void;
 }
 
-export const FUNCTION_NAME = 'tilesight';
 const INVOCATION_TIMEOUT_MS = 900_000; // as on Lambda
 const EXECUTION_TIMEOUT_MS = 24 * 3_600_000;
 const RETENTION_MS = 30 * 24 * 3_600_000; // of 1 to 90 days

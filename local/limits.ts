@@ -2,6 +2,9 @@
 import type { OperationUpdate } from '@aws/durable-execution-sdk-js';
 import { invalid } from './service-error.ts';
 
+/** What executions run, and shards invoke. */
+export const FUNCTION_NAME = 'tilesight';
+
 // https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html, "Durable functions"
 export const OPERATIONS_MAX = 3_000; // an execution, its first operation and every retry included
 export const EXECUTION_BYTES_MAX = 100 * 1024 * 1024;

@@ -6,7 +6,7 @@ import { createAdaptorServer } from '@hono/node-server';
 import type { ModelOffer } from '../mcp-server/model-choice.ts';
 import { mcpHandler } from '../mcp-server/server.ts';
 import { fsBlobs, PARTS_FOLDER } from '../pipeline/adapters/fs-blobs.ts';
-import type { Config } from '../pipeline/config.ts';
+import { type Config, sizeLimits } from '../pipeline/config.ts';
 import { UserError } from '../pipeline/core/errors.ts';
 import type { Clock, Log } from '../pipeline/ports.ts';
 import { openEngine } from './engine.ts';
@@ -56,7 +56,20 @@ export async function serve({ config, dataFolder, allowedFolders, port, log }: S
     const links = localLinks(await readSecret(join(dataFolder, 'secret.key')), () => url, clock);
     const models = modelOffer(config);
     const pictures = localPictures(blobs, allowedFolders, config.ALLOWED_IMAGE_HOSTS);
-    const mcp = mcpHandler({ blobs, links, launcher: localLauncher(engine), pictures, models, clock, log }, version);
+    const mcp = mcpHandler(
+      {
+        blobs,
+        links,
+        launcher: localLauncher(engine),
+        pictures,
+        models,
+        costUsdMax: config.COST_USD_MAX ?? null,
+        limits: sizeLimits(config),
+        clock,
+        log,
+      },
+      version,
+    );
     const app = httpApp({ mcp: (request) => mcp.fetch(request), blobs, links, scratchFolder, log });
     const server = createAdaptorServer({ fetch: app.fetch });
     url = await listening(server, port);

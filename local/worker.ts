@@ -10,9 +10,10 @@ import { openaiVision } from '../pipeline/adapters/openai-vision.ts';
 import { patientVision } from '../pipeline/adapters/patient-vision.ts';
 import { rulesVision } from '../pipeline/adapters/rules-vision.ts';
 import { visionByProvider } from '../pipeline/adapters/vision-by-provider.ts';
-import { pictureLimits, readConfig } from '../pipeline/config.ts';
+import { readConfig, sizeLimits } from '../pipeline/config.ts';
 import { pipeline } from '../pipeline/pipeline.ts';
 import type { PipelineDeps } from '../pipeline/ports.ts';
+import { FUNCTION_NAME } from './limits.ts';
 import { serveInvocations } from './worker-protocol.ts';
 
 const [dataFolder = '', logLevel = 'info'] = process.argv.slice(2);
@@ -35,10 +36,10 @@ const deps: PipelineDeps = {
   log: pino(options, pino.destination({ fd: 2, sync: true })),
   scratchFolder: join(dataFolder, 'scratch'),
   limits: {
-    picture: pictureLimits(config),
-    tileConcurrency: config.TILE_CONCURRENCY,
+    ...sizeLimits(config),
     progressEveryMs: 500, // a folder on this machine: four times as often as a bucket should be written
   },
+  functionName: FUNCTION_NAME,
 };
 
 serveInvocations((client, plugins) => withDurableExecution(pipeline(deps), { durableExecutionClient: client, plugins }));

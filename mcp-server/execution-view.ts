@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { FailedTile, Phase, Progress, Status, Usage } from '../pipeline/core/contract.ts';
 import { UserError } from '../pipeline/core/errors.ts';
 import { keys } from '../pipeline/core/keys.ts';
+import { ShardProgress, sumOfCounts } from '../pipeline/core/shards.ts';
 import type { ExecutionState } from '../pipeline/ports.ts';
 import type { ToolDeps } from './deps.ts';
 
@@ -63,9 +64,11 @@ async function viewWhen(
 
 /** Throws a UserError when no execution has that id. */
 export async function readProgress(executionId: string, deps: ToolDeps): Promise<Progress> {
-  const bytes = await deps.blobs.get(keys.progress(executionId));
-  const progress = bytes && Progress.parse(JSON.parse(Buffer.from(bytes).toString()));
-  if (progress && (progress.status !== 'RUNNING' || ageMs(progress, deps) < STALE_MS)) return progress;
+  const progress = await storedProgress(executionId, deps);
+  if (progress && progress.status !== 'RUNNING') return progress;
+  // One that is being cancelled may have ended without a last word of its own.
+  const fresh = progress && ageMs(progress, deps) < STALE_MS && !(await deps.blobs.head(keys.cancel(executionId)));
+  if (fresh) return progress;
   const state = await deps.launcher.describe(executionId);
   if (!state) {
     throw new UserError(
@@ -74,6 +77,25 @@ export async function readProgress(executionId: string, deps: ToolDeps): Promise
     );
   }
   return { ...(progress ?? notYetStarted(executionId, state)), ...endOf(state) };
+}
+
+/** With what the shards that run now have done: each says so in an object of its own. */
+async function storedProgress(executionId: string, { blobs }: ToolDeps): Promise<Progress | null> {
+  const bytes = await blobs.get(keys.progress(executionId));
+  if (!bytes) return null;
+  const progress = Progress.parse(JSON.parse(Buffer.from(bytes).toString()));
+  const reports = await Promise.all(progress.running_shards.map((shard) => blobs.get(keys.shardProgress(executionId, shard))));
+  const running = reports.flatMap((report) => (report ? [ShardProgress.parse(JSON.parse(Buffer.from(report).toString()))] : []));
+  const { tiles, findings, usage } = progress;
+  const sum = sumOfCounts([{ tiles, detections: findings, usage }, ...running]);
+  const latest = [progress, ...running].map(({ updated_at }) => updated_at).sort();
+  return {
+    ...progress,
+    tiles: { total: tiles.total, ...sum.tiles },
+    findings: sum.detections,
+    usage: sum.usage,
+    updated_at: latest.at(-1) ?? progress.updated_at,
+  };
 }
 
 function ageMs(progress: Progress, { clock }: ToolDeps): number {
@@ -93,6 +115,7 @@ function notYetStarted(executionId: string, { startedAt }: ExecutionState): Prog
     reason: null,
     summary: null,
     failed_tiles: [],
+    running_shards: [],
   };
 }
 
@@ -140,7 +163,7 @@ function pollAfter(etaSeconds: number | null): number {
 }
 
 async function artifactsOf({ execution_id, status }: Progress, { blobs, links }: ToolDeps): Promise<ExecutionView['artifacts']> {
-  if (status !== 'SUCCEEDED' && status !== 'PARTIAL' && status !== 'FAILED') return {};
+  if (status === 'RUNNING' || status === 'BLOCKED') return {};
   const linkTo = async (key: string) =>
     (await blobs.head(key)) ? await links.forGet(key, { expiresInS: LINK_EXPIRES_S }) : null;
   const findings_json = await linkTo(keys.findings(execution_id));
@@ -155,7 +178,9 @@ function nextStep({ execution_id, status }: Progress): string {
     case 'SUCCEEDED':
       return `Call list_findings with execution_id ${execution_id}.`;
     case 'PARTIAL':
-      return `Call list_findings with execution_id ${execution_id}; what lies only in failed_tiles is missing there.`;
+      return `Call list_findings with execution_id ${execution_id}; what lies only in failed_tiles is missing there: retry_failed_tiles looks again.`;
+    case 'CANCELLED':
+      return `Call list_findings with execution_id ${execution_id} for what was found until then, or retry_failed_tiles to go on.`;
     case 'BLOCKED':
       return 'Choose another picture: this one is not looked at.';
     default:

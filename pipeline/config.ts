@@ -6,6 +6,7 @@ import { ModelId } from './core/contract.ts';
 import { UserError } from './core/errors.ts';
 import { ImageHost } from './core/image-hosts.ts';
 import { DEFAULT_LIMITS, type PictureLimits } from './core/picture-limits.ts';
+import { TILES_MAX } from './core/plan.ts';
 
 const list = (separator: string) =>
   z.string().transform((text) =>
@@ -44,6 +45,12 @@ const Environment = z.object({
     .min(1)
     .max(256)
     .default(availableParallelism() * 2),
+  /** The most that one request may spend on models; no limit when unset. */
+  COST_USD_MAX: z.coerce.number().positive().optional(),
+  /** The most tiles that a request may look at. */
+  TILES_MAX: z.coerce.number().int().min(1).max(TILES_MAX).default(TILES_MAX),
+  /** Parts of one large execution that run at once. Here each takes one of two worker processes. */
+  SHARD_CONCURRENCY: z.coerce.number().int().min(1).max(64).default(2),
   // The largest picture that is taken; sums in core/picture-limits.ts.
   PIXELS_MAX: z.coerce.number().int().min(1).max(10_000_000_000).default(DEFAULT_LIMITS.pixelsMax),
   FILE_BYTES_MAX: z.coerce.number().int().min(1).default(DEFAULT_LIMITS.fileBytesMax),
@@ -62,7 +69,17 @@ export function readConfig(environment: Record<string, string | undefined> = pro
   throw new UserError(`The environment variable ${issue?.path.join('.')} does not fit: ${issue?.message}. Correct or unset it.`);
 }
 
-export function pictureLimits(config: Config): PictureLimits {
+/** How much one execution looks at, and how much of it at once. */
+export function sizeLimits(config: Config) {
+  return {
+    picture: pictureLimits(config),
+    tilesMax: config.TILES_MAX,
+    tileConcurrency: config.TILE_CONCURRENCY,
+    shardConcurrency: config.SHARD_CONCURRENCY,
+  };
+}
+
+function pictureLimits(config: Config): PictureLimits {
   return {
     pixelsMax: config.PIXELS_MAX,
     fileBytesMax: config.FILE_BYTES_MAX,

@@ -2,24 +2,28 @@
 // Names, order and nesting of the operations are what a running execution resumes by: never change them for one in flight.
 import { type DurableContext, type DurableExecutionHandler, NestingType } from '@aws/durable-execution-sdk-js';
 import { AnalysisRequest, type Finding, type Status } from './core/contract.ts';
-import { findingsDocument, reasonOf } from './core/document.ts';
 import { sentenceOf, UserError } from './core/errors.ts';
-import { mergeDetections } from './core/merge.ts';
-import { type Plan, type PlannedTile, tilesOf } from './core/plan.ts';
+import { keys } from './core/keys.ts';
+import type { Plan } from './core/plan.ts';
+import { ShardRequest, type ShardResult, shardsOf, type Todo, tilesOfShard, tilesToDo } from './core/shards.ts';
+import { pyramidOf } from './core/stored-plan.ts';
 import { NO_USAGE } from './core/usage.ts';
-import { isRejected, withVerdicts, worthASecondLook } from './core/verification.ts';
+import { withVerdicts } from './core/verification.ts';
 import type { ModerationAnswer, PipelineDeps } from './ports.ts';
-import { detect } from './steps/detect.ts';
+import { lookAtShards, lookAtTiles, lookForAnother, type ShardAnswer } from './shard.ts';
 import { fetchPicture } from './steps/fetch.ts';
 import { inspect } from './steps/inspect.ts';
-import { lookedOf, type TileOutcome } from './steps/looked.ts';
+import { lookCounter } from './steps/looked.ts';
+import { MergeResult, merge } from './steps/merge.ts';
 import { moderate } from './steps/moderate.ts';
 import { type PictureInHand, pictureInHand } from './steps/picture-in-hand.ts';
 import { type ProgressReport, reportProgress } from './steps/progress.ts';
 import { retryTransient } from './steps/retry.ts';
 import { spilling } from './steps/spill.ts';
-import { store } from './steps/store.ts';
-import { synthesisWithoutModel, synthesize } from './steps/synthesize.ts';
+import { stopping } from './steps/stopping.ts';
+import { mergedOf, store } from './steps/store.ts';
+import { NO_SYNTHESIS, synthesize, withoutSynthesis } from './steps/synthesize.ts';
+import { TakenUp, takeUp } from './steps/take-up.ts';
 import { tile } from './steps/tile.ts';
 import { type SecondLookBudget, secondLookOf, verify } from './steps/verify.ts';
 
@@ -38,10 +42,15 @@ interface Run {
   deps: PipelineDeps;
 }
 
+/** What is to be looked at; null: the picture is blocked. */
+type Prepared = Omit<TakenUp, 'todo'> & { todo: Todo; moderation: ModerationAnswer };
+
 const retried = { retryStrategy: retryTransient };
 
-export function pipeline(deps: PipelineDeps): DurableExecutionHandler<unknown, PipelineResult> {
+/** Takes an AnalysisRequest, or the ShardRequest of another execution. */
+export function pipeline(deps: PipelineDeps): DurableExecutionHandler<unknown, PipelineResult | ShardAnswer> {
   return async (event, context) => {
+    if (ShardRequest.safeParse(event).success) return await lookForAnother(event, context, deps);
     const request = AnalysisRequest.parse(event);
     const progress = reportProgress(request, deps);
     const picture = pictureInHand(request, deps);
@@ -63,58 +72,63 @@ export function pipeline(deps: PipelineDeps): DurableExecutionHandler<unknown, P
 
 async function analyze(run: Run): Promise<PipelineResult> {
   const { request, context, progress, picture, deps } = run;
-  const { execution_id, image, models } = request;
-  const { source } = image;
+  const { execution_id } = request;
+  const prepared = request.retry_of ? await takenUp(run, request.retry_of) : await prepare(run);
+  if (!prepared) return { execution_id, status: 'BLOCKED', findings: 0 };
+  const { inspected, todo, sources } = prepared;
+  const { plan } = inspected;
+
+  progress.phase('detect');
+  const shards = await look(run, plan, todo);
+
+  progress.phase('merge');
+  const merged = await context.step('merge', () => merge(request, { plan, todo, shards, sources }, deps), {
+    ...retried,
+    serdes: spilling(MergeResult, keys.doubtful(execution_id), deps.blobs),
+  });
+  const second = await secondLooks(run, plan, merged.doubtful);
+
+  progress.phase('synthesize');
+  const summarize = async () => {
+    const all = await mergedOf(execution_id, deps);
+    const { findings } = withVerdicts(all.findings, second.verdicts);
+    return await synthesize(request, { plan, merged: all, findings }, picture, deps);
+  };
+  const synthesis =
+    merged.stopped === 'cancelled' ? NO_SYNTHESIS : await context.step('synthesize', summarize, retried).catch(withoutSynthesis);
+
+  progress.phase('store');
+  const results = { inspected, synthesis, verdicts: second.verdicts, otherUsage: [prepared.moderation.usage, ...second.usages] };
+  const stored = await context.step('store', () => store(request, results, { picture, progress }, deps), retried);
+  return { execution_id, ...stored };
+}
+
+/** Null when moderation blocked the picture. */
+async function prepare(run: Run): Promise<Prepared | null> {
+  const { request, context, progress, picture, deps } = run;
+  const { source } = request.image;
   if (source.kind === 'url') await context.step('fetch', () => fetchPicture(request, source.url, deps), retried);
   const inspected = await context.step('inspect', () => inspect(request, picture, deps), retried);
-  const { plan } = inspected;
-  const tiles = tilesOf(plan);
-  progress.inspected(inspected, tiles.length);
+  progress.inspected(inspected, tilesToDo(inspected.plan, null));
 
   progress.phase('moderate');
-  const verdict = await moderated(run);
-  if (!verdict.allowed) {
-    await context.step('store-verdict', () => progress.block(verdict));
-    return { execution_id, status: 'BLOCKED', findings: 0 };
+  const moderation = await moderated(run);
+  if (!moderation.allowed) {
+    await context.step('store-verdict', () => progress.block(moderation));
+    return null;
   }
 
   progress.phase('tile');
-  await context.step('tile', () => tile(request, plan, picture, deps), retried);
+  await context.step('tile', () => tile(request, inspected, picture, deps), retried);
+  return { inspected, todo: null, sources: [], moderation };
+}
 
-  progress.phase('detect');
-  const looked = lookedOf(await looks(run, plan, tiles), tiles, verdict.usage);
-
-  progress.phase('merge');
-  const merged = mergeDetections(looked.seen, plan);
-  const verified = await secondLooks(run, plan, merged.findings);
-
-  progress.phase('synthesize');
-  const counts = { total: tiles.length, done: looked.done, blank: looked.blank, failed: looked.failed.length };
-  const material = {
-    ask: request.ask,
-    image: { width: plan.width, height: plan.height },
-    findings: verified.findings.filter((finding) => !isRejected(finding)),
-    tiles: counts,
-    overview: picture.overview,
-  };
-  const synthesis = await context
-    .step('synthesize', () => synthesize(models.synthesis, material, deps), retried)
-    .catch((error) => synthesisWithoutModel(error, material));
-
-  progress.phase('store');
-  const all = {
-    ...looked,
-    findings: verified.findings,
-    unsure: merged.unsure,
-    usage: looked.usageWith([...verified.usages, synthesis.usage]),
-    notes: [...looked.notes, ...verified.notes, ...synthesis.notes],
-  };
-  const document = findingsDocument(request, inspected, all, synthesis.summary);
-  await context.step('store', async () => {
-    await store(document, picture, deps);
-    await progress.end(document, reasonOf(all));
-  });
-  return { execution_id, status: document.status, findings: document.findings.length };
+/** What an earlier execution left: its picture was moderated and cut then. */
+async function takenUp({ request, context, progress, deps }: Run, earlier: { execution_id: string }): Promise<Prepared> {
+  const serdes = spilling(TakenUp, keys.todo(request.execution_id), deps.blobs);
+  const taken = await context.step('take-up', () => takeUp(request, earlier, deps), { ...retried, serdes });
+  progress.inspected(taken.inspected, taken.todo.length);
+  return { ...taken, moderation: { allowed: true, usage: NO_USAGE } };
 }
 
 async function moderated({ request, context, picture, deps }: Run): Promise<ModerationAnswer> {
@@ -123,27 +137,24 @@ async function moderated({ request, context, picture, deps }: Run): Promise<Mode
   return await context.step('moderate', () => moderate(moderation, picture, deps), retried);
 }
 
-/** A tile that fails for good is a result. What no other tile would survive either ends the map at once, and with it the analysis. */
-async function looks({ request, context, progress, deps }: Run, plan: Plan, tiles: PlannedTile[]) {
-  const lookAt = async (tileContext: DurableContext, planned: PlannedTile): Promise<TileOutcome> => {
-    const options = { ...retried, serdes: spilling(request.execution_id, planned.name, deps.blobs) };
-    const look = tileContext.step(planned.name, () => detect(request, plan, planned, deps), options);
-    return await progress.following(planned, look);
-  };
-  const outcomes = await context.map('detect', tiles, lookAt, {
-    nesting: NestingType.FLAT,
-    maxConcurrency: deps.limits.tileConcurrency,
-    itemNamer: (planned) => planned.name,
-    completionConfig: { toleratedFailureCount: 0 },
-  });
-  const [fatal] = outcomes.getErrors();
-  if (fatal) throw new UserError(fatal.message, { cause: fatal }); // a map's checkpoint keeps the message and not the name
-  return outcomes;
+/** A small picture is one shard, looked at here; the shards of a large one are executions of their own. */
+async function look({ request, context, progress, deps }: Run, plan: Plan, todo: Todo): Promise<ShardResult[]> {
+  const shards = shardsOf(tilesToDo(plan, todo));
+  const counter = lookCounter(deps.log, { execution: request.execution_id }, () => progress.changed());
+  const stop = stopping(request.execution_id, request.max_cost_usd, () => counter.usage().cost_usd, deps);
+  const looking = { request, plan, pyramidOf: pyramidOf(request), stopping: stop, deps };
+  const [only, ...others] = shards;
+  try {
+    if (!only || others.length > 0) return await lookAtShards(context, shards, todo, looking, progress);
+    progress.counting(counter);
+    return [await lookAtTiles(context, only, tilesOfShard(plan, todo, only), counter, looking)];
+  } finally {
+    stop.close();
+  }
 }
 
-async function secondLooks({ request, context, progress, deps }: Run, plan: Plan, findings: Finding[]) {
-  const chosen = request.verify ? worthASecondLook(findings) : [];
-  if (chosen.length === 0) return { findings, notes: [], usages: [] };
+async function secondLooks({ request, context, progress, deps }: Run, plan: Plan, doubtful: Finding[]) {
+  if (doubtful.length === 0) return { verdicts: new Map(), usages: [] };
   progress.phase('verify');
   const budget: SecondLookBudget = { spentUsd: 0, exhausted: null };
   const lookAgain = async (itemContext: DurableContext, finding: Finding) =>
@@ -151,13 +162,12 @@ async function secondLooks({ request, context, progress, deps }: Run, plan: Plan
       itemContext.step(`verify-${finding.id}`, () => verify(request, plan, finding, budget, deps), retried),
       budget,
     );
-  const outcomes = await context.map('verify', chosen, lookAgain, {
+  const outcomes = await context.map('verify', doubtful, lookAgain, {
     nesting: NestingType.FLAT,
     maxConcurrency: deps.limits.tileConcurrency,
     itemNamer: (finding) => `verify-${finding.id}`,
     completionConfig: { toleratedFailurePercentage: 100 },
   });
-  const results = outcomes.succeeded().map(({ index, result }) => [chosen[index]?.id ?? '', result] as const);
-  const verdicts = new Map(results.map(([id, { verdict }]) => [id, verdict]));
-  return { ...withVerdicts(findings, verdicts), usages: results.map(([, { usage }]) => usage) };
+  const results = outcomes.succeeded().map(({ index, result }) => [doubtful[index]?.id ?? '', result] as const);
+  return { verdicts: new Map(results.map(([id, { verdict }]) => [id, verdict])), usages: results.map(([, { usage }]) => usage) };
 }

@@ -108,6 +108,8 @@ export interface Launcher {
   start(request: AnalysisRequest): Promise<{ created: boolean }>;
   /** Null when no execution has that name. */
   describe(executionId: string): Promise<ExecutionState | null>;
+  /** Code that runs is not interrupted, but nothing that it does counts any more. Null when no execution has that name. */
+  stop(executionId: string, reason: { type: string; message: string }): Promise<ExecutionState | null>;
 }
 
 /** Pictures elsewhere on the web, on hosts that this deployment allows. */
@@ -140,7 +142,17 @@ export interface PipelineDeps {
   log: Log;
   /** A folder for files that are being written; whoever starts the process empties it. */
   scratchFolder: string;
-  limits: { picture: PictureLimits; tileConcurrency: number; progressEveryMs: number };
+  limits: {
+    picture: PictureLimits;
+    tilesMax: number;
+    /** Tiles that one execution, or one shard, looks at at once. */
+    tileConcurrency: number;
+    /** Shards of one execution that run at once. */
+    shardConcurrency: number;
+    progressEveryMs: number;
+  };
+  /** The name under which this function can invoke itself. */
+  functionName: string;
 }
 
 export interface ExecutionFilter {
@@ -165,10 +177,8 @@ export interface ExecutionEvent {
   error?: { type: string; message: string };
 }
 
-/** A Launcher that can also look back, and end what runs. */
+/** A Launcher that can also look back. */
 export interface LauncherWithHistory extends Launcher {
-  /** Code that runs is not interrupted, but nothing that it does counts any more. Null when no execution has that name. */
-  stop(executionId: string, reason: { type: string; message: string }): Promise<ExecutionState | null>;
   /** `cursor` is null on the last page. A limit outside 1 to 1,000 throws a UserError. */
   list(filter: ExecutionFilter): Promise<{ executions: { executionId: string; state: ExecutionState }[]; cursor: string | null }>;
   /** The oldest event first. Null when no execution has that name. */

@@ -31,7 +31,7 @@ const deps = { blobs: fsBlobs(folder + '/blobs'), clock: { now: () => new Date()
   limits: { picture: DEFAULT_LIMITS } };
 const picture = pictureInHand(request, deps);
 let error = null;
-try { await tile(request, (await inspect(request, picture, deps)).plan, picture, deps); } catch (thrown) { error = { name: thrown.name, message: thrown.message }; }
+try { await tile(request, await inspect(request, picture, deps), picture, deps); } catch (thrown) { error = { name: thrown.name, message: thrown.message }; }
 console.log(JSON.stringify({ error, rssBytes: process.resourceUsage().maxRSS * 1024 }));
 `;
 

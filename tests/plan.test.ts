@@ -11,6 +11,7 @@ import {
   TILES_BY_DETAIL,
   TILES_MAX,
   tileCount,
+  tilesBetween,
   tilesOf,
 } from '../pipeline/core/plan.ts';
 
@@ -159,10 +160,27 @@ describe('a plan', () => {
     expect(plan.notes).toEqual([`Looked at 1/4 of the full resolution, to stay within ${TILES_BY_DETAIL.standard} tiles.`]);
   });
 
+  test('looks at a hundred thousand tiles when that is asked for', () => {
+    const plan = planTiles({ width: 130_000, height: 130_000 }, { ...STANDARD, detail: 'max' }, NANODET);
+    expect(plan.levels[0]?.level).toBe(0);
+    expect(tileCount(plan)).toBeGreaterThan(90_000);
+    const [first, last] = [tilesBetween(plan, 77_777, 77_779), tilesBetween(plan, tileCount(plan) - 1, tileCount(plan))];
+    expect(first.map(({ index }) => index)).toEqual([77_777, 77_778]);
+    expect(last).toMatchObject([{ row: 0, column: 0, level: plan.levels.at(-1)?.level }]);
+  });
+
+  test('gives any part of its tiles as all of them would', () => {
+    fc.assert(
+      fc.property(anyPlan, fc.nat(1_200), fc.nat(400), (plan, from, count) => {
+        expect(tilesBetween(plan, from, from + count)).toEqual(tilesOf(plan).slice(from, from + count));
+      }),
+    );
+  });
+
   test.each([
     [
       { detail: 'max', tile_size: null, overlap: null, grid: null, region: null, max_tiles: null, skip_blank: true },
-      /Expected at most 1000 tiles, got \d+ for 30000 x 20000/,
+      /Expected at most 2000 tiles, got \d+ for 30000 x 20000/,
     ],
     [
       { detail: 'fine', tile_size: 64, overlap: null, grid: null, region: null, max_tiles: null, skip_blank: true },
@@ -173,7 +191,7 @@ describe('a plan', () => {
       /Expected overlap from 0 to half of tile_size 640, got 700/,
     ],
   ] as const)('refuses %o with a sentence', (wishes, sentence) => {
-    expect(() => planTiles({ width: 30_000, height: 20_000 }, wishes, NANODET)).toThrow(sentence);
+    expect(() => planTiles({ width: 30_000, height: 20_000 }, wishes, NANODET, 2_000)).toThrow(sentence);
   });
 });
 

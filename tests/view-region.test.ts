@@ -6,11 +6,13 @@ import { describe, expect, test } from 'vitest';
 import { analyzeImage } from '../mcp-server/tools/analyze-image.ts';
 import type { Box, Finding } from '../pipeline/core/contract.ts';
 import { keys } from '../pipeline/core/keys.ts';
+import type { StoredPlan } from '../pipeline/core/stored-plan.ts';
 import { viewOf } from '../pipeline/imaging/view.ts';
 import type { Blobs } from '../pipeline/ports.ts';
 import { drawPicture, isRed, pyramidOf } from './support/drawn.ts';
 import { temporaryFolder } from './support/folder.ts';
 import { CLIENTS, connected, type TestClient, textOf } from './support/mcp-clients.ts';
+import { requestFor } from './support/pipeline-run.ts';
 import { type TestServer, testServer } from './support/server.ts';
 
 const SIZE = { width: 3_000, height: 2_000 };
@@ -32,7 +34,8 @@ async function ended(kind: (typeof CLIENTS)[number] = CLIENTS[0]) {
   const image = pathToFileURL(join(server.folder, 'picture.png')).href;
   const { execution_id } = await client.call('analyze_image', { image }, analyzeImage.output);
   const { path: szi } = await blobs.materialize('pyramid.szi');
-  await server.blobs.put(keys.plan(execution_id), Buffer.from(JSON.stringify(plan)));
+  const stored: StoredPlan = { request: requestFor(path), plan, format: 'png', pyramid_of: execution_id };
+  await server.blobs.put(keys.plan(execution_id), Buffer.from(JSON.stringify(stored)));
   await server.blobs.putFile(keys.pyramid(execution_id), szi);
   return { server, client, execution_id, plan };
 }

@@ -1,9 +1,12 @@
 // analyze_image: starts an analysis, or finds the one that was started for the same request before.
 import { z } from 'zod';
-import { type AnalysisRequest, Box, Detail } from '../../pipeline/core/contract.ts';
+import { type AnalysisRequest, Box, Detail, Status } from '../../pipeline/core/contract.ts';
 import { GRID_MAX, GRID_MIN, TILE_EDGE_MAX_PX, TILE_EDGE_MIN_PX } from '../../pipeline/core/plan.ts';
+import { NO_USAGE } from '../../pipeline/core/usage.ts';
+import { dryRun, PlannedRun } from '../dry-run.ts';
 import { executionName } from '../execution-name.ts';
 import { ExecutionView, viewEnd } from '../execution-view.ts';
+import { checkCost } from '../limits.ts';
 import { chosenModels, ModelWishes } from '../model-choice.ts';
 import type { Tool } from './define.ts';
 import { WAIT_MAX_S } from './get-execution.ts';
@@ -53,6 +56,11 @@ const input = z.strictObject({
     .optional()
     .describe('Look at no more tiles than this; a coarser level is looked at to stay within it.'),
   page: z.number().int().min(1).default(1).describe('Which page of a TIFF or frame of an animation, from 1.'),
+  max_cost_usd: z
+    .number()
+    .positive()
+    .optional()
+    .describe('Stops looking when that much is spent; what was found until then is kept (PARTIAL).'),
   verify: z
     .boolean()
     .default(false)
@@ -60,6 +68,7 @@ const input = z.strictObject({
   moderation: z.enum(['on', 'off']).default('on').describe('off only where this server allows it.'),
   models: ModelWishes.optional().describe('Other models than the server’s own, for example {"detection": ["onnx:nanodet"]}.'),
   skip_blank: z.boolean().default(true).describe('Tiles of one colour are counted and not looked at. false looks anyway.'),
+  dry_run: z.boolean().default(false).describe('Starts nothing: tells tiles, calls, tokens, cost and time.'),
   idempotency_key: z
     .string()
     .min(1)
@@ -71,11 +80,14 @@ const input = z.strictObject({
   wait_seconds: z.number().min(0).max(WAIT_MAX_S).default(0).describe('Wait this long for the end before answering.'),
 });
 
-const output = ExecutionView.extend({
+/** The state of an execution, and whether this call made it. */
+export const Started = ExecutionView.extend({
+  status: z.enum([...Status.options, 'PLANNED']).describe('PLANNED: a dry_run; nothing was started.'),
   created: z.boolean().describe('False when this request was started before: that execution is returned.'),
+  plan: PlannedRun.nullable().describe('Of a dry_run.'),
 });
 
-export const analyzeImage: Tool<typeof input, typeof output> = {
+export const analyzeImage: Tool<typeof input, typeof Started> = {
   name: 'analyze_image',
   title: 'Analyze a picture in full resolution',
   description:
@@ -83,7 +95,7 @@ export const analyzeImage: Tool<typeof input, typeof output> = {
     'is merged into findings in full-picture pixels. Starts the analysis and returns an execution_id at once (or the results, with wait_seconds, ' +
     'if they come in time). Next: get_execution until it has ended, then list_findings. For a local file call create_upload first.',
   input,
-  output,
+  output: Started,
   annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: true, openWorldHint: false },
   async run(args, deps) {
     const request: Omit<AnalysisRequest, 'execution_id'> = {
@@ -99,11 +111,27 @@ export const analyzeImage: Tool<typeof input, typeof output> = {
         max_tiles: args.max_tiles ?? null,
         skip_blank: args.skip_blank,
       },
+      max_cost_usd: checkCost(args.max_cost_usd, deps),
+      retry_of: null,
       verify: args.verify,
       models: chosenModels(args.models, args, deps.models),
     };
     const execution_id = await executionName(request, args.idempotency_key ?? null);
+    if (args.dry_run) return { ...plannedView(execution_id), plan: await dryRun(request, deps) };
     const { created } = await deps.launcher.start({ execution_id, ...request });
-    return { ...(await viewEnd(execution_id, args.wait_seconds, deps)), created };
+    return { ...(await viewEnd(execution_id, args.wait_seconds, deps)), created, plan: null };
   },
 };
+
+/** Looks like an execution that has not begun, under the id that it would have. */
+function plannedView(executionId: string): Omit<z.infer<typeof Started>, 'plan'> {
+  return {
+    ...{ execution_id: executionId, status: 'PLANNED', phase: 'queued', created: false },
+    tiles: { total: 0, done: 0, failed: 0, blank: 0 },
+    findings_so_far: 0,
+    usage: NO_USAGE,
+    ...{ started_at: null, elapsed_seconds: 0, eta_seconds: null, reason: null, summary: null },
+    ...{ failed_tiles: [], artifacts: {}, poll_after_seconds: 0 },
+    next_step: 'Nothing was started. Call analyze_image without dry_run to start, with max_tiles or max_cost_usd to stay below.',
+  };
+}

@@ -56,17 +56,23 @@ export function addPictureTool<Input extends z.ZodObject>(server: McpServer, too
 /** Only lists the schema: `resultOf` holds what comes and goes against it, in sentences a model can act on. */
 function asAdvertised(schema: z.ZodObject): StandardSchemaWithJSON {
   const { vendor, version } = schema['~standard'];
-  const listed = (io: 'input' | 'output') => () => z.toJSONSchema(schema, { io, override: withoutTuple });
+  const listed = (io: 'input' | 'output') => () => z.toJSONSchema(schema, { io, override: asClientsReadIt });
   const jsonSchema = { input: listed('input'), output: listed('output') };
   return { '~standard': { vendor, version, jsonSchema, validate: (value) => ({ value }) } };
 }
 
-/** Clients of 2025 validate by draft-07, to which a tuple of 2020-12 is an array that must be empty. Ours are of one kind. */
-function withoutTuple({ jsonSchema }: { jsonSchema: z.core.JSONSchema.BaseSchema }): void {
+/**
+ * Clients of 2025 validate by draft-07, to which a tuple of 2020-12 is an array that must be empty: ours are of one kind. And
+ * bounds that every JavaScript number has cost tokens and say nothing.
+ */
+function asClientsReadIt({ jsonSchema }: { jsonSchema: z.core.JSONSchema.BaseSchema }): void {
   const [first] = jsonSchema.prefixItems ?? [];
-  if (!first) return;
-  jsonSchema.items = first;
-  delete jsonSchema.prefixItems;
+  if (first) {
+    jsonSchema.items = first;
+    delete jsonSchema.prefixItems;
+  }
+  if (jsonSchema.minimum === Number.MIN_SAFE_INTEGER) delete jsonSchema.minimum;
+  if (jsonSchema.maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum;
 }
 
 /** Some clients show the model only `structuredContent`, others only text: both say the same. */

@@ -6,7 +6,7 @@ import { intersectionOf } from '../../pipeline/core/geometry.ts';
 import { isRejected } from '../../pipeline/core/verification.ts';
 import type { ToolDeps } from '../deps.ts';
 import { readProgress } from '../execution-view.ts';
-import { readFindings } from '../findings-document.ts';
+import { readFindings } from '../stored.ts';
 import type { Tool } from './define.ts';
 import { ExecutionId } from './get-execution.ts';
 

@@ -3,11 +3,9 @@ import { z } from 'zod';
 import { Box, type Finding } from '../../pipeline/core/contract.ts';
 import { UserError } from '../../pipeline/core/errors.ts';
 import { intersectionOf, wholePixels, withContext } from '../../pipeline/core/geometry.ts';
-import { keys } from '../../pipeline/core/keys.ts';
-import { Plan } from '../../pipeline/core/plan.ts';
+import type { Plan } from '../../pipeline/core/plan.ts';
 import type { ToolDeps } from '../deps.ts';
-import { readProgress } from '../execution-view.ts';
-import { readFindings } from '../findings-document.ts';
+import { readFindings, readPlan } from '../stored.ts';
 import type { PictureTool } from './define.ts';
 import { ExecutionId } from './get-execution.ts';
 
@@ -39,13 +37,13 @@ export const viewRegion: PictureTool<typeof input> = {
   input,
   annotations: { readOnlyHint: true, idempotentHint: true, openWorldHint: false },
   async run(args, deps) {
-    const plan = await readPlan(args.execution_id, deps);
+    const { plan, pyramid_of } = await readPlan(args.execution_id, deps);
     const findings = args.finding_id !== undefined || args.draw_boxes ? await findingsSoFar(args, deps) : [];
     const box = boxToShow(args, plan, findings);
     const drawn = args.draw_boxes ? findings.filter((finding) => intersectionOf(finding.box, box) > 0) : [];
     // Sharp is loaded only here: no other tool needs it, and a cold start should not wait for it.
     const { viewOf } = await import('../../pipeline/imaging/view.ts');
-    const view = { executionId: args.execution_id, plan, box, pixelsMax: args.max_px, findings: drawn };
+    const view = { executionId: pyramid_of, plan, box, pixelsMax: args.max_px, findings: drawn };
     const { bytes, width, height } = await viewOf(view, deps.blobs);
     const scale = Math.round((width / box[2]) * 1_000) / 1_000;
     const words =
@@ -54,19 +52,6 @@ export const viewRegion: PictureTool<typeof input> = {
     return { picture: bytes, mimeType: 'image/jpeg', words };
   },
 };
-
-async function readPlan(executionId: string, deps: ToolDeps): Promise<Plan> {
-  const bytes = await deps.blobs.get(keys.plan(executionId));
-  if (bytes) return Plan.parse(JSON.parse(Buffer.from(bytes).toString()));
-  const { status, phase } = await readProgress(executionId, deps);
-  const state = status === 'RUNNING' ? `is in phase ${phase}` : `ended as ${status}`;
-  throw new UserError(
-    `Expected an execution whose picture has been cut into tiles, got one that ${state}. ` +
-      (status === 'RUNNING'
-        ? 'Call get_execution with wait_seconds 20, then view_region again.'
-        : 'Start another with analyze_image.'),
-  );
-}
 
 async function findingsSoFar({ execution_id, finding_id }: Input, deps: ToolDeps): Promise<readonly Finding[]> {
   const document = await readFindings(execution_id, deps);

@@ -51,9 +51,11 @@ export const ImageSource = z.discriminatedUnion('kind', [
 ]);
 export type ImageSource = z.infer<typeof ImageSource>;
 
+export const ExecutionId = z.string().regex(/^[a-zA-Z0-9-_]{1,64}$/, 'Expected an execution_id as analyze_image returned it.');
+
 /** What the pipeline is started with. The same request and picture version have the same execution id. */
 export const AnalysisRequest = z.object({
-  execution_id: z.string().regex(/^[a-zA-Z0-9-_]{1,64}$/),
+  execution_id: ExecutionId,
   /** `uri` is what the caller named; `version` changes when the bytes do. */
   image: z.object({ source: ImageSource, uri: z.string(), version: z.string() }),
   /** From 1: a page of a TIFF, a frame of an animation. */
@@ -73,6 +75,10 @@ export const AnalysisRequest = z.object({
     /** Tiles of one colour are not given to the models. */
     skip_blank: z.boolean(),
   }),
+  /** Looks stop when they have cost this much; null: no limit. */
+  max_cost_usd: z.number().positive().nullable().default(null),
+  /** Only the tiles that this earlier execution left unseen are looked at, on the pyramid of `pyramid_of`. */
+  retry_of: z.object({ execution_id: ExecutionId, pyramid_of: ExecutionId }).nullable().default(null),
   /** Doubtful and severe findings get a second look. */
   verify: z.boolean().default(false),
   models: z.object({
@@ -134,6 +140,8 @@ export const Progress = z.object({
   /** ISO 8601. */
   started_at: z.string(),
   updated_at: z.string(),
+  /** Shards that run now, each with a progress of its own; what they have done is not in `tiles`. */
+  running_shards: z.array(z.number().int()).default([]),
   /** One sentence when the status is not RUNNING or SUCCEEDED. */
   reason: z.string().nullable(),
   summary: z.string().nullable(),

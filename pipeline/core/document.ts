@@ -1,6 +1,7 @@
 // Puts together what people download from what the steps returned. Pure.
 import type { AnalysisRequest, FailedTile, Finding, FindingsDocument, Status, Usage } from './contract.ts';
 import type { Plan } from './plan.ts';
+import type { Stop } from './shards.ts';
 
 export interface Looked {
   findings: Finding[];
@@ -8,6 +9,8 @@ export interface Looked {
   unsure: number;
   /** Boxes that reached out of their tile. */
   clipped: number;
+  /** Why not all tiles were looked at. */
+  stopped: Stop | null;
   done: number;
   blank: number;
   failed: FailedTile[];
@@ -15,17 +18,21 @@ export interface Looked {
   notes: string[];
 }
 
-/** Some tiles failed: PARTIAL. All that were not blank: FAILED. */
-export function statusOf({ done, failed }: Looked): Status {
+/** Some tiles failed: PARTIAL. All that were not blank: FAILED, unless looking was stopped. */
+export function statusOf({ done, failed, stopped }: Looked): Status {
+  if (stopped === 'cancelled') return 'CANCELLED';
   if (failed.length === 0) return 'SUCCEEDED';
-  return done === 0 ? 'FAILED' : 'PARTIAL';
+  return done === 0 && stopped === null ? 'FAILED' : 'PARTIAL';
 }
 
 /** One sentence for a status that is not SUCCEEDED. */
-export function reasonOf({ done, blank, failed }: Looked): string | null {
+export function reasonOf({ done, blank, failed, stopped }: Looked): string | null {
   const [first] = failed;
   if (!first) return null;
   const total = done + blank + failed.length;
+  const looked = `${done + blank} of ${total} tiles had been looked at`;
+  if (stopped === 'cancelled') return `The analysis was cancelled; ${looked}, and what they showed is kept.`;
+  if (stopped === 'budget') return `The budget of the request was spent; ${looked}. retry_failed_tiles looks at the rest.`;
   return `${failed.length} of ${total} tiles could not be looked at; the first: ${first.reason}`;
 }
 

@@ -14,6 +14,15 @@ export const keys = {
   overlay: (executionId: string) => `${execution(executionId)}/overlay.jpg`,
   findings: (executionId: string) => `${execution(executionId)}/findings.json`,
   progress: (executionId: string) => `${execution(executionId)}/progress.json`,
+  shardProgress: (executionId: string, shard: number) => `${execution(executionId)}/progress/${shard}.json`,
+  /** There once somebody has asked to cancel. */
+  cancel: (executionId: string) => `${execution(executionId)}/cancel.json`,
+  /** What each tile of a shard showed. */
+  looks: (executionId: string, shard: number) => `${execution(executionId)}/looks/${shard}.json`,
+  /** Of these, what is too large for a checkpoint. */
+  doubtful: (executionId: string) => `${execution(executionId)}/doubtful.json`,
+  todo: (executionId: string) => `${execution(executionId)}/todo.json`,
+  merged: (executionId: string) => `${execution(executionId)}/merged.json`,
   /** Detections of one tile that are too many for a checkpoint. */
   tileDetections: (executionId: string, tile: string) => `${execution(executionId)}/detections/${tile}.json`,
 };

@@ -4,14 +4,14 @@ import { type AnalysisRequest, Box, type Detail } from './contract.ts';
 import { UserError } from './errors.ts';
 import { intersectionOf } from './geometry.ts';
 
-/** One durable execution holds 3,000 operations; a tile is one, and half are kept for retries and growth. */
-export const TILES_MAX = 1_000;
+/** A hundred gigapixels of tiles of 1,000 pixels; what a deployment allows may be less. */
+export const TILES_MAX = 100_000;
 export const TILE_EDGE_MIN_PX = 128;
 /** The largest tile that Deep Zoom writers accept is 8,192; models shrink what is over 2,000 or so. */
 export const TILE_EDGE_MAX_PX = 4_096;
 
-/** The most tiles each detail looks at, all levels counted. `max` never coarsens: it is refused above TILES_MAX. */
-export const TILES_BY_DETAIL: Record<Detail, number> = { overview: 10, standard: 500, fine: TILES_MAX, max: TILES_MAX };
+/** The most tiles each detail looks at, all levels counted. `max` never coarsens: it is refused above the ceiling. */
+export const TILES_BY_DETAIL: Record<Detail, number> = { overview: 10, standard: 500, fine: 1_000, max: TILES_MAX };
 
 /** A grid of 2 is the overview's quarters; 100 x 100 tiles are ten times what is looked at. */
 export const GRID_MIN = 3;
@@ -76,9 +76,9 @@ export interface TileWish {
 
 /**
  * Levels from the finest that fits the number of tiles up to the one that is a single tile.
- * Throws a UserError when the wishes contradict each other or the picture, or need more tiles than TILES_MAX.
+ * Throws a UserError when the wishes contradict each other or the picture, or need more tiles than `ceiling`.
  */
-export function planTiles(image: Size, wishes: AnalysisRequest['plan'], model: TileWish): Plan {
+export function planTiles(image: Size, wishes: AnalysisRequest['plan'], model: TileWish, ceiling = TILES_MAX): Plan {
   const { region } = wishes;
   if (region && intersectionOf(region, [0, 0, image.width, image.height]) === 0) {
     throw new UserError(
@@ -96,13 +96,13 @@ export function planTiles(image: Size, wishes: AnalysisRequest['plan'], model: T
     region,
     notes: [],
   };
-  const { most, coarsens } = tileBudget(wishes);
+  const { most, coarsens } = tileBudget(wishes, ceiling);
   const fits = (level: number) => tileCount({ ...plan, levels: plan.levels.slice(level) }) <= most;
   const finest = plan.levels.findIndex(({ level }) => level >= (grid?.level ?? 0) && fits(level));
   if (finest > (grid?.level ?? 0) && !coarsens) {
     throw new UserError(
       `Expected at most ${most} tiles, got ${tileCount(plan)} for ${image.width} x ${image.height} pixels in full resolution. ` +
-        'Choose detail fine, which looks at a coarser level, larger tiles, or a region.',
+        'Choose detail fine or max_tiles, which look at a coarser level, larger tiles, or a region.',
     );
   }
   const bound = finest === grid?.level ? `grid ${wishes.grid} of tiles of at most ${TILE_EDGE_MAX_PX} pixels` : `${most} tiles`;
@@ -113,8 +113,8 @@ export function planTiles(image: Size, wishes: AnalysisRequest['plan'], model: T
 }
 
 /** How many tiles there may be, and whether a coarser level is an answer to more. */
-function tileBudget({ detail, grid, max_tiles }: AnalysisRequest['plan']): { most: number; coarsens: boolean } {
-  const most = grid === null ? TILES_BY_DETAIL[detail] : TILES_MAX;
+function tileBudget({ detail, grid, max_tiles }: AnalysisRequest['plan'], ceiling: number): { most: number; coarsens: boolean } {
+  const most = Math.min(grid === null ? TILES_BY_DETAIL[detail] : TILES_MAX, ceiling);
   return max_tiles === null
     ? { most, coarsens: detail !== 'max' && grid === null }
     : { most: Math.min(most, max_tiles), coarsens: true };
@@ -122,15 +122,26 @@ function tileBudget({ detail, grid, max_tiles }: AnalysisRequest['plan']): { mos
 
 /** Every tile of the plan, in the order of their indexes. Together a level's tiles cover every pixel. */
 export function tilesOf(plan: Plan): PlannedTile[] {
+  return tilesBetween(plan, 0, Number.POSITIVE_INFINITY);
+}
+
+/** The tiles from index `from` up to, not including, `to`: what lies outside is not made. */
+export function tilesBetween(plan: Plan, from: number, to: number): PlannedTile[] {
   const tiles: PlannedTile[] = [];
+  let index = 0; // of the first tile of the row
   for (const level of plan.levels) {
     const columns = alongRegion(level, 0, plan);
     for (const row of alongRegion(level, 1, plan)) {
-      for (const column of columns) {
+      const rowStart = index;
+      index += columns.length;
+      if (index <= from) continue;
+      if (rowStart >= to) return tiles;
+      for (const [position, column] of columns.entries()) {
+        if (rowStart + position < from || rowStart + position >= to) continue;
         const boxInLevel = tileBox(level, row, column, plan);
         const name = `tile-${level.level}-r${row}-c${column}`;
         const box = boxInImage(boxInLevel, level.level, plan);
-        tiles.push({ index: tiles.length, name, level: level.level, row, column, boxInLevel, box });
+        tiles.push({ index: rowStart + position, name, level: level.level, row, column, boxInLevel, box });
       }
     }
   }

@@ -1,6 +1,5 @@
 // Step 4, once a tile: a ranged read of a ready JPEG → every detection model in turn → validated detections.
-import { z } from 'zod';
-import { type AnalysisRequest, Detection, Usage } from '../core/contract.ts';
+import type { AnalysisRequest, Detection } from '../core/contract.ts';
 import { clippedTo } from '../core/geometry.ts';
 import { keys } from '../core/keys.ts';
 import type { Plan, PlannedTile } from '../core/plan.ts';
@@ -8,21 +7,24 @@ import { NO_USAGE, totalUsage } from '../core/usage.ts';
 import { isBlank } from '../imaging/blank.ts';
 import { cachedSzi } from '../imaging/szi.ts';
 import type { PipelineDeps } from '../ports.ts';
+import { type Look, LookedTile } from './looked.ts';
+import type { Stopping } from './stopping.ts';
 
-export const LookedTile = z.object({
-  /** One colour all over: no model was asked. */
-  blank: z.boolean(),
-  detections: z.array(Detection),
-  usage: Usage,
-  /** How many boxes reached out of the tile and were cut to it. */
-  clipped: z.number().int(),
-  notes: z.array(z.string()),
-});
-export type LookedTile = z.infer<typeof LookedTile>;
+/** What one shard looks with. `pyramidOf`: the execution that cut the picture. */
+export interface Looking {
+  request: AnalysisRequest;
+  plan: Plan;
+  pyramidOf: string;
+  stopping: Stopping;
+  deps: PipelineDeps;
+}
 
-export async function detect(request: AnalysisRequest, plan: Plan, tile: PlannedTile, deps: PipelineDeps): Promise<LookedTile> {
+/** Once stopping has begun, nothing more is looked at. */
+export async function detect({ request, plan, pyramidOf, stopping, deps }: Looking, tile: PlannedTile): Promise<Look> {
+  const stop = stopping.reason();
+  if (stop) return { unseen: stop };
   deps.log.debug({ execution: request.execution_id, tile: tile.name }, 'Looking at a tile.');
-  const szi = await cachedSzi(deps.blobs, keys.pyramid(request.execution_id), plan);
+  const szi = await cachedSzi(deps.blobs, keys.pyramid(pyramidOf), plan);
   const [, , width, height] = tile.boxInLevel;
   const jpeg = { bytes: await szi.readTile(tile.level, tile.row, tile.column), width, height };
   const blank = request.plan.skip_blank && (await isBlank(jpeg));

@@ -1,53 +1,104 @@
-// Reads the outcome of the detect map: what each tile showed, and why some tiles show nothing.
-import type { BatchResult } from '@aws/durable-execution-sdk-js';
-import type { FailedTile, Usage } from '../core/contract.ts';
-import { sentenceOf } from '../core/errors.ts';
-import type { SeenTile } from '../core/look.ts';
+// How looks at tiles ended: what each showed, or why it shows nothing. Counts them; a tile is counted once however often it is told.
+import { z } from 'zod';
+import { Detection, FailedTile, Usage } from '../core/contract.ts';
+import { mustBeFixed, sentenceOf } from '../core/errors.ts';
 import type { PlannedTile } from '../core/plan.ts';
-import { totalUsage } from '../core/usage.ts';
-import type { LookedTile } from './detect.ts';
+import { Stop, type TileCounts } from '../core/shards.ts';
+import { NO_USAGE, totalUsage } from '../core/usage.ts';
+import type { Log } from '../ports.ts';
 
-/** A tile that failed for good is a result, so that its reason outlives the checkpoint of the map. */
-export type TileOutcome = LookedTile | { failed: FailedTile };
+export const LookedTile = z.object({
+  /** One colour all over: no model was asked. */
+  blank: z.boolean(),
+  detections: z.array(Detection),
+  usage: Usage,
+  /** How many boxes reached out of the tile and were cut to it. */
+  clipped: z.number().int(),
+  notes: z.array(z.string()),
+});
+export type LookedTile = z.infer<typeof LookedTile>;
 
-export interface Looks {
-  seen: SeenTile[];
-  done: number;
-  blank: number;
-  failed: FailedTile[];
-  /** Boxes that reached out of their tile. */
-  clipped: number;
-  notes: string[];
-  usageWith(more: readonly Usage[]): Usage;
+/** A look that was not made any more. */
+const Unseen = z.object({ unseen: Stop });
+
+/** What the step of a tile returns. */
+export const Look = z.union([Unseen, LookedTile]);
+export type Look = z.infer<typeof Look>;
+
+/** A tile that failed for good or was not looked at is a result, so that its reason outlives the checkpoint of the map. */
+export const TileOutcome = z.union([z.object({ failed: FailedTile, stop: Stop.nullable() }), LookedTile]);
+export type TileOutcome = z.infer<typeof TileOutcome>;
+
+/** `executions/<id>/looks/<shard>.json`. */
+export const Looks = z.array(z.object({ tile: z.number().int(), outcome: TileOutcome }));
+export type Looks = z.infer<typeof Looks>;
+
+/** Why a tile was not looked at. */
+export const UNSEEN: Record<Stop, string> = {
+  cancelled: 'Not looked at: the analysis was cancelled.',
+  budget: 'Not looked at: what the request allowed to spend was spent.',
+};
+
+export interface LookCounter {
+  /** What a look came to. Throws what the caller must fix: no other tile would fare better. */
+  follow(tile: PlannedTile, look: Promise<Look>): Promise<TileOutcome>;
+  /** The same again is harmless. `tile` is its index in the plan. */
+  add(tile: number, outcome: TileOutcome): void;
+  tiles(): TileCounts;
+  detections(): number;
+  usage(): Usage;
+  stopped(): Stop | null;
+  /** In the order of the tiles. */
+  looks(): Looks;
 }
 
-/** Every tile is in `seen` or in `failed`: none is lost. */
-export function lookedOf(looks: BatchResult<TileOutcome>, tiles: readonly PlannedTile[], before: Usage): Looks {
-  const outcomes = new Map(looks.succeeded().map(({ index, result }) => [index, result]));
-  const seen: SeenTile[] = [];
-  const failed: FailedTile[] = [];
-  for (const tile of tiles) {
-    const outcome = outcomes.get(tile.index) ?? { failed: failedTile(tile, null) };
-    if ('failed' in outcome) failed.push(outcome.failed);
-    else seen.push({ tile, detections: outcome.detections });
-  }
-  const results = [...outcomes.values()].flatMap((outcome) => ('failed' in outcome ? [] : [outcome]));
-  const notes = [...new Set(results.flatMap((result) => result.notes))].sort();
-  const usages = [before, ...results.map(({ usage }) => usage)];
-  const blank = results.filter((result) => result.blank).length;
-  const clipped = results.reduce((sum, result) => sum + result.clipped, 0);
+/** `onChange` is told after every tile. */
+export function lookCounter(log: Log, facts: { execution: string }, onChange: () => void): LookCounter {
+  const outcomes = new Map<number, TileOutcome>();
+  const failed = () => [...outcomes.values()].flatMap((outcome) => ('failed' in outcome ? [outcome] : []));
+  const counts = { done: 0, failed: 0, blank: 0, detections: 0, usage: NO_USAGE };
+
+  const count = (outcome: TileOutcome) => {
+    if ('failed' in outcome) {
+      counts.failed++;
+      return;
+    }
+    if (outcome.blank) counts.blank++;
+    else counts.done++;
+    counts.detections += outcome.detections.length;
+    counts.usage = totalUsage([counts.usage, outcome.usage]);
+  };
+
+  const add = (tile: number, outcome: TileOutcome) => {
+    if (outcomes.has(tile)) return;
+    count(outcome);
+    outcomes.set(tile, outcome);
+  };
+
   return {
-    seen,
-    done: seen.length - blank,
-    blank,
-    failed,
-    clipped,
-    notes,
-    usageWith: (more) => totalUsage([...usages, ...more]),
+    async follow(tile, look) {
+      const outcome = await look.then(
+        (seen): TileOutcome => ('unseen' in seen ? notSeen(tile, UNSEEN[seen.unseen], seen.unseen) : seen),
+        (error) => {
+          if (mustBeFixed(error)) throw error;
+          log.warn({ error, ...facts, tile: tile.name }, 'A tile could not be looked at.');
+          // The reason is one of our own sentences: what a model or a library said stays in the log.
+          return notSeen(tile, sentenceOf(error) ?? 'The model failed on this tile.', null);
+        },
+      );
+      add(tile.index, outcome);
+      onChange();
+      return outcome;
+    },
+    add,
+    tiles: () => ({ done: counts.done, failed: counts.failed, blank: counts.blank }),
+    detections: () => counts.detections,
+    usage: () => counts.usage,
+    stopped: () => failed().find(({ stop }) => stop !== null)?.stop ?? null,
+    looks: () => [...outcomes].sort(([a], [b]) => a - b).map(([tile, outcome]) => ({ tile, outcome })),
   };
 }
 
-/** The reason is one of our own sentences: what a model or a library said stays in the log. */
-export function failedTile(tile: PlannedTile, error: unknown): FailedTile {
-  return { tile: tile.index, box: tile.box, reason: sentenceOf(error) ?? 'The model failed on this tile.' };
+export function notSeen(tile: Pick<PlannedTile, 'index' | 'box'>, reason: string, stop: Stop | null): TileOutcome {
+  return { failed: { tile: tile.index, box: tile.box, reason }, stop };
 }

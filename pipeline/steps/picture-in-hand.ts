@@ -1,6 +1,7 @@
 // The picture as a local file, fetched once for all steps of an invocation that need it; and, once it is cut, its small copy.
 import type { AnalysisRequest } from '../core/contract.ts';
 import { keys } from '../core/keys.ts';
+import { pyramidOf } from '../core/stored-plan.ts';
 import { jpegOf, type PictureFile } from '../imaging/picture.ts';
 import type { Jpeg, LocalFile, PipelineDeps } from '../ports.ts';
 
@@ -59,8 +60,8 @@ async function localFile({ execution_id, image: { source } }: AnalysisRequest, {
   }
 }
 
-async function storedOverview({ execution_id }: AnalysisRequest, { blobs }: PipelineDeps): Promise<Jpeg> {
-  const bytes = await blobs.get(keys.overview(execution_id));
-  if (!bytes) throw new Error(`Expected an overview of ${execution_id}, got none.`);
+async function storedOverview(request: AnalysisRequest, { blobs }: PipelineDeps): Promise<Jpeg> {
+  const bytes = await blobs.get(keys.overview(pyramidOf(request)));
+  if (!bytes) throw new Error(`Expected an overview of ${request.execution_id}, got none.`);
   return await jpegOf(bytes);
 }

@@ -1,26 +1,24 @@
 // Tells whoever polls how far a run is, as one small object. Rebuilt from results after a crash, so it never counts a tile twice.
 import type { AnalysisRequest, FindingsDocument, Phase, Progress, Status, Usage } from '../core/contract.ts';
-import { mustBeFixed } from '../core/errors.ts';
 import { keys } from '../core/keys.ts';
-import type { PlannedTile } from '../core/plan.ts';
-import { totalUsage } from '../core/usage.ts';
+import { type ShardProgress, type ShardRequest, type ShardResult, sumOfCounts } from '../core/shards.ts';
 import type { PipelineDeps } from '../ports.ts';
-import type { LookedTile } from './detect.ts';
 import type { Inspected } from './inspect.ts';
-import { failedTile, type TileOutcome } from './looked.ts';
+import type { LookCounter } from './looked.ts';
 
 const FAILED_TILES_SHOWN_MAX = 20;
 
 type Ending = Partial<Pick<Progress, 'findings' | 'reason' | 'summary' | 'usage' | 'tiles' | 'failed_tiles'>>;
 
 export interface ProgressReport {
-  inspected(inspected: Inspected, tilesTotal: number): void;
+  inspected(inspected: Pick<Inspected, 'startedAt'>, tilesTotal: number): void;
   phase(phase: Phase): void;
-  /**
-   * Counts how a look at a tile ended, and makes its failure a result, but for what the caller must fix: that is thrown on.
-   * A replay says it again, which is harmless.
-   */
-  following(tile: PlannedTile, look: Promise<LookedTile>): Promise<TileOutcome>;
+  /** Something has changed that is worth writing soon. */
+  changed(): void;
+  /** What this process itself looks with: its counts are part of every report from now on. */
+  counting(counter: LookCounter): void;
+  /** Which shards run elsewhere now, and what has come of those that ended. A replay says it again, which is harmless. */
+  shards(running: readonly number[], ended: readonly ShardResult[]): void;
   /** These three resolve when the last word is stored. */
   end(document: FindingsDocument, reason: string | null): Promise<void>;
   block(verdict: { category: string; score: number; usage: Usage }): Promise<void>;
@@ -30,56 +28,37 @@ export interface ProgressReport {
 }
 
 export function reportProgress(request: AnalysisRequest, deps: PipelineDeps): ProgressReport {
-  const outcomes = new Map<number, TileOutcome>();
   let startedAt = deps.clock.now().toISOString();
   let tilesTotal = 0;
   let phase: Phase = 'inspect';
-  let timer: NodeJS.Timeout | null = null;
-  let writing: Promise<void> = Promise.resolve();
+  let counter: LookCounter | null = null;
+  let running: readonly number[] = [];
+  let ended: readonly ShardResult[] = [];
 
   const snapshot = (status: Status): Progress => {
-    const all = [...outcomes.values()];
-    const failed = all.flatMap((outcome) => ('failed' in outcome ? [outcome.failed] : []));
-    const looked = all.flatMap((outcome) => ('failed' in outcome ? [] : [outcome]));
-    const blank = looked.filter((outcome) => outcome.blank).length;
+    const own = counter ? [{ tiles: counter.tiles(), detections: counter.detections(), usage: counter.usage() }] : [];
+    const all = sumOfCounts([...own, ...ended]);
+    const failed = (counter?.looks() ?? []).flatMap(({ outcome }) => ('failed' in outcome ? [outcome.failed] : []));
     return {
       execution_id: request.execution_id,
       status,
       phase,
-      tiles: { total: tilesTotal, done: looked.length - blank, failed: failed.length, blank },
-      findings: looked.reduce((sum, { detections }) => sum + detections.length, 0),
-      usage: totalUsage(looked.map(({ usage }) => usage)),
+      tiles: { total: tilesTotal, ...all.tiles },
+      findings: all.detections,
+      usage: all.usage,
       started_at: startedAt,
       updated_at: deps.clock.now().toISOString(),
+      running_shards: [...running],
       reason: null,
       summary: null,
-      failed_tiles: failed.toSorted((a, b) => a.tile - b.tile).slice(0, FAILED_TILES_SHOWN_MAX),
+      failed_tiles: failed.slice(0, FAILED_TILES_SHOWN_MAX),
     };
   };
-
-  const write = (progress: Progress): Promise<void> => {
-    const bytes = Buffer.from(JSON.stringify(progress));
-    const written = writing.then(() => deps.blobs.put(keys.progress(request.execution_id), bytes));
-    writing = written.catch(() => {}); // the next write must not fail for this one; its caller hears of it
-    return written;
-  };
-
-  const later = () => {
-    timer ??= setTimeout(() => {
-      timer = null;
-      write(snapshot('RUNNING')).catch((error) => deps.log.warn({ error }, 'Progress could not be stored; the run goes on.'));
-    }, deps.limits.progressEveryMs);
-  };
-
-  const stopTimer = () => {
-    if (timer) clearTimeout(timer);
-    timer = null;
-  };
-
+  const writer = objectWriter(keys.progress(request.execution_id), () => snapshot('RUNNING'), deps);
   const last = async (status: Status, ending: Ending) => {
-    stopTimer();
     phase = 'done';
-    await write({ ...snapshot(status), ...ending });
+    running = [];
+    await writer.last({ ...snapshot(status), ...ending });
   };
 
   return {
@@ -89,17 +68,16 @@ export function reportProgress(request: AnalysisRequest, deps: PipelineDeps): Pr
     },
     phase(next) {
       phase = next;
-      later();
+      writer.soon();
     },
-    async following(tile, look) {
-      const outcome = await look.catch((error) => {
-        if (mustBeFixed(error)) throw error;
-        deps.log.warn({ error, execution: request.execution_id, tile: tile.name }, 'A tile could not be looked at.');
-        return { failed: failedTile(tile, error) };
-      });
-      outcomes.set(tile.index, outcome);
-      later();
-      return outcome;
+    changed: () => writer.soon(),
+    counting(next) {
+      counter = next;
+    },
+    shards(nowRunning, nowEnded) {
+      running = nowRunning;
+      ended = nowEnded;
+      writer.soon();
     },
     end({ status, findings, tiles, usage, summary }, reason) {
       const failed_tiles = tiles.failed.slice(0, FAILED_TILES_SHOWN_MAX);
@@ -111,8 +89,53 @@ export function reportProgress(request: AnalysisRequest, deps: PipelineDeps): Pr
       return last('BLOCKED', { reason, usage });
     },
     fail: (reason) => last('FAILED', { reason }),
+    close: () => writer.close(),
+  };
+}
+
+/** The same for a shard: whoever reads the execution's progress adds it up. */
+export function reportShard(
+  { request, shard }: ShardRequest,
+  counter: Pick<LookCounter, 'tiles' | 'detections' | 'usage'>,
+  deps: PipelineDeps,
+): { changed(): void; close(): Promise<void> } {
+  const snapshot = (): ShardProgress => ({
+    tiles: counter.tiles(),
+    detections: counter.detections(),
+    usage: counter.usage(),
+    updated_at: deps.clock.now().toISOString(),
+  });
+  const writer = objectWriter(keys.shardProgress(request.execution_id, shard.number), snapshot, deps);
+  return { changed: () => writer.soon(), close: () => writer.close() };
+}
+
+/** Writes an object at most every `progressEveryMs`; one write at a time, the latest state. */
+function objectWriter(key: string, snapshot: () => object, { blobs, log, limits }: PipelineDeps) {
+  let timer: NodeJS.Timeout | null = null;
+  let writing: Promise<void> = Promise.resolve();
+  const write = (state: object): Promise<void> => {
+    const bytes = Buffer.from(JSON.stringify(state));
+    const written = writing.then(() => blobs.put(key, bytes));
+    writing = written.catch(() => {}); // the next write must not fail for this one; its caller hears of it
+    return written;
+  };
+  const stop = () => {
+    if (timer) clearTimeout(timer);
+    timer = null;
+  };
+  return {
+    soon() {
+      timer ??= setTimeout(() => {
+        timer = null;
+        write(snapshot()).catch((error) => log.warn({ error }, 'Progress could not be stored; the run goes on.'));
+      }, limits.progressEveryMs);
+    },
+    async last(state: object) {
+      stop();
+      await write(state);
+    },
     async close() {
-      stopTimer();
+      stop();
       await writing;
     },
   };

@@ -1,7 +1,6 @@
 // Maps kinds of errors to retries. The only place that decides whether a step runs again.
 import { createRetryStrategy, JitterStrategy, type StepConfig } from '@aws/durable-execution-sdk-js';
-
-const ATTEMPTS_MAX = 3;
+import { ATTEMPTS_MAX } from '../core/shards.ts';
 
 const whileTransient = createRetryStrategy({
   maxAttempts: ATTEMPTS_MAX,

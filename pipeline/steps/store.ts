@@ -1,15 +1,51 @@
 // Step 8: the findings document, the overlay, and the last word of the progress. Writing them twice is harmless.
-import type { FindingsDocument } from '../core/contract.ts';
+import type { AnalysisRequest, Status, Usage } from '../core/contract.ts';
+import { findingsDocument, reasonOf } from '../core/document.ts';
 import { keys } from '../core/keys.ts';
-import { isRejected } from '../core/verification.ts';
+import { summaryByRules } from '../core/summary-by-rules.ts';
+import { totalUsage } from '../core/usage.ts';
+import { isRejected, type Verdict, withVerdicts } from '../core/verification.ts';
 import { drawOverlay } from '../imaging/overlay.ts';
 import type { PipelineDeps } from '../ports.ts';
+import type { Inspected } from './inspect.ts';
+import { type Merged, readMerged } from './merge.ts';
 import type { PictureInHand } from './picture-in-hand.ts';
+import type { ProgressReport } from './progress.ts';
+import { materialOf, type Synthesis } from './synthesize.ts';
 
-export async function store(document: FindingsDocument, picture: PictureInHand, { blobs }: PipelineDeps): Promise<void> {
-  const { execution_id, image, findings } = document;
+export interface Stored {
+  status: Status;
+  findings: number;
+}
+
+export async function store(
+  request: AnalysisRequest,
+  results: { inspected: Inspected; verdicts: ReadonlyMap<string, Verdict>; synthesis: Synthesis; otherUsage: readonly Usage[] },
+  { picture, progress }: { picture: PictureInHand; progress: ProgressReport },
+  { blobs }: PipelineDeps,
+): Promise<Stored> {
+  const { inspected, synthesis } = results;
+  const merged = await mergedOf(request.execution_id, { blobs });
+  const { findings, notes } = withVerdicts(merged.findings, results.verdicts);
+  const summary = synthesis.summary ?? summaryByRules(materialOf(inspected.plan, merged, findings));
+  const looked = {
+    ...merged,
+    ...{ done: merged.tiles.done, blank: merged.tiles.blank, failed: merged.tiles.failed, findings },
+    usage: totalUsage([merged.usage, ...results.otherUsage, synthesis.usage]),
+    notes: [...merged.notes, ...notes, ...synthesis.notes],
+  };
+  const document = findingsDocument(request, inspected, looked, summary);
   const shown = findings.filter((finding) => !isRejected(finding));
   const overview = await picture.overview();
-  await blobs.put(keys.overlay(execution_id), await drawOverlay(overview.bytes, image, shown));
-  await blobs.put(keys.findings(execution_id), Buffer.from(JSON.stringify(document, null, 1)));
+  await blobs.put(keys.overlay(request.execution_id), await drawOverlay(overview.bytes, document.image, shown));
+  await blobs.put(keys.findings(request.execution_id), Buffer.from(JSON.stringify(document, null, 1)));
+  await progress.end(document, reasonOf(looked));
+  return { status: document.status, findings: document.findings.length };
+}
+
+/** Throws when the step `merge` has not stored it. */
+export async function mergedOf(executionId: string, deps: Pick<PipelineDeps, 'blobs'>): Promise<Merged> {
+  const merged = await readMerged(executionId, deps);
+  if (!merged) throw new Error(`Expected the merged findings of ${executionId}, got none.`);
+  return merged;
 }

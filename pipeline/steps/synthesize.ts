@@ -1,26 +1,53 @@
 // Step 7: merged findings and the small copy → a summary that cites findings which exist, and says what was not seen.
 
 import { citingOnly } from '../core/citations.ts';
-import type { ModelId, Usage } from '../core/contract.ts';
+import type { AnalysisRequest, Finding, Usage } from '../core/contract.ts';
 import { sentenceOf } from '../core/errors.ts';
-import { sentenceOnGaps, summaryByRules } from '../core/summary-by-rules.ts';
+import type { Plan } from '../core/plan.ts';
+import { sentenceOnGaps } from '../core/summary-by-rules.ts';
 import { NO_USAGE } from '../core/usage.ts';
+import { isRejected } from '../core/verification.ts';
 import type { PipelineDeps, SummaryMaterial } from '../ports.ts';
+import type { Merged } from './merge.ts';
+import type { PictureInHand } from './picture-in-hand.ts';
 
 export interface Synthesis {
-  summary: string;
+  /** Null: none was written by a model, and rules have to do. */
+  summary: string | null;
   usage: Usage;
   notes: string[];
 }
 
-export async function synthesize(model: ModelId, material: SummaryMaterial, { vision }: PipelineDeps): Promise<Synthesis> {
-  const { summary, usage } = await vision.summarize(model, material);
+/** Where no model is asked. */
+export const NO_SYNTHESIS: Synthesis = { summary: null, usage: NO_USAGE, notes: [] };
+
+/** `findings`: with the verdicts of second looks. */
+export async function synthesize(
+  { ask, models }: AnalysisRequest,
+  { plan, merged, findings }: { plan: Plan; merged: Merged; findings: readonly Finding[] },
+  picture: PictureInHand,
+  { vision }: PipelineDeps,
+): Promise<Synthesis> {
+  const material = materialOf(plan, merged, findings);
+  const { summary, usage } = await vision.summarize(models.synthesis, { ...material, ask, overview: picture.overview });
   const gaps = sentenceOnGaps(material.tiles).filter((sentence) => !summary.includes(sentence));
   return { summary: [citingOnly(summary, material.findings), ...gaps].join(' '), usage, notes: [] };
 }
 
 /** Findings are not lost for want of a summary. */
-export function synthesisWithoutModel(error: unknown, material: SummaryMaterial): Synthesis {
+export function withoutSynthesis(error: unknown): Synthesis {
   const reason = sentenceOf(error) ?? 'The model for it failed.';
-  return { summary: summaryByRules(material), usage: NO_USAGE, notes: [`The summary was written by rules: ${reason}`] };
+  return { summary: null, usage: NO_USAGE, notes: [`The summary was written by rules: ${reason}`] };
+}
+
+export function materialOf(
+  { width, height }: Plan,
+  { tiles }: Merged,
+  findings: readonly Finding[],
+): Pick<SummaryMaterial, 'image' | 'findings' | 'tiles'> {
+  return {
+    image: { width, height },
+    findings: findings.filter((finding) => !isRejected(finding)),
+    tiles: { ...tiles, failed: tiles.failed.length },
+  };
 }

@@ -3,19 +3,21 @@ import { mkdtemp, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { AnalysisRequest } from '../core/contract.ts';
 import { keys } from '../core/keys.ts';
-import type { Plan } from '../core/plan.ts';
+import type { StoredPlan } from '../core/stored-plan.ts';
 import { overviewOf } from '../imaging/cut-out.ts';
 import { writePyramid } from '../imaging/pyramid.ts';
 import { fileSource, openSzi } from '../imaging/szi.ts';
 import type { PipelineDeps } from '../ports.ts';
+import type { Inspected } from './inspect.ts';
 import type { PictureInHand } from './picture-in-hand.ts';
 
 export async function tile(
-  { execution_id }: Pick<AnalysisRequest, 'execution_id'>,
-  plan: Plan,
+  request: AnalysisRequest,
+  { plan, format }: Pick<Inspected, 'plan' | 'format'>,
   picture: PictureInHand,
   deps: PipelineDeps,
 ): Promise<{ bytes: number }> {
+  const { execution_id } = request;
   const folder = await mkdtemp(join(deps.scratchFolder, 'tile-'));
   try {
     const path = join(folder, 'pyramid.szi');
@@ -23,8 +25,9 @@ export async function tile(
     await picture.release();
     const overview = await overviewOf(await openSzi(await fileSource(path), plan), plan);
     const { size } = await stat(path);
+    const stored: StoredPlan = { request, plan, format, pyramid_of: execution_id };
     await deps.blobs.put(keys.overview(execution_id), overview.bytes);
-    await deps.blobs.put(keys.plan(execution_id), Buffer.from(JSON.stringify(plan)));
+    await deps.blobs.put(keys.plan(execution_id), Buffer.from(JSON.stringify(stored)));
     await deps.blobs.putFile(keys.pyramid(execution_id), path);
     return { bytes: size };
   } finally {

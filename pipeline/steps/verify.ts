@@ -3,6 +3,7 @@ import type { AnalysisRequest, Box, Finding, Usage } from '../core/contract.ts';
 import { mustBeFixed, sentenceOf, UserError } from '../core/errors.ts';
 import { withContext } from '../core/geometry.ts';
 import type { Plan } from '../core/plan.ts';
+import { pyramidOf } from '../core/stored-plan.ts';
 import { NO_USAGE } from '../core/usage.ts';
 import { SECOND_LOOKS_COST_USD_MAX, type Verdict } from '../core/verification.ts';
 import { viewOf } from '../imaging/view.ts';
@@ -33,7 +34,13 @@ export async function verify(
   const { verification } = request.models;
   if (verification === null) throw new UserError('Expected a verification model, got none. Set VERIFICATION_MODEL.');
   const crop = withContext(finding.box, plan);
-  const view = { executionId: request.execution_id, plan, box: crop, pixelsMax: CROP_PIXELS_MAX, findings: [] };
+  const view = {
+    executionId: pyramidOf(request),
+    plan,
+    box: crop,
+    pixelsMax: CROP_PIXELS_MAX,
+    findings: [],
+  };
   const jpeg = await viewOf(view, deps.blobs);
   const scale = jpeg.width / crop[2];
   const [left, top, width, height] = finding.box;

@@ -12,6 +12,7 @@ import { DEFAULT_LIMITS } from '../../pipeline/core/picture-limits.ts';
 import { pipeline } from '../../pipeline/pipeline.ts';
 import type { ExecutionState, Log, PipelineDeps, RemotePictures, Vision } from '../../pipeline/ports.ts';
 import { temporaryFolder } from './folder.ts';
+import { scriptedVision } from './scripted-vision.ts';
 
 const SILENT: Log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 const NAME = 'run-1';
@@ -26,56 +27,90 @@ export interface PipelineRun {
   files: string[];
 }
 
-/** `around` may wrap what the run is given; `request` changes what it is asked. */
+/** One folder and one engine, on which executions run one after another. */
+export interface PipelineStage {
+  deps: PipelineDeps;
+  run(request: AnalysisRequest, vision: Vision, around?: (deps: PipelineDeps) => PipelineDeps): Promise<PipelineRun>;
+  /** Of every execution, shards included. */
+  operations(): (WireOperation & { arn: string })[];
+  /** As the service counts them, one number an execution. */
+  operationCounts(): number[];
+}
+
+export async function pipelineStage(): Promise<PipelineStage> {
+  const folder = await temporaryFolder();
+  const deps = await pipelineDeps(folder, scriptedVision());
+  const file = join(folder, 'engine.db');
+  const stored = async (key: string) => JSON.parse(await readFile(join(folder, 'blobs', key), 'utf8'));
+  const has = async (key: string) => await fsBlobs(join(folder, 'blobs')).head(key);
+  return {
+    deps,
+    async run(request, vision, around = (same) => same) {
+      const given = around({ ...deps, vision });
+      const engine = openEngine({
+        file,
+        clock: deps.clock,
+        log: SILENT,
+        invoke: async (event, client, timeoutMs) => {
+          const context = { awsRequestId: 'test', getRemainingTimeInMillis: () => timeoutMs };
+          const handler = withDurableExecution(pipeline(given), { durableExecutionClient: client });
+          return await handler(event, context as Parameters<typeof handler>[1]);
+        },
+      });
+      const launcher = localLauncher(engine);
+      const name = request.execution_id;
+      await launcher.start(request);
+      await engine.ended(name);
+      const state = await launcher.describe(name);
+      engine.close();
+      return {
+        state,
+        progress: Progress.parse(await stored(keys.progress(name))),
+        document: (await has(keys.findings(name))) && FindingsDocument.parse(await stored(keys.findings(name))),
+        operations: operationsIn(file).filter(({ arn }) => arn.includes(`/${name}/`)),
+        files: (await readdir(folder, { recursive: true, withFileTypes: true }))
+          .filter((entry) => entry.isFile() && !entry.name.startsWith('engine.db'))
+          .map((entry) => join(entry.parentPath, entry.name).slice(folder.length + 1)),
+      };
+    },
+    operations: () => operationsIn(file),
+    operationCounts: () => countsIn(file),
+  };
+}
+
+/** One execution on a stage of its own. `around` may wrap what the run is given; `request` changes what it is asked. */
 export async function runPipeline(
   picture: string,
   vision: Vision,
   plan: Partial<AnalysisRequest['plan']> = {},
   { around = (deps: PipelineDeps) => deps, request = {} as Partial<AnalysisRequest> } = {},
 ): Promise<PipelineRun> {
-  const folder = await temporaryFolder();
-  const deps = around(await pipelineDeps(folder, vision));
-  const { clock } = deps;
-  const file = join(folder, 'engine.db');
-  const engine = openEngine({
-    file,
-    clock,
-    log: SILENT,
-    invoke: async (event, client, timeoutMs) => {
-      const context = { awsRequestId: 'test', getRemainingTimeInMillis: () => timeoutMs };
-      const handler = withDurableExecution(pipeline(deps), { durableExecutionClient: client });
-      return await handler(event, context as Parameters<typeof handler>[1]);
-    },
-  });
-  const launcher = localLauncher(engine);
-  await launcher.start({ ...requestFor(picture, plan), ...request });
-  await engine.ended(NAME);
-  const state = await launcher.describe(NAME);
-  engine.close();
-  const stored = async (key: string) => JSON.parse(await readFile(join(folder, 'blobs', key), 'utf8'));
-  return {
-    state,
-    progress: Progress.parse(await stored(keys.progress(NAME))),
-    document:
-      (await fsBlobs(join(folder, 'blobs')).head(keys.findings(NAME))) &&
-      FindingsDocument.parse(await stored(keys.findings(NAME))),
-    operations: operationsIn(file),
-    files: (await readdir(folder, { recursive: true, withFileTypes: true }))
-      .filter((entry) => entry.isFile() && !entry.name.startsWith('engine.db'))
-      .map((entry) => join(entry.parentPath, entry.name).slice(folder.length + 1)),
-  };
+  const stage = await pipelineStage();
+  return await stage.run({ ...requestFor(picture, plan), ...request }, vision, around);
 }
 
 /** The real folder and clock, the vision that a test gives. */
 export async function pipelineDeps(folder: string, vision: Vision): Promise<PipelineDeps> {
   const scratchFolder = join(folder, 'scratch');
   await mkdir(scratchFolder);
-  const limits = { picture: { ...DEFAULT_LIMITS, pixelsMax: 50_000_000 }, tileConcurrency: 4, progressEveryMs: 5 };
+  const limits = {
+    picture: { ...DEFAULT_LIMITS, pixelsMax: 50_000_000 },
+    ...{ tilesMax: 100_000, tileConcurrency: 4, shardConcurrency: 2, progressEveryMs: 5 },
+  };
   const remotePictures: RemotePictures = {
     download: () => Promise.reject(new Error('Expected a picture on this machine.')),
   };
   const clock = { now: () => new Date() };
-  return { blobs: fsBlobs(join(folder, 'blobs')), remotePictures, vision, clock, log: SILENT, scratchFolder, limits };
+  return {
+    blobs: fsBlobs(join(folder, 'blobs')),
+    remotePictures,
+    vision,
+    clock,
+    log: SILENT,
+    scratchFolder,
+    limits,
+    functionName: 'tilesight',
+  };
 }
 
 export function requestFor(picture: string, plan: Partial<AnalysisRequest['plan']> = {}): AnalysisRequest {
@@ -94,16 +129,28 @@ export function requestFor(picture: string, plan: Partial<AnalysisRequest['plan'
       skip_blank: true,
       ...plan,
     },
+    max_cost_usd: null,
+    retry_of: null,
     verify: false,
     models: { moderation: 'test:eyes', detection: ['test:eyes'], verification: 'test:eyes', synthesis: 'test:eyes' },
   };
 }
 
-function operationsIn(file: string): WireOperation[] {
+function operationsIn(file: string): (WireOperation & { arn: string })[] {
+  return rowsOf(file, 'select arn, json from operations order by arn, position').map(({ arn, json }) => ({
+    ...JSON.parse(String(json)),
+    arn: String(arn),
+  }));
+}
+
+function countsIn(file: string): number[] {
+  return rowsOf(file, 'select operations from executions').map(({ operations }) => Number(operations));
+}
+
+function rowsOf(file: string, sql: string): Record<string, unknown>[] {
   const database = new DatabaseSync(file, { readOnly: true });
   try {
-    const rows = database.prepare('select json from operations order by arn, position').all();
-    return rows.map(({ json }) => JSON.parse(String(json)));
+    return database.prepare(sql).all();
   } finally {
     database.close();
   }

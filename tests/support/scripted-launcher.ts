@@ -7,6 +7,7 @@ import { DEFAULT_LIMITS } from '../../pipeline/core/picture-limits.ts';
 import { type PlannedTile, planTiles, tilesOf } from '../../pipeline/core/plan.ts';
 import { NO_USAGE } from '../../pipeline/core/usage.ts';
 import type { Blobs, Clock, ExecutionState, Launcher, Log } from '../../pipeline/ports.ts';
+import { lookCounter } from '../../pipeline/steps/looked.ts';
 import { type ProgressReport, reportProgress } from '../../pipeline/steps/progress.ts';
 
 const IMAGE = { width: 1_240, height: 620 }; // 2 tiles of 640 px in full resolution, and the whole
@@ -48,15 +49,33 @@ export function scriptedLauncher(deps: { blobs: Blobs; clock: Clock; log: Log },
       return { created: true };
     },
     describe: async (executionId) => states.get(executionId) ?? null,
+    async stop(executionId, error) {
+      const state = states.get(executionId);
+      if (state?.state !== 'running') return state ?? null;
+      const stopped = { state: 'stopped', startedAt: state.startedAt, endedAt: deps.clock.now(), error } as const;
+      states.set(executionId, stopped);
+      return stopped;
+    },
   };
 }
 
 function makeRun(request: AnalysisRequest, { blobs, clock, log }: { blobs: Blobs; clock: Clock; log: Log }): Run {
   const nothing = () => Promise.reject(new Error('A scripted run looks at nothing.'));
   const vision = { moderate: nothing, detect: nothing, verify: nothing, summarize: nothing };
-  const limits = { picture: DEFAULT_LIMITS, tileConcurrency: 1, progressEveryMs: 5 };
+  const limits = { picture: DEFAULT_LIMITS, tilesMax: 100, tileConcurrency: 1, shardConcurrency: 1, progressEveryMs: 5 };
   const remotePictures = { download: nothing };
-  const progress = reportProgress(request, { blobs, remotePictures, clock, log, vision, scratchFolder: '', limits });
+  const progress = reportProgress(request, {
+    blobs,
+    remotePictures,
+    clock,
+    log,
+    vision,
+    scratchFolder: '',
+    limits,
+    functionName: '',
+  });
+  const counter = lookCounter(log, { execution: request.execution_id }, () => progress.changed());
+  progress.counting(counter);
   const plan = planTiles(IMAGE, request.plan, { edgePx: 640, overlapPx: 40 });
   const tiles = tilesOf(plan);
   const inspected = { format: 'jpeg', plan, startedAt: clock.now().toISOString() };
@@ -67,7 +86,7 @@ function makeRun(request: AnalysisRequest, { blobs, clock, log }: { blobs: Blobs
     tiles,
     async look(tile) {
       if (!tile) throw new Error('Expected a tile of the plan.');
-      await progress.following(tile, Promise.resolve({ blank: false, detections: [], usage: NO_USAGE, clipped: 0, notes: [] }));
+      await counter.follow(tile, Promise.resolve({ blank: false, detections: [], usage: NO_USAGE, clipped: 0, notes: [] }));
     },
     async end(findings, failedTiles = NO_TILE_FAILED) {
       const failed = tiles
@@ -80,6 +99,7 @@ function makeRun(request: AnalysisRequest, { blobs, clock, log }: { blobs: Blobs
         blank: 0,
         failed,
         clipped: 0,
+        stopped: null,
         usage: NO_USAGE,
         notes: [],
       };

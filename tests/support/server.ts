@@ -9,6 +9,7 @@ import { localPictures } from '../../local/pictures.ts';
 import type { ModelOffer } from '../../mcp-server/model-choice.ts';
 import { mcpHandler } from '../../mcp-server/server.ts';
 import { fsBlobs } from '../../pipeline/adapters/fs-blobs.ts';
+import { readConfig, sizeLimits } from '../../pipeline/config.ts';
 import type { Blobs, Clock, Log, Pictures } from '../../pipeline/ports.ts';
 import { temporaryFolder } from './folder.ts';
 import { type Script, type ScriptedLauncher, scriptedLauncher } from './scripted-launcher.ts';
@@ -37,6 +38,7 @@ export interface TestServerOptions {
   clock?: Clock;
   pictures?: Pictures;
   models?: ModelOffer;
+  costUsdMax?: number;
 }
 
 const systemClock: Clock = { now: () => new Date() };
@@ -58,7 +60,20 @@ export async function testServer(options: TestServerOptions = {}): Promise<TestS
   const links = localLinks(SECRET, () => ORIGIN, clock);
   const launcher = scriptedLauncher({ blobs, clock, log }, options.script ?? (async () => {}));
   const pictures = options.pictures ?? localPictures(blobs, [folder], []);
-  const mcp = mcpHandler({ blobs, links, launcher, pictures, models: options.models ?? models, clock, log }, '0.0.0-test');
+  const mcp = mcpHandler(
+    {
+      blobs,
+      links,
+      launcher,
+      pictures,
+      models: options.models ?? models,
+      costUsdMax: options.costUsdMax ?? null,
+      limits: sizeLimits(readConfig({})),
+      clock,
+      log,
+    },
+    '0.0.0-test',
+  );
   let mcpRequests = 0;
   const counted = (request: Request) => {
     mcpRequests++;

@@ -1,0 +1,75 @@
+// One analysis of a drawn picture through the real pipeline and engine, in this process, with the model that a bench gives.
+import { join } from 'node:path';
+import { withDurableExecution } from '@aws/durable-execution-sdk-js';
+import sharp from 'sharp';
+import { openEngine } from '../local/engine.ts';
+import { FUNCTION_NAME } from '../local/limits.ts';
+import { fsBlobs } from '../pipeline/adapters/fs-blobs.ts';
+import { AnalysisRequest } from '../pipeline/core/contract.ts';
+import { DEFAULT_LIMITS } from '../pipeline/core/picture-limits.ts';
+import { TILES_MAX } from '../pipeline/core/plan.ts';
+import { pipeline } from '../pipeline/pipeline.ts';
+import type { Log, PipelineDeps, Vision } from '../pipeline/ports.ts';
+
+export const EXECUTION = 'scale';
+const TILE_PX = 128;
+const OVERLAP_PX = 32;
+
+export interface ScaleRun {
+  /** Holds the engine's database and the store; what runs there already is resumed. */
+  folder: string;
+  picture: string;
+  vision: Vision;
+  log: Log;
+  tileConcurrency: number;
+  shardConcurrency: number;
+}
+
+/** The engine's database; the store is `blobs` beside it. Throws when the run does not succeed. */
+export async function runOnce({ folder, picture, vision, log, ...concurrency }: ScaleRun): Promise<{ file: string }> {
+  const clock = { now: () => new Date() };
+  const deps: PipelineDeps = {
+    blobs: fsBlobs(join(folder, 'blobs')),
+    remotePictures: { download: () => Promise.reject(new Error('Nothing is fetched here.')) },
+    ...{ vision, clock, log, scratchFolder: folder, functionName: FUNCTION_NAME },
+    limits: { picture: DEFAULT_LIMITS, tilesMax: TILES_MAX, progressEveryMs: 2_000, ...concurrency },
+  };
+  const file = join(folder, 'engine.db');
+  const engine = openEngine({
+    ...{ file, clock, log },
+    invoke: async (event, client, timeoutMs) => {
+      const context = { awsRequestId: 'bench', getRemainingTimeInMillis: () => timeoutMs };
+      const handler = withDurableExecution(pipeline(deps), { durableExecutionClient: client });
+      return await handler(event, context as Parameters<typeof handler>[1]);
+    },
+  });
+  engine.startExecution(EXECUTION, JSON.stringify(requestFor(picture)));
+  engine.start();
+  const ended = await engine.ended(EXECUTION);
+  engine.close();
+  if (ended.status !== 'SUCCEEDED') throw new Error(`Expected a run that succeeds, got ${ended.error}.`);
+  return { file };
+}
+
+/** A square of soft noise: no tile is blank, and no two are alike. */
+export async function drawNoise(folder: string, sidePx: number): Promise<string> {
+  const path = join(folder, 'picture.jpg');
+  const noise = { type: 'gaussian', mean: 128, sigma: 40 } as const;
+  const small = Math.ceil(sidePx / 16);
+  const ground = sharp({ create: { width: small, height: small, channels: 3, background: '#808080', noise } });
+  await ground.resize(sidePx, sidePx, { fit: 'fill' }).jpeg({ quality: 80, optimiseCoding: false }).toFile(path);
+  return path;
+}
+
+function requestFor(picture: string): AnalysisRequest {
+  return AnalysisRequest.parse({
+    execution_id: EXECUTION,
+    image: { source: { kind: 'file', path: picture }, uri: `file://${picture}`, version: '1' },
+    ask: { look_for: null, labels: [] },
+    plan: {
+      ...{ detail: 'max', tile_size: TILE_PX, overlap: OVERLAP_PX, grid: null, region: null, max_tiles: null },
+      skip_blank: false,
+    },
+    models: { moderation: 'test:model', detection: ['test:model'], verification: null, synthesis: 'test:model' },
+  });
+}

@@ -1,0 +1,62 @@
+// What an analysis would take, told before anything is launched. Reads the picture's header and nothing else of it.
+import { z } from 'zod';
+import type { AnalysisRequest } from '../pipeline/core/contract.ts';
+import { estimateOf } from '../pipeline/core/cost.ts';
+import { tileWishOf } from '../pipeline/core/detection-models.ts';
+import { UserError } from '../pipeline/core/errors.ts';
+import { planTiles, tileCount } from '../pipeline/core/plan.ts';
+import { checkOperations } from '../pipeline/core/shards.ts';
+import type { ToolDeps } from './deps.ts';
+
+export const PlannedRun = z.object({
+  width: z.number().int(),
+  height: z.number().int(),
+  levels: z
+    .array(z.object({ level: z.number().int(), tiles: z.number().int() }))
+    .describe('0 is full resolution, n shrunk by 2^n.'),
+  tiles: z.number().int(),
+  calls: z
+    .number()
+    .int()
+    .describe('Of detection models. Blank tiles cost none; how many there are is known once the picture is cut.'),
+  input_tokens: z.number().int(),
+  output_tokens: z.number().int(),
+  cost_usd: z.number().nullable().describe('Null when the price of a model is unknown.'),
+  seconds: z.number().int(),
+  notes: z.array(z.string()),
+});
+export type PlannedRun = z.infer<typeof PlannedRun>;
+
+/** Throws what the analysis itself would refuse with. */
+export async function dryRun(request: Omit<AnalysisRequest, 'execution_id'>, { blobs, limits }: ToolDeps): Promise<PlannedRun> {
+  const { source } = request.image;
+  if (source.kind === 'url') {
+    throw new UserError(
+      'Expected an uploaded picture or a file for dry_run, got an address elsewhere. Upload it, or leave dry_run out.',
+    );
+  }
+  const file = source.kind === 'file' ? { path: source.path, release: async () => {} } : await blobs.materialize(source.key);
+  try {
+    // Sharp is loaded only here and for view_region: a cold start should not wait for it.
+    const { readHeader } = await import('../pipeline/imaging/picture.ts');
+    const { width, height, notes } = await readHeader({ path: file.path, page: request.page - 1, limits: limits.picture });
+    const plan = planTiles({ width, height }, request.plan, tileWishOf(request.models.detection), limits.tilesMax);
+    checkOperations(tileCount(plan), request);
+    const { tiles, calls, input_tokens, output_tokens, cost_usd, seconds } = estimateOf(plan, request, limits);
+    const levels = plan.levels.map((level) => ({ level: level.level, tiles: tileCount({ ...plan, levels: [level] }) }));
+    return {
+      width,
+      height,
+      levels,
+      tiles,
+      calls,
+      input_tokens,
+      output_tokens,
+      cost_usd,
+      seconds,
+      notes: [...notes, ...plan.notes],
+    };
+  } finally {
+    await file.release();
+  }
+}

@@ -1,0 +1,63 @@
+// retry_failed_tiles: a new execution that looks only at what an earlier one left unseen, and merges it with what that had found.
+import { z } from 'zod';
+import type { AnalysisRequest } from '../../pipeline/core/contract.ts';
+import { UserError } from '../../pipeline/core/errors.ts';
+import type { ToolDeps } from '../deps.ts';
+import { executionName } from '../execution-name.ts';
+import { readProgress, viewEnd } from '../execution-view.ts';
+import { checkCost } from '../limits.ts';
+import { readFindings, readPlan } from '../stored.ts';
+import { Started } from './analyze-image.ts';
+import type { Tool } from './define.ts';
+import { ExecutionId, WAIT_MAX_S } from './get-execution.ts';
+
+const input = z.strictObject({
+  execution_id: ExecutionId.describe('The execution that ended as PARTIAL, FAILED or CANCELLED.'),
+  max_cost_usd: z.number().positive().optional().describe('Stops looking when that much is spent.'),
+  wait_seconds: z.number().min(0).max(WAIT_MAX_S).default(0).describe('Wait this long for the end before answering.'),
+});
+
+const output = Started.pick({ execution_id: true, status: true, created: true, poll_after_seconds: true, next_step: true });
+
+export const retryFailedTiles: Tool<typeof input, typeof output> = {
+  name: 'retry_failed_tiles',
+  title: 'Look at what was missed',
+  description:
+    'Use this after an analysis that ended as PARTIAL, FAILED or CANCELLED with tiles that failed or were not seen. Starts a new execution ' +
+    'that looks at those tiles only and merges them with what was found before; the earlier one stays as it is. ' +
+    'Next: get_execution with the new execution_id, then list_findings.',
+  input,
+  output,
+  annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: true, openWorldHint: false },
+  run: async (args, deps) => {
+    const { request, pyramid_of } = await readPlan(args.execution_id, deps);
+    await checkHasLeft(args.execution_id, deps);
+    const { execution_id: _, ...asked } = request;
+    const again: Omit<AnalysisRequest, 'execution_id'> = {
+      ...asked,
+      max_cost_usd: checkCost(args.max_cost_usd, deps),
+      retry_of: { execution_id: args.execution_id, pyramid_of },
+    };
+    const execution_id = await executionName(again, null);
+    const { created } = await deps.launcher.start({ execution_id, ...again });
+    return { ...(await viewEnd(execution_id, args.wait_seconds, deps)), created };
+  },
+};
+
+async function checkHasLeft(executionId: string, deps: ToolDeps): Promise<void> {
+  const document = await readFindings(executionId, deps);
+  if (document && document.tiles.failed.length > 0) return;
+  const { status, phase } = await readProgress(executionId, deps);
+  if (status === 'RUNNING') {
+    throw new UserError(
+      `Expected an execution that has ended, got one in phase ${phase}. Wait with get_execution, or cancel_execution it.`,
+    );
+  }
+  if (!document)
+    throw new UserError(
+      `Expected an execution that looked at tiles, got one that ended as ${status}. Start another with analyze_image.`,
+    );
+  throw new UserError(
+    `Expected an execution with tiles that failed or were not seen, got one that saw all ${document.tiles.total}. Call list_findings.`,
+  );
+}
