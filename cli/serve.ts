@@ -14,11 +14,13 @@ export async function serveCommand({ port, data, allow }: ServeOptions): Promise
   const config = readConfig();
   const dataFolder = resolve(data ?? config.TILESIGHT_HOME);
   const allowedFolders = (allow ?? config.ALLOWED_FOLDERS).map((folder) => resolve(folder));
+  const hosts = config.ALLOWED_IMAGE_HOSTS.map((host) => `https://${host}/…`);
+  const named = ['uploads', ...allowedFolders.map((folder) => `file://${folder}/…`), ...hosts];
   const server = await serve({ config, dataFolder, allowedFolders, port, log: makeLog(config.LOG_LEVEL) });
   process.stdout.write(
     `tilesight serves MCP at ${server.url}/mcp\n` +
       `  data:     ${dataFolder}\n` +
-      `  pictures: uploads${allowedFolders.map((folder) => `, file://${folder}/…`).join('')}\n` +
+      `  pictures: ${named.join(', ')}\n` +
       `  connect:  claude mcp add --transport http tilesight ${server.url}/mcp\n` +
       'Ctrl-C stops it; running analyses go on when it is started again.\n',
   );

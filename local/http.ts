@@ -8,18 +8,13 @@ import { Hono } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { HTTPException } from 'hono/http-exception';
 import { sentenceOf } from '../pipeline/core/errors.ts';
+import { contentTypeOf } from '../pipeline/core/keys.ts';
 import type { Blobs, Log } from '../pipeline/ports.ts';
 import type { LocalLinks } from './links.ts';
 
 const MCP_BODY_BYTES_MAX = 1_048_576; // 1 MiB: the largest request is a page of words; pictures travel by link
 const SHOWN_CHARACTERS_MAX = 100;
 const LOOPBACK_NAMES = new Set(['127.0.0.1', 'localhost', '[::1]']);
-
-const CONTENT_TYPES: Record<string, string> = {
-  json: 'application/json',
-  jpg: 'image/jpeg',
-  szi: 'application/octet-stream',
-};
 
 export interface HttpDeps {
   mcp: (request: Request) => Promise<Response>;
@@ -58,10 +53,9 @@ export function httpApp({ mcp, blobs, links, scratchFolder, log }: HttpDeps): Ho
     const { key } = await claimsFor(context.req.param('token'), 'GET', links);
     const file = await blobs.materialize(key).catch(() => null);
     if (!file) throw refused(404, 'Expected an object behind this link, got none. Ask for a new link.');
-    const type = CONTENT_TYPES[key.split('.').at(-1) ?? ''] ?? 'application/octet-stream';
     const { size } = await stat(file.path);
     const headers = {
-      'content-type': type,
+      'content-type': contentTypeOf(key),
       'content-length': String(size),
       'x-content-type-options': 'nosniff',
       'cache-control': 'private',

@@ -31,7 +31,7 @@ export interface Blobs {
 
 /** Links that let a client read or write one object for a while, without any other right. */
 export interface Links {
-  /** The client sends exactly these headers and at most `bytesMax` bytes with PUT. */
+  /** The client sends these headers and exactly `bytesMax` bytes with PUT. */
   forPut(key: string, limit: { bytesMax: number; expiresInS: number }): Promise<{ url: string; headers: Record<string, string> }>;
   forGet(key: string, limit: { expiresInS: number }): Promise<string>;
 }

@@ -96,7 +96,7 @@ export const analyzeImage: Tool<typeof input, typeof Started> = {
     'if they come in time). Next: get_execution until it has ended, then list_findings. For a local file call create_upload first.',
   input,
   output: Started,
-  annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: true, openWorldHint: false },
+  annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: true, openWorldHint: true },
   async run(args, deps) {
     const request: Omit<AnalysisRequest, 'execution_id'> = {
       image: await deps.pictures.resolve(args.image),

@@ -1,10 +1,10 @@
 // Writes a summary without a model, by rules, and says so. Pure.
-import type { Finding, Severity } from './contract.ts';
+import type { Finding } from './contract.ts';
+import { byLabel, bySeverity } from './finding-order.ts';
 
 const LABELS_MAX = 12;
 const IDS_A_LABEL_MAX = 3;
 const MOST_IMPORTANT_MAX = 5;
-const IMPORTANCE: Readonly<Record<Severity, number>> = { info: 0, low: 1, medium: 2, high: 3, critical: 4 };
 
 export interface Counted {
   image: { width: number; height: number };
@@ -20,13 +20,11 @@ export function summaryByRules({ image, findings, tiles }: Counted): string {
 }
 
 function sentencesOn(findings: readonly Finding[], scope: string): string[] {
-  const groups = [...Map.groupBy(findings, ({ label }) => label)].sort(
-    ([a, one], [b, other]) => other.length - one.length || byText(a, b),
-  );
+  const groups = byLabel(findings);
   const counts = groups.slice(0, LABELS_MAX).map(([label, group]) => `${group.length} ${label} (${ids(group)})`);
   const rest = groups.length - counts.length;
   if (rest > 0) counts.push(`${rest} more ${rest === 1 ? 'label' : 'labels'}`);
-  const important = findings.toSorted(byImportance).slice(0, MOST_IMPORTANT_MAX);
+  const important = findings.toSorted(bySeverity).slice(0, MOST_IMPORTANT_MAX);
   return [
     `${findings.length} ${findings.length === 1 ? 'finding' : 'findings'} ${scope}: ${counts.join(', ')}.`,
     `Most important: ${important.map(place).join('; ')}.`,
@@ -40,20 +38,11 @@ export function sentenceOnGaps(tiles: Counted['tiles']): string[] {
 }
 
 function ids(group: readonly Finding[]): string {
-  const shown = group.toSorted(byImportance).slice(0, IDS_A_LABEL_MAX);
+  const shown = group.toSorted(bySeverity).slice(0, IDS_A_LABEL_MAX);
   return shown.map(({ id }) => id).join(', ') + (group.length > shown.length ? ', …' : '');
 }
 
 function place({ id, label, score, severity, box: [left, top, width, height] }: Finding): string {
   const weight = severity === 'info' ? '' : `${severity}, `;
   return `${id} ${label} (${weight}score ${score.toFixed(2)}) around ${Math.round(left + width / 2)}, ${Math.round(top + height / 2)}`;
-}
-
-/** By falling severity, then score; the id decides ties, so that the order of the findings does not matter. */
-function byImportance(a: Finding, b: Finding): number {
-  return IMPORTANCE[b.severity] - IMPORTANCE[a.severity] || b.score - a.score || byText(a.id, b.id);
-}
-
-function byText(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
 }

@@ -1,5 +1,6 @@
 // What a language model is told when it sums up a whole picture: counts, the most important findings, what failed.
-import type { Finding, Severity } from '../core/contract.ts';
+import type { Finding } from '../core/contract.ts';
+import { byLabel, bySeverity } from '../core/finding-order.ts';
 import type { SummaryMaterial } from '../ports.ts';
 import { dataBlock, type Prompt } from './data-block.ts';
 
@@ -9,8 +10,6 @@ export const FINDINGS_TOLD_MAX = 60;
 export const LABELS_TOLD_MAX = 40;
 /** Characters told of one description or text. */
 const WORDS_LENGTH_MAX = 200;
-
-const IMPORTANCE: Readonly<Record<Severity, number>> = { info: 0, low: 1, medium: 2, high: 3, critical: 4 };
 
 const SYSTEM = `You sum up what was seen in a large picture for somebody who cannot see it. You get a small copy of the whole picture and a list of what was found in it at full resolution. You answer only by filling in the given form.
 
@@ -31,15 +30,13 @@ export function summarizePrompt({ ask, image, findings, tiles }: SummaryMaterial
     tiles: { total: tiles.total, blank: tiles.blank, failed: tiles.failed },
     findings_total: findings.length,
     counts: countsOf(findings),
-    findings: findings.toSorted(byImportance).slice(0, FINDINGS_TOLD_MAX).map(told),
+    findings: findings.toSorted(bySeverity).slice(0, FINDINGS_TOLD_MAX).map(told),
   };
   return { system: SYSTEM, user: `${dataBlock('material', material)}\n\nSum it up in at most ${lengthMax} characters.` };
 }
 
 function countsOf(findings: readonly Finding[]): { labels: Record<string, number>; of_other_labels: number } {
-  const groups = [...Map.groupBy(findings, ({ label }) => label)].sort(
-    ([a, one], [b, other]) => other.length - one.length || byText(a, b),
-  );
+  const groups = byLabel(findings);
   const told = groups.slice(0, LABELS_TOLD_MAX).map(([label, group]) => [label, group.length] as const);
   const of_other_labels = groups.slice(LABELS_TOLD_MAX).reduce((sum, [, group]) => sum + group.length, 0);
   return { labels: Object.fromEntries(told), of_other_labels };
@@ -48,13 +45,4 @@ function countsOf(findings: readonly Finding[]): { labels: Record<string, number
 function told({ id, label, score, severity, box, description, text, verified }: Finding): object {
   const words = (all: string | null) => all?.slice(0, WORDS_LENGTH_MAX) ?? null;
   return { id, label, score, severity, box: box.map(Math.round), description: words(description), text: words(text), verified };
-}
-
-/** By falling severity, then score; the id decides ties, so that the order of the findings does not matter. */
-function byImportance(a: Finding, b: Finding): number {
-  return IMPORTANCE[b.severity] - IMPORTANCE[a.severity] || b.score - a.score || byText(a.id, b.id);
-}
-
-function byText(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
 }
