@@ -3,6 +3,9 @@ const BENCHES: Record<string, () => Promise<{ run: () => Promise<BenchResult> }>
   accuracy: () => import('./accuracy.ts'),
   chaos: () => import('./chaos.ts'),
   engine: () => import('./engine.ts'),
+  kills: () => import('./kills.ts'),
+  merge: () => import('./merge.ts'),
+  scale: () => import('./scale.ts'),
   tiling: () => import('./tiling.ts'),
 };
 

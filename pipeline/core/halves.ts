@@ -39,20 +39,20 @@ function areHalves(looks: Looks, a: number, b: number): boolean {
   if (!one || !two || one.level !== two.level) return false;
   const [across, down] = [two.column - one.column, two.row - one.row];
   if (Math.abs(across) > 1 || Math.abs(down) > 1) return false;
-  const [textA, textB] = [looks.detections[a]?.text ?? null, looks.detections[b]?.text ?? null];
-  if ((textA === null) !== (textB === null)) return false;
+  if (looks.isText[a] !== looks.isText[b]) return false;
+  const isText = looks.isText[a] === 1;
   const { left, top, right, bottom } = looks;
   const besideEachOther = across > 0 ? face(looks, a, SIDE.right, b, SIDE.left) : face(looks, b, SIDE.right, a, SIDE.left);
-  if (across !== 0 && besideEachOther && shareSide(top, bottom, a, b)) return textA === null || joined(looks, a, b) !== null;
+  if (across !== 0 && besideEachOther && shareSide(top, bottom, a, b)) return !isText || joined(looks, a, b) !== null;
   const aboveEachOther = down > 0 ? face(looks, a, SIDE.bottom, b, SIDE.top) : face(looks, b, SIDE.bottom, a, SIDE.top);
-  return textA === null && down !== 0 && aboveEachOther && shareSide(left, right, a, b); // a line cut along its length is not legible
+  return !isText && down !== 0 && aboveEachOther && shareSide(left, right, a, b); // a line cut along its length is not legible
 }
 
 function face({ cut }: Looks, a: number, sideOfA: number, b: number, sideOfB: number): boolean {
   return ((cut[a] as number) & sideOfA) !== 0 && ((cut[b] as number) & sideOfB) !== 0;
 }
 
-function shareSide(starts: Float64Array, ends: Float64Array, a: number, b: number): boolean {
+function shareSide(starts: Float32Array, ends: Float32Array, a: number, b: number): boolean {
   const [startA, endA] = [starts[a] as number, ends[a] as number];
   const [startB, endB] = [starts[b] as number, ends[b] as number];
   return Math.min(endA, endB) - Math.max(startA, startB) > Math.max(endA - startA, endB - startB) * COMMON_SHARE_MIN;
@@ -105,11 +105,19 @@ function addUnion(looks: Looks, parts: number[], detection: Detection): void {
   looks.top[at] = Math.min(...parts.map((part) => looks.top[part] as number));
   looks.right[at] = Math.max(...parts.map((part) => looks.right[part] as number));
   looks.bottom[at] = Math.max(...parts.map((part) => looks.bottom[part] as number));
+  looks.isText[at] = looks.isText[first] as number;
+  looks.weight[at] = seenByTwo(parts.map((part) => looks.weight[part] as number));
   looks.owner[at] = at;
   for (const part of parts) {
     looks.owner[part] = at;
     looks.cut[at] = (looks.cut[at] as number) | outerCut(looks, part, at);
   }
+}
+
+/** Two tiles that show a part each are two witnesses: the chance that not both of the surest err. */
+function seenByTwo(scores: number[]): number {
+  const [surest = 0, second = 0] = scores.sort((a, b) => b - a);
+  return 1 - (1 - surest) * (1 - second);
 }
 
 /** Sides on which a part is cut and reaches as far as the union does: there the object goes on. */

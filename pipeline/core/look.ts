@@ -28,21 +28,30 @@ export interface Looks {
   /** The same for the same label, in capitals or not; below `labels`. */
   label: Int32Array;
   labels: number;
-  /** Edges in pixels of the full picture. */
-  left: Float64Array;
-  top: Float64Array;
-  right: Float64Array;
-  bottom: Float64Array;
+  /** Edges in pixels of the full picture: to 1/256 of a pixel, as pictures have sides of less than 65,536. */
+  left: Float32Array;
+  top: Float32Array;
+  right: Float32Array;
+  bottom: Float32Array;
   /** Sides that lie on an inner edge of the tile: a sum of SIDE. */
   cut: Uint8Array;
+  /** 1 when the detection is a reading of text. */
+  isText: Uint8Array;
   /** Score, halved for every doubt. */
-  weight: Float64Array;
+  weight: Float32Array;
   /** What is looked at first: as `weight`, halved where a finer look shows the same thing better. */
-  rank: Float64Array;
+  rank: Float32Array;
   /** 1 when there is any doubt, or a better look at the same thing. */
   unsure: Uint8Array;
   /** The look that this one was merged into; itself while it stands. */
   owner: Int32Array;
+}
+
+interface ScaledImage {
+  width: number;
+  height: number;
+  /** Pixels of the picture in a pixel of the tile. */
+  scale: number;
 }
 
 /** All looks of all tiles, in the order of the plan. */
@@ -53,6 +62,7 @@ export function looksOf(seen: readonly SeenTile[], plan: Plan): Looks {
   for (const { tile, detections } of sorted) {
     looks.tiles.push(tile);
     const inner = innerEdges(tile, plan.levels);
+    const image = { width: plan.width, height: plan.height, scale: 2 ** tile.level };
     for (const detection of detections) {
       const at = looks.count++;
       looks.detections.push(detection);
@@ -60,8 +70,10 @@ export function looksOf(seen: readonly SeenTile[], plan: Plan): Looks {
       looks.level[at] = tile.level;
       looks.label[at] = labels.of(detection.label);
       looks.cut[at] = cutSides(detection, tile, inner);
+      looks.isText[at] = detection.text === null ? 0 : 1;
+      looks.weight[at] = detection.score;
       looks.owner[at] = at;
-      place(looks, at, detection, tile, plan);
+      place(looks, at, detection, tile, image);
     }
   }
   looks.reported = looks.count;
@@ -69,24 +81,13 @@ export function looksOf(seen: readonly SeenTile[], plan: Plan): Looks {
   return looks;
 }
 
-export function areaAt({ left, top, right, bottom }: Looks, at: number): number {
-  return ((right[at] as number) - (left[at] as number)) * ((bottom[at] as number) - (top[at] as number));
-}
-
-/** Area that two looks have in common, 0 when they do not meet. */
-export function sharedAt({ left, top, right, bottom }: Looks, a: number, b: number): number {
-  const width = Math.min(right[a] as number, right[b] as number) - Math.max(left[a] as number, left[b] as number);
-  const height = Math.min(bottom[a] as number, bottom[b] as number) - Math.max(top[a] as number, top[b] as number);
-  return width > 0 && height > 0 ? width * height : 0;
-}
-
 function roomFor(count: number): Looks {
   const rows = count + (count >> 1); // a union has two parts at least
-  const floats = () => new Float64Array(rows);
+  const floats = () => new Float32Array(rows);
   const [left, top, right, bottom, weight, rank] = [floats(), floats(), floats(), floats(), floats(), floats()];
   const [tile, label, owner] = [new Int32Array(rows), new Int32Array(rows), new Int32Array(rows)];
-  const [level, cut, unsure] = [new Uint8Array(rows), new Uint8Array(rows), new Uint8Array(rows)];
-  const columns = { tile, level, label, left, top, right, bottom, cut, weight, rank, unsure, owner };
+  const [level, cut, isText, unsure] = [new Uint8Array(rows), new Uint8Array(rows), new Uint8Array(rows), new Uint8Array(rows)];
+  const columns = { tile, level, label, left, top, right, bottom, cut, isText, weight, rank, unsure, owner };
   return { reported: 0, count: 0, detections: [], tiles: [], labels: 0, ...columns };
 }
 
@@ -114,14 +115,14 @@ function cutSides({ box, text }: Detection, { boxInLevel }: PlannedTile, inner: 
 }
 
 /** From pixels of the tile to pixels of the picture, whose last pixels on a coarse level may stand for less than the others. */
-function place(looks: Looks, at: number, { box }: Detection, { level, boxInLevel }: PlannedTile, image: Plan): void {
-  const scale = 2 ** level;
+function place(looks: Looks, at: number, { box }: Detection, { boxInLevel }: PlannedTile, image: ScaledImage): void {
+  const { scale, width, height } = image;
   const left = (boxInLevel[0] + box[0]) * scale;
   const top = (boxInLevel[1] + box[1]) * scale;
-  looks.left[at] = Math.min(left, image.width);
-  looks.top[at] = Math.min(top, image.height);
-  looks.right[at] = Math.min(left + box[2] * scale, image.width);
-  looks.bottom[at] = Math.min(top + box[3] * scale, image.height);
+  looks.left[at] = Math.min(left, width);
+  looks.top[at] = Math.min(top, height);
+  looks.right[at] = Math.min(left + box[2] * scale, width);
+  looks.bottom[at] = Math.min(top + box[3] * scale, height);
 }
 
 /** Numbers labels as they come; the spelling with capitals is looked up once. */

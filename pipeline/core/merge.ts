@@ -1,12 +1,13 @@
 // From looks at single tiles to findings in the full picture: one object, one finding. Pure; the order of its input does not matter.
 import type { Box, Detection, Finding } from './contract.ts';
-import { SAME_OBJECT_IOU, weigh } from './doubts.ts';
+import { weigh } from './doubts.ts';
+import { mergeDuplicates } from './duplicates.ts';
 import { intersectionOf } from './geometry.ts';
 import { joinHalves } from './halves.ts';
-import { byImportance } from './importance.ts';
-import { areaAt, type Looks, looksOf, type SeenTile, sharedAt } from './look.ts';
-import { type Neighbours, neighboursOf } from './neighbours.ts';
-import { INSIDE_SHARE_MIN, mergeParts } from './parts.ts';
+import { sortByWeight } from './importance.ts';
+import { type Looks, looksOf, type SeenTile } from './look.ts';
+import { neighboursOf } from './neighbours.ts';
+import { mergeParts } from './parts.ts';
 import type { Plan } from './plan.ts';
 import { witnessesOf } from './witnesses.ts';
 
@@ -25,10 +26,10 @@ export function mergeDetections(seen: readonly SeenTile[], plan: Plan): Merged {
   joinHalves(looks, plan);
   const neighbours = neighboursOf(looks, standing(looks), plan);
   weigh(looks, neighbours, witnessesOf(looks, plan), plan);
-  mergeInside(looks, neighbours);
+  mergeParts(looks, mergeDuplicates(looks, neighbours));
   const objects = standing(looks).filter((at) => meetsRegion(looks, at, plan));
   const sure = objects.filter((at) => (looks.weight[at] as number) >= WEIGHT_MIN);
-  return { findings: findingsOf(looks, byImportance(looks, sure, looks.weight)), unsure: objects.length - sure.length };
+  return { findings: findingsOf(looks, sortByWeight(looks, sure)), unsure: objects.length - sure.length };
 }
 
 /** Rows of looks that were not merged into another. */
@@ -37,32 +38,6 @@ function standing({ count, owner }: Looks): Int32Array {
   let found = 0;
   for (let at = 0; at < count; at++) if (owner[at] === at) rows[found++] = at;
   return rows.subarray(0, found);
-}
-
-/** Of looks at the same object the most important one stands; then parts and groups are told apart. */
-function mergeInside(looks: Looks, neighbours: Neighbours): void {
-  const { owner, weight, unsure } = looks;
-  const order = byImportance(looks, standing(looks), looks.rank);
-  const position = new Int32Array(looks.count);
-  const inside: number[] = [];
-  let at = 0;
-  const meet = (other: number): void => {
-    if (owner[other] !== other || (position[other] as number) <= (position[at] as number)) return;
-    const shared = sharedAt(looks, at, other);
-    if (shared === 0) return;
-    const [area, otherArea] = [areaAt(looks, at), areaAt(looks, other)];
-    if (shared > SAME_OBJECT_IOU * (area + otherArea - shared)) {
-      owner[other] = at;
-      weight[at] = Math.max(weight[at] as number, weight[other] as number);
-      unsure[at] = (unsure[at] as number) & (unsure[other] as number);
-    } else if (shared > INSIDE_SHARE_MIN * Math.min(area, otherArea)) inside.push(at, other);
-  };
-  for (let place = 0; place < order.length; place++) position[order[place] as number] = place;
-  for (let place = 0; place < order.length; place++) {
-    at = order[place] as number;
-    if (owner[at] === at) neighbours.visit(at, meet);
-  }
-  mergeParts(looks, inside, position);
 }
 
 function meetsRegion({ left, top, right, bottom }: Looks, at: number, { region }: Plan): boolean {

@@ -1,26 +1,23 @@
 // Decides between a large box and what lies inside it: an object and its parts, or a box around a group. Pure.
-import { areaAt, type Looks, sharedAt } from './look.ts';
+import { compareLooks } from './importance.ts';
+import type { Looks } from './look.ts';
+import { areaOf, INSIDE_SHARE, INSIDE_SHARE_UNSURE, liesInside } from './overlap.ts';
 
-/** A box that lies to 70 % inside another of its label is a part of it, or a second look at it. */
-const INSIDE_SHARE = 0.7;
-/** An unsure box has a rough outline: half of it inside a sure one is enough. */
-export const INSIDE_SHARE_MIN = 0.5;
 /** So many sure objects inside one box, none of them much less sure than it, make the box a group of them and not their whole. */
 const GROUP_MEMBERS_MIN = 3;
 const GROUP_MEMBER_WEIGHT_SHARE = 0.8;
 
 /**
  * A large object seen whole takes over its parts and their parts; several whole objects beat the box around them, and a sure look an
- * unsure one. `pairs` holds rows two by two, `position` tells which row is the more important one.
+ * unsure one. `pairs` holds rows two by two.
  */
-export function mergeParts(looks: Looks, pairs: readonly number[], position: Int32Array): void {
-  const isSmaller = (a: number, b: number) =>
-    areaAt(looks, a) - areaAt(looks, b) || (position[b] as number) - (position[a] as number);
+export function mergeParts(looks: Looks, pairs: readonly number[]): void {
+  const isSmaller = (a: number, b: number) => areaOf(looks, a) - areaOf(looks, b) || compareLooks(looks, b, a);
   const insideOf = new Map<number, number[]>();
   for (let pair = 0; pair < pairs.length; pair += 2) {
     const [a, b] = [pairs[pair] as number, pairs[pair + 1] as number];
     const [small, large] = isSmaller(a, b) < 0 ? [a, b] : [b, a];
-    if (!stands(looks, small) || !stands(looks, large) || !liesInside(looks, small, large)) continue;
+    if (!stands(looks, small) || !stands(looks, large) || !isPart(looks, small, large)) continue;
     const inside = insideOf.get(large);
     if (inside) inside.push(small);
     else insideOf.set(large, [small]);
@@ -29,8 +26,7 @@ export function mergeParts(looks: Looks, pairs: readonly number[], position: Int
     if (!stands(looks, large)) continue;
     const parts = (insideOf.get(large) ?? []).filter((part) => stands(looks, part));
     const better = betterThan(looks, parts, large);
-    if (better.length > 0)
-      looks.owner[large] = better.reduce((a, b) => ((position[a] as number) < (position[b] as number) ? a : b));
+    if (better.length > 0) looks.owner[large] = better.reduce((a, b) => (compareLooks(looks, a, b) < 0 ? a : b));
     else takeOver(looks, large, parts, insideOf);
   }
 }
@@ -39,9 +35,9 @@ function stands({ owner }: Looks, at: number): boolean {
   return owner[at] === at;
 }
 
-function liesInside(looks: Looks, small: number, large: number): boolean {
-  const share = looks.unsure[small] === 1 && looks.unsure[large] === 0 ? INSIDE_SHARE_MIN : INSIDE_SHARE;
-  return sharedAt(looks, small, large) > share * areaAt(looks, small);
+function isPart(looks: Looks, small: number, large: number): boolean {
+  const isGuess = looks.unsure[small] === 1 && looks.unsure[large] === 0;
+  return liesInside(looks, small, large, isGuess ? INSIDE_SHARE_UNSURE : INSIDE_SHARE);
 }
 
 /** The looks inside `large` that show it to be a group, or no more than a guess; none when it is an object of its own. */

@@ -6,7 +6,7 @@ import type { Plan, PlannedLevel, PlannedTile } from './plan.ts';
 const TILE_SHARE_MAX = 3 / 4;
 
 export interface Witnesses {
-  /** True when a tile of `level`, other than the look's own, had all of it in sight and was large enough for it. */
+  /** True when a tile of `level` had all of it in sight and was large enough for it. */
   hadWhole(at: number, level: number): boolean;
 }
 
@@ -18,10 +18,11 @@ export function witnessesOf(looks: Looks, plan: Plan): Witnesses {
       const seen = levels.get(level);
       if (!seen) return false;
       const scale = 2 ** level;
-      const [left, right] = [(looks.left[at] as number) / scale, (looks.right[at] as number) / scale];
-      const [top, bottom] = [(looks.top[at] as number) / scale, (looks.bottom[at] as number) / scale];
+      const left = (looks.left[at] as number) / scale;
+      const top = (looks.top[at] as number) / scale;
+      const right = (looks.right[at] as number) / scale;
+      const bottom = (looks.bottom[at] as number) / scale;
       if (Math.max(right - left, bottom - top) > edgePx * TILE_SHARE_MAX) return false;
-      const own = looks.tiles[looks.tile[at] as number];
       // A tile begins `marginPx` before its place in the grid. Of the tiles along an axis at most the last two that begin before a box hold it.
       const lastColumn = Math.min(seen.columns - 1, Math.floor((left + plan.marginPx) / plan.stridePx));
       const lastRow = Math.min(seen.rows - 1, Math.floor((top + plan.marginPx) / plan.stridePx));
@@ -29,8 +30,7 @@ export function witnessesOf(looks: Looks, plan: Plan): Witnesses {
         if (bottom > Math.min(seen.height, (row + 1) * plan.stridePx + plan.marginPx)) continue;
         for (let column = Math.max(0, lastColumn - 1); column <= lastColumn; column++) {
           if (right > Math.min(seen.width, (column + 1) * plan.stridePx + plan.marginPx)) continue;
-          const isOwn = own?.level === level && own.row === row && own.column === column;
-          if (!isOwn && seen.tiles[row * seen.columns + column] === 1) return true;
+          if (seen.tiles[row * seen.columns + column] === 1) return true;
         }
       }
       return false;

@@ -1,0 +1,49 @@
+// Of several looks at the same object the most important one stands and takes over the others. Pure.
+import { compareLooks } from './importance.ts';
+import type { Looks } from './look.ts';
+import type { Neighbours } from './neighbours.ts';
+import { areaOf, INSIDE_SHARE_UNSURE, SAME_OBJECT_IOU, sharedArea } from './overlap.ts';
+
+/**
+ * Non-maximum suppression, for all labels at once. Returns, two by two, rows of which one may be a part of the other.
+ * Only looks that are alike decide about each other, so it climbs from any look to one that nothing alike outranks, instead of
+ * going through all by rank: the outcome is the same, and what is looked up in turn lies close together in memory.
+ */
+export function mergeDuplicates(looks: Looks, neighbours: Neighbours): number[] {
+  const { owner, weight, unsure, count } = looks;
+  const settled = new Uint8Array(count);
+  const alike: number[] = [];
+  const inside: number[] = [];
+  const pairs: number[] = [];
+  let at = 0;
+  const meet = (other: number): void => {
+    if (other === at || owner[other] !== other) return;
+    const shared = sharedArea(looks, at, other);
+    if (shared === 0) return;
+    const [area, otherArea] = [areaOf(looks, at), areaOf(looks, other)];
+    if (shared > SAME_OBJECT_IOU * (area + otherArea - shared)) alike.push(other);
+    else if (settled[other] === 0 && shared > INSIDE_SHARE_UNSURE * Math.min(area, otherArea)) inside.push(other);
+  };
+  const summitFrom = (first: number): number => {
+    for (let summit = first; ; summit = at) {
+      [alike.length, inside.length] = [0, 0];
+      at = summit;
+      neighbours.visit(summit, meet);
+      for (const other of alike) if (compareLooks(looks, other, at) < 0) at = other;
+      if (at === summit) return summit;
+    }
+  };
+  for (let first = 0; first < count; first++) {
+    while (owner[first] === first && settled[first] === 0) {
+      const summit = summitFrom(first);
+      settled[summit] = 1;
+      for (const other of alike) {
+        owner[other] = summit;
+        weight[summit] = Math.max(weight[summit] as number, weight[other] as number);
+        unsure[summit] = (unsure[summit] as number) & (unsure[other] as number);
+      }
+      for (const other of inside) pairs.push(summit, other);
+    }
+  }
+  return pairs;
+}
