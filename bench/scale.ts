@@ -124,7 +124,7 @@ async function measure(size: number): Promise<Figures> {
       ...{ done: tiles.done, failed: tiles.failed.length, accounted: looks === tiles.total },
     };
   } finally {
-    await rm(folder, { recursive: true, force: true });
+    await rm(folder, { recursive: true, force: true, maxRetries: 5 });
   }
 }
 
