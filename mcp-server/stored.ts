@@ -3,13 +3,37 @@ import { FindingsDocument } from '../pipeline/core/contract.ts';
 import { UserError } from '../pipeline/core/errors.ts';
 import { keys } from '../pipeline/core/keys.ts';
 import { StoredPlan } from '../pipeline/core/stored-plan.ts';
+import type { Blobs } from '../pipeline/ports.ts';
 import type { ToolDeps } from './deps.ts';
 import { readProgress } from './execution-view.ts';
 
-/** Null when there is none: the execution is unknown, runs, or ended without. */
+/** An agent pages through one execution, perhaps beside another; 100,000 findings are some 60 MB in memory. */
+const DOCUMENTS_KEPT_MAX = 2;
+
+interface Kept {
+  version: string;
+  document: FindingsDocument;
+}
+
+const kept = new WeakMap<Blobs, Map<string, Kept>>();
+
+/** Null when there is none: the execution is unknown, runs, or ended without. Parsed once for all its pages, while it stays the same. */
 export async function readFindings(executionId: string, { blobs }: Pick<ToolDeps, 'blobs'>): Promise<FindingsDocument | null> {
-  const bytes = await blobs.get(keys.findings(executionId));
-  return bytes && FindingsDocument.parse(JSON.parse(Buffer.from(bytes).toString()));
+  const key = keys.findings(executionId);
+  const head = await blobs.head(key);
+  if (!head) return null;
+  const documents = kept.get(blobs) ?? new Map<string, Kept>();
+  kept.set(blobs, documents);
+  const known = documents.get(key);
+  if (known?.version === head.version) return known.document;
+  const bytes = await blobs.get(key);
+  if (!bytes) return null;
+  const document = FindingsDocument.parse(JSON.parse(Buffer.from(bytes).toString()));
+  documents.delete(key);
+  documents.set(key, { version: head.version, document });
+  const oldest = documents.keys().next().value;
+  if (documents.size > DOCUMENTS_KEPT_MAX && oldest !== undefined) documents.delete(oldest);
+  return document;
 }
 
 /** Throws a UserError when the execution is unknown or has not cut its picture yet. */
