@@ -21,23 +21,25 @@ export function weigh(looks: Looks, neighbours: Neighbours, witnesses: Witnesses
   const { level, cut, weight, rank, unsure, owner } = looks;
   const refuted = new Uint8Array(looks.count); // a finer tile had it whole and showed nothing of it
   let at = 0;
+  let isLarge = false;
   let [finer, finerWhole, coarser] = [false, false, false];
-  const meet = (other: number): void => {
+  const meet = (other: number): boolean => {
     const deeper = (level[other] as number) - (level[at] as number);
-    if (deeper === 0 || refuted[other] === 1) return;
+    if (deeper === 0 || refuted[other] === 1) return false;
     const isAlike = areAlike(looks, at, other);
     if (deeper > 0) coarser ||= isAlike;
     else {
       finer ||= isAlike || isPart(looks, other, at);
       finerWhole ||= isAlike && cut[other] === 0 && !isUnionOfThings(looks, other);
     }
+    return finerWhole && (coarser || !isLarge);
   };
   for (const { level: here } of plan.levels) {
     const tileEdgePx = (plan.stridePx + 2 * plan.marginPx) * 2 ** here;
     for (at = 0; at < looks.count; at++) {
       if (level[at] !== here || owner[at] !== at) continue;
       const finerHadIt = witnesses.hadWhole(at, here - 1);
-      const isLarge = here < coarsest && fillsTile(looks, at, tileEdgePx);
+      isLarge = here < coarsest && fillsTile(looks, at, tileEdgePx);
       finer = finerWhole = coarser = false;
       if (finerHadIt || isLarge) neighbours.visit(at, meet);
       refuted[at] = finerHadIt && !finer ? 1 : 0;

@@ -4,25 +4,29 @@ import type { Looks } from './look.ts';
 import type { Neighbours } from './neighbours.ts';
 import { areaOf, INSIDE_SHARE_UNSURE, SAME_OBJECT_IOU, sharedArea } from './overlap.ts';
 
+/** Climbs begin with those that are likely to be the summit. */
+const RANKS_FROM = [0.9, 0.8, 0.7, 0.6, 0.5, 0] as const;
+
 /**
  * Non-maximum suppression, for all labels at once. Returns, two by two, rows of which one may be a part of the other.
  * Only looks that are alike decide about each other, so it climbs from any look to one that nothing alike outranks, instead of
  * going through all by rank: the outcome is the same, and what is looked up in turn lies close together in memory.
  */
 export function mergeDuplicates(looks: Looks, neighbours: Neighbours): number[] {
-  const { owner, weight, unsure, count } = looks;
+  const { owner, rank, weight, unsure, count } = looks;
   const settled = new Uint8Array(count);
   const alike: number[] = [];
   const inside: number[] = [];
   const pairs: number[] = [];
   let at = 0;
-  const meet = (other: number): void => {
-    if (other === at || owner[other] !== other) return;
+  const meet = (other: number): boolean => {
+    if (other === at || owner[other] !== other) return false;
     const shared = sharedArea(looks, at, other);
-    if (shared === 0) return;
+    if (shared === 0) return false;
     const [area, otherArea] = [areaOf(looks, at), areaOf(looks, other)];
     if (shared > SAME_OBJECT_IOU * (area + otherArea - shared)) alike.push(other);
     else if (settled[other] === 0 && shared > INSIDE_SHARE_UNSURE * Math.min(area, otherArea)) inside.push(other);
+    return false;
   };
   const summitFrom = (first: number): number => {
     for (let summit = first; ; summit = at) {
@@ -33,16 +37,18 @@ export function mergeDuplicates(looks: Looks, neighbours: Neighbours): number[] 
       if (at === summit) return summit;
     }
   };
-  for (let first = 0; first < count; first++) {
-    while (owner[first] === first && settled[first] === 0) {
-      const summit = summitFrom(first);
-      settled[summit] = 1;
-      for (const other of alike) {
-        owner[other] = summit;
-        weight[summit] = Math.max(weight[summit] as number, weight[other] as number);
-        unsure[summit] = (unsure[summit] as number) & (unsure[other] as number);
+  for (const least of RANKS_FROM) {
+    for (let first = 0; first < count; first++) {
+      while (owner[first] === first && settled[first] === 0 && (rank[first] as number) >= least) {
+        const summit = summitFrom(first);
+        settled[summit] = 1;
+        for (const other of alike) {
+          owner[other] = summit;
+          weight[summit] = Math.max(weight[summit] as number, weight[other] as number);
+          unsure[summit] = (unsure[summit] as number) & (unsure[other] as number);
+        }
+        for (const other of inside) pairs.push(summit, other);
       }
-      for (const other of inside) pairs.push(summit, other);
     }
   }
   return pairs;

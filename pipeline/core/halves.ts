@@ -1,7 +1,7 @@
 // Joins what the edges of neighbouring tiles have cut: boxes to their union, readings of a line to the whole line. Pure.
 import type { Detection } from './contract.ts';
 import { joinedText } from './joined-text.ts';
-import { type Looks, SIDE } from './look.ts';
+import { CUT_MARGIN_PX, detectionOf, type Looks, SIDE, tileOf } from './look.ts';
 import { neighboursOf } from './neighbours.ts';
 
 /** Halves have more than this share of the longer one's side along the cut in common. */
@@ -17,11 +17,13 @@ export function joinHalves(looks: Looks, image: { width: number; height: number 
     walked[first] = 1;
     const parts = [first]; // grows while it is walked: a quarter's neighbours' neighbours belong to it too
     for (const part of parts) {
-      neighbours.visit(part, (other) => {
-        if (walked[other] === 1 || !areHalves(looks, part, other)) return;
+      const meet = (other: number): boolean => {
+        if (walked[other] === 1 || !areHalves(looks, part, other)) return false;
         walked[other] = 1;
         parts.push(other);
-      });
+        return false;
+      };
+      neighbours.visit(part, meet, slackOf(looks, part));
     }
     const detection = parts.length > 1 ? spokenFor(looks, parts) : null;
     if (detection) addUnion(looks, parts, detection);
@@ -35,21 +37,34 @@ function cutRows({ count, cut }: Looks): number[] {
 }
 
 function areHalves(looks: Looks, a: number, b: number): boolean {
-  const [one, two] = [looks.tiles[looks.tile[a] as number], looks.tiles[looks.tile[b] as number]];
-  if (!one || !two || one.level !== two.level) return false;
+  if (looks.level[a] !== looks.level[b] || looks.isText[a] !== looks.isText[b]) return false;
+  const [one, two] = [tileOf(looks, a), tileOf(looks, b)];
   const [across, down] = [two.column - one.column, two.row - one.row];
   if (Math.abs(across) > 1 || Math.abs(down) > 1) return false;
-  if (looks.isText[a] !== looks.isText[b]) return false;
-  const isText = looks.isText[a] === 1;
-  const { left, top, right, bottom } = looks;
-  const besideEachOther = across > 0 ? face(looks, a, SIDE.right, b, SIDE.left) : face(looks, b, SIDE.right, a, SIDE.left);
-  if (across !== 0 && besideEachOther && shareSide(top, bottom, a, b)) return !isText || joined(looks, a, b) !== null;
-  const aboveEachOther = down > 0 ? face(looks, a, SIDE.bottom, b, SIDE.top) : face(looks, b, SIDE.bottom, a, SIDE.top);
-  return !isText && down !== 0 && aboveEachOther && shareSide(left, right, a, b); // a line cut along its length is not legible
+  if (across !== 0 && shareSide(looks.top, looks.bottom, a, b) && (across > 0 ? goOn(looks, a, b, 0) : goOn(looks, b, a, 0))) {
+    return looks.isText[a] === 0 || joined(looks, a, b) !== null;
+  }
+  if (down === 0 || looks.isText[a] === 1) return false; // a line cut along its length is not legible
+  return shareSide(looks.left, looks.right, a, b) && (down > 0 ? goOn(looks, a, b, 1) : goOn(looks, b, a, 1));
 }
 
-function face({ cut }: Looks, a: number, sideOfA: number, b: number, sideOfB: number): boolean {
-  return ((cut[a] as number) & sideOfA) !== 0 && ((cut[b] as number) & sideOfB) !== 0;
+/**
+ * True when what the tile of `before` cuts off at its end may go on in `after`, along x (0) or y (1): each reaches over all that the
+ * tiles share. Of two things that touch each other there, each lies in one of the tiles whole.
+ */
+function goOn(looks: Looks, before: number, after: number, axis: 0 | 1): boolean {
+  const { cut, left, top, right, bottom } = looks;
+  const [starts, ends, start, end] = axis === 0 ? [left, right, SIDE.left, SIDE.right] : [top, bottom, SIDE.top, SIDE.bottom];
+  if (((cut[before] as number) & end) === 0 || ((cut[after] as number) & start) === 0) return false;
+  const [first, second] = [tileOf(looks, before).box, tileOf(looks, after).box];
+  const slackPx = slackOf(looks, before);
+  const firstEnd = first[axis] + (axis === 0 ? first[2] : first[3]);
+  return (starts[before] as number) < second[axis] + slackPx && (ends[after] as number) > firstEnd - slackPx;
+}
+
+/** How far a look may end from the edge that cuts it, in pixels of the picture. */
+function slackOf({ isText, level, top, bottom }: Looks, at: number): number {
+  return isText[at] === 1 ? (bottom[at] as number) - (top[at] as number) : CUT_MARGIN_PX * 2 ** (level[at] as number);
 }
 
 function shareSide(starts: Float32Array, ends: Float32Array, a: number, b: number): boolean {
@@ -70,8 +85,8 @@ interface Reading {
   right: number;
 }
 
-function readingOf({ detections, left, right }: Looks, at: number): Reading {
-  return { text: detections[at]?.text ?? '', left: left[at] as number, right: right[at] as number };
+function readingOf(looks: Looks, at: number): Reading {
+  return { text: detectionOf(looks, at).text ?? '', left: looks.left[at] as number, right: looks.right[at] as number };
 }
 
 function joinedReading(before: Reading, after: Reading): Reading | null {
@@ -83,7 +98,7 @@ function joinedReading(before: Reading, after: Reading): Reading | null {
 
 /** The words of the surest part; for text, all readings from left to right. Null when they do not fit together. */
 function spokenFor(looks: Looks, parts: number[]): Detection | null {
-  const detections = parts.map((part) => looks.detections[part] as Detection);
+  const detections = parts.map((part) => detectionOf(looks, part));
   const surest = detections.reduce((a, b) =>
     b.score > a.score || (b.score === a.score && b.description < a.description) ? b : a,
   );
@@ -96,8 +111,8 @@ function spokenFor(looks: Looks, parts: number[]): Detection | null {
 
 function addUnion(looks: Looks, parts: number[], detection: Detection): void {
   const at = looks.count++;
-  const first = parts.reduce((a, b) => (looks.detections[a] === detection || a < b ? a : b));
-  looks.detections[at] = detection;
+  const first = parts.reduce((a, b) => (detectionOf(looks, a) === detection || a < b ? a : b));
+  looks.unions.push(detection);
   looks.tile[at] = looks.tile[first] as number;
   looks.level[at] = looks.level[first] as number;
   looks.label[at] = looks.label[first] as number;

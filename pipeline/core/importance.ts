@@ -1,5 +1,5 @@
 // Which of two looks counts for more, and all of them in that order, whatever order they came in. Pure.
-import type { Looks } from './look.ts';
+import { detectionOf, type Looks } from './look.ts';
 
 /** A digit of the sort: a number in 65,536 steps. */
 const STEPS = 2 ** 16;
@@ -31,15 +31,16 @@ export function sortByWeight(looks: Looks, rows: Int32Array): Int32Array {
   return order.map((at) => rows[at] as number);
 }
 
-function compareRest({ right, bottom, weight, level, tile, detections }: Looks, a: number, b: number): number {
+function compareRest(looks: Looks, a: number, b: number): number {
+  const { right, bottom, weight, level, tile } = looks;
   const falling = [right, bottom, weight].map((column) => (column[b] as number) - (column[a] as number));
   const rising = [level, tile].map((column) => (column[a] as number) - (column[b] as number));
-  const [one, two] = [detections[a], detections[b]];
-  const words = (['label', 'text', 'severity', 'description'] as const).map((word) => compareWords(one?.[word], two?.[word]));
+  const [one, two] = [detectionOf(looks, a), detectionOf(looks, b)];
+  const words = (['label', 'text', 'severity', 'description'] as const).map((word) => compareWords(one[word], two[word]));
   return [...falling, ...rising, ...words].find((difference) => difference !== 0) ?? 0;
 }
 
-function compareWords(a: string | null = null, b: string | null = null): number {
+function compareWords(a: string | null, b: string | null): number {
   return a === b ? 0 : (a ?? '') < (b ?? '') ? -1 : 1;
 }
 

@@ -19,16 +19,17 @@ export interface Looks {
   reported: number;
   /** Rows in use. */
   count: number;
-  detections: Detection[];
-  /** Finest level first, then rows, then columns. */
-  tiles: PlannedTile[];
-  /** Row in `tiles`; of a union, that of its surest part. */
+  /** Finest level first, then rows, then columns, with the row of the first look of each. */
+  seen: (SeenTile & { first: number })[];
+  /** What the unions say. */
+  unions: Detection[];
+  /** Place in `seen`; of a union, that of its surest part. */
   tile: Int32Array;
   level: Uint8Array;
   /** The same for the same label, in capitals or not; below `labels`. */
   label: Int32Array;
   labels: number;
-  /** Edges in pixels of the full picture: to 1/256 of a pixel, as pictures have sides of less than 65,536. */
+  /** Edges in pixels of the full picture: to 1/100 of a pixel up to sides of 131,072. */
   left: Float32Array;
   top: Float32Array;
   right: Float32Array;
@@ -60,25 +61,34 @@ export function looksOf(seen: readonly SeenTile[], plan: Plan): Looks {
   const looks = roomFor(sorted.reduce((sum, { detections }) => sum + detections.length, 0));
   const labels = new LabelNumbers();
   for (const { tile, detections } of sorted) {
-    looks.tiles.push(tile);
+    const place = looks.seen.push({ tile, detections, first: looks.count }) - 1;
     const inner = innerEdges(tile, plan.levels);
     const image = { width: plan.width, height: plan.height, scale: 2 ** tile.level };
     for (const detection of detections) {
       const at = looks.count++;
-      looks.detections.push(detection);
-      looks.tile[at] = looks.tiles.length - 1;
+      looks.tile[at] = place;
       looks.level[at] = tile.level;
       looks.label[at] = labels.of(detection.label);
       looks.cut[at] = cutSides(detection, tile, inner);
       looks.isText[at] = detection.text === null ? 0 : 1;
       looks.weight[at] = detection.score;
       looks.owner[at] = at;
-      place(looks, at, detection, tile, image);
+      setBox(looks, at, detection, tile, image);
     }
   }
   looks.reported = looks.count;
   looks.labels = labels.count;
   return looks;
+}
+
+/** What was reported of a look, or what its parts say together. */
+export function detectionOf({ reported, seen, tile, unions }: Looks, at: number): Detection {
+  const looked = at < reported ? seen[tile[at] as number] : undefined;
+  return (looked ? looked.detections[at - looked.first] : unions[at - reported]) as Detection;
+}
+
+export function tileOf({ seen, tile }: Looks, at: number): PlannedTile {
+  return (seen[tile[at] as number] as SeenTile).tile;
 }
 
 function roomFor(count: number): Looks {
@@ -88,7 +98,7 @@ function roomFor(count: number): Looks {
   const [tile, label, owner] = [new Int32Array(rows), new Int32Array(rows), new Int32Array(rows)];
   const [level, cut, isText, unsure] = [new Uint8Array(rows), new Uint8Array(rows), new Uint8Array(rows), new Uint8Array(rows)];
   const columns = { tile, level, label, left, top, right, bottom, cut, isText, weight, rank, unsure, owner };
-  return { reported: 0, count: 0, detections: [], tiles: [], labels: 0, ...columns };
+  return { reported: 0, count: 0, seen: [], unions: [], labels: 0, ...columns };
 }
 
 /** Sides of a tile behind which the picture goes on. */
@@ -115,7 +125,7 @@ function cutSides({ box, text }: Detection, { boxInLevel }: PlannedTile, inner: 
 }
 
 /** From pixels of the tile to pixels of the picture, whose last pixels on a coarse level may stand for less than the others. */
-function place(looks: Looks, at: number, { box }: Detection, { boxInLevel }: PlannedTile, image: ScaledImage): void {
+function setBox(looks: Looks, at: number, { box }: Detection, { boxInLevel }: PlannedTile, image: ScaledImage): void {
   const { scale, width, height } = image;
   const left = (boxInLevel[0] + box[0]) * scale;
   const top = (boxInLevel[1] + box[1]) * scale;
@@ -131,8 +141,10 @@ class LabelNumbers {
   readonly #byName = new Map<string, number>();
 
   of(spelling: string): number {
-    const known = this.#bySpelling.get(spelling);
-    if (known !== undefined) return known;
+    return this.#bySpelling.get(spelling) ?? this.#add(spelling);
+  }
+
+  #add(spelling: string): number {
     const name = spelling.toLowerCase();
     const number = this.#byName.get(name) ?? this.#byName.size;
     this.#byName.set(name, number);

@@ -1,11 +1,11 @@
 // From looks at single tiles to findings in the full picture: one object, one finding. Pure; the order of its input does not matter.
-import type { Box, Detection, Finding } from './contract.ts';
+import type { Box, Finding } from './contract.ts';
 import { weigh } from './doubts.ts';
 import { mergeDuplicates } from './duplicates.ts';
 import { intersectionOf } from './geometry.ts';
 import { joinHalves } from './halves.ts';
 import { sortByWeight } from './importance.ts';
-import { type Looks, looksOf, type SeenTile } from './look.ts';
+import { detectionOf, type Looks, looksOf, type SeenTile, tileOf } from './look.ts';
 import { neighboursOf } from './neighbours.ts';
 import { mergeParts } from './parts.ts';
 import type { Plan } from './plan.ts';
@@ -47,9 +47,9 @@ function meetsRegion({ left, top, right, bottom }: Looks, at: number, { region }
 }
 
 function findingsOf(looks: Looks, rows: Int32Array): Finding[] {
-  const tiles = tilesOf(looks, rows);
+  const tiles = tilesByFinding(looks, rows);
   return Array.from(rows, (at, index) => {
-    const { label, description, severity, text } = looks.detections[at] as Detection;
+    const { label, description, severity, text } = detectionOf(looks, at);
     const score = Math.round((looks.weight[at] as number) * 1_000) / 1_000;
     const level = looks.level[at] as number;
     const box = boxAt(looks, at);
@@ -69,7 +69,7 @@ function findingsOf(looks: Looks, rows: Int32Array): Finding[] {
 }
 
 /** Indexes of the tiles whose looks were merged into each of `rows`, rising. */
-function tilesOf(looks: Looks, rows: Int32Array): number[][] {
+function tilesByFinding(looks: Looks, rows: Int32Array): number[][] {
   const place = new Int32Array(looks.count).fill(-1);
   rows.forEach((row, index) => {
     place[row] = index;
@@ -77,7 +77,7 @@ function tilesOf(looks: Looks, rows: Int32Array): number[][] {
   const tiles: number[][] = Array.from(rows, () => []);
   for (let at = 0; at < looks.reported; at++) {
     const list = tiles[place[ownerOf(looks, at)] as number];
-    const index = looks.tiles[looks.tile[at] as number]?.index ?? 0;
+    const index = tileOf(looks, at).index;
     if (list && list.at(-1) !== index) list.push(index); // rows are in the order of tiles
   }
   return tiles;

@@ -9,8 +9,11 @@ const SHEET_GAP_PX = 16;
 const NODE_SIZE = 16;
 
 export interface Neighbours {
-  /** Calls `meet` with every indexed look of the same label whose box touches that of `at`, and with `at` itself, in no set order. */
-  visit(at: number, meet: (other: number) => void): void;
+  /**
+   * Calls `meet` with every indexed look of the same label within `reachPx` of the box of `at`, itself included, in no set order,
+   * until it answers that this is enough.
+   */
+  visit(at: number, meet: (other: number) => boolean, reachPx?: number): void;
 }
 
 /** One index for all labels: every label lies on a sheet of its own, and the sheets side by side in a square. */
@@ -26,18 +29,15 @@ export function neighboursOf(looks: Looks, rows: Int32Array, image: { width: num
     index.add(x + (left[row] as number), y + (top[row] as number), x + (right[row] as number), y + (bottom[row] as number));
   }
   index.finish();
-  let tell: (other: number) => void = () => {};
-  const met = (found: number): boolean => {
-    tell(rows[found] as number);
-    return false; // nothing is collected: a million lists would be
-  };
+  let tell: (other: number) => boolean = () => true;
+  const met = (found: number) => tell(rows[found] as number);
   return {
-    visit(at, meet) {
-      tell = meet;
+    visit(at, meet, reachPx = 0) {
+      tell = meet; // and not a list of what was found: a million lists are slow to collect
       const [x, y] = [sheetLeft(at), sheetTop(at)];
-      const [fromX, fromY] = [x + (left[at] as number), y + (top[at] as number)];
-      const [toX, toY] = [x + (right[at] as number), y + (bottom[at] as number)];
-      index.search(Math.fround(fromX), Math.fround(fromY), Math.fround(toX), Math.fround(toY), met);
+      const [fromX, fromY] = [x + (left[at] as number) - reachPx, y + (top[at] as number) - reachPx];
+      const [toX, toY] = [x + (right[at] as number) + reachPx, y + (bottom[at] as number) + reachPx];
+      index.collides(Math.fround(fromX), Math.fround(fromY), Math.fround(toX), Math.fround(toY), met);
     },
   };
 }

@@ -1,6 +1,6 @@
 // Knows which places the tiles that were looked at had whole, so that what they did not report there can be held against a look. Pure.
 import type { Looks } from './look.ts';
-import type { Plan, PlannedLevel, PlannedTile } from './plan.ts';
+import type { Plan, PlannedLevel } from './plan.ts';
 
 /** An object that fills more of a tile has too little around it to be recognised, and may well be missed. */
 const TILE_SHARE_MAX = 3 / 4;
@@ -12,7 +12,7 @@ export interface Witnesses {
 
 export function witnessesOf(looks: Looks, plan: Plan): Witnesses {
   const edgePx = plan.stridePx + 2 * plan.marginPx;
-  const levels = new Map(plan.levels.map((level) => [level.level, seenOf(level, looks.tiles)]));
+  const levels = new Map(plan.levels.map((level) => [level.level, seenOf(level, looks)]));
   return {
     hadWhole(at, level) {
       const seen = levels.get(level);
@@ -38,8 +38,8 @@ export function witnessesOf(looks: Looks, plan: Plan): Witnesses {
   };
 }
 
-function seenOf(level: PlannedLevel, tiles: readonly PlannedTile[]): PlannedLevel & { tiles: Uint8Array } {
+function seenOf(level: PlannedLevel, looks: Looks): PlannedLevel & { tiles: Uint8Array } {
   const seen = new Uint8Array(level.columns * level.rows);
-  for (const tile of tiles) if (tile.level === level.level) seen[tile.row * level.columns + tile.column] = 1;
+  for (const { tile } of looks.seen) if (tile.level === level.level) seen[tile.row * level.columns + tile.column] = 1;
   return { ...level, tiles: seen };
 }

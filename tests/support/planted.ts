@@ -15,6 +15,7 @@ const JITTER_PX = 2;
 /** Of its letters one is read that shows to this share; what is cut in the middle may be taken for another. */
 const LETTER_SHARE_MIN = 0.6;
 const LETTER_WIDTH_BY_HEIGHT = 0.6;
+const MISREAD = '|';
 const TRIES_MAX = 2_000;
 
 export interface Planted {
@@ -148,44 +149,64 @@ function edgeOf({ stridePx, marginPx }: Plan): number {
   return stridePx + 2 * marginPx;
 }
 
-function lookAt({ label, box, text }: Planted, tile: PlannedTile, plan: Plan, random: Random): Detection[] {
-  const scale = 2 ** tile.level;
-  const [tileLeft, tileTop, tileWidth, tileHeight] = tile.boxInLevel;
-  const [left, top] = [box[0] / scale - tileLeft, box[1] / scale - tileTop];
-  const [width, height] = [box[2] / scale, box[3] / scale];
-  const visible = edges(left, top, left + width, top + height, tileWidth, tileHeight);
+function lookAt({ label, box, text }: Planted, { level, boxInLevel }: PlannedTile, plan: Plan, random: Random): Detection[] {
+  const [tileLeft, tileTop, tileWidth, tileHeight] = boxInLevel;
+  const [left, top] = [box[0] / 2 ** level - tileLeft, box[1] / 2 ** level - tileTop];
+  const [width, height] = [box[2] / 2 ** level, box[3] / 2 ** level];
+  const inTile: Edges = [left, top, left + width, top + height];
+  const visible = clipped(inTile, tileWidth, tileHeight);
   if (!visible) return [];
-  const [fromX, fromY, toX, toY] = visible;
-  const share = ((toX - fromX) * (toY - fromY)) / (width * height);
-  const read = text === null ? null : readBetween(text, (fromX - left) / width, (toX - left) / width, random);
-  const recognised =
-    text === null
-      ? Math.max(width, height) <= edgeOf(plan) * TILE_EDGES_MAX &&
-        Math.max(toX - fromX, toY - fromY) >= SIDE_MIN_PX &&
-        share >= VISIBLE_SHARE_MIN
-      : height >= TEXT_HEIGHT_MIN_PX && toY - fromY >= height * LETTER_SHARE_MIN && read !== '';
-  if (!recognised) return [];
-  const jitter = () => random.between(-JITTER_PX, JITTER_PX);
-  const seen = edges(fromX + jitter(), fromY + jitter(), toX + jitter(), toY + jitter(), tileWidth, tileHeight);
+  const seen = text === null ? seenThing(inTile, visible, plan) : readLine(text, inTile, visible, random);
   if (!seen) return [];
-  const sure = text === null ? share : 1;
-  const score = Math.round((0.4 + 0.55 * sure + 0.04 * (random.next() - 0.5)) * 1_000) / 1_000;
-  const boxInTile = [seen[0], seen[1], seen[2] - seen[0], seen[3] - seen[1]].map(Math.round) as Box;
-  return [{ label, description: read === null ? label : `text: ${read}`, score, severity: 'info', box: boxInTile, text: read }];
+  const jittered = seen.edges.map((edge) => Math.round(edge) + random.between(-JITTER_PX, JITTER_PX)) as Edges;
+  const reported = clipped(jittered, tileWidth, tileHeight);
+  if (!reported) return [];
+  const score = Math.round((0.4 + 0.55 * seen.share + 0.04 * (random.next() - 0.5)) * 1_000) / 1_000;
+  const boxInTile: Box = [reported[0], reported[1], reported[2] - reported[0], reported[3] - reported[1]];
+  const description = seen.text === null ? label : `text: ${seen.text}`;
+  return [{ label, description, score, severity: 'info', box: boxInTile, text: seen.text }];
 }
 
-/** The part of left, top, right, bottom inside a tile; null when nothing is. */
-function edges(left: number, top: number, right: number, bottom: number, width: number, height: number): Box | null {
-  const inside: Box = [Math.max(0, left), Math.max(0, top), Math.min(width, right), Math.min(height, bottom)];
+type Edges = [left: number, top: number, right: number, bottom: number];
+
+interface Seen {
+  edges: Edges;
+  /** How much of it is visible. */
+  share: number;
+  text: string | null;
+}
+
+/** Null when nothing is inside the tile. */
+function clipped([left, top, right, bottom]: Edges, width: number, height: number): Edges | null {
+  const inside: Edges = [Math.max(0, left), Math.max(0, top), Math.min(width, right), Math.min(height, bottom)];
   return inside[2] - inside[0] >= 1 && inside[3] - inside[1] >= 1 ? inside : null;
 }
 
-/** The letters between two shares of a line's length; at a cut one that shows by half is now and then taken for another. */
-function readBetween(text: string, from: number, to: number, random: Random): string {
+function seenThing(whole: Edges, visible: Edges, plan: Plan): Seen | null {
+  const [width, height] = [visible[2] - visible[0], visible[3] - visible[1]];
+  const [wholeWidth, wholeHeight] = [whole[2] - whole[0], whole[3] - whole[1]];
+  const share = (width * height) / (wholeWidth * wholeHeight);
+  const isSmall = Math.max(width, height) < SIDE_MIN_PX;
+  const isLarge = Math.max(wholeWidth, wholeHeight) > edgeOf(plan) * TILE_EDGES_MAX;
+  return isSmall || isLarge || share < VISIBLE_SHARE_MIN ? null : { edges: visible, share, text: null };
+}
+
+/** The letters that show; at a cut, one that shows by half is now and then taken for another. */
+function readLine(text: string, whole: Edges, visible: Edges, random: Random): Seen | null {
+  const [left, top, right, bottom] = whole;
+  const height = bottom - top;
+  if (height < TEXT_HEIGHT_MIN_PX || visible[3] - visible[1] < height * LETTER_SHARE_MIN) return null;
+  const letterPx = (right - left) / text.length;
   const letters = [...text].map((letter, at) => {
-    const shown = Math.min(to * text.length, at + 1) - Math.max(from * text.length, at);
+    const [start, end] = [left + at * letterPx, left + (at + 1) * letterPx];
+    const shown = (Math.min(end, visible[2]) - Math.max(start, visible[0])) / letterPx;
     if (shown >= LETTER_SHARE_MIN) return letter;
-    return shown > 1 - LETTER_SHARE_MIN && letter !== ' ' && random.next() < 0.5 ? '|' : '';
+    return shown > 1 - LETTER_SHARE_MIN && letter !== ' ' && random.next() < 0.5 ? MISREAD : '';
   });
-  return letters.join('').trim();
+  const isInk = (letter: string) => letter.trim() !== '';
+  const [first, last] = [letters.findIndex(isInk), letters.findLastIndex(isInk)];
+  if (first < 0) return null;
+  const from = Math.max(visible[0], left + first * letterPx);
+  const to = Math.min(visible[2], left + (last + 1) * letterPx);
+  return { edges: [from, visible[1], to, visible[3]], share: 1, text: letters.join('').trim() };
 }
