@@ -71,6 +71,7 @@ describe('onnx:nanodet', () => {
     const tile = await jpeg(sharp({ create: { width: 37, height: 661, channels: 3, background: '#888' } }).greyscale());
     await expect(vision.detect('onnx:nanodet', tile, EVERYTHING)).resolves.toEqual({
       detections: [],
+      clipped: 0,
       notes: [],
       usage: expect.anything(),
     });
