@@ -13,15 +13,14 @@ const RANKS_FROM = [0.9, 0.8, 0.7, 0.6, 0.5, 0] as const;
  * going through all by rank: the outcome is the same, and what is looked up in turn lies close together in memory.
  */
 export function mergeDuplicates(looks: Looks, neighbours: Neighbours): number[] {
-  const { owner, rank, weight, unsure, count } = looks;
+  const { owner, rank, count } = looks;
   const settled = new Uint8Array(count);
   const alike: number[] = [];
   const inside: number[] = [];
   const pairs: number[] = [];
   let at = 0;
   const meet = (other: number): boolean => {
-    if (other === at || owner[other] !== other) return false;
-    const shared = sharedArea(looks, at, other);
+    const shared = other === at ? 0 : sharedArea(looks, at, other);
     if (shared === 0) return false;
     const [area, otherArea] = [areaOf(looks, at), areaOf(looks, other)];
     if (shared > SAME_OBJECT_IOU * (area + otherArea - shared)) alike.push(other);
@@ -33,7 +32,7 @@ export function mergeDuplicates(looks: Looks, neighbours: Neighbours): number[] 
       [alike.length, inside.length] = [0, 0];
       at = summit;
       neighbours.visit(summit, meet);
-      for (const other of alike) if (compareLooks(looks, other, at) < 0) at = other;
+      for (const other of alike) if (owner[other] === other && compareLooks(looks, other, at) < 0) at = other;
       if (at === summit) return summit;
     }
   };
@@ -43,13 +42,23 @@ export function mergeDuplicates(looks: Looks, neighbours: Neighbours): number[] 
         const summit = summitFrom(first);
         settled[summit] = 1;
         for (const other of alike) {
-          owner[other] = summit;
-          weight[summit] = Math.max(weight[summit] as number, weight[other] as number);
-          unsure[summit] = (unsure[summit] as number) & (unsure[other] as number);
+          settled[other] = 1;
+          if (owner[other] === other || compareLooks(looks, summit, owner[other] as number) < 0) owner[other] = summit;
         }
         for (const other of inside) pairs.push(summit, other);
       }
     }
   }
+  shareEvidence(looks, settled);
   return pairs;
+}
+
+/** What stands is as sure as the surest of the looks that were merged into it. */
+function shareEvidence({ owner, weight, unsure, count }: Looks, settled: Uint8Array): void {
+  for (let at = 0; at < count; at++) {
+    const keeper = owner[at] as number;
+    if (keeper === at || settled[at] === 0) continue;
+    weight[keeper] = Math.max(weight[keeper] as number, weight[at] as number);
+    unsure[keeper] = (unsure[keeper] as number) & (unsure[at] as number);
+  }
 }

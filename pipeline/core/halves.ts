@@ -1,6 +1,6 @@
 // Joins what the edges of neighbouring tiles have cut: boxes to their union, readings of a line to the whole line. Pure.
-import type { Detection } from './contract.ts';
-import { joinedText } from './joined-text.ts';
+import { compareLooks } from './importance.ts';
+import { joinedReading, type Reading } from './joined-text.ts';
 import { CUT_MARGIN_PX, detectionOf, type Looks, SIDE, tileOf } from './look.ts';
 import { neighboursOf } from './neighbours.ts';
 
@@ -25,8 +25,7 @@ export function joinHalves(looks: Looks, image: { width: number; height: number 
       };
       neighbours.visit(part, meet, slackOf(looks, part));
     }
-    const detection = parts.length > 1 ? spokenFor(looks, parts) : null;
-    if (detection) addUnion(looks, parts, detection);
+    if (parts.length > 1) addUnion(looks, parts);
   }
 }
 
@@ -42,7 +41,7 @@ function areHalves(looks: Looks, a: number, b: number): boolean {
   const [across, down] = [two.column - one.column, two.row - one.row];
   if (Math.abs(across) > 1 || Math.abs(down) > 1) return false;
   if (across !== 0 && shareSide(looks.top, looks.bottom, a, b) && (across > 0 ? goOn(looks, a, b, 0) : goOn(looks, b, a, 0))) {
-    return looks.isText[a] === 0 || joined(looks, a, b) !== null;
+    return looks.isText[a] === 0 || joinedReading([readingOf(looks, a), readingOf(looks, b)]) !== null;
   }
   if (down === 0 || looks.isText[a] === 1) return false; // a line cut along its length is not legible
   return shareSide(looks.left, looks.right, a, b) && (down > 0 ? goOn(looks, a, b, 1) : goOn(looks, b, a, 1));
@@ -57,7 +56,8 @@ function goOn(looks: Looks, before: number, after: number, axis: 0 | 1): boolean
   const [starts, ends, start, end] = axis === 0 ? [left, right, SIDE.left, SIDE.right] : [top, bottom, SIDE.top, SIDE.bottom];
   if (((cut[before] as number) & end) === 0 || ((cut[after] as number) & start) === 0) return false;
   const [first, second] = [tileOf(looks, before).box, tileOf(looks, after).box];
-  const slackPx = slackOf(looks, before);
+  const slackPx = Math.min(slackOf(looks, before), slackOf(looks, after));
+  if ((starts[after] as number) - (ends[before] as number) > slackPx) return false;
   const firstEnd = first[axis] + (axis === 0 ? first[2] : first[3]);
   return (starts[before] as number) < second[axis] + slackPx && (ends[after] as number) > firstEnd - slackPx;
 }
@@ -73,60 +73,37 @@ function shareSide(starts: Float32Array, ends: Float32Array, a: number, b: numbe
   return Math.min(endA, endB) - Math.max(startA, startB) > Math.max(endA - startA, endB - startB) * COMMON_SHARE_MIN;
 }
 
-/** What two readings say together, in whatever order they are given; null when they do not fit. */
-function joined(looks: Looks, a: number, b: number): Reading | null {
-  const [before, after] = [readingOf(looks, a), readingOf(looks, b)];
-  return before.left <= after.left ? joinedReading(before, after) : joinedReading(after, before);
-}
-
-interface Reading {
-  text: string;
-  left: number;
-  right: number;
-}
-
 function readingOf(looks: Looks, at: number): Reading {
   return { text: detectionOf(looks, at).text ?? '', left: looks.left[at] as number, right: looks.right[at] as number };
 }
 
-function joinedReading(before: Reading, after: Reading): Reading | null {
-  if (after.right <= before.right) return before; // the same part of the line, seen from another row of tiles
-  const letterPx = (before.right - before.left + after.right - after.left) / (before.text.length + after.text.length);
-  const text = joinedText(before.text, after.text, (before.right - after.left) / letterPx);
-  return text === null ? null : { text, left: before.left, right: after.right };
-}
-
-/** The words of the surest part; for text, all readings from left to right. Null when they do not fit together. */
-function spokenFor(looks: Looks, parts: number[]): Detection | null {
-  const detections = parts.map((part) => detectionOf(looks, part));
-  const surest = detections.reduce((a, b) =>
-    b.score > a.score || (b.score === a.score && b.description < a.description) ? b : a,
-  );
-  if (surest.text === null) return surest;
-  const readings = parts.map((part) => readingOf(looks, part));
-  readings.sort((a, b) => a.left - b.left || b.right - a.right || (a.text < b.text ? -1 : 1));
-  const line = readings.reduce<Reading | null>((read, next) => (read ? joinedReading(read, next) : null), readings[0] ?? null);
-  return line && { ...surest, text: line.text, description: surest.description.replace(surest.text, () => line.text) };
-}
-
-function addUnion(looks: Looks, parts: number[], detection: Detection): void {
+/** The surest part speaks; of a line of text, all parts do. Adds nothing when their readings do not fit together. */
+function addUnion(looks: Looks, parts: readonly number[]): void {
+  const surest = parts.reduce((a, b) => (comparePart(looks, a, b) <= 0 ? a : b));
+  const detection = detectionOf(looks, surest);
+  const line = detection.text === null ? null : joinedReading(parts.map((part) => readingOf(looks, part)));
+  if (detection.text !== null && line === null) return;
+  const { text, description } = detection;
+  const said = line && text !== null ? { text: line.text, description: description.replace(text, () => line.text) } : {};
   const at = looks.count++;
-  const first = parts.reduce((a, b) => (detectionOf(looks, a) === detection || a < b ? a : b));
-  looks.unions.push(detection);
-  looks.tile[at] = looks.tile[first] as number;
-  looks.level[at] = looks.level[first] as number;
-  looks.label[at] = looks.label[first] as number;
-  looks.left[at] = Math.min(...parts.map((part) => looks.left[part] as number));
-  looks.top[at] = Math.min(...parts.map((part) => looks.top[part] as number));
-  looks.right[at] = Math.max(...parts.map((part) => looks.right[part] as number));
-  looks.bottom[at] = Math.max(...parts.map((part) => looks.bottom[part] as number));
-  looks.isText[at] = looks.isText[first] as number;
+  looks.unions.push({ ...detection, ...said });
+  for (const column of [looks.tile, looks.level, looks.label, looks.isText, looks.left, looks.top, looks.right, looks.bottom]) {
+    column[at] = column[surest] as number;
+  }
   looks.weight[at] = seenByTwo(parts.map((part) => looks.weight[part] as number));
   looks.owner[at] = at;
   for (const part of parts) {
     looks.owner[part] = at;
-    looks.cut[at] = (looks.cut[at] as number) | outerCut(looks, part, at);
+    looks.left[at] = Math.min(looks.left[at] as number, looks.left[part] as number);
+    looks.top[at] = Math.min(looks.top[at] as number, looks.top[part] as number);
+    looks.right[at] = Math.max(looks.right[at] as number, looks.right[part] as number);
+    looks.bottom[at] = Math.max(looks.bottom[at] as number, looks.bottom[part] as number);
   }
+  for (const part of parts) looks.cut[at] = (looks.cut[at] as number) | outerCut(looks, part, at);
+}
+
+function comparePart(looks: Looks, a: number, b: number): number {
+  return (looks.weight[b] as number) - (looks.weight[a] as number) || compareLooks(looks, a, b);
 }
 
 /** Two tiles that show a part each are two witnesses: the chance that not both of the surest err. */

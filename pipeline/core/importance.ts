@@ -4,6 +4,9 @@ import { detectionOf, type Looks } from './look.ts';
 /** A digit of the sort: a number in 65,536 steps. */
 const STEPS = 2 ** 16;
 
+/** As fine as a finding's score is written. */
+export const SCORE_STEPS = 1_000;
+
 /** Below 0 when `a` comes first: by rank, then from top to bottom, left to right, then by all else that tells two looks apart. */
 export function compareLooks(looks: Looks, a: number, b: number): number {
   const { rank, top, left } = looks;
@@ -15,12 +18,12 @@ export function compareLooks(looks: Looks, a: number, b: number): number {
   );
 }
 
-/** Rows by falling weight, then from top to bottom, left to right; in n, as a comparison sort of a million is slower than the merge. */
-export function sortByWeight(looks: Looks, rows: Int32Array): Int32Array {
+/** Rows by falling score, then from top to bottom, left to right; in n, as a comparison sort of a million is slower than the merge. */
+export function sortByScore(looks: Looks, rows: Int32Array): Int32Array {
   const digits = [
     digitsOf(rows, looks.left, stepsOver(looks.right, rows)),
     digitsOf(rows, looks.top, stepsOver(looks.bottom, rows)),
-    digitsOf(rows, looks.weight, 1 - STEPS), // falling
+    digitsOf(rows, looks.weight, -SCORE_STEPS), // falling
   ] as const;
   const order = radixSorted(digits, rows.length);
   const tied = (a: number, b: number) => digits.every((digit) => digit[a] === digit[b]);
@@ -53,7 +56,7 @@ function stepsOver(edges: Float32Array, rows: Int32Array): number {
 
 function digitsOf(rows: Int32Array, values: Float32Array, steps: number): Uint16Array {
   const digits = new Uint16Array(rows.length);
-  const first = steps < 0 ? STEPS - 1 : 0;
+  const first = steps < 0 ? SCORE_STEPS : 0;
   for (let at = 0; at < rows.length; at++) digits[at] = first + Math.round((values[rows[at] as number] as number) * steps);
   return digits;
 }

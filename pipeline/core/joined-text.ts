@@ -9,17 +9,34 @@ const SPACE_LETTERS_MIN = 0.5;
 /** At each cut a letter may be read that is only a part of one. */
 const CUT_LETTERS_MAX = 1;
 
+export interface Reading {
+  text: string;
+  /** Pixels of the picture. */
+  left: number;
+  right: number;
+}
+
 interface Fit {
   text: string;
   /** Letters that agree, less what speaks against it. */
   points: number;
 }
 
-/**
- * `sharedExpected` is the number of letters that both boxes show, below 0 when there is a gap between them. Null when the readings
- * do not fit together; where nothing is shared they are put side by side.
- */
-export function joinedText(left: string, right: string, sharedExpected: number): string | null {
+/** What readings of one line say together, whatever their order; null when two that follow each other do not fit together. */
+export function joinedReading(readings: readonly Reading[]): Reading | null {
+  const [first, ...others] = readings.toSorted((a, b) => a.left - b.left || b.right - a.right || (a.text < b.text ? -1 : 1));
+  return others.reduce<Reading | null>((line, next) => (line ? withNext(line, next) : null), first ?? null);
+}
+
+function withNext(line: Reading, next: Reading): Reading | null {
+  if (next.right <= line.right) return line; // the same part of the line, seen from another row of tiles
+  const letterPx = (line.right - line.left + next.right - next.left) / (line.text.length + next.text.length);
+  const text = joinedText(line.text, next.text, (line.right - next.left) / letterPx);
+  return text === null ? null : { text, left: line.left, right: next.right };
+}
+
+/** `sharedExpected` is the number of letters that both boxes show; where that is none, a gap between them is below 0. */
+function joinedText(left: string, right: string, sharedExpected: number): string | null {
   const [leftLetters, rightLetters] = [[...left], [...right]];
   const space = sharedExpected <= -SPACE_LETTERS_MIN ? ' ' : '';
   let best: Fit | null = sharedExpected < 1 ? { text: left + space + right, points: 0 } : null;

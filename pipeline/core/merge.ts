@@ -4,7 +4,7 @@ import { weigh } from './doubts.ts';
 import { mergeDuplicates } from './duplicates.ts';
 import { intersectionOf } from './geometry.ts';
 import { joinHalves } from './halves.ts';
-import { sortByWeight } from './importance.ts';
+import { SCORE_STEPS, sortByScore } from './importance.ts';
 import { detectionOf, type Looks, looksOf, type SeenTile, tileOf } from './look.ts';
 import { neighboursOf } from './neighbours.ts';
 import { mergeParts } from './parts.ts';
@@ -29,7 +29,7 @@ export function mergeDetections(seen: readonly SeenTile[], plan: Plan): Merged {
   mergeParts(looks, mergeDuplicates(looks, neighbours));
   const objects = standing(looks).filter((at) => meetsRegion(looks, at, plan));
   const sure = objects.filter((at) => (looks.weight[at] as number) >= WEIGHT_MIN);
-  return { findings: findingsOf(looks, sortByWeight(looks, sure)), unsure: objects.length - sure.length };
+  return { findings: findingsOf(looks, sortByScore(looks, sure)), unsure: objects.length - sure.length };
 }
 
 /** Rows of looks that were not merged into another. */
@@ -50,7 +50,7 @@ function findingsOf(looks: Looks, rows: Int32Array): Finding[] {
   const tiles = tilesByFinding(looks, rows);
   return Array.from(rows, (at, index) => {
     const { label, description, severity, text } = detectionOf(looks, at);
-    const score = Math.round((looks.weight[at] as number) * 1_000) / 1_000;
+    const score = Math.round((looks.weight[at] as number) * SCORE_STEPS) / SCORE_STEPS;
     const level = looks.level[at] as number;
     const box = boxAt(looks, at);
     return {
