@@ -73,7 +73,7 @@ export async function readProgress(executionId: string, deps: ToolDeps): Promise
   if (!state) {
     throw new UserError(
       `Expected the id of an execution, got ${executionId}, which this server does not know. ` +
-        'Use an execution_id that analyze_image returned, or start one with analyze_image.',
+        'Use an execution_id that analyze_image returned; list_findings without one names those that have findings.',
     );
   }
   return { ...(progress ?? notYetStarted(executionId, state)), ...endOf(state) };

@@ -27,6 +27,8 @@ export interface Blobs {
   /** Like `put`, from a file, which may be moved away by it. */
   putFile(key: string, path: string): Promise<void>;
   materialize(key: string): Promise<LocalFile>;
+  /** Keys directly below `folder` (which ends in `/`), ascending by bytes, those behind `after` only; at most `limit`, 1 to 1,000. */
+  list(folder: string, page: { after?: string; limit: number }): Promise<string[]>;
 }
 
 /** Links that let a client read or write one object for a while, without any other right. */

@@ -50,7 +50,8 @@ describe('get_execution', () => {
 
   test('gives links to the results, which can be fetched', async () => {
     const { server, client } = await serverAndClient({ script: ends([finding(1)]) });
-    const { execution_id, artifacts } = await started(server, client);
+    const { execution_id } = await started(server, client);
+    const { artifacts } = await client.call('get_execution', { execution_id }, ExecutionView);
     const document = await server.fetch(artifacts.findings_json ?? '');
     expect(document.headers.get('content-type')).toBe('application/json');
     expect(FindingsDocument.parse(await document.json())).toMatchObject({ execution_id, findings: [{ id: 'f1' }] });

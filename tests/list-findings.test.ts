@@ -75,7 +75,16 @@ describe('list_findings', () => {
     expect(page.totals).toMatchObject({ findings: 5_000, matching: 2_000, by_label: { car: 1_000, dog: 1_000 } });
     expect(Object.values(page.totals.by_severity).reduce((sum, count) => sum + count, 0)).toBe(2_000);
     expect(page.findings).toHaveLength(1);
-    expect(Object.keys(page)).toEqual(['execution_id', 'status', 'image', 'totals', 'findings', 'next_cursor', 'next_step']);
+    expect(Object.keys(page)).toEqual([
+      'execution_id',
+      'status',
+      'image',
+      'executions',
+      'totals',
+      'findings',
+      'next_cursor',
+      'next_step',
+    ]);
   });
 
   test('keeps only what every filter lets through', async () => {

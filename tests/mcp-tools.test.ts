@@ -164,7 +164,7 @@ describe('a refusal', () => {
   test.each(['get_execution', 'list_findings'])('of %s for an unknown execution says where ids come from', async (name) => {
     const { client } = await serverAndClient();
     expect(await client.refusal(name, { execution_id: 'nobody-knows' })).toMatch(
-      /^Expected the id of an execution, got nobody-knows, .* analyze_image\.$/,
+      /^Expected the id of an execution, got nobody-knows, .* list_findings without one names those that have findings\.$/,
     );
   });
 

@@ -28,7 +28,14 @@ test('a picture becomes findings, an overlay and a last word of progress', async
   expect(progress.tiles).toEqual({ total: vision.looks, done: vision.looks, failed: 0, blank: 0 });
   expect(document?.usage).toEqual({ input_tokens: 10 * vision.looks, output_tokens: vision.looks, cost_usd: 0 });
   expect(document?.image).toMatchObject({ width: 900, height: 700, format: 'jpeg' });
-  expect(files.sort()).toEqual(
+  const ofExecution = files.filter((file) => !file.startsWith('blobs/index/'));
+  expect(
+    files
+      .filter((file) => file.startsWith('blobs/index/'))
+      .map((file) => file.replace(/\d{13}/, 'time'))
+      .sort(),
+  ).toEqual(['blobs/index/by-label/l-cat/time-run-1', 'blobs/index/by-time/time-run-1']);
+  expect(ofExecution.sort()).toEqual(
     [
       'findings.json',
       'looks/0.json',

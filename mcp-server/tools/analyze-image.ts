@@ -2,7 +2,6 @@
 import { z } from 'zod';
 import { type AnalysisRequest, Box, Detail, Status } from '../../pipeline/core/contract.ts';
 import { GRID_MAX, GRID_MIN, TILE_EDGE_MAX_PX, TILE_EDGE_MIN_PX } from '../../pipeline/core/plan.ts';
-import { NO_USAGE } from '../../pipeline/core/usage.ts';
 import { dryRun, PlannedRun } from '../dry-run.ts';
 import { executionName } from '../execution-name.ts';
 import { ExecutionView, viewEnd } from '../execution-view.ts';
@@ -80,8 +79,13 @@ const input = z.strictObject({
   wait_seconds: z.number().min(0).max(WAIT_MAX_S).default(0).describe('Wait this long for the end before answering.'),
 });
 
-/** The state of an execution, and whether this call made it. */
-export const Started = ExecutionView.extend({
+/** As much of an execution's state as somebody needs who has just started it; get_execution tells the rest. */
+const Begun = ExecutionView.pick({
+  ...{ execution_id: true, phase: true, tiles: true, findings_so_far: true, eta_seconds: true },
+  ...{ reason: true, summary: true, poll_after_seconds: true, next_step: true },
+});
+
+export const Started = Begun.extend({
   status: z.enum([...Status.options, 'PLANNED']).describe('PLANNED: a dry_run; nothing was started.'),
   created: z.boolean().describe('False when this request was started before: that execution is returned.'),
   plan: PlannedRun.nullable().describe('Of a dry_run.'),
@@ -129,9 +133,7 @@ function plannedView(executionId: string): Omit<z.infer<typeof Started>, 'plan'>
     ...{ execution_id: executionId, status: 'PLANNED', phase: 'queued', created: false },
     tiles: { total: 0, done: 0, failed: 0, blank: 0 },
     findings_so_far: 0,
-    usage: NO_USAGE,
-    ...{ started_at: null, elapsed_seconds: 0, eta_seconds: null, reason: null, summary: null },
-    ...{ failed_tiles: [], artifacts: {}, poll_after_seconds: 0 },
+    ...{ eta_seconds: null, reason: null, summary: null, poll_after_seconds: 0 },
     next_step: 'Nothing was started. Call analyze_image without dry_run to start, with max_tiles or max_cost_usd to stay below.',
   };
 }

@@ -1,4 +1,4 @@
-// A tool is a value. This file hands it to the MCP server, and is the one place that turns errors into tool results.
+// A tool is a value. This file hands it to the MCP server, and is the one place that turns errors into what a caller reads.
 import type { CallToolResult, McpServer, StandardSchemaWithJSON, ToolAnnotations } from '@modelcontextprotocol/server';
 import { z } from 'zod';
 import { sentenceOf, UserError } from '../../pipeline/core/errors.ts';
@@ -71,6 +71,7 @@ function asClientsReadIt({ jsonSchema }: { jsonSchema: z.core.JSONSchema.BaseSch
     jsonSchema.items = first;
     delete jsonSchema.prefixItems;
   }
+  delete jsonSchema.$schema; // 2020-12, which is the protocol's default
   if (jsonSchema.minimum === Number.MIN_SAFE_INTEGER) delete jsonSchema.minimum;
   if (jsonSchema.maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum;
 }
@@ -90,7 +91,16 @@ async function resultOf<Input extends z.ZodObject, Output extends z.ZodObject>(
 }
 
 function refusal(name: string, error: unknown, deps: ToolDeps): CallToolResult {
-  return { isError: true, content: [{ type: 'text', text: sentenceOf(error) ?? unexpected(name, error, deps) }] };
+  return { isError: true, content: [{ type: 'text', text: sentenceFor({ tool: name }, error, deps) }] };
+}
+
+/** Only our own words leave the deployment; what was not foreseen goes to the log, under the reference that the sentence names. */
+export function sentenceFor(asked: object, error: unknown, { log }: ToolDeps): string {
+  const sentence = sentenceOf(error);
+  if (sentence !== null) return sentence;
+  const reference = crypto.randomUUID().slice(0, 8);
+  log.error({ error, ...asked, reference }, 'A request failed unexpectedly.');
+  return `Something inside failed (reference ${reference}). Try again; if it fails again, the log of this server says why.`;
 }
 
 function parsed<Input extends z.ZodObject>({ name, input }: Pick<Tool<Input>, 'name' | 'input'>, args: unknown): z.infer<Input> {
@@ -105,11 +115,4 @@ function faultOf(issue: z.core.$ZodIssue): string {
   if (issue.code === 'unrecognized_keys') return `unknown ${issue.keys.join(', ')}`;
   const what = issue.message.replace(/^(Invalid input|Invalid option|Too small|Too big): /, '').replace(/\.$/, '');
   return `${issue.path.join('.')} (${what})`;
-}
-
-/** Only our own words leave the deployment; the reference finds the cause in the log. */
-function unexpected(tool: string, error: unknown, { log }: ToolDeps): string {
-  const reference = crypto.randomUUID().slice(0, 8);
-  log.error({ error, tool, reference }, 'A tool failed unexpectedly.');
-  return `Something inside failed (reference ${reference}). Try again; if it fails again, the log of this server says why.`;
 }

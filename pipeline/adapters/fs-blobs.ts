@@ -1,8 +1,8 @@
 // Blobs in a folder: a laptop's data folder, or an S3 Files mount on Lambda. Knows files; knows nothing of what is in them.
 import { randomUUID } from 'node:crypto';
-import { copyFile, mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
+import { copyFile, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { checkedKey, checkRange, RESERVED_SEGMENT } from '../core/keys.ts';
+import { checkedFolder, checkedKey, checkRange, RESERVED_SEGMENT } from '../core/keys.ts';
 import type { Blobs } from '../ports.ts';
 
 /** Holds what is being written. Whoever starts the only process on a folder may empty it: a killed one leaves parts. */
@@ -61,12 +61,27 @@ export function fsBlobs(folder: string): Blobs {
       }
     },
 
+    async list(prefix, { after = '', limit }) {
+      const inFolder = checkedFolder(prefix, { limit });
+      const entries = (await missingAsNull(readdir(join(folder, inFolder), { withFileTypes: true }))) ?? [];
+      const found = entries.flatMap((entry) => (entry.isFile() ? [inFolder + entry.name] : []));
+      return found
+        .sort(byBytes)
+        .filter((key) => byBytes(key, after) > 0)
+        .slice(0, limit);
+    },
+
     async materialize(key) {
       const path = pathOf(key);
       if (!(await stat(path)).isFile()) throw new Error(`Expected an object at ${key}, got a folder.`);
       return { path, release: async () => {} };
     },
   };
+}
+
+/** As a bucket sorts: by the bytes of UTF-8. */
+function byBytes(a: string, b: string): number {
+  return Buffer.compare(Buffer.from(a), Buffer.from(b));
 }
 
 /** What was checkpointed as stored must outlive a power cut, not only a killed process. */

@@ -5,7 +5,7 @@ import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { TransientError, UserError } from '../core/errors.ts';
-import { checkedKey, checkRange, contentTypeOf } from '../core/keys.ts';
+import { checkedFolder, checkedKey, checkRange, contentTypeOf } from '../core/keys.ts';
 import type { Blobs } from '../ports.ts';
 import { type S3Options, s3Client } from './s3/client.ts';
 import { answerOf, answerOrNull, BROKEN_OFF } from './s3/errors.ts';
@@ -76,6 +76,20 @@ export function s3Blobs(options: S3BlobsOptions): Blobs {
       const upload = { client, partSize: PART_BYTES, queueSize: PARTS_AT_ONCE, leavePartsOnError: false };
       const Body = createReadStream(path, { highWaterMark: READ_BYTES }); // closed by the upload, however it ends
       await answerOf(new Upload({ ...upload, params: { ...params, Body } }).done());
+    },
+
+    async list(folder, { after, limit }) {
+      const Prefix = checkedFolder(folder, { limit });
+      const { client, ListObjectsV2Command } = await s3();
+      const page = { Bucket: bucket, Prefix, Delimiter: '/', MaxKeys: limit, ...(after !== undefined && { StartAfter: after }) };
+      const keys: string[] = [];
+      // A page may hold fewer keys than there are, where folders lie between them.
+      for (let token: string | undefined; ; ) {
+        const found = await answerOf(client.send(new ListObjectsV2Command({ ...page, ContinuationToken: token })));
+        keys.push(...(found.Contents ?? []).flatMap(({ Key }) => (Key === undefined ? [] : [Key])));
+        token = found.NextContinuationToken;
+        if (token === undefined || keys.length >= limit) return keys.slice(0, limit);
+      }
     },
 
     async materialize(key) {

@@ -27,9 +27,25 @@ export const keys = {
   tileDetections: (executionId: string, tile: string) => `${execution(executionId)}/detections/${tile}.json`,
 };
 
+/** 13 digits of milliseconds last until the year 2286; counted down, the newest key comes first. */
+const LAST_MS = 9_999_999_999_999;
+
+/** What was found when, newest first, by the key alone. */
+export const index = {
+  byTime: 'index/by-time/',
+  /** Labels in lower case; escaped, so that any label is one segment. */
+  byLabel: (label: string) => `index/by-label/l-${encodeURIComponent(label.toLowerCase().toWellFormed())}/`,
+  /** The last segment of a key: the same for an execution whenever it is written. */
+  name: (startedAt: Date, executionId: string) => `${String(LAST_MS - startedAt.getTime()).padStart(13, '0')}-${executionId}`,
+  startedAt: (name: string) => new Date(LAST_MS - Number(name.slice(0, 13))),
+};
+
+export const INDEX_NAME = /^\d{13}-[a-zA-Z0-9-_]{1,64}$/;
+
 /** A folder that is a store keeps here what is being written; in a bucket, too, no object may have it in its name. */
 export const RESERVED_SEGMENT = '.parts';
 const KEY_BYTES_MAX = 1_024; // as on S3
+const LIST_MAX = 1_000; // as on S3
 
 /** The key as it is. Throws a RangeError for one that some store could not hold, or that could lead out of a folder. */
 export function checkedKey(key: string): string {
@@ -43,6 +59,16 @@ export function checkedKey(key: string): string {
     );
   }
   return key;
+}
+
+/** The folder as it is. Throws a RangeError for one that ends without `/`, or that `checkedKey` would refuse, or for no page at all. */
+export function checkedFolder(folder: string, { limit }: { limit: number }): string {
+  if (!folder.endsWith('/'))
+    throw new RangeError(`Expected a folder that ends in /, got ${JSON.stringify(folder.slice(0, 100))}.`);
+  if (!Number.isInteger(limit) || limit < 1 || limit > LIST_MAX)
+    throw new RangeError(`Expected a limit from 1 to ${LIST_MAX}, got ${limit}.`);
+  checkedKey(folder.slice(0, -1));
+  return folder;
 }
 
 /** Throws a RangeError unless `start` and `length` name at least one byte. */

@@ -1,6 +1,7 @@
 // Step 8: the findings document, the overlay, and the last word of the progress. Writing them twice is harmless.
 import type { AnalysisRequest, Status, Usage } from '../core/contract.ts';
 import { findingsDocument, reasonOf } from '../core/document.ts';
+import { indexed } from '../core/index-entry.ts';
 import { keys } from '../core/keys.ts';
 import { summaryByRules } from '../core/summary-by-rules.ts';
 import { totalUsage } from '../core/usage.ts';
@@ -39,6 +40,8 @@ export async function store(
   const overview = await picture.overview();
   await blobs.put(keys.overlay(request.execution_id), await drawOverlay(overview.bytes, document.image, shown));
   await blobs.put(keys.findings(request.execution_id), Buffer.from(JSON.stringify(document, null, 1)));
+  const { entry, keys: indexKeys } = indexed(document, inspected.startedAt);
+  for (const key of indexKeys) await blobs.put(key, Buffer.from(JSON.stringify(entry)));
   await progress.end(document, reasonOf(looked));
   return { status: document.status, findings: document.findings.length };
 }

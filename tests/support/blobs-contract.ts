@@ -98,6 +98,29 @@ export function blobsContract(name: string, make: () => Promise<Blobs>): void {
       expect(await blobs.get('picture')).toEqual(Buffer.from('pixels'));
     });
 
+    test('a folder lists what lies directly in it, by the bytes of the keys, page by page', async () => {
+      const blobs = await make();
+      for (const name of ['b', 'a', 'é', 'Z', 'a-', 'deeper/x', '日本']) await blobs.put(`index/${name}`, Buffer.from('x'));
+      await blobs.put('index-other/a', Buffer.from('x'));
+      const all = ['Z', 'a', 'a-', 'b', 'é', '日本'].map((name) => `index/${name}`);
+      expect(await blobs.list('index/', { limit: 100 })).toEqual(all);
+      expect(await blobs.list('index/', { limit: 2 })).toEqual(all.slice(0, 2));
+      expect(await blobs.list('index/', { limit: 2, after: 'index/a' })).toEqual(all.slice(2, 4));
+      expect(await blobs.list('index/', { limit: 9, after: 'index/b0' })).toEqual(all.slice(4));
+      expect(await blobs.list('nothing/here/', { limit: 9 })).toEqual([]);
+    });
+
+    test.each([
+      ['index', 1],
+      ['../', 1],
+      ['/', 1],
+      ['index/', 0],
+      ['index/', 1_001],
+    ])('a list of %j with limit %d is refused', async (folder, limit) => {
+      const blobs = await make();
+      await expect((async () => blobs.list(folder, { limit }))()).rejects.toThrow(RangeError);
+    });
+
     test.each([
       [0, 0],
       [-1, 2],

@@ -26,7 +26,9 @@ export function s3Client(options: S3Options, settings: S3ClientConfig = {}): () 
 
 async function load({ endpoint, silenceTimeoutMs = SILENCE_TIMEOUT_MS }: S3Options, settings: S3ClientConfig) {
   // By name, so that a bundler leaves out the other hundred commands.
-  const { S3Client, HeadObjectCommand, GetObjectCommand, PutObjectCommand } = await import('@aws-sdk/client-s3');
+  const { S3Client, HeadObjectCommand, GetObjectCommand, PutObjectCommand, ListObjectsV2Command } = await import(
+    '@aws-sdk/client-s3'
+  );
   const client = new S3Client({
     retryMode: 'standard',
     maxAttempts: ATTEMPTS_MAX,
@@ -39,5 +41,5 @@ async function load({ endpoint, silenceTimeoutMs = SILENCE_TIMEOUT_MS }: S3Optio
     ...(endpoint === undefined ? {} : { endpoint, forcePathStyle: true }), // such hosts have no name for each bucket
     ...settings,
   });
-  return { client, HeadObjectCommand, GetObjectCommand, PutObjectCommand };
+  return { client, HeadObjectCommand, GetObjectCommand, PutObjectCommand, ListObjectsV2Command };
 }
