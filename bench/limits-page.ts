@@ -1,21 +1,11 @@
 // Writes docs/limits.md from the constants, or with --check fails when it is stale: `node bench/limits-page.ts [--check]`.
-import { readFileSync, writeFileSync } from 'node:fs';
 import { readConfig, sizeLimits } from '../pipeline/config.ts';
 import { TILE_EDGE_MAX_PX, TILE_EDGE_MIN_PX, TILES_MAX } from '../pipeline/core/plan.ts';
 import * as limits from '../pipeline/imaging/limits.ts';
-
-const PAGE = new URL('../docs/limits.md', import.meta.url);
+import { table, writeOrCheck } from './page.ts';
 
 const count = (number: number) => number.toLocaleString('en');
 const megabytes = (bytes: number) => `${count(bytes / 1_000_000)} MB`;
-const row = (cells: string[]) => `| ${cells.join(' | ')} |`;
-
-/** As the formatter would write it: every column as wide as its widest cell. */
-function table(rows: string[][]): string {
-  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((cells) => cells[column]?.length ?? 0)));
-  const [head = [], ...body] = rows.map((cells) => cells.map((cell, column) => cell.padEnd(widths[column] ?? 0)));
-  return [row(head), row(widths.map((width) => '-'.repeat(width))), ...body.map(row)].join('\n');
-}
 
 function page(): string {
   const { pixelsMax, fileBytesMax, workingBytesMax, decodeSecondsMax, scratchBytesMax } = sizeLimits(readConfig({})).picture;
@@ -66,8 +56,4 @@ ${table([['format', 'bytes a pixel', 'pixels at most'], ...held, turned])}
 `;
 }
 
-if (!process.argv.includes('--check')) writeFileSync(PAGE, page());
-else if (readFileSync(PAGE, 'utf8') !== page()) {
-  console.error('Expected docs/limits.md as its constants make it, got another. Run node bench/limits-page.ts.');
-  process.exitCode = 1;
-}
+writeOrCheck('limits.md', page());

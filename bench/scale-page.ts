@@ -1,12 +1,11 @@
 // Writes docs/scale.md from core/cost.ts, or with --check fails when it is stale: `node bench/scale-page.ts [--check]`.
-import { readFileSync, writeFileSync } from 'node:fs';
 import type { AnalysisRequest } from '../pipeline/core/contract.ts';
 import { estimateOf, serviceEstimateOf } from '../pipeline/core/cost.ts';
 import { planTiles } from '../pipeline/core/plan.ts';
 import { priceOf } from '../pipeline/core/prices.ts';
 import { SHARD_TILES_MAX } from '../pipeline/core/shards.ts';
+import { table, writeOrCheck } from './page.ts';
 
-const PAGE = new URL('../docs/scale.md', import.meta.url);
 const PACE = { tileConcurrency: 64, shardConcurrency: 8 };
 const MODELS = ['bedrock:us.amazon.nova-lite-v1:0', 'bedrock:us.anthropic.claude-sonnet-4-5-20250929-v1:0'] as const;
 const TILE = { edgePx: 1_024, overlapPx: 128 };
@@ -42,18 +41,10 @@ const QUOTAS = [
 
 const count = (number: number) => Math.round(number).toLocaleString('en');
 const usd = (amount: number | null) => (amount === null ? 'unknown' : `$${amount < 10 ? amount.toFixed(2) : count(amount)}`);
-const line = (cells: string[]) => `| ${cells.join(' | ')} |`;
 
 function duration(seconds: number): string {
   if (seconds < 120) return `${seconds} s`;
   return seconds < 7_200 ? `${Math.round(seconds / 60)} min` : `${(seconds / 3_600).toFixed(1)} h`;
-}
-
-/** As the formatter would write it: every column as wide as its widest cell. */
-function table(rows: string[][]): string {
-  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((cells) => cells[column]?.length ?? 0)));
-  const [head = [], ...body] = rows.map((cells) => cells.map((cell, column) => cell.padEnd(widths[column] ?? 0)));
-  return [line(head), line(widths.map((width) => '-'.repeat(width))), ...body.map(line)].join('\n');
 }
 
 function row([name, sidePx, grid]: (typeof ROWS)[number]): string[] {
@@ -109,8 +100,4 @@ ${table(QUOTAS)}
 `;
 }
 
-if (!process.argv.includes('--check')) writeFileSync(PAGE, page());
-else if (readFileSync(PAGE, 'utf8') !== page()) {
-  console.error('Expected docs/scale.md as core/cost.ts makes it, got another. Run node bench/scale-page.ts.');
-  process.exitCode = 1;
-}
+writeOrCheck('scale.md', page());
