@@ -32,6 +32,19 @@ const ListedTool = z.object({
 });
 export type ListedTool = z.infer<typeof ListedTool>;
 
+const Resource = z.object({
+  uri: z.string(),
+  mimeType: z.string(),
+  text: z.string().optional(),
+  blob: z.string().optional(),
+});
+
+const Listed = z.object({ name: z.string(), title: z.string(), description: z.string() });
+const ListedTemplate = Listed.extend({ uriTemplate: z.string(), mimeType: z.string() });
+const ListedPrompt = Listed.extend({
+  arguments: z.array(z.object({ name: z.string(), description: z.string(), required: z.boolean().optional() })),
+});
+
 export interface TestClient {
   instructions(): string | undefined;
   listTools(): Promise<ListedTool[]>;
@@ -40,6 +53,13 @@ export interface TestClient {
   call<T>(name: string, args: Record<string, unknown>, answer: z.ZodType<T>): Promise<T>;
   /** The sentence of a call that must fail. */
   refusal(name: string, args: Record<string, unknown>): Promise<string>;
+  /** Addresses of resources that are listed; there may be none. */
+  listResources(): Promise<string[]>;
+  listTemplates(): Promise<z.infer<typeof ListedTemplate>[]>;
+  readResource(uri: string): Promise<z.infer<typeof Resource>>;
+  listPrompts(): Promise<z.infer<typeof ListedPrompt>[]>;
+  /** The text of a prompt's only message. */
+  prompt(name: string, args: Record<string, string>): Promise<string>;
 }
 
 export async function connected(kind: ClientKind, server: TestServer): Promise<TestClient> {
@@ -61,6 +81,18 @@ export async function connected(kind: ClientKind, server: TestServer): Promise<T
       const result = await callTool(name, args);
       if (!result.isError) throw new Error(`Expected a refusal, got ${textOf(result)}`);
       return textOf(result);
+    },
+    listResources: async () => (await client.listResources()).resources.map(({ uri }) => uri),
+    listTemplates: async () => z.array(ListedTemplate).parse((await client.listResourceTemplates()).resourceTemplates),
+    async readResource(uri) {
+      const [resource] = z.tuple([Resource]).parse((await client.readResource({ uri })).contents);
+      return resource;
+    },
+    listPrompts: async () => z.array(ListedPrompt).parse((await client.listPrompts()).prompts),
+    async prompt(name, args) {
+      const message = z.object({ role: z.literal('user'), content: z.object({ type: z.literal('text'), text: z.string() }) });
+      const [{ content }] = z.tuple([message]).parse((await client.getPrompt({ name, arguments: args })).messages);
+      return content.text;
     },
   };
 }
