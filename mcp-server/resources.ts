@@ -8,7 +8,7 @@ import {
   ResourceTemplate,
 } from '@modelcontextprotocol/server';
 import { mustBeFixed, UserError } from '../pipeline/core/errors.ts';
-import { contentTypeOf, keys } from '../pipeline/core/keys.ts';
+import { contentTypeOf, INDEX_NAME, index, keys } from '../pipeline/core/keys.ts';
 import type { ToolDeps } from './deps.ts';
 import { viewExecution } from './execution-view.ts';
 import { reportOf } from './report.ts';
@@ -18,6 +18,8 @@ import { ExecutionId } from './tools/get-execution.ts';
 import { listFindings } from './tools/list-findings.ts';
 
 const OVERLAY_BYTES_MAX = 4_000_000; // 5,333,334 as base64: below the 6 MB that an answer may have
+
+const COMPLETED_FROM = 1_000; // what one listing gives; the protocol shows 100 of them
 
 type Content = { text: string } | { blob: string };
 
@@ -75,15 +77,25 @@ const overlay: ExecutionResource = {
   },
 };
 
-/** None is listed and no id is completed: whoever reads one was given its id by analyze_image. */
+/** None is listed: an id comes from analyze_image or list_findings, or is completed. */
 export function addResources(server: McpServer, deps: ToolDeps): void {
   for (const { name, title, path, description, mimeType, read } of [report, findings, overlay]) {
-    const template = new ResourceTemplate(`tilesight://executions/{id}${path}`, { list: undefined });
+    const template = new ResourceTemplate(`tilesight://executions/{id}${path}`, {
+      list: undefined,
+      complete: { id: (begun) => latestIds(begun, deps) },
+    });
     server.registerResource(name, template, { title, description, mimeType }, async (uri, { id }) => {
       const content = await contentOf(uri.href, () => read(checkedId(id), deps), deps);
       return { contents: [{ uri: uri.href, mimeType, ...content }] } satisfies ReadResourceResult;
     });
   }
+}
+
+/** Of executions with findings, the newest first; one look at the index. */
+async function latestIds(begun: string, { blobs }: ToolDeps): Promise<string[]> {
+  const found = await blobs.list(index.byTime, { limit: COMPLETED_FROM });
+  const names = found.map((key) => key.slice(index.byTime.length)).filter((name) => INDEX_NAME.test(name));
+  return names.map((name) => name.slice(name.indexOf('-') + 1)).filter((id) => id.startsWith(begun));
 }
 
 function checkedId(id: string | string[] | undefined): string {

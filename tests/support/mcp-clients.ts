@@ -57,6 +57,8 @@ export interface TestClient {
   listResources(): Promise<string[]>;
   listTemplates(): Promise<z.infer<typeof ListedTemplate>[]>;
   readResource(uri: string): Promise<z.infer<typeof Resource>>;
+  /** What an argument of a template may become. */
+  completions(uriTemplate: string, argument: { name: string; value: string }): Promise<string[]>;
   listPrompts(): Promise<z.infer<typeof ListedPrompt>[]>;
   /** The text of a prompt's only message. */
   prompt(name: string, args: Record<string, string>): Promise<string>;
@@ -88,6 +90,8 @@ export async function connected(kind: ClientKind, server: TestServer): Promise<T
       const [resource] = z.tuple([Resource]).parse((await client.readResource({ uri })).contents);
       return resource;
     },
+    completions: async (uri, argument) =>
+      (await client.complete({ ref: { type: 'ref/resource', uri }, argument })).completion.values,
     listPrompts: async () => z.array(ListedPrompt).parse((await client.listPrompts()).prompts),
     async prompt(name, args) {
       const message = z.object({ role: z.literal('user'), content: z.object({ type: z.literal('text'), text: z.string() }) });
