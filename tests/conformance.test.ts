@@ -1,0 +1,91 @@
+// The protocol's official conformance suites, as child processes, against the real local server. Scenarios that call tools,
+// resources or prompts of the suites' own fixture server are left out, as are those of capabilities that are not declared here:
+// logging, subscriptions to resources, and streams of the server's own.
+import { spawn } from 'node:child_process';
+import { readdir, readFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import { z } from 'zod';
+import { serve } from '../local/serve.ts';
+import { readConfig } from '../pipeline/config.ts';
+import type { Log } from '../pipeline/ports.ts';
+import { temporaryFolder } from './support/folder.ts';
+
+const quiet = () => {};
+const SILENT: Log = { debug: quiet, info: quiet, warn: quiet, error: quiet };
+/** Where the package of a suite is, and what makes it speak the version meant. */
+type Suite = [packageFile: string, ...options: string[]];
+const require = createRequire(import.meta.url);
+const SUITE_2025: Suite = [require.resolve('@modelcontextprotocol/conformance/package.json')];
+const SUITE_2026: Suite = [require.resolve('conformance-next/package.json'), '--spec-version', '2026-07-28'];
+
+const Check = z.object({ id: z.string(), status: z.string(), errorMessage: z.string().optional() });
+type Check = z.infer<typeof Check>;
+
+test.each(['server-initialize', 'ping', 'tools-list', 'resources-list', 'prompts-list', 'dns-rebinding-protection'])(
+  'the server conforms to %s of 2025-11-25',
+  async (scenario) => {
+    expect(await shortcomings(scenario, SUITE_2025)).toEqual([]);
+  },
+);
+
+test.each([
+  'tools-list',
+  'resources-list',
+  'prompts-list',
+  'sep-2164-resource-not-found',
+  'dns-rebinding-protection',
+  'caching',
+  'http-header-validation',
+])('the server conforms to %s of 2026-07-28', async (scenario) => {
+  expect(await shortcomings(scenario, SUITE_2026)).toEqual([]);
+});
+
+test('the server conforms to server-stateless of 2026-07-28, but for what only a fixture shows and streams that it refuses', async () => {
+  const found = await shortcomings('server-stateless', SUITE_2026);
+  const notTestable = expect.stringMatching(/^Not testable: server does not list the diagnostic tool 'test_/);
+  expect(found).toEqual([
+    { id: 'sep-2575-server-rejects-undeclared-capability', errorMessage: notTestable },
+    { id: 'sep-2575-missing-capability-http-400', errorMessage: notTestable },
+    { id: 'sep-2575-http-server-no-independent-requests-on-stream', errorMessage: notTestable },
+    { id: 'sep-2575-server-no-log-without-loglevel', errorMessage: notTestable },
+    // subscriptions/listen is held open for changes of lists. These lists never change, and a Lambda that waits is paid for.
+    { id: 'sep-2575-server-sends-subscription-ack', errorMessage: expect.any(String) },
+    { id: 'sep-2575-server-tags-subscription-id', errorMessage: expect.any(String) },
+  ]);
+});
+
+/** What a scenario found wrong or doubtful with a fresh server; what it skipped is no shortcoming. Throws when it checked nothing. */
+async function shortcomings(scenario: string, [packageFile, ...options]: Suite): Promise<Omit<Check, 'status'>[]> {
+  const server = await startServer();
+  const out = await temporaryFolder();
+  const program = join(dirname(packageFile), 'dist/index.js');
+  const said = await run(program, ['server', '--url', `${server.url}/mcp`, '--scenario', scenario, ...options, '-o', out]);
+  const [folder] = await readdir(out);
+  if (folder === undefined) throw new Error(`Expected checks of ${scenario}, got none: ${said}`);
+  const checks = z.array(Check).parse(JSON.parse(await readFile(join(out, folder, 'checks.json'), 'utf8')));
+  expect(checks.map(({ status }) => status)).toContain('SUCCESS');
+  const wrong = checks.filter(({ status }) => !['SUCCESS', 'SKIPPED', 'INFO'].includes(status));
+  return wrong.map(({ id, errorMessage }) => ({ id, errorMessage }));
+}
+
+async function startServer() {
+  const config = readConfig({ LOG_LEVEL: 'silent' });
+  const server = await serve({ config, dataFolder: await temporaryFolder(), allowedFolders: [], port: 0, log: SILENT });
+  onTestFinished(() => server.close());
+  return server;
+}
+
+async function run(program: string, args: string[]): Promise<string> {
+  const child = spawn(process.execPath, [program, ...args]);
+  onTestFinished(() => void child.kill());
+  let said = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.on('data', (chunk) => {
+      said += chunk;
+    });
+  }
+  await new Promise((resolve, reject) => child.once('error', reject).once('close', resolve));
+  return said;
+}
