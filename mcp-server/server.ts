@@ -1,8 +1,9 @@
 // A fresh MCP server for every request, for clients of both protocol generations. Knows what it offers and in which order.
-import { createMcpHandler, type McpHttpHandler, McpServer } from '@modelcontextprotocol/server';
+import { createMcpHandler, type McpHttpHandler, type McpRequestContext, McpServer } from '@modelcontextprotocol/server';
 import type { ToolDeps } from './deps.ts';
 import { addPrompts } from './prompts.ts';
 import { addResources } from './resources.ts';
+import { addTasks, taskFor } from './tasks.ts';
 import { analyzeImage } from './tools/analyze-image.ts';
 import { cancelExecution } from './tools/cancel-execution.ts';
 import { createUpload } from './tools/create-upload.ts';
@@ -30,9 +31,9 @@ const OPTIONS = {
 };
 
 export function mcpHandler(deps: ToolDeps, version: string): McpHttpHandler {
-  const factory = () => {
+  const factory = ({ era }: McpRequestContext) => {
     const server = new McpServer({ name: 'tilesight', title: 'tilesight', version }, OPTIONS);
-    addTool(server, analyzeImage, deps);
+    addTool(server, analyzeImage, deps, taskFor);
     addTool(server, getExecution, deps);
     addTool(server, listFindings, deps);
     addTool(server, createUpload, deps);
@@ -41,6 +42,7 @@ export function mcpHandler(deps: ToolDeps, version: string): McpHttpHandler {
     addTool(server, retryFailedTiles, deps);
     addResources(server, deps);
     addPrompts(server);
+    if (era === 'modern') addTasks(server, deps);
     return server;
   };
   // No stream is held open: nothing here changes behind a client's back, and a Lambda must answer and end.

@@ -1,5 +1,11 @@
 // A tool is a value. This file hands it to the MCP server, and is the one place that turns errors into what a caller reads.
-import type { CallToolResult, McpServer, StandardSchemaWithJSON, ToolAnnotations } from '@modelcontextprotocol/server';
+import type {
+  CallToolResult,
+  McpServer,
+  ServerContext,
+  StandardSchemaWithJSON,
+  ToolAnnotations,
+} from '@modelcontextprotocol/server';
 import { z } from 'zod';
 import { sentenceOf, UserError } from '../../pipeline/core/errors.ts';
 import type { ToolDeps } from '../deps.ts';
@@ -23,10 +29,12 @@ export interface PictureTool<Input extends z.ZodObject = z.ZodObject> extends Om
   run(args: z.infer<Input>, deps: ToolDeps): Promise<{ picture: Uint8Array; mimeType: string; words: string }>;
 }
 
+/** `inPlaceOf` may give another result of the protocol in place of an answer: a task, for one that is still under way. */
 export function addTool<Input extends z.ZodObject, Output extends z.ZodObject>(
   server: McpServer,
   tool: Tool<Input, Output>,
   deps: ToolDeps,
+  inPlaceOf?: (answer: object, context: ServerContext, deps: ToolDeps) => Promise<object | null>,
 ): void {
   const { name, title, description, annotations } = tool;
   const config = {
@@ -36,7 +44,18 @@ export function addTool<Input extends z.ZodObject, Output extends z.ZodObject>(
     inputSchema: asAdvertised(tool.input),
     outputSchema: asAdvertised(tool.output),
   };
-  server.registerTool(name, config, async (args) => await resultOf(tool, args, deps));
+  const registered = server.registerTool(name, config, async (args, context) => {
+    try {
+      const answer = tool.output.parse(await tool.run(parsed(tool, args), deps));
+      const other = await inPlaceOf?.(answer, context, deps);
+      if (!other) return answering(answer);
+      // The SDK would hold it against the schema of answers. This server is of one request: no other one misses it.
+      delete registered.outputSchema;
+      return { content: [], ...other };
+    } catch (error) {
+      return refusal(name, error, deps);
+    }
+  });
 }
 
 export function addPictureTool<Input extends z.ZodObject>(server: McpServer, tool: PictureTool<Input>, deps: ToolDeps): void {
@@ -53,7 +72,7 @@ export function addPictureTool<Input extends z.ZodObject>(server: McpServer, too
   });
 }
 
-/** Only lists the schema: `resultOf` holds what comes and goes against it, in sentences a model can act on. */
+/** Only lists the schema: `addTool` holds what comes and goes against it, in sentences a model can act on. */
 function asAdvertised(schema: z.ZodObject): StandardSchemaWithJSON {
   const { vendor, version } = schema['~standard'];
   const listed = (io: 'input' | 'output') => () => z.toJSONSchema(schema, { io, override: asClientsReadIt });
@@ -77,17 +96,8 @@ function asClientsReadIt({ jsonSchema }: { jsonSchema: z.core.JSONSchema.BaseSch
 }
 
 /** Some clients show the model only `structuredContent`, others only text: both say the same. */
-async function resultOf<Input extends z.ZodObject, Output extends z.ZodObject>(
-  tool: Tool<Input, Output>,
-  args: unknown,
-  deps: ToolDeps,
-): Promise<CallToolResult> {
-  try {
-    const answer = tool.output.parse(await tool.run(parsed(tool, args), deps));
-    return { structuredContent: answer, content: [{ type: 'text', text: JSON.stringify(answer) }] };
-  } catch (error) {
-    return refusal(tool.name, error, deps);
-  }
+export function answering(answer: Record<string, unknown>): CallToolResult {
+  return { structuredContent: answer, content: [{ type: 'text', text: JSON.stringify(answer) }] };
 }
 
 function refusal(name: string, error: unknown, deps: ToolDeps): CallToolResult {
