@@ -29,7 +29,7 @@ export function weigh(looks: Looks, neighbours: Neighbours, witnesses: Witnesses
     const isAlike = areAlike(looks, at, other);
     if (deeper > 0) coarser ||= isAlike;
     else {
-      finer ||= isAlike || isPart(looks, other, at);
+      finer ||= isAlike || (isPart(looks, other, at) && !witnesses.hadWhole(at, level[other] as number));
       finerWhole ||= isAlike && cut[other] === 0 && !isUnionOfThings(looks, other);
     }
     return finerWhole && (coarser || !isLarge);

@@ -21,11 +21,12 @@ export interface Merged {
   unsure: number;
 }
 
-export function mergeDetections(seen: readonly SeenTile[], plan: Plan): Merged {
+/** Tiles that are not in `seen` showed nothing, unless `unseen` holds their indexes: those nobody could look at. */
+export function mergeDetections(seen: readonly SeenTile[], plan: Plan, unseen: readonly number[] = []): Merged {
   const looks = looksOf(seen, plan);
   joinHalves(looks, plan);
   const neighbours = neighboursOf(looks, standing(looks), plan);
-  weigh(looks, neighbours, witnessesOf(looks, plan), plan);
+  weigh(looks, neighbours, witnessesOf(looks, plan, unseen), plan);
   mergeParts(looks, mergeDuplicates(looks, neighbours));
   const objects = standing(looks).filter((at) => meetsRegion(looks, at, plan));
   const sure = objects.filter((at) => (looks.weight[at] as number) >= WEIGHT_MIN);

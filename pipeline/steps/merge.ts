@@ -47,7 +47,8 @@ export async function merge(request: AnalysisRequest, looked: Looked, deps: Pipe
   const { plan, shards } = looked;
   const sources = [...looked.sources, ...shards.flatMap(({ key }) => (key === null ? [] : [key]))];
   const { seen, failed, notes, ...counts } = await gathered(looked, sources, deps);
-  const { findings, unsure } = mergeDetections(seen, plan);
+  const gaps = failed.map(({ tile }) => tile);
+  const { findings, unsure } = mergeDetections(seen, plan, gaps);
   const stopped = shards.find((shard) => shard.stopped)?.stopped ?? null;
   const merged: Merged = {
     ...{ findings, unsure, stopped, sources, clipped: counts.clipped },
