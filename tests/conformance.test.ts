@@ -11,6 +11,7 @@ import { serve } from '../local/serve.ts';
 import { readConfig } from '../pipeline/config.ts';
 import type { Log } from '../pipeline/ports.ts';
 import { temporaryFolder } from './support/folder.ts';
+import { tasksServer } from './support/tasks-server.ts';
 
 const quiet = () => {};
 const SILENT: Log = { debug: quiet, info: quiet, warn: quiet, error: quiet };
@@ -19,6 +20,7 @@ type Suite = [packageFile: string, ...options: string[]];
 const require = createRequire(import.meta.url);
 const SUITE_2025: Suite = [require.resolve('@modelcontextprotocol/conformance/package.json')];
 const SUITE_2026: Suite = [require.resolve('conformance-next/package.json'), '--spec-version', '2026-07-28'];
+const SUITE_OF_EXTENSIONS: Suite = [...SUITE_2026, '--force']; // an extension belongs to no version
 
 const Check = z.object({ id: z.string(), status: z.string(), errorMessage: z.string().optional() });
 type Check = z.infer<typeof Check>;
@@ -26,7 +28,7 @@ type Check = z.infer<typeof Check>;
 test.each(['server-initialize', 'ping', 'tools-list', 'resources-list', 'prompts-list', 'dns-rebinding-protection'])(
   'the server conforms to %s of 2025-11-25',
   async (scenario) => {
-    expect(await shortcomings(scenario, SUITE_2025)).toEqual([]);
+    expect(await shortcomings(scenario, SUITE_2025, await ownServer())).toEqual([]);
   },
 );
 
@@ -39,11 +41,11 @@ test.each([
   'caching',
   'http-header-validation',
 ])('the server conforms to %s of 2026-07-28', async (scenario) => {
-  expect(await shortcomings(scenario, SUITE_2026)).toEqual([]);
+  expect(await shortcomings(scenario, SUITE_2026, await ownServer())).toEqual([]);
 });
 
 test('the server conforms to server-stateless of 2026-07-28, but for what only a fixture shows and streams that it refuses', async () => {
-  const found = await shortcomings('server-stateless', SUITE_2026);
+  const found = await shortcomings('server-stateless', SUITE_2026, await ownServer());
   const notTestable = expect.stringMatching(/^Not testable: server does not list the diagnostic tool 'test_/);
   expect(found).toEqual([
     { id: 'sep-2575-server-rejects-undeclared-capability', errorMessage: notTestable },
@@ -56,25 +58,36 @@ test('the server conforms to server-stateless of 2026-07-28, but for what only a
   ]);
 });
 
-/** What a scenario found wrong or doubtful with a fresh server; what it skipped is no shortcoming. Throws when it checked nothing. */
-async function shortcomings(scenario: string, [packageFile, ...options]: Suite): Promise<Omit<Check, 'status'>[]> {
-  const server = await startServer();
+// The suite calls tools of these names. They start executions, and are tasks by the same code as analyze_image.
+// Left out: scenarios of tasks that ask for input, of tools that are only tasks, and of tasks that fail as a protocol.
+test.each(['tasks-capability-negotiation', 'tasks-wire-fields', 'tasks-request-state-removal', 'tasks-request-headers'])(
+  'analyses as tasks conform to %s',
+  async (scenario) => {
+    expect(await shortcomings(scenario, SUITE_OF_EXTENSIONS, await tasksServer())).toEqual([]);
+  },
+);
+
+/** What a scenario found wrong or doubtful; what it skipped is no shortcoming. Throws when it checked nothing. */
+async function shortcomings(scenario: string, [packageFile, ...options]: Suite, url: string): Promise<Omit<Check, 'status'>[]> {
   const out = await temporaryFolder();
   const program = join(dirname(packageFile), 'dist/index.js');
-  const said = await run(program, ['server', '--url', `${server.url}/mcp`, '--scenario', scenario, ...options, '-o', out]);
+  const said = await run(program, ['server', '--url', url, '--scenario', scenario, ...options, '-o', out]);
   const [folder] = await readdir(out);
-  if (folder === undefined) throw new Error(`Expected checks of ${scenario}, got none: ${said}`);
-  const checks = z.array(Check).parse(JSON.parse(await readFile(join(out, folder, 'checks.json'), 'utf8')));
+  const file = join(out, folder ?? '', 'checks.json');
+  const text = await readFile(file, 'utf8').catch((cause) => {
+    throw new Error(`Expected checks of ${scenario}, got none: ${said}`, { cause });
+  });
+  const checks = z.array(Check).parse(JSON.parse(text));
   expect(checks.map(({ status }) => status)).toContain('SUCCESS');
   const wrong = checks.filter(({ status }) => !['SUCCESS', 'SKIPPED', 'INFO'].includes(status));
   return wrong.map(({ id, errorMessage }) => ({ id, errorMessage }));
 }
 
-async function startServer() {
+async function ownServer(): Promise<string> {
   const config = readConfig({ LOG_LEVEL: 'silent' });
   const server = await serve({ config, dataFolder: await temporaryFolder(), allowedFolders: [], port: 0, log: SILENT });
   onTestFinished(() => server.close());
-  return server;
+  return `${server.url}/mcp`;
 }
 
 async function run(program: string, args: string[]): Promise<string> {
