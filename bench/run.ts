@@ -4,6 +4,7 @@ const BENCHES: Record<string, () => Promise<{ run: () => Promise<BenchResult> }>
   chaos: () => import('./chaos.ts'),
   engine: () => import('./engine.ts'),
   kills: () => import('./kills.ts'),
+  mcp: () => import('./mcp.ts'),
   merge: () => import('./merge.ts'),
   scale: () => import('./scale.ts'),
   tiling: () => import('./tiling.ts'),

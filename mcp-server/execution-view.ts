@@ -4,7 +4,7 @@ import { FailedTile, Phase, Progress, Status, Usage } from '../pipeline/core/con
 import { UserError } from '../pipeline/core/errors.ts';
 import { keys } from '../pipeline/core/keys.ts';
 import { ShardProgress, sumOfCounts } from '../pipeline/core/shards.ts';
-import type { ExecutionState } from '../pipeline/ports.ts';
+import type { ExecutionState, Links } from '../pipeline/ports.ts';
 import type { ToolDeps } from './deps.ts';
 
 const STALE_MS = 10_000; // progress is written every 2 s at the latest, so five were missed
@@ -37,27 +37,27 @@ export type ExecutionView = z.infer<typeof ExecutionView>;
  * them every two seconds, and pay a call for each.
  */
 export async function viewExecution(executionId: string, waitSeconds: number, deps: ToolDeps): Promise<ExecutionView> {
-  const { phase } = await readProgress(executionId, deps);
-  return await viewWhen((progress) => progress.phase !== phase, executionId, waitSeconds, deps);
+  const before = await readProgress(executionId, deps);
+  return await viewWhen((progress) => progress.phase !== before.phase, before, waitSeconds, deps);
 }
 
 /** Waits up to `waitSeconds` for the end, then tells the state. */
 export async function viewEnd(executionId: string, waitSeconds: number, deps: ToolDeps): Promise<ExecutionView> {
-  return await viewWhen(() => false, executionId, waitSeconds, deps);
+  return await viewWhen(() => false, await readProgress(executionId, deps), waitSeconds, deps);
 }
 
 /** An end is always news. */
 async function viewWhen(
   isNews: (progress: Progress) => boolean,
-  executionId: string,
+  before: Progress,
   waitSeconds: number,
   deps: ToolDeps,
 ): Promise<ExecutionView> {
   const deadline = deps.clock.now().getTime() + waitSeconds * 1_000;
-  let latest = await readProgress(executionId, deps);
+  let latest = before;
   while (latest.status === 'RUNNING' && !isNews(latest) && deps.clock.now().getTime() < deadline) {
     await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
-    latest = await readProgress(executionId, deps);
+    latest = await readProgress(before.execution_id, deps);
   }
   return await viewOf(latest, deps);
 }
@@ -162,12 +162,29 @@ function pollAfter(etaSeconds: number | null): number {
   return etaSeconds === null ? 2 : Math.min(20, Math.max(2, Math.round(etaSeconds / 4)));
 }
 
-async function artifactsOf({ execution_id, status }: Progress, { blobs, links }: ToolDeps): Promise<ExecutionView['artifacts']> {
+/** Links of executions that have ended, for a while: agents ask again and again, and a link is good for an hour. */
+const LINKS_KEPT_MS = 60_000;
+const LINKS_KEPT_MAX = 1_000; // of 1 KB each
+const kept = new WeakMap<Links, Map<string, { until: number; artifacts: ExecutionView['artifacts'] }>>();
+
+async function artifactsOf({ execution_id, status }: Progress, deps: ToolDeps): Promise<ExecutionView['artifacts']> {
   if (status === 'RUNNING' || status === 'BLOCKED') return {};
+  const { links, clock } = deps;
+  const byExecution = kept.get(links) ?? new Map();
+  kept.set(links, byExecution);
+  const nowMs = clock.now().getTime();
+  const known = byExecution.get(execution_id);
+  if (known && known.until > nowMs) return known.artifacts;
+  const artifacts = await linksTo(execution_id, deps);
+  if (byExecution.size >= LINKS_KEPT_MAX) byExecution.clear();
+  byExecution.set(execution_id, { until: nowMs + LINKS_KEPT_MS, artifacts });
+  return artifacts;
+}
+
+async function linksTo(executionId: string, { blobs, links }: ToolDeps): Promise<ExecutionView['artifacts']> {
   const linkTo = async (key: string) =>
     (await blobs.head(key)) ? await links.forGet(key, { expiresInS: LINK_EXPIRES_S }) : null;
-  const findings_json = await linkTo(keys.findings(execution_id));
-  const overlay_jpg = await linkTo(keys.overlay(execution_id));
+  const [findings_json, overlay_jpg] = await Promise.all([linkTo(keys.findings(executionId)), linkTo(keys.overlay(executionId))]);
   return { ...(findings_json && { findings_json }), ...(overlay_jpg && { overlay_jpg }) };
 }
 

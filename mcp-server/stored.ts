@@ -12,12 +12,15 @@ const DOCUMENTS_KEPT_MAX = 2;
 
 interface Kept {
   version: string;
-  document: FindingsDocument;
+  document: Promise<FindingsDocument | null>;
 }
 
 const kept = new WeakMap<Blobs, Map<string, Kept>>();
 
-/** Null when there is none: the execution is unknown, runs, or ended without. Parsed once for all its pages, while it stays the same. */
+/**
+ * Null when there is none: the execution is unknown, runs, or ended without. Parsed once for all its pages and all who ask at
+ * once, while it stays the same.
+ */
 export async function readFindings(executionId: string, { blobs }: Pick<ToolDeps, 'blobs'>): Promise<FindingsDocument | null> {
   const key = keys.findings(executionId);
   const head = await blobs.head(key);
@@ -25,15 +28,19 @@ export async function readFindings(executionId: string, { blobs }: Pick<ToolDeps
   const documents = kept.get(blobs) ?? new Map<string, Kept>();
   kept.set(blobs, documents);
   const known = documents.get(key);
-  if (known?.version === head.version) return known.document;
-  const bytes = await blobs.get(key);
-  if (!bytes) return null;
-  const document = FindingsDocument.parse(JSON.parse(Buffer.from(bytes).toString()));
+  if (known?.version === head.version) return await known.document;
+  const document = parsedDocument(key, blobs);
   documents.delete(key);
   documents.set(key, { version: head.version, document });
   const oldest = documents.keys().next().value;
   if (documents.size > DOCUMENTS_KEPT_MAX && oldest !== undefined) documents.delete(oldest);
-  return document;
+  document.catch(() => documents.delete(key)); // a failed read is forgotten
+  return await document;
+}
+
+async function parsedDocument(key: string, blobs: Blobs): Promise<FindingsDocument | null> {
+  const bytes = await blobs.get(key);
+  return bytes && FindingsDocument.parse(JSON.parse(Buffer.from(bytes).toString()));
 }
 
 /** Throws a UserError when the execution is unknown or has not cut its picture yet. */

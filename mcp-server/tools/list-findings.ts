@@ -81,8 +81,7 @@ export const listFindings: Tool<typeof input, typeof output> = {
       throw new UserError('Expected image and since without execution_id, got both. Leave execution_id out to list executions.');
     }
     const document = await readDocument(args.execution_id, deps);
-    const rejected = document.findings.filter(isRejected).length;
-    const matching = document.findings.filter((finding) => matches(finding, args)).sort(order[args.sort]);
+    const { matching, rejected, by_label, by_severity } = matchingOf(document, args);
     const from = positionOf(args.cursor, matching.length);
     const page = pageFrom(matching, from, args);
     const next = from + page.length < matching.length ? String(from + page.length) : null;
@@ -95,8 +94,8 @@ export const listFindings: Tool<typeof input, typeof output> = {
         findings: document.findings.length - rejected,
         rejected,
         matching: matching.length,
-        by_label: countsBy(matching, ({ label }) => label),
-        by_severity: countsBy(matching, ({ severity }) => severity),
+        by_label,
+        by_severity,
       },
       findings: page,
       next_cursor: next,
@@ -138,6 +137,37 @@ async function readDocument(executionId: string, deps: ToolDeps): Promise<Findin
     `Expected an execution that has ended, got one in phase ${phase} with ${tiles.done} of ${tiles.total} tiles looked at. ` +
       'Call get_execution with wait_seconds 20, then list_findings again.',
   );
+}
+
+interface Matching {
+  matching: readonly Finding[];
+  rejected: number;
+  by_label: Record<string, number>;
+  by_severity: Record<string, number>;
+}
+
+/** An agent pages through one list; of 100,000 findings, sorting takes longer than all else. */
+const LISTS_KEPT_MAX = 8;
+const lists = new WeakMap<FindingsDocument, Map<string, Matching>>();
+
+/** Sorted and counted once for all pages of the same filters. */
+function matchingOf(document: FindingsDocument, filters: Input): Matching {
+  const { labels, severity, min_score, region, include_rejected, sort } = filters;
+  const name = JSON.stringify([labels, severity, min_score, region, include_rejected, sort]);
+  const ofDocument = lists.get(document) ?? new Map<string, Matching>();
+  lists.set(document, ofDocument);
+  const known = ofDocument.get(name);
+  if (known) return known;
+  const matching = document.findings.filter((finding) => matches(finding, filters)).sort(order[sort]);
+  const list = {
+    matching,
+    rejected: document.findings.filter(isRejected).length,
+    by_label: countsBy(matching, ({ label }) => label),
+    by_severity: countsBy(matching, (finding) => finding.severity),
+  };
+  if (ofDocument.size >= LISTS_KEPT_MAX) ofDocument.clear();
+  ofDocument.set(name, list);
+  return list;
 }
 
 function matches(finding: Finding, filters: Input): boolean {
