@@ -212,6 +212,19 @@ describe('what other tiles showed of a place', () => {
     expect(mergeDetections(confirmed, PLAN).findings).toMatchObject([{ box: [500, 50, 400, 400], score: 0.7 }]);
   });
 
+  test('the more levels should show it and do not, the less it counts', () => {
+    const letter = (sidePx: number): [string, string, Box, number, string] => [
+      'tile-0-r0-c1',
+      'text',
+      [600, 200, 60, heightPx],
+      0.9,
+      'A',
+    ];
+    expect(mergeDetections(reported([letter(38)]), PLAN).findings).toMatchObject([{ score: 0.9 }]);
+    expect(mergeDetections(reported([letter(50)]), PLAN).findings).toMatchObject([{ score: 0.45 }]);
+    expect(mergeDetections(reported([letter(100)]), PLAN)).toEqual({ findings: [], unsure: 1 });
+  });
+
   test('two halves are surer than each', () => {
     const seen = reported([
       ['tile-0-r0-c0', 'bus', [360, 100, 200, 100], 0.5],

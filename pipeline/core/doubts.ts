@@ -7,18 +7,19 @@ import type { Witnesses } from './witnesses.ts';
 
 /** What a doubt leaves of a score. */
 const DOUBT_WEIGHT = 1 / 2;
-/** An object over half a tile long is over a quarter of one on the next level, the size at which detectors see best. */
-const COARSER_FROM_TILE_SHARE = 1 / 2;
-/** A line of text is legible on the next level when it is this high: 40 px of a tile of 640. */
-const COARSER_FROM_TILE_SHARE_TEXT = 1 / 16;
+/** On a coarser level a thing is seen whose longer side is still a quarter of a tile there, the size at which detectors see best. */
+const THING_TILE_SHARE = 1 / 4;
+/** A line of text is legible when it is this high: 20 px of a tile of 640. */
+const TEXT_TILE_SHARE = 1 / 32;
 
 /**
- * Sets weight, rank and `unsure` of every look. A look is doubted when it is cut; when a finer tile had its place whole and showed
- * nothing like it, and no part of it; and when it fills so much of its tile that a coarser level should show it, but none does.
+ * Sets weight, rank and `unsure` of every look. It is a doubt when a finer tile had the place whole and showed nothing like it, and no
+ * part of it; and when nobody shows it whole: it is cut, or it is so large that a coarser level should show it, one doubt a level,
+ * and none does. Of a union each of the two surest parts is doubted alike, and counts as a witness of its own.
  */
 export function weigh(looks: Looks, neighbours: Neighbours, witnesses: Witnesses, plan: Plan): void {
   const coarsest = plan.levels.at(-1)?.level ?? 0;
-  const { level, cut, weight, rank, unsure, owner } = looks;
+  const { level, cut, weight, second, rank, unsure, owner } = looks;
   const refuted = new Uint8Array(looks.count); // a finer tile had it whole and showed nothing of it
   let at = 0;
   let isLarge = false;
@@ -39,13 +40,16 @@ export function weigh(looks: Looks, neighbours: Neighbours, witnesses: Witnesses
     for (at = 0; at < looks.count; at++) {
       if (level[at] !== here || owner[at] !== at) continue;
       const finerHadIt = witnesses.hadWhole(at, here - 1);
-      isLarge = here < coarsest && fillsTile(looks, at, tileEdgePx);
+      const coarserLevels = Math.min(coarsest - here, levelsUp(looks, at, tileEdgePx));
+      isLarge = coarserLevels > 0;
       finer = finerWhole = coarser = false;
       if (finerHadIt || isLarge) neighbours.visit(at, meet);
       refuted[at] = finerHadIt && !finer ? 1 : 0;
-      const doubts = (cut[at] === 0 ? 0 : 1) + (refuted[at] as number) + (isLarge && !coarser ? 1 : 0);
+      const silent = coarser ? 0 : coarserLevels;
+      const doubts = Math.max(cut[at] === 0 ? 0 : 1, silent) + (refuted[at] as number);
+      const share = DOUBT_WEIGHT ** doubts;
+      weight[at] = 1 - (1 - share * (weight[at] as number)) * (1 - share * (second[at] as number));
       const isShownBetter = (finerHadIt && finerWhole) || isUnionOfThings(looks, at);
-      for (let doubt = 0; doubt < doubts; doubt++) weight[at] = (weight[at] as number) * DOUBT_WEIGHT;
       rank[at] = (weight[at] as number) * (isShownBetter ? DOUBT_WEIGHT : 1);
       unsure[at] = doubts > 0 || isShownBetter ? 1 : 0;
     }
@@ -62,10 +66,13 @@ function isPart(looks: Looks, small: number, large: number): boolean {
   return looks.cut[small] !== 0 && looks.isText[small] === 0 && liesInside(looks, small, large, INSIDE_SHARE);
 }
 
-function fillsTile({ isText, left, top, right, bottom }: Looks, at: number, tileEdgePx: number): boolean {
+/** On how many coarser levels the look should still be seen. */
+function levelsUp({ isText, left, top, right, bottom }: Looks, at: number, tileEdgePx: number): number {
   const width = (right[at] as number) - (left[at] as number);
   const height = (bottom[at] as number) - (top[at] as number);
-  return isText[at] === 0
-    ? Math.max(width, height) >= tileEdgePx * COARSER_FROM_TILE_SHARE
-    : Math.min(width, height) >= tileEdgePx * COARSER_FROM_TILE_SHARE_TEXT;
+  const times =
+    isText[at] === 0
+      ? Math.max(width, height) / (tileEdgePx * THING_TILE_SHARE)
+      : Math.min(width, height) / (tileEdgePx * TEXT_TILE_SHARE);
+  return times < 2 ? 0 : Math.floor(Math.log2(times));
 }

@@ -87,13 +87,23 @@ function addUnion(looks: Looks, parts: readonly number[]): void {
   const said = line && text !== null ? { text: line.text, description: description.replace(text, () => line.text) } : {};
   const at = looks.count++;
   looks.unions.push({ ...detection, ...said });
-  for (const column of [looks.tile, looks.level, looks.label, looks.isText, looks.left, looks.top, looks.right, looks.bottom]) {
+  for (const column of [
+    looks.tile,
+    looks.level,
+    looks.label,
+    looks.isText,
+    looks.left,
+    looks.top,
+    looks.right,
+    looks.bottom,
+    looks.weight,
+  ]) {
     column[at] = column[surest] as number;
   }
-  looks.weight[at] = seenByTwo(parts.map((part) => looks.weight[part] as number));
   looks.owner[at] = at;
   for (const part of parts) {
     looks.owner[part] = at;
+    if (part !== surest) looks.second[at] = Math.max(looks.second[at] as number, looks.weight[part] as number);
     looks.left[at] = Math.min(looks.left[at] as number, looks.left[part] as number);
     looks.top[at] = Math.min(looks.top[at] as number, looks.top[part] as number);
     looks.right[at] = Math.max(looks.right[at] as number, looks.right[part] as number);
@@ -104,12 +114,6 @@ function addUnion(looks: Looks, parts: readonly number[]): void {
 
 function comparePart(looks: Looks, a: number, b: number): number {
   return (looks.weight[b] as number) - (looks.weight[a] as number) || compareLooks(looks, a, b);
-}
-
-/** Two tiles that show a part each are two witnesses: the chance that not both of the surest err. */
-function seenByTwo(scores: number[]): number {
-  const [surest = 0, second = 0] = scores.sort((a, b) => b - a);
-  return 1 - (1 - surest) * (1 - second);
 }
 
 /** Sides on which a part is cut and reaches as far as the union does: there the object goes on. */

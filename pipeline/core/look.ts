@@ -38,8 +38,10 @@ export interface Looks {
   cut: Uint8Array;
   /** 1 when the detection is a reading of text. */
   isText: Uint8Array;
-  /** Score, halved for every doubt. */
+  /** Score, halved for every doubt; of a union, by both its surest parts. */
   weight: Float32Array;
+  /** Of a union, the score of its second surest part; else 0. */
+  second: Float32Array;
   /** What is looked at first: as `weight`, halved where a finer look shows the same thing better. */
   rank: Float32Array;
   /** 1 when there is any doubt, or a better look at the same thing. */
@@ -94,10 +96,11 @@ export function tileOf({ seen, tile }: Looks, at: number): PlannedTile {
 function roomFor(count: number): Looks {
   const rows = count + (count >> 1); // a union has two parts at least
   const floats = () => new Float32Array(rows);
-  const [left, top, right, bottom, weight, rank] = [floats(), floats(), floats(), floats(), floats(), floats()];
+  const [left, top, right, bottom] = [floats(), floats(), floats(), floats()];
+  const [weight, second, rank] = [floats(), floats(), floats()];
   const [tile, label, owner] = [new Int32Array(rows), new Int32Array(rows), new Int32Array(rows)];
   const [level, cut, isText, unsure] = [new Uint8Array(rows), new Uint8Array(rows), new Uint8Array(rows), new Uint8Array(rows)];
-  const columns = { tile, level, label, left, top, right, bottom, cut, isText, weight, rank, unsure, owner };
+  const columns = { tile, level, label, left, top, right, bottom, cut, isText, weight, second, rank, unsure, owner };
   return { reported: 0, count: 0, seen: [], unions: [], labels: 0, ...columns };
 }
 
