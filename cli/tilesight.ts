@@ -5,6 +5,7 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import { Detail } from '../pipeline/core/contract.ts';
 import { sentenceOf } from '../pipeline/core/errors.ts';
 import { analyzeCommand } from './analyze.ts';
+import { connectCommand } from './connect.ts';
 import { serveCommand } from './serve.ts';
 
 const { version, description } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
@@ -40,11 +41,33 @@ program
 program
   .command('serve')
   .summary('serve the MCP tools on this machine')
-  .description('Serves the MCP tools over Streamable HTTP on 127.0.0.1, with pictures and results kept in a folder.')
+  .description(
+    'Serves the MCP tools over Streamable HTTP on 127.0.0.1, with pictures and results kept in a folder. With --auth iam, ' +
+      'every request must be signed as for a Lambda Function URL (SigV4, service lambda), and another address may be named.',
+  )
   .option('--port <port>', 'port to listen on; 0 takes a free one', wholeNumber, 3333)
   .option('--data <dir>', 'folder for uploads, executions and results; ~/.tilesight or TILESIGHT_HOME when left out')
   .option('--allow <dir...>', 'folders whose pictures may be named with file://; ALLOWED_FOLDERS when left out')
+  .addOption(new Option('--auth <kind>', 'who may call').choices(['none', 'iam']).default('none'))
+  .option('--keys <file>', 'with --auth iam: the keys that may sign, in a file of mode 600')
+  .option('--region <region>', 'with --auth iam: the region that requests are signed for; us-east-1 when left out')
+  .option('--host <address>', 'with --auth iam: the address to listen on; 127.0.0.1 when left out')
+  .addHelpText(
+    'after',
+    '\nThe file of --keys: {"keys":[{"access_key_id":"…","secret_access_key":"…","principal":"a name for the log"}]}',
+  )
   .action(serveCommand);
+
+program
+  .command('connect')
+  .summary('a stdio MCP server that signs and forwards to an IAM Function URL')
+  .description(
+    'Speaks MCP on standard input and output, and forwards every message, signed (SigV4), to an MCP server behind an IAM ' +
+      'Function URL: for clients that cannot sign. Credentials come from where every AWS tool looks: environment, profile, role.',
+  )
+  .argument('<url>', 'for example https://ID.lambda-url.us-east-1.on.aws/mcp')
+  .option('--region <region>', 'region to sign for; the one in the URL when left out')
+  .action(connectCommand);
 
 try {
   await program.parseAsync();

@@ -1,4 +1,5 @@
-// The HTTP face of the local deployment: MCP, and single objects by signed link. Only for this machine: Host and Origin are checked.
+// The HTTP face of the local deployment: MCP, and single objects by signed link. Host and Origin are checked, and signatures
+// where there is a gate.
 import { createReadStream, createWriteStream } from 'node:fs';
 import { mkdtemp, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -10,6 +11,7 @@ import { HTTPException } from 'hono/http-exception';
 import { sentenceOf } from '../pipeline/core/errors.ts';
 import { contentTypeOf } from '../pipeline/core/keys.ts';
 import type { Blobs, Log } from '../pipeline/ports.ts';
+import type { IamGate } from './iam-gate.ts';
 import type { LocalLinks } from './links.ts';
 
 const MCP_BODY_BYTES_MAX = 1_048_576; // 1 MiB: the largest request is a page of words; pictures travel by link
@@ -22,14 +24,19 @@ export interface HttpDeps {
   links: LocalLinks;
   /** For files that are being received. */
   scratchFolder: string;
+  /** Every request to MCP passes it; links carry a signature of their own. None: loopback is the only guard. */
+  gate?: IamGate | undefined;
+  /** Another name than those of loopback under which this server is called, as in a URL. */
+  host?: string | undefined;
   log: Log;
 }
 
-export function httpApp({ mcp, blobs, links, scratchFolder, log }: HttpDeps): Hono {
+export function httpApp({ mcp, blobs, links, scratchFolder, gate, host, log }: HttpDeps): Hono {
   const app = new Hono();
+  const names = new Set(host ? [...LOOPBACK_NAMES, host] : LOOPBACK_NAMES);
 
   app.use(async (context, next) => {
-    const stranger = strangerIn(context.req.raw);
+    const stranger = strangerIn(context.req.raw, names);
     if (stranger)
       throw refused(403, `Expected a request to and from this machine, got ${stranger}. Use http://127.0.0.1 with the port.`);
     await next();
@@ -41,7 +48,10 @@ export function httpApp({ mcp, blobs, links, scratchFolder, log }: HttpDeps): Ho
       `Expected a request of at most ${MCP_BODY_BYTES_MAX} bytes, got a larger one. Send pictures with create_upload.`,
     );
   };
-  app.all('/mcp', bodyLimit({ maxSize: MCP_BODY_BYTES_MAX, onError: tooLarge }), (context) => mcp(context.req.raw));
+  app.all('/mcp', bodyLimit({ maxSize: MCP_BODY_BYTES_MAX, onError: tooLarge }), async (context) => {
+    const verdict = gate ? await gate(context.req.raw) : { request: context.req.raw };
+    return 'refusal' in verdict ? verdict.refusal : await mcp(verdict.request);
+  });
 
   app.put('/blobs/:token', async (context) => {
     const { key, bytesMax = 0 } = await claimsFor(context.req.param('token'), 'PUT', links);
@@ -83,10 +93,10 @@ export function httpApp({ mcp, blobs, links, scratchFolder, log }: HttpDeps): Ho
  * What makes a request one from elsewhere: another name for this machine (DNS rebinding), or a web page that this server
  * did not serve. Pages of other ports are strangers too: any site under development would be let in. Agents send no Origin.
  */
-function strangerIn(request: Request): string | null {
+function strangerIn(request: Request, names: ReadonlySet<string>): string | null {
   const host = request.headers.get('host') ?? new URL(request.url).host;
   const ours = URL.parse(`http://${host}`);
-  if (!ours || !LOOPBACK_NAMES.has(ours.hostname)) return `Host ${host.slice(0, SHOWN_CHARACTERS_MAX)}`;
+  if (!ours || !names.has(ours.hostname)) return `Host ${host.slice(0, SHOWN_CHARACTERS_MAX)}`;
   const origin = request.headers.get('origin');
   return origin === null || URL.parse(origin)?.origin === ours.origin ? null : `Origin ${origin.slice(0, SHOWN_CHARACTERS_MAX)}`;
 }

@@ -1,4 +1,5 @@
-// Entry of the local deployment: wires the MCP server, the engine, the worker processes and the folder, and listens on loopback.
+// Entry of the local deployment: wires the MCP server, the engine, the worker processes and the folder, and listens on loopback
+// or, when requests must be signed, at another address.
 import { mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
@@ -7,12 +8,14 @@ import type { ModelOffer } from '../mcp-server/model-choice.ts';
 import { mcpHandler } from '../mcp-server/server.ts';
 import { fsBlobs, PARTS_FOLDER } from '../pipeline/adapters/fs-blobs.ts';
 import { type Config, sizeLimits } from '../pipeline/config.ts';
-import { UserError } from '../pipeline/core/errors.ts';
 import type { Clock, Log } from '../pipeline/ports.ts';
+import type { AccessKey } from './access-keys.ts';
 import { openEngine } from './engine.ts';
 import { httpApp } from './http.ts';
+import { iamGate } from './iam-gate.ts';
 import { localLauncher } from './launcher.ts';
 import { localLinks, readSecret } from './links.ts';
+import { addressToListen, hostInUrl, listening } from './listen.ts';
 import { localPictures } from './pictures.ts';
 import { workerPool } from './worker-pool.ts';
 
@@ -24,6 +27,10 @@ export interface ServeOptions {
   allowedFolders: readonly string[];
   /** 0 takes a free one. */
   port: number;
+  /** An address or name of this machine; 127.0.0.1 when left out. Only a loopback one unless requests are signed. */
+  host?: string | undefined;
+  /** With it, every request to MCP must be signed (SigV4) for this region with one of these keys. */
+  iam?: { keys: ReadonlyMap<string, AccessKey>; region: string } | undefined;
   log: Log;
 }
 
@@ -33,12 +40,14 @@ export interface LocalServer {
   close(): Promise<void>;
 }
 
-const HOST = '127.0.0.1';
+const LOOPBACK = '127.0.0.1';
 const WORKERS_MAX = 2;
 const UPLOAD_KEPT_MS = 24 * 3_600_000;
 const { version } = createRequire(import.meta.url)('../package.json') as { version: string };
 
-export async function serve({ config, dataFolder, allowedFolders, port, log }: ServeOptions): Promise<LocalServer> {
+export async function serve(options: ServeOptions): Promise<LocalServer> {
+  const { config, dataFolder, allowedFolders, port, host = LOOPBACK, iam, log } = options;
+  const address = await addressToListen(host, iam !== undefined);
   const clock: Clock = { now: () => new Date() };
   const blobsFolder = join(dataFolder, 'blobs');
   const scratchFolder = join(dataFolder, 'scratch');
@@ -70,9 +79,14 @@ export async function serve({ config, dataFolder, allowedFolders, port, log }: S
       },
       version,
     );
-    const app = httpApp({ mcp: (request) => mcp.fetch(request), blobs, links, scratchFolder, log });
+    const gate = iam && iamGate({ ...iam, clock, log });
+    const app = httpApp({
+      mcp: (request) => mcp.fetch(request),
+      ...{ blobs, links, scratchFolder, gate, log },
+      host: hostInUrl(address),
+    });
     const server = createAdaptorServer({ fetch: app.fetch });
-    url = await listening(server, port);
+    url = await listening(server, address, port);
     engine.start();
     return {
       url,
@@ -104,22 +118,6 @@ function modelOffer(config: Config): ModelOffer {
 }
 
 type Server = ReturnType<typeof createAdaptorServer>;
-
-function listening(server: Server, port: number): Promise<string> {
-  const { promise, resolve, reject } = Promise.withResolvers<string>();
-  server.once('error', (cause: NodeJS.ErrnoException) => {
-    const taken = new UserError(
-      `Expected port ${port} to be free, got one that is in use. Choose another with --port, or 0 for any.`,
-      { cause },
-    );
-    reject(cause.code === 'EADDRINUSE' ? taken : cause);
-  });
-  server.listen(port, HOST, () => {
-    const address = server.address();
-    resolve(`http://${HOST}:${typeof address === 'object' && address ? address.port : port}`);
-  });
-  return promise;
-}
 
 function closed(server: Server): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();

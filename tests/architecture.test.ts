@@ -29,7 +29,10 @@ const MAY_IMPORT: [pattern: string, allowed: string[] | 'anything'][] = [
   ['mcp-server/**', ['mcp-server/', CORE, PORTS, 'pipeline/imaging/', '@modelcontextprotocol/server', 'zod']],
   [
     'local/**',
-    ['local/', CORE, PORTS, 'pipeline/pipeline.ts', 'pipeline/stale-token.ts', DURABLE, 'node:', 'hono', 'jose', 'zod'],
+    [
+      ...['local/', CORE, PORTS, 'pipeline/pipeline.ts', 'pipeline/stale-token.ts', DURABLE],
+      ...['node:', 'hono', '@hono/node-server', 'jose', 'zod', '@smithy/', '@aws-crypto/'],
+    ],
   ],
 ];
 const ENTRIES = ['local/serve.ts', 'local/worker.ts', 'cli/tilesight.ts', 'pipeline/adapters/onnx/worker.ts'];

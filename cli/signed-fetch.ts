@@ -1,0 +1,42 @@
+// A fetch that signs what it sends, as an IAM Function URL wants it. Knows nothing of MCP.
+import { Sha256 } from '@aws-crypto/sha256-js';
+import { HttpRequest } from '@smithy/protocol-http';
+import { SignatureV4, type SignatureV4Init } from '@smithy/signature-v4';
+import { UserError } from '../pipeline/core/errors.ts';
+
+const SERVICE = 'lambda';
+
+type Credentials = Extract<SignatureV4Init['credentials'], (...options: never) => unknown>;
+
+interface Signing {
+  region: string;
+  credentials: Credentials;
+}
+
+/** Bodies must be text or nothing. Throws a UserError when there are no credentials. */
+export function signedFetch({ region, credentials }: Signing) {
+  const signer = new SignatureV4({ service: SERVICE, region, sha256: Sha256, credentials: named(credentials) });
+  return async (input: string | URL, init: RequestInit = {}): Promise<Response> => {
+    const url = new URL(input);
+    const { body = null, method = 'GET' } = init;
+    if (body !== null && typeof body !== 'string') throw new TypeError('Only text can be signed.');
+    const query = Object.fromEntries([...url.searchParams.keys()].map((name) => [name, url.searchParams.getAll(name)]));
+    const headers = { ...Object.fromEntries(new Headers(init.headers)), host: url.host };
+    const request = new HttpRequest({ method, path: url.pathname, query, headers, body: body ?? undefined });
+    const signed = await signer.sign(request);
+    return await fetch(url, { ...init, headers: signed.headers });
+  };
+}
+
+function named(credentials: Credentials): Credentials {
+  return async () => {
+    try {
+      return await credentials();
+    } catch (cause) {
+      throw new UserError(
+        'Expected AWS credentials in the environment, a profile or a role, got none that can be used. Set AWS_PROFILE or sign in.',
+        { cause },
+      );
+    }
+  };
+}

@@ -1,0 +1,37 @@
+// The local server with an IAM gate, on a port of its own, with keys from a file. Keys are the examples of the AWS documentation.
+import { chmod, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { onTestFinished } from 'vitest';
+import { readAccessKeys } from '../../local/access-keys.ts';
+import { type LocalServer, serve } from '../../local/serve.ts';
+import { readConfig } from '../../pipeline/config.ts';
+import type { Log } from '../../pipeline/ports.ts';
+import { temporaryFolder } from './folder.ts';
+
+export const REGION = 'us-east-1';
+export const CREDENTIALS = { accessKeyId: 'AKIAIOSFODNN7EXAMPLE', secretAccessKey: 'wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY' };
+
+const quiet = () => {};
+const log: Log = { debug: quiet, info: quiet, warn: quiet, error: quiet };
+
+export async function keysFile(text?: string, mode = 0o600): Promise<string> {
+  const { accessKeyId, secretAccessKey } = CREDENTIALS;
+  const keys = [{ access_key_id: accessKeyId, secret_access_key: secretAccessKey, principal: 'example' }];
+  const file = join(await temporaryFolder(), 'keys.json');
+  await writeFile(file, text ?? JSON.stringify({ keys }));
+  await chmod(file, mode);
+  return file;
+}
+
+export async function signedServer(): Promise<LocalServer> {
+  const server = await serve({
+    config: readConfig({}),
+    dataFolder: await temporaryFolder(),
+    allowedFolders: [],
+    port: 0,
+    iam: { keys: await readAccessKeys(await keysFile()), region: REGION },
+    log,
+  });
+  onTestFinished(() => server.close());
+  return server;
+}
