@@ -1,22 +1,28 @@
 // How much of what is known to be in the example pictures is found, through the command line with default settings,
 // and beside it what one look at the whole picture finds. Every finding counts against precision, text in pictures of things too.
+// Then close-ups: objects of the lawn, scaled until they are larger than a tile, of which none may be lost or found twice.
 import { execFile } from 'node:child_process';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import sharp from 'sharp';
 import { z } from 'zod';
 import { onnxVision } from '../pipeline/adapters/onnx-vision.ts';
 import { type Box, FindingsDocument } from '../pipeline/core/contract.ts';
-import { iou } from '../pipeline/core/geometry.ts';
+import { intersectionOf, iou } from '../pipeline/core/geometry.ts';
 import { DEFAULT_LIMITS } from '../pipeline/core/picture-limits.ts';
 import { readHeader, smallCopy } from '../pipeline/imaging/picture.ts';
 import type { BenchResult } from './run.ts';
 
-const LAWN_RIGHT_MIN = 48;
-const LAWN_PRECISION_MIN = 0.9;
-const FLOORPLAN_RIGHT_MIN = 238;
+const LAWN_RIGHT_MIN = 50;
+const LAWN_PRECISION_MIN = 0.92;
+const FLOORPLAN_RIGHT_MIN = 241;
 const SAME_OBJECT_IOU = 0.5;
+/** The longer side of the object, in tiles of the default edge of 640 px: one and a quarter, two and a half. */
+const CLOSE_UP_SIDES_PX = [800, 1_600] as const;
+/** What is left around the object, in parts of its longer side. */
+const CLOSE_UP_MARGIN = 0.6;
 /** What each detector sees of a picture that is not cut into tiles: the largest input it takes. */
 const WHOLE_EDGE_PX = { 'onnx:nanodet': 640, 'onnx:ppocr': 1_024 } as const;
 const OUTPUT_BYTES_MAX = 50_000_000;
@@ -44,20 +50,29 @@ export async function run(): Promise<BenchResult> {
   const planWhole = scoreTexts(await lookedAtWhole('examples/floorplan.png', 'onnx:ppocr'), plan);
   console.log(JSON.stringify({ picture: 'floorplan', tiled: planTiled, whole: planWhole }));
 
+  const closeUps = await scoreCloseUps(lawn);
   const figures = {
     lawn_right: lawnTiled.right,
     lawn_precision: lawnTiled.precision,
     lawn_whole_right: lawnWhole.right,
     floorplan_right: planTiled.right,
     floorplan_whole_right: planWhole.right,
+    close_ups: closeUps.pictures,
+    close_ups_lost: closeUps.lost,
+    close_ups_doubled: closeUps.doubled,
   };
   const bars = {
     lawn_right: `>= ${LAWN_RIGHT_MIN} of ${lawn.length}`,
     lawn_precision: `>= ${LAWN_PRECISION_MIN}`,
     floorplan_right: `>= ${FLOORPLAN_RIGHT_MIN} of ${plan.length}`,
+    close_ups_lost: '0',
+    close_ups_doubled: '0',
   };
   const pass =
-    lawnTiled.right >= LAWN_RIGHT_MIN && lawnTiled.precision >= LAWN_PRECISION_MIN && planTiled.right >= FLOORPLAN_RIGHT_MIN;
+    lawnTiled.right >= LAWN_RIGHT_MIN &&
+    lawnTiled.precision >= LAWN_PRECISION_MIN &&
+    planTiled.right >= FLOORPLAN_RIGHT_MIN &&
+    closeUps.lost + closeUps.doubled === 0;
   return { figures, bars, pass };
 }
 
@@ -70,6 +85,61 @@ async function analyzed(picture: string): Promise<Seen[]> {
   } finally {
     await rm(out, { recursive: true, force: true });
   }
+}
+
+/** Two objects of each label, the largest and a middling one, each in every size. */
+async function scoreCloseUps(lawn: z.infer<typeof Objects>): Promise<{ pictures: number; lost: number; doubled: number }> {
+  const longer = ({ x1, y1, x2, y2 }: (typeof lawn)[number]) => Math.max(x2 - x1, y2 - y1);
+  const byLabel = Map.groupBy(lawn, ({ label }) => label).values();
+  const chosen = [...byLabel].flatMap((same) => {
+    const sorted = same.toSorted((a, b) => longer(b) - longer(a));
+    return [sorted[0], sorted[Math.floor(sorted.length / 2)]].filter((object) => object !== undefined);
+  });
+  const score = { pictures: 0, lost: 0, doubled: 0 };
+  const folder = await mkdtemp(join(tmpdir(), 'tilesight-close-ups-'));
+  try {
+    for (const object of chosen) {
+      for (const sidePx of CLOSE_UP_SIDES_PX) {
+        const picture = join(folder, `${object.label}-${score.pictures}.jpg`);
+        const box = await drawCloseUp(object, sidePx / longer(object), longer(object) * CLOSE_UP_MARGIN, picture);
+        const found = (await analyzed(picture)).filter((seen) => seen.label === object.label && coversHalf(seen.box, box));
+        const best = Math.max(0, ...found.map((seen) => iou(seen.box, box)));
+        console.log(
+          JSON.stringify({ close_up: object.label, side_px: sidePx, found: found.length, iou: Math.round(best * 100) / 100 }),
+        );
+        score.pictures += 1;
+        score.lost += best < SAME_OBJECT_IOU ? 1 : 0;
+        score.doubled += Math.max(0, found.length - 1);
+      }
+    }
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+  return score;
+}
+
+/** Cuts the object out with a margin and scales it; returns its box in the new picture. */
+async function drawCloseUp(
+  { x1, y1, x2, y2 }: z.infer<typeof Objects>[number],
+  scale: number,
+  marginPx: number,
+  to: string,
+): Promise<Box> {
+  const { width: lawnWidth, height: lawnHeight } = await sharp('examples/lawn.jpg').metadata();
+  const [left, top] = [Math.max(0, Math.round(x1 - marginPx)), Math.max(0, Math.round(y1 - marginPx))];
+  const width = Math.min(lawnWidth, Math.round(x2 + marginPx)) - left;
+  const height = Math.min(lawnHeight, Math.round(y2 + marginPx)) - top;
+  await sharp('examples/lawn.jpg')
+    .extract({ left, top, width, height })
+    .resize(Math.round(width * scale), Math.round(height * scale), { fit: 'fill' })
+    .jpeg({ quality: 92 })
+    .toFile(to);
+  return [(x1 - left) * scale, (y1 - top) * scale, (x2 - x1) * scale, (y2 - y1) * scale];
+}
+
+/** True when half of the smaller box lies in the larger one. */
+function coversHalf(a: Box, b: Box): boolean {
+  return intersectionOf(a, b) > Math.min(a[2] * a[3], b[2] * b[3]) / 2;
 }
 
 /** One look at the picture, shrunk to what the model takes. */

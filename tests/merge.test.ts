@@ -213,13 +213,9 @@ describe('what other tiles showed of a place', () => {
   });
 
   test('the more levels should show it and do not, the less it counts', () => {
-    const letter = (sidePx: number): [string, string, Box, number, string] => [
-      'tile-0-r0-c1',
-      'text',
-      [600, 200, 60, heightPx],
-      0.9,
-      'A',
-    ];
+    const letter = (sidePx: number): [string, string, Box, number, string] => {
+      return ['tile-0-r0-c1', 'text', [600, 200, sidePx, sidePx], 0.9, 'A'];
+    };
     expect(mergeDetections(reported([letter(38)]), PLAN).findings).toMatchObject([{ score: 0.9 }]);
     expect(mergeDetections(reported([letter(50)]), PLAN).findings).toMatchObject([{ score: 0.45 }]);
     expect(mergeDetections(reported([letter(100)]), PLAN)).toEqual({ findings: [], unsure: 1 });
