@@ -38,7 +38,10 @@ export function httpApp({ mcp, blobs, links, scratchFolder, gate, host, log }: H
   app.use(async (context, next) => {
     const stranger = strangerIn(context.req.raw, names);
     if (stranger)
-      throw refused(403, `Expected a request to and from this machine, got ${stranger}. Use http://127.0.0.1 with the port.`);
+      throw refused(
+        403,
+        `Expected a request to and from this machine, got ${stranger}. Use http://${host ?? '127.0.0.1'} with the port.`,
+      );
     await next();
   });
 

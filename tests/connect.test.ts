@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
@@ -135,4 +136,28 @@ test.each([
 ])('connect %j is refused in a sentence', async (args, sentence) => {
   const { code, stderr } = await runCommand(['connect', ...args]);
   expect([code, stderr]).toEqual([1, expect.stringContaining(sentence)]);
+});
+
+test('a request of 2026-07-28 that is cancelled ends at the server too, and the end of input ends the command', async () => {
+  const [asked, ended] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const server = createServer((_, response) => {
+    response.once('close', () => ended.resolve());
+    asked.resolve(); // and no answer
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  onTestFinished(() => void server.close());
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/mcp`;
+  const { command: node, args, env } = await command(url);
+  const child = spawn(node, args, { env, stdio: ['pipe', 'pipe', 'inherit'] });
+  onTestFinished(() => void child.kill());
+  const output = child.stdout.toArray();
+  const exit = new Promise((resolve) => child.once('exit', resolve));
+  const say = (message: object) => child.stdin.write(`${JSON.stringify({ jsonrpc: '2.0', ...message })}\n`);
+  say({ id: 1, method: 'tools/list', params: { _meta: { [`${META}protocolVersion`]: '2026-07-28' } } });
+  await asked.promise;
+  say({ method: 'notifications/cancelled', params: { requestId: 1 } });
+  await ended.promise;
+  child.stdin.end();
+  expect(await exit).toBe(0);
+  expect(Buffer.concat(await output).toString()).toBe('');
 });

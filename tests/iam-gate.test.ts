@@ -223,6 +223,8 @@ describe('where the server listens', () => {
     const server = await serve(await options('127.0.0.2'));
     onTestFinished(() => server.close());
     expect((await fetch(`${server.url}/healthz`)).status).toBe(200);
+    const rebound = await fetch(`${server.url}/healthz`, { headers: { host: 'example.com' } });
+    expect([rebound.status, await rebound.text()]).toEqual([403, expect.stringContaining('Use http://127.0.0.2 with the port.')]);
   });
 
   test('is one address of this machine, since links carry it', async () => {
