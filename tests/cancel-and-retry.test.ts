@@ -7,6 +7,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { z } from 'zod';
 import { serve } from '../local/serve.ts';
 import { ExecutionView } from '../mcp-server/execution-view.ts';
+import { analyzeImage } from '../mcp-server/tools/analyze-image.ts';
 import { cancelExecution } from '../mcp-server/tools/cancel-execution.ts';
 import { retryFailedTiles } from '../mcp-server/tools/retry-failed-tiles.ts';
 import { readConfig } from '../pipeline/config.ts';
@@ -43,7 +44,7 @@ test('an analysis that is cancelled at a third of its tiles ends soon, and is ta
 }, async () => {
   const { call, image } = await tools();
   const wait = { wait_seconds: 1 };
-  const { execution_id } = await call('analyze_image', { image }, ExecutionView);
+  const { execution_id } = await call('analyze_image', { image }, analyzeImage.output);
   let view = await call('get_execution', { execution_id, ...wait }, ExecutionView);
   while (view.status === 'RUNNING' && (view.tiles.total === 0 || view.tiles.done < view.tiles.total * 0.3)) {
     view = await call('get_execution', { execution_id, wait_seconds: 0.2 }, ExecutionView);
