@@ -24,6 +24,8 @@ export interface Blobs {
   getRange(key: string, start: number, length: number): Promise<Uint8Array>;
   /** Readers see the old object or the new one, never a part. */
   put(key: string, bytes: Uint8Array): Promise<void>;
+  /** Puts only where nothing is: of several at once, one is true. False, and nothing is changed, when something is there. */
+  putNew(key: string, bytes: Uint8Array): Promise<boolean>;
   /** Like `put`, from a file, which may be moved away by it. */
   putFile(key: string, path: string): Promise<void>;
   materialize(key: string): Promise<LocalFile>;

@@ -1,6 +1,6 @@
 // Blobs in a folder: a laptop's data folder, or an S3 Files mount on Lambda. Knows files; knows nothing of what is in them.
 import { randomUUID } from 'node:crypto';
-import { copyFile, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { copyFile, link, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { checkedFolder, checkedKey, checkRange, RESERVED_SEGMENT } from '../core/keys.ts';
 import type { Blobs } from '../ports.ts';
@@ -38,11 +38,19 @@ export function fsBlobs(folder: string): Blobs {
     },
 
     async put(key, bytes) {
-      await published(folder, pathOf(key), async (temporary) => {
-        await using file = await open(temporary, 'wx');
-        await file.writeFile(bytes);
-        await file.sync();
-      });
+      await published(folder, pathOf(key), (temporary) => written(temporary, bytes));
+    },
+
+    async putNew(key, bytes) {
+      const target = pathOf(key);
+      try {
+        // A link is refused where a file is; a rename would take its place.
+        await published(folder, target, (temporary) => written(temporary, bytes), link);
+        return true;
+      } catch (error) {
+        if (isCode(error, 'EEXIST')) return false;
+        throw error;
+      }
     },
 
     async putFile(key, path) {
@@ -84,23 +92,33 @@ function byBytes(a: string, b: string): number {
   return Buffer.compare(Buffer.from(a), Buffer.from(b));
 }
 
+async function written(path: string, bytes: Uint8Array): Promise<void> {
+  await using file = await open(path, 'wx');
+  await file.writeFile(bytes);
+  await file.sync();
+}
+
 /** What was checkpointed as stored must outlive a power cut, not only a killed process. */
 async function onDisk(path: string): Promise<void> {
   await using file = await open(path, 'r+');
   await file.sync();
 }
 
-/** Writes elsewhere and renames, so that a reader never meets a part. */
-async function published(folder: string, target: string, write: (temporary: string) => Promise<void>): Promise<void> {
+/** Writes elsewhere and renames or links, so that a reader never meets a part. */
+async function published(
+  folder: string,
+  target: string,
+  write: (temporary: string) => Promise<void>,
+  place: typeof rename = rename,
+): Promise<void> {
   await mkdir(dirname(target), { recursive: true });
   await mkdir(join(folder, PARTS_FOLDER), { recursive: true });
   const temporary = join(folder, PARTS_FOLDER, randomUUID());
   try {
     await write(temporary);
-    await rename(temporary, target);
-  } catch (error) {
+    await place(temporary, target);
+  } finally {
     await rm(temporary, { force: true });
-    throw error;
   }
 }
 

@@ -8,7 +8,7 @@ import { TransientError, UserError } from '../core/errors.ts';
 import { checkedFolder, checkedKey, checkRange, contentTypeOf } from '../core/keys.ts';
 import type { Blobs } from '../ports.ts';
 import { type S3Options, s3Client } from './s3/client.ts';
-import { answerOf, answerOrNull, BROKEN_OFF } from './s3/errors.ts';
+import { answerOf, answerOrNull, answerOrTaken, BROKEN_OFF } from './s3/errors.ts';
 
 const PART_BYTES = 8_388_608; // 8 MiB x the 10,000 parts that S3 takes = 84 GB, 8 times the temporary disk of a Lambda function
 const PARTS_AT_ONCE = 4; // 4 x 8 MiB = 34 MB of memory
@@ -68,6 +68,12 @@ export function s3Blobs(options: S3BlobsOptions): Blobs {
       const { client, PutObjectCommand } = await s3();
       const object = { ...objectAt(key), Body: bytes, ContentType: contentTypeOf(key) };
       await answerOf(client.send(new PutObjectCommand(object)));
+    },
+
+    async putNew(key, bytes) {
+      const { client, PutObjectCommand } = await s3();
+      const object = { ...objectAt(key), Body: bytes, ContentType: contentTypeOf(key), IfNoneMatch: '*' };
+      return (await answerOrTaken(client.send(new PutObjectCommand(object)))) !== null;
     },
 
     async putFile(key, path) {

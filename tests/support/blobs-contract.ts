@@ -46,6 +46,17 @@ export function blobsContract(name: string, make: () => Promise<Blobs>): void {
       expect((await blobs.head('key'))?.version).not.toBe(first?.version);
     });
 
+    test('a new object is put only where nothing is, by one of many at once', async () => {
+      const blobs = await make();
+      const texts = ['a', 'b', 'c', 'd', 'e'];
+      const done = await Promise.all(texts.map((text) => blobs.putNew('executions/a/first.json', Buffer.from(text))));
+      expect(done.filter(Boolean)).toHaveLength(1);
+      const first = texts[done.indexOf(true)];
+      expect(Buffer.from((await blobs.get('executions/a/first.json')) ?? []).toString()).toBe(first);
+      expect(await blobs.putNew('executions/a/first.json', Buffer.from('late'))).toBe(false);
+      expect(Buffer.from((await blobs.get('executions/a/first.json')) ?? []).toString()).toBe(first);
+    });
+
     test('a file becomes an object, and an object a file', async () => {
       const blobs = await make();
       const path = join(await temporaryFolder(), 'picture.bin');

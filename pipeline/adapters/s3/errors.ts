@@ -13,7 +13,7 @@ const NETWORK_CODES = new Set<unknown>(
   'ECONNRESET ECONNREFUSED EPIPE ETIMEDOUT EHOSTUNREACH ENETUNREACH ENOTFOUND EAI_AGAIN'.split(' '),
 );
 /** Those that pass and have a status below 500. */
-const PASSING = new Set(['TimeoutError', 'RequestTimeout', 'RequestTimeTooSkewed', 'OperationAborted']);
+const PASSING = new Set(['TimeoutError', 'RequestTimeout', 'RequestTimeTooSkewed', 'OperationAborted', 'ConditionalRequestConflict']);
 const REFUSALS = new Set(['ExpiredToken', 'InvalidToken', 'TokenRefreshRequired']); // their status is 400
 
 export const BROKEN_OFF = 'Expected all bytes of an object from the store, got a part of them. Try again.';
@@ -39,10 +39,19 @@ export async function answerOf<T>(exchange: Promise<T>): Promise<T> {
 
 /** Like `answerOf`, and null when there is no such object. */
 export async function answerOrNull<T>(exchange: Promise<T>): Promise<T | null> {
+  return await nullFor(['NoSuchKey', 'NotFound'], exchange);
+}
+
+/** Like `answerOf`, and null when the key was to be free and is taken. */
+export async function answerOrTaken<T>(exchange: Promise<T>): Promise<T | null> {
+  return await nullFor(['PreconditionFailed'], exchange);
+}
+
+async function nullFor<T>(names: readonly string[], exchange: Promise<T>): Promise<T | null> {
   try {
     return await exchange;
   } catch (error) {
-    if (error instanceof Error && (error.name === 'NoSuchKey' || error.name === 'NotFound')) return null;
+    if (error instanceof Error && names.includes(error.name)) return null;
     throw ourError(error);
   }
 }
