@@ -13,7 +13,13 @@ const NETWORK_CODES = new Set<unknown>(
   'ECONNRESET ECONNREFUSED EPIPE ETIMEDOUT EHOSTUNREACH ENETUNREACH ENOTFOUND EAI_AGAIN'.split(' '),
 );
 /** Those that pass and have a status below 500. */
-const PASSING = new Set(['TimeoutError', 'RequestTimeout', 'RequestTimeTooSkewed', 'OperationAborted', 'ConditionalRequestConflict']);
+const PASSING = new Set([
+  'TimeoutError',
+  'RequestTimeout',
+  'RequestTimeTooSkewed',
+  'OperationAborted',
+  'ConditionalRequestConflict',
+]);
 const REFUSALS = new Set(['ExpiredToken', 'InvalidToken', 'TokenRefreshRequired']); // their status is 400
 
 export const BROKEN_OFF = 'Expected all bytes of an object from the store, got a part of them. Try again.';
