@@ -74,9 +74,10 @@ async function served(folder: string): Promise<{ url: string; close(): void }> {
     defaults: { moderation: null, detection: ['onnx:nanodet'], verification: null, synthesis: 'rules:summary' },
     ...{ allowed: [], moderationMayBeOff: true },
   };
-  const deps = { blobs, links, launcher, pictures: localPictures(blobs, [], []), models, costUsdMax: null, clock, log };
-  const mcp = mcpHandler({ ...deps, limits: sizeLimits(readConfig({})) }, '0');
-  const app = httpApp({ mcp: (request) => mcp.fetch(request), blobs, links, scratchFolder: folder, log });
+  const deps = { blobs, links, launcher, pictures: localPictures(blobs, [], []), models };
+  const rest = { costUsdMax: null, limits: sizeLimits(readConfig({})), caller: null, owner: null, clock, log };
+  const mcp = mcpHandler(() => ({ ...deps, ...rest }), { version: '0', log });
+  const app = httpApp({ mcp: (request) => mcp.fetch(request, null), blobs, links, scratchFolder: folder, log });
   const empty = createMcpHandler(emptyServer);
   app.all('/empty', (context) => empty.fetch(context.req.raw));
   const server = createAdaptorServer({ fetch: app.fetch });

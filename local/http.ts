@@ -19,7 +19,8 @@ const SHOWN_CHARACTERS_MAX = 100;
 const LOOPBACK_NAMES = new Set(['127.0.0.1', 'localhost', '[::1]']);
 
 export interface HttpDeps {
-  mcp: (request: Request) => Promise<Response>;
+  /** `principal` is who signed; null without a gate. */
+  mcp: (request: Request, principal: string | null) => Promise<Response>;
   blobs: Blobs;
   links: LocalLinks;
   /** For files that are being received. */
@@ -52,8 +53,9 @@ export function httpApp({ mcp, blobs, links, scratchFolder, gate, host, log }: H
     );
   };
   app.all('/mcp', bodyLimit({ maxSize: MCP_BODY_BYTES_MAX, onError: tooLarge }), async (context) => {
-    const verdict = gate ? await gate(context.req.raw) : { request: context.req.raw };
-    return 'refusal' in verdict ? verdict.refusal : await mcp(verdict.request);
+    if (!gate) return await mcp(context.req.raw, null);
+    const verdict = await gate(context.req.raw);
+    return 'refusal' in verdict ? verdict.refusal : await mcp(verdict.request, verdict.caller.principal);
   });
 
   app.put('/blobs/:token', async (context) => {

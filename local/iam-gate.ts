@@ -21,7 +21,7 @@ export interface IamGateDeps {
 }
 
 /** The request with its body read, or what to answer in its place. */
-export type Verdict = { request: Request } | { refusal: Response };
+export type Verdict = { request: Request; caller: AccessKey } | { refusal: Response };
 export type IamGate = (request: Request) => Promise<Verdict>;
 
 /** Reads whole bodies: belongs behind a limit of their size. */
@@ -40,7 +40,7 @@ export function iamGate({ keys, region, clock, log }: IamGateDeps): IamGate {
     if (!asSigned || !(await isSignedBy(key, claim, request, body))) return refuse(WRONG_SIGNATURE, claim, log);
     log.debug({ principal: key.principal }, 'A signed request was let in.');
     const { url, method, headers, signal } = request;
-    return { request: new Request(url, { method, headers, signal, body: body.length > 0 ? body : null }) };
+    return { request: new Request(url, { method, headers, signal, body: body.length > 0 ? body : null }), caller: key };
   };
 }
 

@@ -4,10 +4,12 @@ import { mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { createAdaptorServer } from '@hono/node-server';
+import { depsByCaller, type SharedDeps } from '../mcp-server/callers.ts';
 import type { ModelOffer } from '../mcp-server/model-choice.ts';
 import { mcpHandler } from '../mcp-server/server.ts';
 import { fsBlobs, PARTS_FOLDER } from '../pipeline/adapters/fs-blobs.ts';
 import { type Config, sizeLimits } from '../pipeline/config.ts';
+import { UserError } from '../pipeline/core/errors.ts';
 import type { Clock, Log } from '../pipeline/ports.ts';
 import type { AccessKey } from './access-keys.ts';
 import { openEngine } from './engine.ts';
@@ -47,6 +49,8 @@ const { version } = createRequire(import.meta.url)('../package.json') as { versi
 
 export async function serve(options: ServeOptions): Promise<LocalServer> {
   const { config, dataFolder, allowedFolders, port, host = LOOPBACK, iam, log } = options;
+  if (config.ISOLATION === 'caller' && !iam)
+    throw new UserError('Expected signed requests with ISOLATION=caller, got --auth none. Add --auth iam, or unset it.');
   const address = await addressToListen(host, iam !== undefined);
   const clock: Clock = { now: () => new Date() };
   const blobsFolder = join(dataFolder, 'blobs');
@@ -64,24 +68,17 @@ export async function serve(options: ServeOptions): Promise<LocalServer> {
     let url = '';
     const links = localLinks(await readSecret(join(dataFolder, 'secret.key')), () => url, clock);
     const models = modelOffer(config);
-    const pictures = localPictures(blobs, allowedFolders, config.ALLOWED_IMAGE_HOSTS);
-    const mcp = mcpHandler(
-      {
-        blobs,
-        links,
-        launcher: localLauncher(engine),
-        pictures,
-        models,
-        costUsdMax: config.COST_USD_MAX ?? null,
-        limits: sizeLimits(config),
-        clock,
-        log,
-      },
-      version,
-    );
+    const shared: SharedDeps = {
+      ...{ blobs, links, models, clock, log },
+      launcher: localLauncher(engine),
+      picturesIn: (seen) => localPictures(seen, allowedFolders, config.ALLOWED_IMAGE_HOSTS),
+      costUsdMax: config.COST_USD_MAX ?? null,
+      limits: sizeLimits(config),
+    };
+    const mcp = mcpHandler(depsByCaller(shared, config.ISOLATION), { version, log });
     const gate = iam && iamGate({ ...iam, clock, log });
     const app = httpApp({
-      mcp: (request) => mcp.fetch(request),
+      mcp: (request, principal) => mcp.fetch(request, principal === null ? null : { id: principal, name: principal }),
       ...{ blobs, links, scratchFolder, gate, log },
       host: hostInUrl(address),
     });

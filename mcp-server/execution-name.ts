@@ -1,16 +1,17 @@
 // The name of an execution: the same picture and request, or the same idempotency key, have the same one.
 import type { AnalysisRequest } from '../pipeline/core/contract.ts';
+import { ownedId } from '../pipeline/core/keys.ts';
 
 const HASH_CHARACTERS = 16; // 64 bits: a collision among a billion names is a matter of 1 in 37
 const SLUG_CHARACTERS_MAX = 32;
 
-/** At most 64 of `[a-zA-Z0-9-_]`: readable from the file's name, unique by a hash. */
+/** At most 62 of `[a-zA-Z0-9-_]`: readable from the file's name, unique by a hash, at its end who owns it. */
 export async function executionName(
   request: Omit<AnalysisRequest, 'execution_id'>,
   idempotencyKey: string | null,
 ): Promise<string> {
   const hash = await hashOf(idempotencyKey ?? JSON.stringify(request));
-  return idempotencyKey === null ? `${slugOf(request.image.uri)}-${hash}` : `key-${hash}`;
+  return ownedId(`${idempotencyKey === null ? slugOf(request.image.uri) : 'key'}-${hash}`, request.owner);
 }
 
 async function hashOf(text: string): Promise<string> {

@@ -9,7 +9,11 @@ import type { ToolDeps } from './deps.ts';
 
 const STALE_MS = 10_000; // progress is written every 2 s at the latest, so five were missed
 const LINK_EXPIRES_S = 3_600;
-const LOOK_EVERY_MS = 250;
+// How often somebody who waits looks: soon for what is short, seldom enough for a store that counts reads.
+const FIRST_LOOK_MS = 250;
+const LATER_LOOKS_MS = 1_000;
+/** The control plane of an account answers 30 of these a second, for all who ask. */
+const ASK_EVERY_MS = 5_000;
 
 export const ExecutionView = z.object({
   execution_id: z.string(),
@@ -53,11 +57,17 @@ async function viewWhen(
   waitSeconds: number,
   deps: ToolDeps,
 ): Promise<ExecutionView> {
-  const deadline = deps.clock.now().getTime() + waitSeconds * 1_000;
-  let latest = before;
-  while (latest.status === 'RUNNING' && !isNews(latest) && deps.clock.now().getTime() < deadline) {
-    await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
-    latest = await readProgress(before.execution_id, deps);
+  const nowMs = () => deps.clock.now().getTime();
+  const deadline = nowMs() + waitSeconds * 1_000;
+  let [latest, askedMs, pauseMs] = [before, nowMs(), FIRST_LOOK_MS];
+  while (latest.status === 'RUNNING' && !isNews(latest) && nowMs() < deadline) {
+    await new Promise((resolve) => setTimeout(resolve, Math.min(pauseMs, deadline - nowMs())));
+    pauseMs = Math.min(pauseMs * 1.5, LATER_LOOKS_MS);
+    const mayAsk = nowMs() - askedMs >= ASK_EVERY_MS;
+    if (mayAsk) askedMs = nowMs();
+    latest = mayAsk
+      ? await readProgress(before.execution_id, deps)
+      : ((await storedProgress(before.execution_id, deps)) ?? latest);
   }
   return await viewOf(latest, deps);
 }

@@ -2,8 +2,9 @@
 
 import { UserError } from '../pipeline/core/errors.ts';
 import { IndexEntry } from '../pipeline/core/index-entry.ts';
-import { INDEX_NAME, index } from '../pipeline/core/keys.ts';
+import { INDEX_NAME, index, indexOf } from '../pipeline/core/keys.ts';
 import type { Blobs } from '../pipeline/ports.ts';
+import type { ToolDeps } from './deps.ts';
 
 /** So many entries are read for one answer, however few of them match. */
 const SCANNED_MAX = 200;
@@ -22,10 +23,11 @@ export interface ExecutionQuery {
 /** `cursor` is null on the last page. */
 export async function queryExecutions(
   query: ExecutionQuery,
-  blobs: Blobs,
+  { blobs, owner }: Pick<ToolDeps, 'blobs' | 'owner'>,
 ): Promise<{ executions: IndexEntry[]; cursor: string | null }> {
   const [label] = query.labels;
-  const folder = query.labels.length === 1 && label !== undefined ? index.byLabel(label) : index.byTime;
+  const folders = indexOf(owner);
+  const folder = query.labels.length === 1 && label !== undefined ? folders.byLabel(label) : folders.byTime;
   const names = await namesAfter(query.cursor, folder, blobs);
   const executions: IndexEntry[] = [];
   let last: string | null = null;

@@ -6,17 +6,19 @@ import type { ExecutionView } from './execution-view.ts';
 
 // 3,000 tokens are 10,500 bytes at 3.5 a token: 7,000 of these, and two signed links of 1,500, leave 500 for our own words.
 const ADDRESS_BYTES_MAX = 400;
+const STARTER_BYTES_MAX = 200; // an ARN with a path may have more
 const REASON_BYTES_MAX = 600;
 const SUMMARY_BYTES_MAX = 3_000;
 const LABELS_BYTES_MAX = 1_600;
 const FAILED_BYTES_MAX = 1_400;
 
-/** `document` is what was found; null while there is none. */
-export function reportOf(view: ExecutionView, document: FindingsDocument | null): string {
+/** `document` is what was found; null while there is none. `starter` is who started it; null where that is not known. */
+export function reportOf(view: ExecutionView, document: FindingsDocument | null, starter: string | null): string {
   const parts = [
     `# Analysis ${view.execution_id}: ${view.status}`,
     document && pictureLine(document),
     tilesLine(view),
+    starter && `Started by ${plain(starter, STARTER_BYTES_MAX)}`,
     view.reason && `Why: ${plain(view.reason, REASON_BYTES_MAX)}`,
     view.summary && `## Summary\n\n${quoted(plain(view.summary, SUMMARY_BYTES_MAX))}`,
     document && foundPart(document.findings),

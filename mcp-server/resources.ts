@@ -8,10 +8,11 @@ import {
   ResourceTemplate,
 } from '@modelcontextprotocol/server';
 import { mustBeFixed, UserError } from '../pipeline/core/errors.ts';
-import { contentTypeOf, INDEX_NAME, index, keys } from '../pipeline/core/keys.ts';
+import { contentTypeOf, INDEX_NAME, indexOf, keys } from '../pipeline/core/keys.ts';
 import type { ToolDeps } from './deps.ts';
 import { viewExecution } from './execution-view.ts';
 import { reportOf } from './report.ts';
+import { starterOf } from './start.ts';
 import { readFindings } from './stored.ts';
 import { sentenceFor } from './tools/define.ts';
 import { ExecutionId } from './tools/get-execution.ts';
@@ -40,7 +41,11 @@ const report: ExecutionResource = {
   description: 'Status, summary, counts by label and severity, tiles that failed, and links to the files, as Markdown.',
   mimeType: 'text/markdown',
   read: async (executionId, deps) => ({
-    text: reportOf(await viewExecution(executionId, 0, deps), await readFindings(executionId, deps)),
+    text: reportOf(
+      await viewExecution(executionId, 0, deps),
+      await readFindings(executionId, deps),
+      await starterOf(executionId, deps),
+    ),
   }),
 };
 
@@ -92,9 +97,10 @@ export function addResources(server: McpServer, deps: ToolDeps): void {
 }
 
 /** Of executions with findings, the newest first; one look at the index. */
-async function latestIds(begun: string, { blobs }: ToolDeps): Promise<string[]> {
-  const found = await blobs.list(index.byTime, { limit: COMPLETED_FROM });
-  const names = found.map((key) => key.slice(index.byTime.length)).filter((name) => INDEX_NAME.test(name));
+async function latestIds(begun: string, { blobs, owner }: ToolDeps): Promise<string[]> {
+  const { byTime } = indexOf(owner);
+  const found = await blobs.list(byTime, { limit: COMPLETED_FROM });
+  const names = found.map((key) => key.slice(byTime.length)).filter((name) => INDEX_NAME.test(name));
   return names.map((name) => name.slice(name.indexOf('-') + 1)).filter((id) => id.startsWith(begun));
 }
 

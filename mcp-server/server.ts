@@ -1,5 +1,8 @@
 // A fresh MCP server for every request, for clients of both protocol generations. Knows what it offers and in which order.
-import { createMcpHandler, type McpHttpHandler, type McpRequestContext, McpServer } from '@modelcontextprotocol/server';
+import { type AuthInfo, createMcpHandler, type McpRequestContext, McpServer } from '@modelcontextprotocol/server';
+import { z } from 'zod';
+import type { Log } from '../pipeline/ports.ts';
+import type { Caller } from './callers.ts';
 import type { ToolDeps } from './deps.ts';
 import { addPrompts } from './prompts.ts';
 import { addResources } from './resources.ts';
@@ -30,8 +33,17 @@ const OPTIONS = {
   cacheHints: Object.fromEntries(LISTS.map((list) => [list, { ttlMs: LISTS_KEPT_MS, cacheScope: 'public' as const }])),
 };
 
-export function mcpHandler(deps: ToolDeps, version: string): McpHttpHandler {
-  const factory = ({ era }: McpRequestContext) => {
+export interface McpFace {
+  fetch(request: Request, caller: Caller | null): Promise<Response>;
+  close(): Promise<void>;
+}
+
+export function mcpHandler(
+  depsFor: (caller: Caller | null) => ToolDeps,
+  { version, log }: { version: string; log: Log },
+): McpFace {
+  const factory = ({ era, authInfo }: McpRequestContext) => {
+    const deps = depsFor(authInfo ? CallerIn.parse(authInfo.extra) : null);
     const server = new McpServer({ name: 'tilesight', title: 'tilesight', version }, OPTIONS);
     addTool(server, analyzeImage, deps, taskFor);
     addTool(server, getExecution, deps);
@@ -46,8 +58,19 @@ export function mcpHandler(deps: ToolDeps, version: string): McpHttpHandler {
     return server;
   };
   // No stream is held open: nothing here changes behind a client's back, and a Lambda must answer and end.
-  return createMcpHandler(factory, {
+  const handler = createMcpHandler(factory, {
     maxSubscriptions: 0,
-    onerror: (error) => deps.log.warn({ error }, 'An MCP request was refused.'),
+    onerror: (error) => log.warn({ error }, 'An MCP request was refused.'),
   });
+  return {
+    fetch: async (request, caller) => await handler.fetch(request, caller ? { authInfo: authInfoOf(caller) } : {}),
+    close: () => handler.close(),
+  };
+}
+
+const CallerIn = z.object({ id: z.string(), name: z.string() });
+
+/** In the shape of the protocol's own authentication, which has tokens: a request here is signed instead. */
+function authInfoOf({ id, name }: Caller): AuthInfo {
+  return { token: '', clientId: id, scopes: [], extra: { id, name } };
 }

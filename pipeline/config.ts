@@ -57,6 +57,8 @@ const Environment = z.object({
   WORKING_BYTES_MAX: z.coerce.number().int().min(1).default(DEFAULT_LIMITS.workingBytesMax),
   DECODE_SECONDS_MAX: z.coerce.number().int().min(1).max(3_600).default(DEFAULT_LIMITS.decodeSecondsMax), // what sharp takes
   SCRATCH_BYTES_MAX: z.coerce.number().int().min(1).default(DEFAULT_LIMITS.scratchBytesMax),
+  /** Who sees what: `account`, every caller all of it; `caller`, each only what it made. */
+  ISOLATION: z.enum(['account', 'caller']).default('account'),
   LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
 });
 export type Config = z.infer<typeof Environment>;

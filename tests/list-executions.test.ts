@@ -15,7 +15,7 @@ async function ended(server: TestServer, id: string, minute: number, labels: str
     image: { uri: image, width: 1, height: 1, format: 'png', version: '1' },
     findings: labels.map((label, index) => finding(index, { label })),
   } as unknown as FindingsDocument;
-  const { entry, keys } = indexed(document, new Date(Date.UTC(2026, 0, 1, 0, minute)).toISOString());
+  const { entry, keys } = indexed(document, new Date(Date.UTC(2026, 0, 1, 0, minute)).toISOString(), null);
   for (const key of keys) await server.blobs.put(key, Buffer.from(JSON.stringify(entry)));
 }
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { index, keys } from '../pipeline/core/keys.ts';
+import { index, indexOf, keys } from '../pipeline/core/keys.ts';
 import { CLIENTS, connected } from './support/mcp-clients.ts';
 import type { Run } from './support/scripted-launcher.ts';
 import { testServer } from './support/server.ts';
@@ -89,7 +89,7 @@ test.each(CLIENTS)('a client %s is offered ids of executions with findings, the 
   const client = await connected(kind, server);
   const ids = ['lawn-1', 'plan-2', 'lawn-3'];
   for (const [minute, id] of ids.entries())
-    await server.blobs.put(index.byTime + index.name(new Date(Date.UTC(2026, 0, 1, 0, minute)), id), Buffer.from('{}'));
+    await server.blobs.put(indexOf(null).byTime + index.name(new Date(Date.UTC(2026, 0, 1, 0, minute)), id), Buffer.from('{}'));
   const { listTemplates, completions } = client;
   for (const { uriTemplate } of await listTemplates()) {
     expect(await completions(uriTemplate, { name: 'id', value: '' })).toEqual(['lawn-3', 'plan-2', 'lawn-1']);

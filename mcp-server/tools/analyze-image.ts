@@ -7,6 +7,7 @@ import { executionName } from '../execution-name.ts';
 import { ExecutionView, viewEnd } from '../execution-view.ts';
 import { checkCost } from '../limits.ts';
 import { chosenModels, ModelWishes } from '../model-choice.ts';
+import { startExecution } from '../start.ts';
 import type { Tool } from './define.ts';
 import { WAIT_MAX_S } from './get-execution.ts';
 
@@ -117,12 +118,13 @@ export const analyzeImage: Tool<typeof input, typeof Started> = {
       },
       max_cost_usd: checkCost(args.max_cost_usd, deps),
       retry_of: null,
+      owner: deps.owner,
       verify: args.verify,
       models: chosenModels(args.models, args, deps.models),
     };
     const execution_id = await executionName(request, args.idempotency_key ?? null);
     if (args.dry_run) return { ...plannedView(execution_id), plan: await dryRun(request, deps) };
-    const { created } = await deps.launcher.start({ execution_id, ...request });
+    const { created } = await startExecution({ execution_id, ...request }, deps);
     return { ...(await viewEnd(execution_id, args.wait_seconds, deps)), created, plan: null };
   },
 };

@@ -1,7 +1,7 @@
 // create_upload: a place and a link for a picture that is not there yet. The bytes never pass through a tool call.
 import { z } from 'zod';
 import { UserError } from '../../pipeline/core/errors.ts';
-import { keys } from '../../pipeline/core/keys.ts';
+import { keys, ownedId } from '../../pipeline/core/keys.ts';
 import type { Tool } from './define.ts';
 
 export const UPLOAD_BYTES_MAX = 2_147_483_648; // 2 GiB: a gigapixel JPEG is some 0.5 GB, a PNG 1.5
@@ -30,13 +30,14 @@ export const createUpload: Tool<typeof input, typeof output> = {
   input,
   output,
   annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: false, openWorldHint: false },
-  async run({ file_name, bytes }, { links, clock }) {
+  async run({ file_name, bytes }, { links, clock, owner }) {
     if (bytes > UPLOAD_BYTES_MAX) {
       throw new UserError(
         `Expected a file of at most ${UPLOAD_BYTES_MAX} bytes (2 GiB), got ${bytes}. Send a smaller or more compressed one.`,
       );
     }
-    const upload_id = `${slugOf(file_name)}-${crypto.randomUUID().replaceAll('-', '').slice(0, 20)}`;
+    const unguessable = crypto.randomUUID().replaceAll('-', '').slice(0, 20);
+    const upload_id = ownedId(`${slugOf(file_name)}-${unguessable}`, owner);
     const { url, headers } = await links.forPut(keys.upload(upload_id), { bytesMax: bytes, expiresInS: EXPIRES_S });
     const headerFlags = Object.entries(headers).map(([name, value]) => `-H '${name}: ${value}' `);
     return {

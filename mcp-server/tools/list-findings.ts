@@ -107,14 +107,14 @@ export const listFindings: Tool<typeof input, typeof output> = {
 /** Executions and how much each found; the findings themselves are asked for by execution. */
 async function listExecutions(
   { labels = [], image, since, limit, cursor }: Input,
-  { blobs }: ToolDeps,
+  deps: ToolDeps,
 ): Promise<z.infer<typeof output>> {
   const query = {
     ...{ labels, image: image ?? null, cursor: cursor ?? null },
     since: since === undefined ? null : new Date(since),
     limit: Math.min(limit, EXECUTIONS_MAX),
   };
-  const { executions, cursor: next_cursor } = await queryExecutions(query, blobs);
+  const { executions, cursor: next_cursor } = await queryExecutions(query, deps);
   const findings = executions.reduce((sum, execution) => sum + execution.findings, 0);
   return {
     ...{ execution_id: null, status: null, image: null, executions, next_cursor },

@@ -6,6 +6,7 @@ import type { ToolDeps } from '../deps.ts';
 import { executionName } from '../execution-name.ts';
 import { readProgress, viewEnd } from '../execution-view.ts';
 import { checkCost } from '../limits.ts';
+import { startExecution } from '../start.ts';
 import { readFindings, readPlan } from '../stored.ts';
 import { Started } from './analyze-image.ts';
 import type { Tool } from './define.ts';
@@ -35,11 +36,12 @@ export const retryFailedTiles: Tool<typeof input, typeof output> = {
     const { execution_id: _, ...asked } = request;
     const again: Omit<AnalysisRequest, 'execution_id'> = {
       ...asked,
+      owner: deps.owner,
       max_cost_usd: checkCost(args.max_cost_usd, deps),
       retry_of: { execution_id: args.execution_id, pyramid_of },
     };
     const execution_id = await executionName(again, null);
-    const { created } = await deps.launcher.start({ execution_id, ...again });
+    const { created } = await startExecution({ execution_id, ...again }, deps);
     return { ...(await viewEnd(execution_id, args.wait_seconds, deps)), created };
   },
 };

@@ -79,6 +79,8 @@ export const AnalysisRequest = z.object({
   max_cost_usd: z.number().positive().nullable().default(null),
   /** Only the tiles that this earlier execution left unseen are looked at, on the pyramid of `pyramid_of`. */
   retry_of: z.object({ execution_id: ExecutionId, pyramid_of: ExecutionId }).nullable().default(null),
+  /** Who alone may see it, as keys.ts tells owners apart; null: every caller of the deployment. */
+  owner: z.string().nullable().default(null),
   /** Doubtful and severe findings get a second look. */
   verify: z.boolean().default(false),
   models: z.object({

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { type FindingsDocument, Status } from './contract.ts';
 import { byLabel } from './finding-order.ts';
-import { index } from './keys.ts';
+import { index, indexOf } from './keys.ts';
 import { isRejected } from './verification.ts';
 
 /** The commonest labels of an execution; by the others it is not found. */
@@ -20,10 +20,15 @@ export const IndexEntry = z.object({
 export type IndexEntry = z.infer<typeof IndexEntry>;
 
 /** The entry, and the keys under which it is stored. */
-export function indexed(document: FindingsDocument, startedAt: string): { entry: IndexEntry; keys: string[] } {
+export function indexed(
+  document: FindingsDocument,
+  startedAt: string,
+  owner: string | null,
+): { entry: IndexEntry; keys: string[] } {
   const found = document.findings.filter((finding) => !isRejected(finding));
   const labels = byLabel(found);
   const name = index.name(new Date(startedAt), document.execution_id);
+  const folders = indexOf(owner);
   return {
     entry: {
       execution_id: document.execution_id,
@@ -33,7 +38,7 @@ export function indexed(document: FindingsDocument, startedAt: string): { entry:
       findings: found.length,
       by_label: Object.fromEntries(labels.slice(0, LABELS_TOLD_MAX).map(([label, group]) => [label, group.length])),
     },
-    keys: [index.byTime, ...labels.slice(0, LABELS_INDEXED_MAX).map(([label]) => index.byLabel(label))].map(
+    keys: [folders.byTime, ...labels.slice(0, LABELS_INDEXED_MAX).map(([label]) => folders.byLabel(label))].map(
       (folder) => folder + name,
     ),
   };

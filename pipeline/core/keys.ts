@@ -2,6 +2,18 @@
 
 const execution = (executionId: string) => `executions/${executionId}`;
 
+/** An id that only `owner` can use; null: everybody. The end of it says whose it is. */
+export function ownedId(id: string, owner: string | null): string {
+  return owner === null ? id : `${id}-${owner}`;
+}
+
+/** Whose the object or folder is, by its id or index; null: nobody's, for example a picture that was put beside ours. */
+export function ownerOf(key: string): string | null {
+  const [folder = '', name = ''] = key.split('/');
+  if (folder === 'executions' || folder === 'uploads') return name.split('-').at(-1) ?? '';
+  return folder === 'index' ? name.replace(/^of-/, '') : null;
+}
+
 export const keys = {
   upload: (uploadId: string) => `uploads/${uploadId}`,
   /** A copy of a picture that came from elsewhere, so that every step sees the same bytes. */
@@ -15,6 +27,8 @@ export const keys = {
   findings: (executionId: string) => `${execution(executionId)}/findings.json`,
   progress: (executionId: string) => `${execution(executionId)}/progress.json`,
   shardProgress: (executionId: string, shard: number) => `${execution(executionId)}/progress/${shard}.json`,
+  /** The principal that started it, where callers are known. */
+  startedBy: (executionId: string) => `${execution(executionId)}/started-by.json`,
   /** There once somebody has asked to cancel. */
   cancel: (executionId: string) => `${execution(executionId)}/cancel.json`,
   /** What each tile of a shard showed. */
@@ -30,11 +44,18 @@ export const keys = {
 /** 13 digits of milliseconds last until the year 2286; counted down, the newest key comes first. */
 const LAST_MS = 9_999_999_999_999;
 
+/** Folders of keys, by which executions are found: those of one owner, or of all that have none. */
+export function indexOf(owner: string | null) {
+  const folder = owner === null ? 'index' : `index/of-${owner}`;
+  return {
+    byTime: `${folder}/by-time/`,
+    /** Labels in lower case; escaped, so that any label is one segment. */
+    byLabel: (label: string) => `${folder}/by-label/l-${encodeURIComponent(label.toLowerCase().toWellFormed())}/`,
+  };
+}
+
 /** What was found when, newest first, by the key alone. */
 export const index = {
-  byTime: 'index/by-time/',
-  /** Labels in lower case; escaped, so that any label is one segment. */
-  byLabel: (label: string) => `index/by-label/l-${encodeURIComponent(label.toLowerCase().toWellFormed())}/`,
   /** The last segment of a key: the same for an execution whenever it is written. */
   name: (startedAt: Date, executionId: string) => `${String(LAST_MS - startedAt.getTime()).padStart(13, '0')}-${executionId}`,
   startedAt: (name: string) => new Date(LAST_MS - Number(name.slice(0, 13))),

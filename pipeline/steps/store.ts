@@ -40,7 +40,7 @@ export async function store(
   const overview = await picture.overview();
   await blobs.put(keys.overlay(request.execution_id), await drawOverlay(overview.bytes, document.image, shown));
   await blobs.put(keys.findings(request.execution_id), Buffer.from(JSON.stringify(document, null, 1)));
-  const { entry, keys: indexKeys } = indexed(document, inspected.startedAt);
+  const { entry, keys: indexKeys } = indexed(document, inspected.startedAt, request.owner);
   for (const key of indexKeys) await blobs.put(key, Buffer.from(JSON.stringify(entry)));
   await progress.end(document, reasonOf(looked));
   return { status: document.status, findings: document.findings.length };

@@ -131,6 +131,7 @@ export function requestFor(picture: string, plan: Partial<AnalysisRequest['plan'
     },
     max_cost_usd: null,
     retry_of: null,
+    owner: null,
     verify: false,
     models: { moderation: 'test:eyes', detection: ['test:eyes'], verification: 'test:eyes', synthesis: 'test:eyes' },
   };

@@ -6,6 +6,7 @@ import { onTestFinished } from 'vitest';
 import { httpApp } from '../../local/http.ts';
 import { type LocalLinks, localLinks } from '../../local/links.ts';
 import { localPictures } from '../../local/pictures.ts';
+import type { ToolDeps } from '../../mcp-server/deps.ts';
 import type { ModelOffer } from '../../mcp-server/model-choice.ts';
 import { mcpHandler } from '../../mcp-server/server.ts';
 import { fsBlobs } from '../../pipeline/adapters/fs-blobs.ts';
@@ -60,24 +61,17 @@ export async function testServer(options: TestServerOptions = {}): Promise<TestS
   const links = localLinks(SECRET, () => ORIGIN, clock);
   const launcher = scriptedLauncher({ blobs, clock, log }, options.script ?? (async () => {}));
   const pictures = options.pictures ?? localPictures(blobs, [folder], []);
-  const mcp = mcpHandler(
-    {
-      blobs,
-      links,
-      launcher,
-      pictures,
-      models: options.models ?? models,
-      costUsdMax: options.costUsdMax ?? null,
-      limits: sizeLimits(readConfig({})),
-      clock,
-      log,
-    },
-    '0.0.0-test',
-  );
+  const deps: ToolDeps = {
+    ...{ blobs, links, launcher, pictures, clock, log, caller: null, owner: null },
+    models: options.models ?? models,
+    costUsdMax: options.costUsdMax ?? null,
+    limits: sizeLimits(readConfig({})),
+  };
+  const mcp = mcpHandler(() => deps, { version: '0.0.0-test', log });
   let mcpRequests = 0;
   const counted = (request: Request) => {
     mcpRequests++;
-    return mcp.fetch(request);
+    return mcp.fetch(request, null);
   };
   const app = httpApp({ mcp: counted, blobs, links, scratchFolder, log });
   onTestFinished(async () => {
