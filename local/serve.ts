@@ -5,10 +5,9 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { createAdaptorServer } from '@hono/node-server';
 import { depsByCaller, type SharedDeps } from '../mcp-server/callers.ts';
-import type { ModelOffer } from '../mcp-server/model-choice.ts';
 import { mcpHandler } from '../mcp-server/server.ts';
 import { fsBlobs, PARTS_FOLDER } from '../pipeline/adapters/fs-blobs.ts';
-import { type Config, sizeLimits } from '../pipeline/config.ts';
+import { type Config, modelOffer, sizeLimits } from '../pipeline/config.ts';
 import { UserError } from '../pipeline/core/errors.ts';
 import type { Clock, Log } from '../pipeline/ports.ts';
 import type { AccessKey } from './access-keys.ts';
@@ -67,9 +66,8 @@ export async function serve(options: ServeOptions): Promise<LocalServer> {
     await sweep(scratchFolder, blobsFolder, clock);
     let url = '';
     const links = localLinks(await readSecret(join(dataFolder, 'secret.key')), () => url, clock);
-    const models = modelOffer(config);
     const shared: SharedDeps = {
-      ...{ blobs, links, models, clock, log },
+      ...{ blobs, links, models: modelOffer(config), clock, log },
       launcher: localLauncher(engine),
       picturesIn: (seen) => localPictures(seen, allowedFolders, config.ALLOWED_IMAGE_HOSTS),
       costUsdMax: config.COST_USD_MAX ?? null,
@@ -99,19 +97,6 @@ export async function serve(options: ServeOptions): Promise<LocalServer> {
     await workers.close();
     throw error;
   }
-}
-
-function modelOffer(config: Config): ModelOffer {
-  return {
-    defaults: {
-      moderation: config.MODERATION_MODEL,
-      detection: config.DETECTION_MODELS,
-      verification: config.VERIFICATION_MODEL ?? null,
-      synthesis: config.SYNTHESIS_MODEL,
-    },
-    allowed: config.ALLOWED_MODELS,
-    moderationMayBeOff: config.ALLOW_MODERATION_OFF,
-  };
 }
 
 type Server = ReturnType<typeof createAdaptorServer>;

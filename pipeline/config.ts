@@ -16,16 +16,12 @@ const list = (separator: string) =>
       .filter((part) => part !== ''),
   );
 
-const Environment = z.object({
-  /** The folder of the local deployment: executions, uploads, the engine's database. */
-  TILESIGHT_HOME: z
-    .string()
-    .default(join(homedir(), '.tilesight'))
-    .transform((path) => resolve(path)),
-  /** Folders whose pictures may be named with file://, separated like PATH. */
-  ALLOWED_FOLDERS: list(delimiter).default([]),
-  /** Hosts whose https:// pictures may be named, separated by commas; forms in core/image-hosts.ts. */
-  ALLOWED_IMAGE_HOSTS: list(',').pipe(z.array(ImageHost)).default([]),
+/** As S3 names them: https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html */
+const BucketName = z
+  .string()
+  .regex(/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/, 'expected names of buckets, such as plans-of-today, with a comma between');
+
+const models = {
   MODERATION_MODEL: ModelId.default('onnx:nsfw'),
   DETECTION_MODELS: list(',').pipe(z.array(ModelId).min(1)).default(['onnx:nanodet', 'onnx:ppocr']),
   /** Second looks at doubtful findings; none when unset. */
@@ -35,9 +31,22 @@ const Environment = z.object({
   ALLOWED_MODELS: list(',').pipe(z.array(ModelId)).default([]),
   /** `true` lets a request switch moderation off. */
   ALLOW_MODERATION_OFF: z.stringbool().default(false),
+};
+
+const providers = {
   /** The address of an OpenAI-compatible server for openai: models; OpenAI's own when unset. */
   OPENAI_BASE_URL: z.url().optional(),
   OPENAI_API_KEY: z.string().min(1).optional(),
+};
+
+const requests = {
+  /** The most that one request may spend on models; no limit when unset. */
+  COST_USD_MAX: z.coerce.number().positive().optional(),
+  /** Who sees what: `account`, every caller all of it; `caller`, each only what it made. */
+  ISOLATION: z.enum(['account', 'caller']).default('account'),
+};
+
+const sizes = {
   /** Tiles looked at at once by one execution. */
   TILE_CONCURRENCY: z.coerce
     .number()
@@ -45,11 +54,9 @@ const Environment = z.object({
     .min(1)
     .max(256)
     .default(availableParallelism() * 2),
-  /** The most that one request may spend on models; no limit when unset. */
-  COST_USD_MAX: z.coerce.number().positive().optional(),
   /** The most tiles that a request may look at. */
   TILES_MAX: z.coerce.number().int().min(1).max(TILES_MAX).default(TILES_MAX),
-  /** Parts of one large execution that run at once. Here each takes one of two worker processes. */
+  /** Parts of one large execution that run at once. Here each takes one of two worker processes, on AWS a function of its own. */
   SHARD_CONCURRENCY: z.coerce.number().int().min(1).max(64).default(2),
   // The largest picture that is taken; sums in core/picture-limits.ts.
   PIXELS_MAX: z.coerce.number().int().min(1).max(10_000_000_000).default(DEFAULT_LIMITS.pixelsMax),
@@ -57,22 +64,86 @@ const Environment = z.object({
   WORKING_BYTES_MAX: z.coerce.number().int().min(1).default(DEFAULT_LIMITS.workingBytesMax),
   DECODE_SECONDS_MAX: z.coerce.number().int().min(1).max(3_600).default(DEFAULT_LIMITS.decodeSecondsMax), // what sharp takes
   SCRATCH_BYTES_MAX: z.coerce.number().int().min(1).default(DEFAULT_LIMITS.scratchBytesMax),
-  /** Who sees what: `account`, every caller all of it; `caller`, each only what it made. */
-  ISOLATION: z.enum(['account', 'caller']).default('account'),
-  LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
-});
-export type Config = z.infer<typeof Environment>;
+};
 
-/** Throws a UserError that names the first variable that does not fit. */
-export function readConfig(environment: Record<string, string | undefined> = process.env): Config {
-  const parsed = Environment.safeParse(environment);
+type Sizes = z.infer<z.ZodObject<typeof sizes>>;
+
+const common = {
+  /** Hosts whose https:// pictures may be named, separated by commas; forms in core/image-hosts.ts. */
+  ALLOWED_IMAGE_HOSTS: list(',').pipe(z.array(ImageHost)).default([]),
+  LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
+  ...sizes,
+};
+
+const Local = z.object({
+  /** The folder of the local deployment: executions, uploads, the engine's database. */
+  TILESIGHT_HOME: z
+    .string()
+    .default(join(homedir(), '.tilesight'))
+    .transform((path) => resolve(path)),
+  /** Folders whose pictures may be named with file://, separated like PATH. */
+  ALLOWED_FOLDERS: list(delimiter).default([]),
+  ...{ ...common, ...models, ...providers, ...requests },
+});
+export type Config = z.infer<typeof Local>;
+
+const aws = {
+  /** The bucket of this deployment. */
+  BUCKET: BucketName,
+  /** Other buckets whose pictures may be named with s3://, separated by commas. */
+  ALLOWED_BUCKETS: list(',').pipe(z.array(BucketName)).default([]),
+};
+
+const McpServer = z.object({
+  ...{ ...aws, ...common, ...models, ...requests },
+  /** Name and alias of the durable function that analyses: executions can be started on a qualified name only. */
+  PIPELINE_FUNCTION: z
+    .string()
+    .regex(/^[^:]+:[^:]+$|^arn:.*:function:[^:]+:[^:]+$/, 'expected a name and an alias, such as pipeline:live'),
+});
+export type McpServerConfig = z.infer<typeof McpServer>;
+
+const Pipeline = z.object({
+  ...{ ...aws, ...common, ...providers },
+  // Set by Lambda.
+  AWS_LAMBDA_FUNCTION_NAME: z.string().min(1),
+  AWS_LAMBDA_FUNCTION_VERSION: z.string().min(1),
+});
+export type PipelineConfig = z.infer<typeof Pipeline>;
+
+type Environment = Record<string, string | undefined>;
+
+/** Of the local deployment. Throws a UserError that names the first variable that does not fit. */
+export const readConfig = (environment?: Environment): Config => read(Local, environment);
+/** Of the MCP server's function on AWS. Throws as `readConfig`. */
+export const readMcpServerConfig = (environment?: Environment): McpServerConfig => read(McpServer, environment);
+/** Of the pipeline's function on AWS. Throws as `readConfig`. */
+export const readPipelineConfig = (environment?: Environment): PipelineConfig => read(Pipeline, environment);
+
+/** An empty variable is an unset one: a template has no other way to leave it out. */
+function read<Config>(schema: z.ZodType<Config>, environment: Environment = process.env): Config {
+  const parsed = schema.safeParse(Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== '')));
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
   throw new UserError(`The environment variable ${issue?.path.join('.')} does not fit: ${issue?.message}. Correct or unset it.`);
 }
 
+/** The models of a request that names none, and those that it may name. */
+export function modelOffer(config: z.infer<z.ZodObject<typeof models>>) {
+  return {
+    defaults: {
+      moderation: config.MODERATION_MODEL,
+      detection: config.DETECTION_MODELS,
+      verification: config.VERIFICATION_MODEL ?? null,
+      synthesis: config.SYNTHESIS_MODEL,
+    },
+    allowed: config.ALLOWED_MODELS,
+    moderationMayBeOff: config.ALLOW_MODERATION_OFF,
+  };
+}
+
 /** How much one execution looks at, and how much of it at once. */
-export function sizeLimits(config: Config) {
+export function sizeLimits(config: Sizes) {
   return {
     picture: pictureLimits(config),
     tilesMax: config.TILES_MAX,
@@ -81,7 +152,7 @@ export function sizeLimits(config: Config) {
   };
 }
 
-function pictureLimits(config: Config): PictureLimits {
+function pictureLimits(config: Sizes): PictureLimits {
   return {
     pixelsMax: config.PIXELS_MAX,
     fileBytesMax: config.FILE_BYTES_MAX,
