@@ -37,6 +37,10 @@ test('a picture becomes findings, an overlay and a last word of progress', async
   ).toEqual(['blobs/index/by-label/l-cat/time-run-1', 'blobs/index/by-time/time-run-1']);
   expect(ofExecution.sort()).toEqual(
     [
+      'exports/coco.json',
+      'exports/findings.csv',
+      'exports/findings.geojson',
+      'exports/label-studio.json',
       'findings.json',
       'looks/0.json',
       'merged.json',

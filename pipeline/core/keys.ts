@@ -1,4 +1,5 @@
 // Where every object lives. Keys are a function of the input, so writing one twice is harmless.
+import { EXPORT_FILES, type ExportFormat } from './exports/format.ts';
 
 const execution = (executionId: string) => `executions/${executionId}`;
 
@@ -25,6 +26,8 @@ export const keys = {
   overview: (executionId: string) => `${execution(executionId)}/overview.jpg`,
   overlay: (executionId: string) => `${execution(executionId)}/overlay.jpg`,
   findings: (executionId: string) => `${execution(executionId)}/findings.json`,
+  /** The findings in the format of other programs. */
+  export: (executionId: string, format: ExportFormat) => `${execution(executionId)}/exports/${EXPORT_FILES[format]}`,
   progress: (executionId: string) => `${execution(executionId)}/progress.json`,
   shardProgress: (executionId: string, shard: number) => `${execution(executionId)}/progress/${shard}.json`,
   /** The principal that started it, where callers are known. */
@@ -98,7 +101,12 @@ export function checkRange(start: number, length: number): void {
   throw new RangeError(`Expected a range of at least one byte, got ${length} bytes at ${start}.`);
 }
 
-const CONTENT_TYPES: Record<string, string> = { json: 'application/json', jpg: 'image/jpeg' };
+const CONTENT_TYPES: Record<string, string> = {
+  json: 'application/json',
+  geojson: 'application/geo+json',
+  csv: 'text/csv; charset=utf-8',
+  jpg: 'image/jpeg',
+};
 
 export function contentTypeOf(key: string): string {
   return CONTENT_TYPES[key.split('.').at(-1) ?? ''] ?? 'application/octet-stream';

@@ -1,4 +1,4 @@
-// Step 8: the findings document, the overlay, and the last word of the progress. Writing them twice is harmless.
+// Step 8: the findings document, its exports, the overlay, and the last word of the progress. Writing them twice is harmless.
 import type { AnalysisRequest, Status, Usage } from '../core/contract.ts';
 import { findingsDocument, reasonOf } from '../core/document.ts';
 import { indexed } from '../core/index-entry.ts';
@@ -8,6 +8,7 @@ import { totalUsage } from '../core/usage.ts';
 import { isRejected, type Verdict, withVerdicts } from '../core/verification.ts';
 import { drawOverlay } from '../imaging/overlay.ts';
 import type { PipelineDeps } from '../ports.ts';
+import { writeExports } from './exports.ts';
 import type { Inspected } from './inspect.ts';
 import { type Merged, readMerged } from './merge.ts';
 import type { PictureInHand } from './picture-in-hand.ts';
@@ -23,9 +24,10 @@ export async function store(
   request: AnalysisRequest,
   results: { inspected: Inspected; verdicts: ReadonlyMap<string, Verdict>; synthesis: Synthesis; otherUsage: readonly Usage[] },
   { picture, progress }: { picture: PictureInHand; progress: ProgressReport },
-  { blobs }: PipelineDeps,
+  deps: PipelineDeps,
 ): Promise<Stored> {
   const { inspected, synthesis } = results;
+  const { blobs } = deps;
   const merged = await mergedOf(request.execution_id, { blobs });
   const { findings, notes } = withVerdicts(merged.findings, results.verdicts);
   const summary = synthesis.summary ?? summaryByRules(materialOf(inspected.plan, merged, findings));
@@ -40,6 +42,7 @@ export async function store(
   const overview = await picture.overview();
   await blobs.put(keys.overlay(request.execution_id), await drawOverlay(overview.bytes, document.image, shown));
   await blobs.put(keys.findings(request.execution_id), Buffer.from(JSON.stringify(document, null, 1)));
+  await writeExports({ document, startedAt: inspected.startedAt, imageUrl: null }, deps);
   const { entry, keys: indexKeys } = indexed(document, inspected.startedAt, request.owner);
   for (const key of indexKeys) await blobs.put(key, Buffer.from(JSON.stringify(entry)));
   await progress.end(document, reasonOf(looked));
