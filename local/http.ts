@@ -8,13 +8,13 @@ import { pipeline as streamPipeline } from 'node:stream/promises';
 import { Hono } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { HTTPException } from 'hono/http-exception';
+import { BODY_TOO_LARGE, MCP_BODY_BYTES_MAX } from '../mcp-server/http-limits.ts';
 import { sentenceOf } from '../pipeline/core/errors.ts';
 import { contentTypeOf } from '../pipeline/core/keys.ts';
 import type { Blobs, Log } from '../pipeline/ports.ts';
 import type { IamGate } from './iam-gate.ts';
 import type { LocalLinks } from './links.ts';
 
-const MCP_BODY_BYTES_MAX = 1_048_576; // 1 MiB: the largest request is a page of words; pictures travel by link
 const SHOWN_CHARACTERS_MAX = 100;
 const LOOPBACK_NAMES = new Set(['127.0.0.1', 'localhost', '[::1]']);
 
@@ -47,10 +47,7 @@ export function httpApp({ mcp, blobs, links, scratchFolder, gate, host, log }: H
   });
 
   const tooLarge = () => {
-    throw refused(
-      413,
-      `Expected a request of at most ${MCP_BODY_BYTES_MAX} bytes, got a larger one. Send pictures with create_upload.`,
-    );
+    throw refused(413, BODY_TOO_LARGE);
   };
   app.all('/mcp', bodyLimit({ maxSize: MCP_BODY_BYTES_MAX, onError: tooLarge }), async (context) => {
     if (!gate) return await mcp(context.req.raw, null);

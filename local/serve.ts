@@ -1,11 +1,11 @@
 // Entry of the local deployment: wires the MCP server, the engine, the worker processes and the folder, and listens on loopback
 // or, when requests must be signed, at another address.
 import { mkdir, readdir, rm, stat } from 'node:fs/promises';
-import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { createAdaptorServer } from '@hono/node-server';
 import { depsByCaller, type SharedDeps } from '../mcp-server/callers.ts';
 import { mcpHandler } from '../mcp-server/server.ts';
+import { VERSION } from '../mcp-server/version.ts';
 import { fsBlobs, PARTS_FOLDER } from '../pipeline/adapters/fs-blobs.ts';
 import { type Config, modelOffer, sizeLimits } from '../pipeline/config.ts';
 import { UserError } from '../pipeline/core/errors.ts';
@@ -44,7 +44,6 @@ export interface LocalServer {
 const LOOPBACK = '127.0.0.1';
 const WORKERS_MAX = 2;
 const UPLOAD_KEPT_MS = 24 * 3_600_000;
-const { version } = createRequire(import.meta.url)('../package.json') as { version: string };
 
 export async function serve(options: ServeOptions): Promise<LocalServer> {
   const { config, dataFolder, allowedFolders, port, host = LOOPBACK, iam, log } = options;
@@ -73,7 +72,7 @@ export async function serve(options: ServeOptions): Promise<LocalServer> {
       costUsdMax: config.COST_USD_MAX ?? null,
       limits: sizeLimits(config),
     };
-    const mcp = mcpHandler(depsByCaller(shared, config.ISOLATION), { version, log });
+    const mcp = mcpHandler(depsByCaller(shared, config.ISOLATION), { version: VERSION, log });
     const gate = iam && iamGate({ ...iam, clock, log });
     const app = httpApp({
       mcp: (request, principal) => mcp.fetch(request, principal === null ? null : { id: principal, name: principal }),

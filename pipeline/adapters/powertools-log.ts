@@ -1,0 +1,15 @@
+// The log of functions on AWS: JSON lines of Powertools, which CloudWatch Logs Insights reads field by field.
+import { Logger } from '@aws-lambda-powertools/logger';
+import type { Log } from '../ports.ts';
+
+const LEVELS = { debug: 'DEBUG', info: 'INFO', warn: 'WARN', error: 'ERROR', silent: 'SILENT' } as const;
+
+export function powertoolsLog(serviceName: string, level: keyof typeof LEVELS): Log {
+  const logger = new Logger({ serviceName, logLevel: LEVELS[level] });
+  return {
+    debug: (facts, sentence) => logger.debug(sentence, { ...facts }),
+    info: (facts, sentence) => logger.info(sentence, { ...facts }),
+    warn: (facts, sentence) => logger.warn(sentence, { ...facts }),
+    error: (facts, sentence) => logger.error(sentence, { ...facts }),
+  };
+}
