@@ -4,8 +4,10 @@ import { readFileSync } from 'node:fs';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { Detail } from '../pipeline/core/contract.ts';
 import { sentenceOf } from '../pipeline/core/errors.ts';
+import { ExportFormat } from '../pipeline/core/exports/format.ts';
 import { analyzeCommand } from './analyze.ts';
 import { connectCommand } from './connect.ts';
+import { exportCommand } from './export.ts';
 import { serveCommand } from './serve.ts';
 
 const { version, description } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
@@ -57,6 +59,25 @@ program
     '\nThe file of --keys: {"keys":[{"access_key_id":"…","secret_access_key":"…","principal":"a name for the log"}]}',
   )
   .action(serveCommand);
+
+program
+  .command('export')
+  .summary('the findings of an earlier analysis in the format of another program')
+  .description(
+    'Converts the findings that serve keeps in its folder: COCO for training and evaluation, GeoJSON for viewers of maps, CSV for ' +
+      'spreadsheets, a task with a prediction for Label Studio. What a second look rejected is left out.',
+  )
+  .argument('<execution>', 'an execution_id as analyze_image returned it')
+  .addOption(new Option('--format <format>', 'what to write').choices(ExportFormat.options).makeOptionMandatory())
+  .option('--out <file>', 'file to write; - prints it', '-')
+  .option('--data <dir>', 'the folder that serve was given; ~/.tilesight or TILESIGHT_HOME when left out')
+  .option('--image-url <url>', 'with --format label-studio: where Label Studio finds the picture, if not where it was named')
+  .addHelpText(
+    'after',
+    '\nThe labeling interface for Label Studio, whose labels come with the task:\n  <View><Image name="image" value="$image"/>' +
+      '<RectangleLabels name="label" toName="image" value="$labels"/></View>',
+  )
+  .action(exportCommand);
 
 program
   .command('connect')

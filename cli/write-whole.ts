@@ -3,11 +3,12 @@ import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { UserError } from '../pipeline/core/errors.ts';
 
-export async function writeWhole(path: string, bytes: Uint8Array): Promise<void> {
+/** `content` may come in pieces of text. */
+export async function writeWhole(path: string, content: Uint8Array | Iterable<string>): Promise<void> {
   const part = `${resolve(path)}.${process.pid}.part`;
   try {
     await mkdir(dirname(part), { recursive: true });
-    await writeFile(part, bytes);
+    await writeFile(part, content);
     await rename(part, path);
   } catch (cause) {
     await rm(part, { force: true }).catch(() => {});

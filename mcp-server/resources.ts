@@ -11,6 +11,7 @@ import { mustBeFixed, UserError } from '../pipeline/core/errors.ts';
 import { contentTypeOf, INDEX_NAME, indexOf, keys } from '../pipeline/core/keys.ts';
 import type { ToolDeps } from './deps.ts';
 import { viewExecution } from './execution-view.ts';
+import { exportLinks } from './export-links.ts';
 import { reportOf } from './report.ts';
 import { starterOf } from './start.ts';
 import { readFindings } from './stored.ts';
@@ -40,13 +41,11 @@ const report: ExecutionResource = {
   path: '',
   description: 'Status, summary, counts by label and severity, tiles that failed, and links to the files, as Markdown.',
   mimeType: 'text/markdown',
-  read: async (executionId, deps) => ({
-    text: reportOf(
-      await viewExecution(executionId, 0, deps),
-      await readFindings(executionId, deps),
-      await starterOf(executionId, deps),
-    ),
-  }),
+  async read(executionId, deps) {
+    const view = await viewExecution(executionId, 0, deps);
+    const document = await readFindings(executionId, deps);
+    return { text: reportOf(view, document, await starterOf(executionId, deps), await exportLinks(view, deps)) };
+  },
 };
 
 const findings: ExecutionResource = {
