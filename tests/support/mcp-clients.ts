@@ -64,7 +64,7 @@ export interface TestClient {
   prompt(name: string, args: Record<string, string>): Promise<string>;
 }
 
-export async function connected(kind: ClientKind, server: TestServer): Promise<TestClient> {
+export async function connected(kind: ClientKind, server: Pick<TestServer, 'fetch'>): Promise<TestClient> {
   const client = await clientOf(kind, server);
   onTestFinished(() => client.close());
   await client.listTools(); // as agents do: from here on the client holds every answer against the advertised schema
@@ -105,7 +105,7 @@ export function textOf({ content }: ToolResult): string {
   return content.flatMap((part) => (part.type === 'text' ? [part.text] : [])).join('\n');
 }
 
-async function clientOf(kind: ClientKind, { fetch }: TestServer): Promise<Client | Client2025> {
+async function clientOf(kind: ClientKind, { fetch }: Pick<TestServer, 'fetch'>): Promise<Client | Client2025> {
   const url = new URL('/mcp', ORIGIN);
   const identity = { name: 'test', version: '1' };
   if (kind === '1.32') {

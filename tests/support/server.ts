@@ -6,13 +6,15 @@ import { onTestFinished } from 'vitest';
 import { httpApp } from '../../local/http.ts';
 import { type LocalLinks, localLinks } from '../../local/links.ts';
 import { localPictures } from '../../local/pictures.ts';
-import type { ToolDeps } from '../../mcp-server/deps.ts';
+import { type Caller, depsByCaller, type Isolation, type SharedDeps } from '../../mcp-server/callers.ts';
+import { functionUrlHandler } from '../../mcp-server/function-url.ts';
 import type { ModelOffer } from '../../mcp-server/model-choice.ts';
 import { mcpHandler } from '../../mcp-server/server.ts';
 import { fsBlobs } from '../../pipeline/adapters/fs-blobs.ts';
 import { readConfig, sizeLimits } from '../../pipeline/config.ts';
 import type { Blobs, Clock, Log, Pictures } from '../../pipeline/ports.ts';
 import { temporaryFolder } from './folder.ts';
+import { functionUrlFetch } from './function-url.ts';
 import { type Script, type ScriptedLauncher, scriptedLauncher } from './scripted-launcher.ts';
 
 export const ORIGIN = 'http://127.0.0.1:3333';
@@ -32,6 +34,8 @@ export interface TestServer {
   /** How many requests came through to MCP. */
   mcpRequests(): number;
   fetch(url: string | URL, init?: RequestInit): Promise<Response>;
+  /** The same server behind a Function URL, asked by a principal. */
+  as(caller: Caller): Pick<TestServer, 'fetch'>;
 }
 
 export interface TestServerOptions {
@@ -40,6 +44,7 @@ export interface TestServerOptions {
   pictures?: Pictures;
   models?: ModelOffer;
   costUsdMax?: number;
+  isolation?: Isolation;
 }
 
 const systemClock: Clock = { now: () => new Date() };
@@ -60,14 +65,14 @@ export async function testServer(options: TestServerOptions = {}): Promise<TestS
   const blobs = fsBlobs(blobsFolder);
   const links = localLinks(SECRET, () => ORIGIN, clock);
   const launcher = scriptedLauncher({ blobs, clock, log }, options.script ?? (async () => {}));
-  const pictures = options.pictures ?? localPictures(blobs, [folder], []);
-  const deps: ToolDeps = {
-    ...{ blobs, links, launcher, pictures, clock, log, caller: null, owner: null },
+  const shared: SharedDeps = {
+    ...{ blobs, links, launcher, clock, log },
+    picturesIn: (seen) => options.pictures ?? localPictures(seen, [folder], []),
     models: options.models ?? models,
     costUsdMax: options.costUsdMax ?? null,
     limits: sizeLimits(readConfig({})),
   };
-  const mcp = mcpHandler(() => deps, { version: '0.0.0-test', log });
+  const mcp = mcpHandler(depsByCaller(shared, options.isolation ?? 'account'), { version: '0.0.0-test', log });
   let mcpRequests = 0;
   const counted = (request: Request) => {
     mcpRequests++;
@@ -82,5 +87,6 @@ export async function testServer(options: TestServerOptions = {}): Promise<TestS
     ...{ app, blobs, links, launcher, folder, blobsFolder, scratchFolder, errors },
     mcpRequests: () => mcpRequests,
     fetch: async (url, init) => await app.fetch(new Request(url, init)),
+    as: (caller) => ({ fetch: functionUrlFetch(functionUrlHandler({ mcp: mcp.fetch, log }), caller) }),
   };
 }
