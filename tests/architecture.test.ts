@@ -19,7 +19,11 @@ const MAY_IMPORT: [pattern: string, allowed: string[] | 'anything'][] = [
   ['pipeline/ports.ts', [CORE]],
   ['pipeline/config.ts', [CORE, 'zod', 'node:os', 'node:path']],
   ['pipeline/imaging/**', [CORE, PORTS, 'pipeline/imaging/', 'sharp', 'yauzl', 'node:']],
-  ['pipeline/steps/**', [CORE, PORTS, 'pipeline/imaging/', 'pipeline/steps/', 'zod', 'node:fs/promises', 'node:path', DURABLE]],
+  ['pipeline/report/**', [CORE, 'pipeline/report/', 'node:crypto']],
+  [
+    'pipeline/steps/**',
+    [CORE, PORTS, 'pipeline/imaging/', 'pipeline/report/', 'pipeline/steps/', 'zod', 'node:fs/promises', 'node:path', DURABLE],
+  ],
   ['pipeline/{pipeline,shard}.ts', [CORE, PORTS, 'pipeline/steps/', 'pipeline/shard.ts', DURABLE]],
   ['pipeline/stale-token.ts', [DURABLE]],
   ['pipeline/prompts/**', [CORE, PORTS, 'pipeline/prompts/']],

@@ -49,6 +49,7 @@ test('a picture becomes findings, an overlay and a last word of progress', async
       'plan.json',
       'progress.json',
       'pyramid.szi',
+      'report.html',
     ].map((name) => `blobs/executions/run-1/${name}`),
   );
 });

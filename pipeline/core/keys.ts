@@ -28,6 +28,8 @@ export const keys = {
   findings: (executionId: string) => `${execution(executionId)}/findings.json`,
   /** The findings in the format of other programs. */
   export: (executionId: string, format: ExportFormat) => `${execution(executionId)}/exports/${EXPORT_FILES[format]}`,
+  /** For people: one page with everything in it. */
+  report: (executionId: string) => `${execution(executionId)}/report.html`,
   progress: (executionId: string) => `${execution(executionId)}/progress.json`,
   shardProgress: (executionId: string, shard: number) => `${execution(executionId)}/progress/${shard}.json`,
   /** The principal that started it, where callers are known. */
@@ -109,5 +111,7 @@ const CONTENT_TYPES: Record<string, string> = {
 };
 
 export function contentTypeOf(key: string): string {
+  // Our own page, and no other: a browser would run what is in it.
+  if (key.startsWith('executions/') && key.endsWith('/report.html')) return 'text/html; charset=utf-8';
   return CONTENT_TYPES[key.split('.').at(-1) ?? ''] ?? 'application/octet-stream';
 }

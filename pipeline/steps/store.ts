@@ -1,4 +1,4 @@
-// Step 8: the findings document, its exports, the overlay, and the last word of the progress. Writing them twice is harmless.
+// Step 8: the findings document, its exports, the overlay, the report, and the last word of the progress. Writing them twice is harmless.
 import type { AnalysisRequest, Status, Usage } from '../core/contract.ts';
 import { findingsDocument, reasonOf } from '../core/document.ts';
 import { indexed } from '../core/index-entry.ts';
@@ -13,6 +13,7 @@ import type { Inspected } from './inspect.ts';
 import { type Merged, readMerged } from './merge.ts';
 import type { PictureInHand } from './picture-in-hand.ts';
 import type { ProgressReport } from './progress.ts';
+import { writeReport } from './report.ts';
 import { materialOf, type Synthesis } from './synthesize.ts';
 
 export interface Stored {
@@ -40,9 +41,12 @@ export async function store(
   const document = findingsDocument(request, inspected, looked, summary);
   const shown = findings.filter((finding) => !isRejected(finding));
   const overview = await picture.overview();
-  await blobs.put(keys.overlay(request.execution_id), await drawOverlay(overview.bytes, document.image, shown));
+  const overlay = await drawOverlay(overview.bytes, document.image, shown);
+  await blobs.put(keys.overlay(request.execution_id), overlay);
   await blobs.put(keys.findings(request.execution_id), Buffer.from(JSON.stringify(document, null, 1)));
   await writeExports({ document, startedAt: inspected.startedAt, imageUrl: null }, deps);
+  const { sources } = merged;
+  await writeReport(request, { document, inspected, reason: reasonOf(looked), sources, overview: overview.bytes, overlay }, deps);
   const { entry, keys: indexKeys } = indexed(document, inspected.startedAt, request.owner);
   for (const key of indexKeys) await blobs.put(key, Buffer.from(JSON.stringify(entry)));
   await progress.end(document, reasonOf(looked));

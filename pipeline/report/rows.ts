@@ -1,0 +1,77 @@
+// All findings as compact JSON for the page's script: within a number of bytes, whatever the findings are. Pure.
+import type { Finding, Severity } from '../core/contract.ts';
+import { jsonText, type Markup, shortened } from './html.ts';
+
+/** Of 8 MB for a report; pictures take 2 MB at most and the rest of the page less than 1. */
+export const ROWS_BYTES_MAX = 5_000_000;
+/** Of a description or a text. The longest is tried first: with 10,000 findings, 200 characters of each fit. */
+export const TEXT_CHARACTERS_MAX = [2_000, 800, 400, 200, 100, 50, 25, 0] as const;
+const SEVERITIES: readonly Severity[] = ['info', 'low', 'medium', 'high', 'critical'];
+const VERDICTS = [null, 'confirmed', 'rejected', 'corrected'] as const;
+
+export interface Rows {
+  json: Markup;
+  /** How many of the findings, the first ones, are in it. */
+  kept: number;
+  /** Descriptions and texts end after so many characters. */
+  charactersMax: number;
+}
+
+/** `findings` in the order in which the page shows them. Long texts are shortened first; then the last findings are left out. */
+export function compactRows(findings: readonly Finding[]): Rows {
+  for (const charactersMax of TEXT_CHARACTERS_MAX) {
+    if (charactersMax > 0 && charactersAtLeast(findings, charactersMax) > ROWS_BYTES_MAX) continue;
+    const json = encoded(findings, charactersMax);
+    const bytes = Buffer.byteLength(json.text);
+    if (bytes <= ROWS_BYTES_MAX) return { json, kept: findings.length, charactersMax };
+    if (charactersMax === 0) return compactRows(findings.slice(0, Math.floor((findings.length * ROWS_BYTES_MAX * 0.95) / bytes)));
+  }
+  throw new Error('Expected a last length of texts, got none.');
+}
+
+/** What is said more than once is written once; without making the whole string. */
+function charactersAtLeast(findings: readonly Finding[], charactersMax: number): number {
+  const texts = new Set(findings.flatMap((finding) => [descriptionOf(finding), finding.text ?? '']));
+  return [...texts].reduce((sum, { length }) => sum + Math.min(length, charactersMax), 0);
+}
+
+/**
+ * A row is [id, label, score, severity, left, top, width, height, description, text, verdict], the last three left out from the
+ * end when there is nothing to say. `f12` is 12; labels are places in `labels`; a text is itself, or from 1 its place in `texts`.
+ */
+function encoded(findings: readonly Finding[], charactersMax: number): Markup {
+  const labels = [...new Set(findings.map(({ label }) => label))];
+  const placeOfLabel = new Map(labels.map((label, place) => [label, place]));
+  const said = (text: string | null) => (text && charactersMax > 0 ? shortened(text, charactersMax) : '');
+  const texts = repeated(findings.flatMap((finding) => [said(descriptionOf(finding)), said(finding.text)]));
+  const placeOf = new Map(texts.map((text, place) => [text, place + 1]));
+  const short = (text: string | null) => placeOf.get(said(text)) ?? (said(text) || 0);
+  const rows = findings.map((finding) => {
+    const { id, label, score, severity, box, text, verified } = finding;
+    const row = [
+      /^f[1-9]\d{0,14}$/.test(id) ? Number(id.slice(1)) : id,
+      placeOfLabel.get(label) ?? 0,
+      Math.round(score * 1_000),
+      SEVERITIES.indexOf(severity),
+      ...box.map(Math.round),
+      short(descriptionOf(finding)),
+      short(text),
+      VERDICTS.indexOf(verified),
+    ];
+    while (row.at(-1) === 0 && row.length > 8) row.pop();
+    return row;
+  });
+  return jsonText({ labels: labels.map((label) => shortened(label, 200)), texts, rows });
+}
+
+/** What a description says beyond the label. */
+export function descriptionOf({ description, label }: Finding): string {
+  return description === label ? '' : description;
+}
+
+function repeated(texts: readonly string[]): string[] {
+  const once = new Set<string>();
+  const again = new Set<string>();
+  for (const text of texts) (text !== '' && once.has(text) ? again : once).add(text);
+  return [...again];
+}
