@@ -1,8 +1,8 @@
 // Which https:// addresses may be named, by the names of their hosts. Knows nothing of what a name leads to: that is for who connects.
 import { z } from 'zod';
 import { UserError } from './errors.ts';
+import { someOf } from './some-of.ts';
 
-const SHOWN_HOSTS_MAX = 10;
 const SHOWN_CHARACTERS_MAX = 100;
 /** Two labels at least after the star: `*` and `*.org` would allow everybody. */
 const WILDCARD = /^\*\.[^.*]+(\.[^.*]+)+$/;
@@ -39,8 +39,7 @@ export function checkImageUrl(url: string, allowedHosts: readonly string[]): URL
 
 /** For a sentence: `example.org or *.example.net`. */
 export function namedHosts(hosts: readonly string[]): string {
-  const shown = hosts.slice(0, SHOWN_HOSTS_MAX);
-  return [...shown, ...(hosts.length > shown.length ? [`${hosts.length - shown.length} more hosts`] : [])].join(' or ');
+  return someOf(hosts, 'hosts');
 }
 
 /** For a sentence: the host, its port when it is not 443, cut. A host that a stranger chose could be a long one. */
