@@ -2,12 +2,15 @@
 // Region and credentials come from the SDK's own chain.
 import type { S3ClientConfig } from '@aws-sdk/client-s3';
 
-export interface S3Options {
-  bucket: string;
+export interface S3Connection {
   /** In place of the region's own: a VPC endpoint, or a store that speaks S3. */
   endpoint?: string;
   /** Without a byte in either direction; SILENCE_TIMEOUT_MS when left out. */
   silenceTimeoutMs?: number;
+}
+
+export interface S3Options extends S3Connection {
+  bucket: string;
 }
 
 const ATTEMPTS_MAX = 4; // waits of up to 0.05, 0.1 and 0.2 s after a fault, of 1, 2 and 4 s after too many calls
@@ -16,7 +19,7 @@ const SILENCE_TIMEOUT_MS = 20_000; // S3 answers within a second; a part's check
 const SOCKETS_MAX = 256; // as many tiles as may be looked at at once (TILE_CONCURRENCY)
 
 /** `settings` are those of one adapter's own. */
-export function s3Client(options: S3Options, settings: S3ClientConfig = {}): () => ReturnType<typeof load> {
+export function s3Client(options: S3Connection, settings: S3ClientConfig = {}): () => ReturnType<typeof load> {
   let loaded: ReturnType<typeof load> | undefined;
   return () => {
     loaded ??= load(options, settings);
@@ -24,7 +27,7 @@ export function s3Client(options: S3Options, settings: S3ClientConfig = {}): () 
   };
 }
 
-async function load({ endpoint, silenceTimeoutMs = SILENCE_TIMEOUT_MS }: S3Options, settings: S3ClientConfig) {
+async function load({ endpoint, silenceTimeoutMs = SILENCE_TIMEOUT_MS }: S3Connection, settings: S3ClientConfig) {
   // By name, so that a bundler leaves out the other hundred commands.
   const { S3Client, HeadObjectCommand, GetObjectCommand, PutObjectCommand, ListObjectsV2Command } = await import(
     '@aws-sdk/client-s3'
