@@ -116,13 +116,14 @@ export interface Launcher {
   stop(executionId: string, reason: { type: string; message: string }): Promise<ExecutionState | null>;
 }
 
-/** Pictures elsewhere on the web, on hosts that this deployment allows. */
+/** Pictures elsewhere, on hosts and in buckets that this deployment allows. */
 export interface RemotePictures {
   /**
-   * Streams the picture at `url` into the file `path`, at most `bytesMax` bytes. Throws a UserError when the host is not allowed,
-   * leads inside, answers without the picture or sends more; a TransientError for what may pass. A failure leaves no file.
+   * Streams the picture at `url` into the file `path`, at most `bytesMax` bytes. `version` is the one that was found when the picture
+   * was named: where the other side knows versions, no other is taken. Throws a UserError when the address is not allowed, leads
+   * inside, answers without the picture or sends more; a TransientError for what may pass. A failure leaves no file.
    */
-  download(url: string, path: string, bytesMax: number): Promise<void>;
+  download(url: string, path: string, bytesMax: number, version?: string): Promise<void>;
 }
 
 export interface Clock {

@@ -43,7 +43,10 @@ export const Usage = z.object({
 });
 export type Usage = z.infer<typeof Usage>;
 
-/** Where a picture is: an object of the deployment's store, a file inside a folder the server was given, or an allowed https address. */
+/**
+ * Where a picture is: an object of the deployment's store, a file inside a folder the server was given, or an allowed https or s3
+ * address.
+ */
 export const ImageSource = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('blob'), key: z.string() }),
   z.object({ kind: z.literal('file'), path: z.string() }),

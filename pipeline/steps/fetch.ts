@@ -10,7 +10,7 @@ export async function fetchPicture(request: AnalysisRequest, url: string, deps: 
   const folder = await mkdtemp(join(deps.scratchFolder, 'fetch-'));
   try {
     const path = join(folder, 'picture');
-    await deps.remotePictures.download(url, path, deps.limits.picture.fileBytesMax);
+    await deps.remotePictures.download(url, path, deps.limits.picture.fileBytesMax, request.image.version);
     await deps.blobs.putFile(key, path);
     return { key };
   } finally {

@@ -18,6 +18,9 @@ const CONNECT_TIMEOUT_MS = 5_000; // two lost SYN packets: 1 + 2 s, and the way 
 const SILENCE_TIMEOUT_MS = 20_000; // S3 answers within a second; a part's checks and a busy machine need a few
 const SOCKETS_MAX = 256; // as many tiles as may be looked at at once (TILE_CONCURRENCY)
 
+/** Settings for buckets of others, which may be in another region than ours. */
+export const elsewhere: S3ClientConfig = { followRegionRedirects: true };
+
 /** `settings` are those of one adapter's own. */
 export function s3Client(options: S3Connection, settings: S3ClientConfig = {}): () => ReturnType<typeof load> {
   let loaded: ReturnType<typeof load> | undefined;

@@ -53,6 +53,16 @@ export async function answerOrTaken<T>(exchange: Promise<T>): Promise<T | null> 
   return await nullFor(['PreconditionFailed'], exchange);
 }
 
+/** Like `answerOf`, of a bucket that is somebody else's: whatever it refuses, or has not got, is a UserError with this sentence. */
+export async function answerOrSay<T>(exchange: Promise<T>, sentence: string): Promise<T> {
+  try {
+    return await exchange;
+  } catch (error) {
+    const ours = ourError(error);
+    throw ours instanceof TransientError || statusOf(error) < 300 ? ours : new UserError(sentence, { cause: error });
+  }
+}
+
 async function nullFor<T>(names: readonly string[], exchange: Promise<T>): Promise<T | null> {
   try {
     return await exchange;
@@ -64,8 +74,8 @@ async function nullFor<T>(names: readonly string[], exchange: Promise<T>): Promi
 
 function ourError(error: unknown): unknown {
   if (!(error instanceof Error)) return error;
-  const { name, code, $metadata, $response }: Error & Facts = error;
-  const status = $metadata?.httpStatusCode ?? $response?.statusCode ?? 0;
+  const { name, code }: Error & Facts = error;
+  const status = statusOf(error);
   const because = { cause: error };
   if (name === 'NoSuchBucket') return new UserError(NO_STORE, because);
   if (name === 'CredentialsProviderError') return new UserError(NO_CREDENTIALS, because);
@@ -74,4 +84,11 @@ function ourError(error: unknown): unknown {
   if (NETWORK_CODES.has(code)) return new TransientError(NO_CONNECTION, because);
   if (status === 401 || status === 403 || REFUSALS.has(name)) return new UserError(REFUSED, because);
   return status === 416 ? new RangeError(PAST_THE_END, because) : error;
+}
+
+/** 0 when there was no answer. */
+function statusOf(error: unknown): number {
+  if (!(error instanceof Error)) return 0;
+  const { $metadata, $response }: Error & Facts = error;
+  return $metadata?.httpStatusCode ?? $response?.statusCode ?? 0;
 }
