@@ -16,9 +16,7 @@ const input = z.strictObject({
     .string()
     .min(1)
     .max(2_000)
-    .describe(
-      'An upload_id from create_upload, file:///… inside a folder that this server was given, or https://… on a host that it allows.',
-    ),
+    .describe('An upload_id from create_upload; or, where this server allows it, file:///…, https://… or s3://bucket/key.'),
   look_for: z
     .string()
     .min(1)
