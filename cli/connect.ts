@@ -8,6 +8,7 @@ import { z } from 'zod';
 import { sentenceOf, UserError } from '../pipeline/core/errors.ts';
 import { signedFetch } from './signed-fetch.ts';
 
+const LOOPBACK_NAMES = new Set(['127.0.0.1', 'localhost', '[::1]']);
 const FUNCTION_URL_REGION = /\.lambda-url\.([a-z0-9-]+)\.on\.aws$/;
 const INTERNAL_ERROR = -32603; // JSON-RPC 2.0, section 5.1
 const Initialized = z.object({ result: z.object({ protocolVersion: z.string() }) });
@@ -24,10 +25,16 @@ export async function connectCommand(address: string, { region }: { region?: str
     throw new UserError(
       `Expected the https:// URL of a server, got ${address}. Use the one that ends in .on.aws, with its path.`,
     );
+  const fetch = fetchFor(url, region);
+  await forwarded(new StdioServerTransport(), new StreamableHTTPClientTransport(url, { ...(fetch && { fetch }) }));
+}
+
+/** A server on this machine wants no signature, unless --region says for where one is to be. */
+function fetchFor(url: URL, region: string | undefined) {
   const signFor = region ?? url.hostname.match(FUNCTION_URL_REGION)?.[1];
-  if (!signFor) throw new UserError(`Expected a region in the URL or in --region, got neither. Add --region, such as us-east-1.`);
-  const fetch = signedFetch({ region: signFor, credentials: defaultProvider() });
-  await forwarded(new StdioServerTransport(), new StreamableHTTPClientTransport(url, { fetch }));
+  if (signFor) return signedFetch({ region: signFor, credentials: defaultProvider() });
+  if (LOOPBACK_NAMES.has(url.hostname)) return null;
+  throw new UserError(`Expected a region in the URL or in --region, got neither. Add --region, such as us-east-1.`);
 }
 
 interface Waiting {

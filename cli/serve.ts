@@ -1,5 +1,6 @@
 // `tilesight serve`: runs the local deployment until Ctrl-C.
 import { resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { readAccessKeys } from '../local/access-keys.ts';
 import { type ServeOptions as LocalOptions, serve } from '../local/serve.ts';
 import { readConfig } from '../pipeline/config.ts';
@@ -17,6 +18,8 @@ interface ServeOptions {
 }
 
 const REGION = 'us-east-1';
+/** With the Node that runs this: an older one on the path would not take it. */
+const CLI = fileURLToPath(new URL('./tilesight.ts', import.meta.url));
 
 export async function serveCommand(options: ServeOptions): Promise<void> {
   const { port, host, data, allow } = options;
@@ -51,7 +54,7 @@ async function iamOf({ auth, keys, region, host }: ServeOptions): Promise<LocalO
 
 function connectLine(url: string, iam: LocalOptions['iam']): string {
   return iam
-    ? `claude mcp add tilesight -- tilesight connect ${url} --region ${iam.region}`
+    ? `claude mcp add tilesight -- ${process.execPath} ${CLI} connect ${url} --region ${iam.region}`
     : `claude mcp add --transport http tilesight ${url}`;
 }
 

@@ -87,7 +87,7 @@ program
       'Function URL: for clients that cannot sign. Credentials come from where every AWS tool looks: environment, profile, role.',
   )
   .argument('<url>', 'for example https://ID.lambda-url.us-east-1.on.aws/mcp')
-  .option('--region <region>', 'region to sign for; the one in the URL when left out')
+  .option('--region <region>', 'region to sign for; left out: the one in the URL, and what goes to this machine is not signed')
   .action(connectCommand);
 
 try {

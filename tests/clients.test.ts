@@ -19,7 +19,11 @@ const CLONE = '/path/to/tilesight';
 const FUNCTION_URL = 'https://ID.lambda-url.REGION.on.aws/';
 const LOCAL_URL = 'http://127.0.0.1:3333/mcp';
 
-const Command = z.strictObject({ command: z.string(), args: z.array(z.string()), env: z.record(z.string(), z.string()) });
+const Command = z.strictObject({
+  command: z.string(),
+  args: z.array(z.string()),
+  env: z.record(z.string(), z.string()).default({}),
+});
 type Command = z.infer<typeof Command>;
 const url = z.enum([LOCAL_URL]);
 const servers = <Server extends z.ZodType>(server: Server) => z.strictObject({ tilesight: server });
