@@ -75,7 +75,15 @@ async function served(folder: string): Promise<{ url: string; close(): void }> {
     ...{ allowed: [], moderationMayBeOff: true },
   };
   const deps = { blobs, links, launcher, pictures: localPictures(blobs, [], []), models };
-  const rest = { costUsdMax: null, limits: sizeLimits(readConfig({})), caller: null, owner: null, clock, log };
+  const rest = {
+    costUsdMax: null,
+    dryRunBytesMax: null,
+    limits: sizeLimits(readConfig({})),
+    caller: null,
+    owner: null,
+    clock,
+    log,
+  };
   const mcp = mcpHandler(() => ({ ...deps, ...rest }), { version: '0', log });
   const app = httpApp({ mcp: (request) => mcp.fetch(request, null), blobs, links, scratchFolder: folder, log });
   const empty = createMcpHandler(emptyServer);

@@ -70,6 +70,7 @@ export async function serve(options: ServeOptions): Promise<LocalServer> {
       launcher: localLauncher(engine),
       picturesIn: (seen) => localPictures(seen, allowedFolders, config.ALLOWED_IMAGE_HOSTS),
       costUsdMax: config.COST_USD_MAX ?? null,
+      dryRunBytesMax: null, // a folder gives the file itself
       limits: sizeLimits(config),
     };
     const mcp = mcpHandler(depsByCaller(shared, config.ISOLATION), { version: VERSION, log });

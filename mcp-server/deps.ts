@@ -17,6 +17,8 @@ export interface ToolDeps {
   costUsdMax: number | null;
   /** As the pipeline has them: what it would refuse is refused before it is launched. */
   limits: Pick<PipelineDeps['limits'], 'picture' | 'tilesMax' | 'tileConcurrency' | 'shardConcurrency'>;
+  /** Of a picture that dry_run copies to read its header: what the temporary disk holds; null: no limit. */
+  dryRunBytesMax: number | null;
   clock: Clock;
   log: Log;
 }

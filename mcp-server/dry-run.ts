@@ -28,13 +28,15 @@ export const PlannedRun = z.object({
 export type PlannedRun = z.infer<typeof PlannedRun>;
 
 /** Throws what the analysis itself would refuse with. */
-export async function dryRun(request: Omit<AnalysisRequest, 'execution_id'>, { blobs, limits }: ToolDeps): Promise<PlannedRun> {
+export async function dryRun(request: Omit<AnalysisRequest, 'execution_id'>, deps: ToolDeps): Promise<PlannedRun> {
+  const { blobs, limits } = deps;
   const { source } = request.image;
   if (source.kind === 'url') {
     throw new UserError(
       'Expected an uploaded picture or a file for dry_run, got an address elsewhere. Upload it, or leave dry_run out.',
     );
   }
+  if (source.kind === 'blob') await checkBytes(source.key, deps);
   const file = source.kind === 'file' ? { path: source.path, release: async () => {} } : await blobs.materialize(source.key);
   try {
     // Sharp is loaded only here and for view_region: a cold start should not wait for it.
@@ -59,4 +61,13 @@ export async function dryRun(request: Omit<AnalysisRequest, 'execution_id'>, { b
   } finally {
     await file.release();
   }
+}
+
+async function checkBytes(key: string, { blobs, dryRunBytesMax }: ToolDeps): Promise<void> {
+  const bytes = (await blobs.head(key))?.bytes ?? 0;
+  if (dryRunBytesMax === null || bytes <= dryRunBytesMax) return;
+  throw new UserError(
+    `Expected a picture of at most ${dryRunBytesMax} bytes for dry_run, got ${bytes}. ` +
+      'Leave dry_run out; max_tiles and max_cost_usd keep the analysis small.',
+  );
 }

@@ -183,6 +183,13 @@ describe('dry_run', () => {
     expect(server.launcher.runs).toEqual([]);
   });
 
+  test('refuses an upload too large to copy for its header, and says what bounds the analysis instead', async () => {
+    const { server, client } = await serverAndClient({ dryRunBytesMax: 5 });
+    await server.blobs.put('uploads/plan.png-0123', Buffer.from('pixels'));
+    const sentence = await client.refusal('analyze_image', { image: 'plan.png-0123', dry_run: true });
+    expect(sentence).toMatch(/^Expected a picture of at most 5 bytes for dry_run, got 6\. Leave dry_run out; max_tiles/);
+  });
+
   test('refuses what the analysis would refuse', async () => {
     const { server, client } = await serverAndClient();
     const image = await drawn(server);

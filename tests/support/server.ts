@@ -44,6 +44,7 @@ export interface TestServerOptions {
   pictures?: Pictures;
   models?: ModelOffer;
   costUsdMax?: number;
+  dryRunBytesMax?: number;
   isolation?: Isolation;
 }
 
@@ -70,6 +71,7 @@ export async function testServer(options: TestServerOptions = {}): Promise<TestS
     picturesIn: (seen) => options.pictures ?? localPictures(seen, [folder], []),
     models: options.models ?? models,
     costUsdMax: options.costUsdMax ?? null,
+    dryRunBytesMax: options.dryRunBytesMax ?? null,
     limits: sizeLimits(readConfig({})),
   };
   const mcp = mcpHandler(depsByCaller(shared, options.isolation ?? 'account'), { version: '0.0.0-test', log });
