@@ -7,15 +7,16 @@ const COLUMNS = [
   ...['id', 'label', 'score', 'severity', 'x', 'y', 'width', 'height'],
   ...['level', 'verified', 'text', 'description'],
 ];
-const LINES_END_IN_CRLF = { record_delimiter: 'windows' } as const;
+/** With a line end of its own, the library would leave cells with another one unquoted. */
+const RFC_4180 = { record_delimiter: 'windows', quote_record_delimiter: true } as const;
 
 /**
  * Starts with a byte order mark: without one, Excel takes UTF-8 for the code page of the machine, and every label that is not
  * English is spoilt. Programs that read it name the encoding `utf-8-sig`.
  */
 export function* csv({ document }: ExportSource): Generator<string> {
-  yield stringify([], { ...LINES_END_IN_CRLF, bom: true, header: true, columns: COLUMNS });
-  for (const batch of batches(taken(document))) yield stringify(batch.map(rowOf), LINES_END_IN_CRLF);
+  yield stringify([], { ...RFC_4180, bom: true, header: true, columns: COLUMNS });
+  for (const batch of batches(taken(document))) yield stringify(batch.map(rowOf), RFC_4180);
 }
 
 function rowOf({ finding }: Taken): (string | number)[] {

@@ -51,7 +51,7 @@ function wordsOf({ severity, description, text }: Finding): string {
   return [`Severity: ${severity}`, description, text && `Text: ${text}`].filter(Boolean).join('\n');
 }
 
-/** Label Studio refuses a whole task for one number over 100, if only by rounding. */
+/** Label Studio refuses a whole task for one number over 100. */
 function percent(length: number, of: number): number {
   return Math.min(100, (100 * length) / of);
 }
