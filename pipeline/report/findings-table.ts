@@ -3,56 +3,49 @@ import type { Finding } from '../core/contract.ts';
 import { count, counted, foreign, html, type Markup, shortened } from './html.ts';
 import { rowOf, severityMark } from './material.ts';
 import { descriptionOf, type Rows } from './rows.ts';
+import type { Section } from './section.ts';
 
-/** Without the script. Their texts are short, so that 200 rows are 1 MB at most, every character escaped. */
+/** Without the script. Their texts are short, so that 200 rows are 0.6 MB at most, with every character escaped. */
 export const PLAIN_ROWS_MAX = 200;
-const PLAIN_TEXT_CHARACTERS_MAX = 300;
-const LABEL_CHARACTERS_MAX = 200;
+const PLAIN_TEXT_CHARACTERS_MAX = 200;
+const LABEL_CHARACTERS_MAX = 100;
 
 const COLUMNS = [
-  ['id', 'Finding'],
-  ['label', 'Label'],
-  ['severity', 'Severity'],
-  ['score', 'Score'],
-  ['words', 'Text and description'],
-  ['place', 'Left, top · size in px'],
-  ['verdict', 'Second look'],
+  { name: 'id', title: 'Finding' },
+  { name: 'label', title: 'Label' },
+  { name: 'severity', title: 'Severity' },
+  { name: 'score', title: 'Score' },
+  { name: 'words', title: 'Text and description' },
+  { name: 'place', title: 'Left, top · size in px' },
+  { name: 'verdict', title: 'Second look' },
 ] as const;
 
 /** `cited` ones are among the plain rows, so that links to them lead somewhere without the script, too. */
-export function tableSection(ordered: readonly Finding[], rows: Rows, cited: ReadonlySet<string>): Markup {
+export function tableSection(ordered: readonly Finding[], rows: Rows, cited: ReadonlySet<string>): Section | null {
+  if (ordered.length === 0) return null;
   const judged = ordered.some(({ verified }) => verified !== null);
-  const columns = COLUMNS.filter(([name]) => judged || name !== 'verdict');
+  const heads = COLUMNS.filter(({ name }) => judged || name !== 'verdict').map(
+    ({ name, title }) => html`<th scope="col" role="columnheader" data-column="${name}">${title}</th>`,
+  );
   const plain = plainRows(ordered, cited);
   const left = ordered.length - rows.kept;
-  return html`<section aria-labelledby="findings-title" id="findings">
-<h2 id="findings-title">All findings</h2>
-${ordered.length === 0 && html`<p>Nothing was found.</p>`}
-${left > 0 && html`<p class="warning">This page holds the ${count(rows.kept)} most important ones; ${counted(left, 'finding')} more are in findings.json.</p>`}
-${ordered.length > 0 && filters()}
-${
-  ordered.length > 0 &&
-  html`<div class="scroll"><table id="table" role="table" aria-labelledby="findings-title">
-<thead role="rowgroup"><tr role="row">${columns.map(([name, title]) => html`<th scope="col" role="columnheader" data-column="${name}">${title}</th>`)}</tr></thead>
-<tbody role="rowgroup">${plain.map((finding) => row(finding, judged))}</tbody></table></div>
+  const body = html`${left > 0 && html`<p class="warning">This page holds the ${count(rows.kept)} most important ones; ${counted(left, 'finding')} more are in findings.json.</p>`}
+${filters()}
+<table id="table" role="table" aria-labelledby="findings-title">
+<thead role="rowgroup"><tr role="row">${heads}</tr></thead>
+<tbody role="rowgroup">${plain.map((finding) => row(finding, judged))}</tbody></table>
 <nav id="pages" aria-label="Pages of findings" hidden></nav>
-<noscript><p>Without its script this page shows the ${count(plain.length)} most important of ${counted(ordered.length, 'finding')}, and no filters.</p></noscript>
-<p class="aside">${shortenedNote(rows)}Sizes and places are pixels of the upright full picture. A score is the model’s own number, not a probability.</p>
-<script type="application/json" id="rows">${rows.json}</script>`
-}
-</section>`;
-}
-
-function shortenedNote({ charactersMax }: Rows): string {
-  return `Texts end after ${count(charactersMax)} characters here; findings.json holds them whole. `;
+<noscript><p>Without its script this page shows ${count(plain.length)} of ${counted(ordered.length, 'finding')}, and no filters.</p></noscript>
+<p class="aside">${rows.shortened && `Texts end after ${count(rows.charactersMax)} characters here; findings.json holds them whole. `}Places and sizes are pixels of the upright full picture. A score is the model’s own number, not a probability.</p>
+<script type="application/json" id="rows">${rows.json}</script>`;
+  return { id: 'findings', title: 'All findings', body };
 }
 
+/** The most important ones, and those that are cited. */
 function plainRows(ordered: readonly Finding[], cited: ReadonlySet<string>): Finding[] {
-  const behind = ordered
-    .slice(PLAIN_ROWS_MAX)
-    .filter(({ id }) => cited.has(id))
-    .slice(0, PLAIN_ROWS_MAX / 2);
-  return [...ordered.slice(0, PLAIN_ROWS_MAX - behind.length), ...behind];
+  const behind = ordered.slice(PLAIN_ROWS_MAX).filter(({ id }) => cited.has(id));
+  const added = behind.slice(0, PLAIN_ROWS_MAX / 2);
+  return [...ordered.slice(0, PLAIN_ROWS_MAX - added.length), ...added];
 }
 
 /** Shown by the script, which is what they need. */

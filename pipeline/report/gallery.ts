@@ -3,38 +3,35 @@ import type { Finding } from '../core/contract.ts';
 import { counted, foreign, html, type Markup, shortened } from './html.ts';
 import { dataUrlImage, type ReportMaterial, rowOf, severityMark } from './material.ts';
 import { descriptionOf } from './rows.ts';
+import type { Section } from './section.ts';
 
 /** A card is a glance; the table holds the rest. */
 const WORDS_CHARACTERS_MAX = 160;
 const LABEL_CHARACTERS_MAX = 60;
 
 /** The marker is put where the script is asked to show a finding. */
-export function overlaySection({ document: { image }, pictures: { overlay } }: ReportMaterial): Markup {
-  if (!overlay) return html`<p>The picture with its findings could not be drawn for this page.</p>`;
-  return html`<section aria-labelledby="picture-title">
-<h2 id="picture-title">The picture</h2>
-<figure class="overlay" id="picture" tabindex="-1">
+export function overlaySection({ document: { image }, pictures: { overlay } }: ReportMaterial): Section | null {
+  if (!overlay) return null;
+  const body = html`<figure class="overlay">
 <div>${dataUrlImage(overlay, 'The whole picture with a box around every finding. The table of findings says the same in words.')}
 <svg viewBox="0 0 ${image.width} ${image.height}" preserveAspectRatio="none" aria-hidden="true"><rect id="marker" class="marker" width="0" height="0"/></svg></div>
 <figcaption>Every finding that stands, on a small copy. Colours tell labels apart.</figcaption>
-</figure>
-</section>`;
+</figure>`;
+  return { id: 'picture', title: 'The picture', body };
 }
 
 /** `ordered`: all findings, the most important ones first. */
-export function gallerySection(ordered: readonly Finding[], { pictures: { crops } }: ReportMaterial): Markup {
+export function gallerySection(ordered: readonly Finding[], { pictures: { crops } }: ReportMaterial): Section | null {
   const cards = ordered.flatMap((finding) => {
     const crop = crops.get(finding.id);
     if (!crop) return [];
     return [html`<li><figure>${dataUrlImage(crop, `What is at ${finding.id}, and around it`)}${caption(finding)}</figure></li>`];
   });
-  if (cards.length === 0) return html``;
+  if (cards.length === 0) return null;
   const title = cards.length < ordered.length ? `The ${cards.length} most important` : 'One by one';
-  return html`<section aria-labelledby="gallery-title">
-<h2 id="gallery-title">${title}</h2>
-${cards.length < ordered.length && html`<p>Of ${counted(ordered.length, 'finding')}: the most severe ones first, then the surest.</p>`}
-<ul class="gallery" role="list">${cards}</ul>
-</section>`;
+  const body = html`${cards.length < ordered.length && html`<p>Of ${counted(ordered.length, 'finding')}: the most severe ones first, then the surest.</p>`}
+<ul class="gallery" role="list">${cards}</ul>`;
+  return { id: 'gallery', title, body };
 }
 
 function caption(finding: Finding): Markup {

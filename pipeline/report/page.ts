@@ -9,6 +9,7 @@ import { code, count, foreign, html, type Markup, shortened } from './html.ts';
 import { byImportance, type ReportMaterial } from './material.ts';
 import { compactRows } from './rows.ts';
 import { SCRIPT } from './script.ts';
+import { contents, type Section, sectionOf } from './section.ts';
 import { STYLE } from './style.ts';
 import { citedIn, countsSection, summarySection } from './summary.ts';
 
@@ -21,6 +22,16 @@ export function reportPage(material: ReportMaterial): string {
   const rows = compactRows(ordered);
   const linked = new Set(ordered.slice(0, rows.kept).map(({ id }) => id));
   const cited = new Set(citedIn(document.summary).filter((id) => linked.has(id)));
+  const sections = [
+    summarySection(material, linked),
+    overlaySection(material),
+    countsSection(material),
+    gallerySection(ordered, material),
+    tableSection(ordered, rows, cited),
+    gapsSection(material),
+    modelsSection(material),
+    limitsSection(material),
+  ].filter((section) => section !== null);
   const name = pictureName(document);
   return html`<!DOCTYPE html>
 <html lang="en">
@@ -35,16 +46,9 @@ export function reportPage(material: ReportMaterial): string {
 </head>
 <body>
 <a class="skip" href="#findings">Skip to all findings</a>
-${heading(material, name)}
+${heading(material, name, sections)}
 <main>
-${summarySection(material, linked)}
-${overlaySection(material)}
-${countsSection(material)}
-${gallerySection(ordered, material)}
-${tableSection(ordered, rows, cited)}
-${gapsSection(material)}
-${modelsSection(material)}
-${limitsSection(material)}
+${sections.map(sectionOf)}
 </main>
 <footer><p>Execution <code>${document.execution_id}</code>. Made by tilesight. findings.json beside this page holds everything in full.</p></footer>
 <script>${code(SCRIPT)}</script>
@@ -65,7 +69,7 @@ const POLICY = [
   "form-action 'none'",
 ].join('; ');
 
-function heading({ document, startedAt }: ReportMaterial, name: string): Markup {
+function heading({ document, startedAt }: ReportMaterial, name: string, sections: readonly Section[]): Markup {
   const { status, image, tiles, findings, usage } = document;
   const figures: [string, string][] = [
     ['findings', count(findings.length)],
@@ -76,15 +80,19 @@ function heading({ document, startedAt }: ReportMaterial, name: string): Markup 
   return html`<header>
 <p class="status ${status.toLowerCase()}">${status}</p>
 <h1>${foreign(name)}</h1>
-<p class="aside">${foreign(shortened(image.uri, 500))}, ${image.format}, looked at on <time datetime="${startedAt}">${startedAt.slice(0, 16).replace('T', ' ')} UTC</time></p>
+<p class="aside">${isUpload(image.uri) ? 'uploaded' : foreign(shortened(image.uri, 500))}, ${image.format}, looked at on <time datetime="${startedAt}">${startedAt.slice(0, 16).replace('T', ' ')} UTC</time></p>
 <dl class="figures">${figures.map(([what, figure]) => html`<div><dt>${what}</dt><dd>${figure}</dd></div>`)}</dl>
+${contents(sections)}
 </header>`;
 }
 
-/** The last part of its address, without what makes an upload hard to guess. */
+/** What makes an upload hard to guess is not shown: reports are handed on. */
+const isUpload = (uri: string) => uri.startsWith('upload://');
+
+/** The last part of its address. */
 function pictureName({ image: { uri } }: FindingsDocument): string {
   const last = uri.split(/[/\\]/).findLast((part) => part !== '') ?? uri;
-  const name = uri.startsWith('upload://') ? last.replace(/-[0-9a-f]{20}.*$/, '') : last;
+  const name = isUpload(uri) ? last.replace(/-[0-9a-f]{20}.*$/, '') : last;
   return shortened(name === '' ? uri : name, NAME_CHARACTERS_MAX);
 }
 

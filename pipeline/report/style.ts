@@ -22,6 +22,9 @@ img { display: block; max-width: 100%; height: auto; }
 section { margin-top: 1.25rem; padding: 1.25rem; background: var(--surface); border: 1px solid var(--line); border-radius: 12px; }
 section > :last-child, section p:last-child { margin-bottom: 0; }
 footer { margin-top: 1.5rem; color: var(--soft); font-size: .875rem; }
+header nav ul { display: flex; flex-wrap: wrap; gap: .25rem 1.5rem; list-style: none; margin: 1rem 0 0; padding: 0; }
+ul.notes { margin: 1rem 0 0; padding-inline-start: 1.25rem; max-width: 50em; }
+.notes li { margin-bottom: .35rem; }
 .skip { position: absolute; left: 1rem; top: -4rem; padding: .5rem 1rem; background: var(--surface); z-index: 3; }
 .skip:focus { top: .5rem; }
 .unseen { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
@@ -34,7 +37,6 @@ footer { margin-top: 1.5rem; color: var(--soft); font-size: .875rem; }
 .status.succeeded { background: var(--low); }
 .status.failed { background: var(--critical); }
 dl { margin: 0; display: grid; grid-template-columns: repeat(auto-fill, minmax(15rem, 1fr)); gap: .75rem 1.5rem; }
-dl + ul { margin-top: 1rem; }
 dt { color: var(--soft); font-size: .8125rem; }
 dd { margin: 0; }
 dl.figures { display: flex; flex-wrap: wrap; gap: .5rem 2.5rem; margin-top: 1rem; }
@@ -65,7 +67,7 @@ rect.high { fill: var(--high); } rect.critical { fill: var(--critical); }
 .severity.low { color: var(--low); } .severity.medium { color: var(--medium); }
 .severity.high { color: var(--high); font-weight: 600; } .severity.critical { color: var(--critical); font-weight: 700; }
 
-.gallery, .maps { list-style: none; margin: 0; padding: 0; display: grid; gap: 1rem; grid-template-columns: repeat(auto-fill, minmax(min(11rem, 45%), 1fr)); }
+.gallery, .maps { list-style: none; margin: 0; padding: 0; display: grid; gap: 1rem; grid-template-columns: repeat(auto-fill, minmax(min(12.5rem, 45%), 1fr)); }
 .gallery img { width: 100%; aspect-ratio: 4 / 3; object-fit: contain; background: var(--shade); border-radius: 6px; }
 .gallery figcaption { padding-top: .35rem; line-height: 1.35; color: var(--ink); }
 .gallery p { margin: 0; }
@@ -73,7 +75,7 @@ rect.high { fill: var(--high); } rect.critical { fill: var(--critical); }
 .gallery .words { color: var(--soft); display: -webkit-box; -webkit-line-clamp: 3; -webkit-box-orient: vertical; overflow: hidden; }
 
 form { display: flex; flex-wrap: wrap; gap: .75rem 1rem; align-items: end; margin-bottom: .75rem; }
-form[hidden], nav[hidden] { display: none; }
+[hidden] { display: none !important; }
 form p { margin: 0; flex: 0 1 10rem; }
 form p:first-child { flex: 1 1 14rem; }
 form p:last-child { flex: 0 0 auto; }
@@ -92,6 +94,7 @@ button[aria-disabled="true"] { opacity: .45; cursor: default; }
 #table [aria-sort="descending"] button::after { content: "↓"; opacity: 1; }
 #table tbody .number, #table tbody th { white-space: nowrap; }
 #table tbody th { font-weight: 600; }
+#table tbody td:nth-child(2) { min-width: 7rem; }
 #table .words { min-width: 14rem; }
 #table tr:target, #table tr.current { background: var(--mark); }
 #table td button { padding: 0; min-height: 0; border: 0; background: none; text-align: start; font-variant-numeric: tabular-nums;
@@ -121,6 +124,7 @@ summary { cursor: pointer; }
   #table thead th { position: static; padding: 0; box-shadow: none; white-space: normal; }
   #table tbody tr { display: grid; grid-template-columns: auto 1fr auto auto; gap: .1rem .75rem; padding: .6rem .25rem; }
   #table tbody th, #table tbody td { padding: 0; border: 0; }
+  #table tbody td:nth-child(2) { min-width: 0; }
   #table tbody td:nth-child(n + 5) { grid-column: 1 / -1; min-width: 0; }
   #table tbody td:empty { display: none; }
 }

@@ -4,6 +4,7 @@ import { byLabel } from '../core/finding-order.ts';
 import { isRejected } from '../core/verification.ts';
 import { count, counted, foreign, type Hole, html, type Markup, shortened } from './html.ts';
 import { type ReportMaterial, rowOf, SEVERITIES_FALLING, severityMark } from './material.ts';
+import type { Section } from './section.ts';
 
 const SUMMARY_CHARACTERS_MAX = 10_000;
 /** More labels than this are a word cloud; the table's filter holds 200, and the rest is found by its words. */
@@ -11,12 +12,10 @@ const LABELS_MAX = 15;
 const LABEL_CHARACTERS_MAX = 100;
 
 /** `linked`: ids of findings that have a row. */
-export function summarySection({ document, reason }: ReportMaterial, linked: ReadonlySet<string>): Markup {
-  return html`<section aria-labelledby="summary-title">
-<h2 id="summary-title">Summary</h2>
-${reason !== null && html`<p class="warning">${foreign(shortened(reason, 1_000))}</p>`}
-<p class="long">${withLinks(shortened(document.summary, SUMMARY_CHARACTERS_MAX), linked)}</p>
-</section>`;
+export function summarySection({ document, reason }: ReportMaterial, linked: ReadonlySet<string>): Section {
+  const body = html`${reason !== null && html`<p class="warning">${foreign(shortened(reason, 1_000))}</p>`}
+<p class="long">${withLinks(shortened(document.summary, SUMMARY_CHARACTERS_MAX), linked)}</p>`;
+  return { id: 'summary', title: 'Summary', body };
 }
 
 /** Ids that a text cites. */
@@ -31,19 +30,18 @@ function withLinks(text: string, linked: ReadonlySet<string>): Markup {
   return html`<bdi>${parts}</bdi>`;
 }
 
-export function countsSection({ document }: ReportMaterial): Markup {
+export function countsSection({ document }: ReportMaterial): Section {
   const findings = document.findings.filter((finding) => !isRejected(finding));
   const rejected = document.findings.length - findings.length;
   const note = rejected > 0 && html`<p>${counted(rejected, 'finding')} that a second look rejected not counted.</p>`;
-  if (findings.length === 0) return html`${note}`;
+  const [id, title] = ['counts', 'What was found'];
+  if (findings.length === 0) return { id, title, body: html`<p>Nothing was found.</p>${note}` };
   const groups = byLabel(findings);
   const most = groups[0]?.[1].length ?? 1;
   const severities = SEVERITIES_FALLING.map((severity) => ({ severity, count: countOf(findings, severity) }));
   const mostSevere = Math.max(...severities.map((group) => group.count));
   const more = groups.length - LABELS_MAX;
-  return html`<section aria-labelledby="counts-title">
-<h2 id="counts-title">What was found</h2>
-<div class="charts">
+  const body = html`<div class="charts">
 ${chart(
   'By label',
   'label',
@@ -62,8 +60,8 @@ ${chart(
   null,
 )}
 </div>
-${note}
-</section>`;
+${note}`;
+  return { id, title, body };
 }
 
 function restOf(groups: [string, Finding[]][]): number {
