@@ -352,7 +352,9 @@ describe('without a real server:', () => {
   });
 
   test("AWS's packages are loaded on first use", async () => {
-    const adapters = ['s3-blobs', 's3-links'].map((name) => new URL(`../pipeline/adapters/${name}.ts`, import.meta.url).href);
+    const adapters = ['s3-blobs', 's3-links', 's3-pictures', 's3-remote-pictures'].map(
+      (name) => new URL(`../pipeline/adapters/${name}.ts`, import.meta.url).href,
+    );
     const program = `
       import { registerHooks } from 'node:module';
       const loaded = [];

@@ -2,7 +2,7 @@
 // that it allows. Asks for no more than the heads of objects.
 import type { AnalysisRequest } from '../core/contract.ts';
 import { UserError } from '../core/errors.ts';
-import { keys } from '../core/keys.ts';
+import { keys, ownerOf } from '../core/keys.ts';
 import { type S3Address, s3AddressOf } from '../core/s3-address.ts';
 import { someOf } from '../core/some-of.ts';
 import type { Blobs, Pictures } from '../ports.ts';
@@ -12,8 +12,6 @@ import { answerOrSay } from './s3/errors.ts';
 import { headOf } from './s3/object.ts';
 
 const UPLOADS = keys.upload('');
-/** What the deployment keeps for itself beside the pictures. */
-const NO_PICTURES = /^(executions|index)\//;
 
 export interface S3PicturesOptions extends S3Connection {
   /** The deployment's own. */
@@ -34,7 +32,7 @@ export function s3Pictures({ bucket, blobs, allowedBuckets, allowedHosts, ...con
 
   async function ofThisDeployment(key: string, image: string): Promise<AnalysisRequest['image']> {
     if (key.startsWith(UPLOADS)) return await uploaded(key.slice(UPLOADS.length), blobs);
-    const head = NO_PICTURES.test(key) ? null : await blobs.head(key);
+    const head = ownerOf(key) === null ? await blobs.head(key) : null; // what has an owner belongs to an execution
     if (!head) throw new UserError(notThere(image, accepted));
     return { source: { kind: 'blob', key }, uri: image, version: head.version };
   }

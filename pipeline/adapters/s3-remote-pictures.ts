@@ -5,7 +5,7 @@ import { type S3Address, s3AddressOf } from '../core/s3-address.ts';
 import type { RemotePictures } from '../ports.ts';
 import { elsewhere, type S3Connection, s3Client } from './s3/client.ts';
 import { answerOrSay } from './s3/errors.ts';
-import { bodyOf, headOf, saveBody } from './s3/object.ts';
+import { bodyOf, saveBody } from './s3/object.ts';
 
 export interface S3RemotePicturesOptions extends S3Connection {
   /** Names of buckets. Looked at again here: a request has come a long way since it was checked. */
@@ -20,9 +20,8 @@ export function s3RemotePictures({ allowedBuckets, ...connection }: S3RemotePict
       const { bucket, key } = checked(url, allowedBuckets);
       const { client, GetObjectCommand } = await s3();
       const asked = client.send(new GetObjectCommand({ Bucket: bucket, Key: key }));
-      const found = await answerOrSay(asked, `Expected a picture at ${shown(url)}, got none that may be read. ${CHECK}`);
-      const body = bodyOf(found);
-      if (version !== undefined && headOf(found).version !== version) {
+      const body = bodyOf(await answerOrSay(asked, notThere(url)));
+      if (version !== undefined && version !== body.version) {
         body.stream.destroy();
         throw new UserError(`Expected ${shown(url)} as it was when it was named, got one that has changed since. Name it again.`);
       }
@@ -31,12 +30,14 @@ export function s3RemotePictures({ allowedBuckets, ...connection }: S3RemotePict
   };
 }
 
-const CHECK = 'Check the address, or upload the picture.';
-
 function checked(url: string, allowedBuckets: readonly string[]): S3Address {
   const address = s3AddressOf(url);
   if (address && allowedBuckets.includes(address.bucket)) return address;
   throw new UserError(`Expected an s3:// address in an allowed bucket, got ${shown(url)}. Upload the picture instead.`);
+}
+
+function notThere(url: string): string {
+  return `Expected a picture at ${shown(url)}, got none that may be read. Check the address, or upload the picture.`;
 }
 
 /** For a sentence: cut. */

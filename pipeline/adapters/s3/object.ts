@@ -6,22 +6,24 @@ import { TransientError, UserError } from '../../core/errors.ts';
 import type { BlobHead } from '../../ports.ts';
 import { BROKEN_OFF } from './errors.ts';
 
-/** `bytes` are those announced, null when none were. */
+/** `bytes` are those announced; null, as the version is, when a store that speaks S3 says nothing of them. */
 export interface Body {
   stream: Readable;
   bytes: number | null;
+  version: string | null;
 }
 
-/** Of an answer to HEAD or GET. */
-export function headOf({ ContentLength: bytes, ETag }: HeadObjectCommandOutput | GetObjectCommandOutput): BlobHead {
-  if (bytes === undefined || ETag === undefined) throw new Error('Expected the length and the ETag of an object.');
-  return { bytes, version: ETag.replaceAll('"', '') };
+/** Of an answer to HEAD. */
+export function headOf({ ContentLength: bytes, ETag }: HeadObjectCommandOutput): BlobHead {
+  const version = versionOf(ETag);
+  if (bytes === undefined || version === null) throw new Error('Expected the length and the ETag of an object.');
+  return { bytes, version };
 }
 
 /** Of an answer to GET. Whoever asks for it reads the stream to its end, or destroys it. */
-export function bodyOf({ Body: stream, ContentLength: bytes }: GetObjectCommandOutput): Body {
+export function bodyOf({ Body: stream, ContentLength: bytes, ETag }: GetObjectCommandOutput): Body {
   if (!(stream instanceof Readable)) throw new Error('Expected a body as a stream of Node.');
-  return { stream, bytes: bytes ?? null };
+  return { stream, bytes: bytes ?? null, version: versionOf(ETag) };
 }
 
 /** Throws a TransientError when the connection breaks off. */
@@ -60,6 +62,10 @@ async function* chunksOf(stream: Readable): AsyncGenerator<Buffer> {
   } catch (cause) {
     throw new TransientError(BROKEN_OFF, { cause });
   }
+}
+
+function versionOf(ETag: string | undefined): string | null {
+  return ETag?.replaceAll('"', '') ?? null;
 }
 
 function tooLarge(bytesMax: number, got: string): UserError {
