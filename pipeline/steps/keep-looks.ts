@@ -1,4 +1,5 @@
 // Step 4, at the end of a shard: what its tiles showed becomes one object, and the checkpoint holds its key.
+import type { Usage } from '../core/contract.ts';
 import { keys } from '../core/keys.ts';
 import type { Shard, ShardResult } from '../core/shards.ts';
 import type { PipelineDeps } from '../ports.ts';
@@ -8,10 +9,26 @@ export async function keepLooks(
   executionId: string,
   shard: Shard,
   counter: LookCounter,
-  { blobs }: PipelineDeps,
+  { blobs, metrics }: PipelineDeps,
 ): Promise<ShardResult> {
   const key = keys.looks(executionId, shard.number);
   await blobs.put(key, Buffer.from(JSON.stringify(counter.looks())));
   const result = { tiles: counter.tiles(), detections: counter.detections(), usage: counter.usage(), stopped: counter.stopped() };
+  measure(result, metrics);
   return { shard, key, reason: null, ...result };
+}
+
+function measure({ tiles, usage }: Pick<ShardResult, 'tiles' | 'usage'>, metrics: PipelineDeps['metrics']): void {
+  metrics?.add('TilesDone', tiles.done);
+  metrics?.add('TilesFailed', tiles.failed);
+  metrics?.add('TilesBlank', tiles.blank);
+  measureUsage(usage, metrics);
+  metrics?.flush();
+}
+
+/** Tokens and what they cost, as far as their price is known. */
+export function measureUsage({ input_tokens, output_tokens, cost_usd }: Usage, metrics: PipelineDeps['metrics']): void {
+  metrics?.add('InputTokens', input_tokens);
+  metrics?.add('OutputTokens', output_tokens);
+  metrics?.add('CostUsd', cost_usd);
 }

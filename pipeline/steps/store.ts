@@ -10,6 +10,7 @@ import { drawOverlay } from '../imaging/overlay.ts';
 import type { PipelineDeps } from '../ports.ts';
 import { writeExports } from './exports.ts';
 import type { Inspected } from './inspect.ts';
+import { measureUsage } from './keep-looks.ts';
 import { type Merged, readMerged } from './merge.ts';
 import type { PictureInHand } from './picture-in-hand.ts';
 import type { ProgressReport } from './progress.ts';
@@ -50,7 +51,17 @@ export async function store(
   const { entry, keys: indexKeys } = indexed(document, inspected.startedAt, request.owner);
   for (const key of indexKeys) await blobs.put(key, Buffer.from(JSON.stringify(entry)));
   await progress.end(document, reasonOf(looked));
+  measureUsage(totalUsage([...results.otherUsage, synthesis.usage]), deps.metrics); // that of the tiles was told by their shards
+  deps.metrics?.add('Findings', findings.length);
+  measureEnd(document.status, deps);
   return { status: document.status, findings: document.findings.length };
+}
+
+/** Also of an analysis that ends without having stored anything. */
+export function measureEnd(status: Status, { metrics }: Pick<PipelineDeps, 'metrics'>): void {
+  metrics?.add('AnalysesEnded', 1);
+  metrics?.add('AnalysesFailed', status === 'FAILED' ? 1 : 0);
+  metrics?.flush();
 }
 
 /** Throws when the step `merge` has not stored it. */

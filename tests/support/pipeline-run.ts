@@ -107,6 +107,7 @@ export async function pipelineDeps(folder: string, vision: Vision): Promise<Pipe
     vision,
     clock,
     log: SILENT,
+    metrics: null,
     scratchFolder,
     limits,
     functionName: 'tilesight',

@@ -69,6 +69,7 @@ function makeRun(request: AnalysisRequest, { blobs, clock, log }: { blobs: Blobs
     remotePictures,
     clock,
     log,
+    metrics: null,
     vision,
     scratchFolder: '',
     limits,
