@@ -333,6 +333,17 @@ describe('without a real server:', () => {
       await expect(pictures.resolve('s3://plans/plan.jpg')).rejects.toMatchObject({ name: 'TransientError' });
     });
 
+    test('without credentials, that is said, and not that the picture is missing', async () => {
+      for (const name of ['AWS_ACCESS_KEY_ID', 'AWS_PROFILE']) vi.stubEnv(name, undefined);
+      vi.stubEnv('AWS_EC2_METADATA_DISABLED', 'true');
+      const none = join(await temporaryFolder(), 'none');
+      for (const file of ['AWS_SHARED_CREDENTIALS_FILE', 'AWS_CONFIG_FILE']) vi.stubEnv(file, none);
+      const { pictures, remote } = await place();
+      const sentence = 'Expected AWS credentials for the store, got none.';
+      expect(await refusal(pictures.resolve('s3://plans/plan.jpg'))).toContain(sentence);
+      expect(await refusal(downloaded(remote, 's3://plans/plan.jpg'))).toContain(sentence);
+    });
+
     test('a bucket in another region is asked there', async () => {
       const { pictures, remote } = await place((response, { headers }) =>
         headers.authorization?.includes('/eu-central-1/s3/')
