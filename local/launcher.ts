@@ -1,5 +1,6 @@
 // Launcher over the local engine.
 import { UserError } from '../pipeline/core/errors.ts';
+import { nameTaken } from '../pipeline/core/execution-names.ts';
 import type { ExecutionState, LauncherWithHistory } from '../pipeline/ports.ts';
 import type { Engine } from './engine.ts';
 import { errorOf, eventsOf } from './history.ts';
@@ -64,10 +65,7 @@ export function localLauncher(engine: Engine): LauncherWithHistory {
 }
 
 function refusal(name: string, error: ServiceError): UserError {
-  const sentence =
-    error.name === 'DurableExecutionAlreadyStartedException'
-      ? `Expected a new name for a new request, got ${name}, which another request has. Choose another idempotency_key.`
-      : error.message;
+  const sentence = error.name === 'DurableExecutionAlreadyStartedException' ? nameTaken(name) : error.message;
   return new UserError(sentence, { cause: error });
 }
 

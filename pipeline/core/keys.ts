@@ -34,6 +34,8 @@ export const keys = {
   shardProgress: (executionId: string, shard: number) => `${execution(executionId)}/progress/${shard}.json`,
   /** The principal that started it, where callers are known. */
   startedBy: (executionId: string) => `${execution(executionId)}/started-by.json`,
+  /** Under which ARN the service knows it. */
+  launched: (executionId: string) => `${execution(executionId)}/launched.json`,
   /** There once somebody has asked to cancel. */
   cancel: (executionId: string) => `${execution(executionId)}/cancel.json`,
   /** What each tile of a shard showed. */

@@ -1,0 +1,151 @@
+// Launcher over Lambda durable executions. Knows the service's calls and how few of them an account has; knows nothing of what runs.
+import type { Execution, GetDurableExecutionResponse, LambdaClient } from '@aws-sdk/client-lambda';
+import { z } from 'zod';
+import type { AnalysisRequest } from '../pipeline/core/contract.ts';
+import { UserError } from '../pipeline/core/errors.ts';
+import { keys } from '../pipeline/core/keys.ts';
+import type { Blobs, ExecutionState, Launcher, Log } from '../pipeline/ports.ts';
+import { type About, answerOf, answerOrNull } from './lambda-errors.ts';
+
+export interface LambdaLauncherOptions {
+  /** Name and alias: executions can be started on a qualified name only. */
+  functionName: string;
+  /** Remembers which execution has which name: asking the service is 15 calls a second for the whole account. */
+  blobs: Blobs;
+  log: Log;
+  /** In place of the region's own. */
+  endpoint?: string;
+}
+
+const PAYLOAD_BYTES_MAX = 1_048_576; // of an asynchronous invocation: Lambda quotas
+const ATTEMPTS_MAX = 3; // waits of up to 0.1 and 0.2 s after a fault, of 0.5 and 1 s after too many calls; a tool answers in 30 s
+const TIMEOUT_MS = 8_000;
+
+const Launched = z.object({ arn: z.string() });
+
+/** The client is loaded on first use. Errors as in lambda-errors.ts. */
+export function lambdaLauncher(options: LambdaLauncherOptions): Launcher {
+  const { functionName, blobs, log } = options;
+  let loaded: ReturnType<typeof load> | undefined;
+  const lambda = () => {
+    loaded ??= load(options);
+    return loaded;
+  };
+
+  async function arnOf(id: string): Promise<string | null> {
+    const bytes = await blobs.get(keys.launched(id));
+    return bytes && Launched.parse(JSON.parse(Buffer.from(bytes).toString())).arn;
+  }
+
+  /** False when somebody had noted the same one before. */
+  async function note(id: string, arn: string): Promise<boolean> {
+    const bytes = Buffer.from(JSON.stringify({ arn } satisfies z.infer<typeof Launched>));
+    if (await blobs.putNew(keys.launched(id), bytes)) return true;
+    if ((await arnOf(id)) === arn) return false;
+    await blobs.put(keys.launched(id), bytes); // the service has forgotten the one before, and began another
+    return true;
+  }
+
+  async function found(id: string): Promise<GetDurableExecutionResponse | Execution | null> {
+    const { client, GetDurableExecutionCommand, ListDurableExecutionsByFunctionCommand } = await lambda();
+    const arn = await arnOf(id);
+    const known = arn && (await answerOrNull(client.send(new GetDurableExecutionCommand(withoutData(arn))), { id, log }));
+    if (known) return known;
+    // By its plain name: the filter by alias means the version that was behind it then.
+    const [FunctionName] = unqualified(functionName);
+    const query = { FunctionName, DurableExecutionName: id, MaxItems: 1 }; // the newest comes first
+    const list = await answerOrNull(client.send(new ListDurableExecutionsByFunctionCommand(query)), { id, log });
+    return list?.DurableExecutions?.[0] ?? null;
+  }
+
+  async function describe(id: string): Promise<ExecutionState | null> {
+    const execution = await found(id);
+    if (!execution) return null;
+    const { DurableExecutionArn: arn = '', Status: status, StartTimestamp: startedAt, EndTimestamp: endedAt } = execution;
+    if (!startedAt) throw new Error('Expected when the execution was started.');
+    if (status === 'RUNNING' || !endedAt) return { state: 'running', startedAt };
+    if (status === 'SUCCEEDED') return { state: 'succeeded', startedAt, endedAt };
+    const { client, GetDurableExecutionCommand } = await lambda();
+    const whole = await answerOrNull(client.send(new GetDurableExecutionCommand({ DurableExecutionArn: arn })), { id, log });
+    const { ErrorType: type = 'Error', ErrorMessage: message = '' } = whole?.Error ?? {};
+    const state = ({ FAILED: 'failed', STOPPED: 'stopped', TIMED_OUT: 'timed-out' } as const)[status ?? 'FAILED'];
+    return { state, startedAt, endedAt, error: { type, message } };
+  }
+
+  return {
+    async start(request) {
+      const { client, InvokeCommand } = await lambda();
+      const id = request.execution_id;
+      const invocation = { FunctionName: functionName, InvocationType: 'Event', DurableExecutionName: id } as const;
+      const { DurableExecutionArn: arn } = await answerOf(
+        client.send(new InvokeCommand({ ...invocation, Payload: payloadOf(request) })),
+        { id, log },
+      );
+      if (arn === undefined) throw new Error('Expected the ARN of a durable execution. Is the function a durable one?');
+      return { created: await note(id, arn) };
+    },
+    describe,
+    async stop(id, { type, message }) {
+      const execution = await found(id);
+      if (!execution) return null;
+      if (execution.Status === 'RUNNING') {
+        const { client, StopDurableExecutionCommand } = await lambda();
+        const error = { Error: { ErrorType: type, ErrorMessage: message } };
+        // One that has ended meanwhile stays as it is.
+        await stopped(
+          client.send(new StopDurableExecutionCommand({ DurableExecutionArn: execution.DurableExecutionArn, ...error })),
+          { id, log },
+        );
+      }
+      return await describe(id);
+    },
+  };
+}
+
+const withoutData = (arn: string) => ({ DurableExecutionArn: arn, IncludeExecutionData: false });
+
+/** The service answers so for an execution that is not running any more. */
+async function stopped(exchange: Promise<unknown>, about: About): Promise<void> {
+  const over = (error: unknown) => {
+    if (!(error instanceof Error) || error.name !== 'InvalidParameterValueException') throw error;
+  };
+  await answerOrNull(exchange.catch(over), about);
+}
+
+/** The name, or ARN, without its version or alias, and that. */
+function unqualified(functionName: string): [name: string, qualifier: string] {
+  const at = functionName.lastIndexOf(':');
+  return [functionName.slice(0, at), functionName.slice(at + 1)];
+}
+
+function payloadOf(request: AnalysisRequest): Uint8Array {
+  const payload = Buffer.from(JSON.stringify(request));
+  if (payload.length <= PAYLOAD_BYTES_MAX) return payload;
+  throw new UserError(
+    `Expected a request of at most ${PAYLOAD_BYTES_MAX} bytes, got ${payload.length}. Use fewer labels and words.`,
+  );
+}
+
+async function load({ endpoint }: LambdaLauncherOptions) {
+  // By name, so that a bundler leaves out the other commands.
+  const {
+    LambdaClient,
+    InvokeCommand,
+    GetDurableExecutionCommand,
+    ListDurableExecutionsByFunctionCommand,
+    StopDurableExecutionCommand,
+  } = await import('@aws-sdk/client-lambda');
+  const client: LambdaClient = new LambdaClient({
+    retryMode: 'standard',
+    maxAttempts: ATTEMPTS_MAX,
+    requestHandler: { connectionTimeout: TIMEOUT_MS, requestTimeout: TIMEOUT_MS },
+    ...(endpoint !== undefined && { endpoint }),
+  });
+  return {
+    client,
+    InvokeCommand,
+    GetDurableExecutionCommand,
+    ListDurableExecutionsByFunctionCommand,
+    StopDurableExecutionCommand,
+  };
+}

@@ -1,0 +1,39 @@
+// Entry of the MCP server on AWS: wires it to the bucket and to the pipeline's function, behind a Function URL.
+import { tmpdir } from 'node:os';
+import { powertoolsLog } from '../pipeline/adapters/powertools-log.ts';
+import { s3Blobs } from '../pipeline/adapters/s3-blobs.ts';
+import { s3Links } from '../pipeline/adapters/s3-links.ts';
+import { s3Pictures } from '../pipeline/adapters/s3-pictures.ts';
+import { modelOffer, readMcpServerConfig, sizeLimits } from '../pipeline/config.ts';
+import type { Clock } from '../pipeline/ports.ts';
+import { depsByCaller } from './callers.ts';
+import { functionUrlHandler } from './function-url.ts';
+import { lambdaLauncher } from './lambda-launcher.ts';
+import { mcpHandler } from './server.ts';
+import { VERSION } from './version.ts';
+
+const DRY_RUN_BYTES_MAX = 256_000_000; // half of the temporary disk of a function; the bucket gives that in some 4 s
+
+const config = readMcpServerConfig();
+const bucket = config.BUCKET;
+const log = powertoolsLog('mcp-server', config.LOG_LEVEL);
+const clock: Clock = { now: () => new Date() };
+const limits = sizeLimits(config);
+const blobs = s3Blobs({ bucket, scratchFolder: tmpdir(), materializeBytesMax: DRY_RUN_BYTES_MAX });
+
+const depsFor = depsByCaller(
+  {
+    ...{ blobs, clock, log, limits },
+    links: s3Links({ bucket }),
+    launcher: lambdaLauncher({ functionName: config.PIPELINE_FUNCTION, blobs, log }),
+    picturesIn: (seen) =>
+      s3Pictures({ bucket, blobs: seen, allowedBuckets: config.ALLOWED_BUCKETS, allowedHosts: config.ALLOWED_IMAGE_HOSTS }),
+    models: modelOffer(config),
+    costUsdMax: config.COST_USD_MAX ?? null,
+    dryRunBytesMax: DRY_RUN_BYTES_MAX,
+  },
+  config.ISOLATION,
+);
+const mcp = mcpHandler(depsFor, { version: VERSION, log });
+
+export const handler = functionUrlHandler({ mcp: mcp.fetch, log });

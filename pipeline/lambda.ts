@@ -1,0 +1,59 @@
+// Entry of the pipeline on AWS: wires it to the bucket, to models and to the durable execution service.
+import { mkdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { DurableExecutionApiClient, withDurableExecution } from '@aws/durable-execution-sdk-js';
+import { bedrockVision } from './adapters/bedrock-vision.ts';
+import { httpsPictures } from './adapters/https-pictures.ts';
+import { onnxVision } from './adapters/onnx-vision.ts';
+import { openaiVision } from './adapters/openai-vision.ts';
+import { patientVision } from './adapters/patient-vision.ts';
+import { powertoolsLog } from './adapters/powertools-log.ts';
+import { powertoolsMetrics } from './adapters/powertools-metrics.ts';
+import { remotePicturesByScheme } from './adapters/remote-pictures-by-scheme.ts';
+import { rulesVision } from './adapters/rules-vision.ts';
+import { s3Blobs } from './adapters/s3-blobs.ts';
+import { s3RemotePictures } from './adapters/s3-remote-pictures.ts';
+import { visionByProvider } from './adapters/vision-by-provider.ts';
+import { readPipelineConfig, sizeLimits } from './config.ts';
+import { pipeline } from './pipeline.ts';
+import type { PipelineDeps } from './ports.ts';
+import { survivingStaleTokens } from './stale-token.ts';
+
+const PROGRESS_EVERY_MS = 2_000; // 0.5 writes a second and execution, of the 3,500 that a bucket takes
+
+const config = readPipelineConfig();
+const limits = sizeLimits(config);
+
+/** What an earlier process of this machine left is removed: it was killed, or it would have done so. */
+const scratchFolder = join(tmpdir(), 'tilesight');
+rmSync(scratchFolder, { recursive: true, force: true });
+mkdirSync(scratchFolder);
+
+const deps: PipelineDeps = {
+  blobs: s3Blobs({ bucket: config.BUCKET, scratchFolder, materializeBytesMax: limits.picture.fileBytesMax }),
+  remotePictures: remotePicturesByScheme({
+    https: httpsPictures({ allowedHosts: config.ALLOWED_IMAGE_HOSTS }),
+    s3: s3RemotePictures({ allowedBuckets: config.ALLOWED_BUCKETS }),
+  }),
+  vision: patientVision(
+    visionByProvider({
+      onnx: onnxVision(),
+      rules: rulesVision(),
+      bedrock: bedrockVision(),
+      openai: openaiVision({ baseUrl: config.OPENAI_BASE_URL ?? null, apiKey: config.OPENAI_API_KEY ?? null }),
+    }),
+    config.TILE_CONCURRENCY,
+  ),
+  clock: { now: () => new Date() },
+  log: powertoolsLog('pipeline', config.LOG_LEVEL),
+  metrics: powertoolsMetrics('pipeline'),
+  scratchFolder,
+  limits: { ...limits, progressEveryMs: PROGRESS_EVERY_MS },
+  // Its own version, so that parts of an execution are looked at by the code that cut it.
+  functionName: `${config.AWS_LAMBDA_FUNCTION_NAME}:${config.AWS_LAMBDA_FUNCTION_VERSION}`,
+};
+
+export const handler = withDurableExecution(pipeline(deps), {
+  durableExecutionClient: survivingStaleTokens(new DurableExecutionApiClient()),
+});
