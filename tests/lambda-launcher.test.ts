@@ -1,0 +1,190 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { lambdaLauncher } from '../mcp-server/lambda-launcher.ts';
+import { fsBlobs } from '../pipeline/adapters/fs-blobs.ts';
+import { TransientError, UserError } from '../pipeline/core/errors.ts';
+import { keys } from '../pipeline/core/keys.ts';
+import type { Launcher, Log } from '../pipeline/ports.ts';
+import { temporaryFolder } from './support/folder.ts';
+import { type LambdaService, lambdaService } from './support/lambda-service.ts';
+import { requestFor } from './support/pipeline-run.ts';
+import { fakeCredentials } from './support/s3-server.ts';
+
+const FUNCTION = 'pipeline:live';
+const request = { ...requestFor('/plan.png'), execution_id: 'plan-1' };
+
+async function launcherOver(service: LambdaService) {
+  const errors: object[] = [];
+  const quiet = () => {};
+  const log: Log = { debug: quiet, info: quiet, warn: quiet, error: (facts) => void errors.push(facts) };
+  const blobs = fsBlobs(await temporaryFolder());
+  const launcher = lambdaLauncher({ functionName: FUNCTION, blobs, log, endpoint: service.endpoint });
+  return { launcher, blobs, errors };
+}
+
+beforeAll(fakeCredentials);
+
+describe('over the engine behind the wire', () => {
+  test('an execution is started once, watched and stopped', async () => {
+    const service = await lambdaService();
+    const { launcher } = await launcherOver(service);
+    expect(await launcher.describe('plan-1')).toBeNull();
+    expect(await launcher.start(request)).toEqual({ created: true });
+    expect(await launcher.start(request)).toEqual({ created: false });
+    expect(service.calls.filter((call) => call.startsWith('Invoke'))).toEqual([
+      'Invoke pipeline:live as Event',
+      'Invoke pipeline:live as Event',
+    ]);
+    expect(JSON.parse(service.engine.describe('plan-1')?.input ?? '')).toEqual(request);
+    expect(await launcher.describe('plan-1')).toEqual({ state: 'running', startedAt: expect.any(Date) });
+    const error = { type: 'UserError', message: 'The analysis was cancelled.' };
+    const stopped = { state: 'stopped', startedAt: expect.any(Date), endedAt: expect.any(Date), error };
+    expect(await launcher.stop('plan-1', error)).toEqual(stopped);
+    expect(await launcher.stop('plan-1', { type: 'UserError', message: 'Again.' })).toEqual(stopped);
+    expect(service.calls.filter((call) => call === 'StopDurableExecution')).toHaveLength(1);
+    expect(await launcher.stop('plan-2', error)).toBeNull();
+  });
+
+  test('another request under the same name is refused in a sentence that says what to do', async () => {
+    const { launcher } = await launcherOver(await lambdaService());
+    await launcher.start(request);
+    await expect(launcher.start({ ...request, verify: true })).rejects.toThrow(
+      new UserError(
+        'Expected a new name for a new request, got plan-1, which another request has. Choose another idempotency_key.',
+      ),
+    );
+  });
+
+  test('the list of executions is asked only for one that nobody here has started', async () => {
+    const service = await lambdaService();
+    const { launcher } = await launcherOver(service);
+    await launcher.start(request);
+    await launcher.describe('plan-1');
+    expect(service.calls.filter((call) => call.startsWith('List'))).toEqual([]);
+    const { launcher: stranger } = await launcherOver(service);
+    expect(await stranger.describe('plan-1')).toMatchObject({ state: 'running' });
+    expect(service.calls.at(-1)).toBe('ListDurableExecutionsByFunction pipeline'); // of all versions
+  });
+
+  test('an execution that the service has forgotten begins anew', async () => {
+    const service = await lambdaService();
+    const { launcher, blobs } = await launcherOver(service);
+    const forgotten = { arn: 'arn:aws:lambda:us-east-1:123456789012:function:pipeline:1/durable-execution/plan-1/gone' };
+    await blobs.put(keys.launched('plan-1'), Buffer.from(JSON.stringify(forgotten)));
+    expect(await launcher.describe('plan-1')).toBeNull();
+    expect(await launcher.start(request)).toEqual({ created: true });
+    expect(await launcher.describe('plan-1')).toMatchObject({ state: 'running' });
+    expect(await launcher.start(request)).toEqual({ created: false });
+  });
+
+  test('how an execution ended is told with its error', async () => {
+    const service = await lambdaService();
+    service.handler = async () =>
+      ({ Status: 'FAILED', Error: { ErrorType: 'UserError', ErrorMessage: 'Expected a picture.' } }) as never;
+    const { launcher } = await launcherOver(service);
+    await launcher.start(request);
+    await service.engine.ended('plan-1');
+    expect(await launcher.describe('plan-1')).toMatchObject({
+      state: 'failed',
+      error: { type: 'UserError', message: 'Expected a picture.' },
+    });
+  });
+});
+
+const CALLS: Record<string, (launcher: Launcher) => Promise<unknown>> = {
+  start: (launcher) => launcher.start(request),
+  describe: (launcher) => launcher.describe('plan-1'),
+  stop: (launcher) => launcher.stop('plan-1', { type: 'UserError', message: 'Stop.' }),
+};
+
+describe.each(Object.entries(CALLS))('%s', (_, call) => {
+  async function failing(...next: LambdaService['next']) {
+    const service = await lambdaService();
+    const { launcher, errors } = await launcherOver(service);
+    service.next.push(...next);
+    const error: unknown = await call(launcher).catch((thrown) => thrown);
+    if (!(error instanceof Error)) throw new Error(`Expected an error, got ${JSON.stringify(error)}.`);
+    expect(error.message).not.toMatch(/arn:|123456789012|said no/);
+    return { error, errors };
+  }
+
+  test.each([
+    [429, 'TooManyRequestsException', true],
+    [500, 'ServiceException', false],
+    [502, 'EFSIOException', false],
+    [502, 'EC2ThrottledException', true],
+    [503, 'ServiceUnavailable', false],
+    [409, 'ResourceConflictException', false],
+  ])('answered with %d %s may pass', async (status, type, throttled) => {
+    const { error } = await failing(...Array(3).fill({ status, type }));
+    expect(error).toBeInstanceOf(TransientError);
+    expect((error as TransientError).throttled).toBe(throttled);
+  });
+
+  test('that is cut off every time may pass', async () => {
+    expect((await failing('cut', 'cut', 'cut')).error).toBeInstanceOf(TransientError);
+  });
+
+  test('goes well when the second attempt does', async () => {
+    const service = await lambdaService();
+    const { launcher } = await launcherOver(service);
+    service.next.push({ status: 500, type: 'ServiceException' });
+    await expect(call(launcher)).resolves.toBeDefined();
+  });
+
+  test.each([
+    [403, 'AccessDeniedException'],
+    [400, 'InvalidParameterValueException'],
+    [502, 'KMSDisabledException'],
+    [502, 'KMSAccessDeniedException'],
+    [400, 'InvalidRequestContentException'],
+  ])('answered with %d %s is for who deployed it, and the log says why', async (status, type) => {
+    const { error, errors } = await failing(...Array(3).fill({ status, type }));
+    expect(error).toBeInstanceOf(UserError);
+    expect(error.message).toMatch(/^Expected that this server may start and watch analyses, got a refusal\./);
+    expect(errors).toMatchObject([{ error: { name: type } }]);
+  });
+});
+
+test.each([
+  [413, 'RequestTooLargeException'],
+  [413, 'SerializedRequestEntityTooLargeException'],
+])('a start answered with %d %s says what is too large', async (status, type) => {
+  const service = await lambdaService();
+  const { launcher } = await launcherOver(service);
+  service.next.push({ status, type });
+  await expect(launcher.start(request)).rejects.toThrow(/^Expected a request that the durable execution service takes/);
+});
+
+test('a start on a function that is not there is for who deployed it', async () => {
+  const service = await lambdaService();
+  const { launcher } = await launcherOver(service);
+  service.next.push({ status: 404, type: 'ResourceNotFoundException' });
+  await expect(launcher.start(request)).rejects.toThrow(/^Expected that this server may start/);
+});
+
+test('a request over 1 MiB is refused before it is sent', async () => {
+  const service = await lambdaService();
+  const { launcher } = await launcherOver(service);
+  const ask = { look_for: 'x'.repeat(1_100_000), labels: [] };
+  await expect(launcher.start({ ...request, ask })).rejects.toThrow(/^Expected a request of at most 1048576 bytes, got 1100/);
+  expect(service.calls).toEqual([]);
+});
+
+test("AWS's package is loaded on first use", async () => {
+  const launcher = new URL('../mcp-server/lambda-launcher.ts', import.meta.url).href;
+  const program = `
+    import { registerHooks } from 'node:module';
+    const loaded = [];
+    registerHooks({ resolve(name, context, next) { if (name.startsWith('@aws-sdk/')) loaded.push(name); return next(name, context); } });
+    const { lambdaLauncher } = await import(${JSON.stringify(launcher)});
+    const { describe } = lambdaLauncher({ functionName: 'a:b', blobs: { get: async () => null } });
+    const before = [...loaded];
+    await describe('x').catch(() => {});
+    console.log(JSON.stringify({ before, after: loaded }));`;
+  const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '--eval', program]);
+  const { before, after } = JSON.parse(stdout);
+  expect(before).toEqual([]);
+  expect(after).toContain('@aws-sdk/client-lambda');
+});
