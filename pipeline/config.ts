@@ -111,6 +111,9 @@ const Pipeline = z.object({
 });
 export type PipelineConfig = z.infer<typeof Pipeline>;
 
+/** What each function on AWS reads, by name. */
+export const VARIABLES = { mcpServer: Object.keys(McpServer.shape), pipeline: Object.keys(Pipeline.shape) };
+
 type Environment = Record<string, string | undefined>;
 
 /** Of the local deployment. Throws a UserError that names the first variable that does not fit. */
