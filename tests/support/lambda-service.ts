@@ -142,10 +142,9 @@ function refusal({ status, type, message = 'arn:aws:lambda:us-east-1:12345678901
   return { status, headers: { 'x-amzn-errortype': type }, answer: { Type: 'User', message, Message: message } };
 }
 
-/** As restJson1 writes them; a Date has become text by the time it gets here. */
-function secondsForDates(this: Record<string, unknown>, key: string, value: unknown): unknown {
-  const held = this[key];
-  return held instanceof Date ? held.getTime() / 1_000 : value;
+/** As restJson1 writes times; a Date has become text by the time it gets here, as it has in the engine's database. */
+function secondsForDates(key: string, value: unknown): unknown {
+  return key.endsWith('Timestamp') && typeof value === 'string' ? Date.parse(value) / 1_000 : value;
 }
 
 async function bodyOf(request: IncomingMessage): Promise<string> {
