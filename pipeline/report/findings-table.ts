@@ -35,7 +35,7 @@ ${filters()}
 <thead role="rowgroup"><tr role="row">${heads}</tr></thead>
 <tbody role="rowgroup">${plain.map((finding) => row(finding, judged))}</tbody></table>
 <nav id="pages" aria-label="Pages of findings" hidden></nav>
-<noscript><p>Without its script this page shows ${count(plain.length)} of ${counted(ordered.length, 'finding')}, and no filters.</p></noscript>
+<p id="without">Without its script this page shows ${count(plain.length)} of ${counted(ordered.length, 'finding')}, and no filters.</p>
 <p class="aside">${rows.shortened && `Texts end after ${count(rows.charactersMax)} characters here; findings.json holds them whole. `}Places and sizes are pixels of the upright full picture. A score is the model’s own number, not a probability.</p>
 <script type="application/json" id="rows">${rows.json}</script>`;
   return { id: 'findings', title: 'All findings', body };

@@ -33,7 +33,8 @@ export function html(strings: TemplateStringsArray, ...holes: Hole[]): Markup {
 /** A value for `<script type="application/json">`: nothing in it can end the script, begin a comment or break a line. */
 export function jsonText(value: unknown): Markup {
   const escaped = (character: string) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
-  return new Markup('json', JSON.stringify(value).replace(/[<>&\u2028\u2029]/g, escaped));
+  const shown = (_: string, part: unknown) => (typeof part === 'string' ? visible(part) : part);
+  return new Markup('json', JSON.stringify(value, shown).replace(/[<>&\u2028\u2029]/g, escaped));
 }
 
 /** Script or style of our own. Throws for one that would end its element or begin a comment. */
@@ -78,8 +79,12 @@ function filled(place: Place, hole: Hole): string {
 const ENTITIES: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' };
 
 function escaped(text: string): string {
-  const visible = text.toWellFormed().replace(/[^\P{Cc}\n\t]/gu, '\ufffd');
-  return visible.replace(/[&<>"']/g, (character) => ENTITIES[character] ?? '');
+  return visible(text).replace(/[&<>"']/g, (character) => ENTITIES[character] ?? '');
+}
+
+/** Control characters and halves of characters, which no page can hold, are marked. */
+function visible(text: string): string {
+  return text.toWellFormed().replace(/[^\P{Cc}\n\t]/gu, '\ufffd');
 }
 
 const known = new WeakMap<TemplateStringsArray, Place[]>();

@@ -13,13 +13,15 @@ import { contents, type Section, sectionOf } from './section.ts';
 import { STYLE } from './style.ts';
 import { citedIn, countsSection, summarySection } from './summary.ts';
 
+/** Of 8 MB: rows without script are 0.6, maps 0.35, summary, notes and captions 0.3, style and script 0.03 at the very worst. */
+const ROWS_AND_PICTURES_BYTES_MAX = 6_600_000;
 const NAME_CHARACTERS_MAX = 200;
 
-/** A whole page, less than 8 MB where its pictures are less than 2 MB of base64. */
+/** A whole page, of less than 8 MB as long as its pictures leave room: they take 2 MB at most (imaging/report-pictures.ts). */
 export function reportPage(material: ReportMaterial): string {
   const { document } = material;
   const ordered = byImportance(document.findings);
-  const rows = compactRows(ordered);
+  const rows = compactRows(ordered, ROWS_AND_PICTURES_BYTES_MAX - pictureBytes(material));
   const linked = new Set(ordered.slice(0, rows.kept).map(({ id }) => id));
   const cited = new Set(citedIn(document.summary).filter((id) => linked.has(id)));
   const sections = [
@@ -55,6 +57,10 @@ ${sections.map(sectionOf)}
 </body>
 </html>
 `.text;
+}
+
+function pictureBytes({ pictures: { overlay, thumbnail, crops } }: ReportMaterial): number {
+  return [overlay, thumbnail, ...crops.values()].reduce((sum, picture) => sum + (picture?.base64.length ?? 0), 0);
 }
 
 const hashOf = (text: string) => `'sha256-${createHash('sha256').update(text).digest('base64')}'`;

@@ -2,10 +2,8 @@
 import type { Finding, Severity } from '../core/contract.ts';
 import { jsonText, type Markup, shortened } from './html.ts';
 
-/** Of 8 MB for a report: pictures take 2 MB, rows without script 0.6, maps 0.35 and all else 0.4 at the very worst. */
-export const ROWS_BYTES_MAX = 4_600_000;
-/** Of a description or a text. The longest is tried first: with 10,000 findings, 200 characters of each fit. */
-export const TEXT_CHARACTERS_MAX = [2_000, 800, 400, 200, 100, 50, 25, 0] as const;
+/** Of a description or a text; the longest that fits is taken. */
+const TEXT_CHARACTERS_MAX = [2_000, 800, 400, 200, 100, 50, 25] as const;
 const SEVERITIES: readonly Severity[] = ['info', 'low', 'medium', 'high', 'critical'];
 const VERDICTS = [null, 'confirmed', 'rejected', 'corrected'] as const;
 
@@ -19,20 +17,26 @@ export interface Rows {
 }
 
 /** `findings` in the order in which the page shows them. Long texts are shortened first; then the last findings are left out. */
-export function compactRows(findings: readonly Finding[]): Rows {
+export function compactRows(findings: readonly Finding[], bytesMax: number): Rows {
   const longest = findings.reduce((most, { text, description }) => Math.max(most, text?.length ?? 0, description.length), 0);
-  for (const charactersMax of TEXT_CHARACTERS_MAX) {
-    if (charactersMax > 0 && charactersAtLeast(findings, charactersMax) > ROWS_BYTES_MAX) continue;
-    const json = encoded(findings, charactersMax);
-    const bytes = Buffer.byteLength(json.text);
-    if (bytes <= ROWS_BYTES_MAX) return { json, kept: findings.length, charactersMax, shortened: longest > charactersMax };
-    if (charactersMax === 0) return compactRows(findings.slice(0, Math.floor((findings.length * ROWS_BYTES_MAX * 0.95) / bytes)));
+  const bare = encoded(findings, 0);
+  const bareBytes = Buffer.byteLength(bare.text);
+  if (bareBytes > bytesMax) {
+    const fitting = Math.floor((findings.length * bytesMax * 0.95) / bareBytes);
+    return compactRows(findings.slice(0, fitting), bytesMax);
   }
-  throw new Error('Expected a last length of texts, got none.');
+  for (const charactersMax of TEXT_CHARACTERS_MAX) {
+    // A character is a byte at least: what cannot fit is not written first.
+    if (bareBytes + charactersIn(findings, charactersMax) > bytesMax) continue;
+    const json = encoded(findings, charactersMax);
+    const shortened = longest > charactersMax;
+    if (Buffer.byteLength(json.text) <= bytesMax) return { json, kept: findings.length, charactersMax, shortened };
+  }
+  return { json: bare, kept: findings.length, charactersMax: 0, shortened: longest > 0 };
 }
 
-/** What is said more than once is written once; without making the whole string. */
-function charactersAtLeast(findings: readonly Finding[], charactersMax: number): number {
+/** What is said more than once is written once. */
+function charactersIn(findings: readonly Finding[], charactersMax: number): number {
   const texts = new Set(findings.flatMap((finding) => [descriptionOf(finding), finding.text ?? '']));
   return [...texts].reduce((sum, { length }) => sum + Math.min(length, charactersMax), 0);
 }

@@ -8,7 +8,9 @@ export const SCRIPT = `'use strict';
   const OPEN_FROM = 160; // characters; longer texts are shown when asked for
   const LABELS = 200;
   const SEVERITIES = ['info', 'low', 'medium', 'high', 'critical'];
-  const [FIRST_STRONG, POP] = [String.fromCharCode(0x2068), String.fromCharCode(0x2069)]; // begin and end a direction of writing
+  // An option holds no element that could isolate its text: marks do, and those of the text itself are left out.
+  const DIRECTIONS = new RegExp('[' + String.fromCharCode(0x202a, 45, 0x202e, 0x2066, 45, 0x2069) + ']', 'g');
+  const isolated = (text) => String.fromCharCode(0x2068) + text.replace(DIRECTIONS, '') + String.fromCharCode(0x2069);
   const VERDICTS = ['', 'confirmed', 'rejected', 'corrected'];
   const byId = (id) => document.getElementById(id);
   const source = byId('rows');
@@ -191,8 +193,7 @@ export const SCRIPT = `'use strict';
   const often = new Map();
   for (const { label } of findings) often.set(label, (often.get(label) || 0) + 1);
   const commonest = [...often].sort((a, b) => b[1] - a[1]).slice(0, LABELS).sort((a, b) => labelRank[a[0]] - labelRank[b[0]]);
-  // An option holds no element that could isolate its text.
-  for (const [label, number] of commonest) byId('label').append(make('option', { value: String(label), textContent: FIRST_STRONG + labels[label] + POP + ' (' + count(number) + ')' }));
+  for (const [label, number] of commonest) byId('label').append(make('option', { value: String(label), textContent: isolated(labels[label]) + ' (' + count(number) + ')' }));
   const steps = { first: () => 0, previous: () => page - 1, next: () => page + 1, last: () => Infinity };
   const buttons = Object.entries(steps).map(([to, step]) => {
     const button = make('button', { type: 'button', textContent: to[0].toUpperCase() + to.slice(1) });
@@ -207,6 +208,7 @@ export const SCRIPT = `'use strict';
   });
   pager.append(buttons[0], buttons[1], make('span', { id: 'page' }), buttons[2], buttons[3]);
   form.hidden = false;
+  byId('without').hidden = true;
   form.addEventListener('input', select);
   form.addEventListener('submit', (event) => event.preventDefault());
   form.addEventListener('reset', () => setTimeout(select));

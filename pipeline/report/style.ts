@@ -52,7 +52,7 @@ dl.figures { display: flex; flex-wrap: wrap; gap: .5rem 2.5rem; margin-top: 1rem
 table { border-collapse: collapse; width: 100%; font-size: .9375rem; }
 caption { text-align: start; font-weight: 600; padding-bottom: .35rem; }
 th, td { padding: .4rem .6rem; text-align: start; vertical-align: top; font-weight: inherit; }
-thead th { font-weight: 600; }
+thead th { font-weight: 600; overflow-wrap: normal; }
 tbody tr { border-top: 1px solid var(--line); }
 .charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(20rem, 100%), 1fr)); gap: 1.25rem 3rem; }
 .chart tbody tr { border: 0; }
@@ -76,7 +76,7 @@ rect.high { fill: var(--high); } rect.critical { fill: var(--critical); }
 
 form { display: flex; flex-wrap: wrap; gap: .75rem 1rem; align-items: end; margin-bottom: .75rem; }
 [hidden] { display: none !important; }
-form p { margin: 0; flex: 0 1 10rem; }
+form p { margin: 0; flex: 0 1 10rem; min-width: 0; }
 form p:first-child { flex: 1 1 14rem; }
 form p:last-child { flex: 0 0 auto; }
 label { display: block; color: var(--soft); font-size: .8125rem; }
@@ -95,7 +95,7 @@ button[aria-disabled="true"] { opacity: .45; cursor: default; }
 #table tbody .number, #table tbody th { white-space: nowrap; }
 #table tbody th { font-weight: 600; }
 #table tbody td:nth-child(2) { min-width: 7rem; }
-#table .words { min-width: 14rem; }
+#table .words { min-width: 11rem; }
 #table tr:target, #table tr.current { background: var(--mark); }
 #table td button { padding: 0; min-height: 0; border: 0; background: none; text-align: start; font-variant-numeric: tabular-nums;
   text-decoration: underline; text-decoration-color: var(--line); text-underline-offset: .2em; }
@@ -114,7 +114,7 @@ summary { cursor: pointer; }
 .legend .failed::before { background: var(--critical); }
 .legend .outside::before { background: var(--soft); }
 
-@media (max-width: 46rem) {
+@media (max-width: 64rem) {
   body { padding: 1rem .75rem 2rem; }
   section { padding: 1rem .9rem; }
   form p, form p:first-child { flex: 1 1 8rem; }
