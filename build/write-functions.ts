@@ -1,0 +1,51 @@
+// Makes one folder a function: the bundle, the packages that cannot be bundled, and files that are read at run time.
+import { cp, mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { bundle } from './bundle.ts';
+import { type LambdaFunction, ROOT } from './functions.ts';
+import { installPackages } from './packages.ts';
+import { checkSize, type FolderSize, sizeOf } from './size.ts';
+
+export interface BuildOptions {
+  functions: readonly LambdaFunction[];
+  /** Replaced as a whole, or left as it was when the build fails or is stopped. */
+  outFolder: string;
+  /** False: no node_modules, which need the network, and no check of sizes. */
+  install: boolean;
+  signal: AbortSignal;
+}
+
+/** Sizes by the function's name. Throws a UserError when something does not fit or cannot be installed. */
+export async function writeFunctions({ functions, outFolder, install, signal }: BuildOptions): Promise<Map<string, FolderSize>> {
+  const partFolder = `${outFolder}.tmp`;
+  const sizes = new Map<string, FolderSize>();
+  await rm(partFolder, { recursive: true, force: true });
+  try {
+    for (const one of functions) {
+      const folder = join(partFolder, one.name);
+      await mkdir(folder, { recursive: true });
+      if (install) await installPackages(folder, one.packages, signal);
+      await writeCode(folder, one);
+      signal.throwIfAborted();
+      const size = await sizeOf(folder);
+      if (install) checkSize(one, size);
+      sizes.set(one.name, size);
+    }
+    signal.throwIfAborted();
+    await rm(outFolder, { recursive: true, force: true });
+    await rename(partFolder, outFolder);
+    return sizes;
+  } catch (error) {
+    await rm(partFolder, { recursive: true, force: true });
+    throw error;
+  }
+}
+
+async function writeCode(folder: string, { entries, files, imports }: LambdaFunction): Promise<void> {
+  for (const { path, bytes } of await bundle(entries)) {
+    await mkdir(dirname(join(folder, path)), { recursive: true });
+    await writeFile(join(folder, path), bytes);
+  }
+  for (const file of files) await cp(join(ROOT, file), join(folder, file));
+  await writeFile(join(folder, 'package.json'), `${JSON.stringify({ type: 'module', imports }, null, 2)}\n`);
+}
