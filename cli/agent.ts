@@ -33,7 +33,11 @@ const Execution = z.object({
   findings_so_far: z.number(),
   eta_seconds: z.number().nullable(),
   reason: z.string().nullable(),
-  artifacts: z.object({ findings_json: z.string().optional(), overlay_jpg: z.string().optional() }),
+  artifacts: z.object({
+    findings_json: z.string().optional(),
+    overlay_jpg: z.string().optional(),
+    report_html: z.string().optional(),
+  }),
 });
 export type Execution = z.infer<typeof Execution>;
 

@@ -63,9 +63,11 @@ async function analyzeOver(url: string, path: string, options: AnalyzeOptions, s
     if (execution.status !== 'SUCCEEDED' && execution.status !== 'PARTIAL') {
       throw new UserError(execution.reason ?? `The analysis ended as ${execution.status}.`);
     }
+    const { findings_json, overlay_jpg, report_html } = execution.artifacts;
     const artifacts = {
-      findings: await tools.download(execution.artifacts.findings_json),
-      overlay: await tools.download(execution.artifacts.overlay_jpg),
+      findings: await tools.download(findings_json),
+      overlay: await tools.download(overlay_jpg),
+      report: report_html === undefined ? null : await tools.download(report_html), // the one that may be missing
     };
     await deliver(artifacts, options);
     if (execution.status === 'PARTIAL') {
@@ -77,12 +79,21 @@ async function analyzeOver(url: string, path: string, options: AnalyzeOptions, s
   }
 }
 
-async function deliver(artifacts: { findings: Uint8Array; overlay: Uint8Array }, { out, json }: AnalyzeOptions): Promise<void> {
+interface Artifacts {
+  findings: Uint8Array;
+  overlay: Uint8Array;
+  report: Uint8Array | null;
+}
+
+async function deliver(artifacts: Artifacts, { out, json }: AnalyzeOptions): Promise<void> {
   const document: FindingsDocument = JSON.parse(Buffer.from(artifacts.findings).toString());
-  const findingsPath = join(out, 'findings.json');
-  const overlayPath = join(out, 'overlay.jpg');
-  await writeWhole(findingsPath, artifacts.findings);
-  await writeWhole(overlayPath, artifacts.overlay);
+  const files = { 'report.html': artifacts.report, 'overlay.jpg': artifacts.overlay, 'findings.json': artifacts.findings };
+  const written: string[] = [];
+  for (const [name, bytes] of Object.entries(files)) {
+    if (!bytes) continue;
+    await writeWhole(join(out, name), bytes);
+    written.push(join(out, name));
+  }
   if (json === '-') {
     process.stdout.write(artifacts.findings);
     process.stdout.write('\n');
@@ -91,7 +102,7 @@ async function deliver(artifacts: { findings: Uint8Array; overlay: Uint8Array },
   if (json) await writeWhole(json, artifacts.findings);
   process.stdout.write(`${findingsTable(document)}\n\n${document.summary}\n`);
   for (const note of document.notes) process.stdout.write(`Note: ${note}\n`);
-  process.stdout.write(`\nWrote ${overlayPath} and ${findingsPath}${json ? ` and ${json}` : ''}.\n`);
+  process.stdout.write(`\nWrote ${[...written, ...(json ? [json] : [])].join(' and ')}.\n`);
 }
 
 function wishesOf(options: AnalyzeOptions): Wishes {

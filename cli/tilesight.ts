@@ -19,7 +19,8 @@ program
   .summary('look at one picture in full resolution and print what is in it')
   .description(
     'Looks at one picture in full resolution, on this machine, with local models: starts a server for itself, sends the picture, ' +
-      'and prints the findings. Writes overlay.jpg (boxes and labels drawn on a copy) and findings.json to the folder given with --out.',
+      'and prints the findings. Writes report.html (one page to look at and hand on), overlay.jpg (boxes and labels drawn on a copy) ' +
+      'and findings.json to the folder given with --out.',
   )
   .argument('<picture>', 'a JPEG, PNG, WebP, TIFF, GIF or AVIF file')
   .option('--look-for <text>', 'what to look for, in words; everything the models know when left out')
@@ -32,7 +33,7 @@ program
   .option('--max-tiles <n>', 'look at no more tiles than this, on a coarser level if need be', wholeNumber)
   .option('--page <n>', 'which page of a TIFF or frame of an animation, from 1', wholeNumber)
   .option('--verify', 'a second look at doubtful and severe findings, by the model in VERIFICATION_MODEL')
-  .option('--out <dir>', 'folder for overlay.jpg and findings.json', 'tilesight-out')
+  .option('--out <dir>', 'folder for report.html, overlay.jpg and findings.json', 'tilesight-out')
   .option('--json <file>', 'also write the findings to this file; - prints them instead of the table')
   .addHelpText(
     'after',

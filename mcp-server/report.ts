@@ -5,7 +5,7 @@ import { isRejected } from '../pipeline/core/verification.ts';
 import type { ExecutionView } from './execution-view.ts';
 import type { ExportLink } from './export-links.ts';
 
-// 7,200 bytes of these, six links and 500 bytes of our own words: 3,000 tokens at 3.5 bytes with local links of 400 bytes, 4,800
+// 7,200 bytes of these, seven links and 500 bytes of our own words: 3,000 tokens at 3.5 bytes with local links of 400 bytes, 5,200
 // with signed ones of 1,500.
 const ADDRESS_BYTES_MAX = 400;
 const STARTER_BYTES_MAX = 200; // an ARN with a path may have more

@@ -17,6 +17,7 @@ import { temporaryFolder } from './support/folder.ts';
 import { pipelineStage, requestFor } from './support/pipeline-run.ts';
 import { finding, HOSTILE, materialWith, picturesOfMostBytes, visible } from './support/report-material.ts';
 import { scriptedVision, seen } from './support/scripted-vision.ts';
+import { serverAndClient, started } from './support/tool-calls.ts';
 
 const REPORT_BYTES_MAX = 8_000_000;
 
@@ -166,6 +167,16 @@ describe('an execution', () => {
     expect(page).toMatch(/class="blank" d="M\d/);
     expect(contentTypeOf(keys.report('run-1'))).toBe('text/html; charset=utf-8');
     expect(contentTypeOf('uploads/report.html')).toBe('application/octet-stream');
+  });
+
+  test('names its report among its files', async () => {
+    const { server, client } = await serverAndClient({ script: async (run) => void (await run.end([finding(1)])) });
+    const { execution_id } = await started(server, client);
+    const page = reportPage(materialWith([finding(1)]));
+    await server.blobs.put(keys.report(execution_id), Buffer.from(page));
+    const { text = '' } = await client.readResource(`tilesight://executions/${execution_id}`);
+    const response = await server.fetch(/^- report\.html: (\S+)$/m.exec(text)?.[1] ?? '');
+    expect([response.headers.get('content-type'), await response.text()]).toEqual(['text/html; charset=utf-8', page]);
   });
 
   test('succeeds without a report when it cannot be written', async () => {
