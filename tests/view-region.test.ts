@@ -72,6 +72,18 @@ test('a box larger than max_px is shrunk to it, and the words say the scale', as
   expect((await view(client, { execution_id, box: [0, 0, 3_000, 2_000] })).width * 1).toBeLessThanOrEqual(1_225);
 });
 
+test.each([
+  [640, 512, 40_000],
+  [2_999, 3, 10_000],
+  [1, 1_999, 10_000],
+  [1_001, 999, 1_000_000],
+])('a box of %i x %i never has more than %i pixels in the answer', async (width, height, max_px) => {
+  const { client, execution_id } = await ended();
+  const shown = await view(client, { execution_id, box: [0, 0, width, height], max_px });
+  expect(shown.width * shown.height).toBeLessThanOrEqual(max_px);
+  expect(shown.width * shown.height).toBeGreaterThan(Math.min(max_px, width * height) * 0.6);
+});
+
 test('boxes and ids are drawn when that is asked for, and only then', async () => {
   const { client, execution_id } = await ended();
   const args = { execution_id, box: [1_700, 1_000, 600, 600] };

@@ -22,8 +22,14 @@ export interface View {
 export async function viewOf({ executionId, plan, box, pixelsMax, findings }: View, blobs: Blobs): Promise<Jpeg> {
   const szi = await cachedSzi(blobs, keys.pyramid(executionId), plan);
   const finest = 1 / 2 ** plan.pyramidLevel;
-  const picture = await cutOut(szi, plan, box, Math.min(finest, Math.sqrt(pixelsMax / (box[2] * box[3]))));
+  const picture = await cutOut(szi, plan, box, Math.min(finest, scaleWithin(pixelsMax, box)));
   const drawn = findings.length === 0 ? picture : await withFindings(picture, box, findings, ({ id, label }) => `${id} ${label}`);
   const { data, info } = await drawn.jpeg({ quality: 85 }).toBuffer({ resolveWithObject: true });
   return { bytes: data, width: info.width, height: info.height };
+}
+
+/** Both sides are rounded down to whole pixels; a sliver stays one pixel thin. */
+function scaleWithin(pixelsMax: number, [, , width, height]: Box): number {
+  const scale = Math.min(1, Math.sqrt(pixelsMax / (width * height)), pixelsMax / Math.max(width, height));
+  return Math.min(...[width, height].map((side) => Math.max(1, Math.floor(side * scale)) / side));
 }
