@@ -6,7 +6,8 @@ import { onTestFinished } from 'vitest';
 import { z } from 'zod';
 import { temporaryFolder } from './folder.ts';
 
-const PACKAGE = createRequire(import.meta.url).resolve('@modelcontextprotocol/inspector/package.json');
+const require = createRequire(import.meta.url);
+const PACKAGE = require.resolve('@modelcontextprotocol/inspector/package.json');
 const PROGRAM = join(dirname(PACKAGE), 'clients/launcher/build/index.js');
 const RUNNING_MAX = 2;
 
