@@ -2,6 +2,7 @@
 const BENCHES: Record<string, () => Promise<{ run: () => Promise<BenchResult> }>> = {
   accuracy: () => import('./accuracy.ts'),
   chaos: () => import('./chaos.ts'),
+  coldstart: () => import('./coldstart.ts'),
   engine: () => import('./engine.ts'),
   kills: () => import('./kills.ts'),
   mcp: () => import('./mcp.ts'),
