@@ -1,0 +1,40 @@
+// Which calls of AWS a function can make, read from the source that its entry reaches.
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, join, normalize } from 'node:path';
+
+const ROOT = join(import.meta.dirname, '../..');
+const CALL = /\bnew (\w+Command|Upload)\(|\b\w*[cC]ontext\s*\.(invoke)\b/g;
+/** A method of a port, in the object that an adapter returns. */
+const METHOD = /^ {4}async (\w+)\(/gm;
+/** It hands on every method of Blobs, whoever calls it or not. */
+const HANDS_ON = 'mcp-server/callers.ts';
+
+/** Files of the repository that `entry` imports, now or later. */
+export function reached(entry: string, seen = new Set<string>()): Set<string> {
+  if (seen.has(entry) || !existsSync(join(ROOT, entry))) return seen;
+  seen.add(entry);
+  for (const [, spec = ''] of sourceOf(entry).matchAll(/(?:from |import\()'(\.[^']+\.ts)'/g)) {
+    reached(normalize(join(dirname(entry), spec)), seen);
+  }
+  return seen;
+}
+
+/** Names of the SDK's commands; `Upload` for its upload in parts, `invoke` for executions that an execution starts. */
+export function callsOf(entry: string): Set<string> {
+  const files = [...reached(entry)];
+  const callers = files.filter((file) => file !== HANDS_ON && !file.startsWith('pipeline/adapters/')).map(sourceOf);
+  const isCalled = (method: string) => callers.some((source) => source.includes(`.${method}(`));
+  const found = files.flatMap((file) => {
+    const source = sourceOf(file);
+    const methods = [...source.matchAll(METHOD)];
+    return [...source.matchAll(CALL)].flatMap(({ index, 1: command, 2: invoke }) => {
+      const method = methods.findLast((start) => start.index < index)?.[1];
+      return method === undefined || isCalled(method) ? [command ?? invoke ?? ''] : [];
+    });
+  });
+  return new Set(found);
+}
+
+function sourceOf(file: string): string {
+  return readFileSync(join(ROOT, file), 'utf8');
+}
