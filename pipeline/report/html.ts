@@ -1,7 +1,7 @@
 // The only way from values to HTML: a template tag that knows where each value lands and makes it harmless there. Pure.
 
-/** What has been made by this file, and may therefore stand in a page as it is. */
-export class Markup {
+/** What has been made by this file, and may therefore stand in a page as it is: nobody else can make one. */
+class Markup {
   readonly kind: 'html' | 'json' | 'code';
   readonly text: string;
 
@@ -10,6 +10,8 @@ export class Markup {
     this.text = text;
   }
 }
+
+export type { Markup };
 
 /** Null and false show nothing. */
 export type Hole = string | number | null | false | Markup | readonly Hole[];
