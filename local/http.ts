@@ -70,6 +70,7 @@ export function httpApp({ mcp, blobs, links, scratchFolder, gate, host, log }: H
       'content-type': contentTypeOf(key),
       'content-length': String(size),
       'x-content-type-options': 'nosniff',
+      'content-security-policy': 'sandbox allow-scripts', // a report is a page of its own: it must not act as this server's
       'cache-control': 'private',
     };
     if (context.req.method === 'HEAD') {

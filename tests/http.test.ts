@@ -255,6 +255,7 @@ describe('GET with a link', () => {
       'content-type': type,
       'content-length': '7',
       'x-content-type-options': 'nosniff',
+      'content-security-policy': 'sandbox allow-scripts',
     });
     expect(await response.text()).toBe('content');
   });
