@@ -29,10 +29,14 @@ export interface HttpDeps {
   gate?: IamGate | undefined;
   /** Another name than those of loopback under which this server is called, as in a URL. */
   host?: string | undefined;
+  /** Of the local page: each adds its own, behind the check of Host and Origin. */
+  routes?: readonly Routes[];
   log: Log;
 }
 
-export function httpApp({ mcp, blobs, links, scratchFolder, gate, host, log }: HttpDeps): Hono {
+export type Routes = (app: Hono) => void;
+
+export function httpApp({ mcp, blobs, links, scratchFolder, gate, host, routes = [], log }: HttpDeps): Hono {
   const app = new Hono();
   const names = new Set(host ? [...LOOPBACK_NAMES, host] : LOOPBACK_NAMES);
 
@@ -82,6 +86,7 @@ export function httpApp({ mcp, blobs, links, scratchFolder, gate, host, log }: H
   });
 
   app.get('/healthz', (context) => context.text('ok\n'));
+  for (const add of routes) add(app);
 
   app.notFound((context) => context.text('Expected /mcp, or a link that a tool gave you.\n', 404));
   app.onError((error, context) => {
