@@ -1,0 +1,68 @@
+// The way of an agent through a whole deployment on AWS: upload, analyse, poll, list, look closer, cancel.
+import { readFile } from 'node:fs/promises';
+import { expect } from 'vitest';
+import { ExecutionView } from '../../mcp-server/execution-view.ts';
+import { cancelExecution } from '../../mcp-server/tools/cancel-execution.ts';
+import { getExecution } from '../../mcp-server/tools/get-execution.ts';
+import type { LambdaService } from './lambda-service.ts';
+import { type ClientKind, connected, type TestClient } from './mcp-clients.ts';
+import { Page, Started, Upload } from './tool-calls.ts';
+
+export interface Deployment {
+  /** Of the Function URL. */
+  fetch(url: string | URL, init?: RequestInit): Promise<Response>;
+  service: LambdaService;
+}
+
+/** Every tool but the retry, as an agent would call them. */
+export async function wholeWay(kind: ClientKind, { fetch: fetchMcp, service }: Deployment): Promise<void> {
+  const client = await connected(kind, { fetch: fetchMcp });
+  const image = await uploaded(client, 'examples/lawn.jpg');
+  const ask = { image, detail: 'overview', idempotency_key: kind };
+  service.calls.length = 0;
+
+  const started = await client.call('analyze_image', ask, Started);
+  expect(started).toMatchObject({ created: true, status: 'RUNNING' });
+  const { execution_id } = started;
+  expect(await client.call('analyze_image', ask, Started)).toMatchObject({ execution_id, created: false });
+
+  const view = await ended(client, execution_id);
+  expect(view).toMatchObject({ status: 'SUCCEEDED', reason: null });
+  const files = await client.call('get_execution', { execution_id, response_format: 'detailed' }, getExecution.output);
+  const overlay = await fetch(files.artifacts?.overlay_jpg ?? '');
+  expect([overlay.status, overlay.headers.get('content-type')]).toEqual([200, 'image/jpeg']);
+
+  const page = await client.call('list_findings', { execution_id }, Page);
+  expect(page.totals.findings).toBeGreaterThan(5);
+  const all = await client.call('list_findings', {}, Page);
+  expect(all.executions[0]?.execution_id).toEqual(execution_id);
+
+  const [first] = page.findings;
+  const region = await client.callTool('view_region', { execution_id, finding_id: first?.id, draw_boxes: true });
+  expect(region.content[0]).toMatchObject({ type: 'image', mimeType: 'image/jpeg' });
+
+  const long = { image, detail: 'max', tile_size: 160, idempotency_key: `${kind} long` };
+  const { execution_id: running } = await client.call('analyze_image', long, Started);
+  const cancelled = await client.call('cancel_execution', { execution_id: running }, cancelExecution.output);
+  expect(cancelled.status).toBe('CANCELLED');
+
+  const count = (call: string) => service.calls.filter((one) => one.startsWith(call)).length;
+  expect(count('Invoke pipeline:live')).toBe(3);
+  // Whoever polls reads an object; the control plane is asked for what has no word of its own yet.
+  expect(count('GetDurableExecution') + count('ListDurable')).toBeLessThan(15);
+}
+
+async function uploaded(client: TestClient, file: string): Promise<string> {
+  const bytes = await readFile(file);
+  const { upload_id, url, headers } = await client.call('create_upload', { file_name: 'Lawn.jpg', bytes: bytes.length }, Upload);
+  const response = await fetch(url, { method: 'PUT', headers, body: bytes });
+  expect(response.status).toBe(200);
+  return upload_id;
+}
+
+async function ended(client: TestClient, execution_id: string): Promise<ExecutionView> {
+  for (;;) {
+    const view = await client.call('get_execution', { execution_id, wait_seconds: 20 }, ExecutionView);
+    if (view.status !== 'RUNNING') return view;
+  }
+}
