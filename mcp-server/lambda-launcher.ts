@@ -5,7 +5,7 @@ import type { AnalysisRequest } from '../pipeline/core/contract.ts';
 import { UserError } from '../pipeline/core/errors.ts';
 import { keys } from '../pipeline/core/keys.ts';
 import type { Blobs, ExecutionState, Launcher, Log } from '../pipeline/ports.ts';
-import { type About, answerOf, answerOrNull } from './lambda-errors.ts';
+import { answerOf, answerOrNull } from './lambda-errors.ts';
 
 export interface LambdaLauncherOptions {
   /** Name and alias: executions can be started on a qualified name only. */
@@ -15,11 +15,14 @@ export interface LambdaLauncherOptions {
   log: Log;
   /** In place of the region's own. */
   endpoint?: string;
+  /** Without a byte in either direction; SILENCE_TIMEOUT_MS when left out. */
+  silenceTimeoutMs?: number;
 }
 
 const PAYLOAD_BYTES_MAX = 1_048_576; // of an asynchronous invocation: Lambda quotas
-const ATTEMPTS_MAX = 3; // waits of up to 0.1 and 0.2 s after a fault, of 0.5 and 1 s after too many calls; a tool answers in 30 s
-const TIMEOUT_MS = 8_000;
+const ATTEMPTS_MAX = 3; // waits of up to 0.1 and 0.2 s after a fault, of 0.5 and 1 s after too many calls
+const CONNECT_TIMEOUT_MS = 5_000; // two lost SYN packets: 1 + 2 s, and the way itself
+const SILENCE_TIMEOUT_MS = 5_000; // three attempts: 15 s of the 30 s that a call of a tool has
 
 const Launched = z.object({ arn: z.string() });
 
@@ -52,10 +55,9 @@ export function lambdaLauncher(options: LambdaLauncherOptions): Launcher {
     const known = arn && (await answerOrNull(client.send(new GetDurableExecutionCommand(withoutData(arn))), { id, log }));
     if (known) return known;
     // By its plain name: the filter by alias means the version that was behind it then.
-    const [FunctionName] = unqualified(functionName);
-    const query = { FunctionName, DurableExecutionName: id, MaxItems: 1 }; // the newest comes first
-    const list = await answerOrNull(client.send(new ListDurableExecutionsByFunctionCommand(query)), { id, log });
-    return list?.DurableExecutions?.[0] ?? null;
+    const query = { FunctionName: functionName.slice(0, functionName.lastIndexOf(':')), DurableExecutionName: id };
+    const list = await answerOf(client.send(new ListDurableExecutionsByFunctionCommand(query)), { id, log });
+    return newest(list.DurableExecutions ?? [], id);
   }
 
   async function describe(id: string): Promise<ExecutionState | null> {
@@ -88,34 +90,28 @@ export function lambdaLauncher(options: LambdaLauncherOptions): Launcher {
     async stop(id, { type, message }) {
       const execution = await found(id);
       if (!execution) return null;
-      if (execution.Status === 'RUNNING') {
-        const { client, StopDurableExecutionCommand } = await lambda();
-        const error = { Error: { ErrorType: type, ErrorMessage: message } };
-        // One that has ended meanwhile stays as it is.
-        await stopped(
-          client.send(new StopDurableExecutionCommand({ DurableExecutionArn: execution.DurableExecutionArn, ...error })),
-          { id, log },
-        );
-      }
-      return await describe(id);
+      if (execution.Status !== 'RUNNING') return await describe(id);
+      const { client, StopDurableExecutionCommand } = await lambda();
+      const error = { ErrorType: type, ErrorMessage: message };
+      const stopping = { DurableExecutionArn: execution.DurableExecutionArn, Error: error };
+      const refusal = await client.send(new StopDurableExecutionCommand(stopping)).then(
+        () => null,
+        (thrown: unknown) => thrown,
+      );
+      const state = await describe(id);
+      // How the service refuses one that has ended meanwhile is written nowhere: its state says that it has.
+      if (refusal !== null && state?.state === 'running') await answerOf(Promise.reject(refusal), { id, log });
+      return state;
     },
   };
 }
 
 const withoutData = (arn: string) => ({ DurableExecutionArn: arn, IncludeExecutionData: false });
 
-/** The service answers so for an execution that is not running any more. */
-async function stopped(exchange: Promise<unknown>, about: About): Promise<void> {
-  const over = (error: unknown) => {
-    if (!(error instanceof Error) || error.name !== 'InvalidParameterValueException') throw error;
-  };
-  await answerOrNull(exchange.catch(over), about);
-}
-
-/** The name, or ARN, without its version or alias, and that. */
-function unqualified(functionName: string): [name: string, qualifier: string] {
-  const at = functionName.lastIndexOf(':');
-  return [functionName.slice(0, at), functionName.slice(at + 1)];
+/** Of this very name: documents of the service differ on whether a part of one is enough, and on which end comes first. */
+function newest(executions: readonly Execution[], id: string): Execution | null {
+  const own = executions.filter(({ DurableExecutionName: name }) => name === id);
+  return own.sort((a, b) => Number(b.StartTimestamp) - Number(a.StartTimestamp))[0] ?? null;
 }
 
 function payloadOf(request: AnalysisRequest): Uint8Array {
@@ -126,7 +122,7 @@ function payloadOf(request: AnalysisRequest): Uint8Array {
   );
 }
 
-async function load({ endpoint }: LambdaLauncherOptions) {
+async function load({ endpoint, silenceTimeoutMs = SILENCE_TIMEOUT_MS }: LambdaLauncherOptions) {
   // By name, so that a bundler leaves out the other commands.
   const {
     LambdaClient,
@@ -138,7 +134,7 @@ async function load({ endpoint }: LambdaLauncherOptions) {
   const client: LambdaClient = new LambdaClient({
     retryMode: 'standard',
     maxAttempts: ATTEMPTS_MAX,
-    requestHandler: { connectionTimeout: TIMEOUT_MS, requestTimeout: TIMEOUT_MS },
+    requestHandler: { connectionTimeout: CONNECT_TIMEOUT_MS, socketTimeout: silenceTimeoutMs },
     ...(endpoint !== undefined && { endpoint }),
   });
   return {

@@ -1,25 +1,28 @@
+// Analyses as durable executions of Lambda: against the engine behind the service's own wire, and against its faults.
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { lambdaLauncher } from '../mcp-server/lambda-launcher.ts';
+import { type LambdaLauncherOptions, lambdaLauncher } from '../mcp-server/lambda-launcher.ts';
 import { fsBlobs } from '../pipeline/adapters/fs-blobs.ts';
 import { TransientError, UserError } from '../pipeline/core/errors.ts';
 import { keys } from '../pipeline/core/keys.ts';
 import type { Launcher, Log } from '../pipeline/ports.ts';
+import { closedPort } from './support/closed-port.ts';
 import { temporaryFolder } from './support/folder.ts';
 import { type LambdaService, lambdaService } from './support/lambda-service.ts';
 import { requestFor } from './support/pipeline-run.ts';
 import { fakeCredentials } from './support/s3-server.ts';
+import { storeDoor } from './support/store-door.ts';
 
 const FUNCTION = 'pipeline:live';
 const request = { ...requestFor('/plan.png'), execution_id: 'plan-1' };
 
-async function launcherOver(service: LambdaService) {
+async function launcherOver({ endpoint }: Pick<LambdaService, 'endpoint'>, options: Partial<LambdaLauncherOptions> = {}) {
   const errors: object[] = [];
   const quiet = () => {};
   const log: Log = { debug: quiet, info: quiet, warn: quiet, error: (facts) => void errors.push(facts) };
   const blobs = fsBlobs(await temporaryFolder());
-  const launcher = lambdaLauncher({ functionName: FUNCTION, blobs, log, endpoint: service.endpoint });
+  const launcher = lambdaLauncher({ functionName: FUNCTION, blobs, log, endpoint, ...options });
   return { launcher, blobs, errors };
 }
 
@@ -78,6 +81,18 @@ describe('over the engine behind the wire', () => {
     expect(await launcher.start(request)).toEqual({ created: false });
   });
 
+  test('an execution that has succeeded is not begun again and stays as it is', async () => {
+    const service = await lambdaService();
+    service.handler = async () => ({ Status: 'SUCCEEDED', Result: '{}' }) as never;
+    const { launcher } = await launcherOver(service);
+    await launcher.start(request);
+    await service.engine.ended('plan-1');
+    const succeeded = { state: 'succeeded', startedAt: expect.any(Date), endedAt: expect.any(Date) };
+    expect(await launcher.describe('plan-1')).toEqual(succeeded);
+    expect(await launcher.start(request)).toEqual({ created: false });
+    expect(await launcher.stop('plan-1', { type: 'UserError', message: 'Too late.' })).toEqual(succeeded);
+  });
+
   test('how an execution ended is told with its error', async () => {
     const service = await lambdaService();
     service.handler = async () =>
@@ -112,7 +127,7 @@ describe.each(Object.entries(CALLS))('%s', (_, call) => {
   test.each([
     [429, 'TooManyRequestsException', true],
     [500, 'ServiceException', false],
-    [502, 'EFSIOException', false],
+    [502, 'EC2UnexpectedException', false],
     [502, 'EC2ThrottledException', true],
     [503, 'ServiceUnavailable', false],
     [409, 'ResourceConflictException', false],
@@ -157,11 +172,120 @@ test.each([
   await expect(launcher.start(request)).rejects.toThrow(/^Expected a request that the durable execution service takes/);
 });
 
-test('a start on a function that is not there is for who deployed it', async () => {
+test.each(Object.entries(CALLS))('%s on a function that is not there is for who deployed it', async (_, call) => {
   const service = await lambdaService();
   const { launcher } = await launcherOver(service);
   service.next.push({ status: 404, type: 'ResourceNotFoundException' });
-  await expect(launcher.start(request)).rejects.toThrow(/^Expected that this server may start/);
+  await expect(call(launcher)).rejects.toThrow(/^Expected that this server may start/);
+});
+
+describe('of several executions, the service', () => {
+  const arnOf = (name: string, id: number) =>
+    `arn:aws:lambda:us-east-1:123456789012:function:pipeline:1/durable-execution/${name}/${id}`;
+
+  /** Lists these, and forgets them at once: what is told of them comes from the list. */
+  async function listing(executions: { name: string; startedAt: number; Status: string }[]) {
+    const DurableExecutions = executions.map(({ name, startedAt, Status }, id) => ({
+      ...{ DurableExecutionArn: arnOf(name, id), DurableExecutionName: name, FunctionArn: FUNCTION, Status },
+      ...{ StartTimestamp: startedAt, ...(Status !== 'RUNNING' && { EndTimestamp: startedAt + 1 }) },
+    }));
+    const door = await storeDoor((_, response) => {
+      response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify({ DurableExecutions }));
+      return true;
+    });
+    return (await launcherOver(door)).launcher;
+  }
+
+  test('may list the newest first or last', async () => {
+    const old = { name: 'plan-1', startedAt: 1_000, Status: 'SUCCEEDED' };
+    const young = { name: 'plan-1', startedAt: 2_000, Status: 'RUNNING' };
+    for (const executions of [
+      [old, young],
+      [young, old],
+    ]) {
+      const launcher = await listing(executions);
+      expect(await launcher.describe('plan-1')).toEqual({ state: 'running', startedAt: new Date(2_000_000) });
+    }
+  });
+
+  test('may list others whose names only begin so', async () => {
+    const other = { name: 'plan-10', startedAt: 2_000, Status: 'RUNNING' };
+    expect(await (await listing([other])).describe('plan-1')).toBeNull();
+    expect(await (await listing([other])).stop('plan-1', { type: 'UserError', message: 'Stop.' })).toBeNull();
+    const own = { name: 'plan-1', startedAt: 1_000, Status: 'SUCCEEDED' };
+    expect(await (await listing([other, own])).describe('plan-1')).toMatchObject({ state: 'succeeded' });
+  });
+});
+
+describe('a stop that the service refuses', () => {
+  const refusals = [
+    [400, 'InvalidParameterValueException'],
+    [404, 'ResourceNotFoundException'],
+    [409, 'ResourceConflictException'],
+  ] as const;
+
+  /** Refuses to stop; `meanwhile` happens just before. */
+  async function refusing(status: number, type: string, meanwhile: (service: LambdaService) => unknown) {
+    const service = await lambdaService();
+    const door = await storeDoor((incoming, response) => {
+      if (!incoming.url?.endsWith('/stop')) return false;
+      meanwhile(service);
+      const message = 'arn:aws:lambda:us-east-1:123456789012 said no';
+      response.writeHead(status, { 'x-amzn-errortype': type, 'content-type': 'application/json' });
+      response.end(JSON.stringify({ message, Message: message }));
+      return true;
+    }, service.endpoint);
+    const over = await launcherOver(door);
+    await over.launcher.start(request);
+    return over;
+  }
+
+  test.each(refusals)('with %d %s is no failure when the execution has ended meanwhile', async (status, type) => {
+    const { launcher, errors } = await refusing(status, type, ({ engine }) =>
+      engine.stop('plan-1', { ErrorType: 'UserError', ErrorMessage: 'Somebody else did.' }),
+    );
+    expect(await launcher.stop('plan-1', { type: 'UserError', message: 'Stop.' })).toMatchObject({
+      state: 'stopped',
+      error: { message: 'Somebody else did.' },
+    });
+    expect(errors).toEqual([]);
+  });
+
+  test('is one when it goes on running', async () => {
+    const { launcher, errors } = await refusing(400, 'InvalidParameterValueException', () => {});
+    await expect(launcher.stop('plan-1', { type: 'UserError', message: 'Stop.' })).rejects.toThrow(
+      /^Expected that this server may start and watch analyses, got a refusal\./,
+    );
+    expect(errors).toMatchObject([{ error: { name: 'InvalidParameterValueException' } }]);
+  });
+});
+
+describe('a service that', () => {
+  const FAULT = { name: 'TransientError', message: expect.stringMatching(/a fault of its own or none in time\. Try again\.$/) };
+
+  test.each(Object.entries(CALLS))('says nothing at all fails %s for now, after 3 attempts', async (_, call) => {
+    const door = await storeDoor(() => true);
+    const { launcher } = await launcherOver(door, { silenceTimeoutMs: 100 });
+    await expect(call(launcher)).rejects.toMatchObject(FAULT);
+    expect(door.requests).toHaveLength(3);
+  });
+
+  test.each(['describe', 'stop'])('falls silent within its answer fails %s for now', async (name) => {
+    const door = await storeDoor((_, response) => response.writeHead(200, { 'content-length': '100' }).write('{'));
+    const { launcher } = await launcherOver(door, { silenceTimeoutMs: 100 });
+    await expect(CALLS[name]?.(launcher)).rejects.toMatchObject(FAULT);
+  });
+
+  test.each(Object.entries(CALLS))('cannot be reached fails %s for now', async (_, call) => {
+    const { launcher } = await launcherOver({ endpoint: `http://127.0.0.1:${await closedPort()}` });
+    await expect(call(launcher)).rejects.toMatchObject(FAULT);
+  });
+
+  test('answers with a page of its gateway fails for now', async () => {
+    const door = await storeDoor((_, response) => !!response.writeHead(502).end('<html>Bad Gateway</html>'));
+    const { launcher } = await launcherOver(door);
+    await expect(launcher.describe('plan-1')).rejects.toMatchObject(FAULT);
+  });
 });
 
 test('a request over 1 MiB is refused before it is sent', async () => {
@@ -179,7 +303,8 @@ test("AWS's package is loaded on first use", async () => {
     const loaded = [];
     registerHooks({ resolve(name, context, next) { if (name.startsWith('@aws-sdk/')) loaded.push(name); return next(name, context); } });
     const { lambdaLauncher } = await import(${JSON.stringify(launcher)});
-    const { describe } = lambdaLauncher({ functionName: 'a:b', blobs: { get: async () => null } });
+    const endpoint = 'http://127.0.0.1:${await closedPort()}';
+    const { describe } = lambdaLauncher({ functionName: 'a:b', blobs: { get: async () => null }, endpoint });
     const before = [...loaded];
     await describe('x').catch(() => {});
     console.log(JSON.stringify({ before, after: loaded }));`;
