@@ -78,7 +78,8 @@ export async function agent(url: URL, signal: AbortSignal): Promise<Agent> {
     },
     async *following(executionId) {
       for (;;) {
-        const execution = await call('get_execution', { execution_id: executionId, wait_seconds: POLL_WAIT_S }, Execution);
+        const wishes = { execution_id: executionId, wait_seconds: POLL_WAIT_S, response_format: 'detailed' };
+        const execution = await call('get_execution', wishes, Execution);
         yield execution;
         if (execution.status !== 'RUNNING') return;
       }

@@ -4,11 +4,11 @@ import { FailedTile, Phase, Progress, Status, Usage } from '../pipeline/core/con
 import { UserError } from '../pipeline/core/errors.ts';
 import { keys } from '../pipeline/core/keys.ts';
 import { ShardProgress, sumOfCounts } from '../pipeline/core/shards.ts';
-import type { ExecutionState, Links } from '../pipeline/ports.ts';
+import type { ExecutionState } from '../pipeline/ports.ts';
+import { whole } from './answer-size.ts';
 import type { ToolDeps } from './deps.ts';
 
 const STALE_MS = 10_000; // progress is written every 2 s at the latest, so five were missed
-const LINK_EXPIRES_S = 3_600;
 // How often somebody who waits looks: soon for what is short, seldom enough for a store that counts reads.
 const FIRST_LOOK_MS = 250;
 const LATER_LOOKS_MS = 1_000;
@@ -27,10 +27,7 @@ export const ExecutionView = z.object({
   eta_seconds: z.number().int().nullable().describe('Seconds left by the rate so far; null when unknown.'),
   reason: z.string().nullable().describe('Why it did not succeed, in a sentence.'),
   summary: z.string().nullable(),
-  failed_tiles: z.array(FailedTile).describe('At most 20; findings_json holds all.'),
-  artifacts: z
-    .object({ findings_json: z.string().optional(), overlay_jpg: z.string().optional() })
-    .describe('Links that expire after an hour; ask again for new ones.'),
+  failed_tiles: z.array(FailedTile).describe('At most 20: tiles.failed counts all, findings.json holds all.'),
   poll_after_seconds: z.number().int().describe('0 when it has ended.'),
   next_step: z.string(),
 });
@@ -69,7 +66,7 @@ async function viewWhen(
       ? await readProgress(before.execution_id, deps)
       : ((await storedProgress(before.execution_id, deps)) ?? latest);
   }
-  return await viewOf(latest, deps);
+  return viewOf(latest, deps);
 }
 
 /** Throws a UserError when no execution has that id. */
@@ -138,13 +135,13 @@ function endOf(state: ExecutionState): Partial<Progress> {
   return { status, phase: 'done', reason, updated_at: state.endedAt.toISOString() };
 }
 
-async function viewOf(progress: Progress, deps: ToolDeps): Promise<ExecutionView> {
+function viewOf(progress: Progress, { clock }: ToolDeps): ExecutionView {
   const { execution_id, status, phase, tiles, usage, started_at, reason, summary, failed_tiles } = progress;
   const running = status === 'RUNNING';
-  const until = running ? deps.clock.now().getTime() : Date.parse(progress.updated_at);
+  const until = running ? clock.now().getTime() : Date.parse(progress.updated_at);
   const elapsed_seconds = Math.max(0, Math.round((until - Date.parse(started_at)) / 1_000));
   const eta_seconds = running ? etaOf(progress, elapsed_seconds) : null;
-  return {
+  return whole({
     ...{
       execution_id,
       status,
@@ -157,10 +154,9 @@ async function viewOf(progress: Progress, deps: ToolDeps): Promise<ExecutionView
       eta_seconds,
     },
     ...{ reason, summary, failed_tiles },
-    artifacts: await artifactsOf(progress, deps),
     poll_after_seconds: running ? pollAfter(eta_seconds) : 0,
     next_step: nextStep(progress),
-  };
+  });
 }
 
 function etaOf({ tiles, phase }: Progress, elapsed: number): number | null {
@@ -170,32 +166,6 @@ function etaOf({ tiles, phase }: Progress, elapsed: number): number | null {
 
 function pollAfter(etaSeconds: number | null): number {
   return etaSeconds === null ? 2 : Math.min(20, Math.max(2, Math.round(etaSeconds / 4)));
-}
-
-/** Links of executions that have ended, for a while: agents ask again and again, and a link is good for an hour. */
-const LINKS_KEPT_MS = 60_000;
-const LINKS_KEPT_MAX = 1_000; // of 1 KB each
-const kept = new WeakMap<Links, Map<string, { until: number; artifacts: ExecutionView['artifacts'] }>>();
-
-async function artifactsOf({ execution_id, status }: Progress, deps: ToolDeps): Promise<ExecutionView['artifacts']> {
-  if (status === 'RUNNING' || status === 'BLOCKED') return {};
-  const { links, clock } = deps;
-  const byExecution = kept.get(links) ?? new Map();
-  kept.set(links, byExecution);
-  const nowMs = clock.now().getTime();
-  const known = byExecution.get(execution_id);
-  if (known && known.until > nowMs) return known.artifacts;
-  const artifacts = await linksTo(execution_id, deps);
-  if (byExecution.size >= LINKS_KEPT_MAX) byExecution.clear();
-  byExecution.set(execution_id, { until: nowMs + LINKS_KEPT_MS, artifacts });
-  return artifacts;
-}
-
-async function linksTo(executionId: string, { blobs, links }: ToolDeps): Promise<ExecutionView['artifacts']> {
-  const linkTo = async (key: string) =>
-    (await blobs.head(key)) ? await links.forGet(key, { expiresInS: LINK_EXPIRES_S }) : null;
-  const [findings_json, overlay_jpg] = await Promise.all([linkTo(keys.findings(executionId)), linkTo(keys.overlay(executionId))]);
-  return { ...(findings_json && { findings_json }), ...(overlay_jpg && { overlay_jpg }) };
 }
 
 function nextStep({ execution_id, status }: Progress): string {

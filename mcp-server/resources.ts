@@ -9,6 +9,7 @@ import {
 } from '@modelcontextprotocol/server';
 import { mustBeFixed, UserError } from '../pipeline/core/errors.ts';
 import { contentTypeOf, INDEX_NAME, indexOf, keys } from '../pipeline/core/keys.ts';
+import { artifactsOf, mayHaveFiles } from './artifacts.ts';
 import type { ToolDeps } from './deps.ts';
 import { viewExecution } from './execution-view.ts';
 import { exportLinks } from './export-links.ts';
@@ -44,7 +45,9 @@ const report: ExecutionResource = {
   async read(executionId, deps) {
     const view = await viewExecution(executionId, 0, deps);
     const document = await readFindings(executionId, deps);
-    return { text: reportOf(view, document, await starterOf(executionId, deps), await exportLinks(view, deps)) };
+    const artifacts = await artifactsOf(view, deps);
+    const exports = mayHaveFiles(view.status) ? await exportLinks(executionId, deps) : [];
+    return { text: reportOf(view, { document, artifacts, exports, starter: await starterOf(executionId, deps) }) };
   },
 };
 
@@ -67,9 +70,9 @@ const overlay: ExecutionResource = {
   description: 'The whole picture, small, with a box around every finding.',
   mimeType: contentTypeOf(keys.overlay('')),
   async read(executionId, deps) {
-    const { status, artifacts } = await viewExecution(executionId, 0, deps);
+    const { status } = await viewExecution(executionId, 0, deps);
     const key = keys.overlay(executionId);
-    const head = artifacts.overlay_jpg === undefined ? null : await deps.blobs.head(key);
+    const head = mayHaveFiles(status) ? await deps.blobs.head(key) : null;
     if (!head)
       throw new UserError(`Expected an execution with an overlay, got one without, in status ${status}. Read its report.`);
     if (head.bytes > OVERLAY_BYTES_MAX) {

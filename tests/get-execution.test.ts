@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { ExecutionView } from '../mcp-server/execution-view.ts';
 import { cancelExecution } from '../mcp-server/tools/cancel-execution.ts';
+import { getExecution } from '../mcp-server/tools/get-execution.ts';
 import { retryFailedTiles } from '../mcp-server/tools/retry-failed-tiles.ts';
 import { FindingsDocument } from '../pipeline/core/contract.ts';
 import { keys } from '../pipeline/core/keys.ts';
@@ -48,14 +49,18 @@ describe('get_execution', () => {
       .toMatchObject({ tiles: { total: 3, done: 1 }, elapsed_seconds: 8, eta_seconds: 16, poll_after_seconds: 4 });
   });
 
-  test('gives links to the results, which can be fetched', async () => {
+  test('gives links to the results when asked for details, and they can be fetched', async () => {
     const { server, client } = await serverAndClient({ script: ends([finding(1)]) });
     const { execution_id } = await started(server, client);
-    const { artifacts } = await client.call('get_execution', { execution_id }, ExecutionView);
-    const document = await server.fetch(artifacts.findings_json ?? '');
+    const [concise, { artifacts }] = await Promise.all([
+      client.call('get_execution', { execution_id }, getExecution.output),
+      client.call('get_execution', { execution_id, response_format: 'detailed' }, getExecution.output),
+    ]);
+    expect(concise).not.toHaveProperty('artifacts');
+    const document = await server.fetch(artifacts?.findings_json ?? '');
     expect(document.headers.get('content-type')).toBe('application/json');
     expect(FindingsDocument.parse(await document.json())).toMatchObject({ execution_id, findings: [{ id: 'f1' }] });
-    const overlay = await server.fetch(artifacts.overlay_jpg ?? '');
+    const overlay = await server.fetch(artifacts?.overlay_jpg ?? '');
     expect(overlay.headers.get('content-type')).toBe('image/jpeg');
     expect(await overlay.text()).toBe('overlay');
   });
@@ -66,7 +71,7 @@ describe('get_execution', () => {
       script: (run) => run.progress.block({ category: 'nudity', score: 0.97, usage }),
     });
     const { execution_id } = await started(server, client);
-    const answer = await client.call('get_execution', { execution_id }, ExecutionView);
+    const answer = await client.call('get_execution', { execution_id, response_format: 'detailed' }, getExecution.output);
     expect(answer).toMatchObject({ status: 'BLOCKED', artifacts: {}, poll_after_seconds: 0 });
     expect(answer.reason).toContain('nudity, score 0.97');
     expect(answer.next_step).toMatch(/^Choose another picture/);

@@ -135,7 +135,7 @@ describe('a refusal', () => {
     [
       'get_execution',
       { execution_id: 7 },
-      /execution_id \(expected string, received number\)\. It takes execution_id, wait_seconds\.$/,
+      /execution_id \(expected string, received number\)\. It takes execution_id, wait_seconds, response_format\.$/,
     ],
     [
       'list_findings',

@@ -1,5 +1,7 @@
 // get_execution: how far an analysis is, and where its results are.
 import { z } from 'zod';
+import { concise } from '../answer-size.ts';
+import { Artifacts, artifactsOf } from '../artifacts.ts';
 import { ExecutionView, viewExecution } from '../execution-view.ts';
 import type { Tool } from './define.ts';
 
@@ -9,17 +11,28 @@ export const WAIT_MAX_S = 25; // below the 30 s after which clients and gateways
 const input = z.strictObject({
   execution_id: ExecutionId,
   wait_seconds: z.number().min(0).max(WAIT_MAX_S).default(0).describe('Wait this long for news before answering; saves polling.'),
+  response_format: z
+    .enum(['concise', 'detailed'])
+    .default('concise')
+    .describe('detailed adds links to the files, and what concise cuts.'),
 });
 
-export const getExecution: Tool<typeof input, typeof ExecutionView> = {
+const output = ExecutionView.extend({
+  artifacts: Artifacts.optional().describe('Links for an hour; with detailed.'),
+});
+
+export const getExecution: Tool<typeof input, typeof output> = {
   name: 'get_execution',
   title: 'See how far an analysis is',
   description:
-    'Use this after analyze_image. Returns status (RUNNING, SUCCEEDED, PARTIAL, FAILED, BLOCKED, CANCELLED, TIMED_OUT), phase, tiles done, ' +
-    'findings so far, time left, and at the end a summary and links to findings.json and overlay.jpg. ' +
+    'Use this after analyze_image. Returns status, phase, tiles done, findings so far, time left, and at the end a summary and, ' +
+    'with response_format detailed, links to the files. ' +
     'While RUNNING call it again after poll_after_seconds or with wait_seconds; then call list_findings.',
   input,
-  output: ExecutionView,
+  output,
   annotations: { readOnlyHint: true, idempotentHint: true, openWorldHint: false },
-  run: async ({ execution_id, wait_seconds }, deps) => await viewExecution(execution_id, wait_seconds, deps),
+  async run({ execution_id, wait_seconds, response_format }, deps) {
+    const view = await viewExecution(execution_id, wait_seconds, deps);
+    return response_format === 'concise' ? concise(view) : { ...view, artifacts: await artifactsOf(view, deps) };
+  },
 };

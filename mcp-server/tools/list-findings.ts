@@ -4,7 +4,9 @@ import { Box, Finding, FindingsDocument, Severity, Status } from '../../pipeline
 import { UserError } from '../../pipeline/core/errors.ts';
 import { intersectionOf } from '../../pipeline/core/geometry.ts';
 import { IndexEntry } from '../../pipeline/core/index-entry.ts';
+import { index } from '../../pipeline/core/keys.ts';
 import { isRejected } from '../../pipeline/core/verification.ts';
+import { firstWithin, shortened } from '../answer-size.ts';
 import type { ToolDeps } from '../deps.ts';
 import { readProgress } from '../execution-view.ts';
 import { queryExecutions } from '../executions.ts';
@@ -13,10 +15,12 @@ import type { Tool } from './define.ts';
 import { ExecutionId } from './get-execution.ts';
 
 const LIMIT_MAX = 200;
-const EXECUTIONS_MAX = 30; // of 250 tokens each at most: their pictures' addresses may be long
+const EXECUTIONS_MAX = 30;
 // 10,000 tokens an answer are 35,000 bytes at 3.5 a token; bytes, because a Chinese character has 3 and is a token by itself.
 // The mirror as text is another copy: a client that shows both stays below the 25,000 tokens at which answers are cut.
-const FINDINGS_BYTES_MAX = 21_000;
+const PAGE_BYTES_MAX = 21_000;
+const TILES_A_FINDING_MAX = 20; // of a meadow that fills the picture: all of them
+const TEXT_BYTES_MAX = 12_000; // lines are joined over tiles
 const LABELS_IN_TOTALS_MAX = 50;
 const LABELS_IN_TOTALS_BYTES_MAX = 6_000; // the picture's own address may take another 6,000
 
@@ -45,7 +49,9 @@ type Input = z.infer<typeof input>;
 
 const Concise = Finding.pick({ id: true, label: true, score: true, severity: true, box: true, text: true });
 /** What both formats have in common is certain; the rest comes when it is asked for. */
-const Listed = Finding.partial({ description: true, level: true, tiles: true, verified: true });
+const Listed = Finding.extend({ tiles: Finding.shape.tiles.describe('At most 20.') }).partial({
+  ...{ description: true, level: true, tiles: true, verified: true },
+});
 const Counts = z.record(z.string(), z.number().int());
 
 const output = z.object({
@@ -114,7 +120,10 @@ async function listExecutions(
     since: since === undefined ? null : new Date(since),
     limit: Math.min(limit, EXECUTIONS_MAX),
   };
-  const { executions, cursor: next_cursor } = await queryExecutions(query, deps);
+  const found = await queryExecutions(query, deps);
+  const executions = pageWithin(found.executions);
+  const last = executions.length < found.executions.length ? executions.at(-1) : undefined;
+  const next_cursor = last ? index.name(new Date(last.started_at), last.execution_id) : found.cursor;
   const findings = executions.reduce((sum, execution) => sum + execution.findings, 0);
   return {
     ...{ execution_id: null, status: null, image: null, executions, next_cursor },
@@ -201,26 +210,25 @@ function positionOf(cursor: string | undefined, matching: number): number {
 }
 
 function pageFrom(matching: readonly Finding[], from: number, { limit, response_format }: Input): z.infer<typeof Listed>[] {
-  const page = matching
-    .slice(from, from + limit)
-    .map((finding) => (response_format === 'detailed' ? finding : Concise.parse(finding)));
-  return page.slice(0, Math.max(1, countWithin(page, FINDINGS_BYTES_MAX)));
+  return pageWithin(matching.slice(from, from + limit).map((finding) => listed(finding, response_format)));
 }
 
-/** How many of the first ones fit into so many bytes of JSON. */
-function countWithin(parts: readonly unknown[], bytesMax: number): number {
-  let bytes = 0;
-  const over = parts.findIndex((part) => {
-    bytes += Buffer.byteLength(JSON.stringify(part)) + 1;
-    return bytes > bytesMax;
-  });
-  return over === -1 ? parts.length : over;
+function listed(finding: Finding, format: Input['response_format']): z.infer<typeof Listed> {
+  const { tiles, text } = finding;
+  const bounded = { ...finding, tiles: tiles.slice(0, TILES_A_FINDING_MAX), text: text && shortened(text, TEXT_BYTES_MAX) };
+  return format === 'detailed' ? bounded : Concise.parse(bounded);
+}
+
+/** One at least: a page without any would never end. */
+function pageWithin<Part>(parts: readonly Part[]): Part[] {
+  const page = firstWithin(PAGE_BYTES_MAX, parts);
+  return page.length > 0 ? page : parts.slice(0, 1);
 }
 
 function countsBy(findings: readonly Finding[], keyOf: (finding: Finding) => string): Record<string, number> {
   const counts = [...Map.groupBy(findings, keyOf)].map(([key, group]) => [key, group.length] as const);
   const frequent = counts.sort((a, b) => b[1] - a[1] || a[0].localeCompare(b[0], 'en')).slice(0, LABELS_IN_TOTALS_MAX);
-  return Object.fromEntries(frequent.slice(0, countWithin(frequent, LABELS_IN_TOTALS_BYTES_MAX)));
+  return Object.fromEntries(firstWithin(LABELS_IN_TOTALS_BYTES_MAX, frequent));
 }
 
 function nextStep({ tiles, findings }: FindingsDocument, matching: number, next: string | null): string {
