@@ -1,0 +1,77 @@
+// `npm run deploy`: builds, hands template.yaml to AWS's SAM CLI, and says where the server is and who may call it.
+import { execFile, spawn } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { Command, Option } from 'commander';
+import { sentenceOf, UserError } from '../pipeline/core/errors.ts';
+import { ROOT } from './functions.ts';
+import { deployCommand, type Overrides, outputsCommand, outputsIn, overridesIn, revisionOf, type Stack } from './sam.ts';
+
+const NO_SAM =
+  "Expected AWS's SAM CLI, got no command sam. Install it: " +
+  'https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/install-sam-cli.html';
+
+interface Options {
+  stack: string;
+  region?: string;
+  models: string;
+  build: boolean;
+  dryRun?: true;
+}
+
+const program = new Command('npm run deploy --')
+  .description('Deploys both functions and their bucket to AWS, with the credentials that the SAM CLI finds.')
+  .argument('[parameters...]', 'Parameter=value of template.yaml; others keep what they had')
+  .option('--stack <name>', 'name of the CloudFormation stack', 'tilesight')
+  .option('--region <region>', 'that of the environment or the profile when left out')
+  .addOption(new Option('--models <models>', 'as npm run build takes it').choices(['onnx', 'none']).default('onnx'))
+  .option('--no-build', 'takes dist/ as it is')
+  .option('--dry-run', 'prints the commands, and runs none')
+  .showHelpAfterError()
+  .parse();
+
+try {
+  const options = program.opts<Options>();
+  const overrides = overridesIn(program.args, await readFile(join(ROOT, 'template.yaml'), 'utf8'));
+  const stack = { name: options.stack, region: options.region ?? null };
+  const build = options.build ? ['node', 'build/build.ts', '--models', options.models] : null;
+  if (options.dryRun) show([build, deployCommand(stack, overrides, '<hash of what is deployed>'), outputsCommand(stack)]);
+  else await deploy(stack, overrides, build);
+} catch (error) {
+  process.exitCode = 1;
+  console.error(sentenceOf(error) ?? error);
+}
+
+async function deploy(stack: Stack, overrides: Overrides, build: string[] | null): Promise<void> {
+  await promisify(execFile)('sam', ['--version']).catch((cause) => {
+    throw new UserError(NO_SAM, { cause });
+  });
+  if (build) await run(build);
+  await run(deployCommand(stack, overrides, await revisionOf(ROOT, overrides)));
+  const [command = '', ...args] = outputsCommand(stack);
+  const { FunctionUrl, ConnectCommand, ProxyCommand, CallerPolicy } = outputsIn(
+    (await promisify(execFile)(command, args, { cwd: ROOT })).stdout,
+  );
+  console.log(`
+The server: ${FunctionUrl}
+A client runs one of these (configurations for five of them: examples/clients):
+  ${ConnectCommand}
+  ${ProxyCommand}
+Users and roles may call it that have this policy:
+  ${CallerPolicy}`);
+}
+
+/** Prints what the command prints. Throws a UserError when it fails. */
+async function run([command = '', ...args]: string[]): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<number | null>();
+  spawn(command, args, { cwd: ROOT, stdio: 'inherit' }).once('error', reject).once('close', resolve);
+  const code = await promise;
+  if (code !== 0) throw new UserError(`Expected ${command} ${args[0]} to succeed, got exit code ${code}. What it says is above.`);
+}
+
+/** As they can be typed. */
+function show(commands: (string[] | null)[]): void {
+  const typed = (word: string) => (/^[\w./:=,@+-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`);
+  for (const command of commands) if (command) console.log(command.map(typed).join(' '));
+}
