@@ -162,6 +162,48 @@ describe.each(Object.entries(CALLS))('%s', (_, call) => {
   });
 });
 
+const DEPLOYER = 'Expected that this server may start and watch analyses, got a refusal.';
+const PASSES = 'Expected an answer of the durable execution service, got';
+const CALLER = 'Expected a ';
+
+/** Statuses are those of the SDK's schemas. */
+describe.each([
+  [
+    PASSES,
+    [
+      ...['ResourceConflict 409', 'TooManyRequests 429', 'Service 500', 'EC2Throttled 502', 'EC2Unexpected 502'],
+      ...['ENINotReady 502', 'ResourceNotReady 502'],
+    ],
+  ],
+  [
+    DEPLOYER,
+    [
+      ...['InvalidParameterValue 400', 'InvalidRequestContent 400', 'ModeNotSupported 400', 'NoPublishedVersion 400'],
+      ...['RecursiveInvocation 400', 'SnapStart 400', 'ServiceQuotaExceeded 402', 'EFSMountFailure 403'],
+      ...['S3FilesMountFailure 403', 'ResourceNotFound 404', 'CodeArtifactUserDeleted 409', 'CodeArtifactUserFailed 409'],
+      ...['SnapStartRegenerationFailure 409', 'UnsupportedMediaType 415', 'EC2AccessDenied 502', 'ENILimitReached 502'],
+      ...['InvalidRuntime 502', 'InvalidSecurityGroupID 502', 'InvalidSubnetID 502', 'InvalidZipFile 502'],
+      ...['KMSAccessDenied 502', 'KMSDisabled 502', 'KMSInvalidState 502', 'KMSNotFound 502'],
+      'SubnetIPAddressLimitReached 502',
+    ],
+  ],
+  [CALLER, ['DurableExecutionAlreadyStarted 409', 'RequestTooLarge 413', 'SerializedRequestEntityTooLarge 413']],
+] as const)('a start is told "%s"', (sentence, types) => {
+  test.each(types)('for %s', async (named) => {
+    const [type = '', status] = named.split(' ');
+    const service = await lambdaService();
+    const { launcher } = await launcherOver(service);
+    service.next.push(...Array(3).fill({ status: Number(status), type: `${type}Exception` }));
+    const error: unknown = await launcher.start(request).catch((thrown) => thrown);
+    expect(error).toMatchObject({
+      name: sentence === PASSES ? 'TransientError' : 'UserError',
+      message: expect.stringMatching(new RegExp(`^${sentence}`)),
+      cause: { name: `${type}Exception` },
+    });
+    expect((error as Error).message).not.toMatch(/arn:|123456789012|said no/);
+  });
+});
+
 test.each([
   [413, 'RequestTooLargeException'],
   [413, 'SerializedRequestEntityTooLargeException'],
