@@ -15,7 +15,13 @@ const NETWORK_CODES = new Set<unknown>(
   'ECONNRESET ECONNREFUSED EPIPE ETIMEDOUT EHOSTUNREACH ENETUNREACH ENOTFOUND EAI_AGAIN'.split(' '),
 );
 /** Those that pass and have a status below 500. */
-const PASSING = new Set(['TimeoutError', 'ResourceConflictException', 'ResourceNotReadyException']);
+const PASSING = new Set([
+  'TimeoutError',
+  'ResourceConflictException',
+  'EFSIOException',
+  'CodeArtifactUserPendingException', // of a function that was just deployed, as the next
+  'SnapStartNotReadyException',
+]);
 
 const THROTTLED =
   'Expected an answer of the durable execution service, got that there are too many calls. Try again in a few seconds.';
@@ -60,11 +66,13 @@ function ourError(error: unknown, { id, log }: About): unknown {
   if (status === 429 || name === 'EC2ThrottledException') return new TransientError(THROTTLED, { ...because, throttled: true });
   // A key that may not be used or a network that is full answers with 502: no other attempt changes that.
   if (/^(KMS|Invalid|ENILimit|SubnetIP|EC2AccessDenied)/.test(name)) return refused(error, log);
-  if (status >= 500 || PASSING.has(name) || NETWORK_CODES.has(code)) return new TransientError(FAULT, because);
+  const late = status === 408; // a mount, or a start of the function, that took too long
+  if (status >= 500 || late || PASSING.has(name) || NETWORK_CODES.has(code)) return new TransientError(FAULT, because);
   return refused(error, log);
 }
 
-function refused(cause: Error, log: Log): UserError {
+/** What whoever deployed it has to mend. */
+export function refused(cause: Error, log: Log): UserError {
   log.error({ error: cause }, 'Lambda refused a call.');
   return new UserError(REFUSED, { cause });
 }

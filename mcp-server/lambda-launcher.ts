@@ -5,7 +5,7 @@ import type { AnalysisRequest } from '../pipeline/core/contract.ts';
 import { UserError } from '../pipeline/core/errors.ts';
 import { keys } from '../pipeline/core/keys.ts';
 import type { Blobs, ExecutionState, Launcher, Log } from '../pipeline/ports.ts';
-import { answerOf, answerOrNull } from './lambda-errors.ts';
+import { answerOf, answerOrNull, refused } from './lambda-errors.ts';
 
 export interface LambdaLauncherOptions {
   /** Name and alias: executions can be started on a qualified name only. */
@@ -83,7 +83,8 @@ export function lambdaLauncher(options: LambdaLauncherOptions): Launcher {
         client.send(new InvokeCommand({ ...invocation, Payload: payloadOf(request) })),
         { id, log },
       );
-      if (arn === undefined) throw new Error('Expected the ARN of a durable execution. Is the function a durable one?');
+      if (arn === undefined)
+        throw refused(new Error(`Expected the ARN of a durable execution. Is ${functionName} durable?`), log);
       return { created: await note(id, arn) };
     },
     describe,

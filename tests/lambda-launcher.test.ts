@@ -1,5 +1,6 @@
 // Analyses as durable executions of Lambda: against the engine behind the service's own wire, and against its faults.
 import { execFile } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { type LambdaLauncherOptions, lambdaLauncher } from '../mcp-server/lambda-launcher.ts';
@@ -166,13 +167,15 @@ const DEPLOYER = 'Expected that this server may start and watch analyses, got a 
 const PASSES = 'Expected an answer of the durable execution service, got';
 const CALLER = 'Expected a ';
 
-/** Statuses are those of the SDK's schemas. */
+/** Every one that the four calls declare, with its status: those of the SDK's schemas. */
 describe.each([
   [
     PASSES,
     [
-      ...['ResourceConflict 409', 'TooManyRequests 429', 'Service 500', 'EC2Throttled 502', 'EC2Unexpected 502'],
-      ...['ENINotReady 502', 'ResourceNotReady 502'],
+      ...['EFSMountConnectivity 408', 'EFSMountTimeout 408', 'S3FilesMountConnectivity 408', 'S3FilesMountTimeout 408'],
+      ...['SnapStartTimeout 408', 'SnapStartNotReady 409', 'CodeArtifactUserPending 409', 'ResourceConflict 409'],
+      ...['EFSIO 410', 'TooManyRequests 429', 'Service 500', 'EC2Throttled 502', 'EC2Unexpected 502', 'ENINotReady 502'],
+      'ResourceNotReady 502',
     ],
   ],
   [
@@ -202,6 +205,17 @@ describe.each([
     });
     expect((error as Error).message).not.toMatch(/arn:|123456789012|said no/);
   });
+});
+
+test('every exception that the SDK declares is among those above', async () => {
+  const commands = ['Invoke', 'GetDurableExecution', 'ListDurableExecutionsByFunction', 'StopDurableExecution'];
+  const own = await readFile(import.meta.filename, 'utf8');
+  for (const command of commands) {
+    const declared = await readFile(`node_modules/@aws-sdk/client-lambda/dist-types/commands/${command}Command.d.ts`, 'utf8');
+    const types = [...declared.matchAll(/@throws \{@link (\w+)Exception\}/g)].map(([, type = '']) => type);
+    expect(types.length).toBeGreaterThan(3);
+    expect(types.filter((type) => type !== 'LambdaService' && !own.includes(`'${type} `))).toEqual([]);
+  }
 });
 
 test.each([
