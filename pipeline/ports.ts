@@ -186,7 +186,7 @@ export interface ExecutionFilter {
   states?: readonly ExecutionState['state'][];
   startedAfter?: Date;
   startedBefore?: Date;
-  /** As the service: the oldest come first, unless this is true. */
+  /** The oldest come first, unless this is true. */
   newestFirst?: boolean;
   limit?: number;
   /** From the page before. */
