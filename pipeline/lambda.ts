@@ -47,7 +47,7 @@ const deps: PipelineDeps = {
   ),
   clock: { now: () => new Date() },
   log: powertoolsLog('pipeline', config.LOG_LEVEL),
-  metrics: powertoolsMetrics('pipeline'),
+  metrics: powertoolsMetrics(config.AWS_LAMBDA_FUNCTION_NAME),
   scratchFolder,
   limits: { ...limits, progressEveryMs: PROGRESS_EVERY_MS },
   // Its own version, so that parts of an execution are looked at by the code that cut it.

@@ -25,7 +25,7 @@ describe('an alarm', () => {
     for (const { Namespace, MetricName, Dimensions } of watched(find({}))) {
       const [{ Name, Value }] = Dimensions;
       if (Namespace === 'tilesight')
-        expect([Name, Value, told]).toEqual(['service', 'pipeline', expect.arrayContaining([MetricName])]);
+        expect([Name, Value, told]).toEqual(['service', 'PipelineFunction', expect.arrayContaining([MetricName])]);
       else expect(template.Resources[Value]?.Type).toBe(Name === 'QueueName' ? 'AWS::SQS::Queue' : 'AWS::Serverless::Function');
     }
     expect([AlarmActions, TreatMissingData]).toEqual([[], 'notBreaching']);
