@@ -28,11 +28,11 @@ export function addPrompts(server: McpServer): void {
 }
 
 function stepsToInspect(image: string, lookFor: string | undefined): string[] {
-  const wish = lookFor ? `, look_for ${JSON.stringify(lookFor)}` : '';
+  const [wish, also] = lookFor ? [`, look_for ${JSON.stringify(lookFor)}`, ' and look_for'] : ['', ''];
   return [
-    `Inspect the picture ${JSON.stringify(image)} in full resolution with the tilesight tools.`,
-    'If it is a local file outside the folders of the server, call create_upload, send it with the curl line that comes back, and use the upload_id as image.',
-    `Call analyze_image with image ${JSON.stringify(image)}${wish}, and dry_run first if it may be large or cost money.`,
+    `Inspect a picture in full resolution with the tilesight tools: image ${JSON.stringify(image)}${wish}.`,
+    'If the image is a local file outside the folders of the server, call create_upload, send it with the curl line that comes back, and use the upload_id as image.',
+    `Call analyze_image with that image${also}, and dry_run first if it may be large or cost money.`,
     'Call get_execution with wait_seconds 20 until status is not RUNNING. If it is PARTIAL, call retry_failed_tiles once.',
     'Call list_findings: read the totals first, then the most severe and surest findings; narrow with labels, severity or region before paging.',
     'Call view_region for findings that are severe, doubtful or asked for, and believe your own eyes over the label.',

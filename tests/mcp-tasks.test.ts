@@ -1,42 +1,13 @@
-// The Tasks extension over the wire: the official clients do not speak it, so requests are written out here. What they do with a
-// server that offers it is in mcp-tools.test.ts.
+// The Tasks extension over the wire: the official clients do not speak it. What they do with a server that offers it is in
+// mcp-tools.test.ts.
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { z } from 'zod';
 import { keys } from '../pipeline/core/keys.ts';
 import { CLIENTS, connected } from './support/mcp-clients.ts';
 import { ORIGIN, type TestServer, testServer } from './support/server.ts';
+import { asked, DECLARING, TASKS, VERSION } from './support/task-requests.ts';
 import { ends, finding, picture, Started, started } from './support/tool-calls.ts';
-
-const TASKS = 'io.modelcontextprotocol/tasks';
-const VERSION = '2026-07-28';
-const DECLARING = { extensions: { [TASKS]: {} } };
-
-const Answer = z.object({
-  result: z.record(z.string(), z.unknown()).optional(),
-  error: z.object({ code: z.number(), message: z.string(), data: z.unknown().optional() }).optional(),
-});
-
-/** One request with its headers, by a client with these capabilities. */
-async function asked(server: TestServer, method: string, params: Record<string, unknown>, capabilities: object = DECLARING) {
-  const _meta = {
-    'io.modelcontextprotocol/protocolVersion': VERSION,
-    'io.modelcontextprotocol/clientInfo': { name: 'test', version: '1' },
-    'io.modelcontextprotocol/clientCapabilities': capabilities,
-  };
-  const response = await server.fetch(`${ORIGIN}/mcp`, {
-    method: 'POST',
-    headers: {
-      'content-type': 'application/json',
-      accept: 'application/json, text/event-stream',
-      'mcp-protocol-version': VERSION,
-      'mcp-method': method,
-      'mcp-name': String(params.name ?? params.taskId),
-    },
-    body: JSON.stringify({ jsonrpc: '2.0', id: 1, method, params: { ...params, _meta } }),
-  });
-  return { status: response.status, ...Answer.parse(await response.json()) };
-}
 
 async function launched(server: TestServer, capabilities: object = DECLARING) {
   const call = { name: 'analyze_image', arguments: { image: await picture(server) } };

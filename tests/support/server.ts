@@ -12,7 +12,7 @@ import type { ModelOffer } from '../../mcp-server/model-choice.ts';
 import { mcpHandler } from '../../mcp-server/server.ts';
 import { fsBlobs } from '../../pipeline/adapters/fs-blobs.ts';
 import { readConfig, sizeLimits } from '../../pipeline/config.ts';
-import type { Blobs, Clock, Log, Pictures } from '../../pipeline/ports.ts';
+import type { Blobs, Clock, Links, Log, Pictures } from '../../pipeline/ports.ts';
 import { temporaryFolder } from './folder.ts';
 import { functionUrlFetch } from './function-url.ts';
 import { type Script, type ScriptedLauncher, scriptedLauncher } from './scripted-launcher.ts';
@@ -42,6 +42,8 @@ export interface TestServerOptions {
   script?: Script;
   clock?: Clock;
   pictures?: Pictures;
+  /** What the tools give out in place of links to this server. */
+  links?: Links;
   models?: ModelOffer;
   costUsdMax?: number;
   dryRunBytesMax?: number;
@@ -67,7 +69,7 @@ export async function testServer(options: TestServerOptions = {}): Promise<TestS
   const links = localLinks(SECRET, () => ORIGIN, clock);
   const launcher = scriptedLauncher({ blobs, clock, log }, options.script ?? (async () => {}));
   const shared: SharedDeps = {
-    ...{ blobs, links, launcher, clock, log },
+    ...{ blobs, links: options.links ?? links, launcher, clock, log },
     picturesIn: (seen) => options.pictures ?? localPictures(seen, [folder], []),
     models: options.models ?? models,
     costUsdMax: options.costUsdMax ?? null,
