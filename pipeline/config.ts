@@ -125,7 +125,8 @@ export const readPipelineConfig = (environment?: Environment): PipelineConfig =>
 
 /** An empty variable is an unset one: a template has no other way to leave it out. */
 function read<Config>(schema: z.ZodType<Config>, environment: Environment = process.env): Config {
-  const parsed = schema.safeParse(Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== '')));
+  const set = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ''));
+  const parsed = schema.safeParse(set, { jitless: true }); // parsed once: compiling a parser for it would take longer
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
   throw new UserError(`The environment variable ${issue?.path.join('.')} does not fit: ${issue?.message}. Correct or unset it.`);
