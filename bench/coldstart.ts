@@ -1,5 +1,6 @@
 // What a cold start of the MCP server's function loads and how long that takes, beside an empty server that is bundled the same
-// way. Every import is a process of its own, in turns; both bundles are those of `npm run build`.
+// way. The empty server has the SDK as it comes; the bare one, as ours, without the JSON Schema validator that neither uses.
+// Every import is a process of its own, in turns; the bundle is the one of `npm run build`.
 import { execFile } from 'node:child_process';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -36,18 +37,22 @@ export async function run(): Promise<BenchResult> {
   try {
     const [mcpServer] = lambdaFunctions({ onnx: false });
     if (!mcpServer) throw new Error('Expected a function.');
-    const ours = await bundle(mcpServer.entries);
+    const ours = await bundle(mcpServer);
     const entry = await written(join(folder, 'mcp-server'), ours);
-    const empty = await written(join(folder, 'empty'), await bundle({ index: 'bench/empty-server.ts' }));
-    const costs = { ours: [] as Cost[], empty: [] as Cost[] };
+    const entries = { index: 'bench/empty-server.ts' };
+    const empty = await written(join(folder, 'empty'), await bundle({ entries, instead: {} }));
+    const bare = await written(join(folder, 'bare'), await bundle({ entries, instead: mcpServer.instead }));
+    const costs = { ours: [] as Cost[], empty: [] as Cost[], bare: [] as Cost[] };
     for (let turn = 0; turn < RUNS; turn++) {
       costs.ours.push(Cost.parse(await inFreshNode(IMPORT, entry)));
       costs.empty.push(Cost.parse(await inFreshNode(IMPORT, empty)));
+      costs.bare.push(Cost.parse(await inFreshNode(IMPORT, bare)));
     }
-    const [oursMs, emptyMs] = [median(costs.ours, 'ms'), median(costs.empty, 'ms')];
+    const [oursMs, emptyMs, bareMs] = [median(costs.ours, 'ms'), median(costs.empty, 'ms'), median(costs.bare, 'ms')];
     const figures = {
       import_ms: round(oursMs, 10),
       empty_import_ms: round(emptyMs, 10),
+      bare_import_ms: round(bareMs, 10),
       ratio: round(oursMs / emptyMs, 100),
       cpu_ratio: round(median(costs.ours, 'cpu_ms') / median(costs.empty, 'cpu_ms'), 100),
       code_bytes: codeOf(ours).reduce((sum, { bytes }) => sum + bytes.length, 0),

@@ -3,7 +3,8 @@
 import { readFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { build, type Plugin } from 'esbuild';
-import { NOT_BUNDLED, ROOT, TARGET } from './functions.ts';
+import { builtinsOnFirstUse } from './builtins-on-first-use.ts';
+import { type LambdaFunction, NOT_BUNDLED, ROOT, TARGET } from './functions.ts';
 
 export interface BundledFile {
   /** Within the function's folder. */
@@ -17,8 +18,8 @@ const FOLDER = 'dist/function';
 // Dependencies in CommonJS call `require` for Node's own modules, which modules do not have.
 const REQUIRE = "import{createRequire as requireOf}from'node:module';const require=requireOf(import.meta.url);";
 
-/** `entries`: source files, absolute or within the repository, by their name in the bundle. */
-export async function bundle(entries: Readonly<Record<string, string>>): Promise<BundledFile[]> {
+/** Of `entries` and `instead`, files are named within the repository. */
+export async function bundle({ entries, instead }: Pick<LambdaFunction, 'entries' | 'instead'>): Promise<BundledFile[]> {
   const { outputFiles } = await build({
     ...{ entryPoints: { ...entries }, absWorkingDir: ROOT, outdir: FOLDER, write: false, logLevel: 'silent' },
     ...{ bundle: true, splitting: true, format: 'esm', platform: 'node', target: TARGET.node },
@@ -26,7 +27,8 @@ export async function bundle(entries: Readonly<Record<string, string>>): Promise
     ...{ outExtension: { '.js': '.mjs' }, chunkNames: 'chunks/[name]-[hash]', banner: { js: REQUIRE } },
     mainFields: ['module', 'main'], // modules where a package has both: only they can be cut to what is used
     external: [...NOT_BUNDLED],
-    plugins: [onlyWhatIsUsed],
+    alias: { ...instead },
+    plugins: [onlyWhatIsUsed, builtinsOnFirstUse],
   });
   const files = outputFiles.map(({ path, contents }) => ({ path: relative(`${ROOT}/${FOLDER}`, path), bytes: contents }));
   return files.sort((a, b) => (a.path < b.path ? -1 : 1));

@@ -5,11 +5,16 @@ import type { Log } from '../ports.ts';
 const LEVELS = { debug: 'DEBUG', info: 'INFO', warn: 'WARN', error: 'ERROR', silent: 'SILENT' } as const;
 
 export function powertoolsLog(serviceName: string, level: keyof typeof LEVELS): Log {
-  const logger = new Logger({ serviceName, logLevel: LEVELS[level] });
+  let made: Logger | undefined;
+  // Made at the first line: it opens stdout, which loads a fifth of Node, and a cold start usually has nothing to say.
+  const logger = () => {
+    made ??= new Logger({ serviceName, logLevel: LEVELS[level] });
+    return made;
+  };
   return {
-    debug: (facts, sentence) => logger.debug(sentence, { ...facts }),
-    info: (facts, sentence) => logger.info(sentence, { ...facts }),
-    warn: (facts, sentence) => logger.warn(sentence, { ...facts }),
-    error: (facts, sentence) => logger.error(sentence, { ...facts }),
+    debug: (facts, sentence) => logger().debug(sentence, { ...facts }),
+    info: (facts, sentence) => logger().info(sentence, { ...facts }),
+    warn: (facts, sentence) => logger().warn(sentence, { ...facts }),
+    error: (facts, sentence) => logger().error(sentence, { ...facts }),
   };
 }

@@ -1,6 +1,6 @@
 // An object as S3 answers with it: its head, and its bytes as they come. Knows nothing of keys and buckets.
 import { rm, writeFile } from 'node:fs/promises';
-import { Readable } from 'node:stream';
+import type { Readable } from 'node:stream';
 import type { GetObjectCommandOutput, HeadObjectCommandOutput } from '@aws-sdk/client-s3';
 import { TransientError, UserError } from '../../core/errors.ts';
 import type { BlobHead } from '../../ports.ts';
@@ -22,7 +22,7 @@ export function headOf({ ContentLength: bytes, ETag }: HeadObjectCommandOutput):
 
 /** Of an answer to GET. Whoever asks for it reads the stream to its end, or destroys it. */
 export function bodyOf({ Body: stream, ContentLength: bytes, ETag }: GetObjectCommandOutput): Body {
-  if (!(stream instanceof Readable)) throw new Error('Expected a body as a stream of Node.');
+  if (!stream || !('destroy' in stream)) throw new Error('Expected a body as a stream of Node.');
   return { stream, bytes: bytes ?? null, version: versionOf(ETag) };
 }
 

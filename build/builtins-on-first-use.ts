@@ -1,0 +1,31 @@
+// Functions of Node's own modules that load their module when they are first called. Importing node:crypto and node:fs loads 60
+// modules of Node, 9 ms of a cold start, and the first requests of a client (what are you, which tools) need none of them.
+import { relative, sep } from 'node:path';
+import type { Plugin } from 'esbuild';
+import { ROOT } from './functions.ts';
+
+const MODULES = ['node:crypto', 'node:fs', 'node:fs/promises'] as const;
+/** Of dependencies only those that a cold start loads; others come with a request. */
+const IN_PACKAGES = [['node_modules', '@aws-lambda-powertools', ''].join(sep)];
+const NAMESPACE = 'on-first-use';
+
+/** Classes and constants have no call to wait for: importing one of those by name fails the build. */
+export const builtinsOnFirstUse: Plugin = {
+  name: NAMESPACE,
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^node:/ }, ({ path, importer, kind }) => {
+      const from = relative(ROOT, importer);
+      const isOurs = !from.startsWith('node_modules') || IN_PACKAGES.some((folder) => from.startsWith(folder));
+      const isOne = kind === 'import-statement' && MODULES.some((name) => name === path);
+      return isOurs && isOne ? { path, namespace: NAMESPACE, sideEffects: false } : null;
+    });
+    onLoad({ filter: /.*/, namespace: NAMESPACE }, ({ path }) => ({ contents: functionsOf(path) }));
+  },
+};
+
+function functionsOf(name: string): string {
+  const found = Object.entries(process.getBuiltinModule(name as 'node:fs'));
+  const names = found.flatMap(([key, value]) => (typeof value === 'function' && /^[a-z]\w*$/.test(key) ? [key] : []));
+  const functions = names.sort().map((key) => `export const ${key} = (...values) => from().${key}(...values);`);
+  return [`const from = () => process.getBuiltinModule('${name}');`, ...functions].join('\n');
+}
