@@ -31,7 +31,7 @@ export async function runOnce({ folder, picture, vision, log, ...concurrency }: 
   const deps: PipelineDeps = {
     blobs: fsBlobs(join(folder, 'blobs')),
     remotePictures: { download: () => Promise.reject(new Error('Nothing is fetched here.')) },
-    ...{ vision, clock, log, metrics: null, scratchFolder: folder, functionName: FUNCTION_NAME },
+    ...{ vision, clock, log, metrics: null, events: null, scratchFolder: folder, functionName: FUNCTION_NAME },
     limits: { picture: DEFAULT_LIMITS, tilesMax: TILES_MAX, progressEveryMs: 2_000, ...concurrency },
   };
   const file = join(folder, 'engine.db');

@@ -35,6 +35,7 @@ const deps: PipelineDeps = {
   clock: { now: () => new Date() },
   log: pino(options, pino.destination({ fd: 2, sync: true })),
   metrics: null,
+  events: null, // the local page reads the stored objects
   scratchFolder: join(dataFolder, 'scratch'),
   limits: {
     ...sizeLimits(config),

@@ -103,8 +103,16 @@ const McpServer = z.object({
 });
 export type McpServerConfig = z.infer<typeof McpServer>;
 
+/** Its own name, not one of ours: it says the region for which requests are signed. */
+const EVENT_API = /^https:\/\/[a-z0-9]+\.appsync-api\.([a-z0-9-]+)\.amazonaws\.com(?:\.cn)?$/;
+
 const Pipeline = z.object({
   ...{ ...aws, ...common, ...providers },
+  /** The HTTP domain of an Event API (AppSync Events) to which executions are told while they run; none when unset. */
+  EVENTS_ENDPOINT: z
+    .string()
+    .regex(EVENT_API, 'expected https://ID.appsync-api.REGION.amazonaws.com, the HTTP domain of an Event API')
+    .optional(),
   // Set by Lambda.
   AWS_LAMBDA_FUNCTION_NAME: z.string().min(1),
   AWS_LAMBDA_FUNCTION_VERSION: z.string().min(1),
@@ -144,6 +152,14 @@ export function modelOffer(config: z.infer<z.ZodObject<typeof models>>) {
     allowed: config.ALLOWED_MODELS,
     moderationMayBeOff: config.ALLOW_MODERATION_OFF,
   };
+}
+
+/** Where events go, and for which region they are signed; null: nowhere. */
+export function eventApi({
+  EVENTS_ENDPOINT,
+}: Pick<PipelineConfig, 'EVENTS_ENDPOINT'>): { endpoint: string; region: string } | null {
+  const [endpoint, region] = EVENTS_ENDPOINT?.match(EVENT_API) ?? [];
+  return endpoint && region ? { endpoint, region } : null;
 }
 
 /** How much one execution looks at, and how much of it at once. */

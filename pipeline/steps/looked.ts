@@ -4,6 +4,7 @@ import { Detection, FailedTile, Usage } from '../core/contract.ts';
 import { mustBeFixed, sentenceOf } from '../core/errors.ts';
 import type { PlannedTile } from '../core/plan.ts';
 import { Stop, type TileCounts } from '../core/shards.ts';
+import type { TileState } from '../core/tile-states.ts';
 import { NO_USAGE, totalUsage } from '../core/usage.ts';
 import type { Log } from '../ports.ts';
 
@@ -40,10 +41,13 @@ export const UNSEEN: Record<Stop, string> = {
 };
 
 export interface LookCounter {
+  /** Somebody looks at the tile from now on. */
+  begin(tile: number): void;
   /** What a look came to. Throws what the caller must fix: no other tile would fare better. */
   follow(tile: PlannedTile, look: Promise<Look>): Promise<TileOutcome>;
   /** The same again is harmless. `tile` is its index in the plan. */
   add(tile: number, outcome: TileOutcome): void;
+  state(tile: number): TileState;
   tiles(): TileCounts;
   detections(): number;
   usage(): Usage;
@@ -52,9 +56,10 @@ export interface LookCounter {
   looks(): Looks;
 }
 
-/** `onChange` is told after every tile. */
+/** `onChange` is told of every tile that begins or ends. */
 export function lookCounter(log: Log, facts: { execution: string }, onChange: () => void): LookCounter {
   const outcomes = new Map<number, TileOutcome>();
+  const begun = new Set<number>();
   const failed = () => [...outcomes.values()].flatMap((outcome) => ('failed' in outcome ? [outcome] : []));
   const counts = { done: 0, failed: 0, blank: 0, detections: 0, usage: NO_USAGE };
 
@@ -76,6 +81,10 @@ export function lookCounter(log: Log, facts: { execution: string }, onChange: ()
   };
 
   return {
+    begin(tile) {
+      begun.add(tile);
+      onChange();
+    },
     async follow(tile, look) {
       const outcome = await look.then(
         (seen): TileOutcome => ('unseen' in seen ? notSeen(tile, UNSEEN[seen.unseen], seen.unseen) : seen),
@@ -91,6 +100,12 @@ export function lookCounter(log: Log, facts: { execution: string }, onChange: ()
       return outcome;
     },
     add,
+    state(tile) {
+      const outcome = outcomes.get(tile);
+      if (!outcome) return begun.has(tile) ? 'looking' : 'waiting';
+      if ('failed' in outcome) return 'failed';
+      return outcome.blank ? 'blank' : 'done';
+    },
     tiles: () => ({ done: counts.done, failed: counts.failed, blank: counts.blank }),
     detections: () => counts.detections,
     usage: () => counts.usage,

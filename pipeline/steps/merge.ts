@@ -10,6 +10,7 @@ import { totalUsage } from '../core/usage.ts';
 import { worthASecondLook } from '../core/verification.ts';
 import type { PipelineDeps } from '../ports.ts';
 import { Looks, notSeen, type TileOutcome } from './looked.ts';
+import { failLostTiles } from './tile-report.ts';
 
 /** `executions/<id>/merged.json`: what the last steps work on, and a retry takes up. */
 export const Merged = z.object({
@@ -45,6 +46,7 @@ interface Looked {
 
 export async function merge(request: AnalysisRequest, looked: Looked, deps: PipelineDeps): Promise<MergeResult> {
   const { plan, shards } = looked;
+  await failLostTiles(request, looked, deps);
   const sources = [...looked.sources, ...shards.flatMap(({ key }) => (key === null ? [] : [key]))];
   const { seen, failed, notes, ...counts } = await gathered(looked, sources, deps);
   const gaps = failed.map(({ tile }) => tile);

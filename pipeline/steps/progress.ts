@@ -1,10 +1,12 @@
 // Tells whoever polls how far a run is, as one small object. Rebuilt from results after a crash, so it never counts a tile twice.
 import type { AnalysisRequest, FindingsDocument, Phase, Progress, Status, Usage } from '../core/contract.ts';
+import { endEvent, progressEvent } from '../core/events.ts';
 import { keys } from '../core/keys.ts';
 import { type ShardProgress, type ShardRequest, type ShardResult, sumOfCounts } from '../core/shards.ts';
 import type { PipelineDeps } from '../ports.ts';
 import type { Inspected } from './inspect.ts';
 import type { LookCounter } from './looked.ts';
+import { objectWriter } from './object-writer.ts';
 
 const FAILED_TILES_SHOWN_MAX = 20;
 
@@ -54,11 +56,18 @@ export function reportProgress(request: AnalysisRequest, deps: PipelineDeps): Pr
       failed_tiles: failed.slice(0, FAILED_TILES_SHOWN_MAX),
     };
   };
-  const writer = objectWriter(keys.progress(request.execution_id), () => snapshot('RUNNING'), deps);
+  const tell = () => {
+    const progress = snapshot('RUNNING');
+    deps.events?.publish([progressEvent(progress, null)]);
+    return progress;
+  };
+  const writer = objectWriter(keys.progress(request.execution_id), tell, deps);
   const last = async (status: Status, ending: Ending) => {
     phase = 'done';
     running = [];
-    await writer.last({ ...snapshot(status), ...ending });
+    const progress = { ...snapshot(status), ...ending };
+    await writer.last(progress);
+    deps.events?.publish([endEvent(progress)]);
   };
 
   return {
@@ -99,44 +108,14 @@ export function reportShard(
   counter: Pick<LookCounter, 'tiles' | 'detections' | 'usage'>,
   deps: PipelineDeps,
 ): { changed(): void; close(): Promise<void> } {
-  const snapshot = (): ShardProgress => ({
-    tiles: counter.tiles(),
-    detections: counter.detections(),
-    usage: counter.usage(),
-    updated_at: deps.clock.now().toISOString(),
-  });
-  const writer = objectWriter(keys.shardProgress(request.execution_id, shard.number), snapshot, deps);
+  const tell = (): ShardProgress => {
+    const counts = { tiles: counter.tiles(), usage: counter.usage() };
+    const { execution_id } = request;
+    const tiles = { total: shard.to - shard.from, ...counts.tiles };
+    const told = { execution_id, status: 'RUNNING', phase: 'detect', ...counts, tiles, findings: counter.detections() } as const;
+    deps.events?.publish([progressEvent(told, shard.number)]);
+    return { ...counts, detections: counter.detections(), updated_at: deps.clock.now().toISOString() };
+  };
+  const writer = objectWriter(keys.shardProgress(request.execution_id, shard.number), tell, deps);
   return { changed: () => writer.soon(), close: () => writer.close() };
-}
-
-/** Writes an object at most every `progressEveryMs`; one write at a time, the latest state. */
-function objectWriter(key: string, snapshot: () => object, { blobs, log, limits }: PipelineDeps) {
-  let timer: NodeJS.Timeout | null = null;
-  let writing: Promise<void> = Promise.resolve();
-  const write = (state: object): Promise<void> => {
-    const bytes = Buffer.from(JSON.stringify(state));
-    const written = writing.then(() => blobs.put(key, bytes));
-    writing = written.catch(() => {}); // the next write must not fail for this one; its caller hears of it
-    return written;
-  };
-  const stop = () => {
-    if (timer) clearTimeout(timer);
-    timer = null;
-  };
-  return {
-    soon() {
-      timer ??= setTimeout(() => {
-        timer = null;
-        write(snapshot()).catch((error) => log.warn({ error }, 'Progress could not be stored; the run goes on.'));
-      }, limits.progressEveryMs);
-    },
-    async last(state: object) {
-      stop();
-      await write(state);
-    },
-    async close() {
-      stop();
-      await writing;
-    },
-  };
 }

@@ -108,6 +108,7 @@ export async function pipelineDeps(folder: string, vision: Vision): Promise<Pipe
     clock,
     log: SILENT,
     metrics: null,
+    events: null,
     scratchFolder,
     limits,
     functionName: 'tilesight',

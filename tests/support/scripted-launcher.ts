@@ -70,6 +70,7 @@ function makeRun(request: AnalysisRequest, { blobs, clock, log }: { blobs: Blobs
     clock,
     log,
     metrics: null,
+    events: null,
     vision,
     scratchFolder: '',
     limits,
