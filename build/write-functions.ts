@@ -10,7 +10,7 @@ export interface BuildOptions {
   functions: readonly LambdaFunction[];
   /** Replaced as a whole, or left as it was when the build fails or is stopped. */
   outFolder: string;
-  /** False: no node_modules, which need the network, and no check of sizes. */
+  /** False: no node_modules, which need the network. */
   install: boolean;
   signal: AbortSignal;
 }
@@ -28,7 +28,7 @@ export async function writeFunctions({ functions, outFolder, install, signal }: 
       await writeCode(folder, one);
       signal.throwIfAborted();
       const size = await sizeOf(folder);
-      if (install) checkSize(one, size);
+      checkSize(one, size);
       sizes.set(one.name, size);
     }
     signal.throwIfAborted();
