@@ -75,9 +75,17 @@ export function addPictureTool<Input extends z.ZodObject>(server: McpServer, too
 /** Only lists the schema: `addTool` holds what comes and goes against it, in sentences a model can act on. */
 function asAdvertised(schema: z.ZodObject): StandardSchemaWithJSON {
   const { vendor, version } = schema['~standard'];
-  const listed = (io: 'input' | 'output') => () => z.toJSONSchema(schema, { io, override: asClientsReadIt });
-  const jsonSchema = { input: listed('input'), output: listed('output') };
+  const jsonSchema = {
+    input: () => z.toJSONSchema(schema, { io: 'input', override: asClientsReadIt }),
+    output: () => z.toJSONSchema(schema, { io: 'output', override: openToMore }),
+  };
   return { '~standard': { vendor, version, jsonSchema, validate: (value) => ({ value }) } };
+}
+
+/** Clients keep schemas: a later version may answer with more than they know. And it costs 200 tokens to say that it may not. */
+function openToMore(node: { jsonSchema: z.core.JSONSchema.BaseSchema }): void {
+  asClientsReadIt(node);
+  if (node.jsonSchema.additionalProperties === false) delete node.jsonSchema.additionalProperties;
 }
 
 /**
