@@ -13,9 +13,9 @@ const INTERRUPTED = 130; // 128 + SIGINT, as shells say it
 const program = new Command('npm run build --')
   .description('Builds what is deployed to AWS Lambda (Node 24, arm64): dist/mcp-server and dist/pipeline.')
   .addOption(
-    new Option('--models <models>', 'with onnx, the pipeline can run onnx: models; 3 times the size')
+    new Option('--models <models>', 'with none, the pipeline cannot run onnx: models, the defaults; a third of the size')
       .choices(['onnx', 'none'])
-      .default('none'),
+      .default('onnx'),
   )
   .showHelpAfterError()
   .parse();
