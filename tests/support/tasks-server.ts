@@ -79,7 +79,16 @@ async function depsOfTasks(): Promise<ToolDeps & { launcher: ReturnType<typeof s
   const clock = { now: () => new Date() };
   const none = () => Promise.reject(new Error('Not for tasks.'));
   return {
-    ...{ blobs, clock, log: SILENT, costUsdMax: null, dryRunBytesMax: null, caller: null, owner: null, limits: sizeLimits(readConfig({})) },
+    ...{
+      blobs,
+      clock,
+      log: SILENT,
+      costUsdMax: null,
+      dryRunBytesMax: null,
+      caller: null,
+      owner: null,
+      limits: sizeLimits(readConfig({})),
+    },
     links: { forPut: none, forGet: async (key) => `https://links.example/${key}` },
     pictures: { resolve: none },
     models: {
