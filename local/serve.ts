@@ -4,6 +4,7 @@ import { mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createAdaptorServer } from '@hono/node-server';
 import { depsByCaller, type SharedDeps } from '../mcp-server/callers.ts';
+import { readProgress } from '../mcp-server/execution-view.ts';
 import { mcpHandler } from '../mcp-server/server.ts';
 import { VERSION } from '../mcp-server/version.ts';
 import { fsBlobs, PARTS_FOLDER } from '../pipeline/adapters/fs-blobs.ts';
@@ -12,6 +13,7 @@ import { UserError } from '../pipeline/core/errors.ts';
 import type { Clock, Log } from '../pipeline/ports.ts';
 import type { AccessKey } from './access-keys.ts';
 import { openEngine } from './engine.ts';
+import { eventRoutes } from './events.ts';
 import { httpApp } from './http.ts';
 import { iamGate } from './iam-gate.ts';
 import { localLauncher } from './launcher.ts';
@@ -63,21 +65,26 @@ export async function serve(options: ServeOptions): Promise<LocalServer> {
   const engine = openEngine({ file: join(dataFolder, 'engine.db'), invoke: workers.invoke, clock, log });
   try {
     await sweep(scratchFolder, blobsFolder, clock);
+    const launcher = localLauncher(engine);
     let url = '';
     const links = localLinks(await readSecret(join(dataFolder, 'secret.key')), () => url, clock);
     const shared: SharedDeps = {
       ...{ blobs, links, models: modelOffer(config), clock, log },
-      launcher: localLauncher(engine),
+      launcher,
       picturesIn: (seen) => localPictures(seen, allowedFolders, config.ALLOWED_IMAGE_HOSTS),
       costUsdMax: config.COST_USD_MAX ?? null,
       dryRunBytesMax: null, // a folder gives the file itself
       limits: sizeLimits(config),
     };
-    const mcp = mcpHandler(depsByCaller(shared, config.ISOLATION), { version: VERSION, log });
+    const depsOf = depsByCaller(shared, config.ISOLATION);
+    const mcp = mcpHandler(depsOf, { version: VERSION, log });
+    const progressOf = (executionId: string) => readProgress(executionId, depsOf(null));
+    const page = [eventRoutes({ blobs, launcher, progressOf, clock, log })];
     const gate = iam && iamGate({ ...iam, clock, log });
     const app = httpApp({
       mcp: (request, principal) => mcp.fetch(request, principal === null ? null : { id: principal, name: principal }),
       ...{ blobs, links, scratchFolder, gate, log },
+      routes: iam ? [] : page, // a browser cannot sign
       host: hostInUrl(address),
     });
     const server = createAdaptorServer({ fetch: app.fetch });

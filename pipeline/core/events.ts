@@ -2,7 +2,7 @@
 // An id is a function of what it tells: whoever ignores ids that it has seen is told everything once, however often it comes.
 import { z } from 'zod';
 import { Phase, Progress, Status, Usage } from './contract.ts';
-import { TileState } from './tile-states.ts';
+import { GridLevel, TileState } from './tile-states.ts';
 
 const about = { id: z.string(), execution_id: z.string() };
 
@@ -44,6 +44,32 @@ export type EndEvent = z.infer<typeof EndEvent>;
 
 export const LiveEvent = z.discriminatedUnion('type', [TileEvent, ProgressEvent, EndEvent]);
 export type LiveEvent = z.infer<typeof LiveEvent>;
+
+/** What a page begins with, and once more when the picture has been cut. All that was told before is in it. */
+export const SnapshotEvent = z.object({
+  ...{ type: z.literal('snapshot'), execution_id: z.string() },
+  /** What the caller named, its size in pixels, and the execution whose pyramid shows it; null: not cut yet. */
+  picture: z.object({ uri: z.string(), width: z.number(), height: z.number(), pyramid_of: z.string() }).nullable(),
+  grid: z.array(GridLevel),
+  /** One letter a tile of the grid: waiting, looking, done, failed, blank, `-` for those of an earlier execution. */
+  states: z.string(),
+  progress: ProgressEvent,
+  /** ISO 8601. */
+  started_at: z.string(),
+});
+export type SnapshotEvent = z.infer<typeof SnapshotEvent>;
+
+/** One line of the list of executions. */
+export const ListedExecution = z.object({
+  ...{ execution_id: z.string(), status: Status, phase: Phase, tiles: Progress.shape.tiles, findings: z.number().int(), usage: Usage },
+  /** What the caller named; null: not known yet. */
+  image: z.string().nullable(),
+  /** ISO 8601. */
+  started_at: z.string(),
+  updated_at: z.string(),
+  reason: z.string().nullable(),
+});
+export type ListedExecution = z.infer<typeof ListedExecution>;
 
 export function tileEvent(execution_id: string, tile: number, state: TileState): TileEvent[] {
   return state === 'waiting' ? [] : [{ type: 'tile', id: `${execution_id}/tile/${tile}/${state}`, execution_id, tile, state }];

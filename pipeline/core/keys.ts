@@ -32,6 +32,7 @@ export const keys = {
   report: (executionId: string) => `${execution(executionId)}/report.html`,
   progress: (executionId: string) => `${execution(executionId)}/progress.json`,
   shardProgress: (executionId: string, shard: number) => `${execution(executionId)}/progress/${shard}.json`,
+  tileStatesFolder: (executionId: string) => `${execution(executionId)}/tiles/`,
   /** How far each tile of a shard is, while it runs and afterwards. */
   tileStates: (executionId: string, shard: number) => `${execution(executionId)}/tiles/${shard}.json`,
   /** The principal that started it, where callers are known. */
