@@ -21,7 +21,9 @@ import type { Blobs, Launcher, Log } from '../pipeline/ports.ts';
 import type { BenchResult } from './run.ts';
 
 const AGENTS = 200;
-const SECONDS = 20;
+/** In turns, so that what else the machine does is everybody's: 3 x 7 s for each tool. */
+const ROUNDS = 3;
+const SECONDS = 7;
 const FINDINGS = 100_000;
 const EXECUTION = 'bench';
 const P50_RATIO_MAX = 1.5;
@@ -33,23 +35,26 @@ export async function run(): Promise<BenchResult> {
   const folder = await mkdtemp(join(tmpdir(), 'tilesight-mcp-'));
   const { url, close } = await served(folder);
   try {
-    const loads: Record<string, Load> = {};
-    for (const [name, path, tool] of [
-      ['empty', '/empty', 'nothing'],
-      ['get_execution', '/mcp', 'get_execution'],
-      ['list_findings', '/mcp', 'list_findings'],
-    ] as const) {
-      const args = [import.meta.filename, `${url}${path}`, tool];
-      loads[name] = Load.parse(JSON.parse((await promisify(execFile)(process.execPath, args)).stdout));
-      console.log(JSON.stringify({ tool: name, agents: AGENTS, seconds: SECONDS, ...loads[name] }));
+    const loads: { name: string; load: Load }[] = [];
+    for (let round = 0; round < ROUNDS; round++) {
+      for (const [name, path, tool] of TOOLS) {
+        const args = [import.meta.filename, `${url}${path}`, tool];
+        const load = Load.parse(JSON.parse((await promisify(execFile)(process.execPath, args)).stdout));
+        loads.push({ name, load });
+        console.log(JSON.stringify({ tool: name, round, agents: AGENTS, seconds: SECONDS, ...load }));
+      }
     }
-    const of = (name: string) => loads[name] ?? { requests: 0, errors: 1, p50_ms: Number.NaN, p99_ms: Number.NaN };
+    const all = (wanted: string) => loads.flatMap(({ name, load }) => (name === wanted ? [load] : []));
+    const byEmpty = (wanted: string) =>
+      median(all(wanted).map(({ p50_ms }, round) => p50_ms / (all('empty')[round]?.p50_ms ?? Number.NaN)));
+    const aSecond = (wanted: string) => Math.round(median(all(wanted).map(({ requests }) => requests / SECONDS)));
     const figures = {
-      get_execution_p50_by_empty: Math.round((of('get_execution').p50_ms / of('empty').p50_ms) * 100) / 100,
-      list_findings_p50_by_empty: Math.round((of('list_findings').p50_ms / of('empty').p50_ms) * 100) / 100,
-      get_execution_a_second: Math.round(of('get_execution').requests / SECONDS),
-      list_findings_a_second: Math.round(of('list_findings').requests / SECONDS),
-      errors: Object.values(loads).reduce((sum, { errors }) => sum + errors, 0),
+      get_execution_p50_by_empty: Math.round(byEmpty('get_execution') * 100) / 100,
+      list_findings_p50_by_empty: Math.round(byEmpty('list_findings') * 100) / 100,
+      empty_a_second: aSecond('empty'),
+      get_execution_a_second: aSecond('get_execution'),
+      list_findings_a_second: aSecond('list_findings'),
+      errors: loads.reduce((sum, { load }) => sum + load.errors, 0),
     };
     const bars = { get_execution_p50_by_empty: `<= ${P50_RATIO_MAX}`, errors: '0' };
     return { figures, bars, pass: figures.get_execution_p50_by_empty <= P50_RATIO_MAX && figures.errors === 0 };
@@ -57,6 +62,16 @@ export async function run(): Promise<BenchResult> {
     close();
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+const TOOLS = [
+  ['empty', '/empty', 'nothing'],
+  ['get_execution', '/mcp', 'get_execution'],
+  ['list_findings', '/mcp', 'list_findings'],
+] as const;
+
+function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
 }
 
 /** The real server over one ended execution, and beside it the empty one. */
@@ -95,15 +110,11 @@ async function served(folder: string): Promise<{ url: string; close(): void }> {
   return { url, close: () => void server.close() };
 }
 
+const nothing = { description: 'Does nothing.', inputSchema: z.strictObject({ execution_id: z.string() }) };
+
 function emptyServer(): McpServer {
   const server = new McpServer({ name: 'empty', version: '0' });
-  server.registerTool(
-    'nothing',
-    { description: 'Does nothing.', inputSchema: z.strictObject({ execution_id: z.string() }) },
-    async () => ({
-      content: [{ type: 'text', text: 'nothing' }],
-    }),
-  );
+  server.registerTool('nothing', nothing, async () => ({ content: [{ type: 'text', text: 'nothing' }] }));
   return server;
 }
 

@@ -4,7 +4,7 @@ import { FailedTile, Phase, Progress, Status, Usage } from '../pipeline/core/con
 import { UserError } from '../pipeline/core/errors.ts';
 import { keys } from '../pipeline/core/keys.ts';
 import { ShardProgress, sumOfCounts } from '../pipeline/core/shards.ts';
-import type { ExecutionState } from '../pipeline/ports.ts';
+import type { Blobs, ExecutionState } from '../pipeline/ports.ts';
 import { whole } from './answer-size.ts';
 import type { ToolDeps } from './deps.ts';
 
@@ -86,8 +86,19 @@ export async function readProgress(executionId: string, deps: ToolDeps): Promise
   return { ...(progress ?? notYetStarted(executionId, state)), ...endOf(state) };
 }
 
-/** With what the shards that run now have done: each says so in an object of its own. */
+/** Reads under way, by execution: of many who ask at once, one reads for all. */
+const underWay = new WeakMap<Blobs, Map<string, Promise<Progress | null>>>();
+
 async function storedProgress(executionId: string, { blobs }: ToolDeps): Promise<Progress | null> {
+  const reads = underWay.get(blobs) ?? new Map<string, Promise<Progress | null>>();
+  underWay.set(blobs, reads);
+  const read = reads.get(executionId) ?? progressIn(blobs, executionId).finally(() => reads.delete(executionId));
+  reads.set(executionId, read);
+  return await read;
+}
+
+/** With what the shards that run now have done: each says so in an object of its own. */
+async function progressIn(blobs: Blobs, executionId: string): Promise<Progress | null> {
   const bytes = await blobs.get(keys.progress(executionId));
   if (!bytes) return null;
   const progress = Progress.parse(JSON.parse(Buffer.from(bytes).toString()));

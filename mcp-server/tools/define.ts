@@ -72,14 +72,32 @@ export function addPictureTool<Input extends z.ZodObject>(server: McpServer, too
   });
 }
 
-/** Only lists the schema: `addTool` holds what comes and goes against it, in sentences a model can act on. */
+const advertised = new WeakMap<z.ZodObject, StandardSchemaWithJSON>();
+
+/**
+ * Only lists the schema: `addTool` holds what comes and goes against it, in sentences a model can act on. Made once: the SDK asks
+ * at every call, and making it takes longer than most of them.
+ */
 function asAdvertised(schema: z.ZodObject): StandardSchemaWithJSON {
+  const known = advertised.get(schema) ?? madeOf(schema);
+  advertised.set(schema, known);
+  return known;
+}
+
+function madeOf(schema: z.ZodObject): StandardSchemaWithJSON {
   const { vendor, version } = schema['~standard'];
-  const jsonSchema = {
-    input: () => z.toJSONSchema(schema, { io: 'input', override: asClientsReadIt }),
-    output: () => z.toJSONSchema(schema, { io: 'output', override: openToMore }),
-  };
+  const input = once(() => z.toJSONSchema(schema, { io: 'input', override: asClientsReadIt }));
+  const output = once(() => z.toJSONSchema(schema, { io: 'output', override: openToMore }));
+  const jsonSchema = { input, output };
   return { '~standard': { vendor, version, jsonSchema, validate: (value) => ({ value }) } };
+}
+
+function once<Value>(make: () => Value): () => Value {
+  let made: Value | undefined;
+  return () => {
+    made ??= make();
+    return made;
+  };
 }
 
 /** Clients keep schemas: a later version may answer with more than they know. And it costs 200 tokens to say that it may not. */
