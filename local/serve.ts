@@ -5,7 +5,9 @@ import { join } from 'node:path';
 import { createAdaptorServer } from '@hono/node-server';
 import { depsByCaller, type SharedDeps } from '../mcp-server/callers.ts';
 import { readProgress } from '../mcp-server/execution-view.ts';
+import { exportLinks } from '../mcp-server/export-links.ts';
 import { mcpHandler } from '../mcp-server/server.ts';
+import { readFindings } from '../mcp-server/stored.ts';
 import { VERSION } from '../mcp-server/version.ts';
 import { fsBlobs, PARTS_FOLDER } from '../pipeline/adapters/fs-blobs.ts';
 import { type Config, modelOffer, sizeLimits } from '../pipeline/config.ts';
@@ -19,6 +21,7 @@ import { iamGate } from './iam-gate.ts';
 import { localLauncher } from './launcher.ts';
 import { localLinks, readSecret } from './links.ts';
 import { addressToListen, hostInUrl, listening } from './listen.ts';
+import { pageRoutes } from './page.ts';
 import { localPictures } from './pictures.ts';
 import { workerPool } from './worker-pool.ts';
 
@@ -79,7 +82,15 @@ export async function serve(options: ServeOptions): Promise<LocalServer> {
     const depsOf = depsByCaller(shared, config.ISOLATION);
     const mcp = mcpHandler(depsOf, { version: VERSION, log });
     const progressOf = (executionId: string) => readProgress(executionId, depsOf(null));
-    const page = [eventRoutes({ blobs, launcher, progressOf, clock, log })];
+    const page = [
+      eventRoutes({ blobs, launcher, progressOf, clock, log }),
+      pageRoutes({
+        blobs,
+        files: async () => await (await import('../build/page.ts')).pageFiles(), // the bundler, once somebody looks
+        findingsOf: (executionId) => readFindings(executionId, { blobs }),
+        exportsOf: (executionId) => exportLinks(executionId, { blobs, links }),
+      }),
+    ];
     const gate = iam && iamGate({ ...iam, clock, log });
     const app = httpApp({
       mcp: (request, principal) => mcp.fetch(request, principal === null ? null : { id: principal, name: principal }),

@@ -40,6 +40,8 @@ const MAY_IMPORT: [pattern: string, allowed: string[] | 'anything'][] = [
   ['mcp-server/function-url.ts', ['mcp-server/', PORTS, 'hono', 'zod']],
   ['mcp-server/version.ts', ['package.json']],
   ['mcp-server/**', ['mcp-server/', CORE, PORTS, 'pipeline/imaging/', '@modelcontextprotocol/server', 'zod', 'node:crypto']],
+  ['local/page.ts', ['local/http.ts', CORE, PORTS, 'pipeline/imaging/szi.ts', 'hono']],
+  ['page/**', ['page/', CORE, 'openseadragon', 'flatbush']], // of core only types: a test weighs the bundle
   [
     'local/**',
     [
