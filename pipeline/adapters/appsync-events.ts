@@ -114,9 +114,9 @@ function boundedQueue() {
       }
     }
   };
-  /** A progress says what was dropped before it. */
+  /** A progress or an end says what was dropped before it. */
   const counted = (event: LiveEvent): LiveEvent => {
-    if (event.type !== 'progress') return event;
+    if (event.type === 'tile') return event;
     const before = dropped.get(event.execution_id) ?? 0;
     dropped.delete(event.execution_id);
     return { ...event, dropped: event.dropped + before };

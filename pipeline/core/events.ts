@@ -21,6 +21,8 @@ const counts = {
   /** Detections so far; after the merge the number of findings. */
   findings: z.number().int(),
   usage: Usage,
+  /** Events before this one that could not be told. */
+  dropped: z.number().int(),
 };
 
 /** How far it is. Never holds a word that a model or a picture said. */
@@ -29,8 +31,6 @@ export const ProgressEvent = z.object({
   phase: Phase,
   /** Null: of the whole execution. A number: of this part of it alone, while it runs. */
   shard: z.number().int().nullable(),
-  /** Events before this one that could not be told. */
-  dropped: z.number().int(),
 });
 export type ProgressEvent = z.infer<typeof ProgressEvent>;
 
@@ -61,7 +61,14 @@ export type SnapshotEvent = z.infer<typeof SnapshotEvent>;
 
 /** One line of the list of executions. */
 export const ListedExecution = z.object({
-  ...{ execution_id: z.string(), status: Status, phase: Phase, tiles: Progress.shape.tiles, findings: z.number().int(), usage: Usage },
+  ...{
+    execution_id: z.string(),
+    status: Status,
+    phase: Phase,
+    tiles: Progress.shape.tiles,
+    findings: z.number().int(),
+    usage: Usage,
+  },
   /** What the caller named; null: not known yet. */
   image: z.string().nullable(),
   /** ISO 8601. */
@@ -86,7 +93,7 @@ export function progressEvent(progress: Told, shard: number | null): ProgressEve
 }
 
 export function endEvent({ execution_id, status, tiles, findings, usage, reason }: Told & Pick<Progress, 'reason'>): EndEvent {
-  return { type: 'end', id: `${execution_id}/end`, execution_id, status, tiles, findings, usage, reason };
+  return { type: 'end', id: `${execution_id}/end`, execution_id, status, tiles, findings, usage, dropped: 0, reason };
 }
 
 /** Of AppSync Events: letters, digits and dashes, none of these first or last. */

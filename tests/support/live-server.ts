@@ -1,0 +1,55 @@
+// `tilesight serve` as a process of its own, in a group of its own: a kill reaches it and everything it started.
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { onTestFinished } from 'vitest';
+
+const EXAMPLES = fileURLToPath(new URL('../../examples', import.meta.url));
+const CLI = fileURLToPath(new URL('../../cli/tilesight.ts', import.meta.url));
+
+export interface LiveServer {
+  /** For example `http://127.0.0.1:3333`. */
+  origin: string;
+  /** Kills with SIGKILL the processes that look at tiles, and nothing else. */
+  killWorkers(): void;
+  /** Kills all of it with SIGKILL, and resolves when it is gone. */
+  kill(): Promise<void>;
+}
+
+/** With port 0 on a free one. Pictures of `examples` may be named. */
+export async function liveServer(dataFolder: string, port: number): Promise<LiveServer> {
+  // biome-ignore lint/style/noProcessEnv: a child starts from this process's environment.
+  const env = { ...process.env, LOG_LEVEL: 'silent', DETECTION_MODELS: 'onnx:nanodet' };
+  const args = [CLI, 'serve', '--data', dataFolder, '--allow', EXAMPLES, '--port', String(port)];
+  const server = spawn(process.execPath, args, { env, detached: true, stdio: ['ignore', 'pipe', 'inherit'] });
+  const ended = new Promise<void>((resolve) => server.once('close', () => resolve()));
+  const kill = async () => {
+    killGroup(server);
+    await ended;
+  };
+  onTestFinished(kill);
+  const origin = await new Promise<string>((resolve, reject) => {
+    let text = '';
+    server.stdout.on('data', (chunk) => {
+      text += chunk;
+      const found = /serves MCP at (\S+)/.exec(text)?.[1];
+      if (found) resolve(new URL(found).origin);
+    });
+    server.once('close', (code) => reject(new Error(`The server ended with code ${code}.`)));
+  });
+  return {
+    origin,
+    killWorkers() {
+      const children = execFileSync('pgrep', ['-P', String(server.pid)], { encoding: 'utf8' });
+      for (const pid of children.trim().split('\n')) process.kill(Number(pid), 'SIGKILL');
+    },
+    kill,
+  };
+}
+
+function killGroup({ pid }: ChildProcess): void {
+  try {
+    if (pid) process.kill(-pid, 'SIGKILL');
+  } catch {
+    // it is gone already
+  }
+}
