@@ -65,8 +65,9 @@ describe('a role', () => {
     ListDurableExecutionsByFunctionCommand: ['lambda:ListDurableExecutionsByFunction'],
     StopDurableExecutionCommand: ['lambda:StopDurableExecution'],
     invoke: ['lambda:InvokeFunction'],
+    appsync: ['appsync:EventPublish'],
   };
-  const everything = { DetectionModels: 'bedrock:amazon.nova-lite-v1:0', AllowedBuckets: 'plans' };
+  const everything = { DetectionModels: 'bedrock:amazon.nova-lite-v1:0', AllowedBuckets: 'plans', LiveEvents: 'true' };
 
   test.each(NAMES)('of %s may do what its code calls, and nothing else', (name) => {
     const called = [...callsOf(ENTRIES[name])].flatMap((call) => ACTIONS[call] ?? [`the actions of ${call}`]);
@@ -80,7 +81,7 @@ describe('a role', () => {
       expect(Effect).toBe('Allow');
       for (const action of listOf(Action)) expect(action).not.toContain('*');
       for (const resource of listOf(Resource))
-        expect(resource).toMatch(/^arn:aws:(s3:::[^*]|lambda:[^*]+:function:[^*]|bedrock:)/);
+        expect(resource).toMatch(/^arn:aws:(s3:::[^*]|lambda:[^*]+:function:[^*]|bedrock:|appsync:[^*]+$)/);
     }
     expect(template.Resources[FUNCTIONS[name]]?.Properties).not.toHaveProperty('Role');
   });

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { lambdaFunctions } from '../build/functions.ts';
-import { readMcpServerConfig, readPipelineConfig, VARIABLES } from '../pipeline/config.ts';
+import { eventApi, readMcpServerConfig, readPipelineConfig, VARIABLES } from '../pipeline/config.ts';
 import { indexOf, keys } from '../pipeline/core/keys.ts';
 import { ACCOUNT, deployed, REGION, template } from './support/template.ts';
 
@@ -66,10 +66,16 @@ describe('the environment', () => {
     expect(OPENAI_API_KEY).toBe('{{resolve:secretsmanager:openai}}'); // CloudFormation's, never seen as a parameter
   });
 
+  test('names the Event API where live events are wanted, and none elsewhere', () => {
+    expect(variablesOf('pipeline').EVENTS_ENDPOINT).toBe('');
+    const { EVENTS_ENDPOINT = '' } = variablesOf('pipeline', { LiveEvents: 'true' });
+    expect(eventApi({ EVENTS_ENDPOINT })).toEqual({ endpoint: EVENTS_ENDPOINT, region: 'us-east-1' });
+  });
+
   test('comes from parameters of the same name', () => {
     const pascal = (variable: string) =>
       variable.toLowerCase().replace(/(?:^|_)(.)/g, (_, letter: string) => letter.toUpperCase());
-    const others = new Set(['NODE_OPTIONS', 'BUCKET', 'PIPELINE_FUNCTION', 'OPENAI_API_KEY']);
+    const others = new Set(['NODE_OPTIONS', 'BUCKET', 'PIPELINE_FUNCTION', 'OPENAI_API_KEY', 'EVENTS_ENDPOINT']);
     const variables = Object.keys({ ...variablesOf('mcpServer'), ...variablesOf('pipeline') });
     const missing = variables.filter((variable) => !others.has(variable) && !template.Parameters[pascal(variable)]);
     expect(missing).toEqual([]);

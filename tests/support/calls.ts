@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
 
 const ROOT = join(import.meta.dirname, '../..');
-const CALL = /\bnew (\w+Command|Upload)\(|\b\w*[cC]ontext\s*\.(invoke)\b/g;
+const CALL = /\bnew (\w+Command|Upload)\(|\b\w*[cC]ontext\s*\.(invoke)\b|\bservice: '(appsync)'/g;
 /** A method of a port, in the object that an adapter returns. */
 const METHOD = /^ {4}async (\w+)\(/gm;
 /** It hands on every method of Blobs, whoever calls it or not. */
@@ -19,7 +19,10 @@ export function reached(entry: string, seen = new Set<string>()): Set<string> {
   return seen;
 }
 
-/** Names of the SDK's commands; `Upload` for its upload in parts, `invoke` for executions that an execution starts. */
+/**
+ * Names of the SDK's commands; `Upload` for its upload in parts, `invoke` for executions that an execution starts, and
+ * services whose requests are signed here.
+ */
 export function callsOf(entry: string): Set<string> {
   const files = [...reached(entry)];
   const callers = files.filter((file) => file !== HANDS_ON && !file.startsWith('pipeline/adapters/')).map(sourceOf);
@@ -27,9 +30,9 @@ export function callsOf(entry: string): Set<string> {
   const found = files.flatMap((file) => {
     const source = sourceOf(file);
     const methods = [...source.matchAll(METHOD)];
-    return [...source.matchAll(CALL)].flatMap(({ index, 1: command, 2: invoke }) => {
+    return [...source.matchAll(CALL)].flatMap(({ index, 1: command, 2: invoke, 3: service }) => {
       const method = methods.findLast((start) => start.index < index)?.[1];
-      return method === undefined || isCalled(method) ? [command ?? invoke ?? ''] : [];
+      return method === undefined || isCalled(method) ? [command ?? invoke ?? service ?? ''] : [];
     });
   });
   return new Set(found);

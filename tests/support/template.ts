@@ -9,7 +9,12 @@ export const REGION = 'us-east-1';
 export const ACCOUNT = '111122223333';
 
 const FUNCTIONS = ['Ref', 'Sub', 'GetAtt', 'Join', 'Split', 'If', 'Equals', 'Not'];
-const PSEUDO: Record<string, string> = { 'AWS::Region': REGION, 'AWS::AccountId': ACCOUNT, 'AWS::Partition': 'aws' };
+const PSEUDO: Record<string, string> = {
+  'AWS::StackName': 'tilesight',
+  'AWS::Region': REGION,
+  'AWS::AccountId': ACCOUNT,
+  'AWS::Partition': 'aws',
+};
 const NOTHING = Symbol('AWS::NoValue');
 
 const nameOf = (tag: string) => (tag === 'Ref' ? tag : `Fn::${tag}`);
@@ -69,7 +74,7 @@ export function deployed(parameters: Record<string, string | number> = {}): Temp
   }
 
   function substituted(inner: string): string {
-    const [name = '', attribute] = inner.split('.');
+    const [, name = '', attribute] = inner.match(/^([^.]+)(?:\.(.+))?$/) ?? []; // an attribute may have parts of its own
     return String(attribute === undefined ? referred(name) : attributeOf(name, attribute));
   }
 
@@ -93,9 +98,23 @@ function attributeOf(name: string, attribute: string): string {
   if (name === 'McpServerFunctionUrl') return `https://id.lambda-url.${REGION}.on.aws/`;
   const type = template.Resources[name]?.Type;
   if (attribute === 'QueueName') return physicalOf(name);
+  if (type?.startsWith('AWS::AppSync::')) return eventsAttributeOf(name, attribute);
   if (attribute !== 'Arn') throw new Error(`Expected an attribute that is known here, got ${name}.${attribute}.`);
   if (type === 'AWS::S3::Bucket') return `arn:aws:s3:::${physicalOf(name)}`;
   if (type === 'AWS::Serverless::Function') return `arn:aws:lambda:${REGION}:${ACCOUNT}:function:${physicalOf(name)}`;
   if (type === 'AWS::SQS::Queue') return `arn:aws:sqs:${REGION}:${ACCOUNT}:${physicalOf(name)}`;
   throw new Error(`Expected a resource whose ARN is known here, got ${name}.`);
+}
+
+/** https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-appsync-api.html, "Return values" */
+function eventsAttributeOf(name: string, attribute: string): string {
+  const values: Record<string, string> = {
+    ApiId: 'abcdefghijklmnopqrstuvwxyz',
+    'Dns.Http': `abcdefghijklmnopqrstuvwxyz.appsync-api.${REGION}.amazonaws.com`,
+    'Dns.Realtime': `abcdefghijklmnopqrstuvwxyz.appsync-realtime-api.${REGION}.amazonaws.com`,
+    ChannelNamespaceArn: `arn:aws:appsync:${REGION}:${ACCOUNT}:apis/abcdefghijklmnopqrstuvwxyz/channelNamespace/pipeline`,
+  };
+  const value = values[attribute];
+  if (value) return value;
+  throw new Error(`Expected an attribute that is known here, got ${name}.${attribute}.`);
 }
