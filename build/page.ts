@@ -3,12 +3,8 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { basename, extname, join } from 'node:path';
 import { buildSync } from 'esbuild';
+import type { PageFile } from '../local/page.ts';
 import { ROOT } from './functions.ts';
-
-export interface PageFile {
-  bytes: Uint8Array;
-  contentType: string;
-}
 
 const FOLDER = join(ROOT, 'page');
 /** What browsers of the last three years run. */

@@ -21,7 +21,6 @@ export interface PageDeps {
   files(): Promise<ReadonlyMap<string, PageFile>>;
   /** Null when there are none, or none yet. */
   findingsOf(executionId: string): Promise<FindingsDocument | null>;
-  exportsOf(executionId: string): Promise<{ file: string; url: string }[]>;
 }
 
 // Nothing from elsewhere, nothing inside the document: a label that becomes markup by mistake still does nothing.
@@ -41,7 +40,7 @@ const FOR_EVER = 'private, max-age=31536000, immutable'; // an execution's pictu
 const EXECUTION = '/executions/:id{[a-zA-Z0-9_-]{1,64}}';
 const PLANS_KEPT_MAX = 16;
 
-export function pageRoutes({ blobs, files, findingsOf, exportsOf }: PageDeps): Routes {
+export function pageRoutes({ blobs, files, findingsOf }: PageDeps): Routes {
   const planOf = planReader(blobs);
   const filesMade = onceMade(files);
   const columns = new WeakMap<FindingsDocument, string>();
@@ -89,7 +88,6 @@ export function pageRoutes({ blobs, files, findingsOf, exportsOf }: PageDeps): R
     app.get(`${EXECUTION}/pyramid/:level{[0-9]{1,2}}/:tile{[0-9]{1,6}_[0-9]{1,6}\\.jpg}`, tile);
     app.get(`${EXECUTION}/findings`, findings);
     app.get(`${EXECUTION}/findings/:row{[0-9]{1,6}}`, finding);
-    app.get(`${EXECUTION}/exports`, async (context) => json(await exportsOf(context.req.param('id'))));
   };
 }
 

@@ -5,7 +5,6 @@ import { join } from 'node:path';
 import { createAdaptorServer } from '@hono/node-server';
 import { depsByCaller, type SharedDeps } from '../mcp-server/callers.ts';
 import { readProgress } from '../mcp-server/execution-view.ts';
-import { exportLinks } from '../mcp-server/export-links.ts';
 import { mcpHandler } from '../mcp-server/server.ts';
 import { readFindings } from '../mcp-server/stored.ts';
 import { VERSION } from '../mcp-server/version.ts';
@@ -88,7 +87,6 @@ export async function serve(options: ServeOptions): Promise<LocalServer> {
         blobs,
         files: async () => await (await import('../build/page.ts')).pageFiles(), // the bundler, once somebody looks
         findingsOf: (executionId) => readFindings(executionId, { blobs }),
-        exportsOf: (executionId) => exportLinks(executionId, { blobs, links }),
       }),
     ];
     const gate = iam && iamGate({ ...iam, clock, log });

@@ -10,11 +10,11 @@ type State = Pick<Progress, 'status' | 'phase' | 'tiles' | 'findings' | 'usage'>
 interface Execution {
   reason: string | null;
   summary: string | null;
-  artifacts?: Partial<Record<'report_html' | 'findings_json' | 'overlay_jpg', string>>;
+  /** Links by the names of the files, which have `_` where those have `.` and `-`. */
+  artifacts?: Record<string, string>;
 }
 
 const CAN_BE_RETRIED: ReadonlySet<Status> = new Set(['PARTIAL', 'CANCELLED', 'FAILED']);
-const FILE_NAMES = { report_html: 'report.html', findings_json: 'findings.json', overlay_jpg: 'overlay.jpg' } as const;
 
 export interface StatePart {
   show(state: State): void;
@@ -58,15 +58,9 @@ export function statePart(executionId: string): StatePart {
     async showEnd() {
       const execution = await callTool<Execution>('get_execution', { execution_id: executionId, response_format: 'detailed' });
       showWords(execution);
-      const exported = await fetch(`/executions/${executionId}/exports`);
-      const exports = exported.ok ? ((await exported.json()) as { file: string; url: string }[]) : [];
-      const links = Object.entries(FILE_NAMES).flatMap(([name, file]) => {
-        const url = execution.artifacts?.[name as keyof typeof FILE_NAMES];
-        return url ? [{ file, url }] : [];
-      });
-      byId('files', HTMLElement).replaceChildren(
-        ...[...links, ...exports].map(({ file, url }) => make('li', {}, linkTo(file, url))),
-      );
+      const artifacts = Object.entries(execution.artifacts ?? {}).map(([name, url]) => ({ file: fileOf(name), url }));
+      const forPeopleFirst = artifacts.sort((a, b) => Number(isForPeople(b.file)) - Number(isForPeople(a.file)));
+      byId('files', HTMLElement).replaceChildren(...forPeopleFirst.map(({ file, url }) => make('li', {}, linkTo(file, url))));
     },
   };
 }
@@ -84,6 +78,12 @@ function withLinks(text: string): (Node | string)[] {
     .split(/\b(f[1-9]\d{0,5})\b/)
     .map((part, at) => (at % 2 === 0 ? part : make('a', { href: `#${part}`, textContent: part })));
 }
+
+function fileOf(name: string): string {
+  return name.replace(/_(?=[^_]*$)/, '.').replaceAll('_', '-');
+}
+
+const isForPeople = (file: string) => file.endsWith('.html') || file.endsWith('.jpg');
 
 function linkTo(file: string, url: string): HTMLElement {
   return make('a', { href: here(url), target: '_blank', rel: 'noopener', textContent: file });
