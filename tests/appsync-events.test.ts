@@ -1,7 +1,11 @@
 // The publisher of live events against a server that takes them as AppSync Events does: the same address, body and signature.
+import { execFile } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
 import { Sha256 } from '@aws-crypto/sha256-js';
 import { HttpRequest } from '@smithy/protocol-http';
 import { SignatureV4 } from '@smithy/signature-v4';
@@ -13,6 +17,7 @@ import { eventApi, readPipelineConfig } from '../pipeline/config.ts';
 import { channelOf, endEvent, LiveEvent, progressEvent, tileEvent } from '../pipeline/core/events.ts';
 import { NO_USAGE } from '../pipeline/core/usage.ts';
 import type { Events, Log } from '../pipeline/ports.ts';
+import { eventApiSocket } from './support/event-api-socket.ts';
 import { temporaryFolder } from './support/folder.ts';
 import { pipelineStage, requestFor } from './support/pipeline-run.ts';
 import { scriptedVision } from './support/scripted-vision.ts';
@@ -205,6 +210,38 @@ describe('events for AppSync', () => {
   });
 });
 
+describe('the subscriber of the examples', () => {
+  const example = join(import.meta.dirname, '../examples/clients/live-events.ts');
+
+  test('signs its connection and its subscription, and tells what comes twice once', async () => {
+    const ours = [...tiles('run-1', 2), progressEvent(told('run-1'), null), endEvent({ ...told('run-1'), status: 'SUCCEEDED' })];
+    const api = await eventApiSocket([...ours.slice(0, 2), ...tiles('run-3', 1), ...ours]);
+    const { accessKeyId, secretAccessKey, sessionToken } = CREDENTIALS;
+    const env = { AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey, AWS_SESSION_TOKEN: sessionToken };
+    const { stdout, stderr } = await promisify(execFile)(process.execPath, [example, api.endpoint, 'run-1'], { env });
+    expect(stdout.trim().split('\n')).toEqual(['tile 0 done', 'tile 1 done', 'progress detect RUNNING', 'end  SUCCEEDED']);
+    expect(stderr).toBe('');
+    expect(api.path).toBe('/event/realtime');
+    expect(api.subscription).toMatchObject({ type: 'subscribe', channel: channelOf('run-1') });
+    const posted = { method: 'POST', url: '/event' };
+    const region = new URL(api.endpoint).hostname.split('.')[2] ?? '';
+    const connect = api.connectedWith;
+    const subscribe = api.subscription?.authorization ?? {};
+    expect(connect.authorization).toBe(await signatureOf({ ...posted, headers: connect }, '{}', region));
+    expect(subscribe.authorization).toBe(
+      await signatureOf({ ...posted, headers: subscribe }, JSON.stringify({ channel: '/pipeline/run-1' }), region),
+    );
+  });
+
+  test('is the one of the documentation', async () => {
+    const [code, page] = await Promise.all([
+      readFile(example, 'utf8'),
+      readFile(join(import.meta.dirname, '../docs/events.md'), 'utf8'),
+    ]);
+    expect(page).toContain(`\`\`\`ts\n${code}\`\`\`\n`);
+  });
+});
+
 describe('the channel', () => {
   test.each([
     ['lawn-0123456789abcdef', '/pipeline/lawn-0123456789abcdef'],
@@ -240,9 +277,14 @@ describe('EVENTS_ENDPOINT', () => {
 });
 
 /** What the header must be, signed again from what arrived. */
-async function signatureOf({ method = '', url = '', headers }: IncomingMessage, body: string): Promise<string> {
-  const names = /SignedHeaders=([^,]+)/.exec(headers.authorization ?? '')?.[1]?.split(';') ?? [];
-  const signer = new SignatureV4({ service: 'appsync', region: REGION, credentials: CREDENTIALS, sha256: Sha256 });
+async function signatureOf(
+  { method = '', url = '', headers }: Pick<IncomingMessage, 'method' | 'url'> & { headers: Record<string, unknown> },
+  body: string,
+  region = REGION,
+): Promise<string> {
+  const names = /SignedHeaders=([^,]+)/.exec(String(headers.authorization))?.[1]?.split(';') ?? [];
+  const applyChecksum = names.includes('x-amz-content-sha256');
+  const signer = new SignatureV4({ service: 'appsync', region, credentials: CREDENTIALS, sha256: Sha256, applyChecksum });
   const signed = Object.fromEntries(names.map((name) => [name, String(headers[name])]));
   const signingDate = new Date(String(headers['x-amz-date']).replace(/^(....)(..)(..)T(..)(..)(..)Z$/, '$1-$2-$3T$4:$5:$6Z'));
   const again = await signer.sign(new HttpRequest({ method, path: url, headers: signed, body }), {
