@@ -1,6 +1,7 @@
 // Links to the files of an execution that has ended, for an hour. Given only when somebody asks: a signed one is 400 tokens.
 import { z } from 'zod';
 import type { Status } from '../pipeline/core/contract.ts';
+import { EXPORT_FILES, type ExportFormat } from '../pipeline/core/exports/format.ts';
 import { keys } from '../pipeline/core/keys.ts';
 import type { Links } from '../pipeline/ports.ts';
 import type { ToolDeps } from './deps.ts';
@@ -9,14 +10,35 @@ import type { ExecutionView } from './execution-view.ts';
 const LINK_EXPIRES_S = 3_600; // the report says so, and so does get_execution
 /** Agents ask again and again, and a link is good for an hour. */
 const LINKS_KEPT_MS = 60_000;
-const LINKS_KEPT_MAX = 1_000; // of 5 KB an execution
+const LINKS_KEPT_MAX = 1_000; // of 10 KB an execution
 
 export const Artifacts = z.object({
   findings_json: z.string().optional(),
   overlay_jpg: z.string().optional(),
   report_html: z.string().optional(),
+  coco_json: z.string().optional(),
+  findings_geojson: z.string().optional(),
+  findings_csv: z.string().optional(),
+  label_studio_json: z.string().optional(),
 });
 export type Artifacts = z.infer<typeof Artifacts>;
+
+type Name = keyof Artifacts;
+
+/** Each file's name as people see it, and where it is. */
+export const FILES: Readonly<Record<Name, { file: string; key(executionId: string): string }>> = {
+  findings_json: { file: 'findings.json', key: keys.findings },
+  overlay_jpg: { file: 'overlay.jpg', key: keys.overlay },
+  report_html: { file: 'report.html', key: keys.report },
+  coco_json: exported('coco'),
+  findings_geojson: exported('geojson'),
+  findings_csv: exported('csv'),
+  label_studio_json: exported('label-studio'),
+};
+
+function exported(format: ExportFormat) {
+  return { file: EXPORT_FILES[format], key: (executionId: string) => keys.export(executionId, format) };
+}
 
 const kept = new WeakMap<Links, Map<string, { until: number; artifacts: Artifacts }>>();
 
@@ -43,14 +65,10 @@ export async function artifactsOf(
   return artifacts;
 }
 
-async function linksTo(executionId: string, deps: Pick<ToolDeps, 'blobs' | 'links'>): Promise<Artifacts> {
-  const [findings_json, overlay_jpg, report_html] = await Promise.all(
-    [keys.findings(executionId), keys.overlay(executionId), keys.report(executionId)].map((key) => linkTo(key, deps)),
-  );
-  return { ...(findings_json && { findings_json }), ...(overlay_jpg && { overlay_jpg }), ...(report_html && { report_html }) };
-}
-
-/** Null when nothing is stored there. */
-export async function linkTo(key: string, { blobs, links }: Pick<ToolDeps, 'blobs' | 'links'>): Promise<string | null> {
-  return (await blobs.head(key)) && (await links.forGet(key, { expiresInS: LINK_EXPIRES_S }));
+async function linksTo(executionId: string, { blobs, links }: Pick<ToolDeps, 'blobs' | 'links'>): Promise<Artifacts> {
+  const found = Object.entries(FILES).map(async ([name, { key }]) => {
+    const stored = await blobs.head(key(executionId));
+    return stored ? [[name, await links.forGet(key(executionId), { expiresInS: LINK_EXPIRES_S })]] : [];
+  });
+  return Object.fromEntries((await Promise.all(found)).flat());
 }

@@ -12,7 +12,6 @@ import { contentTypeOf, INDEX_NAME, indexOf, keys } from '../pipeline/core/keys.
 import { artifactsOf, mayHaveFiles } from './artifacts.ts';
 import type { ToolDeps } from './deps.ts';
 import { viewExecution } from './execution-view.ts';
-import { exportLinks } from './export-links.ts';
 import { reportOf } from './report.ts';
 import { starterOf } from './start.ts';
 import { readFindings } from './stored.ts';
@@ -46,8 +45,7 @@ const report: ExecutionResource = {
     const view = await viewExecution(executionId, 0, deps);
     const document = await readFindings(executionId, deps);
     const artifacts = await artifactsOf(view, deps);
-    const exports = mayHaveFiles(view.status) ? await exportLinks(executionId, deps) : [];
-    return { text: reportOf(view, { document, artifacts, exports, starter: await starterOf(executionId, deps) }) };
+    return { text: reportOf(view, { document, artifacts, starter: await starterOf(executionId, deps) }) };
   },
 };
 

@@ -409,10 +409,11 @@ describe('the report of an execution', () => {
   test('links the exports that are stored, and each link gives its file', async () => {
     const { server, client } = await serverAndClient({ script: ends([finding(1)]) });
     const { execution_id } = await started(server, client);
-    const uri = `tilesight://executions/${execution_id}`;
-    expect((await client.readResource(uri)).text).not.toMatch(/coco|csv|geojson|label-studio/);
+    const { execution_id: other } = await started(server, client, { idempotency_key: 'other' });
+    const none = await client.readResource(`tilesight://executions/${other}`);
+    expect(none.text).not.toMatch(/coco|csv|geojson|label-studio/);
     for (const format of ExportFormat.options) await server.blobs.put(keys.export(execution_id, format), Buffer.from(format));
-    const { text = '' } = await client.readResource(uri);
+    const { text = '' } = await client.readResource(`tilesight://executions/${execution_id}`);
     for (const format of ExportFormat.options) {
       const link = text
         .split('\n')
