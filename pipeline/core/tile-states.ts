@@ -24,7 +24,6 @@ export type TileStates = z.infer<typeof TileStates>;
 
 export const waiting = (tiles: number): string => LETTERS.waiting.repeat(tiles);
 export const lettersOf = (states: readonly TileState[]): string => states.map((state) => LETTERS[state]).join('');
-export const isEnd = (state: TileState): boolean => rank(LETTERS[state]) === 2;
 export const isOver = (letters: string): boolean => !/[wl-]/.test(letters);
 
 /** Letter by letter the one that is further; of two ends the first. Where one text is shorter, the other counts. */
