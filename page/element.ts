@@ -21,7 +21,7 @@ export function make<Name extends keyof HTMLElementTagNameMap>(
 
 /** Words that a model, a picture or a file name said: whatever their direction, they do not reorder ours. */
 export function foreign(text: string): HTMLElement {
-  return make('bdi', { textContent: text });
+  return make('bdi', { textContent: text.toWellFormed() });
 }
 
 /** As people write it: 12,345. */

@@ -53,8 +53,8 @@ export function findingList(
   };
   const moveBy = (steps: number) => {
     if (rows.length === 0) return;
-    const before = placeOf(selected);
-    const place = before < 0 ? 0 : Math.min(rows.length - 1, Math.max(0, before + steps));
+    const before = placeOf(selected); // -1, before the first, when it is not listed
+    const place = Math.min(rows.length - 1, Math.max(0, before + steps));
     onSelect(rows[place] as number);
   };
 

@@ -38,7 +38,7 @@ export interface Layer {
 }
 
 /** Of the shorter side of the view that a box fills at most, and the fewest pixels that are shown around a small one. */
-const BOX_SHARE = 0.4;
+const BOX_SHARE = 0.35;
 const AROUND_PX = 160;
 const ZOOM_PIXEL_RATIO_MAX = 8;
 
