@@ -1,19 +1,10 @@
 // What Lambda and the way to it throw, in our own kinds and sentences. The provider's words, and names of resources, stay in `cause`.
 
+import { factsOf } from '../pipeline/core/aws-errors.ts';
 import { TransientError, UserError } from '../pipeline/core/errors.ts';
 import { nameTaken } from '../pipeline/core/execution-names.ts';
 import type { Log } from '../pipeline/ports.ts';
 
-interface Facts {
-  name: string;
-  code?: unknown;
-  $metadata?: { httpStatusCode?: number };
-  $response?: { statusCode?: number };
-}
-
-const NETWORK_CODES = new Set<unknown>(
-  'ECONNRESET ECONNREFUSED EPIPE ETIMEDOUT EHOSTUNREACH ENETUNREACH ENOTFOUND EAI_AGAIN'.split(' '),
-);
 /** Those that pass and have a status below 500. */
 const PASSING = new Set([
   'TimeoutError',
@@ -57,8 +48,8 @@ export async function answerOrNull<T>(exchange: Promise<T>, about: About): Promi
 
 function ourError(error: unknown, { id, log }: About): unknown {
   if (!(error instanceof Error)) return error;
-  const { name, code, $metadata, $response }: Error & Facts = error;
-  const status = $metadata?.httpStatusCode ?? $response?.statusCode ?? 0;
+  const { name } = error;
+  const { status, lostOnTheWay } = factsOf(error);
   const because = { cause: error };
   if (name === 'DurableExecutionAlreadyStartedException') return new UserError(nameTaken(id), because);
   if (name === 'RequestTooLargeException' || name === 'SerializedRequestEntityTooLargeException')
@@ -67,7 +58,7 @@ function ourError(error: unknown, { id, log }: About): unknown {
   // A key that may not be used or a network that is full answers with 502: no other attempt changes that.
   if (/^(KMS|Invalid|ENILimit|SubnetIP|EC2AccessDenied)/.test(name)) return refused(error, log);
   const late = status === 408; // a mount, or a start of the function, that took too long
-  if (status >= 500 || late || PASSING.has(name) || NETWORK_CODES.has(code)) return new TransientError(FAULT, because);
+  if (status >= 500 || late || PASSING.has(name) || lostOnTheWay) return new TransientError(FAULT, because);
   return refused(error, log);
 }
 

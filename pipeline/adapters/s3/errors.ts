@@ -1,17 +1,7 @@
 // What S3 and the way to it throw, in our own kinds and sentences. The provider's words, and the bucket's name, stay in `cause`.
+import { factsOf } from '../../core/aws-errors.ts';
 import { TransientError, UserError } from '../../core/errors.ts';
 
-/** What the SDK adds to its errors. `$response` is there when the body could not be read as an answer. */
-interface Facts {
-  name: string;
-  code?: unknown;
-  $metadata?: { httpStatusCode?: number };
-  $response?: { statusCode?: number };
-}
-
-const NETWORK_CODES = new Set<unknown>(
-  'ECONNRESET ECONNREFUSED EPIPE ETIMEDOUT EHOSTUNREACH ENETUNREACH ENOTFOUND EAI_AGAIN'.split(' '),
-);
 /** Those that pass and have a status below 500. */
 const PASSING = new Set([
   'TimeoutError',
@@ -59,7 +49,7 @@ export async function answerOrSay<T>(exchange: Promise<T>, sentence: string): Pr
     return await exchange;
   } catch (error) {
     const ours = ourError(error);
-    throw ours instanceof TransientError || statusOf(error) < 300 ? ours : new UserError(sentence, { cause: error });
+    throw ours instanceof TransientError || factsOf(error).status < 300 ? ours : new UserError(sentence, { cause: error });
   }
 }
 
@@ -74,21 +64,14 @@ async function nullFor<T>(names: readonly string[], exchange: Promise<T>): Promi
 
 function ourError(error: unknown): unknown {
   if (!(error instanceof Error)) return error;
-  const { name, code }: Error & Facts = error;
-  const status = statusOf(error);
+  const { name } = error;
+  const { status, lostOnTheWay } = factsOf(error);
   const because = { cause: error };
   if (name === 'NoSuchBucket') return new UserError(NO_STORE, because);
   if (name === 'CredentialsProviderError') return new UserError(NO_CREDENTIALS, because);
   if (status === 429 || status === 503) return new TransientError(TOO_MANY_CALLS, { ...because, throttled: true });
   if (status >= 500 || PASSING.has(name)) return new TransientError(FAULT, because);
-  if (NETWORK_CODES.has(code)) return new TransientError(NO_CONNECTION, because);
+  if (lostOnTheWay) return new TransientError(NO_CONNECTION, because);
   if (status === 401 || status === 403 || REFUSALS.has(name)) return new UserError(REFUSED, because);
   return status === 416 ? new RangeError(PAST_THE_END, because) : error;
-}
-
-/** 0 when there was no answer. */
-function statusOf(error: unknown): number {
-  if (!(error instanceof Error)) return 0;
-  const { $metadata, $response }: Error & Facts = error;
-  return $metadata?.httpStatusCode ?? $response?.statusCode ?? 0;
 }
