@@ -1,6 +1,7 @@
 // `npm run bench NAME`: runs one bench and prints its last line, {"bench","figures","bars","pass"}. Without a name, lists them.
 const BENCHES: Record<string, () => Promise<{ run: () => Promise<BenchResult> }>> = {
   accuracy: () => import('./accuracy.ts'),
+  browser: () => import('./browser.ts'),
   chaos: () => import('./chaos.ts'),
   coldstart: () => import('./coldstart.ts'),
   engine: () => import('./engine.ts'),

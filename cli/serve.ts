@@ -32,6 +32,7 @@ export async function serveCommand(options: ServeOptions): Promise<void> {
   const server = await serve({ config, dataFolder, allowedFolders, port, host, iam, log: makeLog(config.LOG_LEVEL) });
   process.stdout.write(
     `tilesight serves MCP at ${server.url}/mcp\n` +
+      (iam ? '' : `  page:     ${server.url}/\n`) +
       `  data:     ${dataFolder}\n` +
       `  pictures: ${named.join(', ')}\n` +
       `  connect:  ${connectLine(`${server.url}/mcp`, iam)}\n` +

@@ -43,10 +43,11 @@ program
 
 program
   .command('serve')
-  .summary('serve the MCP tools on this machine')
+  .summary('serve the MCP tools, and a page for people, on this machine')
   .description(
-    'Serves the MCP tools over Streamable HTTP on 127.0.0.1, with pictures and results kept in a folder. With --auth iam, ' +
-      'every request must be signed as for a Lambda Function URL (SigV4, service lambda), and another address may be named.',
+    'Serves the MCP tools over Streamable HTTP on 127.0.0.1, with pictures and results kept in a folder, and at the same address a ' +
+      'page for people: drop a picture, watch it being looked at, and see what was found. With --auth iam, every request must be ' +
+      'signed as for a Lambda Function URL (SigV4, service lambda), another address may be named, and there is no page.',
   )
   .option('--port <port>', 'port to listen on; 0 takes a free one', wholeNumber, 3333)
   .option('--data <dir>', 'folder for uploads, executions and results; ~/.tilesight or TILESIGHT_HOME when left out')

@@ -2,7 +2,7 @@
 import type { EndEvent, ProgressEvent, SnapshotEvent, TileEvent } from '../pipeline/core/events.ts';
 import { byId, nameOf } from './element.ts';
 import { findingsPart } from './findings-part.ts';
-import { live } from './live.ts';
+import { live, REFUSED } from './live.ts';
 import { picturePart } from './picture-part.ts';
 import { statePart, tellTrouble } from './state-part.ts';
 import { tileGrid, tileStates } from './tile-grid.ts';
@@ -44,15 +44,12 @@ const events = live(
       state.show({ ...event, phase: 'done' });
       void openPicture();
       void openFindings().then(() => picture.showGrid(event.tiles.failed > 0));
-      state.showEnd().then(
-        () => tellTrouble(null),
-        (error: Error) => tellTrouble(error.message),
-      );
+      void explain('lost');
     },
   },
-  (lost) => {
-    if (lost) void explain();
-    else tellTrouble(null);
+  (trouble) => {
+    if (trouble === null) tellTrouble(null);
+    else void explain(trouble);
   },
 );
 
@@ -63,8 +60,13 @@ function tell(progress: ProgressEvent): void {
 }
 
 /** Why there is no connection: the browser does not say. */
-async function explain(): Promise<void> {
-  await state.showEnd().catch((error: Error) => tellTrouble(error.message));
+async function explain(trouble: 'lost' | 'refused'): Promise<void> {
+  try {
+    await state.showEnd();
+    if (trouble === 'refused') tellTrouble(REFUSED);
+  } catch (error) {
+    tellTrouble(error instanceof Error ? error.message : String(error));
+  }
 }
 
 function nameIt(uri: string): void {

@@ -1,9 +1,14 @@
 // The first page: a place to drop a picture, and the executions, newest first, as they go on.
 import type { ListedExecution } from '../pipeline/core/events.ts';
 import { byId, count, counted, dollars, foreign, make, nameOf } from './element.ts';
-import { live } from './live.ts';
+import { live, REFUSED } from './live.ts';
 import { PHASE_WORDS, shareOf } from './phase.ts';
 import { takeUploads } from './upload.ts';
+
+const LOST = 'The server does not answer. This page goes on as soon as it does.';
+
+/** As many as the server tells. */
+const TOLD_MAX = 50;
 
 const list = byId('list', HTMLElement);
 const cards = new Map<string, { started: string; card: HTMLElement }>();
@@ -13,7 +18,8 @@ live(
   '/executions/events',
   {
     snapshot({ executions }: { executions: ListedExecution[] }) {
-      cards.clear();
+      const told = new Set(executions.map(({ execution_id }) => execution_id));
+      for (const id of [...cards.keys()]) if (!told.has(id)) cards.delete(id);
       for (const execution of executions) show(execution);
       arrange();
     },
@@ -22,10 +28,10 @@ live(
       arrange();
     },
   },
-  (lost) => {
+  (trouble) => {
     const connection = byId('connection', HTMLElement);
-    connection.hidden = !lost;
-    connection.textContent = lost ? 'The server does not answer. This page goes on as soon as it does.' : '';
+    connection.hidden = trouble === null;
+    connection.textContent = trouble === 'refused' ? REFUSED : trouble && LOST;
   },
 );
 
@@ -41,6 +47,7 @@ function arrange(): void {
   if (newestFirst.some((card, at) => list.children[at] !== card) || list.children.length !== newestFirst.length)
     list.replaceChildren(...newestFirst);
   byId('none', HTMLElement).hidden = cards.size > 0;
+  byId('older', HTMLElement).hidden = cards.size < TOLD_MAX;
 }
 
 function fill(

@@ -41,7 +41,7 @@ export function statePart(executionId: string): StatePart {
       badge.hidden = false;
       cancel.hidden = !running;
       if (!running) byId('grid-part', HTMLDetailsElement).open = false;
-      retry.hidden = !CAN_BE_RETRIED.has(status);
+      retry.hidden = !CAN_BE_RETRIED.has(status) || tiles.total === 0; // without tiles there is nothing left to see
       byId('running-title', HTMLElement).textContent = running ? 'How far it is' : 'How it went';
       byId('phase', HTMLElement).textContent = running ? PHASE_WORDS[phase] : '';
       const bar = byId('progress', HTMLProgressElement);

@@ -9,7 +9,7 @@ import { serve } from '../local/serve.ts';
 import { fsBlobs } from '../pipeline/adapters/fs-blobs.ts';
 import { readConfig } from '../pipeline/config.ts';
 import type { Box, Finding } from '../pipeline/core/contract.ts';
-import type { Blobs, Log } from '../pipeline/ports.ts';
+import type { Log } from '../pipeline/ports.ts';
 import { closeBrowser, HAS_BROWSER, type Opened, opened } from './support/browser.ts';
 import { temporaryFolder } from './support/folder.ts';
 import { HOSTILE } from './support/report-material.ts';
@@ -23,12 +23,17 @@ const STILL: BrowserContextOptions = { reducedMotion: 'reduce', viewport: { widt
 
 afterAll(closeBrowser);
 
-async function server(): Promise<{ url: string; blobs: Blobs }> {
-  const dataFolder = await temporaryFolder();
+async function server(folder?: string, port = 0) {
+  const dataFolder = folder ?? (await temporaryFolder());
   const config = readConfig({ DETECTION_MODELS: 'onnx:nanodet' });
-  const { url, close } = await serve({ config, dataFolder, allowedFolders: [], port: 0, log: SILENT });
-  onTestFinished(close);
-  return { url, blobs: fsBlobs(join(dataFolder, 'blobs')) };
+  const { url, close } = await serve({ config, dataFolder, allowedFolders: [], port, log: SILENT });
+  let isOpen = true;
+  const closeOnce = async () => {
+    if (isOpen) await close();
+    isOpen = false;
+  };
+  onTestFinished(closeOnce);
+  return { url, dataFolder, blobs: fsBlobs(join(dataFolder, 'blobs')), close: closeOnce };
 }
 
 /** The page of an execution that has ended. */
@@ -371,7 +376,19 @@ describe.skipIf(!HAS_BROWSER)('in a browser,', () => {
     expect(said).toEqual([]);
   });
 
-  test('without its server a page says so, and goes on by itself', async () => {
+  test('a page whose server is gone says so, and goes on when it is back', async () => {
+    const { url, dataFolder, close } = await server();
+    const { page } = await opened(`${url}/`);
+    await page.getByText('There are none yet.').waitFor();
+    await close();
+    await page.getByText('The server does not answer. This page goes on as soon as it does.').waitFor();
+    await storeExecution(fsBlobs(join(dataFolder, 'blobs')), 'stored', { width: 300, height: 200, findings: [] });
+    await server(dataFolder, Number(new URL(url).port));
+    await page.getByRole('link', { name: 'drawn.png' }).waitFor();
+    expect(await page.getByText('The server does not answer.').isVisible()).toBe(false);
+  });
+
+  test('an execution that nobody knows is said to be none', async () => {
     const { url } = await server();
     const { page } = await opened(`${url}/executions/nobody-knows`);
     await soon(() => page.getByRole('alert').textContent()).toMatch(/^Expected the id of an execution, got nobody-knows/);

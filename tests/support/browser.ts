@@ -2,14 +2,9 @@
 import { existsSync } from 'node:fs';
 import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
 import { onTestFinished } from 'vitest';
+import { BROWSER_ARGUMENTS, BROWSER_FILE } from './browser-file.ts';
 
-const EXECUTABLE = '/usr/bin/chromium';
-const ARGUMENTS = [
-  ...['--no-sandbox', '--headless', '--disable-gpu', '--disable-quic', '--no-first-run'],
-  ...['--disable-background-networking', '--disable-component-update', '--disable-sync'],
-];
-
-export const HAS_BROWSER = existsSync(EXECUTABLE);
+export const HAS_BROWSER = existsSync(BROWSER_FILE);
 
 export interface Opened {
   page: Page;
@@ -23,7 +18,7 @@ let browser: Promise<Browser> | null = null;
 
 /** One browser for all tests of a file; ends with its process. */
 export async function opened(url: string, options: BrowserContextOptions = {}): Promise<Opened> {
-  browser ??= chromium.launch({ executablePath: EXECUTABLE, args: ARGUMENTS });
+  browser ??= chromium.launch({ executablePath: BROWSER_FILE, args: BROWSER_ARGUMENTS });
   const context = await (await browser).newContext(options);
   onTestFinished(() => context.close());
   const page = await context.newPage();
