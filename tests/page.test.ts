@@ -283,7 +283,7 @@ describe.skipIf(!HAS_BROWSER)('in a browser,', () => {
   test('filters change what is counted, listed and drawn', async () => {
     const { page } = await openStored({ findings: FORTY });
     expect(await counted(page)).toBe('30 of 40 findings'); // a second look rejected ten
-    await page.locator('summary', { hasText: 'Filter' }).click();
+    await page.locator('summary', { hasText: 'Score, label' }).click();
     expect(await page.locator('#labels label').allTextContents()).toEqual(['cup 20', 'cat 10']);
     await page.getByLabel('cat').uncheck();
     await soon(() => counted(page)).toBe('20 of 40 findings');
@@ -409,7 +409,7 @@ describe.skipIf(!HAS_BROWSER)('in a browser,', () => {
     );
     await mkdir(ARTIFACTS, { recursive: true });
     await page.getByRole('article').waitFor();
-    await page.locator('summary', { hasText: 'Filter' }).click();
+    await page.locator('summary', { hasText: 'Score, label' }).click();
     await page.waitForLoadState('networkidle').catch(() => {});
     await page.screenshot({ path: join(ARTIFACTS, `page-execution-${name}.png`), fullPage: name === 'phone' });
     expect(await page.evaluate('document.documentElement.scrollWidth - innerWidth')).toBeLessThanOrEqual(0);
