@@ -57,7 +57,11 @@ export function mcpHandler(
     if (era === 'modern') addTasks(server, deps);
     return server;
   };
-  // No stream is held open: nothing here changes behind a client's back, and a Lambda must answer and end.
+  return mcpFace(factory, log);
+}
+
+/** A fresh server of `factory` for every request. No stream is held open: nothing here changes behind a client's back, and a Lambda must answer and end. */
+export function mcpFace(factory: (context: McpRequestContext) => McpServer, log: Log): McpFace {
   const handler = createMcpHandler(factory, {
     maxSubscriptions: 0,
     onerror: (error) => log.warn({ error }, 'An MCP request was refused.'),

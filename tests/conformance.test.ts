@@ -1,15 +1,17 @@
-// The protocol's official conformance suites, as child processes, against the real local server. Scenarios that call tools,
-// resources or prompts of the suites' own fixture server are left out, as are those of capabilities that are not declared here:
-// logging, subscriptions to resources, and streams of the server's own.
+// The protocol's official conformance suites, as child processes, against the real local server; scenarios that want tools, resources
+// and prompts of the suites' own fixture, against that fixture over the same handler. Left out are those of what is not declared
+// here: logging and subscriptions to resources, questions to the client (sampling, elicitation, input that is required), sessions and
+// streams that are held open, and headers of a tool's own (x-mcp-header).
 import { spawn } from 'node:child_process';
 import { readdir, readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import { expect, onTestFinished, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { z } from 'zod';
 import { serve } from '../local/serve.ts';
 import { readConfig } from '../pipeline/config.ts';
 import type { Log } from '../pipeline/ports.ts';
+import { fixtureServer } from './support/fixture-server.ts';
 import { temporaryFolder } from './support/folder.ts';
 import { tasksServer } from './support/tasks-server.ts';
 
@@ -56,6 +58,22 @@ test('the server conforms to server-stateless of 2026-07-28, but for what only a
     { id: 'sep-2575-server-sends-subscription-ack', errorMessage: expect.any(String) },
     { id: 'sep-2575-server-tags-subscription-id', errorMessage: expect.any(String) },
   ]);
+});
+
+const FIXTURES = [
+  ...['tools-call-simple-text', 'tools-call-image', 'tools-call-audio', 'tools-call-embedded-resource'],
+  ...['tools-call-mixed-content', 'tools-call-error', 'tools-call-with-progress', 'json-schema-2020-12'],
+  ...['resources-read-text', 'resources-read-binary', 'resources-templates-read', 'completion-complete'],
+  ...['prompts-get-simple', 'prompts-get-with-args', 'prompts-get-embedded-resource', 'prompts-get-with-image'],
+];
+
+describe.each([
+  ['2025-11-25', SUITE_2025],
+  ['2026-07-28', SUITE_2026],
+] as const)('the handler with a fixture of %s', (_, suite) => {
+  test.each(FIXTURES)('conforms to %s', async (scenario) => {
+    expect(await shortcomings(scenario, suite, await fixtureServer())).toEqual([]);
+  });
 });
 
 // The suite calls tools of these names. They start executions, and are tasks by the same code as analyze_image.
