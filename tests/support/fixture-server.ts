@@ -1,7 +1,7 @@
 // What the official suites want a server to offer, so that they can see content of every kind pass: their own fixture, over our
 // handler and our HTTP face.
 import { createAdaptorServer } from '@hono/node-server';
-import { completable, McpServer, ResourceTemplate } from '@modelcontextprotocol/server';
+import { completable, inputRequired, McpServer, ResourceTemplate } from '@modelcontextprotocol/server';
 import { onTestFinished } from 'vitest';
 import { z } from 'zod';
 import { httpApp } from '../../local/http.ts';
@@ -13,6 +13,7 @@ import { temporaryFolder } from './folder.ts';
 
 const quiet = () => {};
 const SILENT: Log = { debug: quiet, info: quiet, warn: quiet, error: quiet };
+const FOREVER = { listChanged: false }; // as of ours
 /** One red pixel. */
 const PNG = 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8DwHwAFBQIAX8jx0gAAAABJRU5ErkJggg==';
 /** A head, and no sound. */
@@ -26,6 +27,9 @@ const embedded = (uri: string, mimeType: string, words: string) => ({
 });
 
 const TOOLS = {
+  // Of these the suite looks at what comes beside the answer: nothing.
+  test_streaming_elicitation: [text('Nobody is asked.')],
+  test_logging_tool: [text('Nothing is logged.')],
   test_simple_text: [text('This is a simple text response for testing.')],
   test_image_content: [image],
   test_audio_content: [{ type: 'audio' as const, data: WAV, mimeType: 'audio/wav' }],
@@ -56,6 +60,9 @@ const SCHEMA_2020 = {
 function addTools(server: McpServer): void {
   for (const [name, content] of Object.entries(TOOLS))
     server.registerTool(name, { description: name }, async () => ({ content }));
+  server.registerTool('test_missing_capability', { description: 'Wants what no client here has.' }, async () =>
+    inputRequired({ inputRequests: { words: inputRequired.createMessage({ messages: [], maxTokens: 1 }) } }),
+  );
   server.registerTool('test_error_handling', { description: 'Fails.' }, async () => {
     throw new Error('This tool intentionally returns an error for testing');
   });
@@ -117,7 +124,8 @@ function addPrompts(server: McpServer): void {
 /** Listens on loopback until the test ends; gives the address. */
 export async function fixtureServer(): Promise<string> {
   const factory = () => {
-    const server = new McpServer({ name: 'fixture', version: '0.0.0-test' });
+    const capabilities = { tools: FOREVER, resources: FOREVER, prompts: FOREVER };
+    const server = new McpServer({ name: 'fixture', version: '0.0.0-test' }, { capabilities });
     addTools(server);
     addResources(server);
     addPrompts(server);
