@@ -2,6 +2,7 @@
 // local engine behind it, local models. Nothing of ours is replaced.
 import type { DurableLambdaHandler } from '@aws/durable-execution-sdk-js';
 import { beforeAll, describe, test, vi } from 'vitest';
+import { temporaryFolder } from './support/folder.ts';
 import { functionUrlFetch, USER } from './support/function-url.ts';
 import { lambdaService } from './support/lambda-service.ts';
 import { fakeCredentials, NO_S3_SERVER, s3Server } from './support/s3-server.ts';
@@ -15,6 +16,7 @@ async function deployment(): Promise<Deployment> {
   const service = await lambdaService();
   const environment = {
     ...{ BUCKET: await server.bucket(), PIPELINE_FUNCTION: 'pipeline:live', LOG_LEVEL: 'silent' },
+    TMPDIR: await temporaryFolder(), // the pipeline empties its own part of it
     ...{ DETECTION_MODELS: 'onnx:nanodet', AWS_LAMBDA_FUNCTION_NAME: 'pipeline', AWS_LAMBDA_FUNCTION_VERSION: '1' },
     ...{ AWS_ENDPOINT_URL_S3: server.endpoint(), AWS_ENDPOINT_URL_LAMBDA: service.endpoint },
   };

@@ -50,8 +50,8 @@ describe.skipIf(NO_S3_SERVER !== null)(`the built functions${NO_S3_SERVER ? ` ($
     };
     const models = { DETECTION_MODELS: 'onnx:nanodet', PIPELINE_FUNCTION: 'pipeline:live' };
     const lambda = { AWS_LAMBDA_FUNCTION_NAME: 'pipeline', AWS_LAMBDA_FUNCTION_VERSION: '1' };
-    const mcp = await lambdaProcess(mcpServer, { ...common, ...models }, 30_000);
-    const runPipeline = await lambdaProcess(pipeline, { ...common, ...lambda }, 900_000);
+    const mcp = await lambdaProcess(mcpServer, { ...common, ...models, TMPDIR: await temporaryFolder() }, 30_000);
+    const runPipeline = await lambdaProcess(pipeline, { ...common, ...lambda, TMPDIR: await temporaryFolder() }, 900_000);
     service.handler = (async (event) => await runPipeline(event)) as DurableLambdaHandler;
     const handler = (async (event) => await mcp(event)) as ReturnType<typeof functionUrlHandler>;
     for (const kind of ['2.x pinned to 2026-07-28', '1.32'] as const)
