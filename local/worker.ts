@@ -2,14 +2,9 @@
 import { join } from 'node:path';
 import { withDurableExecution } from '@aws/durable-execution-sdk-js';
 import { pino } from 'pino';
-import { bedrockVision } from '../pipeline/adapters/bedrock-vision.ts';
+import { everyVision } from '../pipeline/adapters/every-vision.ts';
 import { fsBlobs } from '../pipeline/adapters/fs-blobs.ts';
 import { httpsPictures } from '../pipeline/adapters/https-pictures.ts';
-import { onnxVision } from '../pipeline/adapters/onnx-vision.ts';
-import { openaiVision } from '../pipeline/adapters/openai-vision.ts';
-import { patientVision } from '../pipeline/adapters/patient-vision.ts';
-import { rulesVision } from '../pipeline/adapters/rules-vision.ts';
-import { visionByProvider } from '../pipeline/adapters/vision-by-provider.ts';
 import { readConfig, sizeLimits } from '../pipeline/config.ts';
 import { pipeline } from '../pipeline/pipeline.ts';
 import type { PipelineDeps } from '../pipeline/ports.ts';
@@ -23,15 +18,10 @@ const options = { level: logLevel, base: null, timestamp: pino.stdTimeFunctions.
 const deps: PipelineDeps = {
   blobs: fsBlobs(join(dataFolder, 'blobs')),
   remotePictures: httpsPictures({ allowedHosts: config.ALLOWED_IMAGE_HOSTS }),
-  vision: patientVision(
-    visionByProvider({
-      onnx: onnxVision(),
-      rules: rulesVision(),
-      bedrock: bedrockVision(),
-      openai: openaiVision({ baseUrl: config.OPENAI_BASE_URL ?? null, apiKey: config.OPENAI_API_KEY ?? null }),
-    }),
-    config.TILE_CONCURRENCY,
-  ),
+  vision: everyVision({
+    openai: { baseUrl: config.OPENAI_BASE_URL ?? null, apiKey: config.OPENAI_API_KEY ?? null },
+    concurrency: config.TILE_CONCURRENCY,
+  }),
   clock: { now: () => new Date() },
   log: pino(options, pino.destination({ fd: 2, sync: true })),
   metrics: null,

@@ -60,7 +60,10 @@ export function mcpHandler(
   return mcpFace(factory, log);
 }
 
-/** A fresh server of `factory` for every request. No stream is held open: nothing here changes behind a client's back, and a Lambda must answer and end. */
+/**
+ * A fresh server of `factory` for every request. No stream is held open: nothing here changes behind a client's back, and a
+ * Lambda must answer and end.
+ */
 export function mcpFace(factory: (context: McpRequestContext) => McpServer, log: Log): McpFace {
   const handler = createMcpHandler(factory, {
     maxSubscriptions: 0,

@@ -5,18 +5,13 @@ import { join } from 'node:path';
 import { DurableExecutionApiClient, withDurableExecution } from '@aws/durable-execution-sdk-js';
 import { defaultProvider } from '@aws-sdk/credential-provider-node';
 import { appsyncEvents } from './adapters/appsync-events.ts';
-import { bedrockVision } from './adapters/bedrock-vision.ts';
+import { everyVision } from './adapters/every-vision.ts';
 import { httpsPictures } from './adapters/https-pictures.ts';
-import { onnxVision } from './adapters/onnx-vision.ts';
-import { openaiVision } from './adapters/openai-vision.ts';
-import { patientVision } from './adapters/patient-vision.ts';
 import { powertoolsLog } from './adapters/powertools-log.ts';
 import { powertoolsMetrics } from './adapters/powertools-metrics.ts';
 import { remotePicturesByScheme } from './adapters/remote-pictures-by-scheme.ts';
-import { rulesVision } from './adapters/rules-vision.ts';
 import { s3Blobs } from './adapters/s3-blobs.ts';
 import { s3RemotePictures } from './adapters/s3-remote-pictures.ts';
-import { visionByProvider } from './adapters/vision-by-provider.ts';
 import { eventApi, readPipelineConfig, sizeLimits } from './config.ts';
 import { pipeline } from './pipeline.ts';
 import type { PipelineDeps } from './ports.ts';
@@ -43,15 +38,10 @@ const deps: PipelineDeps = {
     https: httpsPictures({ allowedHosts: config.ALLOWED_IMAGE_HOSTS }),
     s3: s3RemotePictures({ allowedBuckets: config.ALLOWED_BUCKETS }),
   }),
-  vision: patientVision(
-    visionByProvider({
-      onnx: onnxVision(),
-      rules: rulesVision(),
-      bedrock: bedrockVision(),
-      openai: openaiVision({ baseUrl: config.OPENAI_BASE_URL ?? null, apiKey: config.OPENAI_API_KEY ?? null }),
-    }),
-    config.TILE_CONCURRENCY,
-  ),
+  vision: everyVision({
+    openai: { baseUrl: config.OPENAI_BASE_URL ?? null, apiKey: config.OPENAI_API_KEY ?? null },
+    concurrency: config.TILE_CONCURRENCY,
+  }),
   clock,
   log,
   metrics: powertoolsMetrics(config.AWS_LAMBDA_FUNCTION_NAME),
