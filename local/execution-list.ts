@@ -3,7 +3,8 @@ import type { ListedExecution } from '../pipeline/core/events.ts';
 import { INDEX_NAME, index, indexOf, keys } from '../pipeline/core/keys.ts';
 import { StoredPlan } from '../pipeline/core/stored-plan.ts';
 import type { LauncherWithHistory } from '../pipeline/ports.ts';
-import { type ExecutionReaderDeps, stored } from './execution-reader.ts';
+import type { ExecutionReaderDeps } from './execution-reader.ts';
+import { stored } from './stored.ts';
 
 export const LISTED_MAX = 50;
 const LOOKED_THROUGH_MAX = 200; // of what the engine knows: parts of large executions are between them

@@ -6,6 +6,7 @@ import { tileCount } from '../pipeline/core/plan.ts';
 import { StoredPlan } from '../pipeline/core/stored-plan.ts';
 import { ELSEWHERE, isOver, TileStates, waiting, withStates } from '../pipeline/core/tile-states.ts';
 import type { Blobs } from '../pipeline/ports.ts';
+import { stored } from './stored.ts';
 
 const SHARDS_MAX = 1_000; // 100,000 tiles are 118
 
@@ -49,14 +50,4 @@ export function executionReader(executionId: string, { blobs, progressOf }: Exec
     }
     return { plan, states, progress };
   };
-}
-
-/** Null when there is no such object. */
-export async function stored<T>(
-  key: string,
-  schema: { parse(value: unknown): T },
-  { get }: Pick<Blobs, 'get'>,
-): Promise<T | null> {
-  const bytes = await get(key);
-  return bytes && schema.parse(JSON.parse(Buffer.from(bytes).toString()));
 }

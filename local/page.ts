@@ -9,6 +9,7 @@ import { StoredPlan } from '../pipeline/core/stored-plan.ts';
 import { cachedSzi } from '../pipeline/imaging/szi.ts';
 import type { Blobs } from '../pipeline/ports.ts';
 import type { Routes } from './http.ts';
+import { stored } from './stored.ts';
 
 export interface PageFile {
   bytes: Uint8Array;
@@ -54,9 +55,9 @@ export function pageRoutes({ blobs, files, findingsOf }: PageDeps): Routes {
   const tile = async (context: Context) => {
     const { id = '', level: ofLevel, tile: name = '' } = context.req.param();
     const [level, column = 0, row = 0] = [Number(ofLevel), ...name.split(/[_.]/).map(Number)];
-    const stored = await planOf(id);
-    if (!stored || !hasTile(stored.plan, level, column, row)) return missing(context, 'a tile of a picture that has been cut');
-    const szi = await cachedSzi(blobs, keys.pyramid(stored.pyramid_of), stored.plan);
+    const cut = await planOf(id);
+    if (!cut || !hasTile(cut.plan, level, column, row)) return missing(context, 'a tile of a picture that has been cut');
+    const szi = await cachedSzi(blobs, keys.pyramid(cut.pyramid_of), cut.plan);
     return answer(await szi.readTile(level, row, column), 'image/jpeg', FOR_EVER);
   };
 
@@ -109,9 +110,8 @@ function planReader(blobs: Blobs): (executionId: string) => Promise<StoredPlan |
   return async (executionId) => {
     const known = plans.get(executionId);
     if (known) return known;
-    const bytes = await blobs.get(keys.plan(executionId));
-    if (!bytes) return null;
-    const plan = StoredPlan.parse(JSON.parse(Buffer.from(bytes).toString()));
+    const plan = await stored(keys.plan(executionId), StoredPlan, blobs);
+    if (!plan) return null;
     const [oldest] = plans.keys();
     if (plans.size >= PLANS_KEPT_MAX && oldest !== undefined) plans.delete(oldest);
     plans.set(executionId, plan);

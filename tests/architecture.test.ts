@@ -40,7 +40,7 @@ const MAY_IMPORT: [pattern: string, allowed: string[] | 'anything'][] = [
   ['mcp-server/function-url.ts', ['mcp-server/', PORTS, 'hono', 'zod']],
   ['mcp-server/version.ts', ['package.json']],
   ['mcp-server/**', ['mcp-server/', CORE, PORTS, 'pipeline/imaging/', '@modelcontextprotocol/server', 'zod', 'node:crypto']],
-  ['local/page.ts', ['local/http.ts', CORE, PORTS, 'pipeline/imaging/szi.ts', 'hono']],
+  ['local/page.ts', ['local/http.ts', 'local/stored.ts', CORE, PORTS, 'pipeline/imaging/szi.ts', 'hono']],
   ['page/**', ['page/', CORE, 'openseadragon', 'flatbush']], // of core only types: a test weighs the bundle
   [
     'local/**',
