@@ -1,15 +1,15 @@
 // `npm run bench NAME`: runs one bench and prints its last line, {"bench","figures","bars","pass"}. Without a name, lists them.
 const BENCHES: Record<string, () => Promise<{ run: () => Promise<BenchResult> }>> = {
-  accuracy: () => import('./accuracy.ts'),
-  browser: () => import('./browser.ts'),
-  chaos: () => import('./chaos.ts'),
-  coldstart: () => import('./coldstart.ts'),
-  engine: () => import('./engine.ts'),
-  kills: () => import('./kills.ts'),
-  mcp: () => import('./mcp.ts'),
-  merge: () => import('./merge.ts'),
-  scale: () => import('./scale.ts'),
-  tiling: () => import('./tiling.ts'),
+  accuracy: () => import('./accuracy.bench.ts'),
+  browser: () => import('./browser.bench.ts'),
+  chaos: () => import('./chaos.bench.ts'),
+  coldstart: () => import('./coldstart.bench.ts'),
+  engine: () => import('./engine.bench.ts'),
+  kills: () => import('./kills.bench.ts'),
+  mcp: () => import('./mcp.bench.ts'),
+  merge: () => import('./merge.bench.ts'),
+  scale: () => import('./scale.bench.ts'),
+  tiling: () => import('./tiling.bench.ts'),
 };
 
 export interface BenchResult {

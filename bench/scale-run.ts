@@ -1,15 +1,15 @@
-// One analysis of a drawn picture through the real pipeline and engine, in this process, with the model that a bench gives.
+// One analysis of a drawn image through the real pipeline and engine, in this process, with the model that a bench gives.
 import { join } from 'node:path';
 import { withDurableExecution } from '@aws/durable-execution-sdk-js';
 import sharp from 'sharp';
-import { openEngine } from '../local/engine.ts';
-import { FUNCTION_NAME } from '../local/limits.ts';
-import { fsBlobs } from '../pipeline/adapters/fs-blobs.ts';
-import { AnalysisRequest } from '../pipeline/core/contract.ts';
-import { DEFAULT_LIMITS } from '../pipeline/core/picture-limits.ts';
-import { TILES_MAX } from '../pipeline/core/plan.ts';
+import { openEngine } from '../local/engine/engine.ts';
+import { FUNCTION_NAME } from '../local/engine/service-limits.ts';
+import { AnalysisRequest } from '../pipeline/contract/schemas.ts';
 import { pipeline } from '../pipeline/pipeline.ts';
+import { DEFAULT_LIMITS } from '../pipeline/planning/image-limits.ts';
+import { TILES_MAX } from '../pipeline/planning/plan.ts';
 import type { Log, PipelineDeps, Vision } from '../pipeline/ports.ts';
+import { fsBlobs } from '../pipeline/storage/folder-blobs.ts';
 
 export const EXECUTION = 'scale';
 const TILE_PX = 128;
@@ -18,7 +18,7 @@ const OVERLAP_PX = 32;
 export interface ScaleRun {
   /** Holds the engine's database and the store; what runs there already is resumed. */
   folder: string;
-  picture: string;
+  image: string;
   vision: Vision;
   log: Log;
   tileConcurrency: number;
@@ -26,13 +26,13 @@ export interface ScaleRun {
 }
 
 /** The engine's database; the store is `blobs` beside it. Throws when the run does not succeed. */
-export async function runOnce({ folder, picture, vision, log, ...concurrency }: ScaleRun): Promise<{ file: string }> {
+export async function runOnce({ folder, image, vision, log, ...concurrency }: ScaleRun): Promise<{ file: string }> {
   const clock = { now: () => new Date() };
   const deps: PipelineDeps = {
     blobs: fsBlobs(join(folder, 'blobs')),
-    remotePictures: { download: () => Promise.reject(new Error('Nothing is fetched here.')) },
+    remoteImages: { download: () => Promise.reject(new Error('Nothing is fetched here.')) },
     ...{ vision, clock, log, metrics: null, events: null, scratchFolder: folder, functionName: FUNCTION_NAME },
-    limits: { picture: DEFAULT_LIMITS, tilesMax: TILES_MAX, progressEveryMs: 2_000, ...concurrency },
+    limits: { image: DEFAULT_LIMITS, tilesMax: TILES_MAX, progressEveryMs: 2_000, ...concurrency },
   };
   const file = join(folder, 'engine.db');
   const engine = openEngine({
@@ -43,7 +43,7 @@ export async function runOnce({ folder, picture, vision, log, ...concurrency }: 
       return await handler(event, context as Parameters<typeof handler>[1]);
     },
   });
-  engine.startExecution(EXECUTION, JSON.stringify(requestFor(picture)));
+  engine.startExecution(EXECUTION, JSON.stringify(requestFor(image)));
   engine.start();
   const ended = await engine.ended(EXECUTION);
   engine.close();
@@ -53,7 +53,7 @@ export async function runOnce({ folder, picture, vision, log, ...concurrency }: 
 
 /** A square of soft noise: no tile is blank, and no two are alike. */
 export async function drawNoise(folder: string, sidePx: number): Promise<string> {
-  const path = join(folder, 'picture.jpg');
+  const path = join(folder, 'image.jpg');
   const noise = { type: 'gaussian', mean: 128, sigma: 40 } as const;
   const small = Math.ceil(sidePx / 16);
   const ground = sharp({ create: { width: small, height: small, channels: 3, background: '#808080', noise } });
@@ -61,10 +61,10 @@ export async function drawNoise(folder: string, sidePx: number): Promise<string>
   return path;
 }
 
-function requestFor(picture: string): AnalysisRequest {
+function requestFor(image: string): AnalysisRequest {
   return AnalysisRequest.parse({
     execution_id: EXECUTION,
-    image: { source: { kind: 'file', path: picture }, uri: `file://${picture}`, version: '1' },
+    image: { source: { kind: 'file', path: image }, uri: `file://${image}`, version: '1' },
     ask: { look_for: null, labels: [] },
     plan: {
       ...{ detail: 'max', tile_size: TILE_PX, overlap: OVERLAP_PX, grid: null, region: null, max_tiles: null },

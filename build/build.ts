@@ -3,7 +3,7 @@
 import { join } from 'node:path';
 import Table from 'cli-table3';
 import { Command, Option } from 'commander';
-import { sentenceOf } from '../pipeline/core/errors.ts';
+import { sentenceOf } from '../pipeline/contract/errors.ts';
 import { lambdaFunctions, ROOT } from './functions.ts';
 import type { FolderSize } from './size.ts';
 import { writeFunctions } from './write-functions.ts';

@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { Command, Option } from 'commander';
-import { sentenceOf, UserError } from '../pipeline/core/errors.ts';
+import { sentenceOf, UserError } from '../pipeline/contract/errors.ts';
 import { ROOT } from './functions.ts';
 import { deployCommand, type Overrides, outputsCommand, outputsIn, overridesIn, revisionOf, type Stack } from './sam.ts';
 

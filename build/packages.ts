@@ -5,7 +5,7 @@ import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { z } from 'zod';
-import { UserError } from '../pipeline/core/errors.ts';
+import { UserError } from '../pipeline/contract/errors.ts';
 import { ROOT, TARGET } from './functions.ts';
 import { keepOnly } from './keep-only.ts';
 

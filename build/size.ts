@@ -3,7 +3,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { deflateRaw } from 'node:zlib';
-import { UserError } from '../pipeline/core/errors.ts';
+import { UserError } from '../pipeline/contract/errors.ts';
 import type { LambdaFunction } from './functions.ts';
 
 export interface FolderSize {

@@ -5,8 +5,8 @@ import { basename } from 'node:path';
 import { Readable } from 'node:stream';
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
 import { z } from 'zod';
-import { Detail, Phase, Status } from '../pipeline/core/contract.ts';
-import { UserError } from '../pipeline/core/errors.ts';
+import { UserError } from '../pipeline/contract/errors.ts';
+import { Detail, Phase, Status } from '../pipeline/contract/schemas.ts';
 
 const POLL_WAIT_S = 1; // a bar that moves every second
 

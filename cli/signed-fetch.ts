@@ -2,7 +2,7 @@
 import { Sha256 } from '@aws-crypto/sha256-js';
 import { HttpRequest } from '@smithy/protocol-http';
 import { SignatureV4, type SignatureV4Init } from '@smithy/signature-v4';
-import { UserError } from '../pipeline/core/errors.ts';
+import { UserError } from '../pipeline/contract/errors.ts';
 
 const SERVICE = 'lambda';
 

@@ -1,6 +1,6 @@
 // Findings as a table for a terminal: totals first, then the surest ones.
 import Table from 'cli-table3';
-import type { FindingsDocument } from '../pipeline/core/contract.ts';
+import type { FindingsDocument } from '../pipeline/contract/schemas.ts';
 
 const ROWS_MAX = 40;
 const TEXT_CHARACTERS_MAX = 40;
@@ -29,7 +29,7 @@ export function findingsTable({ findings, image, tiles }: FindingsDocument): str
   return `${head}: ${totals}\n${table.toString()}${more}`;
 }
 
-/** What was read in a picture must not steer the terminal. */
+/** What was read in an image must not steer the terminal. */
 function printable(text: string): string {
   return [...text.replace(/\p{C}/gu, ' ')].slice(0, TEXT_CHARACTERS_MAX).join('');
 }

@@ -2,13 +2,13 @@
 // The command line: reads arguments, hands on to one file a command, and turns a failure into one sentence.
 import { readFileSync } from 'node:fs';
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { Detail } from '../pipeline/core/contract.ts';
-import { sentenceOf } from '../pipeline/core/errors.ts';
-import { ExportFormat } from '../pipeline/core/exports/format.ts';
-import { analyzeCommand } from './analyze.ts';
-import { connectCommand } from './connect.ts';
-import { exportCommand } from './export.ts';
-import { serveCommand } from './serve.ts';
+import { sentenceOf } from '../pipeline/contract/errors.ts';
+import { ExportFormat } from '../pipeline/contract/export-format.ts';
+import { Detail } from '../pipeline/contract/schemas.ts';
+import { analyzeCommand } from './analyze-command.ts';
+import { connectCommand } from './connect-command.ts';
+import { exportCommand } from './export-command.ts';
+import { serveCommand } from './serve-command.ts';
 
 const { version, description } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
 
@@ -16,13 +16,13 @@ const program = new Command('tilesight').description(description).version(versio
 
 program
   .command('analyze')
-  .summary('look at one picture in full resolution and print what is in it')
+  .summary('look at one image in full resolution and print what is in it')
   .description(
-    'Looks at one picture in full resolution, on this machine, with local models: starts a server for itself, sends the picture, ' +
+    'Looks at one image in full resolution, on this machine, with local models: starts a server for itself, sends the image, ' +
       'and prints the findings. Writes report.html (one page to look at and hand on), overlay.jpg (boxes and labels drawn on a copy) ' +
       'and findings.json to the folder given with --out.',
   )
-  .argument('<picture>', 'a JPEG, PNG, WebP, TIFF, GIF or AVIF file')
+  .argument('<image>', 'a JPEG, PNG, WebP, TIFF, GIF or AVIF file')
   .option('--look-for <text>', 'what to look for, in words; everything the models know when left out')
   .option('--label <label...>', 'report only these labels, for example person, cup, text')
   .addOption(new Option('--detail <detail>', 'how closely to look').choices(Detail.options).default('standard'))
@@ -45,13 +45,13 @@ program
   .command('serve')
   .summary('serve the MCP tools, and a page for people, on this machine')
   .description(
-    'Serves the MCP tools over Streamable HTTP on 127.0.0.1, with pictures and results kept in a folder, and at the same address a ' +
-      'page for people: drop a picture, watch it being looked at, and see what was found. With --auth iam, every request must be ' +
+    'Serves the MCP tools over Streamable HTTP on 127.0.0.1, with images and results kept in a folder, and at the same address a ' +
+      'page for people: drop an image, watch it being looked at, and see what was found. With --auth iam, every request must be ' +
       'signed as for a Lambda Function URL (SigV4, service lambda), another address may be named, and there is no page.',
   )
   .option('--port <port>', 'port to listen on; 0 takes a free one', wholeNumber, 3333)
   .option('--data <dir>', 'folder for uploads, executions and results; ~/.tilesight or TILESIGHT_HOME when left out')
-  .option('--allow <dir...>', 'folders whose pictures may be named with file://; ALLOWED_FOLDERS when left out')
+  .option('--allow <dir...>', 'folders whose images may be named with file://; ALLOWED_FOLDERS when left out')
   .addOption(new Option('--auth <kind>', 'who may call').choices(['none', 'iam']).default('none'))
   .option('--keys <file>', 'with --auth iam: the keys that may sign, in a file of mode 600')
   .option('--region <region>', 'with --auth iam: the region that requests are signed for; us-east-1 when left out')
@@ -73,7 +73,7 @@ program
   .addOption(new Option('--format <format>', 'what to write').choices(ExportFormat.options).makeOptionMandatory())
   .option('--out <file>', 'file to write; - prints it', '-')
   .option('--data <dir>', 'the folder that serve was given; ~/.tilesight or TILESIGHT_HOME when left out')
-  .option('--image-url <url>', 'with --format label-studio: where Label Studio finds the picture, if not where it was named')
+  .option('--image-url <url>', 'with --format label-studio: where Label Studio finds the image, if not where it was named')
   .addHelpText(
     'after',
     '\nThe labeling interface for Label Studio, whose labels come with the task:\n  <View><Image name="image" value="$image"/>' +

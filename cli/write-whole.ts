@@ -1,7 +1,7 @@
 // Writes a file so that nobody ever sees a part of it, and a failure leaves none behind.
 import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
-import { UserError } from '../pipeline/core/errors.ts';
+import { UserError } from '../pipeline/contract/errors.ts';
 
 /** `content` may come in pieces of text. */
 export async function writeWhole(path: string, content: Uint8Array | Iterable<string>): Promise<void> {

@@ -3,32 +3,32 @@
 import { mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createAdaptorServer } from '@hono/node-server';
-import { depsByCaller, type SharedDeps } from '../mcp-server/callers.ts';
-import { readProgress } from '../mcp-server/execution-view.ts';
+import { depsByCaller, type SharedDeps } from '../mcp-server/access/callers.ts';
+import { readProgress } from '../mcp-server/executions/status.ts';
+import { readFindings } from '../mcp-server/executions/stored-findings.ts';
 import { mcpHandler } from '../mcp-server/server.ts';
-import { readFindings } from '../mcp-server/stored.ts';
 import { VERSION } from '../mcp-server/version.ts';
-import { fsBlobs, PARTS_FOLDER } from '../pipeline/adapters/fs-blobs.ts';
 import { type Config, modelOffer, sizeLimits } from '../pipeline/config.ts';
-import { UserError } from '../pipeline/core/errors.ts';
+import { UserError } from '../pipeline/contract/errors.ts';
 import type { Clock, Log } from '../pipeline/ports.ts';
-import type { AccessKey } from './access-keys.ts';
-import { openEngine } from './engine.ts';
-import { eventRoutes } from './events.ts';
-import { httpApp } from './http.ts';
-import { iamGate } from './iam-gate.ts';
-import { localLauncher } from './launcher.ts';
-import { localLinks, readSecret } from './links.ts';
-import { addressToListen, hostInUrl, listening } from './listen.ts';
-import { pageRoutes } from './page.ts';
-import { localPictures } from './pictures.ts';
-import { workerPool } from './worker-pool.ts';
+import { localImages } from '../pipeline/sources/local-images.ts';
+import { fsBlobs, PARTS_FOLDER } from '../pipeline/storage/folder-blobs.ts';
+import { openEngine } from './engine/engine.ts';
+import { localLauncher } from './engine/local-launcher.ts';
+import type { AccessKey } from './http/access-keys.ts';
+import { httpApp } from './http/http-app.ts';
+import { iamGate } from './http/iam-gate.ts';
+import { addressToListen, hostInUrl, listening } from './http/listen.ts';
+import { localLinks, readSecret } from './http/local-links.ts';
+import { eventRoutes } from './web/event-stream.ts';
+import { pageRoutes } from './web/web-routes.ts';
+import { workerPool } from './workers/worker-pool.ts';
 
 export interface ServeOptions {
   config: Config;
   /** Holds everything that outlives the process. One server at a time. */
   dataFolder: string;
-  /** Folders whose pictures may be named with file://; absolute. */
+  /** Folders whose images may be named with file://; absolute. */
   allowedFolders: readonly string[];
   /** 0 takes a free one. */
   port: number;
@@ -73,7 +73,7 @@ export async function serve(options: ServeOptions): Promise<LocalServer> {
     const shared: SharedDeps = {
       ...{ blobs, links, models: modelOffer(config), clock, log },
       launcher,
-      picturesIn: (seen) => localPictures(seen, allowedFolders, config.ALLOWED_IMAGE_HOSTS),
+      imagesIn: (seen) => localImages(seen, allowedFolders, config.ALLOWED_IMAGE_HOSTS),
       costUsdMax: config.COST_USD_MAX ?? null,
       dryRunBytesMax: null, // a folder gives the file itself
       limits: sizeLimits(config),
@@ -85,7 +85,7 @@ export async function serve(options: ServeOptions): Promise<LocalServer> {
       eventRoutes({ blobs, launcher, progressOf, clock, log }),
       pageRoutes({
         blobs,
-        files: async () => await (await import('../build/page.ts')).pageFiles(), // the bundler, once somebody looks
+        files: async () => await (await import('../build/web-page.ts')).pageFiles(), // the bundler, once somebody looks
         findingsOf: (executionId) => readFindings(executionId, { blobs }),
       }),
     ];

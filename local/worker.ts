@@ -2,14 +2,14 @@
 import { join } from 'node:path';
 import { withDurableExecution } from '@aws/durable-execution-sdk-js';
 import { pino } from 'pino';
-import { everyVision } from '../pipeline/adapters/every-vision.ts';
-import { fsBlobs } from '../pipeline/adapters/fs-blobs.ts';
-import { httpsPictures } from '../pipeline/adapters/https-pictures.ts';
 import { readConfig, sizeLimits } from '../pipeline/config.ts';
 import { pipeline } from '../pipeline/pipeline.ts';
 import type { PipelineDeps } from '../pipeline/ports.ts';
-import { FUNCTION_NAME } from './limits.ts';
-import { serveInvocations } from './worker-protocol.ts';
+import { httpsImages } from '../pipeline/sources/https/https-images.ts';
+import { fsBlobs } from '../pipeline/storage/folder-blobs.ts';
+import { everyVision } from '../pipeline/vision/providers.ts';
+import { FUNCTION_NAME } from './engine/service-limits.ts';
+import { serveInvocations } from './workers/worker-protocol.ts';
 
 const [dataFolder = '', logLevel = 'info'] = process.argv.slice(2);
 const config = readConfig();
@@ -17,7 +17,7 @@ const options = { level: logLevel, base: null, timestamp: pino.stdTimeFunctions.
 
 const deps: PipelineDeps = {
   blobs: fsBlobs(join(dataFolder, 'blobs')),
-  remotePictures: httpsPictures({ allowedHosts: config.ALLOWED_IMAGE_HOSTS }),
+  remoteImages: httpsImages({ allowedHosts: config.ALLOWED_IMAGE_HOSTS }),
   vision: everyVision({
     openai: { baseUrl: config.OPENAI_BASE_URL ?? null, apiKey: config.OPENAI_API_KEY ?? null },
     concurrency: config.TILE_CONCURRENCY,

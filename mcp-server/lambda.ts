@@ -1,14 +1,14 @@
 // Entry of the MCP server on AWS: wires it to the bucket and to the pipeline's function, behind a Function URL.
 import { tmpdir } from 'node:os';
-import { powertoolsLog } from '../pipeline/adapters/powertools-log.ts';
-import { s3Blobs } from '../pipeline/adapters/s3-blobs.ts';
-import { s3Links } from '../pipeline/adapters/s3-links.ts';
-import { s3Pictures } from '../pipeline/adapters/s3-pictures.ts';
 import { modelOffer, readMcpServerConfig, sizeLimits } from '../pipeline/config.ts';
 import type { Clock } from '../pipeline/ports.ts';
-import { depsByCaller } from './callers.ts';
-import { functionUrlHandler } from './function-url.ts';
-import { lambdaLauncher } from './lambda-launcher.ts';
+import { s3Images } from '../pipeline/sources/s3-images.ts';
+import { s3Blobs } from '../pipeline/storage/s3-blobs.ts';
+import { s3Links } from '../pipeline/storage/s3-links.ts';
+import { powertoolsLog } from '../pipeline/telemetry/powertools-log.ts';
+import { depsByCaller } from './access/callers.ts';
+import { functionUrlHandler } from './aws/function-url.ts';
+import { lambdaLauncher } from './aws/lambda-launcher.ts';
 import { mcpHandler } from './server.ts';
 import { VERSION } from './version.ts';
 
@@ -26,8 +26,8 @@ const depsFor = depsByCaller(
     ...{ blobs, clock, log, limits },
     links: s3Links({ bucket }),
     launcher: lambdaLauncher({ functionName: config.PIPELINE_FUNCTION, blobs, log }),
-    picturesIn: (seen) =>
-      s3Pictures({ bucket, blobs: seen, allowedBuckets: config.ALLOWED_BUCKETS, allowedHosts: config.ALLOWED_IMAGE_HOSTS }),
+    imagesIn: (seen) =>
+      s3Images({ bucket, blobs: seen, allowedBuckets: config.ALLOWED_BUCKETS, allowedHosts: config.ALLOWED_IMAGE_HOSTS }),
     models: modelOffer(config),
     costUsdMax: config.COST_USD_MAX ?? null,
     dryRunBytesMax: DRY_RUN_BYTES_MAX,

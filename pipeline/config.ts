@@ -2,11 +2,11 @@
 import { availableParallelism, homedir } from 'node:os';
 import { delimiter, join, resolve } from 'node:path';
 import { z } from 'zod';
-import { ModelId } from './core/contract.ts';
-import { UserError } from './core/errors.ts';
-import { ImageHost } from './core/image-hosts.ts';
-import { DEFAULT_LIMITS, type PictureLimits } from './core/picture-limits.ts';
-import { TILES_MAX } from './core/plan.ts';
+import { UserError } from './contract/errors.ts';
+import { ModelId } from './contract/schemas.ts';
+import { DEFAULT_LIMITS, type ImageLimits } from './planning/image-limits.ts';
+import { TILES_MAX } from './planning/plan.ts';
+import { ImageHost } from './sources/image-hosts.ts';
 
 const list = (separator: string) =>
   z.string().transform((text) =>
@@ -58,7 +58,7 @@ const sizes = {
   TILES_MAX: z.coerce.number().int().min(1).max(TILES_MAX).default(TILES_MAX),
   /** Parts of one large execution that run at once. Here each takes one of two worker processes, on AWS a function of its own. */
   SHARD_CONCURRENCY: z.coerce.number().int().min(1).max(64).default(2),
-  // The largest picture that is taken; sums in core/picture-limits.ts.
+  // The largest image that is taken; sums in planning/image-limits.ts.
   PIXELS_MAX: z.coerce.number().int().min(1).max(10_000_000_000).default(DEFAULT_LIMITS.pixelsMax),
   FILE_BYTES_MAX: z.coerce.number().int().min(1).default(DEFAULT_LIMITS.fileBytesMax),
   WORKING_BYTES_MAX: z.coerce.number().int().min(1).default(DEFAULT_LIMITS.workingBytesMax),
@@ -69,7 +69,7 @@ const sizes = {
 type Sizes = z.infer<z.ZodObject<typeof sizes>>;
 
 const common = {
-  /** Hosts whose https:// pictures may be named, separated by commas; forms in core/image-hosts.ts. */
+  /** Hosts whose https:// images may be named, separated by commas; forms in sources/image-hosts.ts. */
   ALLOWED_IMAGE_HOSTS: list(',').pipe(z.array(ImageHost)).default([]),
   LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
   ...sizes,
@@ -81,7 +81,7 @@ const Local = z.object({
     .string()
     .default(join(homedir(), '.tilesight'))
     .transform((path) => resolve(path)),
-  /** Folders whose pictures may be named with file://, separated like PATH. */
+  /** Folders whose images may be named with file://, separated like PATH. */
   ALLOWED_FOLDERS: list(delimiter).default([]),
   ...{ ...common, ...models, ...providers, ...requests },
 });
@@ -90,7 +90,7 @@ export type Config = z.infer<typeof Local>;
 const aws = {
   /** The bucket of this deployment. */
   BUCKET: BucketName,
-  /** Other buckets whose pictures may be named with s3://, separated by commas. */
+  /** Other buckets whose images may be named with s3://, separated by commas. */
   ALLOWED_BUCKETS: list(',').pipe(z.array(BucketName)).default([]),
 };
 
@@ -165,14 +165,14 @@ export function eventApi({
 /** How much one execution looks at, and how much of it at once. */
 export function sizeLimits(config: Sizes) {
   return {
-    picture: pictureLimits(config),
+    image: imageLimits(config),
     tilesMax: config.TILES_MAX,
     tileConcurrency: config.TILE_CONCURRENCY,
     shardConcurrency: config.SHARD_CONCURRENCY,
   };
 }
 
-function pictureLimits(config: Sizes): PictureLimits {
+function imageLimits(config: Sizes): ImageLimits {
   return {
     pixelsMax: config.PIXELS_MAX,
     fileBytesMax: config.FILE_BYTES_MAX,

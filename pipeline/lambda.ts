@@ -4,18 +4,18 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DurableExecutionApiClient, withDurableExecution } from '@aws/durable-execution-sdk-js';
 import { defaultProvider } from '@aws-sdk/credential-provider-node';
-import { appsyncEvents } from './adapters/appsync-events.ts';
-import { everyVision } from './adapters/every-vision.ts';
-import { httpsPictures } from './adapters/https-pictures.ts';
-import { powertoolsLog } from './adapters/powertools-log.ts';
-import { powertoolsMetrics } from './adapters/powertools-metrics.ts';
-import { remotePicturesByScheme } from './adapters/remote-pictures-by-scheme.ts';
-import { s3Blobs } from './adapters/s3-blobs.ts';
-import { s3RemotePictures } from './adapters/s3-remote-pictures.ts';
 import { eventApi, readPipelineConfig, sizeLimits } from './config.ts';
+import { survivingStaleTokens } from './durable/stale-token.ts';
 import { pipeline } from './pipeline.ts';
 import type { PipelineDeps } from './ports.ts';
-import { survivingStaleTokens } from './stale-token.ts';
+import { httpsImages } from './sources/https/https-images.ts';
+import { remoteImagesByScheme } from './sources/remote-images-by-scheme.ts';
+import { s3RemoteImages } from './sources/s3-remote-images.ts';
+import { s3Blobs } from './storage/s3-blobs.ts';
+import { appsyncEvents } from './telemetry/appsync-events.ts';
+import { powertoolsLog } from './telemetry/powertools-log.ts';
+import { powertoolsMetrics } from './telemetry/powertools-metrics.ts';
+import { everyVision } from './vision/providers.ts';
 
 const PROGRESS_EVERY_MS = 2_000; // 0.5 writes a second and execution, of the 3,500 that a bucket takes
 
@@ -33,10 +33,10 @@ const api = eventApi(config);
 const events = api && appsyncEvents({ ...api, credentials: defaultProvider(), clock, log });
 
 const deps: PipelineDeps = {
-  blobs: s3Blobs({ bucket: config.BUCKET, scratchFolder, materializeBytesMax: limits.picture.fileBytesMax }),
-  remotePictures: remotePicturesByScheme({
-    https: httpsPictures({ allowedHosts: config.ALLOWED_IMAGE_HOSTS }),
-    s3: s3RemotePictures({ allowedBuckets: config.ALLOWED_BUCKETS }),
+  blobs: s3Blobs({ bucket: config.BUCKET, scratchFolder, materializeBytesMax: limits.image.fileBytesMax }),
+  remoteImages: remoteImagesByScheme({
+    https: httpsImages({ allowedHosts: config.ALLOWED_IMAGE_HOSTS }),
+    s3: s3RemoteImages({ allowedBuckets: config.ALLOWED_BUCKETS }),
   }),
   vision: everyVision({
     openai: { baseUrl: config.OPENAI_BASE_URL ?? null, apiKey: config.OPENAI_API_KEY ?? null },

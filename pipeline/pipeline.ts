@@ -1,32 +1,32 @@
-// The way of a picture, on one screen. Holds only durable operations and pure calls: clock, I/O and models are inside steps.
+// The way of an image, on one screen. Holds only durable operations and pure calls: clock, I/O and models are inside steps.
 // Names, order and nesting of the operations are what a running execution resumes by: never change them for one in flight.
 import { type DurableContext, type DurableExecutionHandler, NestingType } from '@aws/durable-execution-sdk-js';
-import { AnalysisRequest, type Finding, type Status } from './core/contract.ts';
-import { sentenceOf, UserError } from './core/errors.ts';
-import { keys } from './core/keys.ts';
-import type { Plan } from './core/plan.ts';
-import { ShardRequest, type ShardResult, shardsOf, type Todo, tilesOfShard, tilesToDo } from './core/shards.ts';
-import { pyramidOf } from './core/stored-plan.ts';
-import { NO_USAGE } from './core/usage.ts';
-import { withVerdicts } from './core/verification.ts';
+import { sentenceOf, UserError } from './contract/errors.ts';
+import { keys } from './contract/keys.ts';
+import { AnalysisRequest, type Finding, type Status } from './contract/schemas.ts';
+import { NO_USAGE } from './contract/usage.ts';
+import { spilling } from './durable/checkpoint-overflow.ts';
+import { retryTransient } from './durable/retry-policy.ts';
+import { withVerdicts } from './findings/verification.ts';
+import type { Plan } from './planning/plan.ts';
+import { ShardRequest, type ShardResult, shardsOf, type Todo, tilesOfShard, tilesToDo } from './planning/shards.ts';
+import { pyramidOf } from './planning/stored-plan.ts';
 import type { ModerationAnswer, PipelineDeps } from './ports.ts';
+import { type ProgressReport, reportProgress } from './progress/progress-writer.ts';
+import { lookCounter } from './progress/tile-result.ts';
 import { lookAtShards, lookAtTiles, lookForAnother, type ShardAnswer } from './shard.ts';
-import { fetchPicture } from './steps/fetch.ts';
-import { inspect } from './steps/inspect.ts';
-import { logWith } from './steps/log-with.ts';
-import { lookCounter } from './steps/looked.ts';
-import { MergeResult, merge } from './steps/merge.ts';
-import { moderate } from './steps/moderate.ts';
-import { type PictureInHand, pictureInHand } from './steps/picture-in-hand.ts';
-import { type ProgressReport, reportProgress } from './steps/progress.ts';
-import { retryTransient } from './steps/retry.ts';
-import { spilling } from './steps/spill.ts';
-import { stopping } from './steps/stopping.ts';
-import { measureEnd, mergedOf, store } from './steps/store.ts';
+import { stopping } from './steps/cancellation.ts';
+import { fetchImage } from './steps/fetch-image.ts';
+import { inspect } from './steps/inspect-image.ts';
+import { MergeResult, merge } from './steps/merge-detections.ts';
+import { moderate } from './steps/moderate-image.ts';
+import { TakenUp, takeUp } from './steps/resume-failed-tiles.ts';
+import { type ImageInHand, imageInHand } from './steps/source-image.ts';
+import { measureEnd, mergedOf, store } from './steps/store-results.ts';
 import { NO_SYNTHESIS, synthesize, withoutSynthesis } from './steps/synthesize.ts';
-import { TakenUp, takeUp } from './steps/take-up.ts';
-import { tile } from './steps/tile.ts';
-import { type SecondLookBudget, secondLookOf, verify } from './steps/verify.ts';
+import { tile } from './steps/tile-image.ts';
+import { type SecondLookBudget, secondLookOf, verify } from './steps/verify-finding.ts';
+import { logWith } from './telemetry/log-context.ts';
 
 export interface PipelineResult {
   execution_id: string;
@@ -39,11 +39,11 @@ interface Run {
   request: AnalysisRequest;
   context: DurableContext;
   progress: ProgressReport;
-  picture: PictureInHand;
+  image: ImageInHand;
   deps: PipelineDeps;
 }
 
-/** What is to be looked at; null: the picture is blocked. */
+/** What is to be looked at; null: the image is blocked. */
 type Prepared = Omit<TakenUp, 'todo'> & { todo: Todo; moderation: ModerationAnswer };
 
 const retried = { retryStrategy: retryTransient };
@@ -55,9 +55,9 @@ export function pipeline(given: PipelineDeps): DurableExecutionHandler<unknown, 
     const request = AnalysisRequest.parse(event);
     const deps = { ...given, log: logWith(given.log, { execution: request.execution_id }) };
     const progress = reportProgress(request, deps);
-    const picture = pictureInHand(request, deps);
+    const image = imageInHand(request, deps);
     try {
-      return await analyze({ request, context, progress, picture, deps });
+      return await analyze({ request, context, progress, image, deps });
     } catch (error) {
       const sentence = sentenceOf(error);
       deps.log.error({ error }, 'The analysis failed.');
@@ -67,14 +67,14 @@ export function pipeline(given: PipelineDeps): DurableExecutionHandler<unknown, 
       });
       throw sentence ? new UserError(sentence) : error;
     } finally {
-      await picture.release();
+      await image.release();
       await progress.close();
     }
   };
 }
 
 async function analyze(run: Run): Promise<PipelineResult> {
-  const { request, context, progress, picture, deps } = run;
+  const { request, context, progress, image, deps } = run;
   const { execution_id } = request;
   const prepared = request.retry_of ? await takenUp(run, request.retry_of) : await prepare(run);
   if (!prepared) return { execution_id, status: 'BLOCKED', findings: 0 };
@@ -95,23 +95,23 @@ async function analyze(run: Run): Promise<PipelineResult> {
   const summarize = async () => {
     const all = await mergedOf(execution_id, deps);
     const { findings } = withVerdicts(all.findings, second.verdicts);
-    return await synthesize(request, { plan, merged: all, findings }, picture, deps);
+    return await synthesize(request, { plan, merged: all, findings }, image, deps);
   };
   const synthesis =
     merged.stopped === 'cancelled' ? NO_SYNTHESIS : await context.step('synthesize', summarize, retried).catch(withoutSynthesis);
 
   progress.phase('store');
   const results = { inspected, synthesis, verdicts: second.verdicts, otherUsage: [prepared.moderation.usage, ...second.usages] };
-  const stored = await context.step('store', () => store(request, results, { picture, progress }, deps), retried);
+  const stored = await context.step('store', () => store(request, results, { image, progress }, deps), retried);
   return { execution_id, ...stored };
 }
 
-/** Null when moderation blocked the picture. */
+/** Null when moderation blocked the image. */
 async function prepare(run: Run): Promise<Prepared | null> {
-  const { request, context, progress, picture, deps } = run;
+  const { request, context, progress, image, deps } = run;
   const { source } = request.image;
-  if (source.kind === 'url') await context.step('fetch', () => fetchPicture(request, source.url, deps), retried);
-  const inspected = await context.step('inspect', () => inspect(request, picture, deps), retried);
+  if (source.kind === 'url') await context.step('fetch', () => fetchImage(request, source.url, deps), retried);
+  const inspected = await context.step('inspect', () => inspect(request, image, deps), retried);
   progress.inspected(inspected, tilesToDo(inspected.plan, null));
 
   progress.phase('moderate');
@@ -125,11 +125,11 @@ async function prepare(run: Run): Promise<Prepared | null> {
   }
 
   progress.phase('tile');
-  await context.step('tile', () => tile(request, inspected, picture, deps), retried);
+  await context.step('tile', () => tile(request, inspected, image, deps), retried);
   return { inspected, todo: null, sources: [], moderation };
 }
 
-/** What an earlier execution left: its picture was moderated and cut then. */
+/** What an earlier execution left: its image was moderated and cut then. */
 async function takenUp({ request, context, progress, deps }: Run, earlier: { execution_id: string }): Promise<Prepared> {
   const serdes = spilling(TakenUp, keys.todo(request.execution_id), deps.blobs);
   const taken = await context.step('take-up', () => takeUp(request, earlier, deps), { ...retried, serdes });
@@ -137,13 +137,13 @@ async function takenUp({ request, context, progress, deps }: Run, earlier: { exe
   return { ...taken, moderation: { allowed: true, usage: NO_USAGE } };
 }
 
-async function moderated({ request, context, picture, deps }: Run): Promise<ModerationAnswer> {
+async function moderated({ request, context, image, deps }: Run): Promise<ModerationAnswer> {
   const { moderation } = request.models;
   if (moderation === null) return { allowed: true, usage: NO_USAGE };
-  return await context.step('moderate', () => moderate(moderation, picture, deps), retried);
+  return await context.step('moderate', () => moderate(moderation, image, deps), retried);
 }
 
-/** A small picture is one shard, looked at here; the shards of a large one are executions of their own. */
+/** A small image is one shard, looked at here; the shards of a large one are executions of their own. */
 async function look({ request, context, progress, deps }: Run, plan: Plan, todo: Todo): Promise<ShardResult[]> {
   const shards = shardsOf(tilesToDo(plan, todo));
   const counter = lookCounter(deps.log, { execution: request.execution_id }, () => progress.changed());

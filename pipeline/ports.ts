@@ -1,7 +1,7 @@
 // What the domain needs from the world. Adapters stand behind these; entries choose them.
-import type { AnalysisRequest, Ask, Box, Detection, Finding, ModelId, Usage } from './core/contract.ts';
-import type { LiveEvent } from './core/events.ts';
-import type { PictureLimits } from './core/picture-limits.ts';
+import type { AnalysisRequest, Ask, Box, Detection, Finding, ModelId, Usage } from './contract/schemas.ts';
+import type { ImageLimits } from './planning/image-limits.ts';
+import type { LiveEvent } from './progress/events.ts';
 
 export interface BlobHead {
   bytes: number;
@@ -41,8 +41,8 @@ export interface Links {
   forGet(key: string, limit: { expiresInS: number }): Promise<string>;
 }
 
-/** Finds the picture that a caller named, if this deployment may show it. */
-export interface Pictures {
+/** Finds the image that a caller named, if this deployment may show it. */
+export interface Images {
   /** Throws a UserError that says what can be named here. */
   resolve(image: string): Promise<AnalysisRequest['image']>;
 }
@@ -85,16 +85,16 @@ export interface SummaryMaterial {
   image: { width: number; height: number };
   findings: readonly Finding[];
   tiles: { total: number; done: number; blank: number; failed: number };
-  /** The whole picture, small. Fetched only by models that look at it. */
+  /** The whole image, small. Fetched only by models that look at it. */
   overview(): Promise<Jpeg>;
 }
 
 /**
- * What looks at pictures. `model` names which one. Throws a UserError for what no other tile would survive either (an unknown
+ * What looks at images. `model` names which one. Throws a UserError for what no other tile would survive either (an unknown
  * model, no access), a TransientError for what may pass, an AnswerError for an answer that cannot be used.
  */
 export interface Vision {
-  moderate(model: ModelId, picture: Jpeg): Promise<ModerationAnswer>;
+  moderate(model: ModelId, image: Jpeg): Promise<ModerationAnswer>;
   detect(model: ModelId, tile: Jpeg, ask: Ask): Promise<DetectionAnswer>;
   verify(model: ModelId, crop: Jpeg, doubt: Doubt): Promise<SecondLook>;
   /** May cite ids of findings; whoever shows it checks that they exist. */
@@ -117,12 +117,12 @@ export interface Launcher {
   stop(executionId: string, reason: { type: string; message: string }): Promise<ExecutionState | null>;
 }
 
-/** Pictures elsewhere, on hosts and in buckets that this deployment allows. */
-export interface RemotePictures {
+/** Images elsewhere, on hosts and in buckets that this deployment allows. */
+export interface RemoteImages {
   /**
-   * Streams the picture at `url` into the file `path`, at most `bytesMax` bytes. `version` is the one that was found when the picture
+   * Streams the image at `url` into the file `path`, at most `bytesMax` bytes. `version` is the one that was found when the image
    * was named: where the other side knows versions, no other is taken. Throws a UserError when the address is not allowed, leads
-   * inside, answers without the picture or sends more; a TransientError for what may pass. A failure leaves no file.
+   * inside, answers without the image or sends more; a TransientError for what may pass. A failure leaves no file.
    */
   download(url: string, path: string, bytesMax: number, version?: string): Promise<void>;
 }
@@ -170,7 +170,7 @@ export interface Events {
 /** What one run of the pipeline needs. */
 export interface PipelineDeps {
   blobs: Blobs;
-  remotePictures: RemotePictures;
+  remoteImages: RemoteImages;
   vision: Vision;
   clock: Clock;
   log: Log;
@@ -181,7 +181,7 @@ export interface PipelineDeps {
   /** A folder for files that are being written; whoever starts the process empties it. */
   scratchFolder: string;
   limits: {
-    picture: PictureLimits;
+    image: ImageLimits;
     tilesMax: number;
     /** Tiles that one execution, or one shard, looks at at once. */
     tileConcurrency: number;

@@ -1,22 +1,22 @@
 // Looking at tiles, as durable operations: one shard in this execution, or many in executions of their own.
 // Names, order and nesting of the operations are what a running execution resumes by: never change them for one in flight.
 import { type DurableContext, NestingType } from '@aws/durable-execution-sdk-js';
-import { mustBeFixed, sentenceOf, UserError } from './core/errors.ts';
-import { keys } from './core/keys.ts';
-import type { PlannedTile } from './core/plan.ts';
-import { type Shard, ShardRequest, ShardResult, type Stop, type Todo, tilesOfShard } from './core/shards.ts';
-import { pyramidOf } from './core/stored-plan.ts';
-import { NO_USAGE } from './core/usage.ts';
+import { mustBeFixed, sentenceOf, UserError } from './contract/errors.ts';
+import { keys } from './contract/keys.ts';
+import { NO_USAGE } from './contract/usage.ts';
+import { spilling } from './durable/checkpoint-overflow.ts';
+import { retryTransient } from './durable/retry-policy.ts';
+import type { PlannedTile } from './planning/plan.ts';
+import { type Shard, ShardRequest, ShardResult, type Stop, type Todo, tilesOfShard } from './planning/shards.ts';
+import { pyramidOf } from './planning/stored-plan.ts';
 import type { PipelineDeps } from './ports.ts';
-import { detect, type Looking } from './steps/detect.ts';
-import { keepLooks } from './steps/keep-looks.ts';
-import { logWith } from './steps/log-with.ts';
-import { Look, type LookCounter, lookCounter, UNSEEN } from './steps/looked.ts';
-import { type ProgressReport, reportShard } from './steps/progress.ts';
-import { retryTransient } from './steps/retry.ts';
-import { spilling } from './steps/spill.ts';
-import { stopping } from './steps/stopping.ts';
-import { reportTiles } from './steps/tile-report.ts';
+import { type ProgressReport, reportShard } from './progress/progress-writer.ts';
+import { Look, type LookCounter, lookCounter, UNSEEN } from './progress/tile-result.ts';
+import { reportTiles } from './progress/tile-state-writer.ts';
+import { stopping } from './steps/cancellation.ts';
+import { detect, type Looking } from './steps/detect-tile.ts';
+import { keepLooks } from './steps/store-tile-results.ts';
+import { logWith } from './telemetry/log-context.ts';
 
 /** What a shard says to the execution that started it: its result, or what the caller must fix. */
 export type ShardAnswer = { result: ShardResult } | { fatal: string };

@@ -3,8 +3,8 @@
 // `npm install @modelcontextprotocol/client @aws/run-mcp-servers-with-aws-lambda`. Credentials come from the environment, a
 // profile or a role, as for every AWS tool.
 //
-//   node sigv4.ts https://ID.lambda-url.us-east-1.on.aws/ picture.jpg
-//   node sigv4.ts http://127.0.0.1:3333/mcp picture.jpg --region us-east-1 --look-for "cats and cups"
+//   node sigv4.ts https://ID.lambda-url.us-east-1.on.aws/ image.jpg
+//   node sigv4.ts http://127.0.0.1:3333/mcp image.jpg --region us-east-1 --look-for "cats and cups"
 import { openAsBlob } from 'node:fs';
 import { basename } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -37,11 +37,11 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: { region: { type: 'string' }, 'look-for': { type: 'string' } },
 });
-const [address = '', picture = ''] = positionals;
+const [address = '', image = ''] = positionals;
 const url = URL.parse(address);
 const region = values.region ?? url?.hostname.match(/\.lambda-url\.([a-z0-9-]+)\.on\.aws$/)?.[1];
-if (!url || !picture || !region) {
-  console.error('Expected the URL of a server and a picture, and --region where the URL names none.');
+if (!url || !image || !region) {
+  console.error('Expected the URL of a server and an image, and --region where the URL names none.');
   process.exit(2);
 }
 
@@ -50,7 +50,7 @@ await client.connect(new StreamableHTTPClientTransport(url, { fetch: createSigV4
 try {
   const { tools } = await client.listTools(); // from here on the client holds every answer against the schema of its tool
   console.log(`Tools: ${tools.map(({ name }) => name).join(', ')}`);
-  const execution = await analyzed(await uploaded(picture));
+  const execution = await analyzed(await uploaded(image));
   console.log(`${execution.status}: ${execution.reason ?? execution.summary}`);
   if (['SUCCEEDED', 'PARTIAL'].includes(execution.status)) await printFindings(execution.execution_id);
   else process.exitCode = 1;
@@ -63,7 +63,7 @@ async function uploaded(path: string): Promise<string> {
   const file = await openAsBlob(path);
   const { upload_id, url, headers } = await call<Upload>('create_upload', { file_name: basename(path), bytes: file.size });
   const response = await fetch(url, { method: 'PUT', headers, body: file });
-  if (!response.ok) throw new Error(`Expected the picture to be taken, got HTTP ${response.status}.`);
+  if (!response.ok) throw new Error(`Expected the image to be taken, got HTTP ${response.status}.`);
   return upload_id;
 }
 

@@ -1,13 +1,13 @@
 // analyze_image: starts an analysis, or finds the one that was started for the same request before.
 import { z } from 'zod';
-import { type AnalysisRequest, Box, Detail, Status } from '../../pipeline/core/contract.ts';
-import { GRID_MAX, GRID_MIN, TILE_EDGE_MAX_PX, TILE_EDGE_MIN_PX } from '../../pipeline/core/plan.ts';
-import { dryRun, PlannedRun } from '../dry-run.ts';
-import { executionName } from '../execution-name.ts';
-import { ExecutionView, viewEnd } from '../execution-view.ts';
-import { checkCost } from '../limits.ts';
-import { chosenModels, ModelWishes } from '../model-choice.ts';
-import { startExecution } from '../start.ts';
+import { type AnalysisRequest, Box, Detail, Status } from '../../pipeline/contract/schemas.ts';
+import { GRID_MAX, GRID_MIN, TILE_EDGE_MAX_PX, TILE_EDGE_MIN_PX } from '../../pipeline/planning/plan.ts';
+import { checkCost } from '../access/cost-limit.ts';
+import { chosenModels, ModelWishes } from '../access/model-policy.ts';
+import { dryRun, PlannedRun } from '../executions/estimate.ts';
+import { executionName } from '../executions/execution-name.ts';
+import { startExecution } from '../executions/start.ts';
+import { ExecutionView, viewEnd } from '../executions/status.ts';
 import type { Tool } from './define.ts';
 import { WAIT_MAX_S } from './get-execution.ts';
 
@@ -46,7 +46,7 @@ const input = z.strictObject({
     .max(GRID_MAX)
     .optional()
     .describe('In place of tile_size: the longer side in so many tiles, 3 to 100.'),
-  region: Box.optional().describe('Look only here: [left, top, width, height] in full-picture pixels.'),
+  region: Box.optional().describe('Look only here: [left, top, width, height] in full-image pixels.'),
   max_tiles: z
     .number()
     .int()
@@ -73,7 +73,7 @@ const input = z.strictObject({
     .max(200)
     .optional()
     .describe(
-      'The same key starts nothing twice. Left out, the same picture and request is the same execution; a new key runs it again.',
+      'The same key starts nothing twice. Left out, the same image and request is the same execution; a new key runs it again.',
     ),
   wait_seconds: z.number().min(0).max(WAIT_MAX_S).default(0).describe('Wait this long for the end before answering.'),
 });
@@ -92,17 +92,17 @@ export const Started = Begun.extend({
 
 export const analyzeImage: Tool<typeof input, typeof Started> = {
   name: 'analyze_image',
-  title: 'Analyze a picture in full resolution',
+  title: 'Analyze an image in full resolution',
   description:
-    'Use this to find things or read text in a picture too large to see whole: it is cut into tiles, every tile is looked at, and what was seen ' +
-    'is merged into findings in full-picture pixels. Starts the analysis and returns an execution_id at once (or the results, with wait_seconds, ' +
+    'Use this to find things or read text in an image too large to see whole: it is cut into tiles, every tile is looked at, and what was seen ' +
+    'is merged into findings in full-image pixels. Starts the analysis and returns an execution_id at once (or the results, with wait_seconds, ' +
     'if they come in time). Next: get_execution until it has ended, then list_findings. For a local file call create_upload first.',
   input,
   output: Started,
   annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: true, openWorldHint: true },
   async run(args, deps) {
     const request: Omit<AnalysisRequest, 'execution_id'> = {
-      image: await deps.pictures.resolve(args.image),
+      image: await deps.images.resolve(args.image),
       page: args.page,
       ask: { look_for: args.look_for ?? null, labels: [...new Set(args.labels)].sort() },
       plan: {

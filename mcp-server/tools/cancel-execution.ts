@@ -1,9 +1,9 @@
 // cancel_execution: ends a running analysis. What was found until then stays.
 import { z } from 'zod';
-import type { Phase } from '../../pipeline/core/contract.ts';
-import { keys } from '../../pipeline/core/keys.ts';
-import type { ToolDeps } from '../deps.ts';
-import { ExecutionView, readProgress, viewEnd, viewExecution } from '../execution-view.ts';
+import { keys } from '../../pipeline/contract/keys.ts';
+import type { Phase } from '../../pipeline/contract/schemas.ts';
+import type { ToolDeps } from '../access/deps.ts';
+import { ExecutionView, readProgress, viewEnd, viewExecution } from '../executions/status.ts';
 import type { Tool } from './define.ts';
 import { ExecutionId } from './get-execution.ts';
 

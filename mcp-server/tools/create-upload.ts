@@ -1,7 +1,7 @@
-// create_upload: a place and a link for a picture that is not there yet. The bytes never pass through a tool call.
+// create_upload: a place and a link for an image that is not there yet. The bytes never pass through a tool call.
 import { z } from 'zod';
-import { UserError } from '../../pipeline/core/errors.ts';
-import { keys, ownedId } from '../../pipeline/core/keys.ts';
+import { UserError } from '../../pipeline/contract/errors.ts';
+import { keys, ownedId } from '../../pipeline/contract/keys.ts';
 import type { Tool } from './define.ts';
 
 export const UPLOAD_BYTES_MAX = 2_147_483_648; // 2 GiB: a gigapixel JPEG is some 0.5 GB, a PNG 1.5
@@ -23,9 +23,9 @@ const output = z.object({
 
 export const createUpload: Tool<typeof input, typeof output> = {
   name: 'create_upload',
-  title: 'Upload a picture',
+  title: 'Upload an image',
   description:
-    'Use this when the picture is a local file. Returns a link that takes the file by HTTP PUT (a ready curl line is included) ' +
+    'Use this when the image is a local file. Returns a link that takes the file by HTTP PUT (a ready curl line is included) ' +
     'and an upload_id. Run the curl line, then call analyze_image with image set to the upload_id.',
   input,
   output,
@@ -58,7 +58,7 @@ function slugOf(fileName: string): string {
     .replace(/[^a-z0-9.]+/g, '-')
     .replace(/\.{2,}/g, '.')
     .replace(/^[-.]+|[-.]+$/g, '');
-  return slug.slice(-40).replace(/^[-.]+/, '') || 'picture';
+  return slug.slice(-40).replace(/^[-.]+/, '') || 'image';
 }
 
 function shellQuoted(text: string): string {

@@ -7,8 +7,8 @@ import type {
   ToolAnnotations,
 } from '@modelcontextprotocol/server';
 import { z } from 'zod';
-import { sentenceOf, UserError } from '../../pipeline/core/errors.ts';
-import type { ToolDeps } from '../deps.ts';
+import { sentenceOf, UserError } from '../../pipeline/contract/errors.ts';
+import type { ToolDeps } from '../access/deps.ts';
 
 const FAULTS_MAX = 5; // what a sentence can hold
 const FAULT_CHARACTERS_MAX = 160;
@@ -24,9 +24,9 @@ export interface Tool<Input extends z.ZodObject = z.ZodObject, Output extends z.
   run(args: z.infer<Input>, deps: ToolDeps): Promise<z.infer<Output>>;
 }
 
-/** A tool that answers with a picture. It has no structured answer: clients that are given one show their model nothing else. */
-export interface PictureTool<Input extends z.ZodObject = z.ZodObject> extends Omit<Tool<Input>, 'output' | 'run'> {
-  run(args: z.infer<Input>, deps: ToolDeps): Promise<{ picture: Uint8Array; mimeType: string; words: string }>;
+/** A tool that answers with an image. It has no structured answer: clients that are given one show their model nothing else. */
+export interface ImageTool<Input extends z.ZodObject = z.ZodObject> extends Omit<Tool<Input>, 'output' | 'run'> {
+  run(args: z.infer<Input>, deps: ToolDeps): Promise<{ image: Uint8Array; mimeType: string; words: string }>;
 }
 
 /** `inPlaceOf` may give another result of the protocol in place of an answer: a task, for one that is still under way. */
@@ -58,14 +58,14 @@ export function addTool<Input extends z.ZodObject, Output extends z.ZodObject>(
   });
 }
 
-export function addPictureTool<Input extends z.ZodObject>(server: McpServer, tool: PictureTool<Input>, deps: ToolDeps): void {
+export function addImageTool<Input extends z.ZodObject>(server: McpServer, tool: ImageTool<Input>, deps: ToolDeps): void {
   const { name, title, description, annotations } = tool;
   const config = { title, description, annotations, inputSchema: asAdvertised(tool.input) };
   server.registerTool(name, config, async (args) => {
     try {
-      const { picture, mimeType, words } = await tool.run(parsed(tool, args), deps);
-      const image = { type: 'image' as const, data: Buffer.from(picture).toString('base64'), mimeType };
-      return { content: [image, { type: 'text', text: words }] };
+      const { image, mimeType, words } = await tool.run(parsed(tool, args), deps);
+      const block = { type: 'image' as const, data: Buffer.from(image).toString('base64'), mimeType };
+      return { content: [block, { type: 'text', text: words }] };
     } catch (error) {
       return refusal(tool.name, error, deps);
     }

@@ -1,8 +1,8 @@
 // get_execution: how far an analysis is, and where its results are.
 import { z } from 'zod';
-import { concise } from '../answer-size.ts';
-import { Artifacts, artifactsOf } from '../artifacts.ts';
-import { ExecutionView, viewExecution } from '../execution-view.ts';
+import { Artifacts, artifactsOf } from '../executions/artifacts.ts';
+import { ExecutionView, viewExecution } from '../executions/status.ts';
+import { concise } from '../executions/token-budget.ts';
 import type { Tool } from './define.ts';
 
 export const ExecutionId = z.string().regex(/^[a-zA-Z0-9-_]{1,64}$/, 'Expected an execution_id as analyze_image returned it.');

@@ -1,13 +1,13 @@
 // retry_failed_tiles: a new execution that looks only at what an earlier one left unseen, and merges it with what that had found.
 import { z } from 'zod';
-import type { AnalysisRequest } from '../../pipeline/core/contract.ts';
-import { UserError } from '../../pipeline/core/errors.ts';
-import type { ToolDeps } from '../deps.ts';
-import { executionName } from '../execution-name.ts';
-import { readProgress, viewEnd } from '../execution-view.ts';
-import { checkCost } from '../limits.ts';
-import { startExecution } from '../start.ts';
-import { readFindings, readPlan } from '../stored.ts';
+import { UserError } from '../../pipeline/contract/errors.ts';
+import type { AnalysisRequest } from '../../pipeline/contract/schemas.ts';
+import { checkCost } from '../access/cost-limit.ts';
+import type { ToolDeps } from '../access/deps.ts';
+import { executionName } from '../executions/execution-name.ts';
+import { startExecution } from '../executions/start.ts';
+import { readProgress, viewEnd } from '../executions/status.ts';
+import { readFindings, readPlan } from '../executions/stored-findings.ts';
 import { Started } from './analyze-image.ts';
 import type { Tool } from './define.ts';
 import { ExecutionId, WAIT_MAX_S } from './get-execution.ts';

@@ -1,9 +1,9 @@
-// Cuts any box of a picture out of its pyramid, at any smaller size. Reads only the tiles of the fitting level that meet the box.
+// Cuts any box of an image out of its pyramid, at any smaller size. Reads only the tiles of the fitting level that meet the box.
 import sharp, { type Sharp } from 'sharp';
-import type { Box } from '../core/contract.ts';
-import type { Plan } from '../core/plan.ts';
+import type { Box } from '../contract/schemas.ts';
+import type { Plan } from '../planning/plan.ts';
 import type { Jpeg } from '../ports.ts';
-import type { Szi } from './szi.ts';
+import type { Szi } from './szi/szi.ts';
 
 /** Fits a screen; its names can be read, and a language model sees all of it. */
 export const OVERVIEW_EDGE_MAX_PX = 2_400;
@@ -14,15 +14,15 @@ interface Raster {
   info: { width: number; height: number; channels: 3 };
 }
 
-/** The whole picture as a JPEG of at most OVERVIEW_EDGE_MAX_PX on its longer side. */
+/** The whole image as a JPEG of at most OVERVIEW_EDGE_MAX_PX on its longer side. */
 export async function overviewOf(szi: Szi, plan: Plan): Promise<Jpeg> {
   const shrink = Math.min(1, OVERVIEW_EDGE_MAX_PX / Math.max(plan.width, plan.height));
-  const picture = await cutOut(szi, plan, [0, 0, plan.width, plan.height], shrink);
-  const { data, info } = await picture.jpeg(JPEG).toBuffer({ resolveWithObject: true });
+  const image = await cutOut(szi, plan, [0, 0, plan.width, plan.height], shrink);
+  const { data, info } = await image.jpeg(JPEG).toBuffer({ resolveWithObject: true });
   return { bytes: data, width: info.width, height: info.height };
 }
 
-/** `box` lies inside the full picture, in its pixels; `scale` is at most 1. Where the pyramid begins coarser, the result is soft. */
+/** `box` lies inside the full image, in its pixels; `scale` is at most 1. Where the pyramid begins coarser, the result is soft. */
 export async function cutOut(szi: Szi, plan: Plan, box: Box, scale: number): Promise<Sharp> {
   const coarsest = plan.levels.at(-1)?.level ?? 0;
   const level = Math.min(coarsest, Math.max(plan.pyramidLevel, Math.floor(Math.log2(1 / scale))));
@@ -34,7 +34,7 @@ export async function cutOut(szi: Szi, plan: Plan, box: Box, scale: number): Pro
   return sharp(resized, { raw: { width, height, channels: 3 } });
 }
 
-/** Whole pixels of the level around a box of the full picture, at least one. */
+/** Whole pixels of the level around a box of the full image, at least one. */
 function edgesInLevel([x, y, width, height]: Box, level: number, plan: Plan): [number, number, number, number] {
   const [levelWidth, levelHeight] = [Math.ceil(plan.width / 2 ** level), Math.ceil(plan.height / 2 ** level)];
   const left = Math.min(Math.floor(x / 2 ** level), levelWidth - 1);

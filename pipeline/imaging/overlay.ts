@@ -1,11 +1,11 @@
-// Draws findings on a small copy of the picture: boxes and labels where people would look.
+// Draws findings on a small copy of the image: boxes and labels where people would look.
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import sharp, { type OverlayOptions, type Sharp } from 'sharp';
-import type { Box, Finding } from '../core/contract.ts';
-import { intersectionOf } from '../core/geometry.ts';
+import type { Box, Finding } from '../contract/schemas.ts';
+import { intersectionOf } from '../planning/geometry.ts';
 
-/** More names than this hide the picture; every box is still drawn. */
+/** More names than this hide the image; every box is still drawn. */
 const NAMED_MAX = 300;
 const NAME_CHARACTERS_MAX = 32;
 const STROKE_PX = 3;
@@ -19,7 +19,7 @@ const FONT_FILE = join(
   'ttf/DejaVuSans-Bold.ttf',
 );
 
-/** The overview with every finding. `image` is the size of the full picture. */
+/** The overview with every finding. `image` is the size of the full image. */
 export async function drawOverlay(
   overview: Uint8Array,
   image: { width: number; height: number },
@@ -30,14 +30,14 @@ export async function drawOverlay(
   return await drawn.jpeg({ quality: 85 }).toBuffer();
 }
 
-/** `picture` shows the box `shown` of the full picture, at any scale. Findings outside it are left out. */
+/** `image` shows the box `shown` of the full image, at any scale. Findings outside it are left out. */
 export async function withFindings(
-  picture: Sharp,
+  image: Sharp,
   shown: Box,
   findings: readonly Finding[],
   nameOf: (finding: Finding) => string,
 ): Promise<Sharp> {
-  const { data, info } = await picture.toColourspace('srgb').raw().toBuffer({ resolveWithObject: true });
+  const { data, info } = await image.toColourspace('srgb').raw().toBuffer({ resolveWithObject: true });
   const scale = info.width / shown[2];
   const colours = coloursOf(findings);
   const marks = findings
@@ -52,7 +52,7 @@ export async function withFindings(
   return sharp(data, { raw: info }).composite([boxes, ...names.flat()]);
 }
 
-/** A box in pixels of the picture that is drawn on. */
+/** A box in pixels of the image that is drawn on. */
 interface Mark {
   box: readonly [number, number, number, number];
   colour: string;
@@ -76,7 +76,7 @@ function boxesSvg(marks: readonly Mark[], { width, height }: { width: number; he
 }
 
 /** Above its box, or inside where there is no room; none where it would not fit at all. */
-async function nameTag({ box, colour, name }: Mark, picture: { width: number; height: number }): Promise<OverlayOptions[]> {
+async function nameTag({ box, colour, name }: Mark, image: { width: number; height: number }): Promise<OverlayOptions[]> {
   const shortened = [...name].slice(0, NAME_CHARACTERS_MAX).join('');
   const { data, info } = await sharp({
     text: {
@@ -89,13 +89,13 @@ async function nameTag({ box, colour, name }: Mark, picture: { width: number; he
   })
     .png()
     .toBuffer({ resolveWithObject: true });
-  if (info.width > picture.width || info.height > picture.height) return [];
+  if (info.width > image.width || info.height > image.height) return [];
   const within = (position: number, most: number) => Math.max(0, Math.min(Math.round(position), most));
   const above = box[1] >= info.height ? box[1] - info.height : box[1];
-  return [{ input: data, left: within(box[0], picture.width - info.width), top: within(above, picture.height - info.height) }];
+  return [{ input: data, left: within(box[0], image.width - info.width), top: within(above, image.height - info.height) }];
 }
 
-/** Pango reads markup: text that came from a picture must not be any. Control characters have no glyph. */
+/** Pango reads markup: text that came from an image must not be any. Control characters have no glyph. */
 function escaped(text: string): string {
   const visible = text.replace(/\p{Cc}/gu, ' ');
   return visible.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');

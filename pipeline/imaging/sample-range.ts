@@ -1,17 +1,16 @@
-// How much of 16 bits a picture uses: scanners and cameras store 10, 12 or 14 bits in them, which would come out nearly black.
+// How much of 16 bits an image uses: scanners and cameras store 10, 12 or 14 bits in them, which would come out nearly black.
 import sharp from 'sharp';
-import { RANGE_COPY_EDGE_PX } from './limits.ts';
-import type { PictureFile } from './picture.ts';
+import { type ImageFile, RANGE_COPY_EDGE_PX } from './decoder-limits.ts';
 
 const SAMPLE_BITS = 16;
 /** A colour profile's rounding may lift 4,095 to 4,100; a fiftieth more saturates and is not seen. */
 const ABOVE_FULL = 1.02;
 
 /**
- * The factor that brings the highest sample's power of two up to 16 bits; 1 for pictures of 8 bits. Goes by a copy, exact up to
- * its size: in larger pictures single pixels far brighter than everything around them may saturate.
+ * The factor that brings the highest sample's power of two up to 16 bits; 1 for images of 8 bits. Goes by a copy, exact up to
+ * its size: in larger images single pixels far brighter than everything around them may saturate.
  */
-export async function stretchOf({ path, page, limits }: PictureFile): Promise<number> {
+export async function stretchOf({ path, page, limits }: ImageFile): Promise<number> {
   const input = sharp(path, { limitInputPixels: limits.pixelsMax, failOn: 'warning', page });
   const { depth } = await input.metadata();
   if (depth !== 'ushort') return 1;

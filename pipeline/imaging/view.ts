@@ -1,16 +1,17 @@
-// A closer look at one box of an analysed picture, as a JPEG that fits into an answer.
-import type { Box, Finding } from '../core/contract.ts';
-import { keys } from '../core/keys.ts';
-import type { Plan } from '../core/plan.ts';
+// A closer look at one box of an analysed image, as a JPEG that fits into an answer.
+
+import { keys } from '../contract/keys.ts';
+import type { Box, Finding } from '../contract/schemas.ts';
+import type { Plan } from '../planning/plan.ts';
 import type { Blobs, Jpeg } from '../ports.ts';
 import { cutOut } from './cut-out.ts';
 import { withFindings } from './overlay.ts';
-import { cachedSzi } from './szi.ts';
+import { cachedSzi } from './szi/szi.ts';
 
 export interface View {
   executionId: string;
   plan: Plan;
-  /** Inside the full picture, in its pixels. */
+  /** Inside the full image, in its pixels. */
   box: Box;
   /** Pixels of the answer. */
   pixelsMax: number;
@@ -22,8 +23,8 @@ export interface View {
 export async function viewOf({ executionId, plan, box, pixelsMax, findings }: View, blobs: Blobs): Promise<Jpeg> {
   const szi = await cachedSzi(blobs, keys.pyramid(executionId), plan);
   const finest = 1 / 2 ** plan.pyramidLevel;
-  const picture = await cutOut(szi, plan, box, Math.min(finest, scaleWithin(pixelsMax, box)));
-  const drawn = findings.length === 0 ? picture : await withFindings(picture, box, findings, ({ id, label }) => `${id} ${label}`);
+  const image = await cutOut(szi, plan, box, Math.min(finest, scaleWithin(pixelsMax, box)));
+  const drawn = findings.length === 0 ? image : await withFindings(image, box, findings, ({ id, label }) => `${id} ${label}`);
   const { data, info } = await drawn.jpeg({ quality: 85 }).toBuffer({ resolveWithObject: true });
   return { bytes: data, width: info.width, height: info.height };
 }

@@ -39,13 +39,13 @@ export function limitsSection({ document: { request, notes, tiles }, plan }: Rep
       finest === coarsest ? shrunk(finest) : `${counted(plan.levels.length, 'level')}, ${shrunk(finest)} to ${shrunk(coarsest)}`,
     ],
     ['Tiles', `of ${count(plan.stridePx + 2 * plan.marginPx)} px, neighbours share ${count(2 * plan.marginPx)} px`],
-    ['Region', plan.region === null ? 'the whole picture' : `left, top, width, height: ${plan.region.join(', ')}`],
+    ['Region', plan.region === null ? 'the whole image' : `left, top, width, height: ${plan.region.join(', ')}`],
   ])}
 <ul class="notes">${notes.slice(0, NOTES_MAX).map((note) => html`<li>${foreign(shortened(note, NOTE_CHARACTERS_MAX))}</li>`)}
 ${more > 0 && html`<li>And ${counted(more, 'more note')} in findings.json.</li>`}
 ${tiles.failed.length > 0 && html`<li>What lies only in tiles that were not seen is missing here.</li>`}
 ${finest > 0 && html`<li>The finest level is ${shrunk(finest)} of the resolution: what is only a few pixels wide there may be missing.</li>`}
-<li>Models err: they miss things, and see things that are not there. Descriptions, texts and summaries are their words, or were read in the picture.</li></ul>`;
+<li>Models err: they miss things, and see things that are not there. Descriptions, texts and summaries are their words, or were read in the image.</li></ul>`;
   return { id: 'limits', title: 'Scope and limits', body };
 }
 

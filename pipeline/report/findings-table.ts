@@ -1,5 +1,5 @@
 // The table of all findings: the first rows as HTML for every reader, all of them as data for the page's script. Pure.
-import type { Finding } from '../core/contract.ts';
+import type { Finding } from '../contract/schemas.ts';
 import { count, counted, foreign, html, type Markup, shortened } from './html.ts';
 import { rowOf, severityMark } from './material.ts';
 import { descriptionOf, type Rows } from './rows.ts';
@@ -36,7 +36,7 @@ ${filters()}
 <tbody role="rowgroup">${plain.map((finding) => row(finding, judged))}</tbody></table>
 <nav id="pages" aria-label="Pages of findings" hidden></nav>
 <p id="without">Without its script this page shows ${count(plain.length)} of ${counted(ordered.length, 'finding')}, and no filters.</p>
-<p class="aside">${rows.shortened && `Texts end after ${count(rows.charactersMax)} characters here; findings.json holds them whole. `}Places and sizes are pixels of the upright full picture. A score is the model’s own number, not a probability.</p>
+<p class="aside">${rows.shortened && `Texts end after ${count(rows.charactersMax)} characters here; findings.json holds them whole. `}Places and sizes are pixels of the upright full image. A score is the model’s own number, not a probability.</p>
 <script type="application/json" id="rows">${rows.json}</script>`;
   return { id: 'findings', title: 'All findings', body };
 }

@@ -1,5 +1,5 @@
-// The picture with its findings drawn in, and the most important of them one by one. Pure.
-import type { Finding } from '../core/contract.ts';
+// The image with its findings drawn in, and the most important of them one by one. Pure.
+import type { Finding } from '../contract/schemas.ts';
 import { counted, foreign, html, type Markup, shortened } from './html.ts';
 import { dataUrlImage, type ReportMaterial, rowOf, severityMark } from './material.ts';
 import { descriptionOf } from './rows.ts';
@@ -10,18 +10,18 @@ const WORDS_CHARACTERS_MAX = 160;
 const LABEL_CHARACTERS_MAX = 60;
 
 /** The marker is put where the script is asked to show a finding. */
-export function overlaySection({ document: { image }, pictures: { overlay } }: ReportMaterial): Section | null {
+export function overlaySection({ document: { image }, images: { overlay } }: ReportMaterial): Section | null {
   if (!overlay) return null;
   const body = html`<figure class="overlay">
-<div>${dataUrlImage(overlay, 'The whole picture with a box around every finding. The table of findings says the same in words.')}
+<div>${dataUrlImage(overlay, 'The whole image with a box around every finding. The table of findings says the same in words.')}
 <svg viewBox="0 0 ${image.width} ${image.height}" preserveAspectRatio="none" aria-hidden="true"><rect id="marker" class="marker" width="0" height="0"/></svg></div>
 <figcaption>Every finding that stands, on a small copy. Colours tell labels apart.</figcaption>
 </figure>`;
-  return { id: 'picture', title: 'The picture', body };
+  return { id: 'image', title: 'The image', body };
 }
 
 /** `ordered`: all findings, the most important ones first. */
-export function gallerySection(ordered: readonly Finding[], { pictures: { crops } }: ReportMaterial): Section | null {
+export function gallerySection(ordered: readonly Finding[], { images: { crops } }: ReportMaterial): Section | null {
   const cards = ordered.flatMap((finding) => {
     const crop = crops.get(finding.id);
     if (!crop) return [];

@@ -1,5 +1,5 @@
 // What was not seen: how many tiles, why, and a map of them. Pure.
-import type { FailedTile } from '../core/contract.ts';
+import type { FailedTile } from '../contract/schemas.ts';
 import { count, counted, foreign, html, type Markup, shortened } from './html.ts';
 import type { ReportMaterial } from './material.ts';
 import type { Section } from './section.ts';
@@ -8,7 +8,7 @@ import { levelMaps } from './tile-map.ts';
 const REASONS_MAX = 10;
 const EXAMPLES_MAX = 5;
 
-export function gapsSection({ document: { tiles }, plan, blankTiles, pictures: { thumbnail } }: ReportMaterial): Section {
+export function gapsSection({ document: { tiles }, plan, blankTiles, images: { thumbnail } }: ReportMaterial): Section {
   const failed = new Set(tiles.failed.map(({ tile }) => tile));
   const maps = levelMaps(plan, failed, new Set(blankTiles ?? []));
   const body = html`<p>${counted(tiles.total, 'tile')}: ${count(tiles.done)} looked at, ${count(tiles.blank)} blank, ${count(tiles.failed.length)} not seen.

@@ -45,7 +45,7 @@ export function code(text: string): Markup {
   return new Markup('code', text);
 }
 
-/** Text from a picture, a model or a caller: its direction of writing ends where it ends. */
+/** Text from an image, a model or a caller: its direction of writing ends where it ends. */
 export function foreign(text: string): Markup {
   return html`<bdi>${text}</bdi>`;
 }

@@ -1,8 +1,8 @@
 // What a report is made from, and what its parts share.
-import type { Finding, FindingsDocument, Severity } from '../core/contract.ts';
-import { bySeverity } from '../core/finding-order.ts';
-import type { Plan } from '../core/plan.ts';
-import { isRejected } from '../core/verification.ts';
+import type { Finding, FindingsDocument, Severity } from '../contract/schemas.ts';
+import { bySeverity } from '../findings/finding-order.ts';
+import { isRejected } from '../findings/verification.ts';
+import type { Plan } from '../planning/plan.ts';
 import { html, type Markup } from './html.ts';
 
 /** A JPEG as it stands in the page. */
@@ -21,8 +21,8 @@ export interface ReportMaterial {
   reason: string | null;
   /** Indexes of tiles of one colour; null: there are some, and where is not known. */
   blankTiles: readonly number[] | null;
-  /** The overlay, the picture without boxes but very small, and crops around findings by their ids. Null: could not be made. */
-  pictures: { overlay: Embedded | null; thumbnail: Embedded | null; crops: ReadonlyMap<string, Embedded> };
+  /** The overlay, the image without boxes but very small, and crops around findings by their ids. Null: could not be made. */
+  images: { overlay: Embedded | null; thumbnail: Embedded | null; crops: ReadonlyMap<string, Embedded> };
 }
 
 export const SEVERITIES_FALLING: readonly Severity[] = ['critical', 'high', 'medium', 'low', 'info'];

@@ -1,5 +1,5 @@
 // All findings as compact JSON for the page's script: within a number of bytes, whatever the findings are. Pure.
-import type { Finding, Severity } from '../core/contract.ts';
+import type { Finding, Severity } from '../contract/schemas.ts';
 import { jsonText, type Markup, shortened } from './html.ts';
 
 /** Of a description or a text; the longest that fits is taken. */

@@ -1,15 +1,15 @@
 // Step 7: merged findings and the small copy → a summary that cites findings which exist, and says what was not seen.
 
-import { citingOnly } from '../core/citations.ts';
-import type { AnalysisRequest, Finding, Usage } from '../core/contract.ts';
-import { sentenceOf } from '../core/errors.ts';
-import type { Plan } from '../core/plan.ts';
-import { sentenceOnGaps } from '../core/summary-by-rules.ts';
-import { NO_USAGE } from '../core/usage.ts';
-import { isRejected } from '../core/verification.ts';
+import { sentenceOf } from '../contract/errors.ts';
+import type { AnalysisRequest, Finding, Usage } from '../contract/schemas.ts';
+import { NO_USAGE } from '../contract/usage.ts';
+import { citingOnly } from '../findings/citations.ts';
+import { sentenceOnGaps } from '../findings/rules-summary.ts';
+import { isRejected } from '../findings/verification.ts';
+import type { Plan } from '../planning/plan.ts';
 import type { PipelineDeps, SummaryMaterial } from '../ports.ts';
-import type { Merged } from './merge.ts';
-import type { PictureInHand } from './picture-in-hand.ts';
+import type { Merged } from './merge-detections.ts';
+import type { ImageInHand } from './source-image.ts';
 
 export interface Synthesis {
   /** Null: none was written by a model, and rules have to do. */
@@ -25,11 +25,11 @@ export const NO_SYNTHESIS: Synthesis = { summary: null, usage: NO_USAGE, notes: 
 export async function synthesize(
   { ask, models }: AnalysisRequest,
   { plan, merged, findings }: { plan: Plan; merged: Merged; findings: readonly Finding[] },
-  picture: PictureInHand,
+  image: ImageInHand,
   { vision }: PipelineDeps,
 ): Promise<Synthesis> {
   const material = materialOf(plan, merged, findings);
-  const { summary, usage } = await vision.summarize(models.synthesis, { ...material, ask, overview: picture.overview });
+  const { summary, usage } = await vision.summarize(models.synthesis, { ...material, ask, overview: image.overview });
   const gaps = sentenceOnGaps(material.tiles).filter((sentence) => !summary.includes(sentence));
   return { summary: [citingOnly(summary, material.findings), ...gaps].join(' '), usage, notes: [] };
 }

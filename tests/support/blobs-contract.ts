@@ -11,10 +11,10 @@ export function blobsContract(name: string, make: () => Promise<Blobs>): void {
     test('what was put comes back, whole and in ranges', async () => {
       const blobs = await make();
       const bytes = randomBytes(70_000);
-      await blobs.put('executions/a/picture.bin', bytes);
-      expect(await blobs.get('executions/a/picture.bin')).toEqual(bytes);
-      expect(await blobs.getRange('executions/a/picture.bin', 69_000, 1_000)).toEqual(bytes.subarray(69_000));
-      expect(await blobs.head('executions/a/picture.bin')).toMatchObject({ bytes: 70_000 });
+      await blobs.put('executions/a/image.bin', bytes);
+      expect(await blobs.get('executions/a/image.bin')).toEqual(bytes);
+      expect(await blobs.getRange('executions/a/image.bin', 69_000, 1_000)).toEqual(bytes.subarray(69_000));
+      expect(await blobs.head('executions/a/image.bin')).toMatchObject({ bytes: 70_000 });
     });
 
     test('what is not there is null, and a range of it throws', async () => {
@@ -59,7 +59,7 @@ export function blobsContract(name: string, make: () => Promise<Blobs>): void {
 
     test('a file becomes an object, and an object a file', async () => {
       const blobs = await make();
-      const path = join(await temporaryFolder(), 'picture.bin');
+      const path = join(await temporaryFolder(), 'image.bin');
       await writeFile(path, 'pixels');
       await blobs.putFile('uploads/u1', path);
       const file = await blobs.materialize('uploads/u1');
@@ -100,13 +100,13 @@ export function blobsContract(name: string, make: () => Promise<Blobs>): void {
 
     test('an object outlives the release of its local file, and a second release', async () => {
       const blobs = await make();
-      await blobs.put('picture', Buffer.from('pixels'));
-      const [first, second] = [await blobs.materialize('picture'), await blobs.materialize('picture')];
+      await blobs.put('image', Buffer.from('pixels'));
+      const [first, second] = [await blobs.materialize('image'), await blobs.materialize('image')];
       await first.release();
       expect(await readFile(second.path, 'utf8')).toBe('pixels');
       await second.release();
       await second.release();
-      expect(await blobs.get('picture')).toEqual(Buffer.from('pixels'));
+      expect(await blobs.get('image')).toEqual(Buffer.from('pixels'));
     });
 
     test('a folder lists what lies directly in it, by the bytes of the keys, page by page', async () => {

@@ -1,9 +1,9 @@
 // One random workflow on the engine, killed at random checkpoints in virtual time, against its oracle.
 import { rmSync } from 'node:fs';
 import { type DurableExecutionClient, withDurableExecution } from '@aws/durable-execution-sdk-js';
-import { ProcessLost } from '../../local/body-gate.ts';
-import { crashGuard } from '../../local/crash-guard.ts';
-import { type Engine, type Invoker, openEngine } from '../../local/engine.ts';
+import { type Engine, type Invoker, openEngine } from '../../local/engine/engine.ts';
+import { ProcessLost } from '../../local/engine/step-gate.ts';
+import { crashGuard } from '../../local/workers/crash-guard.ts';
 import { expectedOf, type Node, type Outcome, perform, randomNodes, type World } from './random-workflow.ts';
 import { type Random, seededRandom } from './seeded-random.ts';
 import { virtualTime } from './virtual-time.ts';

@@ -1,22 +1,22 @@
-// Pictures drawn on the spot, and their pyramids.
+// Images drawn on the spot, and their pyramids.
 import { join } from 'node:path';
 import sharp from 'sharp';
-import { fsBlobs } from '../../pipeline/adapters/fs-blobs.ts';
-import type { AnalysisRequest } from '../../pipeline/core/contract.ts';
-import { DEFAULT_LIMITS } from '../../pipeline/core/picture-limits.ts';
-import { type Plan, planTiles } from '../../pipeline/core/plan.ts';
-import { readHeader } from '../../pipeline/imaging/picture.ts';
+import type { AnalysisRequest } from '../../pipeline/contract/schemas.ts';
+import { readHeader } from '../../pipeline/imaging/image-file.ts';
 import { writePyramid } from '../../pipeline/imaging/pyramid.ts';
+import { DEFAULT_LIMITS } from '../../pipeline/planning/image-limits.ts';
+import { type Plan, planTiles } from '../../pipeline/planning/plan.ts';
 import type { Blobs } from '../../pipeline/ports.ts';
+import { fsBlobs } from '../../pipeline/storage/folder-blobs.ts';
 import { temporaryFolder } from './folder.ts';
 import { requestFor } from './pipeline-run.ts';
 
 /** Within the usual limits, at most 100 megapixels. */
-export const pictureIn = (path: string) => ({ path, page: 0, limits: { ...DEFAULT_LIMITS, pixelsMax: 100_000_000 } });
+export const imageIn = (path: string) => ({ path, page: 0, limits: { ...DEFAULT_LIMITS, pixelsMax: 100_000_000 } });
 const RED = { r: 255, g: 0, b: 0 };
 
-/** A grey picture with one red square. */
-export async function drawPicture(
+/** A grey image with one red square. */
+export async function drawImage(
   path: string,
   width: number,
   height: number,
@@ -38,9 +38,9 @@ export async function pyramidOf(
   wishes: Partial<AnalysisRequest['plan']> = {},
 ): Promise<{ blobs: Blobs; plan: Plan }> {
   const folder = await temporaryFolder();
-  const { width, height } = await readHeader(pictureIn(path));
+  const { width, height } = await readHeader(imageIn(path));
   const plan = planTiles({ width, height }, { ...requestFor(path).plan, ...wishes }, { edgePx: 256, overlapPx: 64 });
-  await writePyramid(pictureIn(path), join(folder, 'pyramid.szi'), plan);
+  await writePyramid(imageIn(path), join(folder, 'pyramid.szi'), plan);
   return { blobs: fsBlobs(folder), plan };
 }
 

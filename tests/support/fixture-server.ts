@@ -4,11 +4,11 @@ import { createAdaptorServer } from '@hono/node-server';
 import { completable, inputRequired, McpServer, ResourceTemplate } from '@modelcontextprotocol/server';
 import { onTestFinished } from 'vitest';
 import { z } from 'zod';
-import { httpApp } from '../../local/http.ts';
-import { localLinks } from '../../local/links.ts';
+import { httpApp } from '../../local/http/http-app.ts';
+import { localLinks } from '../../local/http/local-links.ts';
 import { mcpFace } from '../../mcp-server/server.ts';
-import { fsBlobs } from '../../pipeline/adapters/fs-blobs.ts';
 import type { Log } from '../../pipeline/ports.ts';
+import { fsBlobs } from '../../pipeline/storage/folder-blobs.ts';
 import { temporaryFolder } from './folder.ts';
 
 const quiet = () => {};

@@ -1,8 +1,8 @@
 // A Function URL without the network: a request becomes the event that Lambda gives to the function, as its documentation shows it,
 // and the function's answer a response.
 import type { LambdaContext, LambdaEvent } from 'hono/aws-lambda';
-import type { Caller } from '../../mcp-server/callers.ts';
-import type { functionUrlHandler } from '../../mcp-server/function-url.ts';
+import type { Caller } from '../../mcp-server/access/deps.ts';
+import type { functionUrlHandler } from '../../mcp-server/aws/function-url.ts';
 
 const ACCOUNT = '123456789012';
 const HOST = 'abcdefghij.lambda-url.us-east-1.on.aws';

@@ -2,7 +2,7 @@
 // and keeps count of everything that a page should not have been told.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
-import { type EndEvent, LiveEvent, SnapshotEvent } from '../../pipeline/core/events.ts';
+import { type EndEvent, LiveEvent, SnapshotEvent } from '../../pipeline/progress/events.ts';
 
 const RECONNECT_MS = 50;
 const STATES: Record<string, string> = { w: 'waiting', l: 'looking', d: 'done', f: 'failed', b: 'blank', '-': 'elsewhere' };

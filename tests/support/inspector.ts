@@ -32,8 +32,8 @@ export interface Inspector {
   complaint(method: string, flags: string[]): Promise<string>;
   /** The structured answer of a tool, after it was found to be what its text says. */
   call<T>(name: string, args: object, answer: z.ZodType<T>): Promise<T>;
-  /** A tool that answers with a picture: its bytes, and the words beside it. */
-  picture(name: string, args: object): Promise<{ bytes: Buffer; mimeType: string; words: string }>;
+  /** A tool that answers with an image: its bytes, and the words beside it. */
+  image(name: string, args: object): Promise<{ bytes: Buffer; mimeType: string; words: string }>;
   /** The sentence of a call that must fail. */
   refusal(name: string, args: object): Promise<string>;
 }
@@ -69,7 +69,7 @@ export async function inspector(era: Era, url: string): Promise<Inspector> {
         throw new Error(`Expected text and structured content of ${name} to say the same, got ${text}`);
       return answer.parse(structuredContent);
     },
-    async picture(name, args) {
+    async image(name, args) {
       const [image, { text }] = z.tuple([Image, Text]).parse((await answered(name, args)).content);
       return { bytes: Buffer.from(image.data, 'base64'), mimeType: image.mimeType, words: text };
     },

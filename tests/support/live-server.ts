@@ -15,7 +15,7 @@ export interface LiveServer {
   kill(): Promise<void>;
 }
 
-/** With port 0 on a free one. Pictures of `examples` may be named. */
+/** With port 0 on a free one. Images of `examples` may be named. */
 export async function liveServer(dataFolder: string, port: number): Promise<LiveServer> {
   // biome-ignore lint/style/noProcessEnv: a child starts from this process's environment.
   const env = { ...process.env, LOG_LEVEL: 'silent', DETECTION_MODELS: 'onnx:nanodet' };

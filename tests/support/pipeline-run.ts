@@ -3,14 +3,14 @@ import { mkdir, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { type WireOperation, withDurableExecution } from '@aws/durable-execution-sdk-js';
-import { openEngine } from '../../local/engine.ts';
-import { localLauncher } from '../../local/launcher.ts';
-import { fsBlobs } from '../../pipeline/adapters/fs-blobs.ts';
-import { type AnalysisRequest, FindingsDocument, Progress } from '../../pipeline/core/contract.ts';
-import { keys } from '../../pipeline/core/keys.ts';
-import { DEFAULT_LIMITS } from '../../pipeline/core/picture-limits.ts';
+import { openEngine } from '../../local/engine/engine.ts';
+import { localLauncher } from '../../local/engine/local-launcher.ts';
+import { keys } from '../../pipeline/contract/keys.ts';
+import { type AnalysisRequest, FindingsDocument, Progress } from '../../pipeline/contract/schemas.ts';
 import { pipeline } from '../../pipeline/pipeline.ts';
-import type { ExecutionState, Log, PipelineDeps, RemotePictures, Vision } from '../../pipeline/ports.ts';
+import { DEFAULT_LIMITS } from '../../pipeline/planning/image-limits.ts';
+import type { ExecutionState, Log, PipelineDeps, RemoteImages, Vision } from '../../pipeline/ports.ts';
+import { fsBlobs } from '../../pipeline/storage/folder-blobs.ts';
 import { temporaryFolder } from './folder.ts';
 import { scriptedVision } from './scripted-vision.ts';
 
@@ -80,13 +80,13 @@ export async function pipelineStage(): Promise<PipelineStage> {
 
 /** One execution on a stage of its own. `around` may wrap what the run is given; `request` changes what it is asked. */
 export async function runPipeline(
-  picture: string,
+  image: string,
   vision: Vision,
   plan: Partial<AnalysisRequest['plan']> = {},
   { around = (deps: PipelineDeps) => deps, request = {} as Partial<AnalysisRequest> } = {},
 ): Promise<PipelineRun> {
   const stage = await pipelineStage();
-  return await stage.run({ ...requestFor(picture, plan), ...request }, vision, around);
+  return await stage.run({ ...requestFor(image, plan), ...request }, vision, around);
 }
 
 /** The real folder and clock, the vision that a test gives. */
@@ -94,16 +94,16 @@ export async function pipelineDeps(folder: string, vision: Vision): Promise<Pipe
   const scratchFolder = join(folder, 'scratch');
   await mkdir(scratchFolder);
   const limits = {
-    picture: { ...DEFAULT_LIMITS, pixelsMax: 50_000_000 },
+    image: { ...DEFAULT_LIMITS, pixelsMax: 50_000_000 },
     ...{ tilesMax: 100_000, tileConcurrency: 4, shardConcurrency: 2, progressEveryMs: 5 },
   };
-  const remotePictures: RemotePictures = {
-    download: () => Promise.reject(new Error('Expected a picture on this machine.')),
+  const remoteImages: RemoteImages = {
+    download: () => Promise.reject(new Error('Expected an image on this machine.')),
   };
   const clock = { now: () => new Date() };
   return {
     blobs: fsBlobs(join(folder, 'blobs')),
-    remotePictures,
+    remoteImages,
     vision,
     clock,
     log: SILENT,
@@ -115,10 +115,10 @@ export async function pipelineDeps(folder: string, vision: Vision): Promise<Pipe
   };
 }
 
-export function requestFor(picture: string, plan: Partial<AnalysisRequest['plan']> = {}): AnalysisRequest {
+export function requestFor(image: string, plan: Partial<AnalysisRequest['plan']> = {}): AnalysisRequest {
   return {
     execution_id: NAME,
-    image: { source: { kind: 'file', path: picture }, uri: `file://${picture}`, version: '1' },
+    image: { source: { kind: 'file', path: image }, uri: `file://${image}`, version: '1' },
     page: 1,
     ask: { look_for: null, labels: [] },
     plan: {

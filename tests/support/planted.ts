@@ -1,9 +1,9 @@
 // Scenes of known objects, and an ideal detector: in every tile it reports what is visible of them, cut where the tile ends, off by a
 // pixel or two, the less sure the less is visible. Everything is drawn from a seed.
-import type { Box, Detection } from '../../pipeline/core/contract.ts';
-import { intersectionOf } from '../../pipeline/core/geometry.ts';
-import type { SeenTile } from '../../pipeline/core/look.ts';
-import { type Plan, type PlannedTile, tilesOf } from '../../pipeline/core/plan.ts';
+import type { Box, Detection } from '../../pipeline/contract/schemas.ts';
+import type { SeenTile } from '../../pipeline/merging/detection-table.ts';
+import { intersectionOf } from '../../pipeline/planning/geometry.ts';
+import { type Plan, type PlannedTile, tilesOf } from '../../pipeline/planning/plan.ts';
 import type { Random } from './seeded-random.ts';
 
 /** What the detector can recognise, in pixels of the tile: not smaller, and not by a part of something larger than two tiles. */
@@ -20,7 +20,7 @@ const TRIES_MAX = 2_000;
 
 export interface Planted {
   label: string;
-  /** Pixels of the full picture. */
+  /** Pixels of the full image. */
   box: Box;
   text: string | null;
   /** True for a box around several objects that the detector takes for one: not a part of the truth. */

@@ -1,11 +1,11 @@
-// What reports are made from in tests: as many findings as wanted, and pictures that are one colour.
+// What reports are made from in tests: as many findings as wanted, and images that are one colour.
 import sharp from 'sharp';
-import type { Finding, FindingsDocument } from '../../pipeline/core/contract.ts';
-import { planTiles } from '../../pipeline/core/plan.ts';
+import type { Finding, FindingsDocument } from '../../pipeline/contract/schemas.ts';
+import { planTiles } from '../../pipeline/planning/plan.ts';
 import type { Embedded, ReportMaterial } from '../../pipeline/report/material.ts';
 import { requestFor } from './pipeline-run.ts';
 
-/** What a picture or a model might say to get out of its place. */
+/** What an image or a model might say to get out of its place. */
 export const HOSTILE = [
   '<img src=x onerror="document.title=\'taken\'">',
   '</script><script>document.title="taken"</script>',
@@ -34,33 +34,33 @@ export function finding(number: number, more: Partial<Finding> = {}): Finding {
   };
 }
 
-export async function onePicture(width: number, height: number): Promise<Embedded> {
+export async function oneImage(width: number, height: number): Promise<Embedded> {
   const bytes = await sharp({ create: { width, height, channels: 3, background: '#6a8' } })
     .jpeg()
     .toBuffer();
   return { base64: bytes.toString('base64'), width, height };
 }
 
-/** As large as pictures for a report get; of no use to look at. */
-export function picturesOfMostBytes(findings: readonly Finding[]): ReportMaterial['pictures'] {
+/** As large as images for a report get; of no use to look at. */
+export function imagesOfMostBytes(findings: readonly Finding[]): ReportMaterial['images'] {
   const jpeg = (bytes: number): Embedded => ({ base64: 'A'.repeat(Math.ceil(bytes / 3) * 4), width: 4, height: 3 });
   const crops = new Map(findings.slice(0, 60).map(({ id }) => [id, jpeg(14_000)]));
   return { overlay: jpeg(600_000), thumbnail: jpeg(54_000), crops };
 }
 
-/** Of a picture of 3,000 x 2,000 pixels, or another size, of which all tiles were looked at. */
+/** Of an image of 3,000 x 2,000 pixels, or another size, of which all tiles were looked at. */
 export function materialWith(
   findings: Finding[],
   document: Partial<FindingsDocument> = {},
   more: Partial<ReportMaterial> = {},
   size = { width: 3_000, height: 2_000 },
 ): ReportMaterial {
-  const { ask, plan: wishes, models } = requestFor('picture.jpg');
+  const { ask, plan: wishes, models } = requestFor('image.jpg');
   const plan = planTiles(size, { ...wishes, detail: 'max' }, { edgePx: 256, overlapPx: 64 });
   return {
     document: {
       ...{ execution_id: 'run-1', status: 'SUCCEEDED' },
-      image: { uri: 'file:///pictures/lawn.jpg', ...size, format: 'jpeg', version: '1' },
+      image: { uri: 'file:///images/lawn.jpg', ...size, format: 'jpeg', version: '1' },
       ...{ request: { ask, plan: wishes }, models, tiles: { total: 10, done: 10, blank: 0, failed: [] } },
       usage: { input_tokens: 1_234, output_tokens: 56, cost_usd: 0.0789 },
       ...{ summary: 'Nothing to say.', notes: [], findings },
@@ -70,7 +70,7 @@ export function materialWith(
     startedAt: '2026-11-21T10:11:12.000Z',
     reason: null,
     blankTiles: [],
-    pictures: { overlay: null, thumbnail: null, crops: new Map() },
+    images: { overlay: null, thumbnail: null, crops: new Map() },
     ...more,
   };
 }

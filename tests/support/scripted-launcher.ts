@@ -1,14 +1,15 @@
 // A Launcher whose executions do what a test says. They write progress and findings with the pipeline's own code.
-import type { AnalysisRequest, Finding, FindingsDocument } from '../../pipeline/core/contract.ts';
-import { findingsDocument, reasonOf } from '../../pipeline/core/document.ts';
-import { UserError } from '../../pipeline/core/errors.ts';
-import { keys } from '../../pipeline/core/keys.ts';
-import { DEFAULT_LIMITS } from '../../pipeline/core/picture-limits.ts';
-import { type PlannedTile, planTiles, tilesOf } from '../../pipeline/core/plan.ts';
-import { NO_USAGE } from '../../pipeline/core/usage.ts';
+
+import { UserError } from '../../pipeline/contract/errors.ts';
+import { keys } from '../../pipeline/contract/keys.ts';
+import type { AnalysisRequest, Finding, FindingsDocument } from '../../pipeline/contract/schemas.ts';
+import { NO_USAGE } from '../../pipeline/contract/usage.ts';
+import { findingsDocument, reasonOf } from '../../pipeline/findings/document.ts';
+import { DEFAULT_LIMITS } from '../../pipeline/planning/image-limits.ts';
+import { type PlannedTile, planTiles, tilesOf } from '../../pipeline/planning/plan.ts';
 import type { Blobs, Clock, ExecutionState, Launcher, Log } from '../../pipeline/ports.ts';
-import { lookCounter } from '../../pipeline/steps/looked.ts';
-import { type ProgressReport, reportProgress } from '../../pipeline/steps/progress.ts';
+import { type ProgressReport, reportProgress } from '../../pipeline/progress/progress-writer.ts';
+import { lookCounter } from '../../pipeline/progress/tile-result.ts';
 
 const IMAGE = { width: 1_240, height: 620 }; // 2 tiles of 640 px in full resolution, and the whole
 const NO_TILE_FAILED: readonly number[] = [];
@@ -62,11 +63,11 @@ export function scriptedLauncher(deps: { blobs: Blobs; clock: Clock; log: Log },
 function makeRun(request: AnalysisRequest, { blobs, clock, log }: { blobs: Blobs; clock: Clock; log: Log }): Run {
   const nothing = () => Promise.reject(new Error('A scripted run looks at nothing.'));
   const vision = { moderate: nothing, detect: nothing, verify: nothing, summarize: nothing };
-  const limits = { picture: DEFAULT_LIMITS, tilesMax: 100, tileConcurrency: 1, shardConcurrency: 1, progressEveryMs: 5 };
-  const remotePictures = { download: nothing };
+  const limits = { image: DEFAULT_LIMITS, tilesMax: 100, tileConcurrency: 1, shardConcurrency: 1, progressEveryMs: 5 };
+  const remoteImages = { download: nothing };
   const progress = reportProgress(request, {
     blobs,
-    remotePictures,
+    remoteImages,
     clock,
     log,
     metrics: null,

@@ -1,6 +1,6 @@
 // Eyes that follow a script: for tests of what the pipeline does with what is seen. Counts what it was asked.
-import type { Detection } from '../../pipeline/core/contract.ts';
-import { NO_USAGE } from '../../pipeline/core/usage.ts';
+import type { Detection } from '../../pipeline/contract/schemas.ts';
+import { NO_USAGE } from '../../pipeline/contract/usage.ts';
 import type { Doubt, Jpeg, ModerationAnswer, SecondLook, SummaryMaterial, Vision } from '../../pipeline/ports.ts';
 
 export interface Script {

@@ -3,16 +3,17 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Hono } from 'hono';
 import { onTestFinished } from 'vitest';
-import { httpApp } from '../../local/http.ts';
-import { type LocalLinks, localLinks } from '../../local/links.ts';
-import { localPictures } from '../../local/pictures.ts';
-import { type Caller, depsByCaller, type Isolation, type SharedDeps } from '../../mcp-server/callers.ts';
-import { functionUrlHandler } from '../../mcp-server/function-url.ts';
-import type { ModelOffer } from '../../mcp-server/model-choice.ts';
+import { httpApp } from '../../local/http/http-app.ts';
+import { type LocalLinks, localLinks } from '../../local/http/local-links.ts';
+import { depsByCaller, type Isolation, type SharedDeps } from '../../mcp-server/access/callers.ts';
+import type { Caller } from '../../mcp-server/access/deps.ts';
+import type { ModelOffer } from '../../mcp-server/access/model-policy.ts';
+import { functionUrlHandler } from '../../mcp-server/aws/function-url.ts';
 import { mcpHandler } from '../../mcp-server/server.ts';
-import { fsBlobs } from '../../pipeline/adapters/fs-blobs.ts';
 import { readConfig, sizeLimits } from '../../pipeline/config.ts';
-import type { Blobs, Clock, Links, Log, Pictures } from '../../pipeline/ports.ts';
+import type { Blobs, Clock, Images, Links, Log } from '../../pipeline/ports.ts';
+import { localImages } from '../../pipeline/sources/local-images.ts';
+import { fsBlobs } from '../../pipeline/storage/folder-blobs.ts';
 import { temporaryFolder } from './folder.ts';
 import { functionUrlFetch } from './function-url.ts';
 import { type Script, type ScriptedLauncher, scriptedLauncher } from './scripted-launcher.ts';
@@ -41,7 +42,7 @@ export interface TestServer {
 export interface TestServerOptions {
   script?: Script;
   clock?: Clock;
-  pictures?: Pictures;
+  images?: Images;
   /** What the tools give out in place of links to this server. */
   links?: Links;
   models?: ModelOffer;
@@ -70,7 +71,7 @@ export async function testServer(options: TestServerOptions = {}): Promise<TestS
   const launcher = scriptedLauncher({ blobs, clock, log }, options.script ?? (async () => {}));
   const shared: SharedDeps = {
     ...{ blobs, links: options.links ?? links, launcher, clock, log },
-    picturesIn: (seen) => options.pictures ?? localPictures(seen, [folder], []),
+    imagesIn: (seen) => options.images ?? localImages(seen, [folder], []),
     models: options.models ?? models,
     costUsdMax: options.costUsdMax ?? null,
     dryRunBytesMax: options.dryRunBytesMax ?? null,

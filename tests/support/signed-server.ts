@@ -2,7 +2,7 @@
 import { chmod, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
-import { readAccessKeys } from '../../local/access-keys.ts';
+import { readAccessKeys } from '../../local/http/access-keys.ts';
 import { type LocalServer, serve } from '../../local/serve.ts';
 import { readConfig } from '../../pipeline/config.ts';
 import type { Log } from '../../pipeline/ports.ts';

@@ -6,9 +6,9 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
 import { type AddressInfo, connect, createServer, type Server, Socket } from 'node:net';
 import { onTestFinished } from 'vitest';
-import type { Internet } from '../../pipeline/adapters/https/request.ts';
+import type { Internet } from '../../pipeline/sources/https/https-request.ts';
 
-/** A key and its certificate, for pictures.example, *.pictures.example, other.example and the public numbers below. */
+/** A key and its certificate, for images.example, *.images.example, other.example and the public numbers below. */
 const PEM = readFileSync(new URL('../fixtures/known-to-everybody.pem', import.meta.url), 'utf8');
 
 export const PUBLIC_IPV4 = '1.1.1.1';

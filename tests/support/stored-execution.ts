@@ -1,25 +1,25 @@
-// An execution as it lies in the store once it has ended, without having run: a drawn picture with any findings. For benches, too.
+// An execution as it lies in the store once it has ended, without having run: a drawn image with any findings. For benches, too.
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
-import type { AnalysisRequest, Box, Finding, FindingsDocument, Progress } from '../../pipeline/core/contract.ts';
-import { indexed } from '../../pipeline/core/index-entry.ts';
-import { index, indexOf, keys } from '../../pipeline/core/keys.ts';
-import { DEFAULT_LIMITS } from '../../pipeline/core/picture-limits.ts';
-import { planTiles, tileCount } from '../../pipeline/core/plan.ts';
-import type { StoredPlan } from '../../pipeline/core/stored-plan.ts';
-import type { TileStates } from '../../pipeline/core/tile-states.ts';
-import { NO_USAGE } from '../../pipeline/core/usage.ts';
+import { index, indexOf, keys } from '../../pipeline/contract/keys.ts';
+import type { AnalysisRequest, Box, Finding, FindingsDocument, Progress } from '../../pipeline/contract/schemas.ts';
+import { NO_USAGE } from '../../pipeline/contract/usage.ts';
+import { indexed } from '../../pipeline/findings/index-entry.ts';
 import { writePyramid } from '../../pipeline/imaging/pyramid.ts';
+import { DEFAULT_LIMITS } from '../../pipeline/planning/image-limits.ts';
+import { planTiles, tileCount } from '../../pipeline/planning/plan.ts';
+import type { StoredPlan } from '../../pipeline/planning/stored-plan.ts';
 import type { Blobs } from '../../pipeline/ports.ts';
+import type { TileStates } from '../../pipeline/progress/tile-states.ts';
 
 export interface StoredExecution {
   width: number;
   height: number;
   findings: readonly Finding[];
   wishes?: Partial<AnalysisRequest['plan']>;
-  /** Squares on the grey picture. */
+  /** Squares on the grey image. */
   squares?: readonly { box: Box; colour: string }[];
   summary?: string;
   /** What the caller named. */
@@ -96,11 +96,11 @@ async function putPyramid(
       const square = sharp({ create: { width: across, height: down, channels: 3, background: colour } });
       return { input: await square.png().toBuffer(), left, top };
     });
-    const [picture, pyramid] = [join(folder, 'picture.png'), join(folder, 'pyramid.szi')];
+    const [image, pyramid] = [join(folder, 'image.png'), join(folder, 'pyramid.szi')];
     await sharp({ create: { width, height, channels: 3, background: '#808080' } })
       .composite(await Promise.all(drawn))
-      .toFile(picture);
-    await writePyramid({ path: picture, page: 0, limits: { ...DEFAULT_LIMITS, pixelsMax: 400_000_000 } }, pyramid, plan);
+      .toFile(image);
+    await writePyramid({ path: image, page: 0, limits: { ...DEFAULT_LIMITS, pixelsMax: 400_000_000 } }, pyramid, plan);
     await blobs.putFile(keys.pyramid(executionId), pyramid);
   } finally {
     await rm(folder, { recursive: true, force: true });

@@ -3,15 +3,15 @@ import { createAdaptorServer } from '@hono/node-server';
 import { createMcpHandler, McpServer } from '@modelcontextprotocol/server';
 import { onTestFinished } from 'vitest';
 import { z } from 'zod';
-import type { ToolDeps } from '../../mcp-server/deps.ts';
-import { viewExecution } from '../../mcp-server/execution-view.ts';
-import { addTasks, taskFor } from '../../mcp-server/tasks.ts';
+import type { ToolDeps } from '../../mcp-server/access/deps.ts';
+import { viewExecution } from '../../mcp-server/executions/status.ts';
+import { addTasks, taskFor } from '../../mcp-server/protocol/tasks.ts';
 import { analyzeImage } from '../../mcp-server/tools/analyze-image.ts';
 import { addTool, type Tool } from '../../mcp-server/tools/define.ts';
-import { fsBlobs } from '../../pipeline/adapters/fs-blobs.ts';
 import { readConfig, sizeLimits } from '../../pipeline/config.ts';
-import { AnalysisRequest } from '../../pipeline/core/contract.ts';
+import { AnalysisRequest } from '../../pipeline/contract/schemas.ts';
 import type { Log } from '../../pipeline/ports.ts';
+import { fsBlobs } from '../../pipeline/storage/folder-blobs.ts';
 import { temporaryFolder } from './folder.ts';
 import { scriptedLauncher } from './scripted-launcher.ts';
 
@@ -90,7 +90,7 @@ async function depsOfTasks(): Promise<ToolDeps & { launcher: ReturnType<typeof s
       limits: sizeLimits(readConfig({})),
     },
     links: { forPut: none, forGet: async (key) => `https://links.example/${key}` },
-    pictures: { resolve: none },
+    images: { resolve: none },
     models: {
       defaults: { moderation: null, detection: [], verification: null, synthesis: 'none:none' },
       allowed: [],

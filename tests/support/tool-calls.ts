@@ -6,7 +6,7 @@ import type { z } from 'zod';
 import { analyzeImage } from '../../mcp-server/tools/analyze-image.ts';
 import { createUpload } from '../../mcp-server/tools/create-upload.ts';
 import { listFindings } from '../../mcp-server/tools/list-findings.ts';
-import type { Finding } from '../../pipeline/core/contract.ts';
+import type { Finding } from '../../pipeline/contract/schemas.ts';
 import { connected, type TestClient } from './mcp-clients.ts';
 import type { Run } from './scripted-launcher.ts';
 import { type TestServer, type TestServerOptions, testServer } from './server.ts';
@@ -27,15 +27,15 @@ export async function serverAndClient(options: TestServerOptions = {}): Promise<
   return { server, client: await connected('2.x pinned to 2026-07-28', server) };
 }
 
-/** A picture that may be named, and what `analyze_image` takes for it. */
-export async function picture(server: TestServer): Promise<string> {
+/** An image that may be named, and what `analyze_image` takes for it. */
+export async function uploadedImage(server: TestServer): Promise<string> {
   const path = join(server.folder, 'site-plan.jpg');
   await writeFile(path, 'pixels');
   return pathToFileURL(path).href;
 }
 
 export async function started(server: TestServer, client: TestClient, wishes: object = {}) {
-  return await client.call('analyze_image', { image: await picture(server), ...wishes }, Started);
+  return await client.call('analyze_image', { image: await uploadedImage(server), ...wishes }, Started);
 }
 
 export function finding(index: number, fields: Partial<Finding> = {}): Finding {

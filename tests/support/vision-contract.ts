@@ -1,7 +1,7 @@
-// What everything behind `Vision` must do, as far as it does it. tests/vision-contract.test.ts runs this for each adapter.
+// What everything behind `Vision` must do, as far as it does it. tests/contract/vision-contract.test.ts runs this for each adapter.
 import sharp from 'sharp';
 import { describe, expect, test } from 'vitest';
-import { Detection, type Finding, type ModelId, Usage } from '../../pipeline/core/contract.ts';
+import { Detection, type Finding, type ModelId, Usage } from '../../pipeline/contract/schemas.ts';
 import type { Doubt, Jpeg, SummaryMaterial, Vision } from '../../pipeline/ports.ts';
 
 export interface VisionUnderTest {
@@ -15,7 +15,7 @@ export interface VisionUnderTest {
 const EVERYTHING = { look_for: null, labels: [] };
 const SUMMARY_LENGTH_MAX = 2_000;
 
-/** A part of the example picture with a cat in its middle, and other things. */
+/** A part of the example image with a cat in its middle, and other things. */
 async function catTile(): Promise<Jpeg> {
   const bytes = await sharp('examples/lawn.jpg').extract({ left: 1_474, top: 0, width: 640, height: 512 }).jpeg().toBuffer();
   return { bytes, width: 640, height: 512 };
@@ -75,7 +75,7 @@ export function visionContract(name: string, { make, models, unknown }: VisionUn
     }
 
     if (moderate !== null)
-      test('a verdict says why and how surely a picture is blocked, or that it is allowed', async () => {
+      test('a verdict says why and how surely an image is blocked, or that it is allowed', async () => {
         const { usage, ...verdict } = await (await make()).moderate(moderate, await greyTile());
         Usage.parse(usage);
         expect(verdict.allowed ? { category: 'none', score: 0 } : verdict).toMatchObject({

@@ -1,7 +1,7 @@
 // The way of an agent through a whole deployment on AWS: upload, analyse, poll, list, look closer, cancel.
 import { readFile } from 'node:fs/promises';
 import { expect } from 'vitest';
-import { ExecutionView } from '../../mcp-server/execution-view.ts';
+import { ExecutionView } from '../../mcp-server/executions/status.ts';
 import { cancelExecution } from '../../mcp-server/tools/cancel-execution.ts';
 import { getExecution } from '../../mcp-server/tools/get-execution.ts';
 import type { LambdaService } from './lambda-service.ts';

@@ -1,10 +1,11 @@
 // An execution as large in every word as one can be, written straight into the store: what answers have to be cut from.
-import { citingOnly } from '../../pipeline/core/citations.ts';
-import type { Finding, FindingsDocument, Progress } from '../../pipeline/core/contract.ts';
-import { reasonOf } from '../../pipeline/core/document.ts';
-import { indexed } from '../../pipeline/core/index-entry.ts';
-import { keys } from '../../pipeline/core/keys.ts';
-import { sentenceOnGaps } from '../../pipeline/core/summary-by-rules.ts';
+
+import { keys } from '../../pipeline/contract/keys.ts';
+import type { Finding, FindingsDocument, Progress } from '../../pipeline/contract/schemas.ts';
+import { citingOnly } from '../../pipeline/findings/citations.ts';
+import { reasonOf } from '../../pipeline/findings/document.ts';
+import { indexed } from '../../pipeline/findings/index-entry.ts';
+import { sentenceOnGaps } from '../../pipeline/findings/rules-summary.ts';
 import type { Blobs } from '../../pipeline/ports.ts';
 import { finding } from './tool-calls.ts';
 
@@ -14,7 +15,7 @@ export const LETTERS = ['l', '图', '\u0001'] as const;
 export const SENTENCE = 'Beside the bench [f1] sits a cat [f2], and the door behind it is open. ';
 export const REASON =
   'Expected an answer from bedrock:us.amazon.nova-lite-v1:0, got that there are too many calls. Try again later.';
-export const ID = 'a-picture-with-a-name-as-long-as-slugs-may-be-0123456789abcdef01'; // 64 characters
+export const ID = 'a-image-with-a-name-as-long-as-slugs-may-be-0123456789abcdef01'; // 64 characters
 const TILES = 99_000;
 const FAILED = 4_321;
 const FAILED_TOLD = 20; // as the pipeline stores them

@@ -1,0 +1,188 @@
+// How much of what is known to be in the example images is found, through the command line with default settings,
+// and beside it what one look at the whole image finds. Every finding counts against precision, text in images of things too.
+// Then close-ups: objects of the lawn, scaled until they are larger than a tile, of which none may be lost or found twice.
+import { execFile } from 'node:child_process';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import sharp from 'sharp';
+import { z } from 'zod';
+import { type Box, FindingsDocument } from '../pipeline/contract/schemas.ts';
+import { readHeader, smallCopy } from '../pipeline/imaging/image-file.ts';
+import { intersectionOf, iou } from '../pipeline/planning/geometry.ts';
+import { DEFAULT_LIMITS } from '../pipeline/planning/image-limits.ts';
+import { onnxVision } from '../pipeline/vision/onnx/onnx-vision.ts';
+import type { BenchResult } from './run.ts';
+
+const LAWN_RIGHT_MIN = 50;
+const LAWN_PRECISION_MIN = 0.92;
+const FLOORPLAN_RIGHT_MIN = 241;
+const SAME_OBJECT_IOU = 0.5;
+/** The longer side of the object, in tiles of the default edge of 640 px: one and a quarter, two and a half. */
+const CLOSE_UP_SIDES_PX = [800, 1_600] as const;
+/** What is left around the object, in parts of its longer side. */
+const CLOSE_UP_MARGIN = 0.6;
+/** What each detector sees of an image that is not cut into tiles: the largest input it takes. */
+const WHOLE_EDGE_PX = { 'onnx:nanodet': 640, 'onnx:ppocr': 1_024 } as const;
+const OUTPUT_BYTES_MAX = 50_000_000;
+
+const Objects = z.array(z.object({ label: z.string(), x1: z.number(), y1: z.number(), x2: z.number(), y2: z.number() }));
+const Texts = z.array(z.object({ text: z.string() }));
+type Seen = Pick<FindingsDocument['findings'][number], 'label' | 'box' | 'text'>;
+
+interface Score {
+  right: number;
+  of: number;
+  findings: number;
+  precision: number;
+}
+
+export async function run(): Promise<BenchResult> {
+  const lawn = Objects.parse(JSON.parse(await readFile('examples/lawn.truth.json', 'utf8')));
+  const plan = Texts.parse(JSON.parse(await readFile('examples/floorplan.truth.json', 'utf8')));
+
+  const lawnTiled = scoreObjects(await analyzed('examples/lawn.jpg'), lawn);
+  const lawnWhole = scoreObjects(await lookedAtWhole('examples/lawn.jpg', 'onnx:nanodet'), lawn);
+  console.log(JSON.stringify({ image: 'lawn', tiled: lawnTiled, whole: lawnWhole }));
+
+  const planTiled = scoreTexts(await analyzed('examples/floorplan.png'), plan);
+  const planWhole = scoreTexts(await lookedAtWhole('examples/floorplan.png', 'onnx:ppocr'), plan);
+  console.log(JSON.stringify({ image: 'floorplan', tiled: planTiled, whole: planWhole }));
+
+  const closeUps = await scoreCloseUps(lawn);
+  const figures = {
+    lawn_right: lawnTiled.right,
+    lawn_precision: lawnTiled.precision,
+    lawn_whole_right: lawnWhole.right,
+    floorplan_right: planTiled.right,
+    floorplan_whole_right: planWhole.right,
+    close_ups: closeUps.images,
+    close_ups_lost: closeUps.lost,
+    close_ups_doubled: closeUps.doubled,
+  };
+  const bars = {
+    lawn_right: `>= ${LAWN_RIGHT_MIN} of ${lawn.length}`,
+    lawn_precision: `>= ${LAWN_PRECISION_MIN}`,
+    floorplan_right: `>= ${FLOORPLAN_RIGHT_MIN} of ${plan.length}`,
+    close_ups_lost: '0',
+    close_ups_doubled: '0',
+  };
+  const pass =
+    lawnTiled.right >= LAWN_RIGHT_MIN &&
+    lawnTiled.precision >= LAWN_PRECISION_MIN &&
+    planTiled.right >= FLOORPLAN_RIGHT_MIN &&
+    closeUps.lost + closeUps.doubled === 0;
+  return { figures, bars, pass };
+}
+
+async function analyzed(image: string): Promise<Seen[]> {
+  const out = await mkdtemp(join(tmpdir(), 'tilesight-bench-'));
+  try {
+    const args = ['cli/tilesight.ts', 'analyze', image, '--json', '-', '--out', out];
+    const { stdout } = await promisify(execFile)(process.execPath, args, { maxBuffer: OUTPUT_BYTES_MAX });
+    return FindingsDocument.parse(JSON.parse(stdout)).findings;
+  } finally {
+    await rm(out, { recursive: true, force: true });
+  }
+}
+
+/** Two objects of each label, the largest and a middling one, each in every size. */
+async function scoreCloseUps(lawn: z.infer<typeof Objects>): Promise<{ images: number; lost: number; doubled: number }> {
+  const longer = ({ x1, y1, x2, y2 }: (typeof lawn)[number]) => Math.max(x2 - x1, y2 - y1);
+  const byLabel = Map.groupBy(lawn, ({ label }) => label).values();
+  const chosen = [...byLabel].flatMap((same) => {
+    const sorted = same.toSorted((a, b) => longer(b) - longer(a));
+    return [sorted[0], sorted[Math.floor(sorted.length / 2)]].filter((object) => object !== undefined);
+  });
+  const score = { images: 0, lost: 0, doubled: 0 };
+  const folder = await mkdtemp(join(tmpdir(), 'tilesight-close-ups-'));
+  try {
+    for (const object of chosen) {
+      for (const sidePx of CLOSE_UP_SIDES_PX) {
+        const image = join(folder, `${object.label}-${score.images}.jpg`);
+        const box = await drawCloseUp(object, sidePx / longer(object), longer(object) * CLOSE_UP_MARGIN, image);
+        const found = (await analyzed(image)).filter((seen) => seen.label === object.label && coversHalf(seen.box, box));
+        const best = Math.max(0, ...found.map((seen) => iou(seen.box, box)));
+        console.log(
+          JSON.stringify({ close_up: object.label, side_px: sidePx, found: found.length, iou: Math.round(best * 100) / 100 }),
+        );
+        score.images += 1;
+        score.lost += best < SAME_OBJECT_IOU ? 1 : 0;
+        score.doubled += Math.max(0, found.length - 1);
+      }
+    }
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+  return score;
+}
+
+/** Cuts the object out with a margin and scales it; returns its box in the new image. */
+async function drawCloseUp(
+  { x1, y1, x2, y2 }: z.infer<typeof Objects>[number],
+  scale: number,
+  marginPx: number,
+  to: string,
+): Promise<Box> {
+  const { width: lawnWidth, height: lawnHeight } = await sharp('examples/lawn.jpg').metadata();
+  const [left, top] = [Math.max(0, Math.round(x1 - marginPx)), Math.max(0, Math.round(y1 - marginPx))];
+  const width = Math.min(lawnWidth, Math.round(x2 + marginPx)) - left;
+  const height = Math.min(lawnHeight, Math.round(y2 + marginPx)) - top;
+  await sharp('examples/lawn.jpg')
+    .extract({ left, top, width, height })
+    .resize(Math.round(width * scale), Math.round(height * scale), { fit: 'fill' })
+    .jpeg({ quality: 92 })
+    .toFile(to);
+  return [(x1 - left) * scale, (y1 - top) * scale, (x2 - x1) * scale, (y2 - y1) * scale];
+}
+
+/** True when half of the smaller box lies in the larger one. */
+function coversHalf(a: Box, b: Box): boolean {
+  return intersectionOf(a, b) > Math.min(a[2] * a[3], b[2] * b[3]) / 2;
+}
+
+/** One look at the image, shrunk to what the model takes. */
+async function lookedAtWhole(image: string, model: keyof typeof WHOLE_EDGE_PX): Promise<Seen[]> {
+  const file = { path: image, page: 0, limits: DEFAULT_LIMITS };
+  const copy = await smallCopy(file, WHOLE_EDGE_PX[model]);
+  const { width } = await readHeader(file);
+  const scale = width / copy.width;
+  const { detections } = await onnxVision().detect(model, copy, { look_for: null, labels: [] });
+  return detections.map(({ label, box, text }) => ({ label, text, box: box.map((side) => side * scale) as Box }));
+}
+
+/** Right: the label of a planted object and IoU of at least 0.5 with it; each object once. */
+function scoreObjects(seen: Seen[], truth: z.infer<typeof Objects>): Score {
+  const left = truth.map(({ label, x1, y1, x2, y2 }) => ({ label, box: [x1, y1, x2 - x1, y2 - y1] as Box }));
+  let right = 0;
+  for (const { label, box } of seen) {
+    const overlaps = left.map((object) => (object.label === label ? iou(object.box, box) : 0));
+    const best = overlaps.indexOf(Math.max(...overlaps));
+    if ((overlaps[best] ?? 0) < SAME_OBJECT_IOU) continue;
+    left.splice(best, 1);
+    right++;
+  }
+  return scoreOf(right, truth.length, seen.length);
+}
+
+/** Right: exactly the planted text, runs of white space taken as one space, as an image does not show how many there were. */
+function scoreTexts(seen: Seen[], truth: z.infer<typeof Texts>): Score {
+  const left = truth.map(({ text }) => oneSpaced(text));
+  let right = 0;
+  for (const { text } of seen) {
+    const at = text === null ? -1 : left.indexOf(oneSpaced(text));
+    if (at < 0) continue;
+    left.splice(at, 1);
+    right++;
+  }
+  return scoreOf(right, truth.length, seen.length);
+}
+
+function oneSpaced(text: string): string {
+  return text.replace(/\s+/g, ' ').trim();
+}
+
+function scoreOf(right: number, of: number, findings: number): Score {
+  return { right, of, findings, precision: Math.round((right / Math.max(1, findings)) * 1_000) / 1_000 };
+}

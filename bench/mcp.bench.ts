@@ -1,0 +1,191 @@
+// 200 agents at once on loopback, polling get_execution and paging list_findings of an execution with 100,000 findings, beside a
+// tool that does nothing on the same handler. The agents are a process of their own; each waits for its answer before it asks again.
+import { execFile } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { createAdaptorServer } from '@hono/node-server';
+import { createMcpHandler, McpServer } from '@modelcontextprotocol/server';
+import { z } from 'zod';
+import { httpApp } from '../local/http/http-app.ts';
+import { localLinks } from '../local/http/local-links.ts';
+import { mcpHandler } from '../mcp-server/server.ts';
+import { readConfig, sizeLimits } from '../pipeline/config.ts';
+import { keys } from '../pipeline/contract/keys.ts';
+import type { Finding, Progress } from '../pipeline/contract/schemas.ts';
+import { NO_USAGE } from '../pipeline/contract/usage.ts';
+import type { Blobs, Launcher, Log } from '../pipeline/ports.ts';
+import { localImages } from '../pipeline/sources/local-images.ts';
+import { fsBlobs } from '../pipeline/storage/folder-blobs.ts';
+import type { BenchResult } from './run.ts';
+
+const AGENTS = 200;
+/** In turns, so that what else the machine does is everybody's: 3 x 7 s for each tool. */
+const ROUNDS = 3;
+const SECONDS = 7;
+const FINDINGS = 100_000;
+const EXECUTION = 'bench';
+const P50_RATIO_MAX = 1.5;
+
+const Load = z.object({ requests: z.number(), errors: z.number(), p50_ms: z.number(), p99_ms: z.number() });
+type Load = z.infer<typeof Load>;
+
+export async function run(): Promise<BenchResult> {
+  const folder = await mkdtemp(join(tmpdir(), 'tilesight-mcp-'));
+  const { url, close } = await served(folder);
+  try {
+    const loads: { name: string; load: Load }[] = [];
+    for (let round = 0; round < ROUNDS; round++) {
+      for (const [name, path, tool] of TOOLS) {
+        const args = [import.meta.filename, `${url}${path}`, tool];
+        const load = Load.parse(JSON.parse((await promisify(execFile)(process.execPath, args)).stdout));
+        loads.push({ name, load });
+        console.log(JSON.stringify({ tool: name, round, agents: AGENTS, seconds: SECONDS, ...load }));
+      }
+    }
+    const all = (wanted: string) => loads.flatMap(({ name, load }) => (name === wanted ? [load] : []));
+    const byEmpty = (wanted: string) =>
+      median(all(wanted).map(({ p50_ms }, round) => p50_ms / (all('empty')[round]?.p50_ms ?? Number.NaN)));
+    const aSecond = (wanted: string) => Math.round(median(all(wanted).map(({ requests }) => requests / SECONDS)));
+    const figures = {
+      get_execution_p50_by_empty: Math.round(byEmpty('get_execution') * 100) / 100,
+      list_findings_p50_by_empty: Math.round(byEmpty('list_findings') * 100) / 100,
+      empty_a_second: aSecond('empty'),
+      get_execution_a_second: aSecond('get_execution'),
+      list_findings_a_second: aSecond('list_findings'),
+      errors: loads.reduce((sum, { load }) => sum + load.errors, 0),
+    };
+    const bars = { get_execution_p50_by_empty: `<= ${P50_RATIO_MAX}`, errors: '0' };
+    return { figures, bars, pass: figures.get_execution_p50_by_empty <= P50_RATIO_MAX && figures.errors === 0 };
+  } finally {
+    close();
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+const TOOLS = [
+  ['empty', '/empty', 'nothing'],
+  ['get_execution', '/mcp', 'get_execution'],
+  ['list_findings', '/mcp', 'list_findings'],
+] as const;
+
+function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
+}
+
+/** The real server over one ended execution, and beside it the empty one. */
+async function served(folder: string): Promise<{ url: string; close(): void }> {
+  const silent = () => {};
+  const log: Log = { debug: silent, info: silent, warn: silent, error: silent };
+  const clock = { now: () => new Date() };
+  const blobs = fsBlobs(folder);
+  await store(blobs);
+  const nobody = () => Promise.reject(new Error('Nothing is started here.'));
+  const launcher: Launcher = { start: nobody, describe: nobody, stop: nobody };
+  let url = '';
+  const links = localLinks(new Uint8Array(32).fill(7), () => url, clock);
+  const models = {
+    defaults: { moderation: null, detection: ['onnx:nanodet'], verification: null, synthesis: 'rules:summary' },
+    ...{ allowed: [], moderationMayBeOff: true },
+  };
+  const deps = { blobs, links, launcher, images: localImages(blobs, [], []), models };
+  const rest = {
+    costUsdMax: null,
+    dryRunBytesMax: null,
+    limits: sizeLimits(readConfig({})),
+    caller: null,
+    owner: null,
+    clock,
+    log,
+  };
+  const mcp = mcpHandler(() => ({ ...deps, ...rest }), { version: '0', log });
+  const app = httpApp({ mcp: (request) => mcp.fetch(request, null), blobs, links, scratchFolder: folder, log });
+  const empty = createMcpHandler(emptyServer);
+  app.all('/empty', (context) => empty.fetch(context.req.raw));
+  const server = createAdaptorServer({ fetch: app.fetch });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', () => resolve()));
+  const address = server.address();
+  url = `http://127.0.0.1:${typeof address === 'object' && address ? address.port : 0}`;
+  return { url, close: () => void server.close() };
+}
+
+const nothing = { description: 'Does nothing.', inputSchema: z.strictObject({ execution_id: z.string() }) };
+
+function emptyServer(): McpServer {
+  const server = new McpServer({ name: 'empty', version: '0' });
+  server.registerTool('nothing', nothing, async () => ({ content: [{ type: 'text', text: 'nothing' }] }));
+  return server;
+}
+
+async function store(blobs: Blobs): Promise<void> {
+  const at = new Date().toISOString();
+  const tiles = { total: 900, done: 900, failed: 0, blank: 0 };
+  const progress: Progress = {
+    ...{ execution_id: EXECUTION, status: 'SUCCEEDED', phase: 'done', tiles, findings: FINDINGS, usage: NO_USAGE },
+    ...{ started_at: at, updated_at: at, running_shards: [], reason: null, summary: 'Many things.', failed_tiles: [] },
+  };
+  const findings = Array.from(
+    { length: FINDINGS },
+    (_, index): Finding => ({
+      ...{ id: `f${index + 1}`, label: `thing ${index % 20}`, description: 'A thing.', score: 0.9, severity: 'info', text: null },
+      ...{ box: [(index * 37) % 20_000, (index * 53) % 20_000, 30, 20], level: 0, tiles: [index % 900], verified: null },
+    }),
+  );
+  const document = {
+    ...{
+      execution_id: EXECUTION,
+      status: 'SUCCEEDED',
+      image: { uri: 'upload://x', width: 20_000, height: 20_000, format: 'jpeg', version: '1' },
+    },
+    request: {
+      ask: { look_for: null, labels: [] },
+      plan: { detail: 'standard', tile_size: null, overlap: null, grid: null, region: null, max_tiles: null, skip_blank: true },
+    },
+    models: { moderation: null, detection: ['onnx:nanodet'], verification: null, synthesis: 'rules:summary' },
+    tiles: { total: 900, done: 900, blank: 0, failed: [] },
+    ...{ usage: NO_USAGE, summary: 'Many things.', notes: [], findings },
+  };
+  await blobs.put(keys.progress(EXECUTION), Buffer.from(JSON.stringify(progress)));
+  await blobs.put(keys.findings(EXECUTION), Buffer.from(JSON.stringify(document)));
+  await blobs.put(keys.overlay(EXECUTION), Buffer.from('overlay'));
+}
+
+/** One agent asks, waits for the answer, and asks again. As clients of 2026-07-28 do, without a session. */
+async function agent(url: string, tool: string, untilMs: number, times: number[]): Promise<number> {
+  const _meta = {
+    'io.modelcontextprotocol/protocolVersion': '2026-07-28',
+    'io.modelcontextprotocol/clientInfo': { name: 'bench', version: '0' },
+    'io.modelcontextprotocol/clientCapabilities': {},
+  };
+  const headers = {
+    'content-type': 'application/json',
+    accept: 'application/json, text/event-stream',
+    ...{ 'mcp-protocol-version': '2026-07-28', 'mcp-method': 'tools/call', 'mcp-name': tool },
+  };
+  const params = { name: tool, arguments: { execution_id: EXECUTION }, _meta };
+  let errors = 0;
+  for (let id = 0; performance.now() < untilMs; id++) {
+    const beginMs = performance.now();
+    const response = await fetch(url, {
+      method: 'POST',
+      headers,
+      body: JSON.stringify({ jsonrpc: '2.0', id, method: 'tools/call', params }),
+    });
+    const answer = (await response.json()) as { result?: { isError?: boolean } };
+    times.push(performance.now() - beginMs);
+    if (!response.ok || !answer.result || answer.result.isError) errors++;
+  }
+  return errors;
+}
+
+if (process.argv[1] === import.meta.filename) {
+  const [url = '', tool = ''] = process.argv.slice(2);
+  const times: number[] = [];
+  const untilMs = performance.now() + SECONDS * 1_000;
+  const errors = await Promise.all(Array.from({ length: AGENTS }, () => agent(url, tool, untilMs, times)));
+  times.sort((a, b) => a - b);
+  const at = (share: number) => Math.round((times[Math.floor(times.length * share)] ?? 0) * 10) / 10;
+  const sum = errors.reduce((all, some) => all + some, 0);
+  console.log(JSON.stringify({ requests: times.length, errors: sum, p50_ms: at(0.5), p99_ms: at(0.99) }));
+}

@@ -1,0 +1,175 @@
+// What one pass to a pyramid costs beside a read a tile, saving the image again, and the floor: decode once, encode once.
+// Every measurement is a process of its own. Medians of three where `runs` says 3, one run elsewhere; `npm run bench tiling 4k,10k` picks sizes.
+import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { mkdtemp, rm, stat } from 'node:fs/promises';
+import { availableParallelism, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import sharp from 'sharp';
+import { z } from 'zod';
+import { writePyramid } from '../pipeline/imaging/pyramid.ts';
+import { DEFAULT_LIMITS } from '../pipeline/planning/image-limits.ts';
+import type { BenchResult } from './run.ts';
+
+const PIXELS_MAX = DEFAULT_LIMITS.pixelsMax;
+/** 30 x 30 tiles at 20,000 squared, each with 64 pixels more on every inner side: `overlap` as Deep Zoom counts it. */
+const PLAN = { stridePx: 667, marginPx: 64, pyramidLevel: 0 };
+/** The same with 64 pixels shared by neighbours: `overlap` as analyze_image counts it. */
+const PLAN_SHARING_64 = { ...PLAN, marginPx: 32 };
+const SAMPLE_TILES = 5;
+const JPEG = { quality: 90, optimiseCoding: false } as const;
+const IMAGES = {
+  '4k': { width: 4_000, height: 4_000, runs: 3, png: true },
+  '10k': { width: 10_000, height: 10_000, runs: 1, png: false },
+  '20k': { width: 20_000, height: 20_000, runs: 3, png: true },
+  '30k': { width: 30_000, height: 20_000, runs: 1, png: false },
+  gigapixel: { width: 33_334, height: 30_000, runs: 1, png: false },
+} as const;
+const NAMES = Object.keys(IMAGES) as (keyof typeof IMAGES)[];
+
+/** `rss_mb` counts the image's file too, which libvips maps into memory; `anonymous_mb` is what a process really has to find. */
+const Cost = z.object({
+  wall_s: z.number(),
+  cpu_s: z.number(),
+  rss_mb: z.number(),
+  anonymous_mb: z.number(),
+  bytes: z.number(),
+});
+type Cost = z.infer<typeof Cost>;
+
+/** What a child does with `from`; each writes to `to`. */
+const WORK: Record<string, (from: string, to: string, width: number, height: number) => Promise<void>> = {
+  async draw(_from, to, width, height) {
+    const noise = { type: 'gaussian', mean: 128, sigma: 40 } as const;
+    const [small, tall] = [Math.ceil(width / 8), Math.ceil(height / 8)];
+    const ground = sharp({ create: { width: small, height: tall, channels: 3, background: '#808080', noise } });
+    await ground.resize(width, height, { fit: 'fill' }).jpeg(JPEG).toFile(to);
+  },
+  async png(from, to) {
+    await sharp(from, { limitInputPixels: PIXELS_MAX }).png({ compressionLevel: 2 }).toFile(to);
+  },
+  /** SAMPLE_TILES of all, evenly spread, each read from the file anew; `run` scales the cost up. */
+  async extract(from, to, width, height) {
+    const columns = Math.ceil(width / PLAN.stridePx);
+    const tiles = columns * Math.ceil(height / PLAN.stridePx);
+    for (let sample = 0; sample < SAMPLE_TILES; sample++) {
+      const index = Math.floor(((sample + 0.5) / SAMPLE_TILES) * tiles);
+      const left = (index % columns) * PLAN.stridePx;
+      const top = Math.floor(index / columns) * PLAN.stridePx;
+      const edge = PLAN.stridePx + 2 * PLAN.marginPx;
+      const box = { left, top, width: Math.min(edge, width - left), height: Math.min(edge, height - top) };
+      await sharp(from, { limitInputPixels: PIXELS_MAX }).extract(box).jpeg(JPEG).toFile(to);
+    }
+  },
+  async save(from, to) {
+    await sharp(from, { limitInputPixels: PIXELS_MAX }).jpeg({ quality: JPEG.quality }).toFile(to);
+  },
+  async floor(from, to) {
+    await sharp(from, { limitInputPixels: PIXELS_MAX }).jpeg(JPEG).toFile(to);
+  },
+  async ours(from, to) {
+    await writePyramid({ path: from, page: 0, limits: DEFAULT_LIMITS }, to, PLAN);
+  },
+  async oursSharing64(from, to) {
+    await writePyramid({ path: from, page: 0, limits: DEFAULT_LIMITS }, to, PLAN_SHARING_64);
+  },
+};
+
+export async function run(): Promise<BenchResult> {
+  const wanted: string[] = process.argv[3]?.split(',') ?? NAMES;
+  const folder = await mkdtemp(join(tmpdir(), 'tilesight-tiling-'));
+  const figures: Record<string, number> = {};
+  try {
+    for (const name of NAMES.filter((size) => wanted.includes(size))) Object.assign(figures, await measured(folder, name));
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+  const bars: Record<string, [sign: '>=' | '<=', bar: number]> = {
+    '20k_jpg_cpu_extract_by_ours': ['>=', 90],
+    '20k_png_cpu_extract_by_ours': ['>=', 200],
+    '20k_jpg_cpu_ours_by_floor': ['<=', 2],
+    '20k_png_cpu_ours_by_floor': ['<=', 1.4],
+    '20k_jpg_wall_ours_by_save': ['<=', 1.25],
+    '20k_jpg_rss_ours_by_save': ['<=', 0.35],
+    '30k_jpg_rss_mb': ['<=', 600],
+    gigapixel_jpg_rss_mb: ['<=', 600],
+  };
+  const holds = ([figure, [sign, bar]]: [string, ['>=' | '<=', number]]) => {
+    const came = figures[figure] ?? Number.NaN;
+    return sign === '>=' ? came >= bar : came <= bar;
+  };
+  const words = Object.entries(bars).map(([figure, [sign, bar]]) => [figure, `${sign} ${bar}`]);
+  return { figures, bars: Object.fromEntries(words), pass: Object.entries(bars).every(holds) };
+}
+
+async function measured(folder: string, name: keyof typeof IMAGES): Promise<Record<string, number>> {
+  const { width, height, runs, png } = IMAGES[name];
+  const tiles = Math.ceil(width / PLAN.stridePx) * Math.ceil(height / PLAN.stridePx);
+  const figures: Record<string, number> = {};
+  const jpg = join(folder, `${name}.jpg`);
+  await cost('draw', '', jpg, width, height);
+  const files = [jpg];
+  if (png) await cost('png', jpg, files[files.push(join(folder, `${name}.png`)) - 1] ?? '', width, height);
+  for (const file of files) {
+    const kind = `${name}_${file.slice(-3)}`;
+    const costs: Record<string, Cost> = {};
+    for (const variant of ['extract', 'save', 'floor', 'ours', 'oursSharing64']) {
+      const times = variant === 'extract' || variant === 'save' ? 1 : runs;
+      const came: Cost[] = [];
+      for (let time = 0; time < times; time++) came.push(await cost(variant, file, join(folder, 'out'), width, height));
+      const median = came.sort((a, b) => a.cpu_s - b.cpu_s)[Math.floor(times / 2)];
+      if (!median) continue;
+      const scale = variant === 'extract' ? tiles / SAMPLE_TILES : 1;
+      costs[variant] = { ...median, wall_s: median.wall_s * scale, cpu_s: median.cpu_s * scale, bytes: median.bytes * scale };
+      console.log(JSON.stringify({ image: kind, variant, tiles, runs: times, scaled_by: scale, ...costs[variant] }));
+    }
+    const ratio = (side: keyof Cost, above: string, below: string) =>
+      Math.round(((costs[above]?.[side] ?? 0) / (costs[below]?.[side] ?? 1)) * 100) / 100;
+    figures[`${kind}_cpu_extract_by_ours`] = ratio('cpu_s', 'extract', 'ours');
+    figures[`${kind}_cpu_ours_by_floor`] = ratio('cpu_s', 'ours', 'floor');
+    figures[`${kind}_wall_ours_by_save`] = ratio('wall_s', 'ours', 'save');
+    figures[`${kind}_rss_ours_by_save`] = ratio('rss_mb', 'ours', 'save');
+    figures[`${kind}_cpu_ours_sharing_64_by_floor`] = ratio('cpu_s', 'oursSharing64', 'floor');
+    figures[`${kind}_rss_mb`] = Math.round(costs.ours?.rss_mb ?? 0);
+    figures[`${kind}_anonymous_mb`] = Math.round(costs.ours?.anonymous_mb ?? 0);
+    await rm(file);
+  }
+  return figures;
+}
+
+async function cost(variant: string, from: string, to: string, width: number, height: number): Promise<Cost> {
+  const args = [import.meta.filename, variant, from, to, String(width), String(height)];
+  return Cost.parse(JSON.parse((await promisify(execFile)(process.execPath, args)).stdout));
+}
+
+/** What Linux says of this process; 0 elsewhere. */
+function anonymousMegabytes(): number {
+  if (process.platform !== 'linux') return 0;
+  const kilobytes = /^RssAnon:\s+(\d+)/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1];
+  return (Number(kilobytes ?? 0) * 1_024) / 1_000_000;
+}
+
+if (process.argv[1] === import.meta.filename) {
+  const [variant = '', from = '', to = '', width, height] = process.argv.slice(2);
+  sharp.cache(false);
+  sharp.concurrency(availableParallelism());
+  let anonymous_mb = 0;
+  const sample = () => {
+    anonymous_mb = Math.max(anonymous_mb, anonymousMegabytes());
+  };
+  setInterval(sample, 50).unref();
+  const before = process.cpuUsage();
+  const beginMs = performance.now();
+  await WORK[variant]?.(from, to, Number(width), Number(height));
+  const wall_s = (performance.now() - beginMs) / 1_000;
+  const { user, system } = process.cpuUsage(before);
+  const rss_mb = (process.resourceUsage().maxRSS * 1_024) / 1_000_000;
+  const { size } = await stat(to);
+  console.log(
+    JSON.stringify({
+      ...{ wall_s, cpu_s: (user + system) / 1e6, rss_mb, anonymous_mb },
+      bytes: variant === 'extract' ? size * SAMPLE_TILES : size,
+    }),
+  );
+}

@@ -1,0 +1,59 @@
+// Writes docs/limits.md from the constants, or with --check fails when it is stale: `node build/docs/limits-page.ts [--check]`.
+import { readConfig, sizeLimits } from '../../pipeline/config.ts';
+import * as limits from '../../pipeline/imaging/decoder-limits.ts';
+import { TILE_EDGE_MAX_PX, TILE_EDGE_MIN_PX, TILES_MAX } from '../../pipeline/planning/plan.ts';
+import { table, writeOrCheck } from './generated-page.ts';
+
+const count = (number: number) => number.toLocaleString('en');
+const megabytes = (bytes: number) => `${count(bytes / 1_000_000)} MB`;
+
+function page(): string {
+  const { pixelsMax, fileBytesMax, workingBytesMax, decodeSecondsMax, scratchBytesMax } = sizeLimits(readConfig({})).image;
+  const general = [
+    ['limit', 'setting', 'default', 'sum'],
+    ['pixels', '`PIXELS_MAX`', count(pixelsMax), `${count(Math.floor(Math.sqrt(pixelsMax)))} squared`],
+    ['bytes of the file', '`FILE_BYTES_MAX`', megabytes(fileBytesMax), `${count(pixelsMax)} pixels x 3 bytes, nothing packed`],
+    ['memory of a decoder', '`WORKING_BYTES_MAX`', megabytes(workingBytesMax), 'half of a process of 3 GB; see below'],
+    [
+      'memory of tile rows',
+      '`WORKING_BYTES_MAX`',
+      megabytes(workingBytesMax),
+      '2 x width x tile x 3 bytes; a smaller `tile_size` needs less',
+    ],
+    [
+      'seconds of a decode',
+      '`DECODE_SECONDS_MAX`',
+      count(decodeSecondsMax),
+      '2 gigapixels of PNG take 34 s of one core, nearly 9 times that',
+    ],
+    [
+      'temporary disk',
+      '`SCRATCH_BYTES_MAX`',
+      megabytes(scratchBytesMax),
+      'an image and its pyramid: 1 byte a pixel, all levels, overlap',
+    ],
+    ['frames or pages', '', count(limits.PAGES_MAX), '200 s at 25 a second; one of them is looked at, `page`'],
+    ['tiles', '`TILES_MAX`', count(TILES_MAX), 'a hundred gigapixels of tiles of 1,000 px; spread over executions: scale.md'],
+    ['tile edge', '', `${TILE_EDGE_MIN_PX} to ${count(TILE_EDGE_MAX_PX)} px`, 'models shrink what is larger'],
+  ];
+  const held = Object.entries(limits.DECODER_BYTES_PER_PIXEL).map(([kind, bytes]) => [
+    kind,
+    count(bytes),
+    count(Math.floor(workingBytesMax / bytes)),
+  ]);
+  const turned = ['any, turned by its orientation tag', '3 more', count(Math.floor(workingBytesMax / 3))];
+  return `# Limits
+
+Written by \`node build/docs/limits-page.ts\` from the constants in pipeline/imaging/decoder-limits.ts, pipeline/planning/plan.ts and pipeline/config.ts. Every one is checked from the file's header, before a pixel is decoded, except the seconds. Settings are environment variables.
+
+${table(general)}
+
+## Formats that are decoded whole
+
+Baseline JPEG, PNG and TIFF stream: their limit is pixels. These are held whole, so their limit is memory. Bytes a pixel were measured on 80 megapixels with 8 bits a sample and without alpha, those of grey, 4:2:2 and CMYK progressive JPEG computed from its coefficients; 16 bits and alpha cost more where the image is turned or interlaced. A JPEG in several scans counts as progressive.
+
+${table([['format', 'bytes a pixel', 'pixels at most'], ...held, turned])}
+`;
+}
+
+writeOrCheck('limits.md', page());

@@ -1,0 +1,103 @@
+// Writes docs/scale.md from planning/cost.ts, or with --check fails when it is stale: `node build/docs/scale-page.ts [--check]`.
+import type { AnalysisRequest } from '../../pipeline/contract/schemas.ts';
+import { estimateOf, serviceEstimateOf } from '../../pipeline/planning/cost.ts';
+import { planTiles } from '../../pipeline/planning/plan.ts';
+import { priceOf } from '../../pipeline/planning/prices.ts';
+import { SHARD_TILES_MAX } from '../../pipeline/planning/shards.ts';
+import { table, writeOrCheck } from './generated-page.ts';
+
+const PACE = { tileConcurrency: 64, shardConcurrency: 8 };
+const MODELS = ['bedrock:us.amazon.nova-lite-v1:0', 'bedrock:us.anthropic.claude-sonnet-4-5-20250929-v1:0'] as const;
+const TILE = { edgePx: 1_024, overlapPx: 128 };
+
+const WISHES: AnalysisRequest['plan'] = {
+  ...{ detail: 'max', tile_size: null, overlap: null, grid: null, region: null, max_tiles: null },
+  skip_blank: true,
+};
+/** A grid of a 12,000 px square, or the side of a square image that has about so many tiles of 1,024 px, all levels counted. */
+const ROWS: [name: string, sidePx: number, grid: number | null][] = [
+  ['3 x 3', 12_000, 3],
+  ['4 x 4', 12_000, 4],
+  ['8 x 8', 12_000, 8],
+  ['16 x 16', 12_000, 16],
+  ['900', 23_200, null],
+  ['10,000', 77_500, null],
+  ['100,000', 243_000, null],
+];
+
+const QUOTAS = [
+  ['from', 'quota', 'default', 'needed'],
+  [
+    '64 tiles',
+    'Bedrock requests and tokens a minute of the model',
+    'differs by model',
+    'tiles at once x 20 a minute, each 2,400 tokens',
+  ],
+  ['10,000 tiles', 'Lambda concurrent executions', '1,000 an account', 'shards at once + 1, beside what else runs'],
+  ['100,000 tiles', 'Bedrock tokens a day of the model', 'differs by model', 'tiles x 2,400'],
+  ['many at once', 'durable executions started a second', '300', 'shards started together'],
+  ['many pollers', 'none', '', 'progress is an object: polls do not reach the control plane'],
+];
+
+const count = (number: number) => Math.round(number).toLocaleString('en');
+const usd = (amount: number | null) => (amount === null ? 'unknown' : `$${amount < 10 ? amount.toFixed(2) : count(amount)}`);
+
+function duration(seconds: number): string {
+  if (seconds < 120) return `${seconds} s`;
+  return seconds < 7_200 ? `${Math.round(seconds / 60)} min` : `${(seconds / 3_600).toFixed(1)} h`;
+}
+
+function row([name, sidePx, grid]: (typeof ROWS)[number]): string[] {
+  const plan = planTiles({ width: sidePx, height: sidePx }, { ...WISHES, grid }, TILE);
+  const estimates = MODELS.map((model) => {
+    const models = { moderation: null, detection: [model], verification: null, synthesis: model };
+    return estimateOf(plan, { models, verify: false }, PACE);
+  });
+  const [cheap, dear] = estimates;
+  if (!cheap || !dear) throw new Error('Expected two models.');
+  const services = serviceEstimateOf(cheap, PACE);
+  return [
+    name,
+    count(cheap.tiles),
+    count(cheap.executions > 1 ? cheap.executions - 1 : 0),
+    count(services.operations),
+    count(cheap.operations_at_most),
+    `${count(services.puts)} / ${count(services.gets)}`,
+    usd(services.durable_usd),
+    usd(services.lambda_usd),
+    usd(cheap.cost_usd),
+    usd(dear.cost_usd),
+    duration(cheap.seconds),
+  ];
+}
+
+function page(): string {
+  const head = [
+    ...['grid or tiles', 'tiles', 'shards', 'operations', 'most in one', 'S3 PUT / GET', 'durable', 'Lambda'],
+    ...['Nova Lite', 'Sonnet 4.5', 'wall'],
+  ];
+  const sources = MODELS.map((model) => {
+    const price = priceOf(model);
+    return `- \`${model}\`: ${usd(price?.input ?? null)} and ${usd(price?.output ?? null)} a million tokens in and out; ${price?.source}, ${price?.asOf}`;
+  });
+  return `# Scale
+
+Written by \`node build/docs/scale-page.ts\` from pipeline/planning/cost.ts, pipeline/planning/shards.ts and pipeline/planning/prices.ts. All of it is an estimate: measured are the tiles, the operations and the overhead (\`npm run bench scale\`); blank tiles cost no model call, and how many there are is known only once an image is cut. Model prices are those of detection alone.
+
+${table([head, ...ROWS.map(row)])}
+
+Grids are those of an image of 12,000 x 12,000 pixels, the other rows images of tiles of 1,024 pixels; coarser levels are counted. Wall is for ${PACE.tileConcurrency} tiles at once in each of up to ${PACE.shardConcurrency} shards and a model that answers in 3 s. Lambda is 3 GB on arm64.
+
+${sources.join('\n')}
+
+## Why it fits
+
+A durable execution holds 3,000 operations, retries included, so more than ${SHARD_TILES_MAX} tiles are spread over shards: executions of the same function, each with up to ${SHARD_TILES_MAX} tiles. With every attempt of every tile a shard stays under 3,000, and so does the execution that started the shards. A plan that does not fit is refused before anything is launched, with the setting that makes it fit.
+
+## Quotas to raise
+
+${table(QUOTAS)}
+`;
+}
+
+writeOrCheck('scale.md', page());

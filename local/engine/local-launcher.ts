@@ -1,0 +1,98 @@
+// Launcher over the local engine.
+import { UserError } from '../../pipeline/contract/errors.ts';
+import { nameTaken } from '../../pipeline/contract/execution-names.ts';
+import type { ExecutionState, LauncherWithHistory } from '../../pipeline/ports.ts';
+import type { Engine } from './engine.ts';
+import type { ExecutionRow, ExecutionStatus } from './engine-store.ts';
+import { errorOf, eventsOf } from './history.ts';
+import { ServiceError } from './service-error.ts';
+
+const PAGE_DEFAULT = 100;
+const PAGE_MAX = 1_000; // as the service
+
+const STATUSES: Record<ExecutionState['state'], ExecutionStatus> = {
+  running: 'RUNNING',
+  succeeded: 'SUCCEEDED',
+  failed: 'FAILED',
+  stopped: 'STOPPED',
+  'timed-out': 'TIMED_OUT',
+};
+
+export function localLauncher(engine: Engine): LauncherWithHistory {
+  return {
+    async start(request) {
+      try {
+        return engine.startExecution(request.execution_id, JSON.stringify(request));
+      } catch (error) {
+        throw error instanceof ServiceError ? refusal(request.execution_id, error) : error;
+      }
+    },
+    async describe(executionId) {
+      const row = engine.describe(executionId);
+      return row && stateOf(row);
+    },
+    async stop(executionId, { type, message }) {
+      const row = engine.stop(executionId, { ErrorType: type, ErrorMessage: message });
+      return row && stateOf(row);
+    },
+    async list({ states, startedAfter, startedBefore, newestFirst = false, limit, cursor }) {
+      const max = pageOf(limit);
+      const rows = engine.list({
+        statuses: states?.map((state) => STATUSES[state]) ?? Object.values(STATUSES),
+        startedAfter: startedAfter?.getTime() ?? -1,
+        startedBefore: startedBefore?.getTime() ?? Number.MAX_SAFE_INTEGER,
+        newestFirst,
+        after: cursor === undefined ? null : positionOf(cursor),
+        limit: max + 1,
+      });
+      const page = rows.slice(0, max);
+      const last = page.at(-1);
+      return {
+        executions: page.map((row) => ({ executionId: row.name, state: stateOf(row) })),
+        cursor: last && rows.length > max ? cursorOf([last.started_at, last.arn]) : null,
+      };
+    },
+    async history(executionId, { limit, cursor }) {
+      const row = engine.describe(executionId);
+      if (!row) return null;
+      const max = pageOf(limit);
+      const from = cursor === undefined ? 0 : positionOf(cursor).started_at;
+      const events = eventsOf(row, engine.operations(executionId), engine.events(executionId));
+      const to = from + max;
+      return { events: events.slice(from, to), cursor: to < events.length ? cursorOf([to, '']) : null };
+    },
+  };
+}
+
+function refusal(name: string, error: ServiceError): UserError {
+  const sentence = error.name === 'DurableExecutionAlreadyStartedException' ? nameTaken(name) : error.message;
+  return new UserError(sentence, { cause: error });
+}
+
+function stateOf({ status, started_at, ended_at, error }: ExecutionRow): ExecutionState {
+  const startedAt = new Date(started_at);
+  if (status === 'RUNNING' || ended_at === null) return { state: 'running', startedAt };
+  const endedAt = new Date(ended_at);
+  if (status === 'SUCCEEDED') return { state: 'succeeded', startedAt, endedAt };
+  const states = { FAILED: 'failed', STOPPED: 'stopped', TIMED_OUT: 'timed-out' } as const;
+  return { state: states[status], startedAt, endedAt, error: errorOf(JSON.parse(error ?? '{}')) };
+}
+
+function pageOf(limit = PAGE_DEFAULT): number {
+  if (Number.isInteger(limit) && limit >= 1 && limit <= PAGE_MAX) return limit;
+  throw new UserError(`Expected a limit from 1 to ${PAGE_MAX}, got ${limit}.`);
+}
+
+function cursorOf(position: [number, string]): string {
+  return Buffer.from(JSON.stringify(position)).toString('base64url');
+}
+
+function positionOf(cursor: string): { started_at: number; arn: string } {
+  try {
+    const [started_at, arn] = JSON.parse(Buffer.from(cursor, 'base64url').toString());
+    if (Number.isInteger(started_at) && typeof arn === 'string') return { started_at, arn };
+  } catch {
+    // the sentence below says it
+  }
+  throw new UserError('Expected the cursor of an earlier page, got something else. Leave it out to start from the first.');
+}

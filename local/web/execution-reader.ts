@@ -1,0 +1,54 @@
+// What is stored of an execution while it runs, put together: its image, how far each tile is, its progress. Reads only what may
+// have changed; tiles never move back, even when the process that looks at them begins anew.
+
+import { keys } from '../../pipeline/contract/keys.ts';
+import type { Progress } from '../../pipeline/contract/schemas.ts';
+import { tileCount } from '../../pipeline/planning/plan.ts';
+import { StoredPlan } from '../../pipeline/planning/stored-plan.ts';
+import type { Blobs } from '../../pipeline/ports.ts';
+import { ELSEWHERE, isOver, TileStates, waiting, withStates } from '../../pipeline/progress/tile-states.ts';
+import { stored } from './stored.ts';
+
+const SHARDS_MAX = 1_000; // 100,000 tiles are 118
+
+export interface SeenExecution {
+  /** Null until the image has been inspected. */
+  plan: StoredPlan | null;
+  /** One letter a tile of the plan, as progress/tile-states.ts has them. */
+  states: string;
+  progress: Progress;
+}
+
+export interface ExecutionReaderDeps {
+  blobs: Blobs;
+  /** Throws a UserError when there is no such execution. */
+  progressOf(executionId: string): Promise<Progress>;
+}
+
+/** Each call tells the state of now. */
+export function executionReader(executionId: string, { blobs, progressOf }: ExecutionReaderDeps): () => Promise<SeenExecution> {
+  const folder = keys.tileStatesFolder(executionId);
+  const over = new Set<string>();
+  let plan: StoredPlan | null = null;
+  let states = '';
+
+  const readTiles = async (key: string) => {
+    const part = await stored(key, TileStates, blobs);
+    if (!part) return;
+    states = withStates(states, part);
+    if (isOver(part.states)) over.add(key);
+  };
+
+  return async () => {
+    const progress = await progressOf(executionId); // before the tiles: when it has ended, they have
+    if (!plan) {
+      plan = await stored(keys.plan(executionId), StoredPlan, blobs);
+      if (plan) states = plan.request.retry_of ? ELSEWHERE.repeat(tileCount(plan.plan)) : waiting(tileCount(plan.plan));
+    }
+    if (plan) {
+      const shards = await blobs.list(folder, { limit: SHARDS_MAX });
+      for (const key of shards) if (!over.has(key)) await readTiles(key);
+    }
+    return { plan, states, progress };
+  };
+}

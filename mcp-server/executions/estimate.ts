@@ -1,0 +1,73 @@
+// What an analysis would take, told before anything is launched. Reads the image's header and nothing else of it.
+import { z } from 'zod';
+import { UserError } from '../../pipeline/contract/errors.ts';
+import type { AnalysisRequest } from '../../pipeline/contract/schemas.ts';
+import { estimateOf } from '../../pipeline/planning/cost.ts';
+import { planTiles, tileCount } from '../../pipeline/planning/plan.ts';
+import { checkOperations } from '../../pipeline/planning/shards.ts';
+import { tileWishOf } from '../../pipeline/planning/tile-preferences.ts';
+import type { ToolDeps } from '../access/deps.ts';
+
+export const PlannedRun = z.object({
+  width: z.number().int(),
+  height: z.number().int(),
+  levels: z
+    .array(z.object({ level: z.number().int(), tiles: z.number().int() }))
+    .describe('0 is full resolution, n shrunk by 2^n.'),
+  tiles: z.number().int(),
+  calls: z
+    .number()
+    .int()
+    .describe('Of detection models. Blank tiles cost none; how many there are is known once the image is cut.'),
+  input_tokens: z.number().int(),
+  output_tokens: z.number().int(),
+  cost_usd: z.number().nullable().describe('Null when the price of a model is unknown.'),
+  seconds: z.number().int(),
+  notes: z.array(z.string()),
+});
+export type PlannedRun = z.infer<typeof PlannedRun>;
+
+/** Throws what the analysis itself would refuse with. */
+export async function dryRun(request: Omit<AnalysisRequest, 'execution_id'>, deps: ToolDeps): Promise<PlannedRun> {
+  const { blobs, limits } = deps;
+  const { source } = request.image;
+  if (source.kind === 'url') {
+    throw new UserError(
+      'Expected an uploaded image or a file for dry_run, got an address elsewhere. Upload it, or leave dry_run out.',
+    );
+  }
+  if (source.kind === 'blob') await checkBytes(source.key, deps);
+  const file = source.kind === 'file' ? { path: source.path, release: async () => {} } : await blobs.materialize(source.key);
+  try {
+    // Sharp is loaded only here and for view_region: a cold start should not wait for it.
+    const { readHeader } = await import('../../pipeline/imaging/image-file.ts');
+    const { width, height, notes } = await readHeader({ path: file.path, page: request.page - 1, limits: limits.image });
+    const plan = planTiles({ width, height }, request.plan, tileWishOf(request.models.detection), limits.tilesMax);
+    checkOperations(tileCount(plan), request);
+    const { tiles, calls, input_tokens, output_tokens, cost_usd, seconds } = estimateOf(plan, request, limits);
+    const levels = plan.levels.map((level) => ({ level: level.level, tiles: tileCount({ ...plan, levels: [level] }) }));
+    return {
+      width,
+      height,
+      levels,
+      tiles,
+      calls,
+      input_tokens,
+      output_tokens,
+      cost_usd,
+      seconds,
+      notes: [...notes, ...plan.notes],
+    };
+  } finally {
+    await file.release();
+  }
+}
+
+async function checkBytes(key: string, { blobs, dryRunBytesMax }: ToolDeps): Promise<void> {
+  const bytes = (await blobs.head(key))?.bytes ?? 0;
+  if (dryRunBytesMax === null || bytes <= dryRunBytesMax) return;
+  throw new UserError(
+    `Expected an image of at most ${dryRunBytesMax} bytes for dry_run, got ${bytes}. ` +
+      'Leave dry_run out; max_tiles and max_cost_usd keep the analysis small.',
+  );
+}

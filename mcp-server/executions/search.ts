@@ -1,0 +1,67 @@
+// Executions that have findings, newest first, by label, image and time. Reads the index: keys in the order of time.
+
+import { UserError } from '../../pipeline/contract/errors.ts';
+import { INDEX_NAME, index, indexOf } from '../../pipeline/contract/keys.ts';
+import { IndexEntry } from '../../pipeline/findings/index-entry.ts';
+import type { Blobs } from '../../pipeline/ports.ts';
+import type { ToolDeps } from '../access/deps.ts';
+
+/** So many entries are read for one answer, however few of them match. */
+const SCANNED_MAX = 200;
+const READ_AT_ONCE = 20;
+
+export interface ExecutionQuery {
+  /** Any of them; one is looked up in an index of its own. */
+  labels: readonly string[];
+  image: string | null;
+  since: Date | null;
+  limit: number;
+  /** Of the page before: it stays valid while new executions come. */
+  cursor: string | null;
+}
+
+/** `cursor` is null on the last page. */
+export async function queryExecutions(
+  query: ExecutionQuery,
+  { blobs, owner }: Pick<ToolDeps, 'blobs' | 'owner'>,
+): Promise<{ executions: IndexEntry[]; cursor: string | null }> {
+  const [label] = query.labels;
+  const folders = indexOf(owner);
+  const folder = query.labels.length === 1 && label !== undefined ? folders.byLabel(label) : folders.byTime;
+  const names = await namesAfter(query.cursor, folder, blobs);
+  const executions: IndexEntry[] = [];
+  let last: string | null = null;
+  for (let from = 0; from < names.length && executions.length < query.limit; from += READ_AT_ONCE) {
+    const batch = names.slice(from, from + READ_AT_ONCE);
+    const entries = await Promise.all(batch.map((name) => readEntry(folder + name, blobs)));
+    for (const [position, entry] of entries.entries()) {
+      const name = batch[position] ?? '';
+      if (query.since && index.startedAt(name) < query.since) return { executions, cursor: null };
+      if (executions.length === query.limit) return { executions, cursor: last };
+      last = name;
+      if (entry && matches(entry, query)) executions.push(entry);
+    }
+  }
+  const isLast = last === names.at(-1) && names.length < SCANNED_MAX;
+  return { executions, cursor: isLast ? null : last };
+}
+
+async function namesAfter(cursor: string | null, folder: string, blobs: Blobs): Promise<string[]> {
+  if (cursor !== null && !INDEX_NAME.test(cursor)) {
+    throw new UserError('Expected cursor to be next_cursor of the page before, got another one. Leave it out to begin again.');
+  }
+  const page = { limit: SCANNED_MAX, ...(cursor !== null && { after: folder + cursor }) };
+  const names = (await blobs.list(folder, page)).map((key) => key.slice(folder.length));
+  return names.filter((name) => INDEX_NAME.test(name));
+}
+
+async function readEntry(key: string, blobs: Blobs): Promise<IndexEntry | null> {
+  const bytes = await blobs.get(key);
+  return bytes && IndexEntry.parse(JSON.parse(Buffer.from(bytes).toString()));
+}
+
+function matches({ image, by_label }: IndexEntry, { labels, image: wanted }: ExecutionQuery): boolean {
+  const has = new Set(Object.keys(by_label).map((label) => label.toLowerCase()));
+  const labelled = labels.length < 2 || labels.some((label) => has.has(label.toLowerCase()));
+  return labelled && (wanted === null || image === wanted || image.endsWith(`/${wanted}`));
+}

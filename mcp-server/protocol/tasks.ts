@@ -1,0 +1,90 @@
+// The Tasks extension: for clients that declare it, an analysis under way is a task whose id is the execution's. Everyone else
+// starts and polls with tools. Knows nothing of how an analysis is started, told or cancelled: that is the tools'.
+import {
+  CLIENT_CAPABILITIES_META_KEY,
+  type McpServer,
+  MissingRequiredClientCapabilityError,
+  ProtocolError,
+  ProtocolErrorCode,
+  type ServerContext,
+} from '@modelcontextprotocol/server';
+import { z } from 'zod';
+import { mustBeFixed } from '../../pipeline/contract/errors.ts';
+import type { ToolDeps } from '../access/deps.ts';
+import { type ExecutionView, readProgress, viewExecution } from '../executions/status.ts';
+import { analyzeImage } from '../tools/analyze-image.ts';
+import { cancelExecution } from '../tools/cancel-execution.ts';
+import { answering, sentenceFor } from '../tools/define.ts';
+import { ExecutionId } from '../tools/get-execution.ts';
+
+const TASKS = 'io.modelcontextprotocol/tasks';
+const KEPT_MS = 86_400_000; // a day at least: executions stay until somebody deletes them
+
+/** In the envelope of every request, as the protocol has no sessions. */
+const Declaration = z.object({ [CLIENT_CAPABILITIES_META_KEY]: z.object({ extensions: z.object({ [TASKS]: z.object({}) }) }) });
+const Params = z.looseObject({ taskId: z.string() });
+const Result = z.looseObject({});
+
+/** The task in place of an answer that says RUNNING, when the request's client knows tasks; null: the answer stays. */
+export async function taskFor(answer: object, context: ServerContext, deps: ToolDeps): Promise<object | null> {
+  if (!knowsTasks(context)) return null;
+  const running = z.object({ execution_id: z.string(), status: z.literal('RUNNING') }).safeParse(answer);
+  if (!running.success) return null;
+  const { result: _, ...task } = await taskOf(running.data.execution_id, deps); // one that has just ended is told by tasks/get
+  return { resultType: 'task', ...task };
+}
+
+/** Only for the stable protocol: clients of 2025 do not know extensions. */
+export function addTasks({ server }: McpServer, deps: ToolDeps): void {
+  server.registerCapabilities({ extensions: { [TASKS]: {} } });
+  const methods: Record<string, (executionId: string) => Promise<object>> = {
+    'tasks/get': (executionId) => taskOf(executionId, deps),
+    // No task ever asks for input: what is sent is nothing that was asked for, and is passed over.
+    'tasks/update': (executionId) => readProgress(executionId, deps).then(acknowledged),
+    'tasks/cancel': (executionId) => cancelExecution.run({ execution_id: executionId }, deps).then(acknowledged),
+  };
+  for (const [method, run] of Object.entries(methods)) {
+    server.setRequestHandler(method, { params: Params, result: Result }, async ({ taskId }, context) => {
+      if (!knowsTasks(context))
+        throw new MissingRequiredClientCapabilityError({ requiredCapabilities: { extensions: { [TASKS]: {} } } });
+      return { ...(await sentenced(method, () => run(checkedId(taskId)), deps)) };
+    });
+  }
+}
+
+const acknowledged = () => ({});
+
+function knowsTasks({ mcpReq }: ServerContext): boolean {
+  return Declaration.safeParse(mcpReq.envelope).success;
+}
+
+/** A failed analysis is a result that says why: a failed task would be a protocol that broke. */
+async function taskOf(executionId: string, deps: ToolDeps): Promise<Record<string, unknown>> {
+  const view = await viewExecution(executionId, 0, deps);
+  const { started_at, updated_at } = await readProgress(executionId, deps);
+  const task = { taskId: executionId, createdAt: started_at, lastUpdatedAt: updated_at, ttlMs: KEPT_MS };
+  if (view.status === 'RUNNING')
+    return { ...task, status: 'working', statusMessage: messageOf(view), pollIntervalMs: view.poll_after_seconds * 1_000 };
+  if (view.status === 'CANCELLED') return { ...task, status: 'cancelled', statusMessage: view.next_step };
+  return { ...task, status: 'completed', result: answering(analyzeImage.output.parse({ ...view, created: false, plan: null })) };
+}
+
+function messageOf({ phase, tiles, findings_so_far }: ExecutionView): string {
+  const { total, done, failed, blank } = tiles;
+  return `Phase ${phase}: ${done + failed + blank} of ${total} tiles, ${findings_so_far} detections so far.`;
+}
+
+function checkedId(taskId: string): string {
+  const { success, data } = ExecutionId.safeParse(taskId);
+  if (success) return data;
+  throw new ProtocolError(ProtocolErrorCode.InvalidParams, 'Expected the taskId of a task of this server, got another.');
+}
+
+async function sentenced<Answer>(method: string, run: () => Promise<Answer>, deps: ToolDeps): Promise<Answer> {
+  try {
+    return await run();
+  } catch (error) {
+    const code = mustBeFixed(error) ? ProtocolErrorCode.InvalidParams : ProtocolErrorCode.InternalError;
+    throw error instanceof ProtocolError ? error : new ProtocolError(code, sentenceFor({ method }, error, deps));
+  }
+}

@@ -1,0 +1,15 @@
+// Adds up what model calls cost.
+import type { Usage } from './schemas.ts';
+
+export const NO_USAGE: Usage = { input_tokens: 0, output_tokens: 0, cost_usd: 0 };
+
+export function totalUsage(usages: readonly Usage[]): Usage {
+  return usages.reduce(
+    (sum, usage) => ({
+      input_tokens: sum.input_tokens + usage.input_tokens,
+      output_tokens: sum.output_tokens + usage.output_tokens,
+      cost_usd: sum.cost_usd + usage.cost_usd,
+    }),
+    NO_USAGE,
+  );
+}

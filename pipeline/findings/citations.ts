@@ -1,0 +1,38 @@
+// Holds a summary to the findings it cites. Pure.
+import type { Finding } from '../contract/schemas.ts';
+
+const SUMMARY_CHARACTERS_MAX = 2_000; // some 500 tokens: get_execution may answer 800
+
+/** Takes ids out that no finding has, and says so. A summary that is too long ends at a whole sentence. */
+export function citingOnly(summary: string, findings: readonly Pick<Finding, 'id'>[]): string {
+  const known = new Set(findings.map(({ id }) => id));
+  let unknown = 0;
+  const cited = summary.replace(/\bf\d+\b/g, (id) => {
+    if (known.has(id)) return id;
+    unknown++;
+    return '';
+  });
+  const tidied = unknown === 0 ? cited : tidy(cited);
+  const note =
+    unknown === 0 ? '' : ` ${unknown} ${unknown === 1 ? 'reference' : 'references'} to findings that do not exist left out.`;
+  return shortened(tidied, SUMMARY_CHARACTERS_MAX - note.length) + note;
+}
+
+/** Commas, brackets and spaces that an id left behind. */
+function tidy(text: string): string {
+  return text
+    .replace(/([([])\s*(?:,\s*|and\s+)+/g, '$1')
+    .replace(/(?:\s*,)+(?=\s*[)\],.;])/g, '')
+    .replace(/,(?:\s*,)+/g, ',')
+    .replace(/\s*[([]\s*[)\]]/g, '')
+    .replace(/\s+([.,;)\]])/g, '$1')
+    .replace(/ {2,}/g, ' ')
+    .trim();
+}
+
+function shortened(text: string, charactersMax: number): string {
+  if (text.length <= charactersMax) return text;
+  const part = text.slice(0, charactersMax - 2);
+  const sentence = part.slice(0, part.lastIndexOf('. ') + 1);
+  return sentence.length > charactersMax / 2 ? `${sentence} …` : `${part} …`;
+}

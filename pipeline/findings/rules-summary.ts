@@ -1,0 +1,48 @@
+// Writes a summary without a model, by rules, and says so. Pure.
+import type { Finding } from '../contract/schemas.ts';
+import { byLabel, bySeverity } from './finding-order.ts';
+
+const LABELS_MAX = 12;
+const IDS_A_LABEL_MAX = 3;
+const MOST_IMPORTANT_MAX = 5;
+
+export interface Counted {
+  image: { width: number; height: number };
+  findings: readonly Finding[];
+  tiles: { total: number; done: number; blank: number; failed: number };
+}
+
+/** The same findings give the same sentences. They name labels and ids only: text found in an image stays in its finding. */
+export function summaryByRules({ image, findings, tiles }: Counted): string {
+  const scope = `in ${image.width} x ${image.height} px`;
+  const found = findings.length === 0 ? [`Nothing was found ${scope}.`] : sentencesOn(findings, scope);
+  return ['Counted by rules, without a language model.', ...found, ...sentenceOnGaps(tiles)].join(' ');
+}
+
+function sentencesOn(findings: readonly Finding[], scope: string): string[] {
+  const groups = byLabel(findings);
+  const counts = groups.slice(0, LABELS_MAX).map(([label, group]) => `${group.length} ${label} (${ids(group)})`);
+  const rest = groups.length - counts.length;
+  if (rest > 0) counts.push(`${rest} more ${rest === 1 ? 'label' : 'labels'}`);
+  const important = findings.toSorted(bySeverity).slice(0, MOST_IMPORTANT_MAX);
+  return [
+    `${findings.length} ${findings.length === 1 ? 'finding' : 'findings'} ${scope}: ${counts.join(', ')}.`,
+    `Most important: ${important.map(place).join('; ')}.`,
+  ];
+}
+
+/** Nothing when no tile failed. */
+export function sentenceOnGaps(tiles: Counted['tiles']): string[] {
+  if (tiles.failed === 0) return [];
+  return [`Not seen: ${tiles.failed} of ${tiles.total} tiles failed, so what lies only in them is missing here.`];
+}
+
+function ids(group: readonly Finding[]): string {
+  const shown = group.toSorted(bySeverity).slice(0, IDS_A_LABEL_MAX);
+  return shown.map(({ id }) => id).join(', ') + (group.length > shown.length ? ', …' : '');
+}
+
+function place({ id, label, score, severity, box: [left, top, width, height] }: Finding): string {
+  const weight = severity === 'info' ? '' : `${severity}, `;
+  return `${id} ${label} (${weight}score ${score.toFixed(2)}) around ${Math.round(left + width / 2)}, ${Math.round(top + height / 2)}`;
+}

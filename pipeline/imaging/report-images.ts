@@ -1,0 +1,59 @@
+// Images small enough to stand in a report: the overlay, a thumbnail, and crops around findings. Reads the pyramid and the stored copies.
+import sharp, { type Sharp } from 'sharp';
+import type { Box, Finding } from '../contract/schemas.ts';
+import { withContext } from '../planning/geometry.ts';
+import type { Plan } from '../planning/plan.ts';
+import type { Jpeg } from '../ports.ts';
+import { cutOut } from './cut-out.ts';
+import { withFindings } from './overlay.ts';
+import type { Szi } from './szi/szi.ts';
+
+/** Together 1,494,000 bytes with 60 crops, less than 2 MB of base64. */
+const LIMITS = {
+  overlay: { edgePx: 1_600, bytesMax: 600_000 },
+  thumbnail: { edgePx: 480, bytesMax: 54_000 },
+  crop: { edgePx: 360, bytesMax: 14_000 },
+} as const;
+/** The first that is small enough is taken; the last one halves the image as often as it has to. */
+const QUALITIES = [80, 65, 50, 35] as const;
+const CROP_SHAPE = 4 / 3;
+
+/** A stored copy, smaller. */
+export async function reportCopy(jpeg: Uint8Array, as: 'overlay' | 'thumbnail'): Promise<Jpeg> {
+  return await within(sharp(jpeg), LIMITS[as]);
+}
+
+/** A finding with what is around it, drawn in with its id. */
+export async function reportCrop(szi: Szi, plan: Plan, finding: Finding): Promise<Jpeg> {
+  const box = shaped(withContext(finding.box, plan), plan);
+  const finest = 1 / 2 ** plan.pyramidLevel;
+  const scale = Math.min(finest, LIMITS.crop.edgePx / Math.max(box[2], box[3]));
+  const image = await cutOut(szi, plan, box, scale);
+  return await within(await withFindings(image, box, [finding], ({ id }) => id), LIMITS.crop);
+}
+
+/** Made wider or higher until it has the shape of all crops, as far as the image goes. */
+function shaped([left, top, width, height]: Box, image: { width: number; height: number }): Box {
+  const wide = Math.min(image.width, Math.max(width, Math.round(height * CROP_SHAPE)));
+  const high = Math.min(image.height, Math.max(height, Math.round(width / CROP_SHAPE)));
+  const shifted = (from: number, less: number, most: number) => Math.max(0, Math.min(Math.floor(from - less / 2), most));
+  return [shifted(left, wide - width, image.width - wide), shifted(top, high - height, image.height - high), wide, high];
+}
+
+async function within(image: Sharp, { edgePx, bytesMax }: { edgePx: number; bytesMax: number }): Promise<Jpeg> {
+  const fitting = { width: edgePx, height: edgePx, fit: 'inside', withoutEnlargement: true } as const;
+  const { data, info } = await image
+    .resize(fitting)
+    .toColourspace('srgb')
+    .removeAlpha()
+    .raw()
+    .toBuffer({ resolveWithObject: true });
+  for (let quality = 0, side = edgePx; ; quality++) {
+    if (quality >= QUALITIES.length) side = Math.ceil(side / 2);
+    const smaller = sharp(data, { raw: info }).resize({ ...fitting, width: side, height: side });
+    const jpeg = await smaller
+      .jpeg({ quality: QUALITIES[quality] ?? QUALITIES[3], mozjpeg: true })
+      .toBuffer({ resolveWithObject: true });
+    if (jpeg.data.length <= bytesMax || side === 1) return { bytes: jpeg.data, width: jpeg.info.width, height: jpeg.info.height };
+  }
+}

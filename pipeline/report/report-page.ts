@@ -1,0 +1,108 @@
+// The report of an execution: one HTML file that needs nothing from outside and lets nothing in. Pure.
+import { createHash } from 'node:crypto';
+import type { FindingsDocument } from '../contract/schemas.ts';
+import { cost, limitsSection, modelsSection } from './facts.ts';
+import { tableSection } from './findings-table.ts';
+import { gallerySection, overlaySection } from './gallery.ts';
+import { gapsSection } from './gaps.ts';
+import { code, count, foreign, html, type Markup, shortened } from './html.ts';
+import { byImportance, type ReportMaterial } from './material.ts';
+import { SCRIPT } from './report-script.ts';
+import { STYLE } from './report-style.ts';
+import { compactRows } from './rows.ts';
+import { contents, type Section, sectionOf } from './section.ts';
+import { citedIn, countsSection, summarySection } from './summary-section.ts';
+
+/** Of 8 MB: rows without script are 0.6, maps 0.35, summary, notes and captions 0.3, style and script 0.03 at the very worst. */
+const ROWS_AND_IMAGES_BYTES_MAX = 6_600_000;
+const NAME_CHARACTERS_MAX = 200;
+
+/** A whole page, of less than 8 MB as long as its images leave room: they take 2 MB at most (imaging/report-images.ts). */
+export function reportPage(material: ReportMaterial): string {
+  const { document } = material;
+  const ordered = byImportance(document.findings);
+  const rows = compactRows(ordered, ROWS_AND_IMAGES_BYTES_MAX - imageBytes(material));
+  const linked = new Set(ordered.slice(0, rows.kept).map(({ id }) => id));
+  const cited = new Set(citedIn(document.summary).filter((id) => linked.has(id)));
+  const sections = [
+    summarySection(material, linked),
+    overlaySection(material),
+    countsSection(material),
+    gallerySection(ordered, material),
+    tableSection(ordered, rows, cited),
+    gapsSection(material),
+    modelsSection(material),
+    limitsSection(material),
+  ].filter((section) => section !== null);
+  const name = imageName(document);
+  return html`<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="${POLICY}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<meta name="referrer" content="no-referrer">
+<title>${isolated(name)}: what tilesight found</title>
+<style>${code(STYLE)}</style>
+</head>
+<body>
+<a class="skip" href="#findings">Skip to all findings</a>
+${heading(material, name, sections)}
+<main>
+${sections.map(sectionOf)}
+</main>
+<footer><p>Execution <code>${document.execution_id}</code>. Made by tilesight. findings.json beside this page holds everything in full.</p></footer>
+<script>${code(SCRIPT)}</script>
+</body>
+</html>
+`.text;
+}
+
+function imageBytes({ images: { overlay, thumbnail, crops } }: ReportMaterial): number {
+  return [overlay, thumbnail, ...crops.values()].reduce((sum, image) => sum + (image?.base64.length ?? 0), 0);
+}
+
+const hashOf = (text: string) => `'sha256-${createHash('sha256').update(text).digest('base64')}'`;
+
+/** Nothing may be loaded, sent or run but the style and the script that stand in the page. */
+const POLICY = [
+  "default-src 'none'",
+  'img-src data:',
+  `style-src ${hashOf(STYLE)}`,
+  `script-src ${hashOf(SCRIPT)}`,
+  "base-uri 'none'",
+  "form-action 'none'",
+].join('; ');
+
+function heading({ document, startedAt }: ReportMaterial, name: string, sections: readonly Section[]): Markup {
+  const { status, image, tiles, findings, usage } = document;
+  const figures: [string, string][] = [
+    ['findings', count(findings.length)],
+    ['tiles looked at', `${count(tiles.done + tiles.blank)} of ${count(tiles.total)}`],
+    ['pixels', `${count(image.width)} × ${count(image.height)}`],
+    ['cost', cost(usage.cost_usd)],
+  ];
+  return html`<header>
+<p class="status ${status.toLowerCase()}">${status}</p>
+<h1>${foreign(name)}</h1>
+<p class="aside">${isUpload(image.uri) ? 'uploaded' : foreign(shortened(image.uri, 500))}, ${image.format}, looked at on <time datetime="${startedAt}">${startedAt.slice(0, 16).replace('T', ' ')} UTC</time></p>
+<dl class="figures">${figures.map(([what, figure]) => html`<div><dt>${what}</dt><dd>${figure}</dd></div>`)}</dl>
+${contents(sections)}
+</header>`;
+}
+
+/** What makes an upload hard to guess is not shown: reports are handed on. */
+const isUpload = (uri: string) => uri.startsWith('upload://');
+
+/** The last part of its address. */
+function imageName({ image: { uri } }: FindingsDocument): string {
+  const last = uri.split(/[/\\]/).findLast((part) => part !== '') ?? uri;
+  const name = isUpload(uri) ? last.replace(/-[0-9a-f]{20}.*$/, '') : last;
+  return shortened(name === '' ? uri : name, NAME_CHARACTERS_MAX);
+}
+
+/** For titles, where no element can stand: marks that end a direction of writing where the text ends. */
+function isolated(text: string): string {
+  return `\u2068${text.replace(/[\u202a-\u202e\u2066-\u2069]/g, '')}\u2069`;
+}

@@ -1,0 +1,35 @@
+// Step 4, at the end of a shard: what its tiles showed becomes one object, and the checkpoint holds its key.
+
+import { keys } from '../contract/keys.ts';
+import type { Usage } from '../contract/schemas.ts';
+import type { Shard, ShardResult } from '../planning/shards.ts';
+import type { PipelineDeps } from '../ports.ts';
+import type { LookCounter } from '../progress/tile-result.ts';
+
+export async function keepLooks(
+  executionId: string,
+  shard: Shard,
+  counter: LookCounter,
+  { blobs, metrics }: PipelineDeps,
+): Promise<ShardResult> {
+  const key = keys.looks(executionId, shard.number);
+  await blobs.put(key, Buffer.from(JSON.stringify(counter.looks())));
+  const result = { tiles: counter.tiles(), detections: counter.detections(), usage: counter.usage(), stopped: counter.stopped() };
+  measure(result, metrics);
+  return { shard, key, reason: null, ...result };
+}
+
+function measure({ tiles, usage }: Pick<ShardResult, 'tiles' | 'usage'>, metrics: PipelineDeps['metrics']): void {
+  metrics?.add('TilesDone', tiles.done);
+  metrics?.add('TilesFailed', tiles.failed);
+  metrics?.add('TilesBlank', tiles.blank);
+  measureUsage(usage, metrics);
+  metrics?.flush();
+}
+
+/** Tokens and what they cost, as far as their price is known. */
+export function measureUsage({ input_tokens, output_tokens, cost_usd }: Usage, metrics: PipelineDeps['metrics']): void {
+  metrics?.add('InputTokens', input_tokens);
+  metrics?.add('OutputTokens', output_tokens);
+  metrics?.add('CostUsd', cost_usd);
+}

@@ -1,0 +1,36 @@
+// Step 3: one decode pass from the image to one SZI object, its small copy, and how it was cut. Nothing is published unless the whole pass succeeded.
+import { mkdtemp, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { keys } from '../contract/keys.ts';
+import type { AnalysisRequest } from '../contract/schemas.ts';
+import { overviewOf } from '../imaging/cut-out.ts';
+import { writePyramid } from '../imaging/pyramid.ts';
+import { fileSource, openSzi } from '../imaging/szi/szi.ts';
+import type { Inspected } from '../planning/inspected.ts';
+import type { StoredPlan } from '../planning/stored-plan.ts';
+import type { PipelineDeps } from '../ports.ts';
+import type { ImageInHand } from './source-image.ts';
+
+export async function tile(
+  request: AnalysisRequest,
+  { plan, format }: Pick<Inspected, 'plan' | 'format'>,
+  image: ImageInHand,
+  deps: PipelineDeps,
+): Promise<{ bytes: number }> {
+  const { execution_id } = request;
+  const folder = await mkdtemp(join(deps.scratchFolder, 'tile-'));
+  try {
+    const path = join(folder, 'pyramid.szi');
+    await writePyramid(await image.file(), path, plan);
+    await image.release();
+    const overview = await overviewOf(await openSzi(await fileSource(path), plan), plan);
+    const { size } = await stat(path);
+    const stored: StoredPlan = { request, plan, format, pyramid_of: execution_id };
+    await deps.blobs.put(keys.overview(execution_id), overview.bytes);
+    await deps.blobs.put(keys.plan(execution_id), Buffer.from(JSON.stringify(stored)));
+    await deps.blobs.putFile(keys.pyramid(execution_id), path);
+    return { bytes: size };
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}

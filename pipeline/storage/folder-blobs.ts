@@ -1,0 +1,136 @@
+// Blobs in a folder: a laptop's data folder, or an S3 Files mount on Lambda. Knows files; knows nothing of what is in them.
+import { randomUUID } from 'node:crypto';
+import { copyFile, link, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { checkedFolder, checkedKey, checkRange, RESERVED_SEGMENT } from '../contract/keys.ts';
+import type { Blobs } from '../ports.ts';
+
+/** Holds what is being written. Whoever starts the only process on a folder may empty it: a killed one leaves parts. */
+export const PARTS_FOLDER = RESERVED_SEGMENT;
+
+/** Objects are the files below `folder`, one a key. Throws a RangeError for a key that could leave it. */
+export function fsBlobs(folder: string): Blobs {
+  const pathOf = (key: string) => join(folder, checkedKey(key));
+
+  return {
+    async head(key) {
+      const found = await missingAsNull(stat(pathOf(key), { bigint: true }));
+      return found?.isFile()
+        ? { bytes: Number(found.size), version: `${found.mtimeNs.toString(36)}-${found.size.toString(36)}` }
+        : null;
+    },
+
+    async get(key) {
+      return await missingAsNull(readFile(pathOf(key)));
+    },
+
+    async getRange(key, start, length) {
+      checkRange(start, length);
+      await using file = await open(pathOf(key));
+      const bytes = Buffer.alloc(length);
+      let filled = 0;
+      while (filled < length) {
+        const { bytesRead } = await file.read(bytes, filled, length - filled, start + filled);
+        if (bytesRead === 0) throw new RangeError(`Expected ${length} bytes at ${start} of ${key}, got ${filled}.`);
+        filled += bytesRead;
+      }
+      return bytes;
+    },
+
+    async put(key, bytes) {
+      await published(folder, pathOf(key), (temporary) => written(temporary, bytes));
+    },
+
+    async putNew(key, bytes) {
+      const target = pathOf(key);
+      try {
+        // A link is refused where a file is; a rename would take its place.
+        await published(folder, target, (temporary) => written(temporary, bytes), link);
+        return true;
+      } catch (error) {
+        if (isCode(error, 'EEXIST')) return false;
+        throw error;
+      }
+    },
+
+    async putFile(key, path) {
+      const target = pathOf(key);
+      await mkdir(dirname(target), { recursive: true });
+      await onDisk(path);
+      try {
+        await rename(path, target);
+      } catch (error) {
+        if (!isCode(error, 'EXDEV')) throw error; // another file system: a copy on this one, then a rename
+        await published(folder, target, async (temporary) => {
+          await copyFile(path, temporary);
+          await onDisk(temporary);
+        });
+        await rm(path);
+      }
+    },
+
+    async list(prefix, { after = '', limit }) {
+      const inFolder = checkedFolder(prefix, { limit });
+      const entries = (await missingAsNull(readdir(join(folder, inFolder), { withFileTypes: true }))) ?? [];
+      const found = entries.flatMap((entry) => (entry.isFile() ? [inFolder + entry.name] : []));
+      return found
+        .sort(byBytes)
+        .filter((key) => byBytes(key, after) > 0)
+        .slice(0, limit);
+    },
+
+    async materialize(key) {
+      const path = pathOf(key);
+      if (!(await stat(path)).isFile()) throw new Error(`Expected an object at ${key}, got a folder.`);
+      return { path, release: async () => {} };
+    },
+  };
+}
+
+/** As a bucket sorts: by the bytes of UTF-8. */
+function byBytes(a: string, b: string): number {
+  return Buffer.compare(Buffer.from(a), Buffer.from(b));
+}
+
+async function written(path: string, bytes: Uint8Array): Promise<void> {
+  await using file = await open(path, 'wx');
+  await file.writeFile(bytes);
+  await file.sync();
+}
+
+/** What was checkpointed as stored must outlive a power cut, not only a killed process. */
+async function onDisk(path: string): Promise<void> {
+  await using file = await open(path, 'r+');
+  await file.sync();
+}
+
+/** Writes elsewhere and renames or links, so that a reader never meets a part. */
+async function published(
+  folder: string,
+  target: string,
+  write: (temporary: string) => Promise<void>,
+  place: typeof rename = rename,
+): Promise<void> {
+  await mkdir(dirname(target), { recursive: true });
+  await mkdir(join(folder, PARTS_FOLDER), { recursive: true });
+  const temporary = join(folder, PARTS_FOLDER, randomUUID());
+  try {
+    await write(temporary);
+    await place(temporary, target);
+  } finally {
+    await rm(temporary, { force: true });
+  }
+}
+
+async function missingAsNull<T>(found: Promise<T>): Promise<T | null> {
+  try {
+    return await found;
+  } catch (error) {
+    if (isCode(error, 'ENOENT') || isCode(error, 'ENOTDIR')) return null;
+    throw error;
+  }
+}
+
+function isCode(error: unknown, code: string): boolean {
+  return error instanceof Error && 'code' in error && error.code === code;
+}

@@ -1,0 +1,130 @@
+// Vision by models on Amazon Bedrock, `bedrock:<model or inference profile id>`: the Converse API, with the form as a tool.
+// Knows that wire only; what is asked is in llm/. Region and credentials come from the SDK's own chain.
+import type { ConverseCommandInput, Message, ToolInputSchema } from '@aws-sdk/client-bedrock-runtime';
+import { z } from 'zod';
+import { TransientError } from '../../contract/errors.ts';
+import type { Vision } from '../../ports.ts';
+import { bedrockError, isMalformedToolUse } from './bedrock-errors.ts';
+import { jsonSchemaOf } from './json-schema.ts';
+import { llmVision } from './llm-vision.ts';
+import { ANSWER_TOKENS_MAX, idAtProvider, type Model, type Question, type Reply } from './model.ts';
+import { withoutRefused } from './refused-settings.ts';
+
+export interface BedrockVisionOptions {
+  /** In place of the region's own, for example a VPC endpoint. */
+  endpoint?: string;
+  /** Of one question with its second attempt; CALL_TIMEOUT_MS when left out. */
+  timeoutMs?: number;
+}
+
+const CALL_TIMEOUT_MS = 120_000; // 4,096 tokens at 50 a second take 82 s
+const ATTEMPTS_MAX = 2; // whoever asks slows down and tries again; the SDK only bridges a hiccup
+
+/** Settings that some models refuse. */
+type Setting = 'temperature' | 'toolChoice';
+
+const Answer = z.object({
+  stopReason: z.string(),
+  output: z.object({
+    message: z.object({
+      content: z.array(
+        z.object({ text: z.string().optional(), toolUse: z.object({ name: z.string(), input: z.unknown() }).optional() }),
+      ),
+    }),
+  }),
+  usage: z.object({ inputTokens: z.number().int().nonnegative(), outputTokens: z.number().int().nonnegative() }),
+});
+type Answer = z.infer<typeof Answer>;
+
+const REFUSALS = ['content_filtered', 'guardrail_intervened', 'refusal'];
+const CUTS = ['max_tokens', 'model_context_window_exceeded'];
+const NO_TOKENS = { input_tokens: 0, output_tokens: 0 };
+
+/** The client is loaded on first use. */
+export function bedrockVision(options: BedrockVisionOptions = {}): Vision {
+  let converse: Promise<Converse> | undefined;
+  const refusedByModel = new Map<string, Set<Setting>>();
+  const model: Model = async (model, question) => {
+    converse ??= load(options);
+    const send = await converse;
+    const id = idAtProvider(model);
+    const refused = refusedByModel.get(id) ?? new Set();
+    refusedByModel.set(id, refused);
+    try {
+      const sent = await withoutRefused(refused, refusedBy, (without) => send(inputOf(id, question, without)));
+      return replyOf(parsed(sent, model), question);
+    } catch (error) {
+      if (isMalformedToolUse(error)) return { kind: 'malformed', said: '', complaint: callTheTool(question), tokens: NO_TOKENS };
+      throw bedrockError(error, model);
+    }
+  };
+  return llmVision(model);
+}
+
+type Converse = (input: ConverseCommandInput) => Promise<unknown>;
+
+async function load({ endpoint, timeoutMs = CALL_TIMEOUT_MS }: BedrockVisionOptions): Promise<Converse> {
+  const { BedrockRuntimeClient, ConverseCommand } = await import('@aws-sdk/client-bedrock-runtime');
+  const client = new BedrockRuntimeClient({
+    retryMode: 'adaptive',
+    maxAttempts: ATTEMPTS_MAX,
+    ...(endpoint === undefined ? {} : { endpoint }),
+  });
+  return (input) => client.send(new ConverseCommand(input), { abortSignal: AbortSignal.timeout(timeoutMs) });
+}
+
+function inputOf(
+  id: string,
+  { system, user, image, form, repair }: Question,
+  without: ReadonlySet<Setting>,
+): ConverseCommandInput {
+  const block = { format: 'jpeg' as const, source: { bytes: image.bytes } };
+  const messages: Message[] = [{ role: 'user', content: [{ image: block }, { text: user }] }];
+  if (repair) {
+    const said = repair.said.trim() === '' ? '(nothing)' : repair.said; // an empty text is refused
+    messages.push({ role: 'assistant', content: [{ text: said }] }, { role: 'user', content: [{ text: repair.complaint }] });
+  }
+  const { name, description } = form;
+  const inputSchema = { json: jsonSchemaOf(form.schema, { closed: false }) } as ToolInputSchema;
+  return {
+    modelId: id,
+    system: [{ text: system }],
+    messages,
+    inferenceConfig: { maxTokens: ANSWER_TOKENS_MAX, ...(without.has('temperature') ? {} : { temperature: 0 }) },
+    toolConfig: {
+      tools: [{ toolSpec: { name, description, inputSchema } }],
+      ...(without.has('toolChoice') ? {} : { toolChoice: { tool: { name } } }),
+    },
+  };
+}
+
+/** Which setting a model does not know, from what the service says of it. */
+function refusedBy(error: unknown): Setting | null {
+  if (!(error instanceof Error) || error.name !== 'ValidationException') return null;
+  if (/temperature/i.test(error.message)) return 'temperature';
+  return /tool_?choice/i.test(error.message) ? 'toolChoice' : null;
+}
+
+function parsed(sent: unknown, model: string): Answer {
+  const { success, data, error } = Answer.safeParse(sent);
+  if (success) return data;
+  throw new TransientError(`Expected a Converse answer from ${model}, got something else. Try again.`, { cause: error });
+}
+
+function replyOf({ stopReason, output, usage }: Answer, question: Question): Reply {
+  const tokens = { input_tokens: usage.inputTokens, output_tokens: usage.outputTokens };
+  if (REFUSALS.includes(stopReason)) return { kind: 'refused', tokens };
+  if (CUTS.includes(stopReason)) return { kind: 'cut-off', tokens };
+  const { content } = output.message;
+  const calls = content.flatMap(({ toolUse }) => (toolUse?.name === question.form.name ? [toolUse.input] : []));
+  const said =
+    calls.length > 0
+      ? calls.map((input) => JSON.stringify(input) ?? '').join('\n')
+      : content.map(({ text }) => text ?? '').join('');
+  if (calls.length === 1) return { kind: 'filled', said, tokens };
+  return { kind: 'malformed', said, complaint: callTheTool(question), tokens };
+}
+
+function callTheTool({ form }: Question): string {
+  return `Call the tool "${form.name}" exactly once, and write nothing else.`;
+}

@@ -1,0 +1,127 @@
+// Vision by any OpenAI-compatible server, `openai:<id>`: Ollama, vLLM, LM Studio, OpenAI. Images as data URLs, the form as a
+// strict JSON schema. Knows that wire only; what is asked is in llm/.
+import type OpenAI from 'openai';
+import { z } from 'zod';
+import { TransientError, UserError } from '../../contract/errors.ts';
+import type { ModelId } from '../../contract/schemas.ts';
+import type { Vision } from '../../ports.ts';
+import { jsonSchemaOf } from './json-schema.ts';
+import { llmVision } from './llm-vision.ts';
+import { ANSWER_TOKENS_MAX, idAtProvider, type Model, type Question, type Reply } from './model.ts';
+import { isRefusedContent, openaiError } from './openai-errors.ts';
+import { withoutRefused } from './refused-settings.ts';
+
+export interface OpenaiVisionOptions {
+  /** With its path, for example http://127.0.0.1:11434/v1; null: OpenAI itself. */
+  baseUrl: string | null;
+  /** Null for servers that want none. */
+  apiKey: string | null;
+  /** Of one question; CALL_TIMEOUT_MS when left out. */
+  timeoutMs?: number;
+}
+
+const CALL_TIMEOUT_MS = 300_000; // 4,096 tokens at 15 a second, as on a small machine, take 273 s
+const RETRIES_MAX = 0; // whoever asks slows down and tries again
+const NO_KEY = 'none'; // the client wants one; local servers do not read it
+
+/** Settings that some models refuse. Without `max_tokens` its new name `max_completion_tokens` is used, which older servers ignore. */
+type Setting = 'temperature' | 'max_tokens';
+type Input = OpenAI.Chat.ChatCompletionCreateParamsNonStreaming;
+
+const Completion = z.object({
+  choices: z
+    .array(
+      z.object({
+        finish_reason: z.string().nullish(),
+        message: z.object({ content: z.string().nullish(), refusal: z.string().nullish() }),
+      }),
+    )
+    .min(1),
+  usage: z.object({ prompt_tokens: z.number().int().nonnegative(), completion_tokens: z.number().int().nonnegative() }).nullish(),
+});
+
+/** The client is loaded on first use; with neither a base URL nor a key that use throws a UserError. */
+export function openaiVision(options: OpenaiVisionOptions): Vision {
+  let complete: Promise<Complete> | undefined;
+  const refusedByModel = new Map<ModelId, Set<Setting>>();
+  const model: Model = async (model, question) => {
+    complete ??= load(options);
+    const send = await complete;
+    const refused = refusedByModel.get(model) ?? new Set();
+    refusedByModel.set(model, refused);
+    try {
+      const sent = await withoutRefused(refused, refusedBy, (without) => send(inputOf(model, question, without)));
+      return replyOf(sent, model);
+    } catch (error) {
+      if (isRefusedContent(error)) return { kind: 'refused', tokens: { input_tokens: 0, output_tokens: 0 } };
+      throw openaiError(error, model);
+    }
+  };
+  return llmVision(model);
+}
+
+type Complete = (input: Input) => Promise<unknown>;
+
+async function load({ baseUrl, apiKey, timeoutMs = CALL_TIMEOUT_MS }: OpenaiVisionOptions): Promise<Complete> {
+  if (baseUrl === null && apiKey === null) {
+    throw new UserError('Expected OPENAI_API_KEY, or OPENAI_BASE_URL of a local server, got neither. Set one of them.');
+  }
+  const { OpenAI } = await import('openai');
+  const client = new OpenAI({
+    baseURL: baseUrl,
+    apiKey: apiKey ?? NO_KEY,
+    adminAPIKey: null,
+    maxRetries: RETRIES_MAX,
+    timeout: timeoutMs,
+    logLevel: 'off',
+  });
+  return (input) => client.chat.completions.create(input);
+}
+
+function inputOf(model: ModelId, { system, user, image, form, repair }: Question, without: ReadonlySet<Setting>): Input {
+  const url = `data:image/jpeg;base64,${Buffer.from(image.bytes).toString('base64')}`;
+  const messages: Input['messages'] = [
+    { role: 'system', content: system },
+    {
+      role: 'user',
+      content: [
+        { type: 'image_url', image_url: { url, detail: 'high' } }, // "auto" may shrink a tile to 512 px; local servers ignore it
+        { type: 'text', text: user },
+      ],
+    },
+  ];
+  if (repair) messages.push({ role: 'assistant', content: repair.said }, { role: 'user', content: repair.complaint });
+  const schema = { ...jsonSchemaOf(form.schema, { closed: true }) };
+  return {
+    model: idAtProvider(model),
+    messages,
+    response_format: {
+      type: 'json_schema',
+      json_schema: { name: form.name, description: form.description, strict: true, schema },
+    },
+    [without.has('max_tokens') ? 'max_completion_tokens' : 'max_tokens']: ANSWER_TOKENS_MAX,
+    ...(without.has('temperature') ? {} : { temperature: 0 }),
+  };
+}
+
+/** Which setting a model does not know; servers that name no parameter are told by their words. */
+function refusedBy(error: unknown): Setting | null {
+  if (!(error instanceof Error) || !('status' in error) || error.status !== 400) return null;
+  const about = 'param' in error && typeof error.param === 'string' ? error.param : error.message;
+  if (/\btemperature\b/.test(about)) return 'temperature';
+  return /\bmax_tokens\b/.test(about) && /not supported|unsupported/i.test(error.message) ? 'max_tokens' : null;
+}
+
+function replyOf(sent: unknown, model: ModelId): Reply {
+  const { data, error } = Completion.safeParse(sent);
+  const choice = data?.choices[0];
+  if (!data || !choice) {
+    const sentence = `Expected a chat completion from ${model}, got something else. Check OPENAI_BASE_URL, or try again.`;
+    throw new TransientError(sentence, { cause: error });
+  }
+  const tokens = { input_tokens: data.usage?.prompt_tokens ?? 0, output_tokens: data.usage?.completion_tokens ?? 0 };
+  const { content, refusal } = choice.message;
+  if (refusal || choice.finish_reason === 'content_filter') return { kind: 'refused', tokens };
+  if (choice.finish_reason === 'length') return { kind: 'cut-off', tokens };
+  return { kind: 'filled', said: content ?? '', tokens };
+}

@@ -1,0 +1,111 @@
+// Turns JPEG bytes into the numbers that models take. Knows sharp and layouts; knows nothing of any one model.
+import sharp, { type Sharp } from 'sharp';
+import type { Jpeg } from '../../ports.ts';
+
+/** Every tile is decoded once: a cache would only hold memory. */
+sharp.cache(false);
+
+const TILE_PIXELS_MAX = 4_096 * 4_096; // 50 MB as RGB; a tile is 0.4 megapixels, an overview about 4
+
+/** RGB bytes, row by row. */
+export interface Pixels {
+  rgb: Uint8Array;
+  width: number;
+  height: number;
+}
+
+/** Throws when the bytes are no image, or one of more than 16 megapixels. */
+export async function decode(image: Jpeg): Promise<Pixels> {
+  return rgb(sharp(image.bytes, { limitInputPixels: TILE_PIXELS_MAX }));
+}
+
+/** Decodes to exactly this size; the aspect may change. */
+export async function decodeTo(image: Jpeg, width: number, height: number): Promise<Pixels> {
+  const decoded = sharp(image.bytes, { limitInputPixels: TILE_PIXELS_MAX });
+  return rgb(decoded.resize(width, height, { fit: 'fill', kernel: 'linear' }));
+}
+
+export async function resize(pixels: Pixels, width: number, height: number): Promise<Pixels> {
+  return rgb(fromPixels(pixels).resize(width, height, { fit: 'fill', kernel: 'linear' }));
+}
+
+/** A part of the image, turned clockwise, then brought to `width` x `height`. */
+export async function turnedCrop(
+  pixels: Pixels,
+  part: { left: number; top: number; right: number; bottom: number },
+  degrees: 0 | 90 | 270,
+  width: number,
+  height: number,
+): Promise<Pixels> {
+  const size = { left: part.left, top: part.top, width: part.right - part.left, height: part.bottom - part.top };
+  // In two steps: in one, sharp turns first and takes the part of the turned image.
+  const crop = await rgb(fromPixels(pixels).extract(size));
+  return rgb(fromPixels(crop).rotate(degrees).resize(width, height, { fit: 'fill' }));
+}
+
+/** The size of the same aspect whose longer side is the nearest to its own between the two edges. */
+export function scaled(
+  size: { width: number; height: number },
+  edgeMin: number,
+  edgeMax: number,
+): { width: number; height: number } {
+  const edge = Math.max(size.width, size.height);
+  const scale = Math.min(Math.max(edge, edgeMin), edgeMax) / edge;
+  return { width: Math.max(1, Math.round(size.width * scale)), height: Math.max(1, Math.round(size.height * scale)) };
+}
+
+/** What a byte of a channel becomes: (byte - mean) / deviation. */
+export type ChannelTable = Float32Array;
+
+export function channelTable(mean: number, deviation: number): ChannelTable {
+  return Float32Array.from({ length: 256 }, (_, byte) => (byte - mean) / deviation);
+}
+
+/** Tables in the order of the planes: blue, green, red. */
+export type BgrTables = readonly [ChannelTable, ChannelTable, ChannelTable];
+
+export interface Planes {
+  /** Three planes, blue, green, red, of `width` x `height`. */
+  values: Float32Array;
+  width: number;
+  height: number;
+}
+
+/**
+ * Normalised planes of the image's own size, or padded at the right and below with the grey byte `fill` until both sides
+ * are multiples of `multiple`.
+ */
+export function bgrPlanes(pixels: Pixels, [blues, greens, reds]: BgrTables, padding = { fill: 0, multiple: 1 }): Planes {
+  const width = roundUp(pixels.width, padding.multiple);
+  const height = roundUp(pixels.height, padding.multiple);
+  const plane = width * height;
+  const values = new Float32Array(3 * plane);
+  if (plane > pixels.width * pixels.height) {
+    [blues, greens, reds].forEach((table, index) => {
+      values.fill(table[padding.fill] as number, index * plane, (index + 1) * plane);
+    });
+  }
+  const { rgb } = pixels;
+  for (let y = 0, from = 0; y < pixels.height; y++) {
+    for (let to = y * width, end = to + pixels.width; to < end; to++, from += 3) {
+      values[to] = blues[rgb[from + 2] as number] as number;
+      values[plane + to] = greens[rgb[from + 1] as number] as number;
+      values[2 * plane + to] = reds[rgb[from] as number] as number;
+    }
+  }
+  return { values, width, height };
+}
+
+function roundUp(length: number, multiple: number): number {
+  return Math.ceil(length / multiple) * multiple;
+}
+
+async function rgb(image: Sharp): Promise<Pixels> {
+  const { data, info } = await image.toColourspace('srgb').removeAlpha().raw().toBuffer({ resolveWithObject: true });
+  if (info.channels !== 3) throw new Error(`Expected 3 channels of a decoded image, got ${info.channels}.`);
+  return { rgb: data, width: info.width, height: info.height };
+}
+
+function fromPixels({ rgb, width, height }: Pixels): Sharp {
+  return sharp(rgb, { raw: { width, height, channels: 3 } });
+}

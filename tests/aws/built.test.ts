@@ -1,0 +1,61 @@
+// What `npm run build` makes works by itself: both functions run from copies outside of the repository, each in a process of its own
+// with the packages that it was built with and no others.
+import { cp, mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { DurableLambdaHandler } from '@aws/durable-execution-sdk-js';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { lambdaFunctions, ROOT } from '../../build/functions.ts';
+import { lockOf } from '../../build/packages.ts';
+import { writeFunctions } from '../../build/write-functions.ts';
+import type { functionUrlHandler } from '../../mcp-server/aws/function-url.ts';
+import { temporaryFolder } from '../support/folder.ts';
+import { functionUrlFetch, USER } from '../support/function-url.ts';
+import { lambdaProcess } from '../support/lambda-process.ts';
+import { lambdaService } from '../support/lambda-service.ts';
+import { FAKE_SECRET, fakeCredentials, NO_S3_SERVER, s3Server } from '../support/s3-server.ts';
+import { wholeWay } from '../support/whole-way.ts';
+
+const server = s3Server();
+beforeAll(fakeCredentials);
+
+/** The build's folders, with its packages for this machine in place of Lambda's. */
+async function built(): Promise<Record<string, string>> {
+  const outFolder = join(await temporaryFolder(), 'dist');
+  const functions = lambdaFunctions({ onnx: true });
+  await writeFunctions({ functions, outFolder, install: false, signal: new AbortController().signal });
+  const folders: Record<string, string> = {};
+  for (const { name, packages } of functions) {
+    const folder = join(outFolder, name);
+    folders[name] = folder;
+    await mkdir(join(folder, 'node_modules'));
+    const { packages: locked } = await lockOf(packages);
+    for (const path of Object.keys(locked)) {
+      const missing = (error: NodeJS.ErrnoException) => {
+        if (error.code !== 'ENOENT') throw error; // a binary of another machine
+      };
+      await cp(join(ROOT, path), join(folder, path), { recursive: true, dereference: true }).catch(missing);
+    }
+  }
+  return folders;
+}
+
+describe.skipIf(NO_S3_SERVER !== null)(`the built functions${NO_S3_SERVER ? ` (${NO_S3_SERVER})` : ''}`, () => {
+  test('take an image from upload to findings, with nothing of the repository', { timeout: 300_000 }, async () => {
+    const { 'mcp-server': mcpServer = '', pipeline = '' } = await built();
+    const service = await lambdaService();
+    const common = {
+      ...{ BUCKET: await server.bucket(), LOG_LEVEL: 'warn', HOME: '/nowhere' },
+      ...{ AWS_REGION: 'us-east-1', AWS_ACCESS_KEY_ID: 'AKIAFAKEFORTESTS', AWS_SECRET_ACCESS_KEY: FAKE_SECRET },
+      ...{ AWS_ENDPOINT_URL_S3: server.endpoint(), AWS_ENDPOINT_URL_LAMBDA: service.endpoint },
+    };
+    const models = { DETECTION_MODELS: 'onnx:nanodet', PIPELINE_FUNCTION: 'pipeline:live' };
+    const lambda = { AWS_LAMBDA_FUNCTION_NAME: 'pipeline', AWS_LAMBDA_FUNCTION_VERSION: '1' };
+    const mcp = await lambdaProcess(mcpServer, { ...common, ...models, TMPDIR: await temporaryFolder() }, 30_000);
+    const runPipeline = await lambdaProcess(pipeline, { ...common, ...lambda, TMPDIR: await temporaryFolder() }, 900_000);
+    service.handler = (async (event) => await runPipeline(event)) as DurableLambdaHandler;
+    const handler = (async (event) => await mcp(event)) as ReturnType<typeof functionUrlHandler>;
+    for (const kind of ['2.x pinned to 2026-07-28', '1.32'] as const)
+      await wholeWay(kind, { fetch: functionUrlFetch(handler, USER), service });
+    expect(service.calls.length).toBeGreaterThan(0);
+  });
+});

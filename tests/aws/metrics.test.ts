@@ -1,0 +1,119 @@
+// What dashboards and alarms are fed with, and what a line of the log says of itself.
+import { join } from 'node:path';
+import sharp from 'sharp';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { AnswerError } from '../../pipeline/contract/errors.ts';
+import type { Log, MetricName, Metrics, PipelineDeps } from '../../pipeline/ports.ts';
+import { powertoolsLog } from '../../pipeline/telemetry/powertools-log.ts';
+import { powertoolsMetrics } from '../../pipeline/telemetry/powertools-metrics.ts';
+import { temporaryFolder } from '../support/folder.ts';
+import { runPipeline } from '../support/pipeline-run.ts';
+import { scriptedVision, seen } from '../support/scripted-vision.ts';
+
+async function greyImage(): Promise<string> {
+  const path = join(await temporaryFolder(), 'grey.jpg');
+  const noise = { type: 'gaussian', mean: 128, sigma: 30 } as const;
+  await sharp({ create: { width: 900, height: 700, channels: 3, background: '#777', noise } }).toFile(path);
+  return path;
+}
+
+function collector() {
+  const sums = new Map<MetricName, number>();
+  const metrics: Metrics = { add: (name, value) => void sums.set(name, (sums.get(name) ?? 0) + value), flush: () => {} };
+  return { metrics, sum: (name: MetricName) => sums.get(name) };
+}
+
+describe('an analysis', () => {
+  test('tells its tiles, tokens and end once', async () => {
+    const { metrics, sum } = collector();
+    const vision = scriptedVision({
+      detect: (tile, look) => {
+        if (look === 1) throw new AnswerError('Expected an answer, got none.');
+        return look === 0 ? [seen('cat', [10, 10, tile.width / 2, 50])] : [];
+      },
+    });
+    const { document } = await runPipeline(await greyImage(), vision, {}, { around: (deps) => ({ ...deps, metrics }) });
+    expect(sum('TilesDone')).toBe(vision.looks - 1);
+    expect(sum('TilesFailed')).toBe(1);
+    expect(sum('TilesBlank')).toBe(0);
+    expect(sum('InputTokens')).toBe(document ? document.usage.input_tokens : -1);
+    expect(sum('OutputTokens')).toBe(document ? document.usage.output_tokens : -1);
+    expect(sum('Findings')).toBe(1);
+    expect([sum('AnalysesEnded'), sum('AnalysesFailed')]).toEqual([1, 0]);
+    expect(sum('LookMs')).toBeGreaterThanOrEqual(0);
+  });
+
+  test('that fails is counted as failed', async () => {
+    const { metrics, sum } = collector();
+    const image = join(await temporaryFolder(), 'none.jpg');
+    const { progress } = await runPipeline(image, scriptedVision(), {}, { around: (deps) => ({ ...deps, metrics }) });
+    expect(progress.status).toBe('FAILED');
+    expect([sum('AnalysesEnded'), sum('AnalysesFailed')]).toEqual([1, 1]);
+  });
+
+  test('names itself in every line of its log', async () => {
+    const lines: object[] = [];
+    const keep: Log['error'] = (facts) => void lines.push(facts);
+    const log: Log = { debug: keep, info: keep, warn: keep, error: keep };
+    const around = (deps: PipelineDeps): PipelineDeps => ({ ...deps, log });
+    const { document } = await runPipeline(await greyImage(), scriptedVision(), {}, { around });
+    expect(document && lines.length).toBeGreaterThan(0);
+    for (const line of lines) expect(line).toMatchObject({ execution: 'run-1' });
+  });
+});
+
+/** What is written where Lambda reads it, as JSON. */
+function written(run: () => void): unknown[] {
+  const lines: unknown[] = [];
+  const spies = [process.stdout, process.stderr].map((stream) =>
+    vi.spyOn(stream, 'write').mockImplementation((text) => {
+      lines.push(JSON.parse(String(text)));
+      return true;
+    }),
+  );
+  onTestFinished(() => {
+    for (const spy of spies) spy.mockRestore();
+  });
+  run();
+  for (const spy of spies) spy.mockRestore();
+  return lines;
+}
+
+describe('on AWS', () => {
+  test('metrics are lines in the embedded format, with units, and none when there is nothing to tell', () => {
+    const lines = written(() => {
+      const metrics = powertoolsMetrics('pipeline');
+      metrics.flush();
+      metrics.add('TilesDone', 850);
+      metrics.add('LookMs', 120);
+      metrics.add('LookMs', 80);
+      metrics.flush();
+      metrics.flush();
+    });
+    expect(lines).toEqual([expect.objectContaining({ service: 'pipeline', TilesDone: 850, LookMs: [120, 80] })]);
+    expect(lines[0]).toMatchObject({
+      _aws: {
+        CloudWatchMetrics: [
+          {
+            Namespace: 'tilesight',
+            Metrics: [
+              { Name: 'TilesDone', Unit: 'Count' },
+              { Name: 'LookMs', Unit: 'Milliseconds' },
+            ],
+          },
+        ],
+      },
+    });
+  });
+
+  test('a line of the log has its sentence, its facts and the error', () => {
+    const lines = written(() => {
+      const log = powertoolsLog('pipeline', 'info');
+      log.debug({}, 'Nobody reads this.');
+      log.warn({ execution: 'run-1', shard: 2, tile: 'tile-0-r1-c2', error: new Error('why') }, 'A tile could not be looked at.');
+    });
+    const facts = { execution: 'run-1', shard: 2, tile: 'tile-0-r1-c2', service: 'pipeline', level: 'WARN' };
+    expect(lines).toEqual([expect.objectContaining({ ...facts, message: 'A tile could not be looked at.' })]);
+    expect(lines[0]).toMatchObject({ error: { name: 'Error', message: 'why' } });
+  });
+});

@@ -1,0 +1,175 @@
+// What the roles of the template allow, decided as IAM would: each what its code calls, on what is this deployment's own.
+import { describe, expect, test } from 'vitest';
+import { indexOf, keys } from '../../pipeline/contract/keys.ts';
+import { callsOf } from '../support/calls.ts';
+import { ACCOUNT, deployed, REGION, template } from '../support/template.ts';
+
+const BUCKET = 'arn:aws:s3:::bucket-of-the-stack';
+const PIPELINE = `arn:aws:lambda:${REGION}:${ACCOUNT}:function:PipelineFunction`;
+const FUNCTIONS = { mcpServer: 'McpServerFunction', pipeline: 'PipelineFunction' } as const;
+const ENTRIES = { mcpServer: 'mcp-server/lambda.ts', pipeline: 'pipeline/lambda.ts' } as const;
+type Name = keyof typeof FUNCTIONS;
+const NAMES: Name[] = ['mcpServer', 'pipeline'];
+
+type Parameters = Record<string, string | number>;
+
+interface Statement {
+  Effect: string;
+  Action: string | string[];
+  Resource: string | string[];
+  Condition?: { ArnLike: Record<string, string> };
+}
+
+const listOf = (one: string | string[]) => [one].flat();
+
+function statementsOf(name: Name, parameters: Parameters = {}): Statement[] {
+  const { Resources } = deployed(parameters);
+  const own = Resources[FUNCTIONS[name]]?.Properties.Policies as { Statement: Statement[] }[];
+  const attached = Object.values(Resources).filter(
+    ({ Type, Properties }) => Type === 'AWS::IAM::Policy' && Properties.Roles.includes(`${FUNCTIONS[name]}Role`),
+  );
+  return [...own, ...attached.map(({ Properties }) => Properties.PolicyDocument)].flatMap(({ Statement }) => Statement);
+}
+
+const fits = (pattern: string, text: string) =>
+  new RegExp(
+    `^${pattern
+      .split('*')
+      .map((part) => part.replace(/[.$?+()[\]{}|^]/g, '\\$&'))
+      .join('.*')}$`,
+  ).test(text);
+
+/** As IAM decides, without any statement that denies. */
+function allows(statements: Statement[], action: string, resource: string, context: Record<string, string> = {}): boolean {
+  return statements.some(({ Action, Resource, Condition }) => {
+    const conditions = Object.entries(Condition?.ArnLike ?? {});
+    return (
+      listOf(Action).includes(action) &&
+      listOf(Resource).some((pattern) => fits(pattern, resource)) &&
+      conditions.every(([key, pattern]) => context[key] !== undefined && fits(pattern, context[key]))
+    );
+  });
+}
+
+describe('a role', () => {
+  /** What IAM asks for, by the call. S3 says of a missing object that it is missing only to those who may list the bucket. */
+  const ACTIONS: Record<string, string[]> = {
+    HeadObjectCommand: ['s3:GetObject', 's3:ListBucket'],
+    GetObjectCommand: ['s3:GetObject', 's3:ListBucket'],
+    PutObjectCommand: ['s3:PutObject'],
+    ListObjectsV2Command: ['s3:ListBucket'],
+    Upload: ['s3:PutObject', 's3:AbortMultipartUpload'],
+    ConverseCommand: ['bedrock:InvokeModel'],
+    InvokeCommand: ['lambda:InvokeFunction'],
+    GetDurableExecutionCommand: ['lambda:GetDurableExecution'],
+    ListDurableExecutionsByFunctionCommand: ['lambda:ListDurableExecutionsByFunction'],
+    StopDurableExecutionCommand: ['lambda:StopDurableExecution'],
+    invoke: ['lambda:InvokeFunction'],
+    appsync: ['appsync:EventPublish'],
+  };
+  const everything = { DetectionModels: 'bedrock:amazon.nova-lite-v1:0', AllowedBuckets: 'plans', LiveEvents: 'true' };
+
+  test.each(NAMES)('of %s may do what its code calls, and nothing else', (name) => {
+    const called = [...callsOf(ENTRIES[name])].flatMap((call) => ACTIONS[call] ?? [`the actions of ${call}`]);
+    const allowed = statementsOf(name, everything).flatMap(({ Action }) => listOf(Action));
+    // Checkpoints, logs, traces and dead letters: SAM attaches them by DurableConfig, Tracing and DeadLetterQueue.
+    expect([...new Set(allowed)].toSorted()).toEqual([...new Set(called)].toSorted());
+  });
+
+  test.each(NAMES)('of %s names its actions and resources, and denies nothing', (name) => {
+    for (const { Effect, Action, Resource } of statementsOf(name, everything)) {
+      expect(Effect).toBe('Allow');
+      for (const action of listOf(Action)) expect(action).not.toContain('*');
+      for (const resource of listOf(Resource))
+        expect(resource).toMatch(/^arn:aws:(s3:::[^*]|lambda:[^*]+:function:[^*]|bedrock:|appsync:[^*]+$)/);
+    }
+    expect(template.Resources[FUNCTIONS[name]]?.Properties).not.toHaveProperty('Role');
+  });
+
+  const write = (name: Name, key: string) => allows(statementsOf(name), 's3:PutObject', `${BUCKET}/${key}`);
+  const keysOfResults = Object.entries(keys)
+    .filter(([name]) => name !== 'upload')
+    .map(([, key]) => (key as (id: string, more: string) => string)('id', 'csv'));
+  const keysOfIndex = [null, 'owner'].flatMap((owner) => [`${indexOf(owner).byTime}x`, `${indexOf(owner).byLabel('cat')}x`]);
+
+  test('of the pipeline may write every key of results, and no upload or image', () => {
+    const statements = statementsOf('pipeline');
+    for (const key of [...keysOfResults, ...keysOfIndex]) expect([key, write('pipeline', key)]).toEqual([key, true]);
+    for (const key of keysOfResults) expect(allows(statements, 's3:AbortMultipartUpload', `${BUCKET}/${key}`)).toBe(true);
+    for (const key of [keys.upload('plan.png'), 'plans/plan.png']) expect([key, write('pipeline', key)]).toEqual([key, false]);
+  });
+
+  test('of the MCP server may write uploads and its notes, and no index or image', () => {
+    const own = [keys.upload('plan.png'), keys.startedBy('id'), keys.cancel('id'), keys.launched('id')];
+    for (const key of own) expect([key, write('mcpServer', key)]).toEqual([key, true]);
+    for (const key of [...keysOfIndex, 'plans/plan.png']) expect([key, write('mcpServer', key)]).toEqual([key, false]);
+  });
+
+  test.each(NAMES)('of %s may read its own bucket, and others only when they are allowed', (name) => {
+    const read = (parameters: Parameters, arn: string) => allows(statementsOf(name, parameters), 's3:GetObject', arn);
+    expect(read({}, `${BUCKET}/plans/plan.png`)).toBe(true);
+    expect(read({}, 'arn:aws:s3:::plans/plan.png')).toBe(false);
+    const two = { AllowedBuckets: 'plans,photos' };
+    for (const bucket of ['plans', 'photos']) expect(read(two, `arn:aws:s3:::${bucket}/a/plan.png`)).toBe(true);
+    for (const bucket of ['plans2', 'other']) expect(read(two, `arn:aws:s3:::${bucket}/a/plan.png`)).toBe(false);
+  });
+
+  test('of the MCP server reaches executions of the pipeline alone, and starts them through its alias', () => {
+    const statements = statementsOf('mcpServer');
+    const execution = (name: string) => `arn:aws:lambda:${REGION}:${ACCOUNT}:function:${name}:7/durable-execution/name/id`;
+    for (const action of ['lambda:GetDurableExecution', 'lambda:StopDurableExecution']) {
+      expect(allows(statements, action, execution('PipelineFunction'))).toBe(true);
+      expect(allows(statements, action, execution('Other'))).toBe(false);
+    }
+    expect(allows(statements, 'lambda:ListDurableExecutionsByFunction', PIPELINE)).toBe(true);
+    expect(allows(statements, 'lambda:InvokeFunction', `${PIPELINE}:live`)).toBe(true);
+    expect(allows(statements, 'lambda:InvokeFunction', `${PIPELINE}:7`)).toBe(false);
+  });
+
+  test('of the pipeline invokes the versions of itself, and no other function', () => {
+    const statements = statementsOf('pipeline');
+    expect(allows(statements, 'lambda:InvokeFunction', `${PIPELINE}:7`)).toBe(true);
+    expect(allows(statements, 'lambda:InvokeFunction', PIPELINE.replace('Pipeline', 'McpServer'))).toBe(false);
+  });
+
+  describe('of the pipeline asks', () => {
+    const profile = (id: string) => `arn:aws:bedrock:${REGION}:${ACCOUNT}:inference-profile/${id}`;
+    const model = (id: string, region = REGION) => `arn:aws:bedrock:${region}::foundation-model/${id}`;
+    const asks = (parameters: Parameters, arn: string, through?: string) =>
+      allows(statementsOf('pipeline', parameters), 'bedrock:InvokeModel', arn, {
+        ...(through && { 'bedrock:InferenceProfileArn': through }),
+      });
+    const [NOVA, CLAUDE] = ['amazon.nova-lite-v1:0', 'anthropic.claude-sonnet-4-5-20250929-v1:0'];
+
+    test('no model of Bedrock where none is chosen', () => {
+      const allowed = statementsOf('pipeline').flatMap(({ Action }) => listOf(Action));
+      expect(allowed.filter((action) => action.startsWith('bedrock:'))).toEqual([]);
+    });
+
+    test.each(['ModerationModel', 'DetectionModels', 'VerificationModel', 'SynthesisModel', 'AllowedModels'])(
+      'the one that %s names, and no other',
+      (parameter) => {
+        const chosen = { [parameter]: `bedrock:${NOVA}` };
+        expect(asks(chosen, model(NOVA))).toBe(true);
+        expect(asks(chosen, model(CLAUDE))).toBe(false);
+      },
+    );
+
+    test('the model behind a profile in every region, through that profile only', () => {
+      const chosen = { DetectionModels: `onnx:ppocr,bedrock:us.${NOVA}`, SynthesisModel: `bedrock:global.${CLAUDE}` };
+      for (const id of [`us.${NOVA}`, `global.${CLAUDE}`]) expect(asks(chosen, profile(id))).toBe(true);
+      expect(asks(chosen, profile(`us.${CLAUDE}`))).toBe(false); // and so no model through it
+      expect(asks(chosen, model(NOVA, 'us-west-2'), profile(`us.${NOVA}`))).toBe(true);
+      expect(asks(chosen, model(CLAUDE, ''), profile(`global.${CLAUDE}`))).toBe(true); // as a global profile names it
+      expect(asks(chosen, model(NOVA))).toBe(false);
+    });
+
+    test('a profile of one’s own by its ARN', () => {
+      const own = `arn:aws:bedrock:eu-west-1:${ACCOUNT}:application-inference-profile/abc123`;
+      const chosen = { DetectionModels: 'onnx:ppocr', AllowedModels: `bedrock:${own}` };
+      expect(asks(chosen, own)).toBe(true);
+      expect(asks(chosen, model(NOVA, 'eu-west-3'), own)).toBe(true);
+      expect(asks(chosen, own.replace('abc', 'xyz'))).toBe(false);
+    });
+  });
+});

@@ -1,0 +1,442 @@
+// The local page as people use it: a real server with local models, in a real browser.
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { BrowserContextOptions, Page } from 'playwright-core';
+import sharp from 'sharp';
+import { afterAll, describe, expect, onTestFinished, test } from 'vitest';
+import { pageFiles } from '../../build/web-page.ts';
+import { serve } from '../../local/serve.ts';
+import { readConfig } from '../../pipeline/config.ts';
+import type { Box, Finding } from '../../pipeline/contract/schemas.ts';
+import type { Log } from '../../pipeline/ports.ts';
+import { fsBlobs } from '../../pipeline/storage/folder-blobs.ts';
+import { closeBrowser, HAS_BROWSER, type Opened, opened } from '../support/browser.ts';
+import { temporaryFolder } from '../support/folder.ts';
+import { HOSTILE } from '../support/report-material.ts';
+import { signedServer } from '../support/signed-server.ts';
+import { type StoredExecution, someFinding, storeExecution } from '../support/stored-execution.ts';
+
+const ARTIFACTS = join(import.meta.dirname, 'artifacts');
+const SCRIPT_BYTES_MAX = 400_000;
+const SILENT: Log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
+const STILL: BrowserContextOptions = { reducedMotion: 'reduce', viewport: { width: 1_280, height: 860 } };
+
+afterAll(closeBrowser);
+
+async function server(folder?: string, port = 0) {
+  const dataFolder = folder ?? (await temporaryFolder());
+  const config = readConfig({ DETECTION_MODELS: 'onnx:nanodet' });
+  const { url, close } = await serve({ config, dataFolder, allowedFolders: [], port, log: SILENT });
+  let isOpen = true;
+  const closeOnce = async () => {
+    if (isOpen) await close();
+    isOpen = false;
+  };
+  onTestFinished(closeOnce);
+  return { url, dataFolder, blobs: fsBlobs(join(dataFolder, 'blobs')), close: closeOnce };
+}
+
+/** The page of an execution that has ended. */
+async function openStored(
+  execution: Partial<StoredExecution>,
+  hash = '',
+  options: BrowserContextOptions = STILL,
+): Promise<Opened> {
+  const { url, blobs } = await server();
+  await storeExecution(blobs, 'stored', { width: 3_000, height: 2_000, findings: [], ...execution });
+  const seen = await opened(`${url}/executions/stored${hash}`, options);
+  await seen.page.locator('.over[data-centre]').waitFor();
+  await seen.page.getByRole('status').filter({ hasText: 'finding' }).waitFor();
+  return seen;
+}
+
+/** What the browser shows in the middle, in pixels of the image. */
+async function centre(page: Page): Promise<number[]> {
+  const text = await page.locator('.over').getAttribute('data-centre');
+  return (text ?? '').split(',').map(Number);
+}
+
+/** Polls on a machine that others work on, too. */
+const soon = <T>(read: () => T | Promise<T>, timeout = 20_000) => expect.poll(read, { timeout, interval: 30 });
+
+const centreOf = ([left, top, width, height]: Box) => [left + width / 2, top + height / 2];
+const closeTo = (numbers: number[], px = 1) => numbers.map((number) => expect.closeTo(number, px === 1 ? 0 : -1));
+const option = (page: Page, name: string) => page.getByRole('option', { name });
+const counted = (page: Page) => page.locator('#count').textContent();
+const drawn = async (page: Page) => Number(await page.locator('.over').getAttribute('data-boxes'));
+
+/** 40 findings in rows, of two labels, five severities and all verdicts. */
+const FORTY = Array.from(
+  { length: 40 },
+  (_, at): Finding =>
+    someFinding(at + 1, {
+      label: at % 4 === 0 ? 'cat' : 'cup',
+      score: (40 - at) / 40,
+      severity: (['info', 'low', 'medium', 'high', 'critical'] as const)[at % 5] ?? 'info',
+      verified: ([null, 'confirmed', 'corrected', 'rejected'] as const)[at % 4] ?? null,
+      box: [100 + (at % 8) * 350, 150 + Math.floor(at / 8) * 360, 120, 90],
+    }),
+);
+
+/** As a person drops it, from a folder. */
+async function drop(page: Page, name: string, bytes: Buffer): Promise<void> {
+  const files = await page.evaluateHandle(
+    `(() => {
+      const bytes = Uint8Array.from(atob('${bytes.toString('base64')}'), (letter) => letter.charCodeAt(0));
+      const dropped = new DataTransfer();
+      dropped.items.add(new File([bytes], ${JSON.stringify(name)}));
+      return dropped;
+    })()`,
+  );
+  await page.dispatchEvent('#drop', 'drop', { dataTransfer: files });
+}
+
+const lawn = (width: number, height: number) =>
+  sharp('examples/lawn.jpg').extract({ left: 1_500, top: 200, width, height }).jpeg().toBuffer();
+
+describe('the routes of the page', () => {
+  test('serve documents, scripts and images under a policy that allows nothing from elsewhere', async () => {
+    const { url, blobs } = await server();
+    await storeExecution(blobs, 'stored', { width: 3_000, height: 2_000, findings: [someFinding(1)] });
+    for (const path of [
+      '/',
+      '/page/execution.js',
+      '/executions/stored',
+      '/executions/stored/findings',
+      '/executions/stored/pyramid/0/1_1.jpg',
+    ]) {
+      const { status, headers } = await fetch(`${url}${path}`);
+      expect([path, status]).toEqual([path, 200]);
+      expect(headers.get('content-security-policy')).toBe(
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; " +
+          "frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
+      );
+      expect(headers.get('x-content-type-options')).toBe('nosniff');
+      expect(headers.get('referrer-policy')).toBe('no-referrer');
+      expect(headers.get('cross-origin-resource-policy')).toBe('same-origin');
+    }
+  });
+
+  test('give every tile of the pyramid to keep, and say of all others that there is none', async () => {
+    const { url, blobs } = await server();
+    await storeExecution(blobs, 'stored', { width: 3_000, height: 2_000, findings: [] });
+    const tile = await fetch(`${url}/executions/stored/pyramid/0/2_1.jpg`);
+    expect([tile.headers.get('content-type'), tile.headers.get('cache-control')]).toEqual([
+      'image/jpeg',
+      'private, max-age=31536000, immutable',
+    ]);
+    const { width, height } = await sharp(await tile.arrayBuffer()).metadata();
+    const { stridePx, marginPx } = (await (await fetch(`${url}/executions/stored/image`)).json()) as Record<string, number>;
+    expect([width, height]).toEqual(Array(2).fill(Number(stridePx) + 2 * Number(marginPx)));
+    for (const path of [
+      'stored/pyramid/0/999_0.jpg',
+      'stored/pyramid/0/0_999.jpg',
+      'stored/pyramid/13/0_0.jpg',
+      'other/pyramid/0/0_0.jpg',
+    ]) {
+      const none = await fetch(`${url}/executions/${path}`);
+      expect([path, none.status, await none.text()]).toEqual([
+        path,
+        404,
+        'Expected a tile of an image that has been cut, got none.\n',
+      ]);
+    }
+    expect(await (await fetch(`${url}/executions/other/findings`)).json()).toBe(null);
+    expect(await (await fetch(`${url}/executions/other/image`)).json()).toBe(null);
+    expect((await fetch(`${url}/executions/stored/findings/0`)).status).toBe(404);
+    expect((await fetch(`${url}/page/..%2fpackage.json`)).status).toBe(404);
+  });
+
+  test('are not there where requests must be signed', async () => {
+    const { url } = await signedServer();
+    for (const path of ['/', '/page/execution.js', '/executions/stored', '/executions/events'])
+      expect([path, (await fetch(`${url}${path}`)).status]).toEqual([path, 404]);
+  });
+
+  test('are for pages of this server alone', async () => {
+    const { url } = await server();
+    const { status } = await fetch(url, { headers: { origin: 'https://elsewhere.example' } });
+    expect(status).toBe(403);
+  });
+
+  test(`load less than ${SCRIPT_BYTES_MAX / 1_000} KB of script`, async () => {
+    const scripts = [...(await pageFiles())].filter(([name]) => name.endsWith('.js'));
+    expect(scripts.map(([name]) => name)).toEqual(expect.arrayContaining(['execution.js', 'executions.js']));
+    expect(scripts.reduce((sum, [, { bytes }]) => sum + bytes.length, 0)).toBeLessThan(SCRIPT_BYTES_MAX);
+  });
+});
+
+describe.skipIf(!HAS_BROWSER)('in a browser,', () => {
+  test('an image that is dropped is sent, followed tile by tile, and shown with what was found', async () => {
+    const { url } = await server();
+    const { page, said } = await opened(`${url}/`, STILL);
+    await page.getByText('There are none yet.').waitFor();
+    await page.getByLabel('What to look for').fill('cats');
+    await drop(page, 'garden.jpg', await lawn(2_400, 1_400));
+    await page.waitForURL('**/executions/garden-jpg-*');
+    const map = page.locator('#grid canvas').first();
+    await soon(() => map.getAttribute('aria-label')).toMatch(/waiting/);
+    expect(await page.locator('#status').textContent()).toBe('running');
+    await soon(() => page.locator('#status').textContent(), 50_000).toBe('succeeded');
+    expect(await map.getAttribute('aria-label')).toMatch(/^\d+ done$/);
+    await soon(() => counted(page)).toMatch(/^[1-9]\d* findings?$/);
+    expect(await page.locator('#labels label').allTextContents()).toEqual([expect.stringMatching(/^cat \d+$/)]);
+    await soon(() => drawn(page)).toBeGreaterThan(0);
+    const files = await page.getByRole('list', { name: 'Files' }).getByRole('link').allTextContents();
+    expect(files).toEqual(expect.arrayContaining(['report.html', 'findings.json', 'overlay.jpg', 'coco.json']));
+    const [report] = await Promise.all([page.waitForEvent('popup'), page.getByRole('link', { name: 'report.html' }).click()]);
+    await report.getByRole('heading', { name: 'All findings' }).waitFor();
+    await report.close();
+
+    await page.getByRole('link', { name: 'tilesight' }).click();
+    await soon(() => page.locator('#list li').first().textContent()).toMatch(/garden\.jpg.*succeeded.*finding.*tiles.*no cost/);
+    expect(said).toEqual([]);
+  });
+
+  test('what is not an image is refused in words', async () => {
+    const { url } = await server();
+    const { page, said } = await opened(`${url}/`);
+    await drop(page, 'empty.png', Buffer.alloc(0));
+    const sentence = page.locator('#upload-state');
+    await soon(() => sentence.textContent()).toMatch(/^Expected an image, got empty\.png, which is empty or a folder\./);
+    await drop(page, 'words.png', Buffer.from('only words'));
+    await page.waitForURL('**/executions/words-png-*');
+    await soon(() => page.locator('#status').textContent()).toBe('failed');
+    await soon(() => page.locator('#reason').textContent()).toMatch(/^Expected .*image/);
+    expect(said).toEqual([]);
+  });
+
+  test('an analysis is cancelled, and what was not seen is looked at again', async () => {
+    const { url } = await server();
+    const { page, said } = await opened(`${url}/`, STILL);
+    await drop(page, 'wide.jpg', await lawn(4_400, 3_600));
+    await page.getByText('looking at every tile').waitFor();
+    const before = page.url();
+    const list = await page.context().newPage(); // as it goes on, without being loaded again
+    await list.goto(`${url}/`);
+    await soon(() => list.locator('#list li').first().textContent()).toMatch(/wide\.jpg.*running.*looking at every tile/);
+    await page.getByRole('button', { name: 'Cancel' }).click();
+    await soon(() => page.locator('#status').textContent(), 30_000).toBe('cancelled');
+    await soon(() => list.locator('#list li').first().textContent()).toMatch(/wide\.jpg.*cancelled/);
+    await page.getByRole('button', { name: 'Retry' }).click();
+    await page.waitForURL((address) => address.href !== before);
+    await soon(() => page.locator('#status').textContent()).toBe('running');
+    await page.locator('.over[data-centre]').waitFor(); // the pyramid of the first one
+    await page.getByRole('button', { name: 'Cancel' }).click();
+    await soon(() => page.locator('#status').textContent(), 30_000).toBe('cancelled');
+    expect(said).toEqual([]);
+  });
+
+  test('a press on a finding brings it to the middle and tells all about it', async () => {
+    const { page, said } = await openStored({ findings: FORTY });
+    const [, , third] = FORTY;
+    await option(page, 'f3').click();
+    expect(await page.locator('#said').textContent()).toBe('f3, cup, shown in the image.');
+    await soon(() => centre(page)).toEqual(closeTo(centreOf((third as Finding).box)));
+    expect(new URL(page.url()).hash).toBe('#f3');
+    expect(await page.getByRole('article').getByRole('heading').textContent()).toBe('f3 cup');
+    expect(await option(page, 'f3').getAttribute('aria-selected')).toBe('true');
+    await page.keyboard.press('Escape');
+    expect(await page.getByRole('article').isVisible()).toBe(false);
+    expect(new URL(page.url()).hash).toBe('');
+
+    // what is in the middle now can be pressed there
+    const image = await page.locator('#image').boundingBox();
+    if (!image) throw new Error('Expected an image.');
+    await page.mouse.click(image.x + image.width / 2, image.y + image.height / 2);
+    await soon(() => option(page, 'f3').getAttribute('aria-selected')).toBe('true');
+    expect(said).toEqual([]);
+  });
+
+  test('it flies there, unless motion is not wanted', async () => {
+    const { page } = await openStored({ findings: FORTY }, '', { ...STILL, reducedMotion: 'no-preference' });
+    await option(page, 'f3').click();
+    const target = centreOf((FORTY[2] as Finding).box);
+    const places = new Set<string>();
+    await expect
+      .poll(async () => {
+        const now = await centre(page);
+        places.add(String(now));
+        return now;
+      })
+      .toEqual(closeTo(target));
+    expect(places.size).toBeGreaterThan(2);
+  });
+
+  test('the list is used by keyboard', async () => {
+    const { page } = await openStored({ findings: FORTY });
+    const list = page.getByRole('listbox');
+    await list.focus();
+    const whole = await centre(page);
+    for (const key of ['ArrowDown', 'ArrowDown', 'ArrowDown', 'ArrowUp']) await page.keyboard.press(key);
+    expect(await list.getAttribute('aria-activedescendant')).toBe('option-1');
+    expect(await centre(page)).toEqual(whole);
+    await page.keyboard.press('Enter');
+    await soon(() => centre(page)).toEqual(closeTo(centreOf((FORTY[1] as Finding).box)));
+    await page.keyboard.press('End');
+    expect(await list.locator('[aria-selected="true"]').getAttribute('aria-posinset')).toBe('30');
+    expect(await list.locator('[aria-selected="true"]').isVisible()).toBe(true);
+    await page.keyboard.press('Escape');
+    expect(await list.locator('[aria-selected="true"]').count()).toBe(0);
+  });
+
+  test('filters change what is counted, listed and drawn', async () => {
+    const { page } = await openStored({ findings: FORTY });
+    expect(await counted(page)).toBe('30 of 40 findings'); // a second look rejected ten
+    await page.locator('summary', { hasText: 'Score, label' }).click();
+    expect(await page.locator('#labels label').allTextContents()).toEqual(['cup 20', 'cat 10']);
+    await page.getByLabel('cat').uncheck();
+    await soon(() => counted(page)).toBe('20 of 40 findings');
+    await soon(() => drawn(page)).toBe(20);
+    await page.getByLabel('critical').uncheck();
+    await soon(() => counted(page)).toBe('16 of 40 findings');
+    await page.getByLabel('not looked at again').uncheck();
+    await page.getByLabel('from').fill('50');
+    await soon(() => counted(page)).toBe('8 of 40 findings');
+    await soon(() => drawn(page)).toBe(8);
+    expect(await page.getByRole('option').count()).toBe(8);
+    await page.getByRole('button', { name: 'None' }).click();
+    expect(await counted(page)).toBe('0 of 40 findings');
+    await page.getByLabel('rejected').check();
+    await page.getByRole('button', { name: 'All' }).click();
+    expect(await counted(page)).toBe('12 of 40 findings');
+  });
+
+  test('an address with a finding opens at it, even at one that is hidden at first', async () => {
+    const rejected = FORTY[3] as Finding;
+    const { page } = await openStored({ findings: FORTY }, '#f4');
+    await soon(() => centre(page)).toEqual(closeTo(centreOf(rejected.box)));
+    expect(await option(page, 'f4').getAttribute('aria-selected')).toBe('true');
+    expect(await counted(page)).toBe('40 findings');
+  });
+
+  test.each([
+    ['in full resolution', {}],
+    ['of which only a coarse copy is stored', { detail: 'overview', max_tiles: 5 }],
+    ['in tiles that overlap by half', { tile_size: 256, overlap: 128 }],
+    ['of which only a region was looked at', { region: [0, 0, 500, 500] }],
+  ] as [string, Partial<StoredExecution['wishes']>][])('boxes lie where they belong on an image %s', async (_, wishes) => {
+    const places: Box[] = [
+      [0, 0, 64, 64],
+      [2_537, 36, 64, 64],
+      [1_201, 803, 64, 64],
+      [2_937, 1_838, 64, 64],
+    ];
+    const squares = places.map((box, at) => ({ box, colour: at % 2 === 0 ? '#ff0000' : '#0000ff' }));
+    const findings = places.map((box, at) => someFinding(at + 1, { box }));
+    const { page, said } = await openStored({ width: 3_001, height: 1_902, findings, squares, ...(wishes && { wishes }) });
+    await page.getByRole('button', { name: 'Boxes' }).click();
+    for (const [at, box] of places.entries()) {
+      await option(page, `f${at + 1}`).click();
+      await soon(() => centre(page)).toEqual(closeTo(centreOf(box)));
+      const [near, far] = at % 2 === 0 ? [0, 2] : [2, 0];
+      await soon(async () => (await colourInTheMiddle(page))[near]).toBeGreaterThan(180);
+      expect((await colourInTheMiddle(page))[far]).toBeLessThan(80);
+    }
+    expect(said).toEqual([]);
+  });
+
+  test('words of models and images are text and nothing else', async () => {
+    const findings = HOSTILE.map((text, at) =>
+      someFinding(at + 1, { label: text, description: text, text, box: [at * 200, 500, 150, 150] }),
+    );
+    const uri = `upload://${HOSTILE[0].replaceAll('/', '')}`;
+    const { page, said, asked } = await openStored({ findings, summary: HOSTILE.join(' '), uri });
+    const origin = new URL(page.url()).origin;
+    for (const [at, text] of HOSTILE.entries()) {
+      await page.evaluate(`location.hash = 'f${at + 1}'`);
+      const card = page.getByRole('article');
+      await soon(() => card.getByRole('heading').textContent()).toBe(`f${at + 1} ${text.toWellFormed()}`);
+      expect(await card.locator('blockquote').textContent()).toBe(text.toWellFormed());
+      expect(await card.locator('p').first().textContent()).toBe(text.toWellFormed());
+    }
+    expect(await page.evaluate(INTRUDERS)).toEqual({ elements: 0, handlers: 0, notIsolated: 0, wide: [] });
+    expect(await page.title()).toBe(`${HOSTILE[0].replaceAll('/', '')} · tilesight`);
+    expect(asked.filter((address) => !address.startsWith(origin) && !address.startsWith('blob:'))).toEqual([]);
+    expect(said).toEqual([]);
+  });
+
+  test('100,000 findings are listed, gathered and told apart', async () => {
+    const findings = Array.from({ length: 100_000 }, (_, at) =>
+      someFinding(at + 1, { label: `thing ${at % 20}`, box: [(at * 37) % 2_960, (at * 53 * 7) % 1_970, 12, 9] }),
+    );
+    const { page, said } = await openStored({ findings });
+    expect(await counted(page)).toBe('100,000 findings');
+    expect(await drawn(page)).toBeLessThan(1_300);
+    expect(Number(await page.locator('.over').getAttribute('data-clusters'))).toBeGreaterThan(20);
+    expect(await page.locator('*').count()).toBeLessThan(1_000);
+    await page.getByRole('listbox').focus();
+    await page.keyboard.press('End');
+    await page.keyboard.press('Enter');
+    const last = findings.at(-1) as Finding;
+    await soon(() => centre(page)).toEqual(closeTo(centreOf(last.box)));
+    await soon(() => page.locator('.over').getAttribute('data-clusters')).toBe('0');
+    expect(await drawn(page)).toBeGreaterThan(1);
+    expect(await page.locator('*').count()).toBeLessThan(1_000);
+    expect(said).toEqual([]);
+  });
+
+  test('a page whose server is gone says so, and goes on when it is back', async () => {
+    const { url, dataFolder, close } = await server();
+    const { page } = await opened(`${url}/`);
+    await page.getByText('There are none yet.').waitFor();
+    await close();
+    await page.getByText('The server does not answer. This page goes on as soon as it does.').waitFor();
+    await storeExecution(fsBlobs(join(dataFolder, 'blobs')), 'stored', { width: 300, height: 200, findings: [] });
+    await server(dataFolder, Number(new URL(url).port));
+    await page.getByRole('link', { name: 'drawn.png' }).waitFor();
+    expect(await page.getByText('The server does not answer.').isVisible()).toBe(false);
+  });
+
+  test('an execution that nobody knows is said to be none', async () => {
+    const { url } = await server();
+    const { page } = await opened(`${url}/executions/nobody-knows`);
+    await soon(() => page.getByRole('alert').textContent()).toMatch(/^Expected the id of an execution, got nobody-knows/);
+  });
+
+  test.each([
+    ['light', { ...STILL, colorScheme: 'light' }],
+    ['dark', { ...STILL, colorScheme: 'dark' }],
+    [
+      'phone',
+      { reducedMotion: 'reduce', colorScheme: 'dark', viewport: { width: 360, height: 780 }, isMobile: true, hasTouch: true },
+    ],
+  ] as [string, BrowserContextOptions][])('looks as it should: %s', async (name, options) => {
+    const { page, said } = await openStored(
+      { findings: FORTY, squares: FORTY.map(({ box }) => ({ box, colour: '#6a8a9a' })) },
+      '#f7',
+      options,
+    );
+    await mkdir(ARTIFACTS, { recursive: true });
+    await page.getByRole('article').waitFor();
+    await page.locator('summary', { hasText: 'Score, label' }).click();
+    await page.waitForLoadState('networkidle').catch(() => {});
+    await page.screenshot({ path: join(ARTIFACTS, `page-execution-${name}.png`), fullPage: name === 'phone' });
+    expect(await page.evaluate('document.documentElement.scrollWidth - innerWidth')).toBeLessThanOrEqual(0);
+    await page.goto(new URL('/', page.url()).href);
+    await page.getByRole('link', { name: 'drawn.png' }).waitFor();
+    await page.screenshot({ path: join(ARTIFACTS, `page-executions-${name}.png`), fullPage: true });
+    expect(await page.evaluate('document.documentElement.scrollWidth - innerWidth')).toBeLessThanOrEqual(0);
+    expect(said).toEqual([]);
+  });
+});
+
+/** What a word would have become, had it become more than text; and what does not fit into the window. */
+const INTRUDERS = `(() => {
+  const all = (selector) => [...document.querySelectorAll(selector)];
+  const written = (element) => [...element.childNodes].filter(({ nodeType }) => nodeType === 3).map(({ nodeValue }) => nodeValue).join('');
+  return {
+    elements: all('img, svg, iframe, object, base, b, [autofocus], script:not([src^="/page/"])').length,
+    handlers: all('*').filter((element) => element.getAttributeNames().some((name) => name.startsWith('on'))).length,
+    notIsolated: all('body *').filter((element) => !element.closest('bdi') && written(element).includes(String.fromCharCode(0x202e))).length,
+    wide: all('body *').filter((element) => element.getBoundingClientRect().right > innerWidth + 1 && !element.closest('.unseen, .option, #image')).map(({ tagName, id }) => tagName + id),
+  };
+})()`;
+
+async function colourInTheMiddle(page: Page): Promise<number[]> {
+  const image = await page.locator('#image').boundingBox();
+  if (!image) throw new Error('Expected an image.');
+  const clip = { x: image.x + image.width / 2 - 2, y: image.y + image.height / 2 - 2, width: 4, height: 4 };
+  const { channels } = await sharp(await page.screenshot({ clip })).stats();
+  return channels.slice(0, 3).map(({ mean }) => mean);
+}

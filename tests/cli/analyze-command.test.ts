@@ -1,0 +1,122 @@
+import { existsSync } from 'node:fs';
+import { readFile, stat, truncate, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import sharp from 'sharp';
+import { describe, expect, test, vi } from 'vitest';
+import { FindingsDocument } from '../../pipeline/contract/schemas.ts';
+import { iou } from '../../pipeline/planning/geometry.ts';
+import { runCommand, startCommand } from '../support/command.ts';
+import { temporaryFolder } from '../support/folder.ts';
+
+async function drawing(text: string): Promise<string> {
+  const path = join(await temporaryFolder(), 'drawing.png');
+  const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="1500" height="900"><rect width="1500" height="900" fill="white"/>
+    <text x="700" y="500" font-size="40" font-family="DejaVu Sans">${text}</text></svg>`;
+  await sharp(Buffer.from(svg)).png().toFile(path);
+  return path;
+}
+
+describe('tilesight analyze', () => {
+  test('prints a table, writes findings and overlay, and leaves nothing else', async () => {
+    const { code, stdout, left, out } = await runCommand(['analyze', await drawing('VALVE V-4711')], {
+      DETECTION_MODELS: 'onnx:ppocr',
+    });
+    expect({ code, left }).toEqual({ code: 0, left: [] });
+    expect(stdout).toMatch(/1 findings? in 1500 x 900 pixels/);
+    expect(stdout).toMatch(/│ f1 +│ text +│ .* VALVE V-4711 +│/);
+    expect(stdout).toContain('without a language model');
+    const document = FindingsDocument.parse(JSON.parse(await readFile(join(out, 'findings.json'), 'utf8')));
+    expect(document.findings.map(({ text }) => text)).toEqual(['VALVE V-4711']);
+    const overlay = await sharp(join(out, 'overlay.jpg')).metadata();
+    expect([overlay.width, overlay.height]).toEqual([1_500, 900]);
+  });
+
+  test('prints only JSON on standard output with --json -', async () => {
+    const { code, stdout } = await runCommand(['analyze', await drawing('X-1'), '--json', '-', '--label', 'cat']);
+    expect(code).toBe(0);
+    expect(FindingsDocument.parse(JSON.parse(stdout))).toMatchObject({
+      status: 'SUCCEEDED',
+      request: { ask: { labels: ['cat'] } },
+      findings: [],
+    });
+  });
+
+  test('finds a person who is larger than many tiles once, as one box', async () => {
+    const path = join(await temporaryFolder(), 'close-up.jpg');
+    const portrait = { left: 3_006, top: 323, width: 294, height: 294 }; // the astronaut of the example image
+    await sharp('examples/lawn.jpg').extract(portrait).resize(4_000, 4_000).jpeg({ quality: 92 }).toFile(path);
+    const { code, out } = await runCommand(['analyze', path]);
+    expect(code).toBe(0);
+    const { findings } = FindingsDocument.parse(JSON.parse(await readFile(join(out, 'findings.json'), 'utf8')));
+    const people = findings.filter(({ label }) => label === 'person');
+    expect(people).toHaveLength(1);
+    expect(iou(people[0]?.box ?? [0, 0, 0, 0], [425, 80, 2_990, 3_920])).toBeGreaterThan(0.5);
+  });
+
+  test('ends on Ctrl-C with 130, no process and no file left', async () => {
+    const running = await startCommand(['analyze', 'examples/lawn.jpg']);
+    await running.says('detect, ');
+    running.process.kill('SIGINT');
+    const { code, left, stderr, out } = await running.outcome;
+    await vi.waitFor(async () => expect(await running.processes()).toEqual([]), { timeout: 5_000 });
+    expect({ code, left, out: existsSync(out) }).toEqual({ code: 130, left: [], out: false });
+    expect(stderr).toContain('Interrupted; nothing was kept.');
+  });
+});
+
+describe('tilesight analyze refuses, with one sentence and nothing left behind,', () => {
+  const refusals: [string, (folder: string) => Promise<string>, RegExp, Record<string, string>?][] = [
+    [
+      'a text file named .jpg',
+      (folder) => written(folder, 'I am text'),
+      /Expected an image \(jpeg, .*\), got a file that is none of them/,
+    ],
+    ['an empty file', (folder) => written(folder, ''), /Expected an image, got .*, which is empty \(0 bytes\)/],
+    [
+      'a path where nothing is',
+      async (folder) => join(folder, 'none.jpg'),
+      /Expected an image file, got .*none\.jpg, which is not there/,
+    ],
+    ['a folder', async (folder) => folder, /Expected an image file, got .*, which is not a file/],
+    ['a truncated JPEG', truncatedJpeg, /Expected a whole image, got one whose data is damaged or cut off/],
+    [
+      'an image over the pixel limit',
+      () => drawing('big'),
+      /Expected an image of at most 1,000,000 pixels, got 1500 x 900/,
+      { PIXELS_MAX: '1000000' },
+    ],
+    [
+      'a model that is not there',
+      () => drawing('model'),
+      /Expected .* got nobody:nothing/,
+      { DETECTION_MODELS: 'nobody:nothing' },
+    ],
+    [
+      'a setting that does not fit',
+      () => drawing('setting'),
+      /The environment variable PIXELS_MAX does not fit/,
+      { PIXELS_MAX: 'many' },
+    ],
+  ];
+
+  test.each(refusals)('%s', async (_, make, sentence, environment) => {
+    const { code, stdout, stderr, left, out } = await runCommand(['analyze', await make(await temporaryFolder())], environment);
+    const said = stderr.split('\n').filter((line) => line.startsWith('tilesight: '));
+    expect({ code, stdout, left, out: existsSync(out) }).toEqual({ code: 1, stdout: '', left: [], out: false });
+    expect(said).toEqual([expect.stringMatching(sentence)]);
+    expect(stderr).not.toMatch(/\n {4}at |"level"/); // no stack, no log
+  });
+
+  async function written(folder: string, content: string): Promise<string> {
+    const path = join(folder, 'image.jpg');
+    await writeFile(path, content);
+    return path;
+  }
+
+  async function truncatedJpeg(folder: string): Promise<string> {
+    const path = join(folder, 'cut.jpg');
+    await sharp('examples/lawn.jpg').resize(1_500).jpeg().toFile(path);
+    await truncate(path, Math.round((await stat(path)).size / 2));
+    return path;
+  }
+});

@@ -1,0 +1,197 @@
+import { mkdir, realpath, symlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { describe, expect, test } from 'vitest';
+import { UserError } from '../../pipeline/contract/errors.ts';
+import { keys } from '../../pipeline/contract/keys.ts';
+import type { Images } from '../../pipeline/ports.ts';
+import { localImages } from '../../pipeline/sources/local-images.ts';
+import { fsBlobs } from '../../pipeline/storage/folder-blobs.ts';
+import { temporaryFolder } from '../support/folder.ts';
+
+/** `allowed/plan.jpg` may be named; `allowed-too/plan.jpg` and `secret.jpg` beside it may not. */
+async function place() {
+  const root = await realpath(await temporaryFolder());
+  const blobs = fsBlobs(join(root, 'blobs'));
+  const allowed = join(root, 'allowed');
+  for (const folder of ['allowed/below', 'allowed-too']) await mkdir(join(root, folder), { recursive: true });
+  for (const file of ['allowed/plan.jpg', 'allowed/below/plan.jpg', 'allowed-too/plan.jpg', 'secret.jpg'])
+    await writeFile(join(root, file), 'pixels');
+  const uri = (path: string) => pathToFileURL(root).href + path;
+  return { root, blobs, allowed, uri, images: localImages(blobs, [allowed], []) };
+}
+
+/** The sentence that an image is refused with. */
+async function refusal(images: Images, image: string): Promise<string> {
+  const error = await images.resolve(image).catch((thrown: unknown) => thrown);
+  if (!(error instanceof UserError)) throw new Error(`Expected a UserError for ${image}, got ${JSON.stringify(error)}`);
+  return error.message;
+}
+
+describe('file://', () => {
+  test.each(['/allowed/plan.jpg', '/allowed/below/plan.jpg', '/allowed/below/../plan.jpg', '/%61llowed/pl%61n.jpg'])(
+    'names an image inside an allowed folder: %s',
+    async (path) => {
+      const { images, uri, allowed } = await place();
+      const { source, version } = await images.resolve(uri(path));
+      expect(source).toEqual({ kind: 'file', path: join(allowed, path.includes('below/plan') ? 'below/plan.jpg' : 'plan.jpg') });
+      expect(version).toMatch(/-6$/);
+    },
+  );
+
+  test('is a scheme in any case', async () => {
+    const { images, uri } = await place();
+    expect((await images.resolve(uri('/allowed/plan.jpg').replace('file:', 'FILE:'))).source.kind).toBe('file');
+  });
+
+  test.each([
+    ['beside an allowed folder', '/secret.jpg'],
+    ['in a folder with the same prefix', '/allowed-too/plan.jpg'],
+    ['out by ..', '/allowed/../secret.jpg'],
+    ['out by an encoded ..', '/allowed/%2e%2e/secret.jpg'],
+    ['out by an encoded slash', '/allowed%2F..%2Fsecret.jpg'],
+    ['out by a backslash', '/allowed/..\\secret.jpg'],
+    ['with a null byte', '/allowed/plan.jpg%00'],
+    ['with a broken escape', '/allowed/plan%zz.jpg'],
+    ['a folder', '/allowed/below'],
+    ['the allowed folder itself', '/allowed'],
+    ['a file as if it were a folder', '/allowed/plan.jpg/x.jpg'],
+    ['missing', '/allowed/other.jpg'],
+  ])('is refused %s', async (_, path) => {
+    const { images, uri, allowed } = await place();
+    const sentence = await refusal(images, uri(path));
+    expect(sentence).toBe(
+      `Expected an upload_id or a file:// inside ${allowed}, got ${uri(path)}, which is not there. Check the path, or upload the image.`,
+    );
+  });
+
+  test('is refused for a file outside in the same words as for one that is missing', async () => {
+    const { images, uri } = await place();
+    const words = async (path: string) => (await refusal(images, uri(path))).replace(uri(path), 'URI');
+    expect(await words('/secret.jpg')).toBe(await words('/no-secret.jpg'));
+  });
+
+  test.each([
+    'file://evil.example/allowed/plan.jpg',
+    'file:',
+    'file://',
+    'file:///',
+    'file:///dev/zero',
+    'file:///proc/self/environ',
+  ])('%s is refused', async (image) => {
+    const { images } = await place();
+    expect(await refusal(images, image)).toMatch(/^Expected an upload_id or a file:\/\/ inside/);
+  });
+
+  test('follows a symbolic link that stays inside, and none that leads out', async () => {
+    const { root, images, uri, allowed } = await place();
+    await symlink(join(allowed, 'plan.jpg'), join(allowed, 'inside.jpg'));
+    await symlink(join(root, 'secret.jpg'), join(allowed, 'outside.jpg'));
+    await symlink(root, join(allowed, 'up'));
+    expect((await images.resolve(uri('/allowed/inside.jpg'))).source).toEqual({
+      kind: 'file',
+      path: join(allowed, 'plan.jpg'),
+    });
+    for (const path of ['/allowed/outside.jpg', '/allowed/up/secret.jpg'])
+      expect(await refusal(images, uri(path))).toContain('which is not there');
+    expect((await images.resolve(uri('/allowed/up/allowed/plan.jpg'))).source.kind).toBe('file');
+  });
+
+  test('finds an image in an allowed folder that is itself a symbolic link, or not there yet', async () => {
+    const { root, blobs, allowed } = await place();
+    await symlink(allowed, join(root, 'alias'));
+    const images = localImages(blobs, [join(root, 'later'), join(root, 'alias')], []);
+    expect((await images.resolve(pathToFileURL(join(root, 'alias/plan.jpg')).href)).source.kind).toBe('file');
+    await mkdir(join(root, 'later'));
+    await writeFile(join(root, 'later/new.jpg'), 'pixels');
+    expect((await images.resolve(pathToFileURL(join(root, 'later/new.jpg')).href)).source.kind).toBe('file');
+  });
+
+  test('is refused everywhere when no folder is allowed, and not offered', async () => {
+    const { blobs, uri } = await place();
+    expect(await refusal(localImages(blobs, [], []), uri('/allowed/plan.jpg'))).toMatch(/^Expected an upload_id, got file:/);
+  });
+
+  test('has another version when the bytes change', async () => {
+    const { images, uri, allowed } = await place();
+    const before = await images.resolve(uri('/allowed/plan.jpg'));
+    await writeFile(join(allowed, 'plan.jpg'), 'more pixels');
+    expect((await images.resolve(uri('/allowed/plan.jpg'))).version).not.toBe(before.version);
+  });
+});
+
+describe('https://', () => {
+  const hosts = ['example.com', '*.example.net'];
+
+  test('names an image on an allowed host by its address, which is its version too', async () => {
+    const { blobs } = await place();
+    const url = 'https://example.com/plan.jpg?size=2';
+    expect(await localImages(blobs, [], hosts).resolve('HTTPS://Example.com./plan.jpg?size=2#top')).toEqual({
+      source: { kind: 'url', url },
+      uri: url,
+      version: url,
+    });
+  });
+
+  test('is refused on another host, and the allowed ones are said', async () => {
+    const { blobs, allowed } = await place();
+    const images = localImages(blobs, [allowed], hosts);
+    expect(await refusal(images, 'https://evil.example/plan.jpg')).toBe(
+      'Expected an image on example.com or *.example.net, got one on evil.example. Upload it instead.',
+    );
+    expect(await refusal(images, 'http://example.com/plan.jpg')).toBe(
+      `Expected an upload_id or a file:// inside ${allowed} or an https:// address on example.com or *.example.net, ` +
+        'got http://example.com/plan.jpg. Upload it instead.',
+    );
+  });
+});
+
+test.each([
+  's3://bucket/plan.jpg',
+  'https://example.com/plan.jpg',
+  'http://127.0.0.1/plan.jpg',
+  'data:image/png;base64,AAAA',
+  'C:\\plan.jpg',
+])('%s is refused, and what is accepted is said', async (image) => {
+  const { images, allowed } = await place();
+  expect(await refusal(images, image)).toBe(
+    `Expected an upload_id or a file:// inside ${allowed}, got ${image}. Upload it instead.`,
+  );
+});
+
+describe('an upload id', () => {
+  test('names what was sent, with a version that changes with it', async () => {
+    const { images, blobs } = await place();
+    await blobs.put(keys.upload('plan.jpg-0123'), Buffer.from('pixels'));
+    const first = await images.resolve('plan.jpg-0123');
+    expect(first).toMatchObject({ source: { kind: 'blob', key: 'uploads/plan.jpg-0123' }, uri: 'upload://plan.jpg-0123' });
+    await blobs.put(keys.upload('plan.jpg-0123'), Buffer.from('other!'));
+    expect((await images.resolve('plan.jpg-0123')).version).not.toBe(first.version);
+  });
+
+  test.each([
+    'plan.jpg-9999',
+    '../executions/e1/findings.json',
+    'a/../../secret.jpg',
+    '..',
+    '.',
+    '',
+    '.hidden',
+    'a..b',
+    'PLAN.JPG-0123',
+    'plan.jpg-0123\n',
+    'plan.jpg-0123\0',
+    ' plan.jpg-0123',
+    'plan%2ejpg-0123',
+    'x'.repeat(200),
+    '/absolute/plan.jpg',
+    '__proto__',
+  ])('%j is refused, and nothing outside the uploads is looked at', async (image) => {
+    const { images, blobs } = await place();
+    await blobs.put(keys.upload('plan.jpg-0123'), Buffer.from('pixels'));
+    await blobs.put(keys.findings('e1'), Buffer.from('{}'));
+    const sentence = await refusal(images, image);
+    expect(sentence).toMatch(/^Expected the upload_id of an image that was sent, got .*Call create_upload/s);
+    expect(sentence.length).toBeLessThan(320);
+  });
+});

@@ -1,0 +1,242 @@
+// Models of OpenAI-compatible servers through the Vision port: the official client against the wire format on loopback.
+// What becomes of an answer is the same for every language model and tested in bedrock-vision.test.ts.
+import { afterEach, beforeEach, describe, expect, it, test, vi } from 'vitest';
+import type { Ask } from '../../pipeline/contract/schemas.ts';
+import { costOf } from '../../pipeline/planning/prices.ts';
+import type { Jpeg, SummaryMaterial, Vision } from '../../pipeline/ports.ts';
+import { openaiVision } from '../../pipeline/vision/llm/openai-vision.ts';
+import { closedPort } from '../support/closed-port.ts';
+import { type ChatRequest, type CompletionParts, completion, type OpenaiReply, openaiServer } from '../support/openai-server.ts';
+
+const MODEL = 'openai:qwen3-vl:8b';
+const EVERYTHING: Ask = { look_for: null, labels: [] };
+const TILE: Jpeg = { bytes: new Uint8Array([0xff, 0xd8, 1, 2, 3, 0xff, 0xd9]), width: 200, height: 100 };
+const CAT = {
+  label: 'cat',
+  left: 100,
+  top: 200,
+  right: 300,
+  bottom: 700,
+  score: 0.9,
+  severity: 'info',
+  description: 'a cat',
+  text: '',
+};
+
+const said = (form: object, parts: CompletionParts = {}): OpenaiReply => completion({ content: JSON.stringify(form), ...parts });
+const detections = (...seen: object[]): OpenaiReply => said({ detections: seen });
+
+/** What the package would read by itself if it were let. */
+beforeEach(() => {
+  vi.stubEnv('OPENAI_API_KEY', 'from-the-environment');
+  vi.stubEnv('OPENAI_BASE_URL', 'http://127.0.0.1:9/from-the-environment');
+});
+afterEach(() => vi.unstubAllEnvs());
+
+async function visionOf(...script: Parameters<typeof openaiServer>): Promise<{ vision: Vision; requests: ChatRequest[] }> {
+  const { baseUrl, requests } = await openaiServer(...script);
+  return { vision: openaiVision({ baseUrl, apiKey: 'sk-fake-for-tests', timeoutMs: 20_000 }), requests };
+}
+
+describe('openaiVision asks', () => {
+  it('with the image as a data URL before the words, the form as a strict schema, and temperature 0', async () => {
+    const { vision, requests } = await visionOf(detections());
+    await vision.detect(MODEL, TILE, { look_for: 'cats', labels: [] });
+    const [{ body, headers }] = requests as [ChatRequest];
+    expect(headers.authorization).toBe('Bearer sk-fake-for-tests');
+    expect(body).toMatchObject({ model: 'qwen3-vl:8b', temperature: 0, max_tokens: 4_096 });
+    expect(body.messages.map(({ role }) => role)).toEqual(['system', 'user']);
+    expect(body.messages[1]?.content).toEqual([
+      {
+        type: 'image_url',
+        image_url: { url: `data:image/jpeg;base64,${Buffer.from(TILE.bytes).toString('base64')}`, detail: 'high' },
+      },
+      { type: 'text', text: expect.stringContaining('"look_for":"cats"') },
+    ]);
+    expect(body.response_format).toMatchObject({ type: 'json_schema', json_schema: { name: 'report_detections', strict: true } });
+  });
+
+  it('with schemas that strict mode takes: closed objects, every field required, no bounds', async () => {
+    const { vision, requests } = await visionOf(completion({ content: null, refusal: 'no' }));
+    const overview = async () => TILE;
+    const tiles = { total: 1, done: 1, blank: 0, failed: 0 };
+    const material: SummaryMaterial = { ask: EVERYTHING, image: { width: 1, height: 1 }, findings: [], tiles, overview };
+    const finding = { label: 'cat', description: 'a cat', score: 0.3, severity: 'info' as const, text: null };
+    await Promise.allSettled([
+      vision.detect(MODEL, TILE, EVERYTHING),
+      vision.moderate(MODEL, TILE),
+      vision.verify(MODEL, TILE, { ask: EVERYTHING, finding, boxInCrop: [1, 1, 9, 9] }),
+      vision.summarize(MODEL, material),
+    ]);
+    expect(requests).toHaveLength(4);
+    for (const { body } of requests) expectStrict(body.response_format.json_schema.schema);
+  });
+
+  it('a local server without a key, and OpenAI itself only with one', async () => {
+    const { baseUrl, requests } = await openaiServer(detections());
+    await openaiVision({ baseUrl, apiKey: null }).detect(MODEL, TILE, EVERYTHING);
+    expect(requests[0]?.headers.authorization).toBe('Bearer none');
+    const nowhere = openaiVision({ baseUrl: null, apiKey: null }).detect(MODEL, TILE, EVERYTHING);
+    await expect(nowhere).rejects.toMatchObject({ name: 'UserError', message: expect.stringContaining('OPENAI_API_KEY') });
+  });
+});
+
+describe('an answer', () => {
+  it('is detections in pixels, with what the tokens cost that the server counted', async () => {
+    const { cost_usd, known } = costOf(MODEL, { input_tokens: 1_000, output_tokens: 100 });
+    const { vision } = await visionOf(detections(CAT, { ...CAT, right: 1_500 }));
+    expect(await vision.detect(MODEL, TILE, EVERYTHING)).toEqual({
+      detections: [
+        { label: 'cat', description: 'a cat', score: 0.9, severity: 'info', text: null, box: [20, 20, 40, 50] },
+        expect.objectContaining({ box: [20, 20, 180, 50] }),
+      ],
+      clipped: 1,
+      usage: { input_tokens: 1_000, output_tokens: 100, cost_usd },
+      notes: known ? [] : [`No price is known for ${MODEL}: its tokens are counted without cost.`],
+    });
+  });
+
+  it('may be fenced as a whole, and come without a count of tokens', async () => {
+    const content = '```json\n{"detections":[]}\n```\n';
+    const { vision } = await visionOf(completion({ content, usage: null }));
+    expect(await vision.detect(MODEL, TILE, EVERYTHING)).toMatchObject({ detections: [], usage: { input_tokens: 0 } });
+  });
+
+  it('that does not fit is asked for once more with what was wrong, and all tokens count', async () => {
+    const { vision, requests } = await visionOf(detections({ ...CAT, score: 90 }), detections(CAT));
+    const answer = await vision.detect(MODEL, TILE, EVERYTHING);
+    expect(answer.usage).toMatchObject({ input_tokens: 2_000, output_tokens: 200 });
+    const messages = requests[1]?.body.messages ?? [];
+    expect(messages.map(({ role }) => role)).toEqual(['system', 'user', 'assistant', 'user']);
+    expect(messages[2]?.content).toContain('"score":90');
+    expect(messages[3]?.content).toMatch(/detections\[0\]\.score/);
+  });
+
+  const unusable: [string, OpenaiReply, string, number][] = [
+    ['in words', completion({ content: 'A cat.' }), 'an invalid answer also when asked again', 2],
+    [
+      'in words around the form',
+      completion({ content: 'Here: {"detections":[]}' }),
+      'an invalid answer also when asked again',
+      2,
+    ],
+    ['of another form', said({ things: [] }), 'an invalid answer also when asked again', 2],
+    ['that is empty', completion({ content: '' }), 'an empty answer also when asked again', 2],
+    ['that is null', completion({ content: null }), 'an empty answer also when asked again', 2],
+    ['that is refused', completion({ refusal: 'I cannot.' }), 'a refusal', 1],
+    ['that is filtered', said({ detections: [] }, { finish_reason: 'content_filter' }), 'a refusal', 1],
+    ['that is filtered by an error', { status: 400, code: 'content_filter' }, 'a refusal', 1],
+    ['that is cut off', said({ detections: [] }, { finish_reason: 'length' }), 'an answer cut off at its longest', 1],
+  ];
+  test.each(unusable)('%s fails the tile with that reason', async (_what, reply, reason, asked) => {
+    const { vision, requests } = await visionOf(reply);
+    const message = expect.stringContaining(`Expected detections from ${MODEL}, got ${reason}. `);
+    await expect(vision.detect(MODEL, TILE, EVERYTHING)).rejects.toMatchObject({ name: 'AnswerError', message });
+    expect(requests).toHaveLength(asked);
+  });
+
+  const noVerdicts: [string, OpenaiReply, string][] = [
+    ['a refusal', completion({ refusal: 'I cannot.' }), 'AnswerError'],
+    [
+      'a verdict within words',
+      completion({ content: 'The sign says {"verdict":"allowed","category":"none","score":1}' }),
+      'AnswerError',
+    ],
+    [
+      'a filtered verdict',
+      said({ verdict: 'allowed', category: 'none', score: 1 }, { finish_reason: 'content_filter' }),
+      'AnswerError',
+    ],
+    ['an empty answer', completion({ content: '' }), 'AnswerError'],
+    ['a fault', { status: 503 }, 'TransientError'],
+  ];
+  test.each(noVerdicts)('never allows an image by %s', async (_what, reply, name) => {
+    const { vision } = await visionOf(reply);
+    await expect(vision.moderate(MODEL, TILE)).rejects.toMatchObject({ name });
+  });
+});
+
+describe('an error of the server', () => {
+  const transient: [string, OpenaiReply, boolean][] = [
+    ['429', { status: 429, code: 'rate_limit_exceeded' }, true],
+    ['500', { status: 500 }, false],
+    ['503', { status: 503 }, false],
+    ['408', { status: 408 }, false],
+    ['broken JSON', { raw: '{"choices": A message of the provider.' }, false],
+    ['a page in place of an answer', { raw: '<html>A message of the provider.</html>', type: 'text/html' }, false],
+    ['an error under a status of success', { body: { error: { message: 'A message of the provider.', code: 502 } } }, false],
+    ['a connection cut before the head', 'cut before the head', false],
+    ['a connection cut within the body', 'cut within the body', false],
+  ];
+  test.each(transient)('%s may pass, and is asked for by others again', async (_name, reply, throttled) => {
+    const { vision, requests } = await visionOf(reply);
+    const error = await vision.detect(MODEL, TILE, EVERYTHING).catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ name: 'TransientError', throttled, cause: expect.any(Error) });
+    expect(String(error)).toMatch(/^TransientError: Expected .*, got .*\. .*\.$/);
+    expect(String(error)).not.toContain('message of the provider');
+    expect(requests).toHaveLength(1);
+  });
+
+  const fixed: [string, OpenaiReply, RegExp][] = [
+    ['401', { status: 401, code: 'invalid_api_key' }, /Set OPENAI_API_KEY/],
+    ['403', { status: 403 }, /OPENAI_API_KEY use it/],
+    ['404', { status: 404, code: 'model_not_found' }, /Check the model id and OPENAI_BASE_URL/],
+    ['400', { status: 400 }, /takes images and a JSON schema/],
+    ['422', { status: 422 }, /takes images and a JSON schema/],
+    ['429 without money', { status: 429, code: 'insufficient_quota' }, /Check the account/],
+    ['413', { status: 413 }, /Check OPENAI_BASE_URL/],
+  ];
+  test.each(fixed)('%s ends the execution with what fixes it', async (_name, reply, fix) => {
+    const { vision } = await visionOf(reply);
+    const error = await vision.detect(MODEL, TILE, EVERYTHING).catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ name: 'UserError', message: expect.stringMatching(fix), cause: expect.any(Error) });
+    expect(String(error)).not.toContain('message of the provider');
+  });
+
+  test.each(['before the head', 'within the body'] as const)('silence %s ends with the time of the call', async (hang) => {
+    const { baseUrl } = await openaiServer({ hang });
+    const slow = openaiVision({ baseUrl, apiKey: null, timeoutMs: 300 }).detect(MODEL, TILE, EVERYTHING);
+    await expect(slow).rejects.toMatchObject({ name: 'TransientError', throttled: false });
+  });
+
+  it('may be that no server listens', async () => {
+    const baseUrl = `http://127.0.0.1:${await closedPort()}/v1`;
+    const elsewhere = openaiVision({ baseUrl, apiKey: null }).detect(MODEL, TILE, EVERYTHING);
+    await expect(elsewhere).rejects.toMatchObject({
+      name: 'TransientError',
+      message: expect.stringContaining('Check that the server of OPENAI_BASE_URL runs'),
+    });
+  });
+});
+
+describe('a setting that a model refuses', () => {
+  it('is left out or renamed from then on, as reasoning models want it', async () => {
+    const { vision, requests } = await visionOf(({ body }) => {
+      const unsupported = (param: string, message: string) => ({ status: 400, code: 'unsupported_parameter', param, message });
+      if ('max_tokens' in body) {
+        return unsupported('max_tokens', "'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead.");
+      }
+      return 'temperature' in body ? unsupported('temperature', 'Only the default (1) is supported.') : detections(CAT);
+    });
+    expect((await vision.detect(MODEL, TILE, EVERYTHING)).detections).toHaveLength(1);
+    expect(requests).toHaveLength(3);
+    await vision.detect(MODEL, TILE, EVERYTHING);
+    expect(requests).toHaveLength(4);
+    expect(requests[3]?.body).toMatchObject({ max_completion_tokens: 4_096 });
+    expect(requests[3]?.body).not.toHaveProperty('max_tokens');
+    expect(requests[3]?.body).not.toHaveProperty('temperature');
+  });
+});
+
+function expectStrict(schema: object): void {
+  expect(JSON.stringify(schema)).not.toMatch(/"(\$schema|minimum|maximum|min\w+|max\w+|pattern|anyOf|oneOf)":/);
+  const closed = (part: unknown): void => {
+    if (typeof part !== 'object' || part === null) return;
+    if ('properties' in part) {
+      expect(part).toMatchObject({ additionalProperties: false, required: Object.keys(part.properties as object) });
+    }
+    for (const inner of Object.values(part)) closed(inner);
+  };
+  closed(schema);
+  expect(schema).toMatchObject({ type: 'object' });
+}

@@ -1,0 +1,430 @@
+// Images named s3://bucket/key, found and copied: against a real S3-compatible server where there is one, and against faults on
+// loopback.
+import { readdir, readFile } from 'node:fs/promises';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { join } from 'node:path';
+import { PutBucketPolicyCommand, PutObjectCommand } from '@aws-sdk/client-s3';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { depsByCaller, type SharedDeps } from '../../mcp-server/access/callers.ts';
+import type { AnalysisRequest } from '../../pipeline/contract/schemas.ts';
+import type { Blobs, Images, PipelineDeps, RemoteImages } from '../../pipeline/ports.ts';
+import { remoteImagesByScheme } from '../../pipeline/sources/remote-images-by-scheme.ts';
+import { type S3ImagesOptions, s3Images } from '../../pipeline/sources/s3-images.ts';
+import { type S3RemoteImagesOptions, s3RemoteImages } from '../../pipeline/sources/s3-remote-images.ts';
+import { fsBlobs } from '../../pipeline/storage/folder-blobs.ts';
+import { s3Blobs } from '../../pipeline/storage/s3-blobs.ts';
+import { drawImage } from '../support/drawn.ts';
+import { temporaryFolder } from '../support/folder.ts';
+import { ROLE, USER } from '../support/function-url.ts';
+import { runPipeline } from '../support/pipeline-run.ts';
+import { fakeCredentials, NO_S3_SERVER, s3Server } from '../support/s3-server.ts';
+import { scriptedVision } from '../support/scripted-vision.ts';
+import { storeDoor } from '../support/store-door.ts';
+
+if (NO_S3_SERVER) console.warn(`Tests against a real S3-compatible server are ${NO_S3_SERVER}.`);
+
+const PIXELS = Buffer.from('pixels');
+const BYTES_MAX = 1_000_000;
+const ODD_KEYS = [
+  'a b/plan 1+1.jpg',
+  'größe/план.jpg',
+  '100%.jpg',
+  'a%20b%2Fc.jpg',
+  'q?size=2#top.jpg',
+  "it's (1)!*~&=@:,;$.jpg",
+];
+
+/** The sentence that it is refused with. */
+async function refusal(attempt: Promise<unknown>): Promise<string> {
+  const error: unknown = await attempt.catch((thrown: unknown) => thrown);
+  if (error instanceof Error && error.name === 'UserError') return error.message;
+  throw new Error(`Expected a UserError, got ${JSON.stringify(error)}.`, { cause: error });
+}
+
+/** Into a folder of its own, which is empty again when that fails. */
+async function downloaded(from: RemoteImages, url: string, version?: string, bytesMax = BYTES_MAX): Promise<Buffer> {
+  const folder = await temporaryFolder();
+  try {
+    await from.download(url, join(folder, 'image'), bytesMax, version);
+  } catch (error) {
+    expect(await readdir(folder)).toEqual([]);
+    throw error;
+  }
+  expect(await readdir(folder)).toEqual(['image']);
+  return await readFile(join(folder, 'image'));
+}
+
+describe.skipIf(NO_S3_SERVER)(NO_S3_SERVER ?? 'against a real S3-compatible server:', () => {
+  const server = s3Server();
+
+  /** A bucket of the deployment, and another that it allows. */
+  async function place() {
+    const [own, other, scratchFolder] = [await server.bucket(), await server.bucket(), await temporaryFolder()];
+    const endpoint = server.endpoint();
+    const blobs = s3Blobs({ bucket: own, scratchFolder, materializeBytesMax: BYTES_MAX, endpoint });
+    const allowedBuckets = [other];
+    const put = async (Bucket: string, Key: string, Body: Uint8Array = PIXELS) =>
+      void (await server.client().send(new PutObjectCommand({ Bucket, Key, Body })));
+    return {
+      ...{ own, other, blobs, put },
+      images: s3Images({ bucket: own, blobs, allowedBuckets, allowedHosts: [], endpoint }),
+      remote: s3RemoteImages({ allowedBuckets, endpoint }),
+    };
+  }
+
+  test('an image in an allowed bucket is found by its address, and copied as that version', async () => {
+    const { other, put, images, remote } = await place();
+    await put(other, 'site/plan.jpg');
+    const url = `s3://${other}/site/plan.jpg`;
+    const image = await images.resolve(`S3${url.slice(2)}`);
+    expect(image).toEqual({ source: { kind: 'url', url }, uri: url, version: expect.stringMatching(/^[0-9a-f]{32}$/) });
+    expect(await downloaded(remote, url, image.version)).toEqual(PIXELS);
+  });
+
+  test('an image that was replaced after it was named is refused, and one that was put again with the same bytes is not', async () => {
+    const { other, put, images, remote } = await place();
+    const url = `s3://${other}/plan.jpg`;
+    await put(other, 'plan.jpg');
+    const { version } = await images.resolve(url);
+    await put(other, 'plan.jpg');
+    expect(await downloaded(remote, url, version)).toEqual(PIXELS);
+    await put(other, 'plan.jpg', Buffer.from('others'));
+    expect(await refusal(downloaded(remote, url, version))).toBe(
+      `Expected ${url} as it was when it was named, got one that has changed since. Name it again.`,
+    );
+    expect((await images.resolve(url)).version).not.toBe(version);
+  });
+
+  test.each(ODD_KEYS)('a key is taken as it is written: %s', async (key) => {
+    const { own, other, put, images, remote } = await place();
+    for (const bucket of [own, other]) await put(bucket, key);
+    expect((await images.resolve(`s3://${own}/${key}`)).source).toEqual({ kind: 'blob', key });
+    const { version } = await images.resolve(`s3://${other}/${key}`);
+    expect(await downloaded(remote, `s3://${other}/${key}`, version)).toEqual(PIXELS);
+    const escaped = encodeURIComponent(key);
+    if (escaped !== key) await expect(images.resolve(`s3://${other}/${escaped}`)).rejects.toThrow('which is not there');
+  });
+
+  test('an image of the deployment’s bucket is an object of its store', async () => {
+    const { own, put, blobs, images } = await place();
+    await put(own, 'plans/site.jpg');
+    const uri = `s3://${own}/plans/site.jpg`;
+    const version = (await blobs.head('plans/site.jpg'))?.version;
+    expect(await images.resolve(uri)).toEqual({ source: { kind: 'blob', key: 'plans/site.jpg' }, uri, version });
+  });
+
+  test('what is missing and what may not be read are refused in the same words', async () => {
+    const { other, put, images, remote } = await place();
+    await put(other, 'plan.jpg');
+    const url = (key: string) => `s3://${other}/${key}`;
+    const missing = await refusal(images.resolve(url('none.jpg')));
+    const notCopied = await refusal(downloaded(remote, url('none.jpg')));
+    expect(missing).toMatch(/^Expected an upload_id or an s3:\/\/ address in .* which is not there or may not be read\. /);
+    const Action = ['s3:GetObject', 's3:HeadObject'];
+    const Statement = [{ Effect: 'Deny', Principal: '*', Action, Resource: `arn:aws:s3:::${other}/*` }];
+    const Policy = JSON.stringify({ Version: '2012-10-17', Statement });
+    await server.client().send(new PutBucketPolicyCommand({ Bucket: other, Policy }));
+    expect(await refusal(images.resolve(url('plan.jpg')))).toBe(missing.replace('none.jpg', 'plan.jpg'));
+    expect(await refusal(downloaded(remote, url('plan.jpg')))).toBe(notCopied.replace('none.jpg', 'plan.jpg'));
+  });
+
+  test('an allowed bucket that is not there is refused, not a fault of the deployment', async () => {
+    const { own, blobs } = await place();
+    const [allowedBuckets, endpoint] = [['tilesight-not-there'], server.endpoint()];
+    const images = s3Images({ bucket: own, blobs, allowedBuckets, allowedHosts: [], endpoint });
+    const url = 's3://tilesight-not-there/plan.jpg';
+    expect(await refusal(images.resolve(url))).toContain('which is not there or may not be read');
+    expect(await refusal(downloaded(s3RemoteImages({ allowedBuckets, endpoint }), url))).toContain('none that may be read');
+  });
+
+  test('an object over the limit is not copied, one of just the limit is', async () => {
+    const { other, put, remote } = await place();
+    await put(other, 'plan.jpg', Buffer.alloc(2_000_000));
+    expect(await refusal(downloaded(remote, `s3://${other}/plan.jpg`, undefined, 1_999_999))).toMatch(
+      /^Expected a file of at most/,
+    );
+    expect(await downloaded(remote, `s3://${other}/plan.jpg`, undefined, 2_000_000)).toHaveLength(2_000_000);
+  });
+
+  describe('through the pipeline,', () => {
+    async function drawn(): Promise<Buffer> {
+      const path = join(await temporaryFolder(), 'plan.png');
+      await drawImage(path, 300, 300, { left: 50, top: 50, edge: 40 });
+      return await readFile(path);
+    }
+    const analyzed = async (image: AnalysisRequest['image'], remote: RemoteImages) => {
+      const around = (deps: PipelineDeps) => ({ ...deps, remoteImages: remoteImagesByScheme({ s3: remote }) });
+      return await runPipeline('', scriptedVision(), {}, { around, request: { image } });
+    };
+
+    test('it is looked at as any other', async () => {
+      const { other, put, images, remote } = await place();
+      await put(other, 'site plan.png', await drawn());
+      const image = await images.resolve(`s3://${other}/site plan.png`);
+      const { progress, document, files } = await analyzed(image, remote);
+      expect(progress.status).toBe('SUCCEEDED');
+      expect(document?.image).toMatchObject({ uri: image.uri, version: image.version, width: 300, height: 300, format: 'png' });
+      expect(files.filter((file) => file.startsWith('scratch'))).toEqual([]);
+    });
+
+    test('one that has changed since it was named fails, and says so', async () => {
+      const { other, put, images, remote } = await place();
+      await put(other, 'plan.png');
+      const image = await images.resolve(`s3://${other}/plan.png`);
+      await put(other, 'plan.png', await drawn());
+      const { progress, files } = await analyzed(image, remote);
+      expect(progress).toMatchObject({ status: 'FAILED', reason: expect.stringContaining('has changed since') });
+      expect(files).toEqual(['blobs/executions/run-1/progress.json']);
+    });
+  });
+});
+
+describe('without a real server:', () => {
+  beforeEach(fakeCredentials);
+  afterEach(() => vi.unstubAllEnvs());
+
+  const OWN = 'deployment';
+  const ALLOWED = ['plans', 'surveys'];
+  const ACCEPTED = 'an upload_id or an s3:// address in this deployment’s bucket or plans or surveys';
+
+  type Doorman = (response: ServerResponse, request: IncomingMessage) => unknown;
+  const nobody: Doorman = (response) => response.writeHead(501).end();
+
+  /** Other buckets answer so; the deployment's own is a folder. */
+  async function place(doorman: Doorman = nobody, options: Partial<S3ImagesOptions & S3RemoteImagesOptions> = {}) {
+    const { endpoint, requests } = await storeDoor((request, response) => {
+      doorman(response, request);
+      return true;
+    });
+    const blobs = fsBlobs(await temporaryFolder());
+    const common = { allowedBuckets: ALLOWED, endpoint, ...options };
+    const imagesIn = (seen: Blobs): Images => s3Images({ bucket: OWN, blobs: seen, allowedHosts: [], ...common });
+    return { blobs, imagesIn, images: imagesIn(blobs), remote: s3RemoteImages(common), requests };
+  }
+
+  describe('what is named', () => {
+    test('an upload is itself, by its id and by its address', async () => {
+      const { blobs, images } = await place();
+      await blobs.put('uploads/plan.jpg-0123', PIXELS);
+      const image = await images.resolve('plan.jpg-0123');
+      expect(image).toMatchObject({ source: { kind: 'blob', key: 'uploads/plan.jpg-0123' }, uri: 'upload://plan.jpg-0123' });
+      expect(await images.resolve(`s3://${OWN}/uploads/plan.jpg-0123`)).toEqual(image);
+    });
+
+    test.each(['none', '', 'a/b', 'PLAN', 'a..b'])(
+      'the address of an upload %j that is not there is refused as its id is',
+      async (id) => {
+        const { blobs, images } = await place();
+        for (const key of ['uploads/a/b', 'uploads/PLAN', 'uploads/a..b']) await blobs.put(key, PIXELS);
+        if (id === '')
+          return expect(await refusal(images.resolve(`s3://${OWN}/uploads/`))).toContain(`Expected ${ACCEPTED}, got s3`);
+        expect(await refusal(images.resolve(`s3://${OWN}/uploads/${id}`))).toBe(await refusal(images.resolve(id)));
+      },
+    );
+
+    test('an upload of another caller is as if it were not there, one’s own and what is nobody’s are seen', async () => {
+      const { blobs, imagesIn } = await place();
+      const depsOf = depsByCaller({ blobs, imagesIn } as unknown as SharedDeps, 'caller');
+      const [first, second] = [depsOf(USER), depsOf(ROLE)];
+      const id = `plan-0123-${first.owner}`;
+      for (const key of [`uploads/${id}`, 'plans/site.jpg']) await blobs.put(key, PIXELS);
+      for (const name of [id, `s3://${OWN}/uploads/${id}`]) {
+        expect((await first.images.resolve(name)).source).toEqual({ kind: 'blob', key: `uploads/${id}` });
+        expect(await refusal(second.images.resolve(name))).toContain('under which there is none');
+      }
+      for (const { images } of [first, second])
+        expect((await images.resolve(`s3://${OWN}/plans/site.jpg`)).source.kind).toBe('blob');
+    });
+
+    test.each(['executions/e1/findings.json', 'executions/e1/overview.jpg', 'index/by-time/1-e1'])(
+      '%s belongs to an execution, and is refused as if it were not there',
+      async (key) => {
+        const { blobs, images } = await place(nobody, { allowedBuckets: [...ALLOWED, OWN] });
+        await blobs.put(key, PIXELS);
+        const missing = await refusal(images.resolve(`s3://${OWN}/none.jpg`));
+        expect(missing).toContain('which is not there or may not be read. Check it, or upload the image.');
+        expect(await refusal(images.resolve(`s3://${OWN}/${key}`))).toBe(missing.replace('none.jpg', key));
+      },
+    );
+
+    test.each(ODD_KEYS)('nothing in a key of the deployment’s bucket is decoded: %s', async (key) => {
+      const { blobs, images } = await place();
+      await blobs.put(key, PIXELS);
+      const uri = `s3://${OWN}/${key}`;
+      expect(await images.resolve(uri)).toMatchObject({ source: { kind: 'blob', key }, uri });
+    });
+
+    test.each([
+      ...['../deployment/executions/e1/findings.json', 'a/../executions/e1/findings.json', 'a/..', './plan.jpg', 'a//plan.jpg'],
+      ...[
+        '/plan.jpg',
+        'a/',
+        'a\\..\\plan.jpg',
+        'plan.jpg\n',
+        'plan\0.jpg',
+        'plan\ud800.jpg',
+        '.parts/plan.jpg',
+        'ü'.repeat(513),
+        '',
+      ],
+    ])('a key that could lead elsewhere is refused in every bucket, and nobody is asked: %j', async (key) => {
+      const { images, remote, requests } = await place();
+      for (const bucket of [OWN, ...ALLOWED]) {
+        const url = `s3://${bucket}/${key}`;
+        expect(await refusal(images.resolve(url))).toBe(`Expected ${ACCEPTED}, got ${url.slice(0, 100)}. Upload it instead.`);
+        expect(await refusal(downloaded(remote, url))).toContain('Expected an s3:// address in an allowed bucket, got s3://');
+      }
+      expect(requests).toEqual([]);
+    });
+
+    test.each([
+      's3://private/plan.jpg',
+      's3://PLANS/plan.jpg',
+      's3://plans.example/plan.jpg',
+      's3://plan/s.jpg',
+      's3:///plans/a.jpg',
+    ])('another bucket is refused, and nobody is asked whether it is there: %s', async (url) => {
+      const { images, remote, requests } = await place();
+      expect(await refusal(images.resolve(url))).toBe(`Expected ${ACCEPTED}, got ${url}. Upload it instead.`);
+      expect(await refusal(downloaded(remote, url))).toContain('Expected an s3:// address in an allowed bucket');
+      expect(requests).toEqual([]);
+    });
+
+    test.each([
+      'file:///etc/passwd',
+      'FILE:///plan.jpg',
+      'http://example.org/plan.jpg',
+      'https://example.org/plan.jpg',
+      's3:plans/plan.jpg',
+    ])('%s is refused, and what can be named is said', async (image) => {
+      const { images } = await place();
+      expect(await refusal(images.resolve(image))).toBe(`Expected ${ACCEPTED}, got ${image}. Upload it instead.`);
+    });
+
+    test('an address on an allowed host is taken, and hosts and buckets are said only where there are some', async () => {
+      const { images } = await place(nobody, { allowedBuckets: [], allowedHosts: ['example.org'] });
+      const url = 'https://example.org/plan.jpg';
+      expect(await images.resolve(url)).toEqual({ source: { kind: 'url', url }, uri: url, version: url });
+      expect(await refusal(images.resolve('s3://plans/plan.jpg'))).toBe(
+        'Expected an upload_id or an s3:// address in this deployment’s bucket or an https:// address on example.org, ' +
+          'got s3://plans/plan.jpg. Upload it instead.',
+      );
+    });
+
+    test('a long list of buckets has an end in the sentence', async () => {
+      const { images } = await place(nobody, { allowedBuckets: Array.from({ length: 500 }, (_, at) => `bucket-${at}`) });
+      expect(await refusal(images.resolve('file:///plan.jpg'))).toContain('or bucket-9 or 490 more buckets, got file:');
+    });
+
+    test.each([301, 400, 401, 403, 404, 410])(
+      'an allowed bucket that answers %d has not got it, in the same words',
+      async (status) => {
+        const { images, requests } = await place((response) => response.writeHead(status).end());
+        const url = 's3://plans/plan.jpg';
+        expect(await refusal(images.resolve(url))).toBe(
+          `Expected ${ACCEPTED}, got ${url}, which is not there or may not be read. Check it, or upload the image.`,
+        );
+        expect(requests).toEqual(['HEAD /plans/plan.jpg']);
+      },
+    );
+
+    test.each([500, 503])('an allowed bucket that goes on answering %d may have it later', async (status) => {
+      const { images } = await place((response) => response.writeHead(status).end());
+      await expect(images.resolve('s3://plans/plan.jpg')).rejects.toMatchObject({ name: 'TransientError' });
+    });
+
+    test('without credentials, that is said, and not that the image is missing', async () => {
+      for (const name of ['AWS_ACCESS_KEY_ID', 'AWS_PROFILE']) vi.stubEnv(name, undefined);
+      vi.stubEnv('AWS_EC2_METADATA_DISABLED', 'true');
+      const none = join(await temporaryFolder(), 'none');
+      for (const file of ['AWS_SHARED_CREDENTIALS_FILE', 'AWS_CONFIG_FILE']) vi.stubEnv(file, none);
+      const { images, remote } = await place();
+      const sentence = 'Expected AWS credentials for the store, got none.';
+      expect(await refusal(images.resolve('s3://plans/plan.jpg'))).toContain(sentence);
+      expect(await refusal(downloaded(remote, 's3://plans/plan.jpg'))).toContain(sentence);
+    });
+
+    test('a bucket in another region is asked there', async () => {
+      const { images, remote } = await place((response, { headers }) =>
+        headers.authorization?.includes('/eu-central-1/s3/')
+          ? response.writeHead(200, { etag: '"e1"', 'content-length': '0' }).end()
+          : response.writeHead(301, { 'x-amz-bucket-region': 'eu-central-1' }).end(),
+      );
+      expect((await images.resolve('s3://plans/plan.jpg')).version).toBe('e1');
+      expect(await downloaded(remote, 's3://plans/plan.jpg', 'e1')).toHaveLength(0);
+    });
+  });
+
+  describe('what is copied', () => {
+    const URL_OF_PLAN = 's3://plans/plan.jpg';
+    const head = (bytes: number) => ({ etag: '"e1"', 'content-length': String(bytes) });
+
+    test.each([301, 400, 403, 404])('is refused when the bucket answers %d', async (status) => {
+      const { remote } = await place((response) => response.writeHead(status).end());
+      expect(await refusal(downloaded(remote, URL_OF_PLAN))).toBe(
+        `Expected an image at ${URL_OF_PLAN}, got none that may be read. Check the address, or upload the image.`,
+      );
+    });
+
+    test('may come later when the bucket has a fault, and one fault is bridged', async () => {
+      let asked = 0;
+      const { remote } = await place((response) =>
+        ++asked === 1 ? response.writeHead(503).end() : response.writeHead(200, head(6)).end(PIXELS),
+      );
+      expect(await downloaded(remote, URL_OF_PLAN, 'e1')).toEqual(PIXELS);
+      const { remote: broken } = await place((response) => response.writeHead(503).end());
+      await expect(downloaded(broken, URL_OF_PLAN)).rejects.toMatchObject({ name: 'TransientError', throttled: true });
+    });
+
+    test('may come later when the connection breaks off, and leaves nothing', async () => {
+      const { remote } = await place((response) => response.writeHead(200, head(100)).write(PIXELS, () => response.destroy()));
+      await expect(downloaded(remote, URL_OF_PLAN)).rejects.toMatchObject({ name: 'TransientError' });
+    });
+
+    test('may come later when the connection falls silent, and leaves nothing', async () => {
+      const { remote } = await place((response) => response.writeHead(200, head(100)).write(PIXELS), { silenceTimeoutMs: 100 });
+      await expect(downloaded(remote, URL_OF_PLAN)).rejects.toMatchObject({ name: 'TransientError' });
+    });
+
+    test('is counted when no length is announced', async () => {
+      const { remote } = await place((response) => {
+        response.writeHead(200, { etag: '"e1"' }).write(Buffer.alloc(1_000), () => response.end('x'));
+      });
+      expect(await downloaded(remote, URL_OF_PLAN, 'e1', 1_001)).toHaveLength(1_001);
+      expect(await refusal(downloaded(remote, URL_OF_PLAN, 'e1', 1_000))).toContain('got more');
+    });
+
+    test.each([
+      ['over the limit', 'e1', /^Expected a file of at most 1 MB, got 1,000 MB/],
+      ['that has changed since', 'e0', /as it was when it was named, got one that has changed since/],
+    ])('is not read to its end %s', async (_, version, sentence) => {
+      const closed = Promise.withResolvers<void>();
+      const { remote } = await place((response) => {
+        response.writeHead(200, head(1_000_000_000)).write('the beginning of a gigabyte');
+        response.once('close', closed.resolve);
+      });
+      expect(await refusal(downloaded(remote, URL_OF_PLAN, version))).toMatch(sentence);
+      await closed.promise;
+    });
+
+    test('that cannot be written fails with what is wrong with the file', async () => {
+      const { remote } = await place((response) => response.writeHead(200, head(6)).end(PIXELS));
+      await expect(remote.download(URL_OF_PLAN, '/not/there/image', BYTES_MAX)).rejects.toMatchObject({ code: 'ENOENT' });
+    });
+  });
+
+  test('each scheme has its own way, and an unknown one is refused', async () => {
+    const asked: string[] = [];
+    const way = (name: string): RemoteImages => ({
+      download: async (...given) => void asked.push([name, ...given].join(' ')),
+    });
+    const remote = remoteImagesByScheme({ https: way('web'), s3: way('bucket') });
+    await remote.download('s3://plans/plan.jpg', 'path', 5, 'e1');
+    await remote.download('https://example.org/plan.jpg', 'path', 5);
+    expect(asked).toEqual(['bucket s3://plans/plan.jpg path 5 e1', 'web https://example.org/plan.jpg path 5 ']);
+    for (const url of ['file:///plan.jpg', 'constructor://plan.jpg', 'plan.jpg', 's3:plans/plan.jpg'])
+      expect(await refusal(remote.download(url, 'path', 5))).toBe(
+        `Expected an address with https:// or s3://, got ${url}. Upload the image instead.`,
+      );
+  });
+});

@@ -1,0 +1,106 @@
+// Every adapter of Vision keeps its contract. Language models are scripted behind the real wire; the local ones are real.
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { bedrockVision } from '../../pipeline/vision/llm/bedrock-vision.ts';
+import { openaiVision } from '../../pipeline/vision/llm/openai-vision.ts';
+import { onnxVision } from '../../pipeline/vision/onnx/onnx-vision.ts';
+import { rulesVision } from '../../pipeline/vision/rules-vision.ts';
+import { bedrockServer, toolUse } from '../support/bedrock-server.ts';
+import { completion, openaiServer } from '../support/openai-server.ts';
+import { visionContract } from '../support/vision-contract.ts';
+
+beforeEach(() => {
+  vi.stubEnv('AWS_REGION', 'us-east-1');
+  vi.stubEnv('AWS_ACCESS_KEY_ID', 'AKIAFAKEFORTESTS');
+  vi.stubEnv('AWS_SECRET_ACCESS_KEY', 'fake-for-tests');
+});
+afterEach(() => vi.unstubAllEnvs());
+
+const CAT = {
+  label: 'Cat',
+  left: 400,
+  top: 300,
+  right: 600,
+  bottom: 700,
+  score: 0.9,
+  severity: 'info',
+  description: 'a cat',
+  text: '',
+};
+/** A model that is careless with boxes and with what was asked for. */
+const FORMS: Record<string, object> = {
+  report_detections: { detections: [CAT, { ...CAT, left: -20, bottom: 1_300 }, { ...CAT, label: 'dog' }, { ...CAT, right: 0 }] },
+  report_second_look: { verdict: 'corrected', ...CAT, bottom: 1_300 },
+  report_verdict: { verdict: 'blocked', category: 'gore', score: 0.8 },
+  report_summary: { summary: 'A cat [f1] sits on the lawn.' },
+};
+
+visionContract('bedrockVision', {
+  async make() {
+    const { endpoint } = await bedrockServer(({ model, body }) => {
+      const { name } = body.toolConfig.tools[0]?.toolSpec ?? { name: '' };
+      if (model !== 'example.seeing-v1:0') return { error: 'ResourceNotFoundException', status: 404 };
+      return toolUse(name, FORMS[name]);
+    });
+    return bedrockVision({ endpoint });
+  },
+  models: {
+    moderate: 'bedrock:example.seeing-v1:0',
+    detect: 'bedrock:example.seeing-v1:0',
+    verify: 'bedrock:example.seeing-v1:0',
+    summarize: 'bedrock:example.seeing-v1:0',
+  },
+  unknown: 'bedrock:example.blind-v1:0',
+});
+
+visionContract('openaiVision', {
+  async make() {
+    const { baseUrl } = await openaiServer(({ body }) => {
+      if (body.model !== 'seeing:8b') return { status: 404, code: 'model_not_found' };
+      return completion({ content: JSON.stringify(FORMS[body.response_format.json_schema.name]) });
+    });
+    return openaiVision({ baseUrl, apiKey: null });
+  },
+  models: { moderate: 'openai:seeing:8b', detect: 'openai:seeing:8b', verify: 'openai:seeing:8b', summarize: 'openai:seeing:8b' },
+  unknown: 'openai:blind:8b',
+});
+
+visionContract('onnxVision with things', {
+  make: async () => onnxVision(),
+  models: { moderate: 'onnx:nsfw', detect: 'onnx:nanodet', verify: null, summarize: null },
+  unknown: 'onnx:blind',
+});
+
+visionContract('rulesVision', {
+  make: async () => rulesVision(),
+  models: { moderate: null, detect: null, verify: null, summarize: 'rules:summary' },
+  unknown: 'rules:blind',
+});
+
+test('the clients of providers are loaded on first use, not before', async () => {
+  const { endpoint } = await bedrockServer(toolUse('report_verdict', FORMS.report_verdict));
+  const { baseUrl } = await openaiServer(completion({ content: JSON.stringify(FORMS.report_verdict) }));
+  const script = `
+    import { registerHooks } from 'node:module';
+    const loaded = new Set();
+    registerHooks({
+      load(url, context, next) {
+        for (const name of ['client-bedrock-runtime', 'openai']) if (url.includes('/node_modules/') && url.includes('/' + name + '/')) loaded.add(name);
+        return next(url, context);
+      },
+    });
+    const { bedrockVision } = await import('./pipeline/vision/llm/bedrock-vision.ts');
+    const { openaiVision } = await import('./pipeline/vision/llm/openai-vision.ts');
+    const image = { bytes: new Uint8Array([1]), width: 1, height: 1 };
+    const steps = [];
+    const [bedrock, openai] = [bedrockVision({ endpoint: '${endpoint}' }), openaiVision({ baseUrl: '${baseUrl}', apiKey: null })];
+    steps.push([...loaded]);
+    await bedrock.moderate('bedrock:x', image);
+    steps.push([...loaded]);
+    await openai.moderate('openai:x', image);
+    steps.push([...loaded]);
+    console.log(JSON.stringify(steps));`;
+  const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', script]);
+  expect(JSON.parse(stdout)).toEqual([[], ['client-bedrock-runtime'], ['client-bedrock-runtime', 'openai']]);
+});

@@ -1,0 +1,122 @@
+// What the engine accepts as its database, and that it leaves alone what it does not.
+import { fork } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { expect, onTestFinished, test } from 'vitest';
+import { UserError } from '../../pipeline/contract/errors.ts';
+import { engineIn, invokerOf, runOnce } from '../fixtures/engine-harness.ts';
+import { temporaryFolder } from '../support/folder.ts';
+
+const invoke = invokerOf((_, context) => context.step('s', async () => 1));
+
+async function written(folder: string, sql: string): Promise<void> {
+  const database = new DatabaseSync(join(folder, 'engine.db'));
+  database.exec(sql);
+  database.close();
+}
+
+async function oursIn(folder: string): Promise<void> {
+  const engine = engineIn(folder, invoke);
+  await runOnce(engine);
+  engine.close();
+}
+
+const cases: [string, (folder: string) => Promise<void>, RegExp][] = [
+  [
+    'is no database',
+    (folder) => writeFile(join(folder, 'engine.db'), 'a letter to my mother '.repeat(500)),
+    /damaged or something/,
+  ],
+  ['belongs to another program', (folder) => written(folder, 'create table songs (title text)'), /damaged or something/],
+  [
+    'belongs to another program that counts its versions too',
+    (folder) => written(folder, 'create table songs (title text); pragma user_version = 1'),
+    /damaged or something/,
+  ],
+  [
+    'was written by a newer tilesight',
+    async (folder) => {
+      await oursIn(folder);
+      await written(folder, 'pragma user_version = 99');
+    },
+    /got version 99\. Use the newer tilesight/,
+  ],
+  [
+    'is damaged inside',
+    async (folder) => {
+      await oursIn(folder);
+      const bytes = await readFile(join(folder, 'engine.db'));
+      bytes.fill(0xa5, 3 * 4_096, 12 * 4_096);
+      await writeFile(join(folder, 'engine.db'), bytes);
+    },
+    /damaged or something/,
+  ],
+  [
+    'was cut off',
+    async (folder) => {
+      await oursIn(folder);
+      const bytes = await readFile(join(folder, 'engine.db'));
+      await writeFile(join(folder, 'engine.db'), bytes.subarray(0, bytes.length / 2));
+    },
+    /damaged or something/,
+  ],
+];
+
+test.each(cases)('a file that %s is refused with a sentence, and left byte for byte', async (_, make, sentence) => {
+  const folder = await temporaryFolder();
+  await make(folder);
+  const hash = async () =>
+    createHash('sha256')
+      .update(await readFile(join(folder, 'engine.db')))
+      .digest('hex');
+  const before = await hash();
+  expect(() => engineIn(folder, invoke)).toThrow(UserError);
+  expect(() => engineIn(folder, invoke)).toThrow(sentence);
+  expect(await hash()).toBe(before);
+  expect(await readdir(folder)).toEqual(['engine.db']);
+});
+
+test('a database of the first version is carried over', async () => {
+  const folder = await temporaryFolder();
+  await written(
+    folder,
+    `create table executions (
+       arn text primary key, name text not null unique, input text not null, status text not null, result text, error text,
+       started_at integer not null, ended_at integer, token text, crashes integer not null default 0
+     ) without rowid;
+     create table operations (
+       arn text not null, id text not null, position integer not null, json text not null, wake_at integer,
+       changed integer not null, primary key (arn, id)
+     ) without rowid;
+     insert into executions values ('arn:1', 'one', '{}', 'RUNNING', null, null, 1, null, null, 0);
+     insert into operations values ('arn:1', 'x', 1, '${JSON.stringify({ Id: 'x', Type: 'EXECUTION', Status: 'STARTED', ExecutionDetails: { InputPayload: '{}' } })}', null, 0);
+     pragma user_version = 1`,
+  );
+  const engine = engineIn(folder, invoke);
+  onTestFinished(() => engine.close());
+  engine.start();
+  expect((await engine.ended('one')).result).toBe('1');
+});
+
+test('a database that another process holds is refused, and accepted once that process was killed', async () => {
+  const folder = await temporaryFolder();
+  const input = JSON.stringify({
+    tiles: [`wait-for:${join(folder, 'never')}`],
+    concurrency: 1,
+    journal: join(folder, 'journal'),
+  });
+  const holder = fork(new URL('../fixtures/server.ts', import.meta.url), [folder, input], {
+    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+  });
+  onTestFinished(() => void holder.kill('SIGKILL'));
+  while ((await readFile(join(folder, 'journal'), 'utf8').catch(() => '')) === '') await new Promise((go) => setTimeout(go, 10));
+  expect(() => engineIn(folder, invoke)).toThrow(/that another tilesight holds/);
+  const { promise: gone, resolve } = Promise.withResolvers<void>();
+  holder.once('exit', () => resolve()).kill('SIGKILL');
+  await gone;
+  const engine = engineIn(folder, invoke);
+  expect(engine.describe('one')?.status).toBe('RUNNING');
+  engine.close();
+});

@@ -1,0 +1,191 @@
+// What the pipeline does with what models answer: failures of every kind, second looks, summaries.
+import { join } from 'node:path';
+import sharp from 'sharp';
+import { describe, expect, test } from 'vitest';
+import { AnswerError, TransientError, UserError } from '../../pipeline/contract/errors.ts';
+import { NO_USAGE } from '../../pipeline/contract/usage.ts';
+import type { Doubt, SummaryMaterial } from '../../pipeline/ports.ts';
+import { temporaryFolder } from '../support/folder.ts';
+import { runPipeline } from '../support/pipeline-run.ts';
+import { scriptedVision, seen } from '../support/scripted-vision.ts';
+
+/** Grey noise, so that no tile is blank: some 30 tiles. */
+async function greyImage(width = 1_000, height = 800): Promise<string> {
+  const path = join(await temporaryFolder(), 'grey.jpg');
+  const noise = { type: 'gaussian', mean: 128, sigma: 30 } as const;
+  await sharp({ create: { width, height, channels: 3, background: '#777', noise } }).toFile(path);
+  return path;
+}
+
+const CONCURRENCY = 4; // of tests/support/pipeline-run.ts
+const usage = (cost_usd: number) => ({ input_tokens: 1, output_tokens: 1, cost_usd });
+
+describe('a model that', () => {
+  test('gives no usable answer for some tiles costs only those, each named with its box and the reason', async () => {
+    const reason = 'Expected detections, got an answer that was cut off. Choose smaller tiles.';
+    const vision = scriptedVision({
+      detect(tile, look) {
+        if (look % 3 === 0) throw new AnswerError(reason);
+        return [seen('cat', [10, 10, tile.width / 2, 50])];
+      },
+    });
+    const { progress, document } = await runPipeline(await greyImage(), vision);
+    expect(progress.status).toBe('PARTIAL');
+    const tiles = document?.tiles;
+    expect(tiles?.failed).toHaveLength(Math.ceil(vision.looks / 3));
+    expect(tiles?.done).toBe(vision.looks - Math.ceil(vision.looks / 3));
+    expect(new Set(tiles?.failed.map((failed) => failed.reason))).toEqual(new Set([reason]));
+    expect(tiles?.failed.every(({ box }) => box[2] > 0 && box[3] > 0)).toBe(true);
+    expect(document?.summary).toContain(`${tiles?.failed.length} of ${tiles?.total} tiles failed`);
+  });
+
+  test('gives none for any tile fails the analysis', async () => {
+    const vision = scriptedVision({ detect: () => Promise.reject(new AnswerError('Expected detections, got a refusal.')) });
+    const { progress, document } = await runPipeline(await greyImage(), vision);
+    expect(progress).toMatchObject({ status: 'FAILED', tiles: { done: 0, failed: document?.tiles.total } });
+    expect(document?.findings).toEqual([]);
+  });
+
+  test('may not be used fails the analysis at once, after at most as many calls as run together', async () => {
+    const refusal = 'Expected access to bedrock:nova, got none. Give this role bedrock:InvokeModel.';
+    const vision = scriptedVision({
+      async detect() {
+        await new Promise((resolve) => setTimeout(resolve, 20));
+        throw new UserError(refusal);
+      },
+    });
+    const { progress, state, files } = await runPipeline(await greyImage(), vision);
+    expect(progress).toMatchObject({ status: 'FAILED', reason: refusal });
+    expect(state).toMatchObject({ state: 'failed', error: { type: 'UserError', message: refusal } });
+    expect(vision.looks).toBeLessThanOrEqual(CONCURRENCY);
+    expect(files).not.toContain('blobs/executions/run-1/findings.json');
+  });
+
+  test('is not there for moderation blocks nothing and allows nothing: the analysis fails', async () => {
+    const vision = scriptedVision({
+      moderate() {
+        throw new AnswerError('Expected a verdict, got words.');
+      },
+    });
+    const { progress } = await runPipeline(await greyImage(), vision);
+    expect(progress).toMatchObject({ status: 'FAILED', reason: 'Expected a verdict, got words.' });
+    expect(vision.looks).toBe(0);
+  });
+});
+
+test('without moderation the image is looked at, and the findings say that it was not moderated', async () => {
+  const vision = scriptedVision({ moderate: () => ({ allowed: false, category: 'x', score: 1, usage: NO_USAGE }) });
+  const models = { moderation: null, detection: ['test:eyes'], verification: null, synthesis: 'test:eyes' };
+  const { document } = await runPipeline(await greyImage(300, 300), vision, {}, { request: { models } });
+  expect(document?.status).toBe('SUCCEEDED');
+  expect(document?.notes).toContain('The image was not moderated, as the request asked.');
+});
+
+test('boxes that reached out of their tile are counted in the notes', async () => {
+  const vision = scriptedVision();
+  const clipping = { ...vision, detect: async () => ({ detections: [], usage: NO_USAGE, clipped: 2, notes: [] }) };
+  const { document } = await runPipeline(await greyImage(300, 200), clipping);
+  expect(document?.notes).toContainEqual(expect.stringMatching(/^\d+ boxes reached out of the tile/));
+});
+
+describe('second looks', () => {
+  /** In the first tile: a sure one, a doubtful one, a severe one. */
+  const detect = (_: unknown, look: number) =>
+    look > 0
+      ? []
+      : [
+          seen('cat', [10, 10, 40, 40], { score: 0.95 }),
+          seen('dog', [80, 10, 40, 40], { score: 0.5 }),
+          seen('crack', [10, 80, 40, 40], { score: 0.9, severity: 'high' }),
+        ];
+  const asked = (doubts: Doubt[]) => doubts.map(({ finding }) => finding.label).sort();
+
+  test('go to doubtful and severe findings only, and confirm, reject or correct them', async () => {
+    const doubts: Doubt[] = [];
+    const vision = scriptedVision({
+      detect,
+      verify(_crop, doubt) {
+        doubts.push(doubt);
+        if (doubt.finding.label === 'dog') return { verdict: 'rejected', usage: usage(0.01) };
+        const [left, top, width, height] = doubt.boxInCrop;
+        const instead = { label: 'scratch', description: 'A scratch.', severity: 'low', text: null } as const;
+        return { verdict: 'corrected', instead, boxInCrop: [left, top, width / 2, height], usage: usage(0.01) };
+      },
+    });
+    const { document, operations } = await runPipeline(await greyImage(), vision, {}, { request: { verify: true } });
+    expect(asked(doubts)).toEqual(['crack', 'dog']);
+    const byLabel = Object.fromEntries(document?.findings.map((finding) => [finding.label, finding]) ?? []);
+    expect(byLabel.cat?.verified).toBeNull();
+    expect(byLabel.dog?.verified).toBe('rejected');
+    expect(byLabel.scratch).toMatchObject({ verified: 'corrected', severity: 'low', box: [10, 80, 20, 40] });
+    expect(document?.usage.cost_usd).toBeCloseTo(0.02);
+    expect(operations.filter(({ Name }) => Name?.startsWith('verify-'))).toHaveLength(2);
+  });
+
+  test('are not made unless they were asked for', async () => {
+    const doubts: Doubt[] = [];
+    const vision = scriptedVision({ detect, verify: (_, doubt) => void doubts.push(doubt) as never });
+    await runPipeline(await greyImage(), vision);
+    expect(doubts).toEqual([]);
+  });
+
+  test('that fail leave the finding as it was, and the notes say why', async () => {
+    const vision = scriptedVision({ detect, verify: () => Promise.reject(new AnswerError('Expected a verdict, got words.')) });
+    const { document } = await runPipeline(await greyImage(), vision, {}, { request: { verify: true } });
+    expect(document?.status).toBe('SUCCEEDED');
+    expect(document?.findings.map(({ verified }) => verified)).toEqual([null, null, null]);
+    expect(document?.notes).toContain('2 findings were not looked at a second time: Expected a verdict, got words.');
+  });
+
+  test('end when they have cost a dollar', async () => {
+    const many = Array.from({ length: 40 }, (_, index) =>
+      seen(`thing ${index}`, [(index % 8) * 30, Math.floor(index / 8) * 30, 20, 20], { score: 0.5 }),
+    );
+    let looks = 0;
+    const vision = scriptedVision({
+      detect: (_, look) => (look === 0 ? many : []),
+      verify() {
+        looks++;
+        return { verdict: 'confirmed', usage: usage(0.125) };
+      },
+    });
+    const { document } = await runPipeline(await greyImage(), vision, {}, { request: { verify: true } });
+    expect(looks).toBeGreaterThanOrEqual(8);
+    expect(looks).toBeLessThan(8 + CONCURRENCY);
+    expect(document?.notes).toContainEqual(expect.stringMatching(/not looked at a second time: the limit of 1 USD/));
+    expect(document?.findings.filter(({ verified }) => verified === 'confirmed')).toHaveLength(looks);
+  });
+});
+
+describe('the summary', () => {
+  const detect = (_: unknown, look: number) => (look === 0 ? [seen('cat', [10, 10, 40, 40])] : []);
+
+  test('cites only findings that exist, and its model is shown the small copy', async () => {
+    const given: SummaryMaterial[] = [];
+    const vision = scriptedVision({
+      detect,
+      async summarize(material) {
+        given.push(material);
+        const { width } = await material.overview();
+        return `A cat (f1) and a dog (f2) on ${width} px.`;
+      },
+    });
+    const { document, progress } = await runPipeline(await greyImage(), vision);
+    expect(document?.summary).toBe('A cat (f1) and a dog on 1000 px. 1 reference to findings that do not exist left out.');
+    expect(progress.summary).toBe(document?.summary);
+    expect(given[0]?.findings.map(({ id }) => id)).toEqual(['f1']);
+  });
+
+  test.each([
+    ['an answer that cannot be used', new AnswerError('Expected a summary, got none.')],
+    ['a provider that stays away', new TransientError('Expected an answer, got none. Try again later.')],
+    ['no access', new UserError('Expected access to the model, got none. Ask for it.')],
+  ])('is written by rules after %s, and the findings are kept', async (_, error) => {
+    const vision = scriptedVision({ detect, summarize: () => Promise.reject(error) });
+    const { document, progress } = await runPipeline(await greyImage(300, 300), vision);
+    expect(progress.status).toBe('SUCCEEDED');
+    expect(document?.summary).toContain('Counted by rules, without a language model.');
+    expect(document?.notes).toContain(`The summary was written by rules: ${error.message}`);
+    expect(document?.findings).toHaveLength(1);
+  });
+});

@@ -1,0 +1,50 @@
+// The pipeline's handler, unchanged, under the service's own test runner and on the engine: the same operations.
+import { join } from 'node:path';
+import { withDurableExecution } from '@aws/durable-execution-sdk-js';
+import { LocalDurableTestRunner } from '@aws/durable-execution-sdk-js-testing';
+import sharp from 'sharp';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { AnswerError } from '../../pipeline/contract/errors.ts';
+import { NO_USAGE } from '../../pipeline/contract/usage.ts';
+import { pipeline } from '../../pipeline/pipeline.ts';
+import { temporaryFolder } from '../support/folder.ts';
+import { pipelineDeps, requestFor, runPipeline } from '../support/pipeline-run.ts';
+import { type Script, scriptedVision, seen } from '../support/scripted-vision.ts';
+
+beforeAll(() => LocalDurableTestRunner.setupTestEnvironment({ skipTime: false }));
+afterAll(() => LocalDurableTestRunner.teardownTestEnvironment());
+
+const SCRIPTS: [string, Script][] = [
+  ['that finds something', { detect: () => [seen('cat', [10, 10, 50, 50])] }],
+  [
+    'of which a tile fails for good',
+    {
+      detect(tile) {
+        if (tile.width < 256) throw new AnswerError('Expected a wide tile, got a narrow one. Choose another.');
+        return [];
+      },
+    },
+  ],
+  ['that is blocked', { moderate: () => ({ allowed: false, category: 'Porn', score: 0.9, usage: NO_USAGE }) }],
+];
+
+test.each(SCRIPTS)('an analysis %s leaves the same operations on both', async (_, script) => {
+  const image = join(await temporaryFolder(), 'noise.jpg');
+  const noise = { type: 'gaussian', mean: 128, sigma: 30 } as const;
+  await sharp({ create: { width: 700, height: 600, channels: 3, background: '#777', noise } }).toFile(image);
+
+  const onEngine = await runPipeline(image, scriptedVision(script));
+  const operations = onEngine.operations.filter(({ Type }) => Type !== 'EXECUTION');
+
+  const deps = await pipelineDeps(await temporaryFolder(), scriptedVision(script));
+  const runner = new LocalDurableTestRunner({ handlerFunction: withDurableExecution(pipeline(deps)) });
+  const underRunner = await runner.run({ payload: requestFor(image) });
+
+  const named = operations.map(({ Type, Name, Status }) => `${Type} ${Name} ${Status}`);
+  const ran = underRunner
+    .getOperations()
+    .map((operation) => `${operation.getType()} ${operation.getName()} ${operation.getStatus()}`);
+  expect(ran.toSorted()).toEqual(named.toSorted());
+  expect(ran.length).toBeGreaterThan(2);
+  expect(underRunner.getResult()).toMatchObject({ status: onEngine.progress.status });
+});

@@ -1,0 +1,197 @@
+// Worker processes that die, hang or are left alone: real processes, real kills.
+import { type ChildProcess, fork, spawnSync } from 'node:child_process';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { type Engine, openEngine } from '../../local/engine/engine.ts';
+import { type WorkerPool, workerPool } from '../../local/workers/worker-pool.ts';
+import { resultOf, silent } from '../fixtures/engine-harness.ts';
+import type { FixtureInput } from '../fixtures/worker.ts';
+import { temporaryFolder } from '../support/folder.ts';
+
+const entry = new URL('../fixtures/worker.ts', import.meta.url);
+const REASON = 'The worker process ended 3 times while it worked on this; it is not tried again.';
+
+interface Bench {
+  folder: string;
+  engine: Engine;
+  workers: WorkerPool;
+  start(name: string, tiles: string[], concurrency?: number): void;
+  /** The tiles whose bodies began, in order, with their processes. */
+  journal(name: string): Promise<{ tile: number; pid: number }[]>;
+}
+
+async function bench({ workersMax = 2, invocationTimeoutMs = 60_000 } = {}): Promise<Bench> {
+  const folder = await temporaryFolder();
+  const workers = workerPool({ entry, args: [], workersMax, log: silent });
+  const clock = { now: () => new Date() };
+  const engine = openEngine({ file: join(folder, 'engine.db'), invoke: workers.invoke, clock, log: silent, invocationTimeoutMs });
+  onTestFinished(async () => {
+    engine.close();
+    await workers.close();
+  });
+  const journalOf = (name: string) => join(folder, `${name}.journal`);
+  return {
+    ...{ folder, engine, workers },
+    start(name, tiles, concurrency = 2) {
+      const input: FixtureInput = { tiles, concurrency, journal: journalOf(name) };
+      engine.startExecution(name, JSON.stringify(input));
+    },
+    journal: (name) => readJournal(journalOf(name)),
+  };
+}
+
+async function readJournal(path: string): Promise<{ tile: number; pid: number }[]> {
+  const text = await readFile(path, 'utf8').catch(() => '');
+  return text
+    .trim()
+    .split('\n')
+    .filter(Boolean)
+    .map((line) => {
+      const [tile, pid] = line.split(' ').map(Number);
+      return { tile: tile ?? -1, pid: pid ?? -1 };
+    });
+}
+
+async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
+  while (!(await condition())) await sleep(10);
+}
+
+/** Not so a process that has ended and was only not asked for its exit code yet. */
+function alive(pid: number): boolean {
+  const { stdout } = spawnSync('ps', ['-o', 'stat=', '-p', String(pid)], { encoding: 'utf8' });
+  return stdout.trim() !== '' && !stdout.trim().startsWith('Z');
+}
+
+describe('a worker process', () => {
+  test('that dies is replaced, and what it had finished is not done again', async () => {
+    const { engine, start, journal } = await bench();
+    start('one', ['ok', 'ok', 'ok', 'kill-once', 'ok', 'ok'], 1);
+    expect(resultOf(await engine.ended('one'))).toEqual({ seen: 6, failed: [] });
+    expect((await journal('one')).map(({ tile }) => tile)).toEqual([0, 1, 2, 3, 3, 4, 5]);
+  });
+
+  test('that hangs is killed at the invocation time-out; the tile that hangs every time is given up', async () => {
+    const { engine, start, journal } = await bench({ invocationTimeoutMs: 700 });
+    start('one', ['ok', 'hang', 'ok'], 1);
+    expect(resultOf(await engine.ended('one'))).toEqual({ seen: 2, failed: [{ index: 1, reason: REASON }] });
+    expect((await journal('one')).filter(({ tile }) => tile === 1)).toHaveLength(3);
+  });
+
+  test('runs one invocation at a time; those that wait are served in order, each execution in its turn', async () => {
+    const { engine, start, journal } = await bench({ workersMax: 1 });
+    const names = ['a', 'b', 'c', 'd'];
+    for (const name of names) start(name, ['slow', 'slow']);
+    const order: string[] = [];
+    await Promise.all(names.map((name) => engine.ended(name).then(() => order.push(name))));
+    expect(order).toEqual(names);
+    const pids = new Set((await Promise.all(names.map(journal))).flat().map(({ pid }) => pid));
+    expect(pids.size).toBe(1);
+  });
+
+  test('is one of at most so many', async () => {
+    const { engine, start, journal, folder } = await bench({ workersMax: 2 });
+    const go = join(folder, 'go');
+    for (const name of ['a', 'b', 'c']) start(name, [`wait-for:${go}`]);
+    await until(async () => (await journal('a')).length === 1 && (await journal('b')).length === 1);
+    expect(await journal('c')).toEqual([]);
+    await writeFile(go, '');
+    await Promise.all(['a', 'b', 'c'].map((name) => engine.ended(name)));
+    const pids = new Set((await Promise.all(['a', 'b', 'c'].map(journal))).flat().map(({ pid }) => pid));
+    expect(pids.size).toBe(2);
+  });
+
+  test('is gone when the pool is closed, and so is whoever waited for one', async () => {
+    const { engine, workers, start, journal } = await bench({ workersMax: 1 });
+    start('a', ['hang']);
+    start('b', ['ok']);
+    await until(async () => (await journal('a')).length === 1);
+    const [{ pid } = { pid: 0 }] = await journal('a');
+    engine.close();
+    await workers.close();
+    expect(alive(pid)).toBe(false);
+    await expect(workers.invoke({} as never, {} as never, 1_000)).rejects.toThrow(/being ended/);
+  });
+});
+
+describe('a tile that kills its process', () => {
+  test.each(['kill', 'kill-late'])('every time (%s) fails alone after three attempts, and the others finish', async (how) => {
+    const { engine, start, journal } = await bench();
+    const tiles = ['slow', 'slow', how, 'slow', 'slow', 'slow', how, 'slow', 'slow', 'slow'];
+    start('one', tiles, 4);
+    const failed = [2, 6].map((index) => ({ index, reason: REASON }));
+    expect(resultOf(await engine.ended('one'))).toEqual({ seen: 8, failed });
+    const begun = (await journal('one')).map(({ tile }) => tile);
+    for (const culprit of [2, 6]) expect(begun.filter((tile) => tile === culprit)).toHaveLength(3);
+    // An innocent neighbour is beside a culprit at its first crash only: at most once more for each culprit.
+    for (const tile of tiles.keys()) expect(begun.filter((other) => other === tile).length).toBeLessThanOrEqual(3);
+  });
+
+  test('is told from its neighbours even when all of them are in flight every time', async () => {
+    const { engine, start } = await bench();
+    start('one', ['slow', 'kill', 'slow', 'slow'], 4);
+    expect(resultOf(await engine.ended('one'))).toEqual({ seen: 3, failed: [{ index: 1, reason: REASON }] });
+  });
+
+  test('does not when it was somebody else who ended the process', async () => {
+    const { engine, start, journal, folder } = await bench();
+    const go = join(folder, 'go');
+    start('one', [`wait-for:${go}`], 1);
+    for (let kills = 1; kills <= 3; kills++) {
+      await until(async () => (await journal('one')).length === kills);
+      const { pid } = (await journal('one')).at(-1) ?? { pid: 0 };
+      process.kill(pid, 'SIGTERM');
+      await until(() => !alive(pid));
+    }
+    await writeFile(go, '');
+    expect(resultOf(await engine.ended('one'))).toEqual({ seen: 1, failed: [] });
+  });
+});
+
+describe('kill -9 of the server', () => {
+  function serverOver(folder: string, input: FixtureInput): { server: ChildProcess; output: Promise<string> } {
+    const server = fork(new URL('../fixtures/server.ts', import.meta.url), [folder, JSON.stringify(input)], {
+      stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
+    });
+    onTestFinished(() => void server.kill('SIGKILL'));
+    const { promise, resolve } = Promise.withResolvers<string>();
+    let text = '';
+    server.stdout?.on('data', (chunk) => {
+      text += chunk;
+      if (text.includes('\n')) resolve(text);
+    });
+    return { server, output: promise };
+  }
+
+  test('ends its workers, also one that hangs', async () => {
+    const folder = await temporaryFolder();
+    const journal = join(folder, 'journal');
+    const { server } = serverOver(folder, { tiles: ['hang'], concurrency: 1, journal });
+    await until(async () => (await readJournal(journal)).length === 1);
+    const [{ pid } = { pid: 0 }] = await readJournal(journal);
+    server.kill('SIGKILL');
+    await until(() => !alive(pid));
+  });
+
+  test('many times over makes no tile fail: a restart resumes, and the next server may have the database', async () => {
+    const folder = await temporaryFolder();
+    const journal = join(folder, 'journal');
+    const go = join(folder, 'go');
+    const tiles = ['ok', 'ok', `wait-for:${go}`, `wait-for:${go}`, 'ok', 'ok'];
+    const input = { tiles, concurrency: 2, journal };
+    for (let kills = 0; kills < 3; kills++) {
+      const before = (await readJournal(journal)).length;
+      const { server } = serverOver(folder, input);
+      // Both tiles that wait are in flight, beside nothing else.
+      await until(async () => (await readJournal(journal)).length >= before + 2 + (kills === 0 ? 2 : 0));
+      server.kill('SIGKILL');
+      await until(() => server.exitCode !== null || server.signalCode !== null);
+    }
+    await writeFile(go, '');
+    expect(await serverOver(folder, input).output).toBe('SUCCEEDED {"seen":6,"failed":[]}\n');
+    const begun = (await readJournal(journal)).map(({ tile }) => tile);
+    expect(begun.filter((tile) => tile === 0 || tile === 1)).toHaveLength(2);
+    expect(begun.filter((tile) => tile === 2)).toHaveLength(4);
+  });
+});

@@ -1,0 +1,203 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import sharp from 'sharp';
+import { describe, expect, test } from 'vitest';
+import type { ModelOffer } from '../../mcp-server/access/model-policy.ts';
+import type { TestServer } from '../support/server.ts';
+import { finding, Started, serverAndClient, started, uploadedImage } from '../support/tool-calls.ts';
+
+describe('analyze_image', () => {
+  test('starts the same request once, and says so', async () => {
+    const { server, client } = await serverAndClient();
+    const first = await started(server, client);
+    const second = await client.call('analyze_image', { image: first && server.launcher.runs[0]?.request.image.uri }, Started);
+    expect([first.created, second.created]).toEqual([true, false]);
+    expect(second.execution_id).toBe(first.execution_id);
+    expect(server.launcher.runs).toHaveLength(1);
+  });
+
+  test('names an execution after its image, and another request otherwise', async () => {
+    const { server, client } = await serverAndClient();
+    const plain = await started(server, client);
+    const other = await started(server, client, { look_for: 'cars' });
+    expect(plain.execution_id).toMatch(/^site-plan-[0-9a-f]{16}$/);
+    expect(other.execution_id).not.toBe(plain.execution_id);
+    expect(other.created).toBe(true);
+  });
+
+  test('a new image under the same name is another execution', async () => {
+    const { server, client } = await serverAndClient();
+    const before = await started(server, client);
+    await writeFile(join(server.folder, 'site-plan.jpg'), 'other pixels');
+    const image = server.launcher.runs[0]?.request.image.uri;
+    const after = await client.call('analyze_image', { image }, Started);
+    expect(after.execution_id).not.toBe(before.execution_id);
+  });
+
+  test('an idempotency_key starts nothing twice, and a new one runs the same request again', async () => {
+    const { server, client } = await serverAndClient();
+    const image = await uploadedImage(server);
+    const start = (idempotency_key: string) => client.call('analyze_image', { image, idempotency_key }, Started);
+    const [first, again, anew] = [await start('a/b c'), await start('a/b c'), await start('second')];
+    expect([first.created, again.created, anew.created]).toEqual([true, false, true]);
+    expect(again.execution_id).toBe(first.execution_id);
+    expect(anew.execution_id).not.toBe(first.execution_id);
+  });
+
+  test('another request under the same idempotency_key is refused', async () => {
+    const { server, client } = await serverAndClient();
+    const image = await uploadedImage(server);
+    await client.call('analyze_image', { image, idempotency_key: 'k' }, Started);
+    const sentence = await client.refusal('analyze_image', { image, idempotency_key: 'k', look_for: 'cars' });
+    expect(sentence).toMatch(/Choose another idempotency_key\.$/);
+    expect(server.launcher.runs).toHaveLength(1);
+  });
+
+  test('passes on what was asked for, and the models of the server', async () => {
+    const { server, client } = await serverAndClient();
+    const { execution_id } = await started(server, client, { look_for: 'cars', labels: ['car'], detail: 'fine', tile_size: 512 });
+    expect(server.launcher.runs[0]?.request).toMatchObject({
+      execution_id,
+      ask: { look_for: 'cars', labels: ['car'] },
+      plan: { detail: 'fine', tile_size: 512, overlap: null, grid: null, region: null, max_tiles: null, skip_blank: true },
+      models: { detection: ['onnx:nanodet'] },
+    });
+  });
+
+  test('is answered at once while the analysis is queued', async () => {
+    const { server, client } = await serverAndClient();
+    const answer = await started(server, client);
+    expect(answer).toMatchObject({ status: 'RUNNING', phase: 'queued', poll_after_seconds: 2 });
+    expect(answer.next_step).toContain(answer.execution_id);
+  });
+
+  test('with wait_seconds answers with the end when it comes in time', async () => {
+    const { server, client } = await serverAndClient({
+      script: async (run) => {
+        run.progress.phase('detect');
+        setTimeout(() => void run.end([finding(1)]), 100);
+      },
+    });
+    const answer = await started(server, client, { wait_seconds: 25 });
+    expect(answer).toMatchObject({ status: 'SUCCEEDED', findings_so_far: 1, created: true });
+  });
+});
+
+describe('models and moderation', () => {
+  const models: ModelOffer = {
+    defaults: { moderation: 'onnx:nsfw', detection: ['onnx:nanodet'], verification: null, synthesis: 'rules:summary' },
+    allowed: ['openai:qwen3-vl', 'openai:judge'],
+    moderationMayBeOff: false,
+  };
+
+  test('that this server allows are used in place of its own', async () => {
+    const { server, client } = await serverAndClient({ models });
+    await started(server, client, { verify: true, models: { detection: ['openai:qwen3-vl'], verification: 'openai:judge' } });
+    expect(server.launcher.runs[0]?.request).toMatchObject({
+      verify: true,
+      models: {
+        moderation: 'onnx:nsfw',
+        detection: ['openai:qwen3-vl'],
+        verification: 'openai:judge',
+        synthesis: 'rules:summary',
+      },
+    });
+  });
+
+  test.each([
+    [
+      'a model outside the list',
+      { models: { detection: ['openai:gpt'] } },
+      /^Expected a model that this server allows .*got openai:gpt/,
+    ],
+    ['moderation off', { moderation: 'off' }, /^Expected moderation on, as this server requires it, got off/],
+    [
+      'verify without a model for it',
+      { verify: true },
+      /^Expected a server with a verification model for verify, got one without/,
+    ],
+  ])('%s is refused, and nothing starts', async (_, wishes, sentence) => {
+    const { server, client } = await serverAndClient({ models });
+    const image = await uploadedImage(server);
+    expect(await client.refusal('analyze_image', { image, ...wishes })).toMatch(sentence);
+    expect(server.launcher.runs).toEqual([]);
+  });
+
+  test('moderation is left out where that is allowed', async () => {
+    const { server, client } = await serverAndClient({ models: { ...models, moderationMayBeOff: true } });
+    await started(server, client, { moderation: 'off' });
+    expect(server.launcher.runs[0]?.request.models.moderation).toBeNull();
+  });
+});
+
+describe('the budget of a deployment', () => {
+  test('is that of a request that names none, and bounds those that do', async () => {
+    const { server, client } = await serverAndClient({ costUsdMax: 5 });
+    await started(server, client);
+    await started(server, client, { max_cost_usd: 2 });
+    expect(server.launcher.runs.map(({ request }) => request.max_cost_usd)).toEqual([5, 2]);
+    const image = await uploadedImage(server);
+    expect(await client.refusal('analyze_image', { image, max_cost_usd: 6 })).toMatch(
+      /^Expected max_cost_usd of at most 5, which this server allows, got 6/,
+    );
+  });
+});
+
+describe('dry_run', () => {
+  const noise = { type: 'gaussian', mean: 128, sigma: 30 } as const;
+  const drawn = async (server: TestServer) => {
+    const path = join(server.folder, 'large.jpg');
+    await sharp({ create: { width: 6_000, height: 4_000, channels: 3, background: '#777', noise } })
+      .jpeg()
+      .toFile(path);
+    return pathToFileURL(path).href;
+  };
+
+  test('tells tiles, calls, tokens, cost and time, and starts nothing', async () => {
+    const models: ModelOffer = {
+      defaults: {
+        moderation: null,
+        detection: ['bedrock:us.amazon.nova-lite-v1:0'],
+        verification: null,
+        synthesis: 'rules:summary',
+      },
+      allowed: ['openai:qwen3-vl'],
+      moderationMayBeOff: false,
+    };
+    const { server, client } = await serverAndClient({ models });
+    const image = await drawn(server);
+    const { status, created, plan } = await client.call('analyze_image', { image, dry_run: true }, Started);
+    expect({ status, created }).toEqual({ status: 'PLANNED', created: false });
+    expect(plan).toMatchObject({ width: 6_000, height: 4_000, notes: [] });
+    expect(plan?.levels.reduce((sum, { tiles }) => sum + tiles, 0)).toBe(plan?.tiles);
+    expect(plan?.calls).toBe(plan?.tiles);
+    expect(plan?.input_tokens).toBeGreaterThan(1_000 * (plan?.tiles ?? 0));
+    expect(plan?.cost_usd).toBeGreaterThan(0);
+    const unpriced = await client.call(
+      'analyze_image',
+      { image, dry_run: true, models: { detection: ['openai:qwen3-vl'] } },
+      Started,
+    );
+    expect(unpriced.plan).toMatchObject({ cost_usd: null, tiles: plan?.tiles });
+    expect(server.launcher.runs).toEqual([]);
+  });
+
+  test('refuses an upload too large to copy for its header, and says what bounds the analysis instead', async () => {
+    const { server, client } = await serverAndClient({ dryRunBytesMax: 5 });
+    await server.blobs.put('uploads/plan.png-0123', Buffer.from('pixels'));
+    const sentence = await client.refusal('analyze_image', { image: 'plan.png-0123', dry_run: true });
+    expect(sentence).toMatch(/^Expected an image of at most 5 bytes for dry_run, got 6\. Leave dry_run out; max_tiles/);
+  });
+
+  test('refuses what the analysis would refuse', async () => {
+    const { server, client } = await serverAndClient();
+    const image = await drawn(server);
+    expect(await client.refusal('analyze_image', { image, dry_run: true, region: [9_000, 0, 10, 10] })).toMatch(
+      /^Expected a region that meets the image of 6000 x 4000 pixels/,
+    );
+    expect(await client.refusal('analyze_image', { image: await uploadedImage(server), dry_run: true })).toMatch(
+      /^Expected an image/,
+    );
+  });
+});

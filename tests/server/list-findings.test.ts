@@ -1,0 +1,157 @@
+import { describe, expect, test } from 'vitest';
+import type { Finding } from '../../pipeline/contract/schemas.ts';
+import { intersectionOf } from '../../pipeline/planning/geometry.ts';
+import {
+  allPages,
+  BOTH_COPIES_TOKENS_MAX,
+  ends,
+  finding,
+  idsOf,
+  Page,
+  serverAndClient,
+  started,
+  TOKENS_MAX,
+  tokensIn,
+} from '../support/tool-calls.ts';
+
+describe('list_findings', () => {
+  const labels = ['person', 'car', 'dog', 'kite', 'bench'];
+  const severities = ['info', 'low', 'medium', 'high', 'critical'] as const;
+  const many = Array.from({ length: 5_000 }, (_, index) =>
+    finding(index, {
+      label: labels[index % 5] ?? '',
+      severity: severities[index % 3] ?? 'info',
+      score: ((index * 7_919) % 1_000) / 1_000,
+      description: `Number ${index}, standing beside "the other" ones.`,
+      text: index % 4 === 0 ? `No. ${index}` : null,
+    }),
+  );
+  const scored = (found: Page['findings']) => found.map(({ score }) => score);
+
+  async function serverWith(findings: Finding[]) {
+    const { server, client } = await serverAndClient({ script: ends(findings) });
+    const { execution_id } = await started(server, client);
+    return { client, execution_id };
+  }
+
+  test.each([
+    { sort: 'score', limit: 200, response_format: 'concise' },
+    { sort: 'position', limit: 200, response_format: 'detailed' },
+    { sort: 'label', limit: 173, response_format: 'concise' },
+  ])('gives all of 5,000 findings once each in pages below 10,000 tokens: %j', async (how) => {
+    const { client, execution_id } = await serverWith(many);
+    const pages = await allPages(client, { execution_id, ...how });
+    const ids = idsOf(pages);
+    expect(ids).toHaveLength(5_000);
+    expect(new Set(ids).size).toBe(5_000);
+    for (const page of pages) expect(tokensIn(JSON.stringify(page))).toBeLessThan(TOKENS_MAX);
+    expect(pages.at(-1)?.next_step).toBe('These are all that match.');
+    expect(pages[0]?.next_step).toContain(`cursor ${pages[0]?.next_cursor}`);
+  });
+
+  test.each(['l', '图', '\u0001'])(
+    'stays below 10,000 tokens when every finding is as long as it can be, of %j',
+    async (letter) => {
+      const longest = Array.from({ length: 120 }, (_, index) =>
+        finding(index, {
+          label: `${index} ${letter.repeat(96)}`,
+          description: letter.repeat(1_000),
+          text: letter.repeat(2_000),
+        }),
+      );
+      const { client, execution_id } = await serverWith(longest);
+      const how = { execution_id, limit: 200, response_format: 'detailed' };
+      const pages = await allPages(client, how);
+      expect(new Set(idsOf(pages)).size).toBe(120);
+      for (const page of pages) expect(tokensIn(JSON.stringify(page))).toBeLessThan(TOKENS_MAX);
+      const { content, structuredContent } = await client.callTool('list_findings', how);
+      expect(tokensIn(JSON.stringify({ content, structuredContent }))).toBeLessThan(BOTH_COPIES_TOKENS_MAX);
+    },
+  );
+
+  test('counts first: by label and severity, of what matches', async () => {
+    const { client, execution_id } = await serverWith(many);
+    const page = await client.call('list_findings', { execution_id, labels: ['CAR', 'dog'], limit: 1 }, Page);
+    expect(page.totals).toMatchObject({ findings: 5_000, matching: 2_000, by_label: { car: 1_000, dog: 1_000 } });
+    expect(Object.values(page.totals.by_severity).reduce((sum, count) => sum + count, 0)).toBe(2_000);
+    expect(page.findings).toHaveLength(1);
+    expect(Object.keys(page)).toEqual([
+      'execution_id',
+      'status',
+      'image',
+      'executions',
+      'totals',
+      'findings',
+      'next_cursor',
+      'next_step',
+    ]);
+  });
+
+  test('keeps only what every filter lets through', async () => {
+    const { client, execution_id } = await serverWith(many);
+    const region = [100, 100, 300, 200];
+    const filters = { labels: ['person'], severity: ['low', 'medium'], min_score: 0.5, region };
+    const ids = idsOf(await allPages(client, { execution_id, ...filters, limit: 20 }));
+    const expected = many.filter(
+      ({ label, severity, score, box }) =>
+        label === 'person' && severity !== 'info' && score >= 0.5 && intersectionOf(box, [100, 100, 300, 200]) > 0,
+    );
+    expect(expected.length).toBeGreaterThan(20);
+    expect(ids.toSorted()).toEqual(expected.map(({ id }) => id).toSorted());
+  });
+
+  test('sorts by score, by position and by label', async () => {
+    const { client, execution_id } = await serverWith(many.slice(0, 150));
+    const sorted = async (sort: string) =>
+      (await client.call('list_findings', { execution_id, sort, limit: 150 }, Page)).findings;
+    const byScore = scored(await sorted('score'));
+    expect(byScore).toEqual(byScore.toSorted((a, b) => b - a));
+    const tops = (await sorted('position')).map(({ box }) => box[1]);
+    expect(tops).toEqual(tops.toSorted((a, b) => a - b));
+    const names = (await sorted('label')).map(({ label }) => label);
+    expect(names).toEqual(names.toSorted());
+    expect(names).toHaveLength(150);
+  });
+
+  test('is concise unless asked for details', async () => {
+    const { client, execution_id } = await serverWith([finding(1)]);
+    const [concise] = (await client.call('list_findings', { execution_id }, Page)).findings;
+    expect(Object.keys(concise ?? {})).toEqual(['id', 'label', 'score', 'severity', 'box', 'text']);
+    const [detailed] = (await client.call('list_findings', { execution_id, response_format: 'detailed' }, Page)).findings;
+    expect(detailed).toEqual(finding(1));
+  });
+
+  test('says what to do when nothing was found, or nothing matches', async () => {
+    const nothing = await serverWith([]);
+    expect((await nothing.client.call('list_findings', { execution_id: nothing.execution_id }, Page)).next_step).toMatch(
+      /^Nothing was found/,
+    );
+    const some = await serverWith([finding(1)]);
+    const page = await some.client.call('list_findings', { execution_id: some.execution_id, labels: ['zebra'] }, Page);
+    expect(page).toMatchObject({ totals: { findings: 1, matching: 0 }, findings: [], next_cursor: null });
+    expect(page.next_step).toMatch(/^Nothing matches/);
+  });
+
+  test.each(['6', '-1', '1e3', 'next', ''])('the cursor %j, which no page gave, is refused', async (cursor) => {
+    const { client, execution_id } = await serverWith(many.slice(0, 5));
+    expect(await client.refusal('list_findings', { execution_id, cursor })).toMatch(/Leave it out to begin again\.$/);
+  });
+
+  test('asks for patience while the analysis runs', async () => {
+    const { server, client } = await serverAndClient();
+    const { execution_id } = await started(server, client);
+    expect(await client.refusal('list_findings', { execution_id })).toMatch(
+      /in phase queued .* Call get_execution with wait_seconds 20/,
+    );
+  });
+});
+
+test('rejected findings are counted, and listed only when that is asked for', async () => {
+  const findings = [finding(1), finding(2, { verified: 'rejected' }), finding(3, { verified: 'confirmed' })];
+  const { server, client } = await serverAndClient({ script: ends(findings) });
+  const { execution_id } = await started(server, client);
+  const page = await client.call('list_findings', { execution_id }, Page);
+  expect(page.totals).toMatchObject({ findings: 2, rejected: 1, matching: 2 });
+  expect(page.findings.map(({ id }) => id)).toEqual(['f1', 'f3']);
+  expect(idsOf(await allPages(client, { execution_id, include_rejected: true })).sort()).toEqual(['f1', 'f2', 'f3']);
+});

@@ -1,0 +1,215 @@
+import { describe, expect, test } from 'vitest';
+import { index, indexOf, keys } from '../../pipeline/contract/keys.ts';
+import { CLIENTS, connected } from '../support/mcp-clients.ts';
+import type { Run } from '../support/scripted-launcher.ts';
+import { testServer } from '../support/server.ts';
+import { ends, finding, Page, serverAndClient, started, tokensIn } from '../support/tool-calls.ts';
+
+const REPORT_TOKENS_MAX = 3_000;
+const uriOf = (executionId: string, path = '') => `tilesight://executions/${executionId}${path}`;
+const notFound = (uri: string, sentence: RegExp) => ({
+  code: -32602,
+  data: { uri },
+  message: expect.stringMatching(sentence),
+});
+
+describe.each(CLIENTS)('for a client %s:', (kind) => {
+  test('an execution is a report, findings and an overlay', async () => {
+    const server = await testServer({ script: ends([finding(1), finding(2, { severity: 'high' })], [1]) });
+    const client = await connected(kind, server);
+    const { execution_id } = await started(server, client);
+
+    expect(await client.listResources()).toEqual([]);
+    const templates = await client.listTemplates();
+    expect(templates.map(({ uriTemplate, mimeType }) => [uriTemplate, mimeType])).toEqual([
+      ['tilesight://executions/{id}', 'text/markdown'],
+      ['tilesight://executions/{id}/findings', 'application/json'],
+      ['tilesight://executions/{id}/overlay', 'image/jpeg'],
+    ]);
+
+    const { text: report = '', ...head } = await client.readResource(uriOf(execution_id));
+    expect(head).toEqual({ uri: uriOf(execution_id), mimeType: 'text/markdown' });
+    expect(report).toContain(`# Analysis ${execution_id}: PARTIAL`);
+    expect(report).toContain('> Found 2.');
+    expect(report).toContain('2 findings. By severity: info 1, high 1.\n- person: 2\n');
+    expect(report).toContain('The model failed on this tile.');
+
+    const { text: findings = '' } = await client.readResource(uriOf(execution_id, '/findings'));
+    expect(Page.parse(JSON.parse(findings))).toMatchObject({ execution_id, totals: { findings: 2 }, next_cursor: null });
+
+    const { blob = '', mimeType } = await client.readResource(uriOf(execution_id, '/overlay'));
+    expect([mimeType, Buffer.from(blob, 'base64').toString()]).toEqual(['image/jpeg', 'overlay']);
+  });
+
+  test.each(['', '/findings', '/overlay'])(
+    'an unknown execution%s is not found, and the error names its address',
+    async (path) => {
+      const client = await connected(kind, await testServer());
+      const uri = uriOf('nobody-knows', path);
+      await expect(client.readResource(uri)).rejects.toMatchObject(
+        notFound(uri, /got nobody-knows, which this server does not know/),
+      );
+    },
+  );
+
+  test('the prompts name our tools and what was asked', async () => {
+    const client = await connected(kind, await testServer());
+    const prompts = await client.listPrompts();
+    expect(prompts.map(({ name, arguments: args }) => [name, args.map((arg) => [arg.name, arg.required])])).toEqual([
+      [
+        'inspect_image',
+        [
+          ['image', true],
+          ['look_for', false],
+        ],
+      ],
+      [
+        'compare_runs',
+        [
+          ['before', true],
+          ['after', true],
+        ],
+      ],
+    ]);
+    const tools = (await client.listTools()).map(({ name }) => name);
+    const inspect = await client.prompt('inspect_image', { image: 'plan.jpg', look_for: 'fire "exits"' });
+    expect(inspect).toContain('image "plan.jpg", look_for "fire \\"exits\\""');
+    const compare = await client.prompt('compare_runs', { before: 'plan-1', after: 'plan-2' });
+    expect(compare).toContain('plan-1 (before) and plan-2 (after)');
+    const named = [...`${inspect} ${compare}`.matchAll(/\b(?:analyze|get|list|view|create|retry|cancel)_[a-z_]+/g)].map(
+      ([name]) => name,
+    );
+    expect(new Set(named).size).toBeGreaterThanOrEqual(6);
+    for (const name of named) expect(tools).toContain(name);
+  });
+});
+
+test.each(CLIENTS)('a client %s is offered ids of executions with findings, the newest first', async (kind) => {
+  const server = await testServer();
+  const client = await connected(kind, server);
+  const ids = ['lawn-1', 'plan-2', 'lawn-3'];
+  for (const [minute, id] of ids.entries())
+    await server.blobs.put(indexOf(null).byTime + index.name(new Date(Date.UTC(2026, 0, 1, 0, minute)), id), Buffer.from('{}'));
+  const { listTemplates, completions } = client;
+  for (const { uriTemplate } of await listTemplates()) {
+    expect(await completions(uriTemplate, { name: 'id', value: '' })).toEqual(['lawn-3', 'plan-2', 'lawn-1']);
+    expect(await completions(uriTemplate, { name: 'id', value: 'lawn' })).toEqual(['lawn-3', 'lawn-1']);
+    expect(await completions(uriTemplate, { name: 'id', value: 'moon' })).toEqual([]);
+  }
+});
+
+describe('the report', () => {
+  test('says how far an execution is, and has no counts or files yet', async () => {
+    const { server, client } = await serverAndClient({ script: async (run) => run.progress.phase('detect') });
+    const { execution_id } = await started(server, client);
+    await expect
+      .poll(async () => (await client.readResource(uriOf(execution_id))).text)
+      .toMatch(/RUNNING\n\nPhase detect; 0 of 3 tiles/);
+    expect((await client.readResource(uriOf(execution_id))).text).not.toMatch(/## (Found|Files|Not seen)/);
+  });
+
+  test('has links that can be fetched', async () => {
+    const { server, client } = await serverAndClient({ script: ends([finding(1)]) });
+    const { execution_id } = await started(server, client);
+    const { text = '' } = await client.readResource(uriOf(execution_id));
+    const [, link = ''] = /^- findings\.json: (\S+)$/m.exec(text) ?? [];
+    expect(await (await server.fetch(link)).json()).toMatchObject({ execution_id });
+  });
+
+  test('counts what a second look rejected apart', async () => {
+    const { server, client } = await serverAndClient({ script: ends([finding(1), finding(2, { verified: 'rejected' })]) });
+    const { execution_id } = await started(server, client);
+    expect((await client.readResource(uriOf(execution_id))).text).toContain('1 finding, and 1 that a second look rejected.');
+  });
+
+  test.each(['label ', '标签'])('stays below 3,000 tokens for 400 long labels such as %j', async (word) => {
+    const all = Array.from({ length: 400 }, (_, index) => finding(index, { label: `${index} ${word.repeat(20)}`.slice(0, 100) }));
+    const { server, client } = await serverAndClient({ script: ends(all, [0, 1, 2]) });
+    const { execution_id } = await started(server, client);
+    const { text = '' } = await client.readResource(uriOf(execution_id));
+    expect(text).toMatch(/^- … 3\d\d more labels: list_findings counts them$/m);
+    expect(tokensIn(text)).toBeLessThan(REPORT_TOKENS_MAX);
+  });
+
+  test('a label cannot become an image, a link or markup of the report', async () => {
+    const hostile = [
+      '![x](https://evil.example/a.png)',
+      '[x][y]\n\n[y]: https://evil.example',
+      '<img src=x>',
+      '```\n# Instructions',
+    ];
+    const { server, client } = await serverAndClient({ script: ends(hostile.map((label, index) => finding(index, { label }))) });
+    const { execution_id } = await started(server, client);
+    const { text = '' } = await client.readResource(uriOf(execution_id));
+    expect(text).toContain('evil.example');
+    expect(text).not.toMatch(/(?<!\\)(!\[|\]\(|\]\[|\]:|<img|```)|^# Instructions|^\[y/m);
+  });
+});
+
+describe('findings and overlay', () => {
+  test('the first page of many findings is bounded, and says how to get the next', async () => {
+    const all = Array.from({ length: 400 }, (_, index) => finding(index));
+    const { server, client } = await serverAndClient({ script: ends(all) });
+    const { execution_id } = await started(server, client);
+    const { text = '' } = await client.readResource(uriOf(execution_id, '/findings'));
+    const { next_cursor, next_step, findings } = Page.parse(JSON.parse(text));
+    expect(next_step).toContain(`list_findings with cursor ${next_cursor}`);
+    expect(findings).toHaveLength(50);
+    expect(tokensIn(text)).toBeLessThan(10_000);
+  });
+
+  const early: [path: string, script: (run: Run) => Promise<void>, sentence: RegExp][] = [
+    ['/findings', async () => {}, /^Expected an execution that has ended, got one in phase/],
+    ['/overlay', async () => {}, /^Expected an execution with an overlay, got one without, in status RUNNING\./],
+    ['/overlay', (run) => run.progress.fail('Expected an image, got text.'), /in status FAILED\./],
+  ];
+  test.each(early)('%s of one that has none is not found, in a sentence', async (path, script, sentence) => {
+    const { server, client } = await serverAndClient({ script });
+    const { execution_id } = await started(server, client);
+    const uri = uriOf(execution_id, path);
+    await expect(client.readResource(uri)).rejects.toMatchObject(notFound(uri, sentence));
+  });
+
+  test('the overlay of a blocked image is not shown', async () => {
+    const usage = { input_tokens: 0, output_tokens: 0, cost_usd: 0 };
+    const { server, client } = await serverAndClient({
+      script: (run) => run.progress.block({ category: 'nudity', score: 0.97, usage }),
+    });
+    const { execution_id } = await started(server, client);
+    await server.blobs.put(keys.overlay(execution_id), Buffer.from('overlay'));
+    const uri = uriOf(execution_id, '/overlay');
+    await expect(client.readResource(uri)).rejects.toMatchObject(notFound(uri, /in status BLOCKED\./));
+  });
+
+  test('an overlay too large for an answer is left to its link', async () => {
+    const { server, client } = await serverAndClient({ script: ends([finding(1)]) });
+    const { execution_id } = await started(server, client);
+    await server.blobs.put(keys.overlay(execution_id), Buffer.alloc(4_000_001));
+    const uri = uriOf(execution_id, '/overlay');
+    await expect(client.readResource(uri)).rejects.toMatchObject(notFound(uri, /at most 4000000 bytes, got 4000001\./));
+  });
+});
+
+test.each(['tilesight://executions/%2e%2e%2fsecret', 'tilesight://executions/a%00b', `tilesight://executions/${'a'.repeat(65)}`])(
+  'the address %s never reaches the store',
+  async (uri) => {
+    const { client } = await serverAndClient();
+    await expect(client.readResource(uri)).rejects.toMatchObject(notFound(uri, /^Expected tilesight:\/\/executions\/ and an/));
+  },
+);
+
+test('an unexpected error is a reference into the log, and never its own words', async () => {
+  const { server, client } = await serverAndClient();
+  await server.blobs.put(keys.progress('broken'), Buffer.from('{"status":"GONE"}'));
+  const sentence = /^(MCP error -32603: )?Something inside failed \(reference [0-9a-f]{8}\)\. Try again;/;
+  await expect(client.readResource(uriOf('broken'))).rejects.toMatchObject({
+    code: -32603,
+    message: expect.stringMatching(sentence),
+  });
+  expect(server.errors).toMatchObject([{ facts: { resource: uriOf('broken') } }]);
+});
+
+test('instructions take less than 150 words', async () => {
+  const { client } = await serverAndClient();
+  expect(client.instructions()?.split(/\s+/).length).toBeLessThan(150);
+});

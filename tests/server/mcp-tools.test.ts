@@ -1,0 +1,198 @@
+import { describe, expect, test } from 'vitest';
+import type { z } from 'zod';
+import { ExecutionView } from '../../mcp-server/executions/status.ts';
+import { keys } from '../../pipeline/contract/keys.ts';
+import { CLIENTS, connected, textOf } from '../support/mcp-clients.ts';
+import { ORIGIN, testServer } from '../support/server.ts';
+import { ends, finding, Page, Started, serverAndClient, TOOLS_TOKENS_MAX, tokensIn, Upload } from '../support/tool-calls.ts';
+
+describe.each(CLIENTS)('for a client %s:', (kind) => {
+  test('the tools are listed in order, with titles, annotations and schemas', async () => {
+    const client = await connected(kind, await testServer());
+    const tools = await client.listTools();
+    expect(tools.map(({ name }) => name)).toEqual([
+      'analyze_image',
+      'get_execution',
+      'list_findings',
+      'create_upload',
+      'view_region',
+      'cancel_execution',
+      'retry_failed_tiles',
+    ]);
+    expect(
+      tools.map(({ annotations }) => [annotations.readOnlyHint, annotations.idempotentHint, annotations.openWorldHint]),
+    ).toEqual([
+      [false, true, true], // an allowed https image is fetched
+      [true, true, false],
+      [true, true, false],
+      [false, false, false],
+      [true, true, false],
+      [false, true, false],
+      [false, true, false],
+    ]);
+    for (const { name, title, description, inputSchema, outputSchema } of tools) {
+      expect(title.length).toBeGreaterThan(5);
+      expect(description).toMatch(/^Use this /);
+      expect(inputSchema).toMatchObject({ type: 'object', additionalProperties: false });
+      // With a structured answer, clients would not show their model the image.
+      if (name === 'view_region') expect(outputSchema).toBeUndefined();
+      else expect(outputSchema).toMatchObject({ type: 'object' });
+    }
+    expect(client.instructions()).toContain('analyze_image');
+  });
+
+  test('an image goes from upload to findings, and every answer is the same as JSON text', async () => {
+    const server = await testServer({ script: ends([finding(1), finding(2)]) });
+    const client = await connected(kind, server);
+    const both = async <T>(name: string, args: Record<string, unknown>, answer: z.ZodType<T>): Promise<T> => {
+      const result = await client.callTool(name, args);
+      expect(JSON.parse(textOf(result))).toEqual(result.structuredContent);
+      return answer.parse(result.structuredContent);
+    };
+
+    const upload = await both('create_upload', { file_name: 'Site plan.JPG', bytes: 6 }, Upload);
+    expect(await server.fetch(upload.url, { method: 'PUT', headers: upload.headers, body: 'pixels' })).toMatchObject({
+      status: 204,
+    });
+    const { execution_id, created } = await both('analyze_image', { image: upload.upload_id }, Started);
+    expect(created).toBe(true);
+    const execution = await both('get_execution', { execution_id }, ExecutionView);
+    expect(execution).toMatchObject({ status: 'SUCCEEDED', findings_so_far: 2, poll_after_seconds: 0, summary: 'Found 2.' });
+    const page = await both('list_findings', { execution_id }, Page);
+    expect(page).toMatchObject({ totals: { findings: 2, matching: 2, by_label: { person: 2 } }, next_cursor: null });
+    expect(page.findings.map(({ id }) => id)).toEqual(['f1', 'f2']);
+  });
+});
+
+test('every client is given exactly the same list of tools', async () => {
+  const server = await testServer();
+  const lists = await Promise.all(CLIENTS.map(async (kind) => (await connected(kind, server)).listTools()));
+  for (const list of lists) expect(list).toEqual(lists[0]);
+});
+
+test('every box is listed as an array of four numbers, which clients of 2020-12 and of draft 07 read alike', async () => {
+  const { client } = await serverAndClient();
+  const listed = JSON.stringify(await client.listTools());
+  expect(listed).not.toMatch(/prefixItems|"items":false/);
+  const tools = await client.listTools();
+  const region = tools.find(({ name }) => name === 'list_findings')?.inputSchema.properties;
+  expect(region).toMatchObject({ region: { type: 'array', items: { type: 'number', minimum: 0 }, minItems: 4, maxItems: 4 } });
+});
+
+test('the list of tools and the instructions take less than 6,000 tokens', async () => {
+  const { client } = await serverAndClient();
+  const text = JSON.stringify(await client.listTools()) + client.instructions();
+  expect(tokensIn(text)).toBeLessThan(TOOLS_TOKENS_MAX);
+});
+
+test.each(['GET', 'DELETE'])('%s /mcp is not allowed: no session or stream is held', async (method) => {
+  const server = await testServer();
+  const response = await server.fetch(`${ORIGIN}/mcp`, { method, headers: { accept: 'text/event-stream' } });
+  expect(response.status).toBe(405);
+});
+
+describe('create_upload', () => {
+  test.each(['Plan (v2).PNG', '图片.jpg', '../../etc/passwd', '...', "it's [1-3].jpg", 'a'.repeat(200), '-rf'])(
+    'the upload_id for %j is one that analyze_image takes',
+    async (file_name) => {
+      const { server, client } = await serverAndClient();
+      const { upload_id, url, curl, headers } = await client.call('create_upload', { file_name, bytes: 3 }, Upload);
+      expect(upload_id).toMatch(/^[a-z0-9][a-z0-9.-]{20,63}$/);
+      expect(curl).toContain(url);
+      expect(await server.fetch(url, { method: 'PUT', body: 'abc', headers })).toMatchObject({ status: 204 });
+      await client.call('analyze_image', { image: upload_id }, Started);
+      expect(server.launcher.runs[0]?.request.image.source).toEqual({ kind: 'blob', key: keys.upload(upload_id) });
+    },
+  );
+
+  test('every upload has an id of its own', async () => {
+    const { client } = await serverAndClient();
+    const ask = () => client.call('create_upload', { file_name: 'a.jpg', bytes: 3 }, Upload);
+    expect((await ask()).upload_id).not.toBe((await ask()).upload_id);
+  });
+
+  test('an image over 2 GiB is refused', async () => {
+    const { client } = await serverAndClient();
+    expect(await client.refusal('create_upload', { file_name: 'a.tif', bytes: 2 ** 31 + 1 })).toMatch(
+      /^Expected a file of at most 2147483648 bytes \(2 GiB\), got 2147483649\./,
+    );
+  });
+
+  test('an image that was not sent yet cannot be analyzed', async () => {
+    const { server, client } = await serverAndClient();
+    const { upload_id } = await client.call('create_upload', { file_name: 'a.jpg', bytes: 3 }, Upload);
+    expect(await client.refusal('analyze_image', { image: upload_id })).toMatch(/under which there is none\. Call create_upload/);
+    expect(server.launcher.runs).toEqual([]);
+  });
+});
+
+describe('a refusal', () => {
+  const wrong: [string, Record<string, unknown>, RegExp][] = [
+    ['analyze_image', {}, /, got image \(expected string, received undefined\)\. It takes image, look_for, /],
+    ['analyze_image', { image: 'x', colour: 'red' }, /, got unknown colour\. It takes image/],
+    ['analyze_image', { image: 'x', detail: 'best' }, /detail \(expected one of "overview"\|"standard"/],
+    ['analyze_image', { image: 'x', wait_seconds: 60 }, /wait_seconds \(expected number to be <=25\)/],
+    [
+      'get_execution',
+      { execution_id: 7 },
+      /execution_id \(expected string, received number\)\. It takes execution_id, wait_seconds, response_format\.$/,
+    ],
+    [
+      'list_findings',
+      { execution_id: 'a', limit: 'ten', min_score: 2 },
+      /min_score \(.*\); limit \(expected number, received string\)\./,
+    ],
+    ['list_findings', { execution_id: 'a', region: [1, 2, 3] }, /region \(expected array to have >=4 items/],
+    ['create_upload', { file_name: 'a.jpg', bytes: 0 }, /bytes \(expected number to be >=1\)/],
+  ];
+  test.each(wrong)('of %s with %j is one sentence that says what it takes', async (name, args, sentence) => {
+    const { client } = await serverAndClient();
+    const text = await client.refusal(name, args);
+    expect(text).toMatch(sentence);
+    expect(text).toMatch(/^Expected arguments that /);
+    expect(text).not.toMatch(/[{}\n]/);
+  });
+
+  test('stays short, whatever was sent', async () => {
+    const { client } = await serverAndClient();
+    const names = Array.from({ length: 400 }, (_, index) => [`argument_${index}`, 'x'.repeat(1_000)]);
+    const severity = Array.from({ length: 400 }, () => 'y'.repeat(100));
+    const text = await client.refusal('list_findings', { ...Object.fromEntries(names), severity });
+    expect(text.length).toBeLessThan(1_200);
+  });
+
+  test.each(['get_execution', 'list_findings'])('of %s for an unknown execution says where ids come from', async (name) => {
+    const { client } = await serverAndClient();
+    expect(await client.refusal(name, { execution_id: 'nobody-knows' })).toMatch(
+      /^Expected the id of an execution, got nobody-knows, .* list_findings without one names those that have findings\.$/,
+    );
+  });
+
+  test.each(['../../secret', 'a/b', '..', 'a\\b', 'a\0b', '%2e%2e', '', 'a'.repeat(65), 'a\n'])(
+    'the execution_id %j never reaches the store',
+    async (execution_id) => {
+      const { client } = await serverAndClient();
+      for (const name of ['get_execution', 'list_findings'])
+        expect(await client.refusal(name, { execution_id })).toContain(
+          'got execution_id (Expected an execution_id as analyze_image returned it)',
+        );
+    },
+  );
+
+  test('an unexpected error is a reference into the log, and never its own words', async () => {
+    const secret = 'EACCES: /home/someone/.aws/credentials';
+    const { server, client } = await serverAndClient({ images: { resolve: () => Promise.reject(new Error(secret)) } });
+    const text = await client.refusal('analyze_image', { image: 'x' });
+    expect(text).toMatch(/^Something inside failed \(reference [0-9a-f]{8}\)\. Try again;/);
+    expect(text).not.toContain('EACCES');
+    const [, reference] = /reference (\w+)/.exec(text) ?? [];
+    expect(server.errors).toMatchObject([{ facts: { tool: 'analyze_image', reference, error: { message: secret } } }]);
+  });
+
+  test('a document that no version of this code wrote is an unexpected error too', async () => {
+    const { server, client } = await serverAndClient();
+    await server.blobs.put(keys.progress('broken'), Buffer.from('{"status":"GONE"}'));
+    expect(await client.refusal('get_execution', { execution_id: 'broken' })).toMatch(/^Something inside failed \(reference/);
+    expect(server.errors).toHaveLength(1);
+  });
+});

@@ -1,0 +1,151 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import sharp from 'sharp';
+import { describe, expect, test } from 'vitest';
+import { analyzeImage } from '../../mcp-server/tools/analyze-image.ts';
+import { keys } from '../../pipeline/contract/keys.ts';
+import type { Box, Finding } from '../../pipeline/contract/schemas.ts';
+import { viewOf } from '../../pipeline/imaging/view.ts';
+import type { StoredPlan } from '../../pipeline/planning/stored-plan.ts';
+import type { Blobs } from '../../pipeline/ports.ts';
+import { drawImage, isRed, pyramidOf } from '../support/drawn.ts';
+import { temporaryFolder } from '../support/folder.ts';
+import { CLIENTS, connected, type TestClient, textOf } from '../support/mcp-clients.ts';
+import { requestFor } from '../support/pipeline-run.ts';
+import { type TestServer, testServer } from '../support/server.ts';
+
+const SIZE = { width: 3_000, height: 2_000 };
+const SQUARE: Box = [1_900, 1_200, 200, 200];
+
+const finding: Finding = {
+  ...{ id: 'f1', label: 'red square', description: '', score: 0.9, severity: 'info', box: SQUARE },
+  ...{ text: null, level: 0, tiles: [0], verified: null },
+};
+
+/** A server with one ended execution, whose image is grey with a red square. */
+async function ended(kind: (typeof CLIENTS)[number] = CLIENTS[0]) {
+  const path = join(await temporaryFolder(), 'image.png');
+  await drawImage(path, SIZE.width, SIZE.height, { left: SQUARE[0], top: SQUARE[1], edge: SQUARE[2] });
+  const { blobs, plan } = await pyramidOf(path);
+  const server = await testServer({ script: async (run) => void (await run.end([finding])) });
+  const client = await connected(kind, server);
+  await writeFile(join(server.folder, 'image.png'), 'pixels');
+  const image = pathToFileURL(join(server.folder, 'image.png')).href;
+  const { execution_id } = await client.call('analyze_image', { image }, analyzeImage.output);
+  const { path: szi } = await blobs.materialize('pyramid.szi');
+  const stored: StoredPlan = { request: requestFor(path), plan, format: 'png', pyramid_of: execution_id };
+  await server.blobs.put(keys.plan(execution_id), Buffer.from(JSON.stringify(stored)));
+  await server.blobs.putFile(keys.pyramid(execution_id), szi);
+  return { server, client, execution_id, plan };
+}
+
+async function view(client: TestClient, args: Record<string, unknown>) {
+  const result = await client.callTool('view_region', args);
+  const image = result.content.find((part) => part.type === 'image');
+  if (!image) throw new Error(textOf(result));
+  expect(image.mimeType).toBe('image/jpeg');
+  const { data, info } = await sharp(Buffer.from(image.data, 'base64')).raw().toBuffer({ resolveWithObject: true });
+  const redAt = (x: number, y: number) => isRed(data, info.width, Math.round(x), Math.round(y));
+  return { ...info, data, redAt, words: textOf(result), structured: result.structuredContent };
+}
+
+describe.each(CLIENTS)('for a client %s,', (kind) => {
+  test('a finding is shown with what is around it, as an image', async () => {
+    const { client, execution_id } = await ended(kind);
+    const { width, height, redAt, words, structured } = await view(client, { execution_id, finding_id: 'f1' });
+    expect([width, height]).toEqual([400, 400]);
+    expect([redAt(90, 200), redAt(110, 200), redAt(290, 290), redAt(310, 310)]).toEqual([false, true, true, false]);
+    expect(words).toContain('Shows the box [1800, 1100, 400, 400] of the full image of 3000 x 2000 in 400 x 400 pixels, scale 1');
+    expect(structured).toBeUndefined();
+  });
+});
+
+test('a box larger than max_px is shrunk to it, and the words say the scale', async () => {
+  const { client, execution_id } = await ended();
+  const { width, height, redAt, words } = await view(client, { execution_id, box: [0, 0, 3_000, 2_000], max_px: 60_000 });
+  expect([width, height]).toEqual([300, 200]);
+  expect([redAt(185, 130), redAt(200, 130)]).toEqual([false, true]);
+  expect(words).toContain('scale 0.1');
+  expect((await view(client, { execution_id, box: [0, 0, 3_000, 2_000] })).width * 1).toBeLessThanOrEqual(1_225);
+});
+
+test.each([
+  [640, 512, 40_000],
+  [2_999, 3, 10_000],
+  [1, 1_999, 10_000],
+  [1_001, 999, 1_000_000],
+])('a box of %i x %i never has more than %i pixels in the answer', async (width, height, max_px) => {
+  const { client, execution_id } = await ended();
+  const shown = await view(client, { execution_id, box: [0, 0, width, height], max_px });
+  expect(shown.width * shown.height).toBeLessThanOrEqual(max_px);
+  expect(shown.width * shown.height).toBeGreaterThan(Math.min(max_px, width * height) * 0.6);
+});
+
+test('boxes and ids are drawn when that is asked for, and only then', async () => {
+  const { client, execution_id } = await ended();
+  const args = { execution_id, box: [1_700, 1_000, 600, 600] };
+  const plain = await view(client, args);
+  const drawn = await view(client, { ...args, draw_boxes: true });
+  const greyAt = ({ data, width }: typeof plain, x: number, y: number) =>
+    [...data.subarray((y * width + x) * 3, (y * width + x) * 3 + 3)].every((channel) => Math.abs(channel - 128) < 12);
+  const letters = Array.from({ length: 60 }, (_, index) => [210 + index, 190] as const); // above the square's upper edge at 200
+  expect(letters.every(([x, y]) => greyAt(plain, x, y))).toBe(true);
+  expect(letters.some(([x, y]) => !greyAt(drawn, x, y))).toBe(true);
+  expect(greyAt(drawn, 30, 30)).toBe(true);
+});
+
+test.each<[string, (id: string) => Record<string, unknown>, RegExp]>([
+  ['neither a finding nor a box', (execution_id) => ({ execution_id }), /^Expected finding_id or box, got neither/],
+  ['both', (execution_id) => ({ execution_id, finding_id: 'f1', box: [0, 0, 9, 9] }), /^Expected finding_id or box, got both/],
+  ['an unknown finding', (execution_id) => ({ execution_id, finding_id: 'f7' }), /\(there are f1 to f1\), got f7/],
+  [
+    'a box outside',
+    (execution_id) => ({ execution_id, box: [4_000, 0, 9, 9] }),
+    /^Expected a box inside the image of 3000 x 2000/,
+  ],
+  ['an unknown execution', () => ({ execution_id: 'nobody', box: [0, 0, 9, 9] }), /^Expected the id of an execution, got nobody/],
+  ['too many pixels', (execution_id) => ({ execution_id, box: [0, 0, 9, 9], max_px: 9_000_000 }), /max_px/],
+])('%s is refused with a sentence', async (_, args, sentence) => {
+  const { client, execution_id } = await ended();
+  expect(await client.refusal('view_region', args(execution_id))).toMatch(sentence);
+});
+
+test('what is not cut yet is refused with what to do', async () => {
+  const server: TestServer = await testServer({ script: async (run) => run.progress.phase('tile') });
+  const client = await connected(CLIENTS[0], server);
+  await writeFile(join(server.folder, 'image.png'), 'pixels');
+  const image = pathToFileURL(join(server.folder, 'image.png')).href;
+  const { execution_id } = await client.call('analyze_image', { image }, analyzeImage.output);
+  expect(await client.refusal('view_region', { execution_id, box: [0, 0, 9, 9] })).toMatch(
+    /has been cut into tiles, got one that is in phase/,
+  );
+});
+
+test('any view of an image as full of detail as a photograph costs a handful of ranged reads', async () => {
+  const path = join(await temporaryFolder(), 'noise.jpg');
+  const noise = { type: 'gaussian', mean: 128, sigma: 40 } as const;
+  const size = { width: 5_000, height: 4_000 };
+  await sharp({ create: { width: size.width / 2, height: size.height / 2, channels: 3, background: '#777777', noise } })
+    .resize(size.width, size.height)
+    .jpeg()
+    .toFile(path);
+  const { blobs, plan } = await pyramidOf(path, { tile_size: 640, overlap: 160 });
+  const { path: szi } = await blobs.materialize('pyramid.szi');
+  await blobs.putFile(keys.pyramid('e1'), szi);
+  const boxes: Box[] = [
+    [0, 0, size.width, size.height],
+    [1_000, 500, 1_000, 1_000],
+    [3_333, 1_777, 1_400, 700],
+    [2_000, 2_000, 50, 50],
+  ];
+  for (const box of boxes) {
+    let reads = 0;
+    const getRange: Blobs['getRange'] = (...range) => {
+      reads++;
+      return blobs.getRange(...range);
+    };
+    await viewOf({ executionId: 'e1', plan, box, pixelsMax: 1_000_000, findings: [] }, { ...blobs, getRange }); // as a process of its own
+    expect(reads).toBeLessThanOrEqual(6);
+  }
+});

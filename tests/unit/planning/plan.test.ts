@@ -1,0 +1,212 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import type { AnalysisRequest, Box } from '../../../pipeline/contract/schemas.ts';
+import { Detail } from '../../../pipeline/contract/schemas.ts';
+import { intersectionOf } from '../../../pipeline/planning/geometry.ts';
+import {
+  type Plan,
+  type PlannedTile,
+  planTiles,
+  TILE_EDGE_MAX_PX,
+  TILES_BY_DETAIL,
+  TILES_MAX,
+  tileCount,
+  tilesBetween,
+  tilesOf,
+} from '../../../pipeline/planning/plan.ts';
+
+const NANODET = { edgePx: 640, overlapPx: 160 };
+const STANDARD: AnalysisRequest['plan'] = {
+  detail: 'standard',
+  tile_size: null,
+  overlap: null,
+  grid: null,
+  region: null,
+  max_tiles: null,
+  skip_blank: true,
+};
+
+const anyPlan = fc
+  .record({
+    width: fc.integer({ min: 1, max: 40_000 }),
+    height: fc.integer({ min: 1, max: 40_000 }),
+    detail: fc.constantFrom(...Detail.options.filter((detail) => detail !== 'max')),
+    edge: fc.option(fc.integer({ min: 128, max: 4_096 })),
+    share: fc.double({ min: 0, max: 0.5, noNaN: true }),
+    max_tiles: fc.option(fc.integer({ min: 1, max: 2_000 })),
+  })
+  .map(({ width, height, detail, edge, share, max_tiles }) => {
+    const overlap = edge === null ? null : Math.floor(edge * share);
+    return planTiles({ width, height }, { ...STANDARD, detail, tile_size: edge, overlap, max_tiles }, NANODET);
+  });
+
+const levelTiles = (plan: Plan) => plan.levels.map((level) => tilesOf(plan).filter((tile) => tile.level === level.level));
+const inside = (a: Box, b: Box) => intersectionOf(a, b) === a[2] * a[3];
+
+describe('a plan', () => {
+  test('covers every pixel of every level', () => {
+    fc.assert(
+      fc.property(anyPlan, (plan) => {
+        for (const level of plan.levels) {
+          const tiles = tilesOf(plan).filter((tile) => tile.level === level.level);
+          const along = (axis: 0 | 1) =>
+            tiles.map(({ boxInLevel }) => [boxInLevel[axis], boxInLevel[axis] + boxInLevel[axis === 0 ? 2 : 3]] as const);
+          expect(gap(along(0), level.width)).toBeNull();
+          expect(gap(along(1), level.height)).toBeNull();
+        }
+      }),
+    );
+  });
+
+  test('has no tile inside another of its level', () => {
+    fc.assert(
+      fc.property(anyPlan, (plan) => {
+        for (const tiles of levelTiles(plan)) {
+          const nested = tiles.filter((tile) =>
+            neighboursOf(tile, tiles).some((other) => inside(tile.boxInLevel, other.boxInLevel)),
+          );
+          expect(nested).toEqual([]);
+        }
+      }),
+    );
+  });
+
+  test('stays within the tiles of its detail and ends in one tile', () => {
+    fc.assert(
+      fc.property(anyPlan, (plan) => {
+        expect(tilesOf(plan).length).toBeLessThanOrEqual(TILES_MAX);
+        expect(plan.levels.at(-1)).toMatchObject({ columns: 1, rows: 1 });
+      }),
+    );
+  });
+
+  test('places tiles inside the image', () => {
+    fc.assert(
+      fc.property(anyPlan, (plan) => {
+        for (const { box } of tilesOf(plan)) expect(inside(box, [0, 0, plan.width, plan.height])).toBe(true);
+      }),
+    );
+  });
+
+  test('looks at every pixel of a region, and at no tile that does not meet it', () => {
+    const side = fc.integer({ min: 1, max: 20_000 });
+    fc.assert(
+      fc.property(
+        side,
+        side,
+        fc.tuple(fc.double({ max: 1, min: 0, noNaN: true }), fc.double({ max: 1, min: 0, noNaN: true })),
+        (width, height, [x, y]) => {
+          const region: Box = [
+            Math.floor(x * (width - 1)),
+            Math.floor(y * (height - 1)),
+            Math.ceil(width / 3),
+            Math.ceil(height / 3),
+          ];
+          const plan = planTiles({ width, height }, { ...STANDARD, detail: 'fine', region }, NANODET);
+          for (const tiles of levelTiles(plan)) {
+            expect(tiles.every((tile) => intersectionOf(tile.box, region) > 0)).toBe(true);
+            const [left, top, right, bottom] = [
+              region[0],
+              region[1],
+              Math.min(width, region[0] + region[2]),
+              Math.min(height, region[1] + region[3]),
+            ];
+            const covers = (px: number, py: number) =>
+              tiles.some(({ box }) => px >= box[0] && py >= box[1] && px < box[0] + box[2] && py < box[1] + box[3]);
+            for (const px of [left, (left + right) / 2, right - 0.5])
+              for (const py of [top, (top + bottom) / 2, bottom - 0.5]) expect(covers(px, py)).toBe(true);
+          }
+          expect(tilesOf(plan).map(({ index }) => index)).toEqual(tilesOf(plan).map((_, index) => index));
+          expect(tileCount(plan)).toBe(tilesOf(plan).length);
+        },
+      ),
+    );
+  });
+
+  test('cuts the longer side into as many tiles as the grid says', () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 3, max: 24 }),
+        fc.integer({ min: 6_000, max: 40_000 }),
+        fc.integer({ min: 1, max: 6_000 }),
+        (grid, longer, shorter) => {
+          const plan = planTiles({ width: shorter, height: longer }, { ...STANDARD, grid }, NANODET);
+          expect(plan.levels[0]?.rows).toBe(grid);
+          expect(plan.stridePx + 2 * plan.marginPx).toBeLessThanOrEqual(TILE_EDGE_MAX_PX);
+        },
+      ),
+    );
+  });
+
+  test('shares the wanted overlap between neighbours', () => {
+    const plan = planTiles({ width: 6_000, height: 4_000 }, STANDARD, NANODET);
+    const [first, second] = tilesOf(plan).map(({ boxInLevel: [left, , width] }) => ({ left, right: left + width }));
+    expect((first?.right ?? 0) - (second?.left ?? 0)).toBe(160);
+  });
+
+  test('chooses an edge that leaves no sliver at full resolution', () => {
+    // 640 px tiles at 480 px would leave 5 px in the last column.
+    const plan = planTiles({ width: 480 * 4 + 85, height: 1_000 }, STANDARD, NANODET);
+    const widths = tilesOf(plan).flatMap((tile) => (tile.level === 0 ? [tile.boxInLevel[2]] : []));
+    const edge = plan.stridePx + 2 * plan.marginPx;
+    expect(Math.min(...widths)).toBeGreaterThanOrEqual(edge / 3);
+    expect(edge).toBeGreaterThanOrEqual(480);
+    expect(edge).toBeLessThanOrEqual(704);
+  });
+
+  test('says so when it looks at less than the full resolution', () => {
+    const plan = planTiles({ width: 30_000, height: 20_000 }, STANDARD, NANODET);
+    expect(plan.levels[0]?.level).toBe(2);
+    expect(plan.notes).toEqual([`Looked at 1/4 of the full resolution, to stay within ${TILES_BY_DETAIL.standard} tiles.`]);
+  });
+
+  test('looks at a hundred thousand tiles when that is asked for', () => {
+    const plan = planTiles({ width: 130_000, height: 130_000 }, { ...STANDARD, detail: 'max' }, NANODET);
+    expect(plan.levels[0]?.level).toBe(0);
+    expect(tileCount(plan)).toBeGreaterThan(90_000);
+    const [first, last] = [tilesBetween(plan, 77_777, 77_779), tilesBetween(plan, tileCount(plan) - 1, tileCount(plan))];
+    expect(first.map(({ index }) => index)).toEqual([77_777, 77_778]);
+    expect(last).toMatchObject([{ row: 0, column: 0, level: plan.levels.at(-1)?.level }]);
+  });
+
+  test('gives any part of its tiles as all of them would', () => {
+    fc.assert(
+      fc.property(anyPlan, fc.nat(1_200), fc.nat(400), (plan, from, count) => {
+        expect(tilesBetween(plan, from, from + count)).toEqual(tilesOf(plan).slice(from, from + count));
+      }),
+    );
+  });
+
+  test.each([
+    [
+      { detail: 'max', tile_size: null, overlap: null, grid: null, region: null, max_tiles: null, skip_blank: true },
+      /Expected at most 2000 tiles, got \d+ for 30000 x 20000/,
+    ],
+    [
+      { detail: 'fine', tile_size: 64, overlap: null, grid: null, region: null, max_tiles: null, skip_blank: true },
+      /Expected tile_size from 128 to 4096 pixels, got 64/,
+    ],
+    [
+      { detail: 'fine', tile_size: 640, overlap: 700, grid: null, region: null, max_tiles: null, skip_blank: true },
+      /Expected overlap from 0 to half of tile_size 640, got 700/,
+    ],
+  ] as const)('refuses %o with a sentence', (wishes, sentence) => {
+    expect(() => planTiles({ width: 30_000, height: 20_000 }, wishes, NANODET, 2_000)).toThrow(sentence);
+  });
+});
+
+/** The first pixel that no span covers; null when there is none. */
+function gap(spans: (readonly [number, number])[], end: number): number | null {
+  let covered = 0;
+  for (const [from, to] of spans.toSorted((a, b) => a[0] - b[0])) {
+    if (from > covered) return covered;
+    covered = Math.max(covered, to);
+  }
+  return covered >= end ? null : covered;
+}
+
+function neighboursOf(tile: PlannedTile, tiles: PlannedTile[]): PlannedTile[] {
+  return tiles.filter(
+    (other) => other !== tile && Math.abs(other.row - tile.row) <= 1 && Math.abs(other.column - tile.column) <= 1,
+  );
+}

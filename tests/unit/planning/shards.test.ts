@@ -1,0 +1,48 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { planTiles, tileCount, tilesOf } from '../../../pipeline/planning/plan.ts';
+import { checkOperations, operationsAtMost, SHARD_TILES_MAX, shardsOf, tilesOfShard } from '../../../pipeline/planning/shards.ts';
+import { requestFor } from '../../support/pipeline-run.ts';
+
+const OPERATIONS_MAX = 3_000; // of one durable execution
+
+describe('shards', () => {
+  test('are neighbours, of about the same size, and leave no tile out', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 100_000 }), (tiles) => {
+        const shards = shardsOf(tiles);
+        expect(shards[0]?.from).toBe(0);
+        expect(shards.at(-1)?.to).toBe(tiles);
+        for (const [index, { number, from, to }] of shards.entries()) {
+          expect(number).toBe(index);
+          expect(to).toBeGreaterThan(from);
+          expect(to - from).toBeLessThanOrEqual(SHARD_TILES_MAX);
+          if (index > 0) expect(from).toBe(shards[index - 1]?.to);
+        }
+      }),
+    );
+  });
+
+  test('need at most 3,000 operations in any execution, with every retry and every second look', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 100_000 }), fc.boolean(), (tiles, verify) => {
+        expect(operationsAtMost(tiles, { verify })).toBeLessThanOrEqual(OPERATIONS_MAX);
+        expect(checkOperations(tiles, { verify })).toBeUndefined();
+      }),
+    );
+  });
+
+  test('of too many tiles are refused with what makes them fit', () => {
+    expect(() => checkOperations(2_000_000, { verify: true })).toThrow(
+      /^Expected at most 3000 operations in one execution, got 2000000 tiles, which may need \d+\. Choose max_tiles/,
+    );
+  });
+
+  test('give together the tiles of the plan, or those that an earlier execution left', () => {
+    const plan = planTiles({ width: 9_000, height: 7_000 }, requestFor('').plan, { edgePx: 256, overlapPx: 64 });
+    const all = shardsOf(tileCount(plan)).flatMap((shard) => tilesOfShard(plan, null, shard));
+    expect(all).toEqual(tilesOf(plan));
+    const todo = [3, 17, 40];
+    expect(tilesOfShard(plan, todo, { from: 1, to: 3 }).map(({ index }) => index)).toEqual([17, 40]);
+  });
+});

@@ -1,0 +1,31 @@
+import { describe, expect, it } from 'vitest';
+import { NO_USAGE } from '../../../pipeline/contract/usage.ts';
+import type { Vision } from '../../../pipeline/ports.ts';
+import { rulesVision } from '../../../pipeline/vision/rules-vision.ts';
+import { visionByProvider } from '../../../pipeline/vision/vision-by-provider.ts';
+
+const image = { bytes: new Uint8Array(), width: 1, height: 1 };
+const ask = { look_for: null, labels: [] };
+const named: Vision = {
+  moderate: async () => ({ allowed: true, usage: NO_USAGE }),
+  detect: async (model) => ({ detections: [], usage: NO_USAGE, clipped: 0, notes: [`asked ${model}`] }),
+  verify: async () => ({ verdict: 'confirmed', usage: NO_USAGE }),
+  summarize: async (model) => ({ summary: `written by ${model}`, usage: NO_USAGE }),
+};
+const vision = visionByProvider({ onnx: named, rules: rulesVision() });
+
+describe('visionByProvider', () => {
+  it('asks the provider that the model begins with, under the whole name', async () => {
+    expect((await vision.detect('onnx:nanodet', image, ask)).notes).toEqual(['asked onnx:nanodet']);
+    await expect(vision.detect('rules:summary', image, ask)).rejects.toThrow('only writes summaries');
+  });
+
+  it('names the known providers when it is asked for another', async () => {
+    const refusal = {
+      name: 'UserError',
+      message: expect.stringContaining('Expected a model of onnx: or rules:, got bedrock:nova'),
+    };
+    await expect(vision.moderate('bedrock:nova', image)).rejects.toMatchObject(refusal);
+    await expect(vision.detect('constructor:x', image, ask)).rejects.toMatchObject({ name: 'UserError' });
+  });
+});
