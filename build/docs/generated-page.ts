@@ -17,6 +17,6 @@ export function writeOrCheck(name: string, text: string): void {
     return;
   }
   if (readFileSync(page, 'utf8') === text) return;
-  console.error(`Expected docs/${name} as its constants make it, got another. Run ${process.argv[1]}.`);
+  console.error(`Expected docs/${name} as its constants make it, got another. Run npm run docs.`);
   process.exitCode = 1;
 }

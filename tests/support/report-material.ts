@@ -74,3 +74,8 @@ export function materialWith(
     ...more,
   };
 }
+
+/** The data that the script of a report draws its rows from. */
+export function rowsIn(page: string): { labels: string[]; texts: string[]; rows: unknown[][] } {
+  return JSON.parse(/<script type="application\/json" id="rows">([^<]*)<\/script>/.exec(page)?.[1] ?? '');
+}

@@ -1,35 +1,21 @@
-import { readdir, readFile } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
 import { check } from '@placemarkio/check-geojson';
-import { Ajv } from 'ajv';
+import { Ajv, type ValidateFunction } from 'ajv';
 import fc from 'fast-check';
-import sharp from 'sharp';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import { EXPORT_FILES, ExportFormat } from '../../../pipeline/contract/export-format.ts';
-import { keys } from '../../../pipeline/contract/keys.ts';
+import type { ExportFormat } from '../../../pipeline/contract/export-format.ts';
 import { Box, type Finding, type FindingsDocument } from '../../../pipeline/contract/schemas.ts';
 import { NO_USAGE } from '../../../pipeline/contract/usage.ts';
 import { exportPieces } from '../../../pipeline/findings/exports/index.ts';
 import { COCO_SCHEMA } from '../../support/coco-schema.ts';
-import { runCommand, startCommand } from '../../support/command.ts';
 import { cellsWithoutQuotes, csvRows } from '../../support/csv-rows.ts';
-import { temporaryFolder } from '../../support/folder.ts';
 import { LABEL_STUDIO_SCHEMA } from '../../support/label-studio-schema.ts';
-import { pipelineStage, requestFor } from '../../support/pipeline-run.ts';
-import { scriptedVision, seen } from '../../support/scripted-vision.ts';
-import { ends, finding, serverAndClient, started } from '../../support/tool-calls.ts';
+import { requestFor } from '../../support/pipeline-run.ts';
+import { finding } from '../../support/tool-calls.ts';
 
 const STARTED_AT = '2026-03-01T10:20:30.000Z';
 const IMAGE = { uri: 's3://plans/site%20plan.jpg', width: 4_000, height: 3_000, format: 'jpeg', version: '1' };
 const COLUMNS = 'id,label,score,severity,x,y,width,height,level,verified,text,description'.split(',');
-
-const CONTENT_TYPES: Record<ExportFormat, string> = {
-  coco: 'application/json',
-  geojson: 'application/geo+json',
-  csv: 'text/csv; charset=utf-8',
-  'label-studio': 'application/json',
-};
 
 const Coco = z.object({
   images: z.array(z.record(z.string(), z.unknown())),
@@ -99,10 +85,12 @@ const geoJsonOf = (document: FindingsDocument) => GeoJson.parse(JSON.parse(expor
 const taskOf = (document: FindingsDocument) => z.tuple([Task]).parse(JSON.parse(exported('label-studio', document)))[0];
 const rowsOf = (document: FindingsDocument) => csvRows(exported('csv', document).slice(1));
 
-function validAs(schema: object, json: string): void {
-  const ajv = new Ajv({ allErrors: true });
-  const valid = ajv.validate(schema, JSON.parse(json));
-  expect(valid ? [] : ajv.errors).toEqual([]);
+const ajv = new Ajv({ allErrors: true });
+const isCoco = ajv.compile(COCO_SCHEMA);
+const isLabelStudio = ajv.compile(LABEL_STUDIO_SCHEMA);
+
+function expectValid(validate: ValidateFunction, json: string): void {
+  expect(validate(JSON.parse(json)) ? [] : validate.errors).toEqual([]);
 }
 
 /** From whole images to boxes without a size, in tenths of a pixel as the pipeline has them. */
@@ -179,8 +167,8 @@ describe('every export', () => {
     fc.assert(
       fc.property(findings, (all) => {
         const document = documentOf(all);
-        validAs(COCO_SCHEMA, exported('coco', document));
-        validAs(LABEL_STUDIO_SCHEMA, exported('label-studio', document));
+        expectValid(isCoco, exported('coco', document));
+        expectValid(isLabelStudio, exported('label-studio', document));
         expect(() => check(exported('geojson', document))).not.toThrow();
         for (const row of rowsOf(document)) expect(row).toHaveLength(COLUMNS.length);
       }),
@@ -194,7 +182,7 @@ describe('every export', () => {
       expect(geoJsonOf(document).features).toHaveLength(count);
       expect(taskOf(document).predictions[0].result).toHaveLength(count);
       expect(rowsOf(document)).toHaveLength(count + 1);
-      validAs(LABEL_STUDIO_SCHEMA, exported('label-studio', document));
+      expectValid(isLabelStudio, exported('label-studio', document));
     }
   });
 
@@ -375,7 +363,7 @@ describe('GeoJSON', () => {
 describe('Label Studio', () => {
   test('gets no number over 100, for which it would refuse the whole task', () => {
     const document = documentOf([finding(1, { box: [3_999, 0, 9_000, 3_000.1] })]);
-    validAs(LABEL_STUDIO_SCHEMA, exported('label-studio', document));
+    expectValid(isLabelStudio, exported('label-studio', document));
   });
 
   test('finds the image where the caller had named it, or where somebody says', () => {
@@ -385,134 +373,5 @@ describe('Label Studio', () => {
     expect(exported('label-studio', document, 'https://cdn.example/plan.jpg')).toContain(
       '"image":"https://cdn.example/plan.jpg"',
     );
-  });
-});
-
-test('every execution stores its exports, which are the same when they are made again', async () => {
-  const image = join(await temporaryFolder(), 'grey.jpg');
-  const noise = { type: 'gaussian', mean: 128, sigma: 30 } as const;
-  await sharp({ create: { width: 300, height: 200, channels: 3, background: '#777', noise } }).toFile(image);
-  const stage = await pipelineStage();
-  const vision = scriptedVision({ detect: () => [seen('cat', [10, 10, 50, 50], { text: '=A1' })] });
-  const { document, progress, files } = await stage.run(requestFor(image), vision);
-  if (!document) expect.fail('Expected findings.');
-  expect(document.findings.length).toBeGreaterThan(0);
-  for (const format of ExportFormat.options) {
-    const stored = await stage.deps.blobs.get(keys.export(document.execution_id, format));
-    const again = [...exportPieces(format, { document, startedAt: progress.started_at, imageUrl: null })].join('');
-    expect(Buffer.from(stored ?? []).toString()).toBe(again);
-  }
-  expect(files.filter((file) => file.startsWith('scratch'))).toEqual([]);
-});
-
-describe('the report of an execution', () => {
-  test('links the exports that are stored, and each link gives its file', async () => {
-    const { server, client } = await serverAndClient({ script: ends([finding(1)]) });
-    const { execution_id } = await started(server, client);
-    const { execution_id: other } = await started(server, client, { idempotency_key: 'other' });
-    const none = await client.readResource(`tilesight://executions/${other}`);
-    expect(none.text).not.toMatch(/coco|csv|geojson|label-studio/);
-    for (const format of ExportFormat.options) await server.blobs.put(keys.export(execution_id, format), Buffer.from(format));
-    const { text = '' } = await client.readResource(`tilesight://executions/${execution_id}`);
-    for (const format of ExportFormat.options) {
-      const link = text
-        .split('\n')
-        .find((line) => line.startsWith(`- ${EXPORT_FILES[format]}: `))
-        ?.split(': ')[1];
-      const response = await server.fetch(link ?? '');
-      expect(await response.text()).toBe(format);
-      expect(response.headers.get('content-type')).toBe(CONTENT_TYPES[format]);
-    }
-  });
-});
-
-describe('tilesight export', () => {
-  /** Of a version that stored no exports. */
-  async function earlier(all: Finding[]): Promise<{ data: string; id: string; document: FindingsDocument; startedAt: string }> {
-    const { server, client } = await serverAndClient({ script: ends(all) });
-    const { execution_id: id } = await started(server, client);
-    const read = async (key: string) => JSON.parse(Buffer.from((await server.blobs.get(key)) ?? []).toString());
-    const { started_at: startedAt } = await read(keys.progress(id));
-    return { data: server.folder, id, document: await read(keys.findings(id)), startedAt };
-  }
-
-  test.each(ExportFormat.options)('prints an earlier analysis as %s, and writes it to a file', async (format) => {
-    const { data, id, document, startedAt } = await earlier([finding(1), finding(2, { text: 'größer' })]);
-    const expected = [...exportPieces(format, { document, startedAt, imageUrl: null })].join('');
-    const printed = await runCommand(['export', id, '--format', format, '--data', data]);
-    expect(printed).toMatchObject({ code: 0, stdout: expected, stderr: '', left: [] });
-
-    const out = join(await temporaryFolder(), 'new', 'file');
-    const written = await runCommand(['export', id, '--format', format, '--out', out], { TILESIGHT_HOME: data });
-    expect(written).toMatchObject({ code: 0, stdout: `Wrote ${out}.\n`, stderr: '' });
-    expect(await readFile(out, 'utf8')).toBe(expected);
-    expect(await readdir(dirname(out))).toEqual(['file']);
-  });
-
-  test('names another link of the image to Label Studio', async () => {
-    const { data, id } = await earlier([finding(1)]);
-    const link = 'https://cdn.example/plan.jpg';
-    const { stdout } = await runCommand(['export', id, '--format', 'label-studio', '--image-url', link, '--data', data]);
-    expect(JSON.parse(stdout)).toMatchObject([{ data: { image: link } }]);
-  });
-
-  test('ends quietly when nobody reads on', async () => {
-    const { data, id } = await earlier(Array.from({ length: 5_000 }, (_, index) => finding(index)));
-    const running = await startCommand(['export', id, '--format', 'geojson', '--data', data]);
-    running.process.stdout?.destroy();
-    expect(await running.outcome).toMatchObject({ code: 0, stdout: '', stderr: '' });
-  });
-
-  const refusals: [name: string, args: (id: string, data: string) => string[], sentence: RegExp][] = [
-    [
-      'an execution that is not there',
-      (_, data) => ['gone', '--format', 'csv', '--data', data],
-      /got "gone", which is not there\. Use an execution_id that analyze_image returned/,
-    ],
-    [
-      'a path for an id',
-      (id, data) => [`../executions/${id}`, '--format', 'csv', '--data', data],
-      /^tilesight: Expected an execution in .*, got "\.\.\/executions/,
-    ],
-    [
-      'a data folder that is not there',
-      (id, data) => [id, '--format', 'csv', '--data', join(data, 'none')],
-      /Expected an execution in .*none, got/,
-    ],
-    [
-      'an unknown format',
-      (id, data) => [id, '--format', 'xlsx', '--data', data],
-      /Allowed choices are coco, geojson, csv, label-studio/,
-    ],
-    [
-      'an option that would do nothing',
-      (id, data) => [id, '--format', 'csv', '--image-url', 'https://a.example/b', '--data', data],
-      /Expected --image-url only with --format label-studio, got it with csv/,
-    ],
-    [
-      'a place where no file can be',
-      (id, data) => [id, '--format', 'csv', '--out', data, '--data', data],
-      /Expected a place to write .*, got EISDIR/,
-    ],
-  ];
-  test.each(refusals)('refuses %s with one sentence', async (_, args, sentence) => {
-    const { data, id } = await earlier([finding(1)]);
-    const { code, stdout, stderr, left } = await runCommand(['export', ...args(id, data)]);
-    expect({ code, stdout, left }).toEqual({ code: 1, stdout: '', left: [] });
-    expect(stderr.split('\n')[0]).toMatch(sentence);
-    expect(stderr).not.toMatch(/\n {4}at /);
-    const beside = await readdir(dirname(data));
-    expect(beside.filter((name) => name.startsWith(basename(data)))).toEqual([basename(data)]);
-  });
-
-  test('says of an analysis that is not at its end that it has no findings yet', async () => {
-    const { server, client } = await serverAndClient({ script: async (run) => run.progress.phase('detect') });
-    const { execution_id } = await started(server, client);
-    await expect.poll(() => server.blobs.head(keys.progress(execution_id))).not.toBeNull();
-    const { code, stderr } = await runCommand(['export', execution_id, '--format', 'coco', '--data', server.folder]);
-    expect({ code, stderr }).toEqual({
-      code: 1,
-      stderr: `tilesight: Expected an execution with findings, got ${execution_id}, which is RUNNING. Wait for its end.\n`,
-    });
   });
 });

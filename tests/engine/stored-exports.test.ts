@@ -1,0 +1,26 @@
+import { join } from 'node:path';
+import sharp from 'sharp';
+import { expect, test } from 'vitest';
+import { ExportFormat } from '../../pipeline/contract/export-format.ts';
+import { keys } from '../../pipeline/contract/keys.ts';
+import { exportPieces } from '../../pipeline/findings/exports/index.ts';
+import { temporaryFolder } from '../support/folder.ts';
+import { pipelineStage, requestFor } from '../support/pipeline-run.ts';
+import { scriptedVision, seen } from '../support/scripted-vision.ts';
+
+test('every execution stores its exports, which are the same when they are made again', async () => {
+  const image = join(await temporaryFolder(), 'grey.jpg');
+  const noise = { type: 'gaussian', mean: 128, sigma: 30 } as const;
+  await sharp({ create: { width: 300, height: 200, channels: 3, background: '#777', noise } }).toFile(image);
+  const stage = await pipelineStage();
+  const vision = scriptedVision({ detect: () => [seen('cat', [10, 10, 50, 50], { text: '=A1' })] });
+  const { document, progress, files } = await stage.run(requestFor(image), vision);
+  if (!document) expect.fail('Expected findings.');
+  expect(document.findings.length).toBeGreaterThan(0);
+  for (const format of ExportFormat.options) {
+    const stored = await stage.deps.blobs.get(keys.export(document.execution_id, format));
+    const again = [...exportPieces(format, { document, startedAt: progress.started_at, imageUrl: null })].join('');
+    expect(Buffer.from(stored ?? []).toString()).toBe(again);
+  }
+  expect(files.filter((file) => file.startsWith('scratch'))).toEqual([]);
+});
