@@ -9,7 +9,14 @@ import { spilling } from './durable/checkpoint-overflow.ts';
 import { retryTransient } from './durable/retry-policy.ts';
 import { withVerdicts } from './findings/verification.ts';
 import type { Plan } from './planning/plan.ts';
-import { ShardRequest, type ShardResult, shardsOf, type Todo, tilesOfShard, tilesToDo } from './planning/shards.ts';
+import {
+  type PendingTiles,
+  pendingTileCount,
+  ShardRequest,
+  type ShardResult,
+  shardsOf,
+  tilesOfShard,
+} from './planning/shards.ts';
 import { pyramidOf } from './planning/stored-plan.ts';
 import type { ModerationAnswer, PipelineDeps } from './ports.ts';
 import { type ProgressReport, reportProgress } from './progress/progress-writer.ts';
@@ -44,7 +51,7 @@ interface Run {
 }
 
 /** What is to be looked at; null: the image is blocked. */
-type Prepared = Omit<TakenUp, 'todo'> & { todo: Todo; moderation: ModerationAnswer };
+type Prepared = Omit<TakenUp, 'todo'> & { todo: PendingTiles; moderation: ModerationAnswer };
 
 const retried = { retryStrategy: retryTransient };
 
@@ -112,7 +119,7 @@ async function prepare(run: Run): Promise<Prepared | null> {
   const { source } = request.image;
   if (source.kind === 'url') await context.step('fetch', () => fetchImage(request, source.url, deps), retried);
   const inspected = await context.step('inspect', () => inspect(request, image, deps), retried);
-  progress.inspected(inspected, tilesToDo(inspected.plan, null));
+  progress.inspected(inspected, pendingTileCount(inspected.plan, null));
 
   progress.phase('moderate');
   const moderation = await moderated(run);
@@ -144,8 +151,8 @@ async function moderated({ request, context, image, deps }: Run): Promise<Modera
 }
 
 /** A small image is one shard, looked at here; the shards of a large one are executions of their own. */
-async function look({ request, context, progress, deps }: Run, plan: Plan, todo: Todo): Promise<ShardResult[]> {
-  const shards = shardsOf(tilesToDo(plan, todo));
+async function look({ request, context, progress, deps }: Run, plan: Plan, todo: PendingTiles): Promise<ShardResult[]> {
+  const shards = shardsOf(pendingTileCount(plan, todo));
   const counter = lookCounter(deps.log, { execution: request.execution_id }, () => progress.changed());
   const stop = stopping(request.execution_id, request.max_cost_usd, () => counter.usage().cost_usd, deps);
   const looking = { request, plan, pyramidOf: pyramidOf(request), stopping: stop, deps };

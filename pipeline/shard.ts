@@ -6,8 +6,8 @@ import { keys } from './contract/keys.ts';
 import { NO_USAGE } from './contract/usage.ts';
 import { spilling } from './durable/checkpoint-overflow.ts';
 import { retryTransient } from './durable/retry-policy.ts';
-import type { PlannedTile } from './planning/plan.ts';
-import { type Shard, ShardRequest, ShardResult, type Stop, type Todo, tilesOfShard } from './planning/shards.ts';
+import type { PlannedTile } from './planning/grid.ts';
+import { type PendingTiles, type Shard, ShardRequest, ShardResult, type Stop, tilesOfShard } from './planning/shards.ts';
 import { pyramidOf } from './planning/stored-plan.ts';
 import type { PipelineDeps } from './ports.ts';
 import { type ProgressReport, reportShard } from './progress/progress-writer.ts';
@@ -94,7 +94,7 @@ export async function lookAtTiles(
 export async function lookAtShards(
   context: DurableContext,
   shards: Shard[],
-  todo: Todo,
+  todo: PendingTiles,
   { request, plan, stopping: stop, deps }: Looking,
   progress: ProgressReport,
 ): Promise<ShardResult[]> {

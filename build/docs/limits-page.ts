@@ -1,7 +1,8 @@
 // Writes docs/limits.md from the constants, or with --check fails when it is stale: `node build/docs/limits-page.ts [--check]`.
 import { readConfig, sizeLimits } from '../../pipeline/config.ts';
 import * as limits from '../../pipeline/imaging/decoder-limits.ts';
-import { TILE_EDGE_MAX_PX, TILE_EDGE_MIN_PX, TILES_MAX } from '../../pipeline/planning/plan.ts';
+import { TILES_MAX } from '../../pipeline/planning/plan.ts';
+import { TILE_EDGE_MAX_PX, TILE_EDGE_MIN_PX } from '../../pipeline/planning/tile-size.ts';
 import { table, writeOrCheck } from './generated-page.ts';
 
 const count = (number: number) => number.toLocaleString('en');
@@ -44,7 +45,7 @@ function page(): string {
   const turned = ['any, turned by its orientation tag', '3 more', count(Math.floor(workingBytesMax / 3))];
   return `# Limits
 
-Written by \`node build/docs/limits-page.ts\` from the constants in pipeline/imaging/decoder-limits.ts, pipeline/planning/plan.ts and pipeline/config.ts. Every one is checked from the file's header, before a pixel is decoded, except the seconds. Settings are environment variables.
+Written by \`node build/docs/limits-page.ts\` from the constants in pipeline/imaging/decoder-limits.ts, pipeline/planning/{plan,tile-size}.ts and pipeline/config.ts. Every one is checked from the file's header, before a pixel is decoded, except the seconds. Settings are environment variables.
 
 ${table(general)}
 

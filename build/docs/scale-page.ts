@@ -1,8 +1,9 @@
-// Writes docs/scale.md from planning/cost.ts, or with --check fails when it is stale: `node build/docs/scale-page.ts [--check]`.
+// Writes docs/scale.md from pipeline/planning, or with --check fails when it is stale: `node build/docs/scale-page.ts [--check]`.
 import type { AnalysisRequest } from '../../pipeline/contract/schemas.ts';
-import { estimateOf, serviceEstimateOf } from '../../pipeline/planning/cost.ts';
+import { estimateOf } from '../../pipeline/planning/cost.ts';
 import { planTiles } from '../../pipeline/planning/plan.ts';
 import { priceOf } from '../../pipeline/planning/prices.ts';
+import { serviceEstimateOf } from '../../pipeline/planning/service-cost.ts';
 import { SHARD_TILES_MAX } from '../../pipeline/planning/shards.ts';
 import { table, writeOrCheck } from './generated-page.ts';
 
@@ -82,7 +83,7 @@ function page(): string {
   });
   return `# Scale
 
-Written by \`node build/docs/scale-page.ts\` from pipeline/planning/cost.ts, pipeline/planning/shards.ts and pipeline/planning/prices.ts. All of it is an estimate: measured are the tiles, the operations and the overhead (\`npm run bench scale\`); blank tiles cost no model call, and how many there are is known only once an image is cut. Model prices are those of detection alone.
+Written by \`node build/docs/scale-page.ts\` from pipeline/planning/{cost,service-cost,shards,price-lists}.ts. All of it is an estimate: measured are the tiles, the operations and the overhead (\`npm run bench scale\`); blank tiles cost no model call, and how many there are is known only once an image is cut. Model prices are those of detection alone.
 
 ${table([head, ...ROWS.map(row)])}
 

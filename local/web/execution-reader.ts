@@ -3,7 +3,7 @@
 
 import { keys } from '../../pipeline/contract/keys.ts';
 import type { Progress } from '../../pipeline/contract/schemas.ts';
-import { tileCount } from '../../pipeline/planning/plan.ts';
+import { tileCount } from '../../pipeline/planning/grid.ts';
 import { StoredPlan } from '../../pipeline/planning/stored-plan.ts';
 import type { Blobs } from '../../pipeline/ports.ts';
 import { ELSEWHERE, isOver, TileStates, waiting, withStates } from '../../pipeline/progress/tile-states.ts';

@@ -3,9 +3,10 @@ import { z } from 'zod';
 import { UserError } from '../../pipeline/contract/errors.ts';
 import type { AnalysisRequest } from '../../pipeline/contract/schemas.ts';
 import { estimateOf } from '../../pipeline/planning/cost.ts';
-import { planTiles, tileCount } from '../../pipeline/planning/plan.ts';
+import { tileCount } from '../../pipeline/planning/grid.ts';
+import { planTiles } from '../../pipeline/planning/plan.ts';
 import { checkOperations } from '../../pipeline/planning/shards.ts';
-import { tileWishOf } from '../../pipeline/planning/tile-preferences.ts';
+import { preferredTileOf } from '../../pipeline/planning/tile-preferences.ts';
 import type { ToolDeps } from '../access/deps.ts';
 
 export const PlannedRun = z.object({
@@ -42,7 +43,7 @@ export async function dryRun(request: Omit<AnalysisRequest, 'execution_id'>, dep
     // Sharp is loaded only here and for view_region: a cold start should not wait for it.
     const { readHeader } = await import('../../pipeline/imaging/image-file.ts');
     const { width, height, notes } = await readHeader({ path: file.path, page: request.page - 1, limits: limits.image });
-    const plan = planTiles({ width, height }, request.plan, tileWishOf(request.models.detection), limits.tilesMax);
+    const plan = planTiles({ width, height }, request.plan, preferredTileOf(request.models.detection), limits.tilesMax);
     checkOperations(tileCount(plan), request);
     const { tiles, calls, input_tokens, output_tokens, cost_usd, seconds } = estimateOf(plan, request, limits);
     const levels = plan.levels.map((level) => ({ level: level.level, tiles: tileCount({ ...plan, levels: [level] }) }));

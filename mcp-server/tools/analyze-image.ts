@@ -1,7 +1,7 @@
 // analyze_image: starts an analysis, or finds the one that was started for the same request before.
 import { z } from 'zod';
 import { type AnalysisRequest, Box, Detail, Status } from '../../pipeline/contract/schemas.ts';
-import { GRID_MAX, GRID_MIN, TILE_EDGE_MAX_PX, TILE_EDGE_MIN_PX } from '../../pipeline/planning/plan.ts';
+import { GRID_MAX, GRID_MIN, TILE_EDGE_MAX_PX, TILE_EDGE_MIN_PX } from '../../pipeline/planning/tile-size.ts';
 import { checkCost } from '../access/cost-limit.ts';
 import { chosenModels, ModelWishes } from '../access/model-policy.ts';
 import { dryRun, PlannedRun } from '../executions/estimate.ts';

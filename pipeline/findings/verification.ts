@@ -1,6 +1,6 @@
 // Which findings deserve a second look, and what becomes of them after it. Pure.
 import type { Box, Finding, Severity } from '../contract/schemas.ts';
-import { SECOND_LOOKS_MAX } from '../planning/shards.ts';
+import { VERIFICATIONS_MAX } from '../planning/shards.ts';
 
 /** Above even odds by a little: what a second look would change most often. */
 const DOUBTFUL_BELOW = 0.6;
@@ -14,13 +14,13 @@ export type Verdict =
   | { verdict: 'corrected'; instead: Pick<Finding, 'label' | 'description' | 'severity' | 'text' | 'box'> }
   | { verdict: 'none'; reason: string };
 
-/** Severe ones first, then the most doubtful; at most SECOND_LOOKS_MAX. */
+/** Severe ones first, then the most doubtful; at most VERIFICATIONS_MAX. */
 export function worthASecondLook(findings: readonly Finding[]): Finding[] {
   const isSevere = ({ severity }: Finding) => SEVERE.has(severity);
   return findings
     .filter((finding) => isSevere(finding) || finding.score < DOUBTFUL_BELOW)
     .sort((a, b) => Number(isSevere(b)) - Number(isSevere(a)) || a.score - b.score)
-    .slice(0, SECOND_LOOKS_MAX);
+    .slice(0, VERIFICATIONS_MAX);
 }
 
 export interface Verified {

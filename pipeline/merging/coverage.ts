@@ -1,6 +1,7 @@
 // Knows which places the tiles that were looked at had whole: what they do not report there speaks against a look. Pure.
 
-import { type Plan, tilesOf } from '../planning/plan.ts';
+import { tilesOf } from '../planning/grid.ts';
+import type { Plan } from '../planning/plan.ts';
 import type { Looks } from './detection-table.ts';
 
 /** An object that fills more of a tile has too little around it to be recognised, and may well be missed. */

@@ -1,7 +1,8 @@
 // From what a model reported in a tile to a look at an object: where it lies in the image, which edges of its tile cut it. Pure.
 // Looks are rows of typed columns, as a run may hold a million of them.
 import type { Detection } from '../contract/schemas.ts';
-import type { Plan, PlannedLevel, PlannedTile } from '../planning/plan.ts';
+import type { PlannedLevel, PlannedTile } from '../planning/grid.ts';
+import type { Plan } from '../planning/plan.ts';
 
 /** A box this near to a tile's inner edge, in pixels of its level, is taken for cut. */
 export const CUT_MARGIN_PX = 3;

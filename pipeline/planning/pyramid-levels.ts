@@ -1,31 +1,47 @@
-// What a viewer needs to know of a stored image: its size and the levels of its pyramid. Pure.
+// The pyramid of a stored image as a viewer needs it: its size, its levels and which tiles it holds. Pure.
+import { levelsOf } from './grid.ts';
 import type { Plan } from './plan.ts';
 import type { StoredPlan } from './stored-plan.ts';
 
-/** Levels count down from full resolution, 0: each is half as wide as the one before. */
+/** Levels count from full resolution, 0. Each level is half as wide as the one before. */
 export interface StoredImage {
   uri: string;
   width: number;
   height: number;
-  /** Pixels between the left edges of neighbouring tiles, and those added on every inner side. */
+  /** Pixels between the left edges of neighboring tiles. */
   stridePx: number;
+  /** Pixels added on every inner side of a tile. */
   marginPx: number;
-  /** The finest level that is stored, and the one that is a single pixel. */
+  /** The finest level that is stored. */
   finestLevel: number;
+  /** The level that is a single pixel. */
   coarsestLevel: number;
 }
 
 export function storedImage({ request, plan }: Pick<StoredPlan, 'request' | 'plan'>): StoredImage {
-  const { width, height, stridePx, marginPx, pyramidLevel } = plan;
-  const levels = { finestLevel: pyramidLevel, coarsestLevel: coarsestLevelOf(plan) };
-  return { uri: request.image.uri, width, height, stridePx, marginPx, ...levels };
+  return {
+    uri: request.image.uri,
+    width: plan.width,
+    height: plan.height,
+    stridePx: plan.stridePx,
+    marginPx: plan.marginPx,
+    finestLevel: plan.pyramidLevel,
+    coarsestLevel: coarsestLevelOf(plan),
+  };
 }
 
-/** False for what the pyramid of this plan does not hold. */
+/** True if the pyramid of this plan holds the tile. */
 export function hasTile(plan: Plan, level: number, column: number, row: number): boolean {
-  const along = (px: number) => Math.ceil(Math.ceil(px / 2 ** level) / plan.stridePx);
-  const isLevel = level >= plan.pyramidLevel && level <= coarsestLevelOf(plan);
-  return isLevel && column < along(plan.width) && row < along(plan.height);
+  const tilesAlongSide = (px: number) => Math.ceil(Math.ceil(px / 2 ** level) / plan.stridePx);
+  const isStoredLevel = level >= plan.pyramidLevel && level <= coarsestLevelOf(plan);
+  return isStoredLevel && column < tilesAlongSide(plan.width) && row < tilesAlongSide(plan.height);
+}
+
+/** The most tiles that the pyramid may hold. Includes slivers and tiny levels that the plan omits. */
+export function pyramidTileCount({ width, height, stridePx, marginPx, pyramidLevel }: Plan): number {
+  const levels = levelsOf({ width, height }, stridePx, marginPx).slice(pyramidLevel);
+  const tiles = levels.reduce((sum, { columns, rows }) => sum + (columns + 1) * (rows + 1), 0); // Deep Zoom may add a last sliver
+  return tiles + Math.ceil(Math.log2(Math.max(stridePx + 2 * marginPx, 2))) + 1;
 }
 
 function coarsestLevelOf({ width, height }: Plan): number {

@@ -1,42 +1,43 @@
-// How the tiles of a large plan are spread over executions, and why each of them fits. Pure.
+// Divides the tiles of a large plan into shards, each small enough for one durable execution. Pure.
 import { z } from 'zod';
 import { UserError } from '../contract/errors.ts';
 import { AnalysisRequest, Usage } from '../contract/schemas.ts';
 import { totalUsage } from '../contract/usage.ts';
-import { Plan, type PlannedTile, tileCount, tilesBetween } from './plan.ts';
+import { type PlannedTile, tileCount, tilesBetween } from './grid.ts';
+import { Plan } from './plan.ts';
 
-/** Of one durable execution, its first operation and every retry included: Lambda quotas, "Durable functions". */
+/** The most operations in one durable execution, its first one and every retry included: Lambda quotas, "Durable functions". */
 const OPERATIONS_MAX = 3_000;
-/** A step may be tried so often; each attempt is an operation. */
+/** The most attempts of a step. Each attempt is an operation. */
 export const ATTEMPTS_MAX = 3;
-/** A tenth of what an execution looks at in tiles. */
-export const SECOND_LOOKS_MAX = 100;
-/** Everything but tiles and second looks: 12 steps, maps and the execution, some of them tried three times. */
+/** The most findings that one execution verifies: a tenth of the tiles it may analyze. */
+export const VERIFICATIONS_MAX = 100;
+/** All other operations: 12 steps, maps and the execution itself, some of them tried three times. */
 const OTHER_OPERATIONS_MAX = 36;
 
-/** 888 tiles, rounded down: with every attempt of every tile and of every second look an execution still fits. */
+/** 888 tiles, rounded down: an execution stays within its limit with every attempt of every tile and every verification. */
 export const SHARD_TILES_MAX = 850;
-/** A shard is three operations of the execution that started it: its context, whether to begin, the invocation. */
-const OPERATIONS_A_SHARD = 3;
+/** A shard needs three operations in the execution that starts it: its context, the check before it, and its invocation. */
+const OPERATIONS_PER_SHARD = 3;
 
-/** Tiles `from` up to, not including, `to` of what is to be looked at. */
+/** A range of the pending tiles: from `from` up to, but not including, `to`. */
 export const Shard = z.object({ number: z.number().int(), from: z.number().int(), to: z.number().int() });
 export type Shard = z.infer<typeof Shard>;
 
-/** Which tiles of the plan are looked at: all, or those that an earlier execution left, by index. */
-export type Todo = readonly number[] | null;
+/** Indexes of the tiles to analyze, for example those that an earlier execution left; `null` for all tiles of the plan. */
+export type PendingTiles = readonly number[] | null;
 
-/** Why tiles were not looked at any more. */
+/** Why an execution stopped before it had analyzed all tiles. */
 export const Stop = z.enum(['cancelled', 'budget']);
 export type Stop = z.infer<typeof Stop>;
 
-/** What an execution is started with that looks at one shard for another. */
+/** The input of an execution that analyzes one shard for its parent execution. */
 export const ShardRequest = z.object({
   kind: z.literal('shard'),
   request: AnalysisRequest,
   plan: Plan,
   shard: Shard,
-  /** Of its tiles; null: all of the shard's range. */
+  /** The pending tiles of this shard; `null` for all tiles in its range. */
   todo: z.array(z.number().int()).nullable(),
   max_cost_usd: z.number().nullable(),
 });
@@ -45,10 +46,10 @@ export type ShardRequest = z.infer<typeof ShardRequest>;
 export const TileCounts = z.object({ done: z.number().int(), failed: z.number().int(), blank: z.number().int() });
 export type TileCounts = z.infer<typeof TileCounts>;
 
-/** What came of a shard: counts, and where its looks are. */
+/** The result of a shard: counts, and the key of its tile results. */
 export const ShardResult = z.object({
   shard: Shard,
-  /** Null: it was not looked at, and `reason` says why. */
+  /** `null` if the shard was not analyzed; `reason` then explains why. */
   key: z.string().nullable(),
   reason: z.string().nullable(),
   tiles: TileCounts,
@@ -58,7 +59,6 @@ export const ShardResult = z.object({
 });
 export type ShardResult = z.infer<typeof ShardResult>;
 
-/** What several counts come to together. */
 export function sumOfCounts(counts: readonly { tiles: TileCounts; detections: number; usage: Usage }[]): {
   tiles: TileCounts;
   detections: number;
@@ -76,7 +76,7 @@ export function sumOfCounts(counts: readonly { tiles: TileCounts; detections: nu
   };
 }
 
-/** `executions/<id>/progress/<shard>.json`, while the shard runs. */
+/** `executions/<id>/progress/<shard>.json`, stored while the shard runs. */
 export const ShardProgress = z.object({
   tiles: TileCounts,
   detections: z.number().int(),
@@ -86,7 +86,10 @@ export const ShardProgress = z.object({
 });
 export type ShardProgress = z.infer<typeof ShardProgress>;
 
-/** Neighbours stay together, so that their reads coalesce. One shard is looked at by the execution itself. */
+/**
+ * Divides `tiles` pending tiles into shards of about equal size. Neighboring tiles stay together, so that their reads coalesce.
+ * The execution itself analyzes a single shard. The ranges depend on SHARD_TILES_MAX: keep the result inside a step.
+ */
 export function shardsOf(tiles: number): Shard[] {
   const count = Math.max(1, Math.ceil(tiles / SHARD_TILES_MAX));
   const size = Math.ceil(tiles / count);
@@ -97,28 +100,28 @@ export function shardsOf(tiles: number): Shard[] {
   }));
 }
 
-export function tilesToDo(plan: Plan, todo: Todo): number {
-  return todo === null ? tileCount(plan) : todo.length;
+export function pendingTileCount(plan: Plan, pendingTiles: PendingTiles): number {
+  return pendingTiles === null ? tileCount(plan) : pendingTiles.length;
 }
 
-export function tilesOfShard(plan: Plan, todo: Todo, { from, to }: Pick<Shard, 'from' | 'to'>): PlannedTile[] {
-  if (todo === null) return tilesBetween(plan, from, to);
-  return todo.slice(from, to).flatMap((index) => tilesBetween(plan, index, index + 1));
+export function tilesOfShard(plan: Plan, pendingTiles: PendingTiles, { from, to }: Pick<Shard, 'from' | 'to'>): PlannedTile[] {
+  if (pendingTiles === null) return tilesBetween(plan, from, to);
+  return pendingTiles.slice(from, to).flatMap((index) => tilesBetween(plan, index, index + 1));
 }
 
-/** Throws a UserError when no way of spreading the tiles fits, retries included. */
+/** Throws a UserError if the tiles need more operations than one execution may have, retries included. */
 export function checkOperations(tiles: number, request: Pick<AnalysisRequest, 'verify'>): void {
   const operations = operationsAtMost(tiles, request);
   if (operations <= OPERATIONS_MAX) return;
   throw new UserError(
-    `Expected at most ${OPERATIONS_MAX} operations in one execution, got ${tiles} tiles, which may need ${operations}. ` +
-      'Choose max_tiles, larger tiles, or a region.',
+    `${tiles} tiles may need ${operations} operations in one execution; at most ${OPERATIONS_MAX} are allowed. ` +
+      'Use max_tiles, larger tiles, or a region.',
   );
 }
 
-/** Operations of the largest execution that these tiles need, every retry included. */
+/** The most operations of any execution that these tiles need, every retry included. */
 export function operationsAtMost(tiles: number, { verify }: Pick<AnalysisRequest, 'verify'>): number {
   const shards = shardsOf(tiles);
-  const looks = shards.length === 1 ? tiles * ATTEMPTS_MAX : shards.length * OPERATIONS_A_SHARD;
-  return looks + (verify ? SECOND_LOOKS_MAX * ATTEMPTS_MAX : 0) + OTHER_OPERATIONS_MAX;
+  const detection = shards.length === 1 ? tiles * ATTEMPTS_MAX : shards.length * OPERATIONS_PER_SHARD;
+  return detection + (verify ? VERIFICATIONS_MAX * ATTEMPTS_MAX : 0) + OTHER_OPERATIONS_MAX;
 }

@@ -1,4 +1,4 @@
-// What was asked and how the image was cut, as it is stored beside its pyramid.
+// The request and its plan, as stored beside the pyramid.
 import { z } from 'zod';
 import { AnalysisRequest, ExecutionId } from '../contract/schemas.ts';
 import { Plan } from './plan.ts';
@@ -8,12 +8,12 @@ export const StoredPlan = z.object({
   request: AnalysisRequest,
   plan: Plan,
   format: z.string(),
-  /** The execution whose pyramid it is: another one's for a retry. */
+  /** The execution that holds the pyramid. A retry uses the pyramid of an earlier execution. */
   pyramid_of: ExecutionId,
 });
 export type StoredPlan = z.infer<typeof StoredPlan>;
 
-/** The execution that cut the image which this request looks at. */
+/** The execution whose pyramid this request analyzes. */
 export function pyramidOf({ execution_id, retry_of }: Pick<AnalysisRequest, 'execution_id' | 'retry_of'>): string {
   return retry_of?.pyramid_of ?? execution_id;
 }

@@ -1,15 +1,15 @@
-// What a plan must know of each detection model: the tile it sees best, in pixels. Measured for local models on drawn truth.
+// The tile that each detection model handles best, in pixels. Measured for local models on drawn scenes with known objects.
 import type { ModelId } from '../contract/schemas.ts';
-import type { TileWish } from './plan.ts';
+import type { PreferredTile } from './tile-size.ts';
 
-const TILE_BY_MODEL: Record<ModelId, TileWish> = {
+const PREFERRED_TILES: Record<ModelId, PreferredTile> = {
   'onnx:nanodet': { edgePx: 640, overlapPx: 160 },
   'onnx:ppocr': { edgePx: 1_024, overlapPx: 256 },
 };
-const TILE_OF_OTHERS: TileWish = { edgePx: 1_024, overlapPx: 128 };
+const DEFAULT_TILE: PreferredTile = { edgePx: 1_024, overlapPx: 128 };
 
-/** The smallest wished tile of several: a model that wants larger ones still sees more than one that wants smaller ones would. */
-export function tileWishOf(models: readonly ModelId[]): TileWish {
-  const wishes = models.map((model) => TILE_BY_MODEL[model] ?? TILE_OF_OTHERS);
-  return wishes.reduce((smallest, wish) => (wish.edgePx < smallest.edgePx ? wish : smallest), wishes[0] ?? TILE_OF_OTHERS);
+/** The smallest tile that any of the models prefers: a model loses less on tiles that are too small than on tiles that are too large. */
+export function preferredTileOf(models: readonly ModelId[]): PreferredTile {
+  const preferred = models.map((model) => PREFERRED_TILES[model] ?? DEFAULT_TILE);
+  return preferred.reduce((smallest, tile) => (tile.edgePx < smallest.edgePx ? tile : smallest));
 }

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { mustBeFixed, sentenceOf } from '../contract/errors.ts';
 import { Detection, FailedTile, Usage } from '../contract/schemas.ts';
 import { NO_USAGE, totalUsage } from '../contract/usage.ts';
-import type { PlannedTile } from '../planning/plan.ts';
+import type { PlannedTile } from '../planning/grid.ts';
 import { Stop, type TileCounts } from '../planning/shards.ts';
 import type { Log } from '../ports.ts';
 import type { TileState } from './tile-states.ts';

@@ -2,8 +2,9 @@
 
 import { keys } from '../contract/keys.ts';
 import type { AnalysisRequest } from '../contract/schemas.ts';
-import type { Plan, PlannedTile } from '../planning/plan.ts';
-import { type Shard, type ShardResult, type Todo, tilesOfShard } from '../planning/shards.ts';
+import type { PlannedTile } from '../planning/grid.ts';
+import type { Plan } from '../planning/plan.ts';
+import { type PendingTiles, type Shard, type ShardResult, tilesOfShard } from '../planning/shards.ts';
 import type { PipelineDeps } from '../ports.ts';
 import { tileEvent } from './events.ts';
 import { objectWriter } from './object-writer.ts';
@@ -46,7 +47,7 @@ export function reportTiles(
 /** Tiles of shards that were lost or never begun have failed, but for those of which more is known. */
 export async function failLostTiles(
   request: Pick<AnalysisRequest, 'execution_id'>,
-  { plan, todo, shards }: { plan: Plan; todo: Todo; shards: readonly ShardResult[] },
+  { plan, todo, shards }: { plan: Plan; todo: PendingTiles; shards: readonly ShardResult[] },
   deps: PipelineDeps,
 ): Promise<void> {
   for (const { shard, key } of shards) {

@@ -1,5 +1,6 @@
 // Draws which tiles of a level were not seen, on the small image that the page holds once. Pure; bounded for any number of tiles.
-import { type Plan, type PlannedLevel, type PlannedTile, tilesOf } from '../planning/plan.ts';
+import { type PlannedLevel, type PlannedTile, tilesOf } from '../planning/grid.ts';
+import type { Plan } from '../planning/plan.ts';
 import { count, counted, html, type Markup } from './html.ts';
 
 /** A map has at most 60 x 60 cells of 32 characters: 115 KB, and three levels may be as full. */

@@ -2,10 +2,11 @@
 import type { AnalysisRequest } from '../contract/schemas.ts';
 import { readHeader } from '../imaging/image-file.ts';
 import { checkRows, checkScratch } from '../imaging/limit-checks.ts';
+import { tileCount } from '../planning/grid.ts';
 import type { Inspected } from '../planning/inspected.ts';
-import { planTiles, tileCount } from '../planning/plan.ts';
+import { planTiles } from '../planning/plan.ts';
 import { checkOperations } from '../planning/shards.ts';
-import { tileWishOf } from '../planning/tile-preferences.ts';
+import { preferredTileOf } from '../planning/tile-preferences.ts';
 import type { PipelineDeps } from '../ports.ts';
 import type { ImageInHand } from './source-image.ts';
 
@@ -13,7 +14,7 @@ import type { ImageInHand } from './source-image.ts';
 export async function inspect(request: AnalysisRequest, image: ImageInHand, deps: PipelineDeps): Promise<Inspected> {
   const startedAt = deps.clock.now().toISOString();
   const { format, notes, ...size } = await readHeader(await image.file());
-  const plan = planTiles(size, request.plan, tileWishOf(request.models.detection), deps.limits.tilesMax);
+  const plan = planTiles(size, request.plan, preferredTileOf(request.models.detection), deps.limits.tilesMax);
   checkOperations(tileCount(plan), request);
   checkRows(plan, deps.limits.image);
   await checkScratch(plan, deps.scratchFolder, deps.limits.image);

@@ -6,8 +6,9 @@ import { totalUsage } from '../contract/usage.ts';
 import { worthASecondLook } from '../findings/verification.ts';
 import type { SeenTile } from '../merging/detection-table.ts';
 import { mergeDetections } from '../merging/merge.ts';
-import { type Plan, tileCount, tilesBetween } from '../planning/plan.ts';
-import { type ShardResult, Stop, type Todo, tilesOfShard } from '../planning/shards.ts';
+import { tileCount, tilesBetween } from '../planning/grid.ts';
+import type { Plan } from '../planning/plan.ts';
+import { type PendingTiles, type ShardResult, Stop, tilesOfShard } from '../planning/shards.ts';
 import type { PipelineDeps } from '../ports.ts';
 import { Looks, notSeen, type TileOutcome } from '../progress/tile-result.ts';
 import { failLostTiles } from '../progress/tile-state-writer.ts';
@@ -38,7 +39,7 @@ export type MergeResult = z.infer<typeof MergeResult>;
 
 interface Looked {
   plan: Plan;
-  todo: Todo;
+  todo: PendingTiles;
   shards: readonly ShardResult[];
   /** Keys of looks of earlier executions. */
   sources: readonly string[];

@@ -7,8 +7,9 @@ import type { AnalysisRequest } from '../../pipeline/contract/schemas.ts';
 import { readHeader } from '../../pipeline/imaging/image-file.ts';
 import { writePyramid } from '../../pipeline/imaging/pyramid.ts';
 import { fileSource, openSzi } from '../../pipeline/imaging/szi/szi.ts';
+import { tilesOf } from '../../pipeline/planning/grid.ts';
 import { DEFAULT_LIMITS } from '../../pipeline/planning/image-limits.ts';
-import { planTiles, tilesOf } from '../../pipeline/planning/plan.ts';
+import { planTiles } from '../../pipeline/planning/plan.ts';
 import { temporaryFolder } from '../support/folder.ts';
 
 const LIMITS = { ...DEFAULT_LIMITS, pixelsMax: 1_000_000 };

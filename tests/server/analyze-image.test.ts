@@ -194,7 +194,7 @@ describe('dry_run', () => {
     const { server, client } = await serverAndClient();
     const image = await drawn(server);
     expect(await client.refusal('analyze_image', { image, dry_run: true, region: [9_000, 0, 10, 10] })).toMatch(
-      /^Expected a region that meets the image of 6000 x 4000 pixels/,
+      /^The region \[[\d, ]+\] lies outside the image \(6000 x 4000 pixels\)/,
     );
     expect(await client.refusal('analyze_image', { image: await uploadedImage(server), dry_run: true })).toMatch(
       /^Expected an image/,

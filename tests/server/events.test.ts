@@ -12,7 +12,7 @@ import { readConfig } from '../../pipeline/config.ts';
 import { AnswerError } from '../../pipeline/contract/errors.ts';
 import { keys } from '../../pipeline/contract/keys.ts';
 import { FindingsDocument, Progress } from '../../pipeline/contract/schemas.ts';
-import { tilesOf } from '../../pipeline/planning/plan.ts';
+import { tilesOf } from '../../pipeline/planning/grid.ts';
 import { StoredPlan } from '../../pipeline/planning/stored-plan.ts';
 import type { Log, PipelineDeps } from '../../pipeline/ports.ts';
 import type { LiveEvent, TileEvent } from '../../pipeline/progress/events.ts';

@@ -3,7 +3,8 @@
 import type { Box, Detection } from '../../pipeline/contract/schemas.ts';
 import type { SeenTile } from '../../pipeline/merging/detection-table.ts';
 import { intersectionOf } from '../../pipeline/planning/geometry.ts';
-import { type Plan, type PlannedTile, tilesOf } from '../../pipeline/planning/plan.ts';
+import { type PlannedTile, tilesOf } from '../../pipeline/planning/grid.ts';
+import type { Plan } from '../../pipeline/planning/plan.ts';
 import type { Random } from './seeded-random.ts';
 
 /** What the detector can recognise, in pixels of the tile: not smaller, and not by a part of something larger than two tiles. */

@@ -8,8 +8,9 @@ import type { AnalysisRequest, Box, Finding, FindingsDocument, Progress } from '
 import { NO_USAGE } from '../../pipeline/contract/usage.ts';
 import { indexed } from '../../pipeline/findings/index-entry.ts';
 import { writePyramid } from '../../pipeline/imaging/pyramid.ts';
+import { tileCount } from '../../pipeline/planning/grid.ts';
 import { DEFAULT_LIMITS } from '../../pipeline/planning/image-limits.ts';
-import { planTiles, tileCount } from '../../pipeline/planning/plan.ts';
+import { planTiles } from '../../pipeline/planning/plan.ts';
 import type { StoredPlan } from '../../pipeline/planning/stored-plan.ts';
 import type { Blobs } from '../../pipeline/ports.ts';
 import type { TileStates } from '../../pipeline/progress/tile-states.ts';

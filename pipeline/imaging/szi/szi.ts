@@ -1,7 +1,8 @@
 // Reads tiles out of an SZI by ranged reads. Knows zips and Deep Zoom names; knows nothing of models or executions.
 import { open, stat } from 'node:fs/promises';
 import { fromRandomAccessReaderPromise, RandomAccessReader, type ZipFile } from 'yauzl';
-import { type Plan, pyramidTileCount } from '../../planning/plan.ts';
+import type { Plan } from '../../planning/plan.ts';
+import { pyramidTileCount } from '../../planning/pyramid-levels.ts';
 import type { Blobs } from '../../ports.ts';
 import { SziDirectory, SziIndex } from './szi-index.ts';
 

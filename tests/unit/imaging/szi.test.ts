@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { cutOut, overviewOf } from '../../../pipeline/imaging/cut-out.ts';
 import { readHeader } from '../../../pipeline/imaging/image-file.ts';
 import { blobSource, openSzi } from '../../../pipeline/imaging/szi/szi.ts';
-import { tilesOf } from '../../../pipeline/planning/plan.ts';
+import { tilesOf } from '../../../pipeline/planning/grid.ts';
 import type { Blobs } from '../../../pipeline/ports.ts';
 import { drawImage, imageIn, isRed, pyramidOf } from '../../support/drawn.ts';
 import { temporaryFolder } from '../../support/folder.ts';

@@ -4,7 +4,8 @@ import type { Box, Detection } from '../../../pipeline/contract/schemas.ts';
 import type { SeenTile } from '../../../pipeline/merging/detection-table.ts';
 import { type Merged, mergeDetections } from '../../../pipeline/merging/merge.ts';
 import { clippedTo, iou } from '../../../pipeline/planning/geometry.ts';
-import { type Plan, planTiles, tilesOf } from '../../../pipeline/planning/plan.ts';
+import { tilesOf } from '../../../pipeline/planning/grid.ts';
+import { type Plan, planTiles } from '../../../pipeline/planning/plan.ts';
 import { idealLooks, plantedScene, SCENE_KINDS } from '../../support/planted.ts';
 import { type Random, seededRandom } from '../../support/seeded-random.ts';
 

@@ -1,19 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { at } from '../../../pipeline/contract/at.ts';
 import type { AnalysisRequest, Box } from '../../../pipeline/contract/schemas.ts';
 import { Detail } from '../../../pipeline/contract/schemas.ts';
 import { intersectionOf } from '../../../pipeline/planning/geometry.ts';
-import {
-  type Plan,
-  type PlannedTile,
-  planTiles,
-  TILE_EDGE_MAX_PX,
-  TILES_BY_DETAIL,
-  TILES_MAX,
-  tileCount,
-  tilesBetween,
-  tilesOf,
-} from '../../../pipeline/planning/plan.ts';
+import { type PlannedTile, tileCount, tilesBetween, tilesOf } from '../../../pipeline/planning/grid.ts';
+import { type Plan, planTiles, TILES_BY_DETAIL, TILES_MAX } from '../../../pipeline/planning/plan.ts';
+import { TILE_EDGE_MAX_PX } from '../../../pipeline/planning/tile-size.ts';
 
 const NANODET = { edgePx: 640, overlapPx: 160 };
 const STANDARD: AnalysisRequest['plan'] = {
@@ -41,7 +34,7 @@ const anyPlan = fc
   });
 
 const levelTiles = (plan: Plan) => plan.levels.map((level) => tilesOf(plan).filter((tile) => tile.level === level.level));
-const inside = (a: Box, b: Box) => intersectionOf(a, b) === a[2] * a[3];
+const isInside = (a: Box, b: Box) => intersectionOf(a, b) === a[2] * a[3];
 
 describe('a plan', () => {
   test('covers every pixel of every level', () => {
@@ -58,12 +51,12 @@ describe('a plan', () => {
     );
   });
 
-  test('has no tile inside another of its level', () => {
+  test('has no tile inside another tile of its level', () => {
     fc.assert(
       fc.property(anyPlan, (plan) => {
         for (const tiles of levelTiles(plan)) {
           const nested = tiles.filter((tile) =>
-            neighboursOf(tile, tiles).some((other) => inside(tile.boxInLevel, other.boxInLevel)),
+            neighborsOf(tile, tiles).some((other) => isInside(tile.boxInLevel, other.boxInLevel)),
           );
           expect(nested).toEqual([]);
         }
@@ -71,7 +64,7 @@ describe('a plan', () => {
     );
   });
 
-  test('stays within the tiles of its detail and ends in one tile', () => {
+  test('stays within the tile limit of its detail and ends in a single tile', () => {
     fc.assert(
       fc.property(anyPlan, (plan) => {
         expect(tilesOf(plan).length).toBeLessThanOrEqual(TILES_MAX);
@@ -83,12 +76,12 @@ describe('a plan', () => {
   test('places tiles inside the image', () => {
     fc.assert(
       fc.property(anyPlan, (plan) => {
-        for (const { box } of tilesOf(plan)) expect(inside(box, [0, 0, plan.width, plan.height])).toBe(true);
+        for (const { box } of tilesOf(plan)) expect(isInside(box, [0, 0, plan.width, plan.height])).toBe(true);
       }),
     );
   });
 
-  test('looks at every pixel of a region, and at no tile that does not meet it', () => {
+  test('covers every pixel of a region and has no tile outside it', () => {
     const side = fc.integer({ min: 1, max: 20_000 });
     fc.assert(
       fc.property(
@@ -123,7 +116,7 @@ describe('a plan', () => {
     );
   });
 
-  test('cuts the longer side into as many tiles as the grid says', () => {
+  test('puts as many tiles along the longer side as the grid requests', () => {
     fc.assert(
       fc.property(
         fc.integer({ min: 3, max: 24 }),
@@ -138,13 +131,14 @@ describe('a plan', () => {
     );
   });
 
-  test('shares the wanted overlap between neighbours', () => {
+  test('gives neighboring tiles the requested overlap', () => {
     const plan = planTiles({ width: 6_000, height: 4_000 }, STANDARD, NANODET);
-    const [first, second] = tilesOf(plan).map(({ boxInLevel: [left, , width] }) => ({ left, right: left + width }));
-    expect((first?.right ?? 0) - (second?.left ?? 0)).toBe(160);
+    const spans = tilesOf(plan).map(({ boxInLevel: [left, , width] }) => ({ left, right: left + width }));
+    const [first, second] = [at(spans, 0), at(spans, 1)];
+    expect(first.right - second.left).toBe(160);
   });
 
-  test('chooses an edge that leaves no sliver at full resolution', () => {
+  test('chooses a tile edge that leaves no sliver at full resolution', () => {
     // 640 px tiles at 480 px would leave 5 px in the last column.
     const plan = planTiles({ width: 480 * 4 + 85, height: 1_000 }, STANDARD, NANODET);
     const widths = tilesOf(plan).flatMap((tile) => (tile.level === 0 ? [tile.boxInLevel[2]] : []));
@@ -154,13 +148,15 @@ describe('a plan', () => {
     expect(edge).toBeLessThanOrEqual(704);
   });
 
-  test('says so when it looks at less than the full resolution', () => {
+  test('has a note if it uses less than the full resolution', () => {
     const plan = planTiles({ width: 30_000, height: 20_000 }, STANDARD, NANODET);
     expect(plan.levels[0]?.level).toBe(2);
-    expect(plan.notes).toEqual([`Looked at 1/4 of the full resolution, to stay within ${TILES_BY_DETAIL.standard} tiles.`]);
+    expect(plan.notes).toEqual([
+      `The analysis uses 1/4 of the full resolution to stay within ${TILES_BY_DETAIL.standard} tiles.`,
+    ]);
   });
 
-  test('looks at a hundred thousand tiles when that is asked for', () => {
+  test('has up to a hundred thousand tiles if the request allows them', () => {
     const plan = planTiles({ width: 130_000, height: 130_000 }, { ...STANDARD, detail: 'max' }, NANODET);
     expect(plan.levels[0]?.level).toBe(0);
     expect(tileCount(plan)).toBeGreaterThan(90_000);
@@ -169,7 +165,7 @@ describe('a plan', () => {
     expect(last).toMatchObject([{ row: 0, column: 0, level: plan.levels.at(-1)?.level }]);
   });
 
-  test('gives any part of its tiles as all of them would', () => {
+  test('lists any range of its tiles exactly as in the whole list', () => {
     fc.assert(
       fc.property(anyPlan, fc.nat(1_200), fc.nat(400), (plan, from, count) => {
         expect(tilesBetween(plan, from, from + count)).toEqual(tilesOf(plan).slice(from, from + count));
@@ -180,22 +176,22 @@ describe('a plan', () => {
   test.each([
     [
       { detail: 'max', tile_size: null, overlap: null, grid: null, region: null, max_tiles: null, skip_blank: true },
-      /Expected at most 2000 tiles, got \d+ for 30000 x 20000/,
+      /^The image \(30000 x 20000 pixels\) needs \d+ tiles at full resolution; at most 2000 are allowed/,
     ],
     [
       { detail: 'fine', tile_size: 64, overlap: null, grid: null, region: null, max_tiles: null, skip_blank: true },
-      /Expected tile_size from 128 to 4096 pixels, got 64/,
+      /^The tile_size \(64\) must be between 128 and 4096 pixels/,
     ],
     [
       { detail: 'fine', tile_size: 640, overlap: 700, grid: null, region: null, max_tiles: null, skip_blank: true },
-      /Expected overlap from 0 to half of tile_size 640, got 700/,
+      /^The overlap \(700\) must be between 0 and half of tile_size \(640\)/,
     ],
-  ] as const)('refuses %o with a sentence', (wishes, sentence) => {
-    expect(() => planTiles({ width: 30_000, height: 20_000 }, wishes, NANODET, 2_000)).toThrow(sentence);
+  ] as const)('refuses %o with a clear message', (request, message) => {
+    expect(() => planTiles({ width: 30_000, height: 20_000 }, request, NANODET, 2_000)).toThrow(message);
   });
 });
 
-/** The first pixel that no span covers; null when there is none. */
+/** The first pixel that no span covers; `null` if the spans cover everything. */
 function gap(spans: (readonly [number, number])[], end: number): number | null {
   let covered = 0;
   for (const [from, to] of spans.toSorted((a, b) => a[0] - b[0])) {
@@ -205,7 +201,7 @@ function gap(spans: (readonly [number, number])[], end: number): number | null {
   return covered >= end ? null : covered;
 }
 
-function neighboursOf(tile: PlannedTile, tiles: PlannedTile[]): PlannedTile[] {
+function neighborsOf(tile: PlannedTile, tiles: PlannedTile[]): PlannedTile[] {
   return tiles.filter(
     (other) => other !== tile && Math.abs(other.row - tile.row) <= 1 && Math.abs(other.column - tile.column) <= 1,
   );

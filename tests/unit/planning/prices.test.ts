@@ -20,7 +20,7 @@ describe('the price of a model', () => {
     ['openai:gpt-4o-2024-05-13', 20],
     ['onnx:nanodet', 0],
     ['rules:summary', 0],
-  ])('%s is known: a million tokens in and out cost %d USD', (model, cost) => {
+  ])('%s has a price: a million input and output tokens cost %d USD', (model, cost) => {
     const { cost_usd, known } = costOf(model, million);
     expect(known).toBe(true);
     expect(cost_usd).toBeCloseTo(cost, 6);
@@ -32,7 +32,7 @@ describe('the price of a model', () => {
     ['anthropic.claude-opus-4-6-v1', 30],
     ['anthropic.claude-sonnet-5', 12],
     ['anthropic.claude-haiku-5-5', 0.6],
-  ])('%s costs a tenth more in a region than globally', (id, cost) => {
+  ])('%s costs 10 %% more on a regional endpoint than on the global one', (id, cost) => {
     expect(costOf(`bedrock:global.${id}`, million).cost_usd).toBeCloseTo(cost, 6);
     for (const profile of ['', 'us.', 'eu.', 'jp.', 'au.']) {
       expect(costOf(`bedrock:${profile}${id}`, million).cost_usd).toBeCloseTo(cost * 1.1, 6);
@@ -40,33 +40,33 @@ describe('the price of a model', () => {
   });
 
   test.each([
-    ['an id on no list', 'bedrock:example.unpriced-v1:0'],
+    ['an unlisted id', 'bedrock:example.unpriced-v1:0'],
     ['the beginning of an id', 'bedrock:us.amazon.nova'],
     ['a model named like a cheaper one', 'bedrock:us.anthropic.claude-sonnet-4-9'],
     ['a model that adds a digit', 'bedrock:us.anthropic.claude-opus-4-10-20270101-v1:0'],
     ['a profile of GovCloud', 'bedrock:us-gov.anthropic.claude-sonnet-4-5-20250929-v1:0'],
     [
-      'a profile that says nothing of its model',
+      'a profile that does not name its model',
       'bedrock:arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/a1b2',
     ],
-    ['a model of one provider at another', 'other:amazon.nova-lite-v1:0'],
-    ['a Bedrock model at an OpenAI-compatible server', 'openai:amazon.nova-lite-v1:0'],
-    ['a model of a local server', 'openai:qwen3-vl'],
-    ['a tag of a local server', 'openai:gpt-5:8b'],
-    ['a name that every object has', 'openai:constructor'],
-  ])('%s has none: %s is counted as nothing', (_kind, model) => {
+    ['a model under another provider', 'other:amazon.nova-lite-v1:0'],
+    ['a Bedrock model on an OpenAI-compatible server', 'openai:amazon.nova-lite-v1:0'],
+    ['a model on a local server', 'openai:qwen3-vl'],
+    ['a tag on a local server', 'openai:gpt-5:8b'],
+    ['a property name of every object', 'openai:constructor'],
+  ])('%s has no price: %s costs nothing', (_kind, model) => {
     expect(costOf(model, million)).toEqual({ cost_usd: 0, known: false });
     expect(priceOf(model)).toBeNull();
   });
 
-  test('says which public list it is from and when that was read', () => {
+  test('names its public list and the day on which the list was read', () => {
     expect(priceOf('bedrock:us.amazon.nova-lite-v1:0')).toMatchObject({
       source: expect.stringContaining('aws.amazon.com/bedrock/pricing'),
       asOf: expect.stringMatching(/^\d{4}-\d{2}-\d{2}$/),
     });
   });
 
-  test('grows with the tokens of each kind', () => {
+  test('grows with input tokens and with output tokens', () => {
     const model = 'bedrock:amazon.nova-lite-v1:0';
     expect(costOf(model, { input_tokens: 1_000, output_tokens: 0 }).cost_usd).toBeCloseTo(0.00006, 9);
     expect(costOf(model, { input_tokens: 0, output_tokens: 1_000 }).cost_usd).toBeCloseTo(0.00024, 9);

@@ -1,13 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { planTiles, tileCount, tilesOf } from '../../../pipeline/planning/plan.ts';
+import { tileCount, tilesOf } from '../../../pipeline/planning/grid.ts';
+import { planTiles } from '../../../pipeline/planning/plan.ts';
 import { checkOperations, operationsAtMost, SHARD_TILES_MAX, shardsOf, tilesOfShard } from '../../../pipeline/planning/shards.ts';
 import { requestFor } from '../../support/pipeline-run.ts';
 
 const OPERATIONS_MAX = 3_000; // of one durable execution
 
 describe('shards', () => {
-  test('are neighbours, of about the same size, and leave no tile out', () => {
+  test('are adjacent, of about equal size, and omit no tile', () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 100_000 }), (tiles) => {
         const shards = shardsOf(tiles);
@@ -23,7 +24,7 @@ describe('shards', () => {
     );
   });
 
-  test('need at most 3,000 operations in any execution, with every retry and every second look', () => {
+  test('need at most 3,000 operations in any execution, with every retry and every verification', () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 100_000 }), fc.boolean(), (tiles, verify) => {
         expect(operationsAtMost(tiles, { verify })).toBeLessThanOrEqual(OPERATIONS_MAX);
@@ -32,17 +33,17 @@ describe('shards', () => {
     );
   });
 
-  test('of too many tiles are refused with what makes them fit', () => {
+  test('are refused for too many tiles, with a message that names a solution', () => {
     expect(() => checkOperations(2_000_000, { verify: true })).toThrow(
-      /^Expected at most 3000 operations in one execution, got 2000000 tiles, which may need \d+\. Choose max_tiles/,
+      /^2000000 tiles may need \d+ operations in one execution; at most 3000 are allowed\. Use max_tiles/,
     );
   });
 
-  test('give together the tiles of the plan, or those that an earlier execution left', () => {
+  test('contain together all tiles of the plan, or the tiles that an earlier execution left', () => {
     const plan = planTiles({ width: 9_000, height: 7_000 }, requestFor('').plan, { edgePx: 256, overlapPx: 64 });
     const all = shardsOf(tileCount(plan)).flatMap((shard) => tilesOfShard(plan, null, shard));
     expect(all).toEqual(tilesOf(plan));
-    const todo = [3, 17, 40];
-    expect(tilesOfShard(plan, todo, { from: 1, to: 3 }).map(({ index }) => index)).toEqual([17, 40]);
+    const pendingTiles = [3, 17, 40];
+    expect(tilesOfShard(plan, pendingTiles, { from: 1, to: 3 }).map(({ index }) => index)).toEqual([17, 40]);
   });
 });

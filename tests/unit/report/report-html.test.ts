@@ -5,7 +5,7 @@ import { Script } from 'node:vm';
 import { build } from 'esbuild';
 import { describe, expect, test } from 'vitest';
 import type { Finding } from '../../../pipeline/contract/schemas.ts';
-import { tileCount } from '../../../pipeline/planning/plan.ts';
+import { tileCount } from '../../../pipeline/planning/grid.ts';
 import { html, jsonText, type Markup, shortened } from '../../../pipeline/report/html.ts';
 import { reportPage } from '../../../pipeline/report/report-page.ts';
 import { SCRIPT } from '../../../pipeline/report/report-script.ts';
