@@ -1,5 +1,12 @@
-// How much is told of an execution at once. Agents ask for its state again and again, and pay for every word each time.
+// Keeps answers about an execution short. Agents ask for its state again and again, and pay for every word each time.
 import type { FailedTile } from '../../pipeline/contract/schemas.ts';
+
+const BYTES_A_TOKEN = 3.5;
+
+/** The repository's measure, for JSON and English. By bytes, since a Chinese character has 3 and is about one token. */
+export function tokensIn(text: string): number {
+  return Math.ceil(Buffer.byteLength(text) / BYTES_A_TOKEN);
+}
 
 /** What of an answer about an execution may be long. */
 interface LongParts {

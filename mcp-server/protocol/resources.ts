@@ -9,15 +9,15 @@ import {
 } from '@modelcontextprotocol/server';
 import { mustBeFixed, UserError } from '../../pipeline/contract/errors.ts';
 import { contentTypeOf, INDEX_NAME, indexOf, keys } from '../../pipeline/contract/keys.ts';
+import { ExecutionId } from '../../pipeline/contract/schemas.ts';
 import type { ToolDeps } from '../access/deps.ts';
 import { artifactsOf, mayHaveFiles } from '../executions/artifacts.ts';
 import { reportOf } from '../executions/markdown-report.ts';
 import { starterOf } from '../executions/start.ts';
 import { viewExecution } from '../executions/status.ts';
 import { readFindings } from '../executions/stored-findings.ts';
-import { sentenceFor } from '../tools/define.ts';
-import { ExecutionId } from '../tools/get-execution.ts';
 import { listFindings } from '../tools/list-findings.ts';
+import { sentenceFor } from './answers.ts';
 
 const OVERLAY_BYTES_MAX = 4_000_000; // 5,333,334 as base64: below the 6 MB that an answer may have
 

@@ -10,12 +10,12 @@ import {
 } from '@modelcontextprotocol/server';
 import { z } from 'zod';
 import { mustBeFixed } from '../../pipeline/contract/errors.ts';
+import { ExecutionId } from '../../pipeline/contract/schemas.ts';
 import type { ToolDeps } from '../access/deps.ts';
 import { type ExecutionView, readProgress, viewExecution } from '../executions/status.ts';
 import { analyzeImage } from '../tools/analyze-image.ts';
 import { cancelExecution } from '../tools/cancel-execution.ts';
-import { answering, sentenceFor } from '../tools/define.ts';
-import { ExecutionId } from '../tools/get-execution.ts';
+import { answerWith, sentenceFor } from './answers.ts';
 
 const TASKS = 'io.modelcontextprotocol/tasks';
 const KEPT_MS = 86_400_000; // a day at least: executions stay until somebody deletes them
@@ -66,7 +66,7 @@ async function taskOf(executionId: string, deps: ToolDeps): Promise<Record<strin
   if (view.status === 'RUNNING')
     return { ...task, status: 'working', statusMessage: messageOf(view), pollIntervalMs: view.poll_after_seconds * 1_000 };
   if (view.status === 'CANCELLED') return { ...task, status: 'cancelled', statusMessage: view.next_step };
-  return { ...task, status: 'completed', result: answering(analyzeImage.output.parse({ ...view, created: false, plan: null })) };
+  return { ...task, status: 'completed', result: answerWith(analyzeImage.output.parse({ ...view, created: false, plan: null })) };
 }
 
 function messageOf({ phase, tiles, findings_so_far }: ExecutionView): string {

@@ -1,4 +1,4 @@
-// create_upload: a place and a link for an image that is not there yet. The bytes never pass through a tool call.
+// create_upload: a link to which a client sends an image. The bytes never pass through a tool call.
 import { z } from 'zod';
 import { UserError } from '../../pipeline/contract/errors.ts';
 import { keys, ownedId } from '../../pipeline/contract/keys.ts';
@@ -8,27 +8,29 @@ export const UPLOAD_BYTES_MAX = 2_147_483_648; // 2 GiB: a gigapixel JPEG is som
 const EXPIRES_S = 900;
 
 const input = z.strictObject({
-  file_name: z.string().min(1).max(200).describe('Name of the file, for example site-plan.png.'),
+  file_name: z.string().min(1).max(200).describe('For example site-plan.png.'),
   bytes: z.number().int().min(1).describe('Exact size of the file.'),
 });
 
 const output = z.object({
-  upload_id: z.string().describe('Give this to analyze_image as image.'),
+  upload_id: z.string().describe('The image argument for analyze_image.'),
   url: z.string(),
-  headers: z.record(z.string(), z.string()).describe('Send exactly these with the PUT.'),
+  headers: z.record(z.string(), z.string()).describe('Headers to send with the PUT request, exactly these.'),
   expires_at: z.string(),
   curl: z.string(),
   next_step: z.string(),
 });
 
-export const createUpload: Tool<typeof input, typeof output> = {
+export const createUpload = {
   name: 'create_upload',
-  title: 'Upload an image',
+  title: 'Upload a local image file',
   description:
-    'Use this when the image is a local file. Returns a link that takes the file by HTTP PUT (a ready curl line is included) ' +
-    'and an upload_id. Run the curl line, then call analyze_image with image set to the upload_id.',
+    'Use this if the image is a local file. Returns an upload_id, a link that takes the file by HTTP PUT and a ready curl command. ' +
+    'Run the command, then call analyze_image with the upload_id as image.',
+  instruction: 'For a local file: create_upload, run the curl command that it returns, then analyze_image with the upload_id.',
   input,
   output,
+  owned: {},
   annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: false, openWorldHint: false },
   async run({ file_name, bytes }, { links, clock, owner }) {
     if (bytes > UPLOAD_BYTES_MAX) {
@@ -46,12 +48,12 @@ export const createUpload: Tool<typeof input, typeof output> = {
       headers,
       expires_at: new Date(clock.now().getTime() + EXPIRES_S * 1_000).toISOString(),
       curl: `curl --fail-with-body --globoff -T ${shellQuoted(file_name)} ${headerFlags.join('')}'${url}'`,
-      next_step: `Send the file with the curl line, then call analyze_image with image ${upload_id}.`,
+      next_step: `Run the curl command to send the file, then call analyze_image with image ${upload_id}.`,
     };
   },
-};
+} as const satisfies Tool<typeof input, typeof output>;
 
-/** Keeps the name readable; the rest of the id is what makes it hard to guess. */
+/** The readable part of an upload_id; the random part makes it hard to guess. */
 function slugOf(fileName: string): string {
   const slug = fileName
     .toLowerCase()

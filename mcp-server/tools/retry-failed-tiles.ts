@@ -1,7 +1,7 @@
-// retry_failed_tiles: a new execution that looks only at what an earlier one left unseen, and merges it with what that had found.
+// retry_failed_tiles: starts an execution that analyzes only the tiles an earlier one left out, and merges the findings of both.
 import { z } from 'zod';
 import { UserError } from '../../pipeline/contract/errors.ts';
-import type { AnalysisRequest } from '../../pipeline/contract/schemas.ts';
+import { type AnalysisRequest, ExecutionId } from '../../pipeline/contract/schemas.ts';
 import { checkCost } from '../access/cost-limit.ts';
 import type { ToolDeps } from '../access/deps.ts';
 import { executionName } from '../executions/execution-name.ts';
@@ -9,28 +9,30 @@ import { startExecution } from '../executions/start.ts';
 import { readProgress, viewEnd } from '../executions/status.ts';
 import { readFindings, readPlan } from '../executions/stored-findings.ts';
 import { Started } from './analyze-image.ts';
+import { waitForEnd } from './arguments.ts';
 import type { Tool } from './define.ts';
-import { ExecutionId, WAIT_MAX_S } from './get-execution.ts';
 
 const input = z.strictObject({
-  execution_id: ExecutionId.describe('The execution that ended as PARTIAL, FAILED or CANCELLED.'),
-  max_cost_usd: z.number().positive().optional().describe('Stops looking when that much is spent.'),
-  wait_seconds: z.number().min(0).max(WAIT_MAX_S).default(0).describe('Wait this long for the end before answering.'),
+  execution_id: ExecutionId.describe('An execution that ended PARTIAL, FAILED or CANCELLED.'),
+  max_cost_usd: z.number().positive().optional().describe('Stop detecting once this much is spent.'),
+  wait_seconds: waitForEnd,
 });
 
 const output = Started.pick({ execution_id: true, status: true, created: true, poll_after_seconds: true, next_step: true });
 
-export const retryFailedTiles: Tool<typeof input, typeof output> = {
+export const retryFailedTiles = {
   name: 'retry_failed_tiles',
-  title: 'Look at what was missed',
+  title: 'Retry failed tiles',
   description:
-    'Use this after an analysis that ended as PARTIAL, FAILED or CANCELLED with tiles that failed or were not seen. Starts a new execution ' +
-    'that looks at those tiles only and merges them with what was found before; the earlier one stays as it is. ' +
+    'Use this after an analysis that ended PARTIAL, FAILED or CANCELLED. Starts a new execution that analyzes only the failed and skipped ' +
+    'tiles and merges the new findings with the existing ones; the earlier execution does not change. ' +
     'Next: get_execution with the new execution_id, then list_findings.',
+  instruction: 'PARTIAL means that some tiles failed: retry_failed_tiles analyzes them again.',
   input,
   output,
+  owned: { execution_id: 'execution' },
   annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: true, openWorldHint: false },
-  run: async (args, deps) => {
+  async run(args, deps) {
     const { request, pyramid_of } = await readPlan(args.execution_id, deps);
     await checkHasLeft(args.execution_id, deps);
     const { execution_id: _, ...asked } = request;
@@ -44,7 +46,7 @@ export const retryFailedTiles: Tool<typeof input, typeof output> = {
     const { created } = await startExecution({ execution_id, ...again }, deps);
     return { ...(await viewEnd(execution_id, args.wait_seconds, deps)), created };
   },
-};
+} as const satisfies Tool<typeof input, typeof output>;
 
 async function checkHasLeft(executionId: string, deps: ToolDeps): Promise<void> {
   const document = await readFindings(executionId, deps);

@@ -8,6 +8,7 @@ import { z } from 'zod';
 import { type LocalServer, serve } from '../../local/serve.ts';
 import { ExecutionView } from '../../mcp-server/executions/status.ts';
 import { cancelExecution } from '../../mcp-server/tools/cancel-execution.ts';
+import { TOOLS } from '../../mcp-server/tools/index.ts';
 import { retryFailedTiles } from '../../mcp-server/tools/retry-failed-tiles.ts';
 import { readConfig } from '../../pipeline/config.ts';
 import type { Log } from '../../pipeline/ports.ts';
@@ -15,10 +16,6 @@ import { temporaryFolder } from '../support/folder.ts';
 import { ERAS, type Era, type Inspector, inspector } from '../support/inspector.ts';
 import { Page, Started, Upload } from '../support/tool-calls.ts';
 
-const TOOLS = [
-  ...['analyze_image', 'get_execution', 'list_findings', 'create_upload', 'view_region'],
-  ...['cancel_execution', 'retry_failed_tiles'],
-];
 const quiet = () => {};
 const SILENT: Log = { debug: quiet, info: quiet, warn: quiet, error: quiet };
 
@@ -57,7 +54,7 @@ describe.each(Object.keys(ERAS) as Era[])('the Inspector in the %s era', (era) =
     ]);
     expect(hello).toMatchObject({ protocolVersion: ERAS[era], serverInfo: { name: 'tilesight' } });
     expect(hello.instructions).toContain('analyze_image');
-    expect(tools.tools).toEqual(TOOLS);
+    expect(tools.tools).toEqual(TOOLS.map(({ name }) => name));
     expect(resources.resources).toEqual([]);
     expect(templates.resourceTemplates).toEqual(['execution', 'findings', 'overlay']);
     expect(prompts.prompts).toEqual(['inspect_image', 'compare_runs']);

@@ -201,7 +201,7 @@ test.each(['tilesight://executions/%2e%2e%2fsecret', 'tilesight://executions/a%0
 test('an unexpected error is a reference into the log, and never its own words', async () => {
   const { server, client } = await serverAndClient();
   await server.blobs.put(keys.progress('broken'), Buffer.from('{"status":"GONE"}'));
-  const sentence = /^(MCP error -32603: )?Something inside failed \(reference [0-9a-f]{8}\)\. Try again;/;
+  const sentence = /^(MCP error -32603: )?Internal error \(reference [0-9a-f]{8}\)\. Try again;/;
   await expect(client.readResource(uriOf('broken'))).rejects.toMatchObject({
     code: -32603,
     message: expect.stringMatching(sentence),

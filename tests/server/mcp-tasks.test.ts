@@ -127,7 +127,7 @@ describe('a request about a task', () => {
     const server = await testServer();
     await server.blobs.put(keys.progress('broken'), Buffer.from('{"status":"GONE"}'));
     const { error } = await asked(server, 'tasks/get', { taskId: 'broken' });
-    expect(error).toMatchObject({ code: -32603, message: expect.stringMatching(/^Something inside failed \(reference/) });
+    expect(error).toMatchObject({ code: -32603, message: expect.stringMatching(/^Internal error \(reference/) });
     expect(server.errors).toMatchObject([{ facts: { method: 'tasks/get' } }]);
   });
 });

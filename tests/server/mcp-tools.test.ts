@@ -1,16 +1,20 @@
 import { describe, expect, test } from 'vitest';
-import type { z } from 'zod';
+import { z } from 'zod';
 import { ExecutionView } from '../../mcp-server/executions/status.ts';
+import { TOOLS } from '../../mcp-server/tools/index.ts';
 import { keys } from '../../pipeline/contract/keys.ts';
 import { CLIENTS, connected, textOf } from '../support/mcp-clients.ts';
 import { ORIGIN, testServer } from '../support/server.ts';
-import { ends, finding, Page, Started, serverAndClient, TOOLS_TOKENS_MAX, tokensIn, Upload } from '../support/tool-calls.ts';
+import { ends, finding, Page, Started, serverAndClient, started, Upload } from '../support/tool-calls.ts';
+
+const IMAGE_TOOLS: string[] = TOOLS.filter(({ output }) => output === null).map(({ name }) => name);
 
 describe.each(CLIENTS)('for a client %s:', (kind) => {
   test('the tools are listed in order, with titles, annotations and schemas', async () => {
     const client = await connected(kind, await testServer());
     const tools = await client.listTools();
-    expect(tools.map(({ name }) => name)).toEqual([
+    expect(tools.map(({ name }) => name)).toEqual(TOOLS.map(({ name }) => name));
+    expect(tools.slice(0, 7).map(({ name }) => name)).toEqual([
       'analyze_image',
       'get_execution',
       'list_findings',
@@ -20,7 +24,9 @@ describe.each(CLIENTS)('for a client %s:', (kind) => {
       'retry_failed_tiles',
     ]);
     expect(
-      tools.map(({ annotations }) => [annotations.readOnlyHint, annotations.idempotentHint, annotations.openWorldHint]),
+      tools
+        .slice(0, 7)
+        .map(({ annotations }) => [annotations.readOnlyHint, annotations.idempotentHint, annotations.openWorldHint]),
     ).toEqual([
       [false, true, true], // an allowed https image is fetched
       [true, true, false],
@@ -35,9 +41,10 @@ describe.each(CLIENTS)('for a client %s:', (kind) => {
       expect(description).toMatch(/^Use this /);
       expect(inputSchema).toMatchObject({ type: 'object', additionalProperties: false });
       // With a structured answer, clients would not show their model the image.
-      if (name === 'view_region') expect(outputSchema).toBeUndefined();
+      if (IMAGE_TOOLS.includes(name)) expect(outputSchema).toBeUndefined();
       else expect(outputSchema).toMatchObject({ type: 'object' });
     }
+    expect(IMAGE_TOOLS).toContain('view_region');
     expect(client.instructions()).toContain('analyze_image');
   });
 
@@ -70,6 +77,35 @@ test('every client is given exactly the same list of tools', async () => {
   for (const list of lists) expect(list).toEqual(lists[0]);
 });
 
+test('schemas are listed without what no model acts on, and outputs one level deep', async () => {
+  const { client } = await serverAndClient();
+  for (const { inputSchema, outputSchema } of await client.listTools()) {
+    expect(JSON.stringify(inputSchema)).not.toMatch(
+      /"(\$schema|pattern|format|minLength|maxLength|exclusiveMinimum|prefixItems)"/,
+    );
+    if (outputSchema === undefined) continue;
+    expect(Object.keys(outputSchema)).toEqual(['type', 'properties']);
+    for (const field of Object.values(z.record(z.string(), z.object({}).loose()).parse(outputSchema.properties)))
+      expect(Object.keys(field)).toEqual(['type']);
+  }
+});
+
+test.each(TOOLS.filter(({ output }) => output !== null).map(({ name, output }) => [name, output] as const))(
+  'the answer fields of %s are all listed, in order',
+  async (name, output) => {
+    const { client } = await serverAndClient();
+    const listed = (await client.listTools()).find((tool) => tool.name === name)?.outputSchema?.properties ?? {};
+    expect(Object.keys(listed)).toEqual(Object.keys(output?.shape ?? {}));
+  },
+);
+
+test('an answer that does not fit its schema is an internal error, although the list shows only its types', async () => {
+  const { server, client } = await serverAndClient({ script: ends([finding(1, { score: 'high' as unknown as number })]) });
+  const { execution_id } = await started(server, client);
+  expect(await client.refusal('list_findings', { execution_id })).toMatch(/^Internal error \(reference [0-9a-f]{8}\)/);
+  expect(server.errors).toHaveLength(1);
+});
+
 test('every box is listed as an array of four numbers, which clients of 2020-12 and of draft 07 read alike', async () => {
   const { client } = await serverAndClient();
   const listed = JSON.stringify(await client.listTools());
@@ -77,12 +113,6 @@ test('every box is listed as an array of four numbers, which clients of 2020-12 
   const tools = await client.listTools();
   const region = tools.find(({ name }) => name === 'list_findings')?.inputSchema.properties;
   expect(region).toMatchObject({ region: { type: 'array', items: { type: 'number', minimum: 0 }, minItems: 4, maxItems: 4 } });
-});
-
-test('the list of tools and the instructions take less than 6,000 tokens', async () => {
-  const { client } = await serverAndClient();
-  const text = JSON.stringify(await client.listTools()) + client.instructions();
-  expect(tokensIn(text)).toBeLessThan(TOOLS_TOKENS_MAX);
 });
 
 test.each(['GET', 'DELETE'])('%s /mcp is not allowed: no session or stream is held', async (method) => {
@@ -183,7 +213,7 @@ describe('a refusal', () => {
     const secret = 'EACCES: /home/someone/.aws/credentials';
     const { server, client } = await serverAndClient({ images: { resolve: () => Promise.reject(new Error(secret)) } });
     const text = await client.refusal('analyze_image', { image: 'x' });
-    expect(text).toMatch(/^Something inside failed \(reference [0-9a-f]{8}\)\. Try again;/);
+    expect(text).toMatch(/^Internal error \(reference [0-9a-f]{8}\)\. Try again;/);
     expect(text).not.toContain('EACCES');
     const [, reference] = /reference (\w+)/.exec(text) ?? [];
     expect(server.errors).toMatchObject([{ facts: { tool: 'analyze_image', reference, error: { message: secret } } }]);
@@ -192,7 +222,7 @@ describe('a refusal', () => {
   test('a document that no version of this code wrote is an unexpected error too', async () => {
     const { server, client } = await serverAndClient();
     await server.blobs.put(keys.progress('broken'), Buffer.from('{"status":"GONE"}'));
-    expect(await client.refusal('get_execution', { execution_id: 'broken' })).toMatch(/^Something inside failed \(reference/);
+    expect(await client.refusal('get_execution', { execution_id: 'broken' })).toMatch(/^Internal error \(reference/);
     expect(server.errors).toHaveLength(1);
   });
 });

@@ -1,7 +1,10 @@
 // What an agent pays for an answer, at its worst: 100,000 findings, the longest words in several scripts, and links as S3 signs them.
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { z } from 'zod';
+import { toolListCost } from '../../build/tool-tokens.ts';
+import { instructionsFor } from '../../mcp-server/server.ts';
 import { getExecution } from '../../mcp-server/tools/get-execution.ts';
+import { TOOLS } from '../../mcp-server/tools/index.ts';
 import { EXPORT_FILES, ExportFormat } from '../../pipeline/contract/export-format.ts';
 import { index, indexOf, keys } from '../../pipeline/contract/keys.ts';
 import type { Blobs, Links } from '../../pipeline/ports.ts';
@@ -42,6 +45,36 @@ async function within(tokensMax: number, client: TestClient, name: string, args:
   expect(tokensIn(JSON.stringify({ content, structuredContent }))).toBeLessThanOrEqual(BOTH_COPIES_TOKENS_MAX);
   return structuredContent;
 }
+
+describe('the list of tools and the instructions', () => {
+  /** The first seven, whatever is added behind them. */
+  const SEVEN = TOOLS.slice(0, 7);
+  const SEVEN_TOKENS_MAX = 3_600;
+
+  test('take at most 3,600 tokens for the seven tools of the first release', async () => {
+    const { client } = await worstServer(async () => {});
+    const names: string[] = SEVEN.map(({ name }) => name);
+    const listed = (await client.listTools()).filter(({ name }) => names.includes(name));
+    expect(listed).toHaveLength(7);
+    expect(tokensIn(JSON.stringify(listed) + instructionsFor(SEVEN))).toBeLessThanOrEqual(SEVEN_TOKENS_MAX);
+    expect(toolListCost(SEVEN).budget).toBeLessThanOrEqual(SEVEN_TOKENS_MAX);
+  });
+
+  test('are within the budget, and cost what the report says', async () => {
+    const { client } = await worstServer(async () => {});
+    const { tools, all, budget } = toolListCost(TOOLS);
+    const listed = await client.listTools();
+    expect(all).toBe(tokensIn(JSON.stringify(listed) + client.instructions()));
+    expect(tools.map(({ all }) => all)).toEqual(listed.map((tool) => tokensIn(JSON.stringify(tool))));
+    expect(all).toBeLessThanOrEqual(budget);
+  });
+
+  test('are over the budget once a tool says too much', () => {
+    const [first, ...rest] = TOOLS;
+    const { all, budget } = toolListCost([{ ...first, description: 'Use this '.repeat(100) }, ...rest]);
+    expect(all).toBeGreaterThan(budget);
+  });
+});
 
 describe('of 100,000 findings', () => {
   const sorts = ['score', 'position', 'label'];

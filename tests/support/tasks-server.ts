@@ -5,9 +5,10 @@ import { onTestFinished } from 'vitest';
 import { z } from 'zod';
 import type { ToolDeps } from '../../mcp-server/access/deps.ts';
 import { viewExecution } from '../../mcp-server/executions/status.ts';
-import { addTasks, taskFor } from '../../mcp-server/protocol/tasks.ts';
+import { addTasks } from '../../mcp-server/protocol/tasks.ts';
+import { addTool } from '../../mcp-server/protocol/tool-calls.ts';
 import { analyzeImage } from '../../mcp-server/tools/analyze-image.ts';
-import { addTool, type Tool } from '../../mcp-server/tools/define.ts';
+import type { Tool } from '../../mcp-server/tools/define.ts';
 import { readConfig, sizeLimits } from '../../pipeline/config.ts';
 import { AnalysisRequest } from '../../pipeline/contract/schemas.ts';
 import type { Log } from '../../pipeline/ports.ts';
@@ -24,7 +25,7 @@ export async function tasksServer(): Promise<string> {
   const handler = createMcpHandler(() => {
     const server = new McpServer({ name: 'tasks', version: '0.0.0-test' });
     server.registerTool('greet', { inputSchema: z.object({ name: z.string() }) }, greet); // never a task
-    addTool(server, slowCompute(deps.launcher), deps, taskFor);
+    addTool(server, slowCompute(deps.launcher), deps);
     addTasks(server, deps);
     return server;
   });
@@ -49,7 +50,9 @@ function slowCompute(launcher: ReturnType<typeof scriptedLauncher>): Tool {
     description: 'An execution that takes so many seconds.',
     input: z.object({ seconds: z.number(), label: z.string().optional() }),
     output: analyzeImage.output,
+    owned: {},
     annotations: {},
+    isTask: true,
     async run({ seconds }, deps) {
       const executionId = crypto.randomUUID();
       await launcher.start(requestOf(executionId));

@@ -3,6 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { z } from 'zod';
+import { tokensIn } from '../../mcp-server/executions/token-budget.ts';
 import { analyzeImage } from '../../mcp-server/tools/analyze-image.ts';
 import { createUpload } from '../../mcp-server/tools/create-upload.ts';
 import { listFindings } from '../../mcp-server/tools/list-findings.ts';
@@ -11,11 +12,9 @@ import { connected, type TestClient } from './mcp-clients.ts';
 import type { Run } from './scripted-launcher.ts';
 import { type TestServer, type TestServerOptions, testServer } from './server.ts';
 
+export { tokensIn };
 export const TOKENS_MAX = 10_000;
-export const TOOLS_TOKENS_MAX = 6_000;
 export const BOTH_COPIES_TOKENS_MAX = 25_000; // where clients cut an answer
-/** Of JSON in bytes: a Chinese character has 3, and is about one token. */
-export const tokensIn = (text: string) => Math.ceil(Buffer.byteLength(text) / 3.5);
 
 export const Started = analyzeImage.output;
 export const Upload = createUpload.output;

@@ -1,0 +1,33 @@
+// What a caller reads when a request has been answered or has failed. The one place that turns errors into sentences.
+import type { CallToolResult } from '@modelcontextprotocol/server';
+import { sentenceOf } from '../../pipeline/contract/errors.ts';
+import type { ToolDeps } from '../access/deps.ts';
+import type { ImageAnswer } from '../tools/define.ts';
+
+/** Some clients show the model only `structuredContent`, some only text: both hold the same. */
+export function answerWith(answer: Record<string, unknown>): CallToolResult {
+  return { structuredContent: answer, content: [{ type: 'text', text: JSON.stringify(answer) }] };
+}
+
+export function answerWithImage({ image, mimeType, words }: ImageAnswer): CallToolResult {
+  const data = Buffer.from(image).toString('base64');
+  return {
+    content: [
+      { type: 'image', data, mimeType },
+      { type: 'text', text: words },
+    ],
+  };
+}
+
+export function refuseWith(sentence: string): CallToolResult {
+  return { isError: true, content: [{ type: 'text', text: sentence }] };
+}
+
+/** Only our own sentences leave the deployment. An unexpected error goes to the log, under the reference that the sentence gives. */
+export function sentenceFor(request: object, error: unknown, { log }: ToolDeps): string {
+  const sentence = sentenceOf(error);
+  if (sentence !== null) return sentence;
+  const reference = crypto.randomUUID().slice(0, 8);
+  log.error({ error, ...request, reference }, 'A request failed unexpectedly.');
+  return `Internal error (reference ${reference}). Try again; if it fails again, look for the reference in the log of this server.`;
+}

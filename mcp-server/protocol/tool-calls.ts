@@ -1,0 +1,58 @@
+// Runs a tool for a call: parses the arguments, checks the answer, and turns what is thrown into a sentence. Knows no single tool.
+import type { CallToolResult, McpServer, ServerContext, StandardSchemaWithJSON } from '@modelcontextprotocol/server';
+import type { z } from 'zod';
+import { UserError } from '../../pipeline/contract/errors.ts';
+import type { ToolDeps } from '../access/deps.ts';
+import type { AnyTool } from '../tools/define.ts';
+import { answerWith, answerWithImage, refuseWith, sentenceFor } from './answers.ts';
+import { taskFor } from './tasks.ts';
+
+const FAULTS_MAX = 5; // what a sentence can hold
+const FAULT_CHARACTERS_MAX = 160;
+
+/**
+ * The SDK must not validate: a refusal is a sentence that a model can act on, and an answer may be a task. What clients see of
+ * the schemas is listed in tool-list.ts.
+ */
+const UNCHECKED: StandardSchemaWithJSON = {
+  '~standard': {
+    vendor: 'tilesight',
+    version: 1,
+    validate: (value) => ({ value }),
+    jsonSchema: {
+      input: () => ({ type: 'object' }),
+      output: () => ({ type: 'object' }),
+    },
+  },
+};
+
+export function addTool(server: McpServer, tool: AnyTool, deps: ToolDeps): void {
+  server.registerTool(tool.name, { inputSchema: UNCHECKED }, async (args, context) => {
+    try {
+      return await answerTo(tool, args, context, deps);
+    } catch (error) {
+      return refuseWith(sentenceFor({ tool: tool.name }, error, deps));
+    }
+  });
+}
+
+async function answerTo(tool: AnyTool, args: unknown, context: ServerContext, deps: ToolDeps): Promise<CallToolResult> {
+  if (tool.output === null) return answerWithImage(await tool.run(parsed(tool, args), deps));
+  const answer = tool.output.parse(await tool.run(parsed(tool, args), deps));
+  const task = tool.isTask ? await taskFor(answer, context, deps) : null;
+  return task ? { content: [], ...task } : answerWith(answer);
+}
+
+function parsed({ name, input }: AnyTool, args: unknown): Record<string, unknown> {
+  const result = input.safeParse(args ?? {});
+  if (result.success) return result.data;
+  const faults = result.error.issues.slice(0, FAULTS_MAX).map((issue) => faultOf(issue).slice(0, FAULT_CHARACTERS_MAX));
+  const accepted = Object.keys(input.shape).join(', ');
+  throw new UserError(`Expected arguments that ${name} takes, got ${faults.join('; ')}. It takes ${accepted}.`);
+}
+
+function faultOf(issue: z.core.$ZodIssue): string {
+  if (issue.code === 'unrecognized_keys') return `unknown ${issue.keys.join(', ')}`;
+  const fault = issue.message.replace(/^(Invalid input|Invalid option|Too small|Too big): /, '').replace(/\.$/, '');
+  return `${issue.path.join('.')} (${fault})`;
+}
