@@ -4,8 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type DurableContext, NestingType, withDurableExecution } from '@aws/durable-execution-sdk-js';
 import { LocalDurableTestRunner } from '@aws/durable-execution-sdk-js-testing';
-import { type Engine, type Invoker, openEngine } from '../local/engine/engine.ts';
-import { crashGuard } from '../local/workers/crash-guard.ts';
+import { type Engine, openEngine } from '../local/engine/engine.ts';
+import type { Invoker } from '../local/engine/invocation.ts';
+import { stepGatePlugin } from '../local/engine/step-gate.ts';
 import type { Log } from '../pipeline/ports.ts';
 import type { BenchResult } from './run.ts';
 
@@ -45,7 +46,7 @@ function invokerOf(watch: Watch): Invoker {
         return client.checkpoint(request);
       },
     };
-    const plugins = watch.guarded ? [crashGuard(client)] : [];
+    const plugins = watch.guarded ? [stepGatePlugin(client)] : [];
     const deadline = Date.now() + timeoutMs;
     const context = { awsRequestId: 'bench', getRemainingTimeInMillis: () => deadline - Date.now() };
     return withDurableExecution(steps(watch), { durableExecutionClient: counted, plugins })(event, context as never);

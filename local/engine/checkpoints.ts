@@ -1,5 +1,5 @@
-// The side of the engine that an invocation talks to: its event, the pages of its state, its checkpoints.
-// Knows what a token allows and what the updates make of the rows; knows nothing of timers or processes.
+// The engine as an invocation sees it: its event, the pages of its state, its checkpoints. Checks the token and applies the updates
+// to the stored rows. Must not know timers or processes.
 import { randomUUID } from 'node:crypto';
 import type {
   CheckpointDurableExecutionRequest,
@@ -9,72 +9,77 @@ import type {
   GetDurableExecutionStateResponse,
   OperationUpdate,
 } from '@aws/durable-execution-sdk-js';
+import { at } from '../../pipeline/contract/at.ts';
 import { staleTokenError } from '../../pipeline/durable/stale-token.ts';
-import type { ExecutionRow, Store } from './engine-store.ts';
-import { type Executions, failed } from './execution-lifecycle.ts';
-import { invalid } from './service-error.ts';
-import { bytesOf, checkExecution, checkUpdate } from './service-limits.ts';
-import { applyOutcome, applyUpdate, checkBatch, forResume } from './state-machine.ts';
+import { type ExecutionLifecycle, failure } from './execution-lifecycle.ts';
+import { bytesOf, checkExecution, checkUpdate, invalid } from './service-limits.ts';
+import { applyOutcome, applyUpdate, checkBatch, forResume, type IdentifiedUpdate } from './state-machine.ts';
+import type { ExecutionRow, RecordedEvent } from './store/engine-rows.ts';
+import type { Store } from './store/engine-store.ts';
 
 const STATE_PAGE_OPERATIONS = 1_000;
 
 export interface Checkpoints {
-  /** With a new token: every older one is stale from now on. */
+  /** Issues a new token, which makes every older one stale. */
   newEvent(arn: string): DurableExecutionInvocationInput;
   statePage(request: GetDurableExecutionStateRequest): GetDurableExecutionStateResponse;
-  /** `news`: the executions that the checkpoint started, ended, or has told something. */
-  checkpoint(request: CheckpointDurableExecutionRequest): { response: CheckpointDurableExecutionResponse; news: string[] };
+  /** `affected`: the ARNs of the executions that the checkpoint started, ended or changed. */
+  checkpoint(request: CheckpointDurableExecutionRequest): { response: CheckpointDurableExecutionResponse; affected: string[] };
 }
 
 export interface CheckpointsDeps {
   store: Store;
-  executions: Executions;
-  /** Whether there is a function of that name to invoke. */
+  lifecycle: ExecutionLifecycle;
+  /** Whether a function of this name can be invoked. */
   hasFunction: (name: string) => boolean;
   nowMs: () => number;
 }
 
-export function checkpoints({ store, executions, hasFunction, nowMs }: CheckpointsDeps): Checkpoints {
-  /** The execution whose token this is: an older invocation's token ends that invocation, never the execution. */
+export function checkpoints({ store, lifecycle, hasFunction, nowMs }: CheckpointsDeps): Checkpoints {
+  /** The execution that the token belongs to. A stale token ends its own invocation, never the execution. */
   function holderOf(arn: string | undefined, token: string | undefined): ExecutionRow {
-    const row = store.execution(arn ?? '');
+    const row = arn ? store.execution(arn) : null;
     if (row?.status !== 'RUNNING' || !row.token || row.token !== token) throw staleTokenError();
     return row;
   }
 
-  function applied(arn: string, update: OperationUpdate): { begun: boolean; news: string[] } {
+  function apply(arn: string, update: IdentifiedUpdate): { started: boolean; affected: string[] } {
     checkUpdate(update);
-    const before = store.operation(arn, update.Id ?? '');
+    const before = store.operation(arn, update.Id);
     const parent = update.ParentId ? store.operation(arn, update.ParentId) : null;
     const callbackId = randomUUID();
     const { operation, wakeAt } = applyUpdate(before, parent, update, nowMs(), callbackId);
     store.putOperation(arn, operation, wakeAt);
-    const id = operation.Id ?? '';
     if (update.Type === 'CALLBACK' && update.Action === 'START') {
       const { TimeoutSeconds, HeartbeatTimeoutSeconds } = update.CallbackOptions ?? {};
-      const timeout_at = TimeoutSeconds ? nowMs() + TimeoutSeconds * 1_000 : null;
-      const heartbeat_ms = HeartbeatTimeoutSeconds ? HeartbeatTimeoutSeconds * 1_000 : null;
-      store.insertCallback({ callback_id: callbackId, arn, id, timeout_at, heartbeat_ms });
+      store.insertCallback({
+        callback_id: callbackId,
+        arn,
+        id: update.Id,
+        timeout_at: TimeoutSeconds ? nowMs() + TimeoutSeconds * 1_000 : null,
+        heartbeat_ms: HeartbeatTimeoutSeconds ? HeartbeatTimeoutSeconds * 1_000 : null,
+      });
     }
     if (update.Action === 'RETRY' || (update.Action === 'START' && before)) store.addEvent(arn, attemptEvent(update, nowMs()));
-    return { begun: before === null, news: update.Type === 'CHAINED_INVOKE' ? invoked(arn, id, update) : [] };
+    return { started: before === null, affected: update.Type === 'CHAINED_INVOKE' ? startChained(arn, update) : [] };
   }
 
-  function invoked(arn: string, id: string, { Payload = 'null', ChainedInvokeOptions }: OperationUpdate): string[] {
-    const name = functionNameOf(ChainedInvokeOptions?.FunctionName ?? '');
-    if (hasFunction(name)) {
-      return [executions.begin({ name: randomUUID(), functionName: name, input: Payload, parent: { arn, id } })];
+  function startChained(arn: string, { Id, Payload = 'null', ChainedInvokeOptions }: IdentifiedUpdate): string[] {
+    const identifier = ChainedInvokeOptions?.FunctionName;
+    const name = identifier === undefined ? null : functionNameOf(identifier);
+    if (name !== null && hasFunction(name)) {
+      return [lifecycle.begin({ name: randomUUID(), functionName: name, input: Payload, parent: { arn, id: Id } })];
     }
-    const operation = store.operation(arn, id);
-    const outcome = failed('ResourceNotFoundException', `Function not found: ${ChainedInvokeOptions?.FunctionName}`);
-    const told = operation && applyOutcome(operation, outcome, nowMs());
-    if (told) store.putOperation(arn, told, null);
+    const operation = store.operation(arn, Id);
+    const outcome = failure('ResourceNotFoundException', `Function not found: ${identifier}`);
+    const updated = operation && applyOutcome(operation, outcome, nowMs());
+    if (updated) store.putOperation(arn, updated, null);
     return [];
   }
 
-  function endedBy(arn: string, { Action, Payload, Error: error }: OperationUpdate): string[] {
+  function endExecution(arn: string, { Action, Payload, Error: error }: OperationUpdate): string[] {
     if (Action !== 'SUCCEED' && Action !== 'FAIL') throw invalid('Invalid action for the given operation type.');
-    return executions.end(arn, { status: Action === 'SUCCEED' ? 'SUCCEEDED' : 'FAILED', result: Payload, error });
+    return lifecycle.end(arn, { status: Action === 'SUCCEED' ? 'SUCCEEDED' : 'FAILED', result: Payload, error });
   }
 
   return {
@@ -82,12 +87,16 @@ export function checkpoints({ store, executions, hasFunction, nowMs }: Checkpoin
       store.transaction(() => {
         const token = randomUUID();
         store.setToken(arn, token);
-        const updated = store.takeChanged(arn).flatMap(({ Id }) => (Id ? [Id] : []));
+        const updated = store.takeChanged(arn).map(({ Id }) => Id);
         const operations = forResume(store.operations(arn));
         const page = operations.slice(0, STATE_PAGE_OPERATIONS);
         const marker = operations.length > page.length ? String(page.length) : '';
-        const event = { DurableExecutionArn: arn, CheckpointToken: token, UpdatedOperationIds: updated };
-        return { ...event, InitialExecutionState: { Operations: page, NextMarker: marker } } as DurableExecutionInvocationInput;
+        return {
+          DurableExecutionArn: arn,
+          CheckpointToken: token,
+          UpdatedOperationIds: updated,
+          InitialExecutionState: { Operations: page, NextMarker: marker },
+        };
       }),
     statePage({ DurableExecutionArn: arn, CheckpointToken: token, Marker, MaxItems }) {
       const row = holderOf(arn, token);
@@ -99,40 +108,46 @@ export function checkpoints({ store, executions, hasFunction, nowMs }: Checkpoin
     checkpoint: ({ DurableExecutionArn, CheckpointToken, Updates = [] }) =>
       store.transaction(() => {
         const { arn, crashes, operations, bytes } = holderOf(DurableExecutionArn, CheckpointToken);
-        if (crashes > 0) store.setCrashes(arn, 0); // it gets on
+        if (crashes > 0) store.setCrashes(arn, 0); // a checkpoint is progress
         checkBatch(Updates);
         const size = { operations, bytes };
-        const news: string[] = [];
+        const affected: string[] = [];
         for (const update of Updates) {
           size.bytes += bytesOf(update);
           if (update.Type === 'EXECUTION') {
             checkUpdate(update);
             checkExecution(size);
-            news.push(...endedBy(arn, update));
-            return { response: { NewExecutionState: { Operations: store.takeChanged(arn) } }, news };
+            affected.push(...endExecution(arn, update));
+            return { response: { NewExecutionState: { Operations: store.takeChanged(arn) } }, affected };
           }
-          const { begun, news: more } = applied(arn, update);
-          if (begun) size.operations += 1;
+          const applied = apply(arn, update);
+          if (applied.started) size.operations += 1;
           if (update.Action === 'RETRY') size.operations += 1;
-          news.push(...more);
+          affected.push(...applied.affected);
         }
         checkExecution(size);
         if (Updates.length > 0) store.setSize(arn, size);
         const token = randomUUID();
         store.setToken(arn, token);
-        return { response: { CheckpointToken: token, NewExecutionState: { Operations: store.takeChanged(arn) } }, news };
+        return { response: { CheckpointToken: token, NewExecutionState: { Operations: store.takeChanged(arn) } }, affected };
       }),
   };
 }
 
-/** `name`, `name:qualifier` or an ARN of either. */
+/** Accepts `name`, `name:qualifier` or an ARN of either. */
 function functionNameOf(identifier: string): string {
-  const [, afterArn] = identifier.split(':function:');
-  return (afterArn ?? identifier).split(':')[0] ?? '';
+  return at((identifier.split(':function:')[1] ?? identifier).split(':'), 0);
 }
 
-/** What the state of an operation does not keep: that an attempt failed, and that another began. */
-function attemptEvent({ Id, ParentId, Name, SubType, Action, Error: error }: OperationUpdate, nowMs: number): object {
-  const type = Action === 'START' ? 'StepStarted' : error ? 'StepFailed' : 'StepSucceeded';
-  return { type, at: new Date(nowMs).toISOString(), id: Id, parentId: ParentId, name: Name, subType: SubType, error };
+/** An attempt that failed or another that started: the state of the operation keeps neither. */
+function attemptEvent({ Id, ParentId, Name, SubType, Action, Error: error }: IdentifiedUpdate, nowMs: number): RecordedEvent {
+  return {
+    type: Action === 'START' ? 'StepStarted' : error ? 'StepFailed' : 'StepSucceeded',
+    at: new Date(nowMs).toISOString(),
+    id: Id,
+    ...(ParentId !== undefined && { parentId: ParentId }),
+    ...(Name !== undefined && { name: Name }),
+    ...(SubType !== undefined && { subType: SubType }),
+    error,
+  };
 }

@@ -1,38 +1,47 @@
-// How an execution begins and ends, and what its end means to the one that waits for it. Called inside a transaction.
+// Begins and ends executions, and passes the outcome of one to the execution that invoked it. Call inside a transaction.
 import { randomUUID } from 'node:crypto';
 import type { ErrorObject } from '@aws/durable-execution-sdk-js';
-import type { Store } from './engine-store.ts';
 import { applyOutcome, type Outcome } from './state-machine.ts';
+import type { Store } from './store/engine-store.ts';
 
-export interface Executions {
-  /** The arn of the new execution. */
+export interface ExecutionLifecycle {
+  /** Returns the ARN of the new execution. */
   begin(request: { name: string; functionName: string; input: string; parent: { arn: string; id: string } | null }): string;
-  /** The arns that have news now: the one that ended, and the one that waited for it. None when it had ended before. */
+  /** Returns the ARNs of the affected executions: the ended one and the one that waited for it. Empty if it had already ended. */
   end(arn: string, outcome: Outcome): string[];
 }
 
-export interface ExecutionsDeps {
+export interface ExecutionLifecycleDeps {
   store: Store;
   nowMs: () => number;
   executionTimeoutMs: number;
 }
 
-export function executions({ store, nowMs, executionTimeoutMs }: ExecutionsDeps): Executions {
+export function executionLifecycle({ store, nowMs, executionTimeoutMs }: ExecutionLifecycleDeps): ExecutionLifecycle {
   return {
     begin({ name, functionName, input, parent }) {
       const arn = `arn:aws:lambda:local:000000000000:function:${functionName}:1/durable-execution/${name}/${randomUUID()}`;
-      const started_at = nowMs();
+      const startedMs = nowMs();
       store.insertExecution({
-        ...{ arn, name, input, started_at },
+        arn,
+        name,
         function: functionName,
-        deadline_at: started_at + executionTimeoutMs,
+        input,
+        started_at: startedMs,
+        deadline_at: startedMs + executionTimeoutMs,
         bytes: Buffer.byteLength(input),
         parent_arn: parent?.arn ?? null,
         parent_id: parent?.id ?? null,
       });
-      const first = { Id: randomUUID(), Type: 'EXECUTION', Status: 'STARTED', StartTimestamp: iso(started_at) } as const;
-      store.putOperation(arn, { ...first, ExecutionDetails: { InputPayload: input } }, null);
-      store.takeChanged(arn); // the input comes first in the state, and is no news
+      const first = {
+        Id: randomUUID(),
+        Type: 'EXECUTION',
+        Status: 'STARTED',
+        StartTimestamp: new Date(startedMs).toISOString(),
+        ExecutionDetails: { InputPayload: input },
+      } as const;
+      store.putOperation(arn, first, null);
+      store.takeChanged(arn); // an invocation gets the input as part of its state, not as a change
       return arn;
     },
     end(arn, outcome) {
@@ -42,19 +51,15 @@ export function executions({ store, nowMs, executionTimeoutMs }: ExecutionsDeps)
       const error = outcome.error ? JSON.stringify(outcome.error) : null;
       store.endExecution(arn, { status, result, error, ended_at: nowMs() });
       const parent = row.parent_arn && row.parent_id ? store.operation(row.parent_arn, row.parent_id) : null;
-      const told = parent && applyOutcome(parent, outcome, nowMs());
-      if (!row.parent_arn || !told) return [arn];
-      store.putOperation(row.parent_arn, told, null);
+      const updated = parent && applyOutcome(parent, outcome, nowMs());
+      if (!row.parent_arn || !updated) return [arn];
+      store.putOperation(row.parent_arn, updated, null);
       return [arn, row.parent_arn];
     },
   };
 }
 
-export function failed(type: string, sentence: string, status: 'FAILED' | 'TIMED_OUT' = 'FAILED'): Outcome {
-  const error: ErrorObject = { ErrorType: type, ErrorMessage: sentence };
+export function failure(type: string, message: string, status: 'FAILED' | 'TIMED_OUT' = 'FAILED'): Outcome {
+  const error: ErrorObject = { ErrorType: type, ErrorMessage: message };
   return { status, error };
-}
-
-function iso(ms: number): string {
-  return new Date(ms).toISOString();
 }

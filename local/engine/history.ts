@@ -1,9 +1,15 @@
-// The events of an execution, as the service names them, read off its rows. Knows nothing of pages.
-import type { ErrorObject, WireOperation } from '@aws/durable-execution-sdk-js';
+// The history of an execution as events, named as the service names them and derived from the stored rows. Must not know pages.
+import type { ErrorObject, OperationStatus, OperationType } from '@aws/durable-execution-sdk-js';
 import type { ExecutionEvent } from '../../pipeline/ports.ts';
-import type { ExecutionRow } from './engine-store.ts';
+import {
+  type ExecutionRow,
+  type ExecutionStatus,
+  errorIn,
+  type RecordedEvent,
+  type StoredOperation,
+} from './store/engine-rows.ts';
 
-const KINDS: Partial<Record<string, string>> = {
+const KINDS: Record<OperationType, string> = {
   STEP: 'Step',
   WAIT: 'Wait',
   CONTEXT: 'Context',
@@ -11,7 +17,7 @@ const KINDS: Partial<Record<string, string>> = {
   CHAINED_INVOKE: 'ChainedInvoke',
   EXECUTION: 'Execution',
 };
-const ENDS: Partial<Record<string, string>> = {
+const ENDS: Partial<Record<OperationStatus | ExecutionStatus, string>> = {
   SUCCEEDED: 'Succeeded',
   FAILED: 'Failed',
   TIMED_OUT: 'TimedOut',
@@ -19,29 +25,29 @@ const ENDS: Partial<Record<string, string>> = {
   CANCELLED: 'Cancelled',
 };
 
-/** `recorded`: what the operations do not show, as JSON: attempts that failed, and invocations. */
+/** `recorded`: the events that the operations do not show, such as failed attempts and invocations. */
 export function eventsOf(
   execution: ExecutionRow,
-  operations: readonly WireOperation[],
-  recorded: readonly string[],
+  operations: readonly StoredOperation[],
+  recorded: readonly RecordedEvent[],
 ): ExecutionEvent[] {
   const starts = operations.map((operation) => event(operation, 'Started', operation.StartTimestamp, undefined));
-  // What began later is inside, or behind: at the same millisecond it ends first.
+  // An operation that started later is nested or follows, so that of two ends in one millisecond its end comes first.
   const ends = operations.toReversed().flatMap((operation) => {
-    const end = operation.Type === 'EXECUTION' ? undefined : ENDS[operation.Status ?? ''];
-    return end ? [event(operation, end, operation.EndTimestamp, errorIn(operation))] : [];
+    const end = operation.Type === 'EXECUTION' ? undefined : ENDS[operation.Status];
+    return end ? [event(operation, end, operation.EndTimestamp, operationError(operation))] : [];
   });
   const between = recorded.map(recordedEvent);
   const last = execution.ended_at === null ? [] : [lastEvent(execution, execution.ended_at)];
   return [...starts, ...between, ...ends, ...last].sort((a, b) => a.at.getTime() - b.at.getTime());
 }
 
-function event(operation: WireOperation, what: string, at: unknown, error: ErrorObject | undefined): ExecutionEvent {
+function event(operation: StoredOperation, change: string, at: unknown, error: ErrorObject | undefined): ExecutionEvent {
   const { Id, ParentId, Name, SubType, Type } = operation;
   return {
-    type: `${KINDS[Type ?? ''] ?? Type}${what}`,
+    type: `${KINDS[Type]}${change}`,
     at: new Date(String(at)),
-    ...(Type !== 'EXECUTION' && Id !== undefined && { id: Id }),
+    ...(Type !== 'EXECUTION' && { id: Id }),
     ...(ParentId !== undefined && { parentId: ParentId }),
     ...(Name !== undefined && { name: Name }),
     ...(SubType !== undefined && { subType: SubType }),
@@ -49,17 +55,21 @@ function event(operation: WireOperation, what: string, at: unknown, error: Error
   };
 }
 
-function recordedEvent(json: string): ExecutionEvent {
-  const { at, endedAt, error, ...rest } = JSON.parse(json);
+function recordedEvent({ at, endedAt, error, ...rest }: RecordedEvent): ExecutionEvent {
   return { ...rest, at: new Date(endedAt ?? at), ...(error && { error: errorOf(error) }) };
 }
 
-function lastEvent({ status, error }: ExecutionRow, endedAt: number): ExecutionEvent {
-  const type = `Execution${ENDS[status] ?? ''}`;
-  return { type, at: new Date(endedAt), ...(error && { error: errorOf(JSON.parse(error)) }) };
+function lastEvent(row: ExecutionRow, endedAt: number): ExecutionEvent {
+  const error = row.error === null ? null : errorOf(errorIn(row));
+  return { type: `Execution${ENDS[row.status]}`, at: new Date(endedAt), ...(error && { error }) };
 }
 
-function errorIn({ StepDetails, ContextDetails, CallbackDetails, ChainedInvokeDetails }: WireOperation): ErrorObject | undefined {
+function operationError({
+  StepDetails,
+  ContextDetails,
+  CallbackDetails,
+  ChainedInvokeDetails,
+}: StoredOperation): ErrorObject | undefined {
   return (StepDetails ?? ContextDetails ?? CallbackDetails ?? ChainedInvokeDetails)?.Error;
 }
 

@@ -1,14 +1,18 @@
-// Launcher over the local engine.
+// The Launcher port over the local engine. Must not know what an execution does.
+import { z } from 'zod';
 import { UserError } from '../../pipeline/contract/errors.ts';
 import { nameTaken } from '../../pipeline/contract/execution-names.ts';
 import type { ExecutionState, LauncherWithHistory } from '../../pipeline/ports.ts';
 import type { Engine } from './engine.ts';
-import type { ExecutionRow, ExecutionStatus } from './engine-store.ts';
 import { errorOf, eventsOf } from './history.ts';
-import { ServiceError } from './service-error.ts';
+import { ServiceError } from './service-limits.ts';
+import { type ExecutionRow, type ExecutionStatus, errorIn } from './store/engine-rows.ts';
 
 const PAGE_DEFAULT = 100;
-const PAGE_MAX = 1_000; // as the service
+const PAGE_MAX = 1_000; // as in the service
+
+/** A decoded cursor: the start time and ARN, or the number of events, behind which the next page starts. */
+const Position = z.tuple([z.number().int(), z.string()]);
 
 const STATUSES: Record<ExecutionState['state'], ExecutionStatus> = {
   running: 'RUNNING',
@@ -65,22 +69,23 @@ export function localLauncher(engine: Engine): LauncherWithHistory {
 }
 
 function refusal(name: string, error: ServiceError): UserError {
-  const sentence = error.name === 'DurableExecutionAlreadyStartedException' ? nameTaken(name) : error.message;
-  return new UserError(sentence, { cause: error });
+  const message = error.name === 'DurableExecutionAlreadyStartedException' ? nameTaken(name) : error.message;
+  return new UserError(message, { cause: error });
 }
 
-function stateOf({ status, started_at, ended_at, error }: ExecutionRow): ExecutionState {
+function stateOf(row: ExecutionRow): ExecutionState {
+  const { status, started_at, ended_at } = row;
   const startedAt = new Date(started_at);
   if (status === 'RUNNING' || ended_at === null) return { state: 'running', startedAt };
   const endedAt = new Date(ended_at);
   if (status === 'SUCCEEDED') return { state: 'succeeded', startedAt, endedAt };
   const states = { FAILED: 'failed', STOPPED: 'stopped', TIMED_OUT: 'timed-out' } as const;
-  return { state: states[status], startedAt, endedAt, error: errorOf(JSON.parse(error ?? '{}')) };
+  return { state: states[status], startedAt, endedAt, error: errorOf(errorIn(row)) };
 }
 
 function pageOf(limit = PAGE_DEFAULT): number {
   if (Number.isInteger(limit) && limit >= 1 && limit <= PAGE_MAX) return limit;
-  throw new UserError(`Expected a limit from 1 to ${PAGE_MAX}, got ${limit}.`);
+  throw new UserError(`The limit (${limit}) must be an integer from 1 to ${PAGE_MAX}.`);
 }
 
 function cursorOf(position: [number, string]): string {
@@ -89,10 +94,9 @@ function cursorOf(position: [number, string]): string {
 
 function positionOf(cursor: string): { started_at: number; arn: string } {
   try {
-    const [started_at, arn] = JSON.parse(Buffer.from(cursor, 'base64url').toString());
-    if (Number.isInteger(started_at) && typeof arn === 'string') return { started_at, arn };
-  } catch {
-    // the sentence below says it
+    const [started_at, arn] = Position.parse(JSON.parse(Buffer.from(cursor, 'base64url').toString()));
+    return { started_at, arn };
+  } catch (cause) {
+    throw new UserError('The cursor is not from an earlier page. Leave it out to start at the first page.', { cause });
   }
-  throw new UserError('Expected the cursor of an earlier page, got something else. Leave it out to start from the first.');
 }

@@ -1,64 +1,68 @@
-// What a crash means to the execution: the steps that were being worked on are suspects, and one that crashed alone is given up.
-import type { WireOperation } from '@aws/durable-execution-sdk-js';
-import type { Store } from './engine-store.ts';
-import { type Executions, failed } from './execution-lifecycle.ts';
+// Finds poison steps, which crash their process: the steps in flight in a crash are suspects, and a suspect that keeps crashing
+// alone is failed. Must not know processes.
+import type { OperationUpdate } from '@aws/durable-execution-sdk-js';
+import { type ExecutionLifecycle, failure } from './execution-lifecycle.ts';
 import { applyUpdate } from './state-machine.ts';
-import type { Body } from './step-gate.ts';
+import type { StepAttempt } from './step-gate.ts';
+import type { Store } from './store/engine-store.ts';
 
-/** A step gets three attempts, however they end. The second and third are alone: see body-gate.ts. */
-export const STEP_CRASHES_MAX = 3;
-/** An invocation that crashes this often in a row, without one checkpoint in between, will not get any further. */
+/** A step gets three attempts, however they end. From the second on, it runs alone: see step-gate.ts. */
+const STEP_CRASHES_MAX = 3;
+/** An execution that crashes this often without one checkpoint in between makes no progress. */
 const CRASHES_MAX = 8;
 
-export interface CrashRules {
-  /** `inFlight`: what the lost process worked on; empty when the process is not to blame. */
-  crashed(arn: string, inFlight: readonly Body[]): { crashes: number; news: string[]; givenUp: string[] };
+export interface PoisonSteps {
+  /** `inFlight`: the steps that the lost process was running; empty if they cannot be the cause. `failed`: names of failed steps. */
+  recordCrash(arn: string, inFlight: readonly StepAttempt[]): { crashes: number; affected: string[]; failed: string[] };
 }
 
-export function crashRules({
-  store,
-  executions,
-  nowMs,
-}: {
+export interface PoisonStepsDeps {
   store: Store;
-  executions: Executions;
+  lifecycle: ExecutionLifecycle;
   nowMs: () => number;
-}): CrashRules {
-  /** False when the step cannot be failed yet (its parent is not on disk) or any more. */
-  function giveUp(arn: string, { id, name, subType, parentId }: Body): boolean {
+}
+
+export function poisonSteps({ store, lifecycle, nowMs }: PoisonStepsDeps): PoisonSteps {
+  /** Returns false if the step cannot be failed: its parent is not on disk yet, or the step has ended. */
+  function fail(arn: string, { id, name, subType, parentId }: StepAttempt): boolean {
     const parent = parentId ? store.operation(arn, parentId) : null;
     const before = store.operation(arn, id);
     if ((parentId && !parent) || (before && before.Status !== 'STARTED' && before.Status !== 'READY')) return false;
-    const step: Pick<WireOperation, 'Id' | 'ParentId' | 'Name' | 'SubType'> = {
+    const update: OperationUpdate & { Id: string } = {
       Id: id,
-      ...(parentId !== undefined && { ParentId: parentId }),
-      ...(name !== undefined && { Name: name }),
+      ParentId: parentId,
+      Name: name,
       SubType: subType ?? 'Step',
+      Type: 'STEP',
+      Action: 'FAIL',
+      // An AnswerError fails this step and not the execution; its message may be shown as the reason of a gap.
+      Error: {
+        ErrorType: 'AnswerError',
+        ErrorMessage: `The worker process crashed ${STEP_CRASHES_MAX} times during this step. The step is not retried.`,
+      },
     };
-    // An AnswerError costs this step and not the execution, and its sentence may be shown as the reason of the gap.
-    const sentence = `The worker process ended ${STEP_CRASHES_MAX} times while it worked on this; it is not tried again.`;
-    const error = { ErrorType: 'AnswerError', ErrorMessage: sentence };
-    const update = { ...step, Type: 'STEP', Action: 'FAIL', Error: error } as const;
     store.putOperation(arn, applyUpdate(before, parent, update, nowMs()).operation, null);
     return true;
   }
 
   return {
-    crashed: (arn, inFlight) =>
+    recordCrash: (arn, inFlight) =>
       store.transaction(() => {
-        const before = store.suspects(arn);
-        const givenUp: string[] = [];
-        for (const body of inFlight) {
-          const times = (before.get(body.id) ?? 0) + 1;
-          store.putSuspect(arn, body.id, times);
-          const culprit = inFlight.length === 1 && times >= STEP_CRASHES_MAX;
-          if (culprit && giveUp(arn, body)) givenUp.push(body.name ?? body.id);
+        const suspects = store.suspects(arn);
+        const failed: string[] = [];
+        for (const step of inFlight) {
+          const stepCrashes = (suspects.get(step.id) ?? 0) + 1;
+          store.putSuspect(arn, step.id, stepCrashes);
+          const isCulprit = inFlight.length === 1 && stepCrashes >= STEP_CRASHES_MAX;
+          if (isCulprit && fail(arn, step)) failed.push(step.name ?? step.id);
         }
-        const crashes = givenUp.length > 0 ? 0 : (store.execution(arn)?.crashes ?? 0) + 1;
+        const execution = store.execution(arn);
+        if (!execution) throw new Error(`No execution has the ARN ${arn}.`);
+        const crashes = failed.length > 0 ? 0 : execution.crashes + 1;
         store.setCrashes(arn, crashes);
-        const sentence = `The analysis crashed ${CRASHES_MAX} times in a row at the same place. The log of this server says why.`;
-        const news = crashes >= CRASHES_MAX ? executions.end(arn, failed('UserError', sentence)) : [];
-        return { crashes, news, givenUp };
+        const message = `The analysis crashed ${CRASHES_MAX} times in a row at the same point. See the server log for the cause.`;
+        const affected = crashes >= CRASHES_MAX ? lifecycle.end(arn, failure('UserError', message)) : [];
+        return { crashes, affected, failed };
       }),
   };
 }

@@ -1,17 +1,19 @@
-// What one update makes of one operation: the service's table of states, as a pure function. Knows nothing of disks or timers.
-import type { ErrorObject, OperationUpdate, WireOperation } from '@aws/durable-execution-sdk-js';
-import { invalid } from './service-error.ts';
+// Applies one update to one operation: the service's table of states, as pure functions. Must not know disks or timers.
+import type { ErrorObject, OperationStatus, OperationType, OperationUpdate } from '@aws/durable-execution-sdk-js';
+import { invalid } from './service-limits.ts';
+import type { StoredOperation } from './store/engine-rows.ts';
+
+/** An update of a checked batch. */
+export type IdentifiedUpdate = OperationUpdate & { Id: string };
 
 export interface Transition {
-  operation: WireOperation;
-  /** When a timer must fire for it, in ms since 1970; null when none must. */
+  operation: StoredOperation;
+  /** When a timer must fire for it, in ms since 1970; `null` if none must. */
   wakeAt: number | null;
 }
 
-type Status = NonNullable<WireOperation['Status']>;
-
-/** From which states an action may come (`none`: an operation that is not there yet), and what the service says otherwise. */
-const ALLOWED: Record<string, { from: readonly (Status | 'none')[]; otherwise: string }> = {
+/** The states in which each action is allowed (`none`: the operation does not exist yet), and the service's message otherwise. */
+const ALLOWED: Record<string, { from: readonly (OperationStatus | 'none')[]; otherwise: string }> = {
   'STEP START': { from: ['none', 'READY'], otherwise: 'Invalid current STEP state to start.' },
   'STEP SUCCEED': { from: ['none', 'STARTED', 'READY'], otherwise: 'Invalid current STEP state to close.' },
   'STEP FAIL': { from: ['none', 'STARTED', 'READY'], otherwise: 'Invalid current STEP state to close.' },
@@ -25,37 +27,38 @@ const ALLOWED: Record<string, { from: readonly (Status | 'none')[]; otherwise: s
   'CONTEXT FAIL': { from: ['none', 'STARTED'], otherwise: 'Invalid current CONTEXT state to close.' },
 };
 
-/** Throws a ServiceError unless the updates of one checkpoint go together: each operation once, but for START and its end. */
-export function checkBatch(updates: readonly OperationUpdate[]): void {
-  const seen = new Map<string, OperationUpdate>();
+/** Throws a ServiceError unless a checkpoint updates each operation once; START may come together with the operation's end. */
+export function checkBatch(updates: readonly OperationUpdate[]): asserts updates is readonly IdentifiedUpdate[] {
+  const earlierUpdates = new Map<string, OperationUpdate>();
   for (const [index, update] of updates.entries()) {
     if (!update.Id) throw invalid('Operation update must have an Id.');
     if (update.Type === 'EXECUTION' && index < updates.length - 1) throw invalid('EXECUTION checkpoint must be the last update.');
-    const earlier = seen.get(update.Id);
+    const earlier = earlierUpdates.get(update.Id);
     const startAndEnd =
       earlier?.Action === 'START' && update.Action !== 'START' && (earlier.Type === 'STEP' || earlier.Type === 'CONTEXT');
     if (earlier && !startAndEnd) throw invalid('Cannot update the same operation twice in a single request.');
-    seen.set(update.Id, update);
+    earlierUpdates.set(update.Id, update);
   }
 }
 
 /**
- * Throws a ServiceError when the update does not fit the operation's state.
- * `parent` is the operation that `update.ParentId` names, if any; `callbackId` is what a new callback is called.
+ * Throws a ServiceError if the operation's state does not allow the update.
+ * `parent` is the operation that `update.ParentId` names, if any; `callbackId` is the id of the callback that the update starts.
  */
 export function applyUpdate(
-  before: WireOperation | null,
-  parent: WireOperation | null,
-  update: OperationUpdate,
+  before: StoredOperation | null,
+  parent: StoredOperation | null,
+  update: IdentifiedUpdate,
   nowMs: number,
-  callbackId = '',
+  callbackId: string | null = null,
 ): Transition {
   const allowed = ALLOWED[`${update.Type} ${update.Action}`];
-  if (!allowed || (before && before.Type !== update.Type)) throw invalid('Invalid action for the given operation type.');
+  if (!allowed || !update.Type || (before && before.Type !== update.Type))
+    throw invalid('Invalid action for the given operation type.');
   if (!allowed.from.includes(before?.Status ?? 'none')) throw invalid(allowed.otherwise);
   if (update.ParentId && parent?.Type !== 'CONTEXT') throw invalid('Invalid parent operation id.');
   checkContent(update);
-  return transition(before ?? begun(update, nowMs), update, nowMs, callbackId);
+  return transition(before ?? started(update.Type, update, nowMs), update, nowMs, callbackId);
 }
 
 function checkContent({ Action, Payload, Error: error, StepOptions }: OperationUpdate): void {
@@ -67,19 +70,19 @@ function checkContent({ Action, Payload, Error: error, StepOptions }: OperationU
   }
 }
 
-function begun(update: OperationUpdate, nowMs: number): WireOperation {
+function started(type: OperationType, update: IdentifiedUpdate, nowMs: number): StoredOperation {
   return {
     Id: update.Id,
     ...(update.ParentId && { ParentId: update.ParentId }),
     ...(update.Name !== undefined && { Name: update.Name }),
-    Type: update.Type,
+    Type: type,
     ...(update.SubType !== undefined && { SubType: update.SubType }),
     StartTimestamp: iso(nowMs),
     Status: 'STARTED',
   };
 }
 
-function transition(operation: WireOperation, update: OperationUpdate, nowMs: number, callbackId: string): Transition {
+function transition(operation: StoredOperation, update: OperationUpdate, nowMs: number, callbackId: string | null): Transition {
   switch (`${update.Type} ${update.Action}`) {
     case 'WAIT START': {
       const wakeAt = nowMs + (update.WaitOptions?.WaitSeconds ?? 0) * 1_000;
@@ -89,8 +92,11 @@ function transition(operation: WireOperation, update: OperationUpdate, nowMs: nu
       return { operation: { ...operation, Status: 'CANCELLED', EndTimestamp: iso(nowMs) }, wakeAt: null };
     case 'CALLBACK START': {
       const { TimeoutSeconds, HeartbeatTimeoutSeconds } = update.CallbackOptions ?? {};
-      const seconds = [TimeoutSeconds, HeartbeatTimeoutSeconds].filter((limit) => limit !== undefined && limit > 0) as number[];
+      const seconds = [TimeoutSeconds, HeartbeatTimeoutSeconds]
+        .filter((limit) => limit !== undefined)
+        .filter((limit) => limit > 0);
       const wakeAt = seconds.length > 0 ? nowMs + Math.min(...seconds) * 1_000 : null;
+      if (callbackId === null) throw new Error('A CALLBACK needs an id to start.');
       return { operation: { ...operation, CallbackDetails: { CallbackId: callbackId } }, wakeAt };
     }
     case 'STEP RETRY': {
@@ -119,13 +125,13 @@ function transition(operation: WireOperation, update: OperationUpdate, nowMs: nu
   }
 }
 
-function ended(operation: WireOperation, update: OperationUpdate, nowMs: number): Transition {
+function ended(operation: StoredOperation, update: OperationUpdate, nowMs: number): Transition {
   const status = update.Action === 'SUCCEED' ? 'SUCCEEDED' : 'FAILED';
   return { operation: { ...operation, Status: status, EndTimestamp: iso(nowMs) }, wakeAt: null };
 }
 
-/** What a timer makes of an operation that waited for it; null when it waits no more. */
-export function applyTimer(operation: WireOperation, nowMs: number): WireOperation | null {
+/** The operation after its timer has fired; `null` if it was not waiting for a timer. */
+export function applyTimer(operation: StoredOperation, nowMs: number): StoredOperation | null {
   if (operation.Type === 'STEP' && operation.Status === 'PENDING') return { ...operation, Status: 'READY' };
   if (operation.Type === 'WAIT' && operation.Status === 'STARTED')
     return { ...operation, Status: 'SUCCEEDED', EndTimestamp: iso(nowMs) };
@@ -138,8 +144,12 @@ export interface Outcome {
   error?: ErrorObject | undefined;
 }
 
-/** What an answer from outside makes of a callback or a chained invocation; null when it waits for none any more. */
-export function applyOutcome(operation: WireOperation, { status, result, error }: Outcome, nowMs: number): WireOperation | null {
+/** A callback or chained invocation after its result has arrived; `null` if the operation was not waiting for one. */
+export function applyOutcome(
+  operation: StoredOperation,
+  { status, result, error }: Outcome,
+  nowMs: number,
+): StoredOperation | null {
   if (operation.Status !== 'STARTED') return null;
   const details = { Result: result, Error: error };
   const end = { Status: status, EndTimestamp: iso(nowMs) };
@@ -149,16 +159,16 @@ export function applyOutcome(operation: WireOperation, { status, result, error }
   return operation.Type === 'CHAINED_INVOKE' ? { ...operation, ...end, ChainedInvokeDetails: details } : null;
 }
 
-/** True when something outside the invocation will happen to it: then an invocation may end as PENDING. */
-export function isOutstanding({ Type, Status }: WireOperation): boolean {
+/** Whether a timer, a callback or another execution will change the operation. Then an invocation may end as PENDING. */
+export function isOutstanding({ Type, Status }: StoredOperation): boolean {
   if (Type === 'STEP') return Status === 'PENDING';
   return (Type === 'WAIT' || Type === 'CALLBACK' || Type === 'CHAINED_INVOKE') && Status === 'STARTED';
 }
 
-/** Children of finished contexts are not needed to resume, unless the context is replayed through them. */
-export function forResume(operations: readonly WireOperation[]): WireOperation[] {
+/** Leaves out the children of finished contexts: a resume needs them only if the context is replayed through them. */
+export function forResume(operations: readonly StoredOperation[]): StoredOperation[] {
   const byId = new Map(operations.map((operation) => [operation.Id, operation]));
-  const dropped = new Set<string | undefined>();
+  const dropped = new Set<string>();
   return operations.filter((operation) => {
     const parent = operation.ParentId ? byId.get(operation.ParentId) : undefined;
     const finished = parent?.Status === 'SUCCEEDED' || parent?.Status === 'FAILED';
@@ -168,7 +178,7 @@ export function forResume(operations: readonly WireOperation[]): WireOperation[]
   });
 }
 
-function attempts(operation: WireOperation): number {
+function attempts(operation: StoredOperation): number {
   return operation.StepDetails?.Attempt ?? 0;
 }
 

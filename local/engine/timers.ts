@@ -1,19 +1,19 @@
-// Named timers of one engine, each at most once, all cleared together. Knows nothing of what they are for.
+// The named timers of one engine: one timer a name, all cleared together. Must not know their purpose.
 
-/** Calls `work` after a while, unless the function that it returns is called before. */
+/** Calls `work` after `ms`. Returns a function that cancels the call. */
 export type AfterDelay = (ms: number, work: () => void) => () => void;
 
 export interface Timers {
-  /** Replaces the timer of that name; null clears it. */
+  /** Replaces the timer of that name; with `null`, clears it. */
   set(name: string, ms: number | null, work: () => void): void;
-  /** Resolves after a while; never once all is cleared. */
+  /** Resolves after `ms`; never, if the timers are cleared before. */
   pause(ms: number): Promise<void>;
   clear(): void;
 }
 
-const TIMER_MAX_MS = 2_147_483_647; // what setTimeout can hold; whoever is woken early sets it again
+const TIMER_MAX_MS = 2_147_483_647; // the longest delay of setTimeout; a timer that fires early is set again by its work
 
-export function timers(afterDelay: AfterDelay = onThisMachine): Timers {
+export function timers(afterDelay: AfterDelay = systemTimer): Timers {
   const cancels = new Map<string, () => void>();
   let pauses = 0;
 
@@ -21,11 +21,11 @@ export function timers(afterDelay: AfterDelay = onThisMachine): Timers {
     cancels.get(name)?.();
     cancels.delete(name);
     if (ms === null) return;
-    const fired = () => {
+    const fire = () => {
       cancels.delete(name);
       work();
     };
-    cancels.set(name, afterDelay(Math.min(Math.max(0, ms), TIMER_MAX_MS), fired));
+    cancels.set(name, afterDelay(Math.min(Math.max(0, ms), TIMER_MAX_MS), fire));
   };
 
   return {
@@ -42,7 +42,7 @@ export function timers(afterDelay: AfterDelay = onThisMachine): Timers {
   };
 }
 
-const onThisMachine: AfterDelay = (ms, work) => {
+const systemTimer: AfterDelay = (ms, work) => {
   const timer = setTimeout(work, ms);
   return () => clearTimeout(timer);
 };

@@ -1,10 +1,11 @@
-// Worker processes for invocations: one at a time in each, reused while warm, killed when they hang. Knows nothing of what they run.
+// Worker processes for invocations: one invocation at a time in each, reused while warm, killed if they hang. Must not know what
+// they run.
 import { type ChildProcess, fork } from 'node:child_process';
 import type { DurableExecutionInvocationOutput } from '@aws/durable-execution-sdk-js';
 import type { Log } from '../../pipeline/ports.ts';
-import type { Invoker } from '../engine/engine.ts';
+import type { Invoker } from '../engine/invocation.ts';
 import { ProcessLost } from '../engine/step-gate.ts';
-import { answerTo, type FromWorker, type ToWorker } from './worker-protocol.ts';
+import { type FromWorker, respond, type ToWorker } from './worker-protocol.ts';
 
 export interface WorkerPoolOptions {
   /** The module that calls `serveInvocations`. */
@@ -15,36 +16,37 @@ export interface WorkerPoolOptions {
 }
 
 export interface WorkerPool {
-  /** Waits in line for a worker. Rejects when the worker dies or takes longer than its time. */
+  /** Waits for a free worker. Rejects if the worker exits or does not answer in time. */
   invoke: Invoker;
-  /** Kills every worker and resolves when all are gone; invocations under way reject. */
+  /** Kills every worker and resolves when all have exited. Running invocations reject. */
   close(): Promise<void>;
 }
 
-const IDLE_MS = 60_000; // a warm worker holds its models: some 400 MB
+const IDLE_MS = 60_000; // a warm worker keeps its models loaded: some 400 MB
 
-const ASKED_TO_END: readonly NodeJS.Signals[] = ['SIGTERM', 'SIGINT', 'SIGHUP']; // by a person or the machine, not by a crash
-const CLOSED = 'The worker processes of this server are being ended.';
+/** Signals of a person or the machine. A worker that they end did not crash. */
+const REQUESTED_EXITS: readonly NodeJS.Signals[] = ['SIGTERM', 'SIGINT', 'SIGHUP'];
+const CLOSED = 'The worker pool is closed.';
 
 export function workerPool({ entry, args, workersMax, log }: WorkerPoolOptions): WorkerPool {
   const workers = new Set<ChildProcess>();
   const idle = new Map<ChildProcess, NodeJS.Timeout>();
-  const line: { go: (worker: ChildProcess) => void; refuse: (error: Error) => void }[] = [];
+  const queue: { resolve: (worker: ChildProcess) => void; reject: (error: Error) => void }[] = [];
   let closed = false;
 
   const start = (): ChildProcess => {
     const worker = fork(entry, args, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
     workers.add(worker);
-    const gone = () => {
+    const remove = () => {
       if (!workers.delete(worker)) return;
       clearTimeout(idle.get(worker));
       idle.delete(worker);
-      const next = closed ? undefined : line.shift();
-      next?.go(start());
+      const next = closed ? undefined : queue.shift();
+      next?.resolve(start());
     };
-    worker.once('exit', gone).on('error', (error) => {
-      log.error({ error }, 'A worker could not be started or reached.');
-      if (worker.pid === undefined) gone();
+    worker.once('exit', remove).on('error', (error) => {
+      log.error({ error }, 'Could not start or reach a worker process.');
+      if (worker.pid === undefined) remove();
     });
     return worker;
   };
@@ -58,13 +60,13 @@ export function workerPool({ entry, args, workersMax, log }: WorkerPoolOptions):
       return warm;
     }
     if (workers.size < workersMax) return start();
-    return await new Promise((go, refuse) => line.push({ go, refuse }));
+    return await new Promise((resolve, reject) => queue.push({ resolve, reject }));
   };
 
-  const giveBack = (worker: ChildProcess): void => {
+  const release = (worker: ChildProcess): void => {
     if (closed || !worker.connected || !workers.has(worker) || worker.killed) return;
-    const next = line.shift();
-    if (next) next.go(worker);
+    const next = queue.shift();
+    if (next) next.resolve(worker);
     else idle.set(worker, setTimeout(() => worker.kill(), IDLE_MS).unref());
   };
 
@@ -74,45 +76,45 @@ export function workerPool({ entry, args, workersMax, log }: WorkerPoolOptions):
       const { promise, resolve, reject } = Promise.withResolvers<DurableExecutionInvocationOutput>();
       const timeout = setTimeout(() => {
         worker.kill('SIGKILL');
-        reject(new ProcessLost(`The worker did not answer within ${timeoutMs} ms and was killed.`));
+        reject(new ProcessLost(`The worker process did not answer within ${timeoutMs} ms and was killed.`));
       }, timeoutMs);
       const onExit = (code: number | null, signal: NodeJS.Signals | null) => {
-        const Lost = signal && ASKED_TO_END.includes(signal) ? Error : ProcessLost;
-        reject(new Lost(`The worker ended with ${signal ?? `code ${code}`}.`));
+        const message = `The worker process exited with ${signal ?? `code ${code}`}.`;
+        reject(signal && REQUESTED_EXITS.includes(signal) ? new Error(message) : new ProcessLost(message));
       };
       const onMessage = (message: FromWorker) => {
         if (message.kind === 'output') resolve(message.output);
-        else if (message.kind === 'threw') reject(new Error(message.message, { cause: message.stack }));
+        else if (message.kind === 'failure') reject(new Error(message.message, { cause: message.stack }));
         else
-          answerTo(message, client).then(
-            (answer) => tell(worker, answer),
-            (error) => log.error({ error }, 'A worker could not be answered.'),
+          respond(message, client).then(
+            (response) => send(worker, response),
+            (error) => log.error({ error }, 'Could not answer a worker process.'),
           );
       };
       worker.on('message', onMessage).once('exit', onExit).once('error', reject);
       try {
-        tell(worker, { kind: 'invoke', event, timeoutMs });
+        send(worker, { kind: 'invoke', event, timeoutMs });
         return await promise;
       } finally {
         clearTimeout(timeout);
         worker.off('message', onMessage).off('exit', onExit).off('error', reject);
-        giveBack(worker);
+        release(worker);
       }
     },
     async close() {
       closed = true;
-      for (const { refuse } of line.splice(0)) refuse(new Error(CLOSED));
-      await Promise.all([...workers].map(killed));
+      for (const { reject } of queue.splice(0)) reject(new Error(CLOSED));
+      await Promise.all([...workers].map(kill));
     },
   };
 }
 
-function killed(worker: ChildProcess): Promise<void> {
+function kill(worker: ChildProcess): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
   worker.once('exit', () => resolve()).kill('SIGKILL');
   return promise;
 }
 
-function tell(worker: ChildProcess, message: ToWorker): void {
-  if (worker.connected) worker.send(message, () => {}); // what cannot be sent any more is known by the exit that follows
+function send(worker: ChildProcess, message: ToWorker): void {
+  if (worker.connected) worker.send(message, () => {}); // a message that cannot be sent is followed by the worker's exit
 }

@@ -1,105 +1,124 @@
-// What a worker process and its parent say to each other, and the worker's side of it: invocations in, checkpoints out.
+// The messages between a worker process and its parent, and the worker's side: invocations in, checkpoints out. Must not know
+// which function runs.
 import { randomUUID } from 'node:crypto';
 import { Worker } from 'node:worker_threads';
 import {
+  type CheckpointDurableExecutionRequest,
   DurableExecutionClientError,
   type DurableExecutionInvocationInput,
   type DurableExecutionInvocationOutput,
   type DurableInstrumentationPlugin,
   type DurableLambdaHandler,
+  type GetDurableExecutionStateRequest,
   isDurableExecutionClientError,
 } from '@aws/durable-execution-sdk-js';
-import type { InvocationClient } from '../engine/engine.ts';
-import { crashGuard } from './crash-guard.ts';
+import type { InvocationClient } from '../engine/invocation.ts';
+import { FUNCTION_NAME } from '../engine/service-limits.ts';
+import { type StepAttempt, stepGatePlugin } from '../engine/step-gate.ts';
 
 export type ToWorker =
   | { kind: 'invoke'; event: DurableExecutionInvocationInput; timeoutMs: number }
-  | { kind: 'answer'; id: number; value: unknown }
-  | { kind: 'refusal'; id: number; message: string; scope: 'INVOCATION' | 'EXECUTION' | null };
+  | { kind: 'response'; id: number; value: unknown }
+  | { kind: 'error'; id: number; message: string; scope: 'INVOCATION' | 'EXECUTION' | null };
+
+/** A call of one method of the engine's client. */
+type Call =
+  | { method: 'checkpoint'; request: CheckpointDurableExecutionRequest }
+  | { method: 'getExecutionState'; request: GetDurableExecutionStateRequest }
+  | { method: 'stepStarts'; request: StepAttempt };
 
 export type FromWorker =
-  | { kind: 'call'; id: number; method: keyof InvocationClient; request: unknown }
+  | ({ kind: 'call'; id: number } & Call)
   | { kind: 'output'; output: DurableExecutionInvocationOutput }
-  | { kind: 'threw'; message: string; stack: string };
+  | { kind: 'failure'; message: string; stack: string };
 
-/** Passes both on to `withDurableExecution`: the second keeps a crash from being repeated for ever. */
+/** Pass both to `withDurableExecution`. The plugins let the engine find poison steps. */
 type HandlerOf = (client: InvocationClient, plugins: DurableInstrumentationPlugin[]) => DurableLambdaHandler;
 
-const ORPHAN_CHECK_MS = 500;
+const PARENT_CHECK_MS = 500;
 
-/** Serves one invocation at a time until the parent is gone. Interrupts from a terminal are the parent's to handle. */
+/** Serves one invocation at a time until the parent exits. Ignores SIGINT: a terminal sends it to the parent too. */
 export function serveInvocations(handlerOf: HandlerOf): void {
   const calls = new Map<number, { resolve: (value: never) => void; reject: (error: Error) => void }>();
   let lastCall = 0;
 
-  const call = <T>(method: keyof InvocationClient, request: unknown): Promise<T> => {
+  const call = <T>(request: Call): Promise<T> => {
     const { promise, resolve, reject } = Promise.withResolvers<T>();
     const id = ++lastCall;
     calls.set(id, { resolve, reject });
-    say({ kind: 'call', id, method, request });
+    send({ kind: 'call', id, ...request });
     return promise;
   };
   const client: InvocationClient = {
-    checkpoint: (request) => call('checkpoint', request),
-    getExecutionState: (request) => call('getExecutionState', request),
-    bodyBegins: (body) => call('bodyBegins', body),
+    checkpoint: (request) => call({ method: 'checkpoint', request }),
+    getExecutionState: (request) => call({ method: 'getExecutionState', request }),
+    stepStarts: (request) => call({ method: 'stepStarts', request }),
   };
-  const handler = handlerOf(client, [crashGuard(client)]);
+  const handler = handlerOf(client, [stepGatePlugin(client)]);
 
   const invoke = async (event: DurableExecutionInvocationInput, timeoutMs: number) => {
     const deadline = Date.now() + timeoutMs;
     const context = {
       awsRequestId: randomUUID(),
-      functionName: 'tilesight',
+      functionName: FUNCTION_NAME,
       getRemainingTimeInMillis: () => deadline - Date.now(),
     };
     try {
-      say({ kind: 'output', output: await handler(event, context as Parameters<DurableLambdaHandler>[1]) });
+      send({ kind: 'output', output: await handler(event, context as Parameters<DurableLambdaHandler>[1]) });
     } catch (error) {
-      say({ kind: 'threw', message: String(error), stack: error instanceof Error ? (error.stack ?? '') : '' });
+      send({ kind: 'failure', message: String(error), stack: (error instanceof Error && error.stack) || '' });
     }
   };
 
-  const heard = (message: ToWorker) => {
+  const onMessage = (message: ToWorker) => {
     if (message.kind === 'invoke') {
       void invoke(message.event, message.timeoutMs);
       return;
     }
-    const waiting = calls.get(message.id);
+    const pending = calls.get(message.id);
     calls.delete(message.id);
-    if (message.kind === 'answer') waiting?.resolve(message.value as never);
-    else waiting?.reject(refusal(message));
+    if (message.kind === 'response') pending?.resolve(message.value as never);
+    else pending?.reject(errorFrom(message));
   };
-  endWithParent().once('online', () => process.on('message', heard)); // until then messages wait
+  exitWithParent().once('online', () => process.on('message', onMessage)); // messages that arrive earlier are queued
   process.on('disconnect', () => process.exit(0));
   process.on('SIGINT', () => {});
 }
 
-/** The parent's answer to a call, with the error's scope kept: the SDK decides by it what a failure ends. */
-export async function answerTo(
-  { id, method, request }: FromWorker & { kind: 'call' },
-  client: InvocationClient,
-): Promise<ToWorker> {
+/** The parent's response to a call. Keeps the scope of an error: by it, the SDK decides whether the execution ends. */
+export async function respond(message: FromWorker & { kind: 'call' }, client: InvocationClient): Promise<ToWorker> {
+  const { id } = message;
   try {
-    return { kind: 'answer', id, value: await client[method](request as never) };
+    return { kind: 'response', id, value: await perform(message, client) };
   } catch (error) {
     const scope = isDurableExecutionClientError(error) ? error.scope : null;
-    return { kind: 'refusal', id, message: error instanceof Error ? error.message : String(error), scope };
+    return { kind: 'error', id, message: error instanceof Error ? error.message : String(error), scope };
   }
 }
 
-function refusal({ message, scope }: ToWorker & { kind: 'refusal' }): Error {
+function perform(call: Call, client: InvocationClient): Promise<unknown> {
+  switch (call.method) {
+    case 'checkpoint':
+      return client.checkpoint(call.request);
+    case 'getExecutionState':
+      return client.getExecutionState(call.request);
+    case 'stepStarts':
+      return client.stepStarts(call.request);
+  }
+}
+
+function errorFrom({ message, scope }: ToWorker & { kind: 'error' }): Error {
   return scope ? new DurableExecutionClientError(message, { scope }) : new Error(message);
 }
 
-/** Also when this thread hangs and never hears that its parent is gone: another thread looks. */
-function endWithParent(): Worker {
+/** Watches from another thread, so that a worker whose main thread hangs exits with its parent too. */
+function exitWithParent(): Worker {
   const watch = `
     const parent = process.ppid;
-    setInterval(() => { if (process.ppid !== parent) process.kill(process.pid, 'SIGKILL'); }, ${ORPHAN_CHECK_MS});`;
+    setInterval(() => { if (process.ppid !== parent) process.kill(process.pid, 'SIGKILL'); }, ${PARENT_CHECK_MS});`;
   return new Worker(watch, { eval: true, execArgv: [] });
 }
 
-function say(message: FromWorker): void {
+function send(message: FromWorker): void {
   if (process.connected) process.send?.(message);
 }

@@ -27,13 +27,17 @@ const cases: [string, (folder: string) => Promise<void>, RegExp][] = [
   [
     'is no database',
     (folder) => writeFile(join(folder, 'engine.db'), 'a letter to my mother '.repeat(500)),
-    /damaged or something/,
+    /is not a tilesight database, or it is damaged/,
   ],
-  ['belongs to another program', (folder) => written(folder, 'create table songs (title text)'), /damaged or something/],
+  [
+    'belongs to another program',
+    (folder) => written(folder, 'create table songs (title text)'),
+    /is not a tilesight database, or it is damaged/,
+  ],
   [
     'belongs to another program that counts its versions too',
     (folder) => written(folder, 'create table songs (title text); pragma user_version = 1'),
-    /damaged or something/,
+    /is not a tilesight database, or it is damaged/,
   ],
   [
     'was written by a newer tilesight',
@@ -41,7 +45,7 @@ const cases: [string, (folder: string) => Promise<void>, RegExp][] = [
       await oursIn(folder);
       await written(folder, 'pragma user_version = 99');
     },
-    /got version 99\. Use the newer tilesight/,
+    /has database version 99, .*Use the newer tilesight/,
   ],
   [
     'is damaged inside',
@@ -51,7 +55,7 @@ const cases: [string, (folder: string) => Promise<void>, RegExp][] = [
       bytes.fill(0xa5, 3 * 4_096, 12 * 4_096);
       await writeFile(join(folder, 'engine.db'), bytes);
     },
-    /damaged or something/,
+    /is not a tilesight database, or it is damaged/,
   ],
   [
     'was cut off',
@@ -60,7 +64,7 @@ const cases: [string, (folder: string) => Promise<void>, RegExp][] = [
       const bytes = await readFile(join(folder, 'engine.db'));
       await writeFile(join(folder, 'engine.db'), bytes.subarray(0, bytes.length / 2));
     },
-    /damaged or something/,
+    /is not a tilesight database, or it is damaged/,
   ],
 ];
 
@@ -112,7 +116,7 @@ test('a database that another process holds is refused, and accepted once that p
   });
   onTestFinished(() => void holder.kill('SIGKILL'));
   while ((await readFile(join(folder, 'journal'), 'utf8').catch(() => '')) === '') await new Promise((go) => setTimeout(go, 10));
-  expect(() => engineIn(folder, invoke)).toThrow(/that another tilesight holds/);
+  expect(() => engineIn(folder, invoke)).toThrow(/Another tilesight is using/);
   const { promise: gone, resolve } = Promise.withResolvers<void>();
   holder.once('exit', () => resolve()).kill('SIGKILL');
   await gone;

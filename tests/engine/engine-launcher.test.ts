@@ -71,8 +71,8 @@ describe('the launcher', () => {
     const startedAfter = (await launcher.describe('b'))?.startedAt ?? new Date(0);
     expect(await names({ startedAfter })).toBe('cde');
     expect(await names({ startedBefore: startedAfter })).toBe('a');
-    await expect(launcher.list({ limit: 0 })).rejects.toThrow(/Expected a limit/);
-    await expect(launcher.list({ cursor: 'nonsense' })).rejects.toThrow(/Expected the cursor/);
+    await expect(launcher.list({ limit: 0 })).rejects.toThrow(/The limit \(0\) must be an integer from 1 to 1000\./);
+    await expect(launcher.list({ cursor: 'nonsense' })).rejects.toThrow(/The cursor is not from an earlier page\./);
   });
 
   test('tells the history as events, every attempt included', async () => {

@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { NestingType } from '@aws/durable-execution-sdk-js';
 import { expect, onTestFinished, test } from 'vitest';
-import { openStore } from '../../local/engine/engine-store.ts';
 import { ProcessLost } from '../../local/engine/step-gate.ts';
+import { openStore } from '../../local/engine/store/engine-store.ts';
 import { engineIn, invokerOf, resultOf, runOnce, silent } from '../fixtures/engine-harness.ts';
 import { temporaryFolder } from '../support/folder.ts';
 

@@ -1,7 +1,8 @@
 // The durable engine as a workflow sees it: every kind of operation, resumed after every checkpoint.
 import { type DurableContext, InvocationStatus, NestingType } from '@aws/durable-execution-sdk-js';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import type { Engine, EngineOptions, InvocationClient, Invoker } from '../../local/engine/engine.ts';
+import type { Engine, EngineOptions } from '../../local/engine/engine.ts';
+import type { InvocationClient, Invoker } from '../../local/engine/invocation.ts';
 import { engineIn, errorOf, invokerOf, resultOf, runOnce, type Workflow } from '../fixtures/engine-harness.ts';
 import { temporaryFolder } from '../support/folder.ts';
 

@@ -11,7 +11,7 @@ import type { FixtureInput } from '../fixtures/worker.ts';
 import { temporaryFolder } from '../support/folder.ts';
 
 const entry = new URL('../fixtures/worker.ts', import.meta.url);
-const REASON = 'The worker process ended 3 times while it worked on this; it is not tried again.';
+const REASON = 'The worker process crashed 3 times during this step. The step is not retried.';
 
 interface Bench {
   folder: string;
@@ -111,7 +111,7 @@ describe('a worker process', () => {
     engine.close();
     await workers.close();
     expect(alive(pid)).toBe(false);
-    await expect(workers.invoke({} as never, {} as never, 1_000)).rejects.toThrow(/being ended/);
+    await expect(workers.invoke({} as never, {} as never, 1_000)).rejects.toThrow(/The worker pool is closed\./);
   });
 });
 

@@ -1,9 +1,9 @@
 // One random workflow on the engine, killed at random checkpoints in virtual time, against its oracle.
 import { rmSync } from 'node:fs';
 import { type DurableExecutionClient, withDurableExecution } from '@aws/durable-execution-sdk-js';
-import { type Engine, type Invoker, openEngine } from '../../local/engine/engine.ts';
-import { ProcessLost } from '../../local/engine/step-gate.ts';
-import { crashGuard } from '../../local/workers/crash-guard.ts';
+import { type Engine, openEngine } from '../../local/engine/engine.ts';
+import type { Invoker } from '../../local/engine/invocation.ts';
+import { ProcessLost, stepGatePlugin } from '../../local/engine/step-gate.ts';
 import { expectedOf, type Node, type Outcome, perform, randomNodes, type World } from './random-workflow.ts';
 import { type Random, seededRandom } from './seeded-random.ts';
 import { virtualTime } from './virtual-time.ts';
@@ -97,7 +97,7 @@ async function killedRun(seed: number, file: string, time: ReturnType<typeof vir
         if (throws) throw new Error('thrown');
         return outcomes;
       },
-      { durableExecutionClient: killing, plugins: [crashGuard(client)] },
+      { durableExecutionClient: killing, plugins: [stepGatePlugin(client)] },
     );
     const endsMs = Date.now() + timeoutMs;
     const context = { awsRequestId: 'request', functionName: 'f', getRemainingTimeInMillis: () => endsMs - Date.now() };

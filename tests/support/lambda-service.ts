@@ -6,7 +6,8 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import type { DurableLambdaHandler } from '@aws/durable-execution-sdk-js';
 import { onTestFinished } from 'vitest';
-import { type Engine, type InvocationClient, openEngine } from '../../local/engine/engine.ts';
+import { type Engine, openEngine } from '../../local/engine/engine.ts';
+import type { InvocationClient } from '../../local/engine/invocation.ts';
 import { temporaryFolder } from './folder.ts';
 
 export interface Refusal {

@@ -1,5 +1,5 @@
 // The service's table of states, row by row: what each update makes of an operation, and from where it is refused.
-import type { OperationUpdate, WireOperation } from '@aws/durable-execution-sdk-js';
+import type { OperationAction, OperationStatus, OperationType, OperationUpdate } from '@aws/durable-execution-sdk-js';
 import { describe, expect, test } from 'vitest';
 import {
   applyOutcome,
@@ -7,36 +7,35 @@ import {
   applyUpdate,
   checkBatch,
   forResume,
+  type IdentifiedUpdate,
   isOutstanding,
 } from '../../../local/engine/state-machine.ts';
+import type { StoredOperation } from '../../../local/engine/store/engine-rows.ts';
 
-type Type = NonNullable<WireOperation['Type']>;
-type Status = NonNullable<WireOperation['Status']>;
-type Action = NonNullable<OperationUpdate['Action']>;
-
-const STATUSES: Status[] = ['STARTED', 'PENDING', 'READY', 'SUCCEEDED', 'FAILED', 'CANCELLED', 'TIMED_OUT', 'STOPPED'];
-const TYPES: Type[] = ['STEP', 'WAIT', 'CONTEXT', 'CALLBACK', 'CHAINED_INVOKE', 'EXECUTION'];
-const ACTIONS: Action[] = ['START', 'SUCCEED', 'FAIL', 'RETRY', 'CANCEL'];
+const STATUSES: OperationStatus[] = ['STARTED', 'PENDING', 'READY', 'SUCCEEDED', 'FAILED', 'CANCELLED', 'TIMED_OUT', 'STOPPED'];
+const TYPES: OperationType[] = ['STEP', 'WAIT', 'CONTEXT', 'CALLBACK', 'CHAINED_INVOKE', 'EXECUTION'];
+const ACTIONS: OperationAction[] = ['START', 'SUCCEED', 'FAIL', 'RETRY', 'CANCEL'];
 const NOW = Date.parse('2026-01-02T03:04:05.000Z');
 
-const operation = (Type: Type, Status: Status, more: Partial<WireOperation> = {}): WireOperation => ({
+const operation = (Type: OperationType, Status: OperationStatus, more: Partial<StoredOperation> = {}): StoredOperation => ({
   Id: 'a',
   Type,
   Status,
   StartTimestamp: new Date(0).toISOString(),
   ...more,
 });
-const update = (Type: Type, Action: Action, more: Partial<OperationUpdate> = {}): OperationUpdate => ({
+const update = (Type: OperationType, Action: OperationAction, more: Partial<IdentifiedUpdate> = {}): IdentifiedUpdate => ({
   Id: 'a',
   Type,
   Action,
   ...(Action === 'RETRY' && { StepOptions: { NextAttemptDelaySeconds: 7 } }),
   ...more,
 });
-const applied = (before: WireOperation | null, change: OperationUpdate) => applyUpdate(before, null, change, NOW, 'callback-1');
+const applied = (before: StoredOperation | null, change: IdentifiedUpdate) =>
+  applyUpdate(before, null, change, NOW, 'callback-1');
 
-/** Every row of the table: action, the states from which it may come, and the state that it leads to. */
-const ROWS: [Type, Action, (Status | 'none')[], Status][] = [
+/** Every row of the table: action, the states in which it is allowed, and the state that it leads to. */
+const ROWS: [OperationType, OperationAction, (OperationStatus | 'none')[], OperationStatus][] = [
   ['STEP', 'START', ['none', 'READY'], 'STARTED'],
   ['STEP', 'SUCCEED', ['none', 'STARTED', 'READY'], 'SUCCEEDED'],
   ['STEP', 'FAIL', ['none', 'STARTED', 'READY'], 'FAILED'],
@@ -86,7 +85,7 @@ describe('an update', () => {
     expect(applyUpdate(null, operation('CONTEXT', 'STARTED'), child, NOW).operation.ParentId).toBe('p');
   });
 
-  test.each<[OperationUpdate, string]>([
+  test.each<[IdentifiedUpdate, string]>([
     [update('STEP', 'FAIL', { Payload: '1' }), 'Cannot provide a Payload for FAIL action.'],
     [update('CONTEXT', 'FAIL', { Payload: '1' }), 'Cannot provide a Payload for FAIL action.'],
     [update('STEP', 'SUCCEED', { Error: {} }), 'Cannot provide an Error for SUCCEED action.'],
@@ -183,13 +182,13 @@ describe('the updates of one checkpoint', () => {
 });
 
 describe('the state to resume from', () => {
-  const tree = (status: Status, ReplayChildren?: boolean): WireOperation[] => [
+  const tree = (status: OperationStatus, ReplayChildren?: boolean): StoredOperation[] => [
     { ...operation('CONTEXT', status), Id: 'map', ...(ReplayChildren && { ContextDetails: { ReplayChildren } }) },
     { ...operation('CONTEXT', 'STARTED'), Id: 'item', ParentId: 'map' },
     { ...operation('STEP', 'SUCCEEDED'), Id: 'step', ParentId: 'item' },
     { ...operation('STEP', 'STARTED'), Id: 'after' },
   ];
-  const ids = (operations: WireOperation[]) => operations.map(({ Id }) => Id);
+  const ids = (operations: StoredOperation[]) => operations.map(({ Id }) => Id);
 
   test('leaves out what is under a finished context, however deep', () => {
     expect(ids(forResume(tree('SUCCEEDED')))).toEqual(['map', 'after']);

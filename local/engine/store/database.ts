@@ -1,23 +1,26 @@
-// Opens the engine's database, or refuses it with a sentence and leaves it as it was. Knows versions; knows no queries.
+// Opens the engine's database and migrates it; refuses any other file and leaves it unchanged. Must not know queries.
 import { existsSync, mkdirSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { pathToFileURL } from 'node:url';
-import { UserError } from '../../pipeline/contract/errors.ts';
+import { z } from 'zod';
+import { UserError } from '../../../pipeline/contract/errors.ts';
 
-const LOCK_WAIT_MS = 2_000; // a server that is just being stopped lets go within this
-const CHECKED_BYTES_MAX = 64 * 1024 * 1024; // reading all of it takes some 100 ms; larger ones are trusted
+const LOCK_WAIT_MS = 2_000; // a server that is stopping releases its lock within this time
+const CHECKED_BYTES_MAX = 64 * 1024 * 1024; // the check reads all of it, in some 100 ms; a larger file is not checked
 const BUSY = 5;
 const FULL = 13;
 
-/** Throws a UserError when the file is no database of ours, or one of a newer tilesight; it is left as it was. */
+const VersionRow = z.object({ user_version: z.number() });
+
+/** Throws a UserError if the file is not a tilesight database or a newer tilesight wrote it. Such a file is left unchanged. */
 export function openDatabase(file: string): DatabaseSync {
   mkdirSync(dirname(file), { recursive: true });
   if (existsSync(file)) checkFile(file);
   const database = new DatabaseSync(file, { timeout: LOCK_WAIT_MS });
   try {
-    // One process at a time: the lock is the operating system's, so that it ends with the process that held it.
-    // A checkpoint is acknowledged once it is on disk: write-ahead log, synced at every commit.
+    // One process at a time: the operating system holds the lock, so it ends with its process.
+    // A checkpoint is acknowledged when it is on disk: write-ahead log, synced at every commit.
     database.exec('pragma locking_mode = exclusive; pragma journal_mode = wal; pragma synchronous = full');
     const version = versionOf(database);
     const missing = MIGRATIONS.slice(version).join('');
@@ -25,20 +28,17 @@ export function openDatabase(file: string): DatabaseSync {
     return database;
   } catch (error) {
     database.close();
-    throw sentenceFor(error, file);
+    throw withAdvice(error, file);
   }
 }
 
-/** The same error, or the sentence that says what to do about it: no room left, or held by another. */
-export function sentenceFor(error: unknown, file: string): unknown {
+/** A UserError with advice if the disk is full or another process holds the database; any other error unchanged. */
+export function withAdvice(error: unknown, file: string): unknown {
   if (codeOf(error) === BUSY) {
-    return new UserError(
-      `Expected ${file} to be free, got one that another tilesight holds. Stop that one or choose another data folder.`,
-      { cause: error },
-    );
+    return new UserError(`Another tilesight is using ${file}. Stop it, or choose another data folder.`, { cause: error });
   }
   if (codeOf(error) === FULL) {
-    return new UserError(`Expected room on the disk for ${file}, got none. Free some space; what was running goes on.`, {
+    return new UserError(`The disk is full: ${file} cannot grow. Free some space; running executions will continue.`, {
       cause: error,
     });
   }
@@ -46,15 +46,15 @@ export function sentenceFor(error: unknown, file: string): unknown {
 }
 
 function checkFile(file: string): void {
-  // Without a log beside it nothing needs to be written, not even a lock; with one, its pages are part of the database.
-  const place = existsSync(`${file}-wal`) ? file : new URL(`${pathToFileURL(file)}?immutable=1`);
-  const database = new DatabaseSync(place, { timeout: LOCK_WAIT_MS, readOnly: true });
+  // Without a write-ahead log nothing has to be written, not even a lock. With one, its pages are part of the database.
+  const location = existsSync(`${file}-wal`) ? file : new URL(`${pathToFileURL(file)}?immutable=1`);
+  const database = new DatabaseSync(location, { timeout: LOCK_WAIT_MS, readOnly: true });
   try {
     const version = versionOf(database);
     if (version > MIGRATIONS.length) {
       throw new UserError(
-        `Expected a database of version ${MIGRATIONS.length} or older in ${file}, got version ${version}. ` +
-          'Use the newer tilesight that wrote it, or another data folder.',
+        `${file} has database version ${version}, and this tilesight reads versions up to ${MIGRATIONS.length}. ` +
+          'Use the newer tilesight that wrote it, or choose another data folder.',
       );
     }
     const tables = database
@@ -68,26 +68,25 @@ function checkFile(file: string): void {
     if (check?.quick_check !== 'ok') throw foreign(file, check?.quick_check);
   } catch (error) {
     if (error instanceof UserError) throw error;
-    throw codeOf(error) === BUSY ? sentenceFor(error, file) : foreign(file, error);
+    throw codeOf(error) === BUSY ? withAdvice(error, file) : foreign(file, error);
   } finally {
     database.close();
   }
 }
 
 function foreign(file: string, cause?: unknown): UserError {
-  const sentence = `Expected a tilesight database in ${file}, got a file that is damaged or something else. Move it away.`;
-  return new UserError(sentence, { cause });
+  return new UserError(`${file} is not a tilesight database, or it is damaged. Move it away.`, { cause });
 }
 
 function versionOf(database: DatabaseSync): number {
-  return Number(database.prepare('pragma user_version').get()?.user_version ?? 0);
+  return VersionRow.parse(database.prepare('pragma user_version').get()).user_version;
 }
 
 function codeOf(error: unknown): unknown {
   return error instanceof Error && 'errcode' in error ? error.errcode : undefined;
 }
 
-/** From each version to the next. Never changed once released; a change of the tables is one more. */
+/** From each version to the next. A released migration never changes: every change of the tables is a new one. */
 const MIGRATIONS = [
   `
   create table executions (

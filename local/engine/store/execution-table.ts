@@ -1,0 +1,96 @@
+// The queries over executions: one row each. Must not know what an execution does.
+import { ExecutionRow, type ExecutionStatus } from './engine-rows.ts';
+import type { Statements } from './statements.ts';
+
+export interface ListFilter {
+  statuses: readonly ExecutionStatus[];
+  startedAfter: number;
+  startedBefore: number;
+  newestFirst: boolean;
+  after: { started_at: number; arn: string } | null;
+  limit: number;
+}
+
+type NewExecution = Pick<
+  ExecutionRow,
+  'arn' | 'name' | 'function' | 'input' | 'started_at' | 'deadline_at' | 'bytes' | 'parent_arn' | 'parent_id'
+>;
+
+export interface ExecutionTable {
+  insertExecution(row: NewExecution): void;
+  executionByName(name: string): ExecutionRow | null;
+  execution(arn: string): ExecutionRow | null;
+  list(filter: ListFilter): ExecutionRow[];
+  running(): ExecutionRow[];
+  /** The running executions whose deadline has passed. */
+  overdue(nowMs: number): ExecutionRow[];
+  setToken(arn: string, token: string | null): void;
+  setCrashes(arn: string, crashes: number): void;
+  setSize(arn: string, size: Pick<ExecutionRow, 'operations' | 'bytes'>): void;
+  /** Does nothing if the execution has already ended. */
+  endExecution(arn: string, end: Pick<ExecutionRow, 'status' | 'result' | 'error' | 'ended_at'>): void;
+  /** Deletes every execution that ended before, with all of its rows. Belongs into a transaction. */
+  deleteEnded(before: number): void;
+}
+
+export function executionTable({ all, first, run }: Statements): ExecutionTable {
+  const insert = run(
+    `insert into executions (arn, name, function, input, status, started_at, deadline_at, bytes, parent_arn, parent_id)
+     values (?, ?, ?, ?, 'RUNNING', ?, ?, ?, ?, ?)`,
+  );
+  const byName = first(ExecutionRow, 'select * from executions where name = ?');
+  const byArn = first(ExecutionRow, 'select * from executions where arn = ?');
+  const listed = (newestFirst: boolean) =>
+    all(
+      ExecutionRow,
+      `select * from executions where started_at > ? and started_at < ? and status in (select value from json_each(?))
+       and (started_at, arn) ${newestFirst ? '<' : '>'} (?, ?)
+       order by started_at ${newestFirst ? 'desc, arn desc' : ', arn'} limit ?`,
+    );
+  const newest = listed(true);
+  const oldest = listed(false);
+  const running = all(ExecutionRow, "select * from executions where status = 'RUNNING' order by started_at");
+  const overdue = all(ExecutionRow, "select * from executions where status = 'RUNNING' and deadline_at <= ?");
+  const setToken = run('update executions set token = ? where arn = ?');
+  const setCrashes = run('update executions set crashes = ? where arn = ?');
+  const setSize = run('update executions set operations = ?, bytes = ? where arn = ?');
+  const end = run(
+    "update executions set status = ?, result = ?, error = ?, ended_at = ?, token = null where arn = ? and status = 'RUNNING'",
+  );
+  const deletes = ['operations', 'callbacks', 'suspects', 'events'].map((table) =>
+    run(`delete from ${table} where arn in (select arn from executions where ended_at < ?)`),
+  );
+  const deleteExecutions = run('delete from executions where ended_at < ?');
+
+  return {
+    insertExecution: (row) =>
+      insert(
+        row.arn,
+        row.name,
+        row.function,
+        row.input,
+        row.started_at,
+        row.deadline_at,
+        row.bytes,
+        row.parent_arn,
+        row.parent_id,
+      ),
+    executionByName: (name) => byName(name),
+    execution: (arn) => byArn(arn),
+    list({ statuses, startedAfter, startedBefore, newestFirst, after, limit }) {
+      const from = after ?? (newestFirst ? { started_at: Number.MAX_SAFE_INTEGER, arn: '' } : { started_at: -1, arn: '' });
+      const query = newestFirst ? newest : oldest;
+      return query(startedAfter, startedBefore, JSON.stringify(statuses), from.started_at, from.arn, limit);
+    },
+    running: () => running(),
+    overdue: (nowMs) => overdue(nowMs),
+    setToken: (arn, token) => setToken(token, arn),
+    setCrashes: (arn, crashes) => setCrashes(crashes, arn),
+    setSize: (arn, { operations, bytes }) => setSize(operations, bytes, arn),
+    endExecution: (arn, { status, result, error, ended_at }) => end(status, result, error, ended_at, arn),
+    deleteEnded(before) {
+      for (const deleteFrom of deletes) deleteFrom(before);
+      deleteExecutions(before);
+    },
+  };
+}
