@@ -16,7 +16,7 @@ import { keys } from '../pipeline/contract/keys.ts';
 import type { Finding, Progress } from '../pipeline/contract/schemas.ts';
 import { NO_USAGE } from '../pipeline/contract/usage.ts';
 import type { Blobs, Launcher, Log } from '../pipeline/ports.ts';
-import { localImages } from '../pipeline/sources/local-images.ts';
+import { openSources, SOURCES } from '../pipeline/sources/index.ts';
 import { fsBlobs } from '../pipeline/storage/folder-blobs.ts';
 import type { BenchResult } from './run.ts';
 
@@ -89,7 +89,13 @@ async function served(folder: string): Promise<{ url: string; close(): void }> {
     defaults: { moderation: null, detection: ['onnx:nanodet'], verification: null, synthesis: 'rules:summary' },
     ...{ allowed: [], moderationMayBeOff: true },
   };
-  const deps = { blobs, links, launcher, images: localImages(blobs, [], []), models };
+  const deps = {
+    blobs,
+    links,
+    launcher,
+    images: openSources(SOURCES.local, { ALLOWED_FOLDERS: [], ALLOWED_IMAGE_HOSTS: [] }).imagesIn(blobs),
+    models,
+  };
   const rest = {
     costUsdMax: null,
     dryRunBytesMax: null,

@@ -30,7 +30,7 @@ export async function runOnce({ folder, image, vision, log, ...concurrency }: Sc
   const clock = { now: () => new Date() };
   const deps: PipelineDeps = {
     blobs: fsBlobs(join(folder, 'blobs')),
-    remoteImages: { download: () => Promise.reject(new Error('Nothing is fetched here.')) },
+    imageDownloads: { download: () => Promise.reject(new Error('Nothing is fetched here.')) },
     ...{ vision, clock, log, metrics: null, events: null, scratchFolder: folder, functionName: FUNCTION_NAME },
     limits: { image: DEFAULT_LIMITS, tilesMax: TILES_MAX, progressEveryMs: 2_000, ...concurrency },
   };

@@ -12,7 +12,7 @@ import { keys } from '../pipeline/contract/keys.ts';
 import { FindingsDocument } from '../pipeline/contract/schemas.ts';
 import { NO_USAGE } from '../pipeline/contract/usage.ts';
 import type { Log, Vision } from '../pipeline/ports.ts';
-import { patientVision } from '../pipeline/vision/throttled-vision.ts';
+import { throttledVision } from '../pipeline/vision/throttled-vision.ts';
 import type { BenchResult } from './run.ts';
 import { drawNoise, EXECUTION, runOnce } from './scale-run.ts';
 
@@ -105,7 +105,7 @@ async function measure(size: number): Promise<Figures> {
     const beginMs = performance.now();
     const { file } = await runOnce({
       ...{ folder, image, log },
-      vision: patientVision(scriptedModel(), CONCURRENCY),
+      vision: throttledVision(scriptedModel(), CONCURRENCY),
       // A shard has its share when several run at once: what runs at once is the same for all sizes.
       tileConcurrency: size > 1_000 ? CONCURRENCY / SHARDS_AT_ONCE : CONCURRENCY,
       shardConcurrency: SHARDS_AT_ONCE,

@@ -11,7 +11,7 @@ import { VERSION } from '../mcp-server/version.ts';
 import { type Config, modelOffer, sizeLimits } from '../pipeline/config.ts';
 import { UserError } from '../pipeline/contract/errors.ts';
 import type { Clock, Log } from '../pipeline/ports.ts';
-import { localImages } from '../pipeline/sources/local-images.ts';
+import { openSources, SOURCES } from '../pipeline/sources/index.ts';
 import { fsBlobs, PARTS_FOLDER } from '../pipeline/storage/folder-blobs.ts';
 import { openEngine } from './engine/engine.ts';
 import { localLauncher } from './engine/local-launcher.ts';
@@ -73,7 +73,7 @@ export async function serve(options: ServeOptions): Promise<LocalServer> {
     const shared: SharedDeps = {
       ...{ blobs, links, models: modelOffer(config), clock, log },
       launcher,
-      imagesIn: (seen) => localImages(seen, allowedFolders, config.ALLOWED_IMAGE_HOSTS),
+      imagesIn: openSources(SOURCES.local, { ...config, ALLOWED_FOLDERS: allowedFolders }).imagesIn,
       costUsdMax: config.COST_USD_MAX ?? null,
       dryRunBytesMax: null, // a folder gives the file itself
       limits: sizeLimits(config),

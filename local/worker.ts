@@ -5,9 +5,9 @@ import { pino } from 'pino';
 import { readConfig, sizeLimits } from '../pipeline/config.ts';
 import { pipeline } from '../pipeline/pipeline.ts';
 import type { PipelineDeps } from '../pipeline/ports.ts';
-import { httpsImages } from '../pipeline/sources/https/https-images.ts';
+import { openSources, SOURCES } from '../pipeline/sources/index.ts';
 import { fsBlobs } from '../pipeline/storage/folder-blobs.ts';
-import { everyVision } from '../pipeline/vision/providers.ts';
+import { allProviders } from '../pipeline/vision/providers.ts';
 import { FUNCTION_NAME } from './engine/service-limits.ts';
 import { serveInvocations } from './workers/worker-protocol.ts';
 
@@ -17,11 +17,8 @@ const options = { level: logLevel, base: null, timestamp: pino.stdTimeFunctions.
 
 const deps: PipelineDeps = {
   blobs: fsBlobs(join(dataFolder, 'blobs')),
-  remoteImages: httpsImages({ allowedHosts: config.ALLOWED_IMAGE_HOSTS }),
-  vision: everyVision({
-    openai: { baseUrl: config.OPENAI_BASE_URL ?? null, apiKey: config.OPENAI_API_KEY ?? null },
-    concurrency: config.TILE_CONCURRENCY,
-  }),
+  imageDownloads: openSources(SOURCES.local, config).downloads,
+  vision: allProviders(config),
   clock: { now: () => new Date() },
   log: pino(options, pino.destination({ fd: 2, sync: true })),
   metrics: null,

@@ -2,7 +2,7 @@
 import { tmpdir } from 'node:os';
 import { modelOffer, readMcpServerConfig, sizeLimits } from '../pipeline/config.ts';
 import type { Clock } from '../pipeline/ports.ts';
-import { s3Images } from '../pipeline/sources/s3-images.ts';
+import { openSources, SOURCES } from '../pipeline/sources/index.ts';
 import { s3Blobs } from '../pipeline/storage/s3-blobs.ts';
 import { s3Links } from '../pipeline/storage/s3-links.ts';
 import { powertoolsLog } from '../pipeline/telemetry/powertools-log.ts';
@@ -23,11 +23,13 @@ const blobs = s3Blobs({ bucket, scratchFolder: tmpdir(), materializeBytesMax: DR
 
 const depsFor = depsByCaller(
   {
-    ...{ blobs, clock, log, limits },
+    blobs,
+    clock,
+    log,
+    limits,
     links: s3Links({ bucket }),
     launcher: lambdaLauncher({ functionName: config.PIPELINE_FUNCTION, blobs, log }),
-    imagesIn: (seen) =>
-      s3Images({ bucket, blobs: seen, allowedBuckets: config.ALLOWED_BUCKETS, allowedHosts: config.ALLOWED_IMAGE_HOSTS }),
+    imagesIn: openSources(SOURCES.aws, config).imagesIn,
     models: modelOffer(config),
     costUsdMax: config.COST_USD_MAX ?? null,
     dryRunBytesMax: DRY_RUN_BYTES_MAX,

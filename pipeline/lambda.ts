@@ -8,14 +8,12 @@ import { eventApi, readPipelineConfig, sizeLimits } from './config.ts';
 import { survivingStaleTokens } from './durable/stale-token.ts';
 import { pipeline } from './pipeline.ts';
 import type { PipelineDeps } from './ports.ts';
-import { httpsImages } from './sources/https/https-images.ts';
-import { remoteImagesByScheme } from './sources/remote-images-by-scheme.ts';
-import { s3RemoteImages } from './sources/s3-remote-images.ts';
+import { openSources, SOURCES } from './sources/index.ts';
 import { s3Blobs } from './storage/s3-blobs.ts';
 import { appsyncEvents } from './telemetry/appsync-events.ts';
 import { powertoolsLog } from './telemetry/powertools-log.ts';
 import { powertoolsMetrics } from './telemetry/powertools-metrics.ts';
-import { everyVision } from './vision/providers.ts';
+import { allProviders } from './vision/providers.ts';
 
 const PROGRESS_EVERY_MS = 2_000; // 0.5 writes a second and execution, of the 3,500 that a bucket takes
 
@@ -34,14 +32,8 @@ const events = api && appsyncEvents({ ...api, credentials: defaultProvider(), cl
 
 const deps: PipelineDeps = {
   blobs: s3Blobs({ bucket: config.BUCKET, scratchFolder, materializeBytesMax: limits.image.fileBytesMax }),
-  remoteImages: remoteImagesByScheme({
-    https: httpsImages({ allowedHosts: config.ALLOWED_IMAGE_HOSTS }),
-    s3: s3RemoteImages({ allowedBuckets: config.ALLOWED_BUCKETS }),
-  }),
-  vision: everyVision({
-    openai: { baseUrl: config.OPENAI_BASE_URL ?? null, apiKey: config.OPENAI_API_KEY ?? null },
-    concurrency: config.TILE_CONCURRENCY,
-  }),
+  imageDownloads: openSources(SOURCES.aws, config).downloads,
+  vision: allProviders(config),
   clock,
   log,
   metrics: powertoolsMetrics(config.AWS_LAMBDA_FUNCTION_NAME),

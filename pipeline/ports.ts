@@ -41,9 +41,9 @@ export interface Links {
   forGet(key: string, limit: { expiresInS: number }): Promise<string>;
 }
 
-/** Finds the image that a caller named, if this deployment may show it. */
-export interface Images {
-  /** Throws a UserError that says what can be named here. */
+/** Finds the image that a caller named, if this deployment may read it. */
+export interface ImageSources {
+  /** Throws a UserError that lists what may be named. */
   resolve(image: string): Promise<AnalysisRequest['image']>;
 }
 
@@ -117,12 +117,12 @@ export interface Launcher {
   stop(executionId: string, reason: { type: string; message: string }): Promise<ExecutionState | null>;
 }
 
-/** Images elsewhere, on hosts and in buckets that this deployment allows. */
-export interface RemoteImages {
+/** Downloads images from hosts and buckets that this deployment allows. */
+export interface ImageDownloads {
   /**
-   * Streams the image at `url` into the file `path`, at most `bytesMax` bytes. `version` is the one that was found when the image
-   * was named: where the other side knows versions, no other is taken. Throws a UserError when the address is not allowed, leads
-   * inside, answers without the image or sends more; a TransientError for what may pass. A failure leaves no file.
+   * Streams the image at `url` into the file `path`, at most `bytesMax` bytes. `version` was found when the image was named: a
+   * source that knows versions accepts no other. Throws a UserError if the address is not allowed, leads inside a network, answers
+   * without the image or sends more; a TransientError for what may pass. A failure leaves no file.
    */
   download(url: string, path: string, bytesMax: number, version?: string): Promise<void>;
 }
@@ -170,7 +170,7 @@ export interface Events {
 /** What one run of the pipeline needs. */
 export interface PipelineDeps {
   blobs: Blobs;
-  remoteImages: RemoteImages;
+  imageDownloads: ImageDownloads;
   vision: Vision;
   clock: Clock;
   log: Log;

@@ -2,14 +2,14 @@
 // of how a caller was authenticated.
 import { createHash } from 'node:crypto';
 import { keys, ownerOf } from '../../pipeline/contract/keys.ts';
-import type { Blobs, Images, Launcher, Links } from '../../pipeline/ports.ts';
+import type { Blobs, ImageSources, Launcher, Links } from '../../pipeline/ports.ts';
 import type { Caller, ToolDeps } from './deps.ts';
 
 /** `account`: every caller sees all of the deployment. `caller`: each sees only its own. */
 export type Isolation = 'account' | 'caller';
 
 /** What the tools need, but for what depends on the caller. */
-export type SharedDeps = Omit<ToolDeps, 'caller' | 'owner' | 'images'> & { imagesIn(blobs: Blobs): Images };
+export type SharedDeps = Omit<ToolDeps, 'caller' | 'owner' | 'images'> & { imagesIn(blobs: Blobs): ImageSources };
 
 const OWNER_CHARACTERS = 12; // 48 bits of an id that AWS chooses: nobody can make another principal with the same ones
 /** Callers whose view is kept, with what was parsed for them. */

@@ -1,5 +1,5 @@
 // What the tools need from the world, as one object of ports. Entries fill it.
-import type { Blobs, Clock, Images, Launcher, Links, Log, PipelineDeps } from '../../pipeline/ports.ts';
+import type { Blobs, Clock, ImageSources, Launcher, Links, Log, PipelineDeps } from '../../pipeline/ports.ts';
 import type { ModelOffer } from './model-policy.ts';
 
 /** An authenticated principal. */
@@ -14,7 +14,7 @@ export interface ToolDeps {
   blobs: Blobs;
   links: Links;
   launcher: Launcher;
-  images: Images;
+  images: ImageSources;
   /** Who asks; null where nobody is asked to say so. */
   caller: Caller | null;
   /** Whose executions, uploads and indexes these are, as keys.ts tells owners apart; null: those of all. */

@@ -2,7 +2,7 @@
 import type { AnalysisRequest, ModelId } from '../contract/schemas.ts';
 import { tileCount, tilesOf } from './grid.ts';
 import type { Plan } from './plan.ts';
-import { costOf } from './prices.ts';
+import { costOf, isLocal } from './prices.ts';
 import { operationsAtMost, SHARD_TILES_MAX, shardsOf } from './shards.ts';
 
 /** Claude models count an image as width x height / 750: https://platform.claude.com/docs/en/build-with-claude/vision, "Evaluate image size". */
@@ -74,16 +74,16 @@ interface DetectionEstimate {
 
 /** What one model needs to detect objects in all tiles. */
 function detectionEstimate(model: ModelId, tiles: number, imageTokens: number): DetectionEstimate {
-  const isLocal = /^(onnx|rules):/.test(model);
-  const input_tokens = isLocal ? 0 : imageTokens + tiles * PROMPT_TOKENS;
-  const output_tokens = isLocal ? 0 : tiles * ANSWER_TOKENS;
+  const runsHere = isLocal(model);
+  const input_tokens = runsHere ? 0 : imageTokens + tiles * PROMPT_TOKENS;
+  const output_tokens = runsHere ? 0 : tiles * ANSWER_TOKENS;
   const { cost_usd, known } = costOf(model, { input_tokens, output_tokens });
   return {
     input_tokens,
     output_tokens,
     cost_usd,
     isPriceKnown: known,
-    seconds: tiles * (isLocal ? ANSWER_S.local : ANSWER_S.language),
+    seconds: tiles * (runsHere ? ANSWER_S.local : ANSWER_S.language),
   };
 }
 

@@ -1,13 +1,12 @@
 // Public price lists of language models, as read on the day that each list names.
 
 export interface PriceList {
-  provider: string;
   source: string;
-  /** The day on which the list was read. */
+  /** The day on which the list was read: prices change. */
   asOf: string;
   /** Price of a regional endpoint relative to the global one; 1 if there is only one price. */
   regionalFactor: number;
-  /** Model id without profile, date and version, then USD per million input and output tokens: of the global endpoint if there is one. */
+  /** Model name, then USD per million input and output tokens, on demand, standard tier: of the global endpoint if there is one. */
   prices: readonly (readonly [model: string, input: number, output: number])[];
 }
 
@@ -17,9 +16,8 @@ const BEDROCK = 'Amazon Bedrock pricing (aws.amazon.com/bedrock/pricing), us-eas
  * Claude 3.5 Sonnet is missing: sources disagree since its price rose for late users. If a price depends on the prompt length, the
  * list has the price of short prompts.
  */
-export const PRICE_LISTS: readonly PriceList[] = [
+export const BEDROCK_PRICES: readonly PriceList[] = [
   {
-    provider: 'bedrock',
     source: `${BEDROCK}, as kept in AWS's agent-toolkit-for-aws, bedrock-pricing-cache.md`,
     asOf: '2026-09-03',
     regionalFactor: 1,
@@ -41,7 +39,6 @@ export const PRICE_LISTS: readonly PriceList[] = [
     ],
   },
   {
-    provider: 'bedrock',
     source: `${BEDROCK}, as kept in @pydantic/genai-prices 0.1.8`,
     asOf: '2026-09-23',
     regionalFactor: 1,
@@ -60,7 +57,6 @@ export const PRICE_LISTS: readonly PriceList[] = [
   },
   {
     // A regional endpoint or profile costs 10 % more than the global one: platform.claude.com, Claude in Amazon Bedrock, "Regions".
-    provider: 'bedrock',
     source: `${BEDROCK}, as kept in @pydantic/genai-prices 0.1.8 and AWS's agent-toolkit-for-aws, bedrock_pricing.py`,
     asOf: '2026-09-23',
     regionalFactor: 1.1,
@@ -81,7 +77,6 @@ export const PRICE_LISTS: readonly PriceList[] = [
     ],
   },
   {
-    provider: 'bedrock',
     source:
       'Claude pricing (platform.claude.com/docs/en/about-claude/pricing), as read for claudit 1.9.2 and by Apify for Bedrock',
     asOf: '2026-10-24',
@@ -92,8 +87,10 @@ export const PRICE_LISTS: readonly PriceList[] = [
       ['anthropic.claude-opus-5-5', 4, 20],
     ],
   },
+];
+
+export const OPENAI_PRICES: readonly PriceList[] = [
   {
-    provider: 'openai',
     source: 'OpenAI API pricing (developers.openai.com/api/docs/pricing), as kept in @pydantic/genai-prices 0.1.8',
     asOf: '2026-09-23',
     regionalFactor: 1,

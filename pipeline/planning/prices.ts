@@ -1,32 +1,29 @@
-// Looks up what a language model costs. A model on no list has no known price: the price is never guessed. Pure.
+// Looks up what a model costs, in the price lists of its provider. A model on no list has no known price: the price is never
+// guessed. Pure.
 import type { ModelId, Usage } from '../contract/schemas.ts';
-import { PRICE_LISTS } from './price-lists.ts';
+import type { PriceList } from './price-lists.ts';
+import { PROVIDERS, type Provider } from './providers.ts';
 
-/** USD per million tokens, on demand, standard tier, without discounts for cached input. */
-export interface Price {
+/** USD per million tokens. */
+export interface Price extends Pick<PriceList, 'source' | 'asOf'> {
   input: number;
   output: number;
-  source: string;
-  /** The day on which the list was read. */
-  asOf: string;
 }
 
-const LISTED = new Map(
-  PRICE_LISTS.flatMap((list) =>
-    list.prices.map(([model, input, output]) => [`${list.provider}:${model}`, { list, input, output }]),
-  ),
-);
-
-/** Providers whose models run on the machine itself. */
-const LOCAL_PROVIDERS: ReadonlySet<string> = new Set(['onnx', 'rules']);
 const LOCAL_PRICE: Price = { input: 0, output: 0, source: 'runs here', asOf: 'always' };
 
-/** `us.amazon.nova-lite-v1:0`. AWS GovCloud has prices of its own, so `us-gov.` is not a known prefix. */
-const PROFILE = /^(?:global|us|eu|apac|jp|au|ca|in)\./;
-const ARN = /^arn:aws:bedrock:[^/]*\//;
-/** A dated or numbered version costs the same as its model, unless a list names it: `-20250929-v1:0`, `-2024-11-20`. */
-const BEDROCK_VERSION = /(?:-\d{8})?(?:-v\d+)?(?::\w+)*$/;
-const OPENAI_VERSION = /-\d{4}-\d{2}-\d{2}$/;
+const PRICE_BOOKS = new Map(
+  Object.entries<Provider>(PROVIDERS).map(([name, { prices }]) => [name, prices && { ...prices, byName: byName(prices.lists) }]),
+);
+
+function byName(lists: readonly PriceList[]) {
+  return new Map(lists.flatMap((list) => list.prices.map(([name, input, output]) => [name, { list, input, output }])));
+}
+
+/** Whether the model runs on this machine, and so costs no tokens. */
+export function isLocal(model: ModelId): boolean {
+  return PRICE_BOOKS.get(providerOf(model)) === null;
+}
 
 /** The cost of the tokens. `known` is false if the model has no known price; the cost is then 0. */
 export function costOf(
@@ -40,18 +37,19 @@ export function costOf(
 
 /** `null` if the model has no known price. */
 export function priceOf(model: ModelId): Price | null {
-  const provider = model.slice(0, model.indexOf(':'));
-  if (LOCAL_PROVIDERS.has(provider)) return LOCAL_PRICE;
-  const name = model.slice(provider.length + 1).replace(ARN, '');
-  const id = provider === 'bedrock' ? name.replace(PROFILE, '') : name;
-  const listed = LISTED.get(`${provider}:${id}`) ?? LISTED.get(`${provider}:${withoutVersion(provider, id)}`);
+  const provider = providerOf(model);
+  const book = PRICE_BOOKS.get(provider);
+  if (book === null) return LOCAL_PRICE;
+  if (!book) return null;
+  const id = model.slice(provider.length + 1);
+  const names = book.namesOf(id);
+  const listed = names.map((name) => book.byName.get(name)).find((row) => row !== undefined);
   if (!listed) return null;
   const { source, asOf, regionalFactor } = listed.list;
-  const factor = name.startsWith('global.') ? 1 : regionalFactor;
+  const factor = book.isGlobal(id) ? 1 : regionalFactor;
   return { input: listed.input * factor, output: listed.output * factor, source, asOf };
 }
 
-function withoutVersion(provider: string, id: string): string {
-  if (provider === 'bedrock') return id.replace(BEDROCK_VERSION, '');
-  return provider === 'openai' ? id.replace(OPENAI_VERSION, '') : id;
+function providerOf(model: ModelId): string {
+  return model.slice(0, model.indexOf(':'));
 }

@@ -10,7 +10,7 @@ export async function fetchImage(request: AnalysisRequest, url: string, deps: Pi
   const folder = await mkdtemp(join(deps.scratchFolder, 'fetch-'));
   try {
     const path = join(folder, 'image');
-    await deps.remoteImages.download(url, path, deps.limits.image.fileBytesMax, request.image.version);
+    await deps.imageDownloads.download(url, path, deps.limits.image.fileBytesMax, request.image.version);
     await deps.blobs.putFile(key, path);
     return { key };
   } finally {

@@ -1,19 +1,43 @@
-// Every provider of models behind one Vision. Each model is asked less often when it wants fewer calls.
+// The factory of each provider, and one Vision in front of all of them: a model's prefix chooses the provider.
+// Throttled models get fewer calls at once.
+import { UserError } from '../contract/errors.ts';
+import type { ModelId } from '../contract/schemas.ts';
+import type { ProviderName, ProviderSettings } from '../planning/providers.ts';
 import type { Vision } from '../ports.ts';
 import { bedrockVision } from './llm/bedrock-vision.ts';
-import { type OpenaiVisionOptions, openaiVision } from './llm/openai-vision.ts';
+import { openaiVision } from './llm/openai-vision.ts';
 import { onnxVision } from './onnx/onnx-vision.ts';
 import { rulesVision } from './rules-vision.ts';
-import { patientVision } from './throttled-vision.ts';
-import { visionByProvider } from './vision-by-provider.ts';
+import { throttledVision } from './throttled-vision.ts';
 
-export interface EveryVisionOptions {
-  openai: OpenaiVisionOptions;
-  /** Calls to one model at once, at most. */
-  concurrency: number;
+/** Creating a Vision loads no client and no model: the first call does. */
+const FACTORIES = {
+  onnx: () => onnxVision(),
+  rules: () => rulesVision(),
+  bedrock: () => bedrockVision(),
+  openai: ({ OPENAI_BASE_URL, OPENAI_API_KEY }) =>
+    openaiVision({ baseUrl: OPENAI_BASE_URL ?? null, apiKey: OPENAI_API_KEY ?? null }),
+} satisfies Record<ProviderName, (settings: ProviderSettings) => Vision>;
+
+/** `TILE_CONCURRENCY` limits the calls in flight to one model. */
+export function allProviders(settings: ProviderSettings & { TILE_CONCURRENCY: number }): Vision {
+  const providers = Object.entries(FACTORIES).map(([name, factory]) => [name, factory(settings)] as const);
+  return throttledVision(visionByProvider(Object.fromEntries(providers)), settings.TILE_CONCURRENCY);
 }
 
-export function everyVision({ openai, concurrency }: EveryVisionOptions): Vision {
-  const providers = { onnx: onnxVision(), rules: rulesVision(), bedrock: bedrockVision(), openai: openaiVision(openai) };
-  return patientVision(visionByProvider(providers), concurrency);
+/** `onnx:nanodet` goes to `providers.onnx`. Throws a UserError that lists the providers if there is none of that name. */
+export function visionByProvider(providers: Readonly<Record<string, Vision>>): Vision {
+  const of = (model: ModelId): Vision => {
+    const name = model.slice(0, model.indexOf(':'));
+    const vision = Object.hasOwn(providers, name) ? providers[name] : undefined;
+    if (vision) return vision;
+    const known = Object.keys(providers).map((provider) => `${provider}:`);
+    throw new UserError(`The model ${model} has an unknown provider. Choose a model that begins with ${known.join(' or ')}.`);
+  };
+  return {
+    moderate: async (model, image) => of(model).moderate(model, image),
+    detect: async (model, tile, ask) => of(model).detect(model, tile, ask),
+    verify: async (model, crop, doubt) => of(model).verify(model, crop, doubt),
+    summarize: async (model, material) => of(model).summarize(model, material),
+  };
 }

@@ -13,7 +13,7 @@ const MACHINE_PACE: Pace = {
 };
 
 /** Every model has a gate of its own, of at most `concurrencyMax` calls. Failures other than throttling rise at once. */
-export function patientVision(vision: Vision, concurrencyMax: number, pace: Pace = MACHINE_PACE): Vision {
+export function throttledVision(vision: Vision, concurrencyMax: number, pace: Pace = MACHINE_PACE): Vision {
   const gates = new Map<ModelId, ThrottleGate>();
   const gateOf = (model: ModelId): ThrottleGate => {
     const gate = gates.get(model) ?? throttleGate(concurrencyMax, BUDGET_MS, pace);

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { lambdaFunctions } from '../../build/functions.ts';
-import { eventApi, readMcpServerConfig, readPipelineConfig, VARIABLES } from '../../pipeline/config.ts';
+import { ENVIRONMENTS, eventApi, readMcpServerConfig, readPipelineConfig } from '../../pipeline/config.ts';
 import { indexOf, keys } from '../../pipeline/contract/keys.ts';
 import { ACCOUNT, deployed, REGION, template } from '../support/template.ts';
 
@@ -32,7 +32,7 @@ describe('the environment', () => {
 
   test.each(NAMES)('of %s has every variable that its code reads, and no other', (name) => {
     const set = Object.keys(variablesOf(name)).filter((variable) => !OTHERS.test(variable));
-    const read = VARIABLES[name].filter((variable) => !OTHERS.test(variable));
+    const read = Object.keys(ENVIRONMENTS[name]).filter((variable) => !OTHERS.test(variable));
     expect(set.toSorted()).toEqual(read.toSorted());
   });
 

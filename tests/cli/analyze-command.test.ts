@@ -91,12 +91,7 @@ describe('tilesight analyze refuses, with one sentence and nothing left behind,'
       /Expected .* got nobody:nothing/,
       { DETECTION_MODELS: 'nobody:nothing' },
     ],
-    [
-      'a setting that does not fit',
-      () => drawing('setting'),
-      /The environment variable PIXELS_MAX does not fit/,
-      { PIXELS_MAX: 'many' },
-    ],
+    ['an invalid setting', () => drawing('setting'), /The environment variable PIXELS_MAX is invalid/, { PIXELS_MAX: 'many' }],
   ];
 
   test.each(refusals)('%s', async (_, make, sentence, environment) => {

@@ -271,7 +271,7 @@ describe('EVENTS_ENDPOINT', () => {
     'https://example.com',
   ])('is not %s', (EVENTS_ENDPOINT) => {
     expect(() => readPipelineConfig({ ...others, EVENTS_ENDPOINT })).toThrow(
-      /^The environment variable EVENTS_ENDPOINT does not fit/,
+      /^The environment variable EVENTS_ENDPOINT is invalid/,
     );
   });
 });

@@ -86,7 +86,7 @@ describe.skipIf(NO_S3_SERVER)(NO_S3_SERVER ?? 'against a real S3-compatible serv
     await blobs.putFile('over', await fileOf(2_500_000));
     await expect(blobs.materialize('over')).rejects.toMatchObject({
       name: 'UserError',
-      message: 'Expected a file of at most 2 MB, got 2.5 MB. Send a smaller or more compressed one.',
+      message: 'The file must not be larger than 2 MB, but it has 2.5 MB. Send a smaller or more compressed one.',
     });
     expect(await readdir(scratchFolder)).toEqual([]);
     await blobs.putFile('just', await fileOf(2_000_000));
@@ -123,7 +123,7 @@ describe.skipIf(NO_S3_SERVER)(NO_S3_SERVER ?? 'against a real S3-compatible serv
       );
       expect(error).toMatchObject({
         name: 'UserError',
-        message: expect.stringContaining('got a refusal. Allow its role s3:GetObject'),
+        message: expect.stringContaining('The store of this deployment refused access. Allow its role s3:GetObject'),
       });
       expect(error?.message).not.toContain(bucket);
     }
@@ -134,7 +134,7 @@ describe.skipIf(NO_S3_SERVER)(NO_S3_SERVER ?? 'against a real S3-compatible serv
     for (const attempt of [() => blobs.get(KEY), () => blobs.put(KEY, Buffer.from('y'))]) {
       await expect(attempt()).rejects.toMatchObject({
         name: 'UserError',
-        message: 'Expected the store of this deployment, got that there is none. Correct its bucket setting.',
+        message: 'The bucket of this deployment does not exist. Correct its bucket setting.',
       });
     }
   });
@@ -250,7 +250,7 @@ describe('without a real server:', () => {
     const { blobs } = await storeAt(`http://127.0.0.1:${await closedPort()}`);
     await expect(blobs.head(KEY)).rejects.toMatchObject({
       name: 'TransientError',
-      message: 'Expected an answer of the store, got no connection. Try again.',
+      message: 'The connection to the store failed. Try again.',
     });
   });
 
@@ -258,7 +258,10 @@ describe('without a real server:', () => {
     const { blobs, scratchFolder } = await answering((response) => {
       response.writeHead(206, { etag: '"e"', 'content-length': '100' }).write('pixels', () => response.destroy());
     });
-    await expect(read(blobs)).rejects.toMatchObject({ name: 'TransientError', message: expect.stringContaining('got a part') });
+    await expect(read(blobs)).rejects.toMatchObject({
+      name: 'TransientError',
+      message: expect.stringContaining('The store broke off before the whole object arrived.'),
+    });
     expect(await readdir(scratchFolder)).toEqual([]);
   });
 
@@ -282,7 +285,7 @@ describe('without a real server:', () => {
     });
     await expect(blobs.materialize(KEY)).rejects.toMatchObject({
       name: 'UserError',
-      message: expect.stringContaining('got more'),
+      message: expect.stringContaining('but it has more'),
     });
     expect(await readdir(scratchFolder)).toEqual([]);
   });
@@ -315,7 +318,10 @@ describe('without a real server:', () => {
 
   test('a refusal without words, as HEAD gets it, is a UserError', async () => {
     const { blobs, requests } = await answering((response) => response.writeHead(403).end());
-    await expect(blobs.head(KEY)).rejects.toMatchObject({ name: 'UserError', message: expect.stringContaining('got a refusal') });
+    await expect(blobs.head(KEY)).rejects.toMatchObject({
+      name: 'UserError',
+      message: expect.stringContaining('The store of this deployment refused access.'),
+    });
     expect(requests).toHaveLength(1);
   });
 
@@ -323,7 +329,10 @@ describe('without a real server:', () => {
     const { blobs } = await answering((response) =>
       response.writeHead(400).end('<Error><Code>ExpiredToken</Code><Message>Said</Message></Error>'),
     );
-    await expect(blobs.get(KEY)).rejects.toMatchObject({ name: 'UserError', message: expect.stringContaining('got a refusal') });
+    await expect(blobs.get(KEY)).rejects.toMatchObject({
+      name: 'UserError',
+      message: expect.stringContaining('The store of this deployment refused access.'),
+    });
   });
 
   test('no credentials are a UserError, for objects and for links', async () => {
@@ -334,7 +343,7 @@ describe('without a real server:', () => {
     const endpoint = `http://127.0.0.1:${await closedPort()}`;
     const { blobs } = await storeAt(endpoint);
     const links = s3Links({ bucket: 'images', endpoint });
-    const expected = { name: 'UserError', message: expect.stringContaining('Expected AWS credentials for the store, got none.') };
+    const expected = { name: 'UserError', message: expect.stringContaining('No AWS credentials were found for the store.') };
     await expect(blobs.head(KEY)).rejects.toMatchObject(expected);
     await expect(links.forGet(KEY, { expiresInS: 60 })).rejects.toMatchObject(expected);
   });
@@ -351,16 +360,17 @@ describe('without a real server:', () => {
     expect(new URL(url).searchParams.get('X-Amz-SignedHeaders')).toBe('content-length;host');
   });
 
-  test("AWS's packages are loaded on first use", async () => {
-    const adapters = ['storage/s3-blobs', 'storage/s3-links', 'sources/s3-images', 'sources/s3-remote-images'].map(
+  test('clients of AWS and of web hosts are loaded on first use', async () => {
+    const adapters = ['storage/s3-blobs', 'storage/s3-links', 'sources/index'].map(
       (name) => new URL(`../../pipeline/${name}.ts`, import.meta.url).href,
     );
     const program = `
       import { registerHooks } from 'node:module';
       const loaded = [];
-      registerHooks({ resolve(name, context, next) { if (name.startsWith('@aws-sdk/')) loaded.push(name); return next(name, context); } });
-      const [{ s3Blobs }, { s3Links }] = await Promise.all(${JSON.stringify(adapters)}.map((url) => import(url)));
+      registerHooks({ resolve(name, context, next) { if (/^@aws-sdk.|^ipaddr.js$|https-request/.test(name)) loaded.push(name); return next(name, context); } });
+      const [{ s3Blobs }, { s3Links }, { openSources, SOURCES }] = await Promise.all(${JSON.stringify(adapters)}.map((url) => import(url)));
       const blobs = s3Blobs({ bucket: 'images', scratchFolder: '.', materializeBytesMax: 1 });
+      openSources(SOURCES.aws, { BUCKET: 'images', ALLOWED_BUCKETS: ['plans'], ALLOWED_IMAGE_HOSTS: ['example.org'] });
       const before = [...loaded];
       await s3Links({ bucket: 'images' }).forGet('${KEY}', { expiresInS: 60 });
       console.log(JSON.stringify({ before, after: loaded }));`;

@@ -3,7 +3,7 @@ import sharp from 'sharp';
 import { describe, expect, test } from 'vitest';
 import { TransientError, UserError } from '../../pipeline/contract/errors.ts';
 import { type Pace, throttleGate } from '../../pipeline/vision/throttle-gate.ts';
-import { patientVision } from '../../pipeline/vision/throttled-vision.ts';
+import { throttledVision } from '../../pipeline/vision/throttled-vision.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import { runPipeline } from '../support/pipeline-run.ts';
 import { scriptedVision } from '../support/scripted-vision.ts';
@@ -231,7 +231,7 @@ const ask = { look_for: null, labels: [] };
 
 test('a model that is throttled does not hold up another', async () => {
   const pace = virtualPace(() => 0.5);
-  const vision = patientVision(
+  const vision = throttledVision(
     {
       ...scriptedVision(),
       detect: async (model) => {
@@ -270,7 +270,7 @@ test('an analysis without access to its model fails after at most as many calls 
       throw new UserError(refusal);
     },
   });
-  const { progress } = await runPipeline(await greyImage(1_000, 800), patientVision(vision, 4));
+  const { progress } = await runPipeline(await greyImage(1_000, 800), throttledVision(vision, 4));
   expect(progress).toMatchObject({ status: 'FAILED', reason: refusal });
   expect(vision.looks).toBeLessThanOrEqual(4);
 }, 5_000);
@@ -286,7 +286,7 @@ test('an analysis through a storm sees every tile, with fewer than 3 calls a til
       return [];
     },
   });
-  const { document, progress } = await runPipeline(await greyImage(1_800, 1_500), patientVision(vision, 8));
+  const { document, progress } = await runPipeline(await greyImage(1_800, 1_500), throttledVision(vision, 8));
   const total = document?.tiles.total ?? 0;
   expect(total).toBeGreaterThan(80);
   expect({ seed, status: progress.status, done: document?.tiles.done }).toEqual({ seed, status: 'SUCCEEDED', done: total });

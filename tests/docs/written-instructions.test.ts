@@ -5,7 +5,7 @@ import { expect, test } from 'vitest';
 import type { AnalysisRequest } from '../../pipeline/contract/schemas.ts';
 import { openaiVision } from '../../pipeline/vision/llm/openai-vision.ts';
 import { onnxVision } from '../../pipeline/vision/onnx/onnx-vision.ts';
-import { visionByProvider } from '../../pipeline/vision/vision-by-provider.ts';
+import { visionByProvider } from '../../pipeline/vision/providers.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import { type ChatRequest, completion, openaiServer } from '../support/openai-server.ts';
 import { runPipeline } from '../support/pipeline-run.ts';

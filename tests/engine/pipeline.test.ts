@@ -226,7 +226,7 @@ test('an image elsewhere is fetched once, and looked at as any other', async () 
   const asked: string[] = [];
   const around = (deps: PipelineDeps): PipelineDeps => ({
     ...deps,
-    remoteImages: {
+    imageDownloads: {
       async download(url, path) {
         asked.push(url);
         if (asked.length === 1) throw new TransientError('Expected an answer, got none. Try again.');
@@ -247,7 +247,7 @@ test('an image elsewhere that may not be fetched fails the analysis with that se
   const refusal = 'Expected an image on an allowed host, got another. Upload it instead.';
   const around = (deps: PipelineDeps): PipelineDeps => ({
     ...deps,
-    remoteImages: { download: () => Promise.reject(new UserError(refusal)) },
+    imageDownloads: { download: () => Promise.reject(new UserError(refusal)) },
   });
   const request = {
     image: { source: { kind: 'url', url: 'https://x.example/a' }, uri: 'https://x.example/a', version: '1' },

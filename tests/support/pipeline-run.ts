@@ -9,7 +9,7 @@ import { keys } from '../../pipeline/contract/keys.ts';
 import { type AnalysisRequest, FindingsDocument, Progress } from '../../pipeline/contract/schemas.ts';
 import { pipeline } from '../../pipeline/pipeline.ts';
 import { DEFAULT_LIMITS } from '../../pipeline/planning/image-limits.ts';
-import type { ExecutionState, Log, PipelineDeps, RemoteImages, Vision } from '../../pipeline/ports.ts';
+import type { ExecutionState, ImageDownloads, Log, PipelineDeps, Vision } from '../../pipeline/ports.ts';
 import { fsBlobs } from '../../pipeline/storage/folder-blobs.ts';
 import { temporaryFolder } from './folder.ts';
 import { scriptedVision } from './scripted-vision.ts';
@@ -97,13 +97,13 @@ export async function pipelineDeps(folder: string, vision: Vision): Promise<Pipe
     image: { ...DEFAULT_LIMITS, pixelsMax: 50_000_000 },
     ...{ tilesMax: 100_000, tileConcurrency: 4, shardConcurrency: 2, progressEveryMs: 5 },
   };
-  const remoteImages: RemoteImages = {
+  const imageDownloads: ImageDownloads = {
     download: () => Promise.reject(new Error('Expected an image on this machine.')),
   };
   const clock = { now: () => new Date() };
   return {
     blobs: fsBlobs(join(folder, 'blobs')),
-    remoteImages,
+    imageDownloads,
     vision,
     clock,
     log: SILENT,

@@ -65,10 +65,10 @@ function makeRun(request: AnalysisRequest, { blobs, clock, log }: { blobs: Blobs
   const nothing = () => Promise.reject(new Error('A scripted run looks at nothing.'));
   const vision = { moderate: nothing, detect: nothing, verify: nothing, summarize: nothing };
   const limits = { image: DEFAULT_LIMITS, tilesMax: 100, tileConcurrency: 1, shardConcurrency: 1, progressEveryMs: 5 };
-  const remoteImages = { download: nothing };
+  const imageDownloads = { download: nothing };
   const progress = reportProgress(request, {
     blobs,
-    remoteImages,
+    imageDownloads,
     clock,
     log,
     metrics: null,

@@ -11,8 +11,8 @@ import type { ModelOffer } from '../../mcp-server/access/model-policy.ts';
 import { functionUrlHandler } from '../../mcp-server/aws/function-url.ts';
 import { mcpHandler } from '../../mcp-server/server.ts';
 import { readConfig, sizeLimits } from '../../pipeline/config.ts';
-import type { Blobs, Clock, Images, Links, Log } from '../../pipeline/ports.ts';
-import { localImages } from '../../pipeline/sources/local-images.ts';
+import type { Blobs, Clock, ImageSources, Links, Log } from '../../pipeline/ports.ts';
+import { openSources, SOURCES } from '../../pipeline/sources/index.ts';
 import { fsBlobs } from '../../pipeline/storage/folder-blobs.ts';
 import { temporaryFolder } from './folder.ts';
 import { functionUrlFetch } from './function-url.ts';
@@ -42,7 +42,7 @@ export interface TestServer {
 export interface TestServerOptions {
   script?: Script;
   clock?: Clock;
-  images?: Images;
+  images?: ImageSources;
   /** What the tools give out in place of links to this server. */
   links?: Links;
   models?: ModelOffer;
@@ -69,9 +69,10 @@ export async function testServer(options: TestServerOptions = {}): Promise<TestS
   const blobs = fsBlobs(blobsFolder);
   const links = localLinks(SECRET, () => ORIGIN, clock);
   const launcher = scriptedLauncher({ blobs, clock, log }, options.script ?? (async () => {}));
+  const sources = openSources(SOURCES.local, { ALLOWED_FOLDERS: [folder], ALLOWED_IMAGE_HOSTS: [] });
   const shared: SharedDeps = {
     ...{ blobs, links: options.links ?? links, launcher, clock, log },
-    imagesIn: (seen) => options.images ?? localImages(seen, [folder], []),
+    imagesIn: (seen) => options.images ?? sources.imagesIn(seen),
     models: options.models ?? models,
     costUsdMax: options.costUsdMax ?? null,
     dryRunBytesMax: options.dryRunBytesMax ?? null,

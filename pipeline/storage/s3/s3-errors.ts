@@ -1,8 +1,9 @@
-// What S3 and the way to it throw, in our own kinds and sentences. The provider's words, and the bucket's name, stay in `cause`.
+// Turns the errors of S3, and of the way to it, into our own kinds and sentences. The provider's words and the bucket's name stay in
+// `cause`.
 import { factsOf } from '../../contract/aws-errors.ts';
 import { TransientError, UserError } from '../../contract/errors.ts';
 
-/** Those that pass and have a status below 500. */
+/** Errors that may pass although their status is below 500. */
 const PASSING = new Set([
   'TimeoutError',
   'RequestTimeout',
@@ -12,50 +13,50 @@ const PASSING = new Set([
 ]);
 const REFUSALS = new Set(['ExpiredToken', 'InvalidToken', 'TokenRefreshRequired']); // their status is 400
 
-export const BROKEN_OFF = 'Expected all bytes of an object from the store, got a part of them. Try again.';
-const NO_STORE = 'Expected the store of this deployment, got that there is none. Correct its bucket setting.';
-const NO_CREDENTIALS = 'Expected AWS credentials for the store, got none. Set them up, for example with AWS_PROFILE.';
-const TOO_MANY_CALLS = 'Expected an answer of the store, got that there are too many calls. Try again later.';
-const FAULT = 'Expected an answer of the store, got a fault of its own or none in time. Try again.';
-const NO_CONNECTION = 'Expected an answer of the store, got no connection. Try again.';
-/** ListBucket, because without it S3 refuses what is missing in place of saying so. */
+export const BROKEN_OFF = 'The store broke off before the whole object arrived. Try again.';
+const NO_STORE = 'The bucket of this deployment does not exist. Correct its bucket setting.';
+const NO_CREDENTIALS = 'No AWS credentials were found for the store. Set them up, for example with AWS_PROFILE.';
+const TOO_MANY_CALLS = 'The store throttles calls. Try again later.';
+const FAULT = 'The store failed or did not answer in time. Try again.';
+const NO_CONNECTION = 'The connection to the store failed. Try again.';
+/** Without s3:ListBucket S3 answers 403 instead of 404 for a missing object. */
 const REFUSED =
-  'Expected access to the store of this deployment, got a refusal. ' +
+  'The store of this deployment refused access. ' +
   'Allow its role s3:GetObject and s3:PutObject on the objects, and s3:ListBucket on the bucket.';
-const PAST_THE_END = 'Expected a range within the object, got one past its end.';
+const PAST_THE_END = 'The range lies past the end of the object.';
 
-/** The answer of an exchange. What is not S3's fault, for example a full disk, is thrown as it is. */
-export async function answerOf<T>(exchange: Promise<T>): Promise<T> {
+/** The answer of a call. What is not S3's fault, for example a full disk, is thrown as it is. */
+export async function answerOf<T>(call: Promise<T>): Promise<T> {
   try {
-    return await exchange;
+    return await call;
   } catch (error) {
     throw ourError(error);
   }
 }
 
-/** Like `answerOf`, and null when there is no such object. */
-export async function answerOrNull<T>(exchange: Promise<T>): Promise<T | null> {
-  return await nullFor(['NoSuchKey', 'NotFound'], exchange);
+/** Like `answerOf`; `null` if the object does not exist. */
+export async function answerOrNull<T>(call: Promise<T>): Promise<T | null> {
+  return await nullFor(['NoSuchKey', 'NotFound'], call);
 }
 
-/** Like `answerOf`, and null when the key was to be free and is taken. */
-export async function answerOrTaken<T>(exchange: Promise<T>): Promise<T | null> {
-  return await nullFor(['PreconditionFailed'], exchange);
+/** Like `answerOf`; `null` if the key had to be free and is taken. */
+export async function answerOrTaken<T>(call: Promise<T>): Promise<T | null> {
+  return await nullFor(['PreconditionFailed'], call);
 }
 
-/** Like `answerOf`, of a bucket that is somebody else's: whatever it refuses, or has not got, is a UserError with this sentence. */
-export async function answerOrSay<T>(exchange: Promise<T>, sentence: string): Promise<T> {
+/** Like `answerOf`, for a bucket that is not ours: a missing object and a refusal are both a UserError with this sentence. */
+export async function answerOrRefuse<T>(call: Promise<T>, sentence: string): Promise<T> {
   try {
-    return await exchange;
+    return await call;
   } catch (error) {
     const ours = ourError(error);
     throw ours instanceof TransientError || factsOf(error).status < 300 ? ours : new UserError(sentence, { cause: error });
   }
 }
 
-async function nullFor<T>(names: readonly string[], exchange: Promise<T>): Promise<T | null> {
+async function nullFor<T>(names: readonly string[], call: Promise<T>): Promise<T | null> {
   try {
-    return await exchange;
+    return await call;
   } catch (error) {
     if (error instanceof Error && names.includes(error.name)) return null;
     throw ourError(error);

@@ -1,4 +1,4 @@
-// An object as S3 answers with it: its head, and its bytes as they come. Knows nothing of keys and buckets.
+// Reads S3's answers: the head of an object, and its bytes as they arrive. Knows nothing of keys and buckets.
 import { rm, writeFile } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import type { GetObjectCommandOutput, HeadObjectCommandOutput } from '@aws-sdk/client-s3';
@@ -6,34 +6,34 @@ import { TransientError, UserError } from '../../contract/errors.ts';
 import type { BlobHead } from '../../ports.ts';
 import { BROKEN_OFF } from './s3-errors.ts';
 
-/** `bytes` are those announced; null, as the version is, when a store that speaks S3 says nothing of them. */
+/** `bytes` is the announced length. It and `version` are `null` if an S3-compatible store does not send them. */
 export interface Body {
   stream: Readable;
   bytes: number | null;
   version: string | null;
 }
 
-/** Of an answer to HEAD. */
+/** Reads an answer to HEAD. */
 export function headOf({ ContentLength: bytes, ETag }: HeadObjectCommandOutput): BlobHead {
   const version = versionOf(ETag);
-  if (bytes === undefined || version === null) throw new Error('Expected the length and the ETag of an object.');
+  if (bytes === undefined || version === null) throw new Error('The answer to HEAD has no length or no ETag.');
   return { bytes, version };
 }
 
-/** Of an answer to GET. Whoever asks for it reads the stream to its end, or destroys it. */
+/** Reads an answer to GET. The caller must read the stream to its end or destroy it. */
 export function bodyOf({ Body: stream, ContentLength: bytes, ETag }: GetObjectCommandOutput): Body {
-  if (!stream || !('destroy' in stream)) throw new Error('Expected a body as a stream of Node.');
+  if (!stream || !('destroy' in stream)) throw new Error('The body is not a stream of Node.');
   return { stream, bytes: bytes ?? null, version: versionOf(ETag) };
 }
 
-/** Throws a TransientError when the connection breaks off. */
+/** Throws a TransientError if the connection breaks off. */
 export async function wholeBody({ stream }: Body): Promise<Uint8Array> {
   const chunks: Buffer[] = [];
   for await (const chunk of chunksOf(stream)) chunks.push(chunk);
   return Buffer.concat(chunks);
 }
 
-/** Into a new file at `path`. Throws as `wholeBody`, and a UserError for more than `bytesMax` bytes; a failure leaves no file. */
+/** Saves the body as a new file. Throws as `wholeBody`, and a UserError for more than `bytesMax` bytes. A failure leaves no file. */
 export async function saveBody(body: Body, path: string, bytesMax: number): Promise<void> {
   try {
     await writeFile(path, atMost(bytesMax, body), { flag: 'wx' });
@@ -44,7 +44,7 @@ export async function saveBody(body: Body, path: string, bytesMax: number): Prom
   }
 }
 
-/** The announced length is looked at before a byte is read; some stores announce none, so that bytes are counted, too. */
+/** Checks the announced length before a byte is read. Some stores announce none, so bytes are counted too. */
 async function* atMost(bytesMax: number, { stream, bytes }: Body): AsyncGenerator<Buffer> {
   if (bytes !== null && bytes > bytesMax) throw tooLarge(bytesMax, megabytes(bytes));
   let counted = 0;
@@ -55,7 +55,7 @@ async function* atMost(bytesMax: number, { stream, bytes }: Body): AsyncGenerato
   }
 }
 
-/** What breaks here is the connection, or the bytes on it; what breaks elsewhere is ours, for example a full disk. */
+/** A failure to read is the connection's; a failure to write, for example a full disk, is ours. */
 async function* chunksOf(stream: Readable): AsyncGenerator<Buffer> {
   try {
     yield* stream;
@@ -69,7 +69,9 @@ function versionOf(ETag: string | undefined): string | null {
 }
 
 function tooLarge(bytesMax: number, got: string): UserError {
-  return new UserError(`Expected a file of at most ${megabytes(bytesMax)}, got ${got}. Send a smaller or more compressed one.`);
+  return new UserError(
+    `The file must not be larger than ${megabytes(bytesMax)}, but it has ${got}. Send a smaller or more compressed one.`,
+  );
 }
 
 function megabytes(bytes: number): string {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { readConfig } from '../../../pipeline/config.ts';
 import { UserError } from '../../../pipeline/contract/errors.ts';
-import { checkImageUrl } from '../../../pipeline/sources/image-hosts.ts';
+import { checkImageUrl } from '../../../pipeline/sources/https/image-hosts.ts';
 
 const HOSTS = ['example.org', '*.images.example', 'odd.example:8443', '*.odd.example:8443', 'Bücher.example', '93.184.215.14'];
 
@@ -57,7 +57,7 @@ describe('an address', () => {
     'https://./plan.jpg',
   ])('elsewhere is refused: %s', (url) => {
     expect(refusal(url)).toBe(
-      `Expected an image on ${HOSTS.join(' or ')}, got one on ${new URL(url).host.replace(/\.(?=$|:)/, '') || '.'}. Upload it instead.`,
+      `This server accepts images on ${HOSTS.join(' or ')}, not on ${new URL(url).host.replace(/\.(?=$|:)/, '') || '.'}. Upload the image instead.`,
     );
   });
 
@@ -71,28 +71,26 @@ describe('an address', () => {
     'plan.jpg',
     '',
   ])('that is not https is refused: %s', (url) => {
-    expect(refusal(url)).toBe(`Expected an https:// address, got ${url}. Correct it, or upload the image.`);
+    expect(refusal(url)).toBe(`${url} is not a valid https:// address. Correct it, or upload the image.`);
   });
 
   test.each(['https://user@example.org/', 'https://user:word@example.org/', 'https://:word@example.org/'])(
     'with a user is refused, and the word is not repeated: %s',
     (url) => {
-      expect(refusal(url)).toBe(
-        'Expected an https:// address without a user name, got one with it. Leave it out, or upload the image.',
-      );
+      expect(refusal(url)).toBe('The https:// address must not contain a user name or password. Remove it, or upload the image.');
     },
   );
 
   test('is refused anywhere when no host is listed', () => {
     expect(refusal('https://example.org/plan.jpg', [])).toBe(
-      'Expected an image that was uploaded: no host is allowed here, got one on example.org. Upload it instead.',
+      'This server accepts no images on web hosts such as example.org. Upload the image instead.',
     );
   });
 
   test('is refused in one sentence of bounded length, however long it and the list are', () => {
     const hosts = Array.from({ length: 500 }, (_, index) => `host-${index}.example`);
     const sentence = refusal(`https://${'a.'.repeat(120)}example/`, hosts);
-    expect(sentence).toContain('host-9.example or 490 more hosts, got one on a.a.');
+    expect(sentence).toContain('host-9.example or 490 more hosts, not on a.a.');
     expect(sentence.length).toBeLessThan(400);
     expect(refusal(`http://${'a'.repeat(2_000)}`).length).toBeLessThan(200);
   });
@@ -120,7 +118,7 @@ describe('ALLOWED_IMAGE_HOSTS', () => {
     ],
   ])('does not take what is no host, or everybody: %s', (host) => {
     expect(() => readConfig({ ALLOWED_IMAGE_HOSTS: `example.org,${host}` })).toThrow(
-      /^The environment variable ALLOWED_IMAGE_HOSTS\S* does not fit: expected host names such as/,
+      /^The environment variable ALLOWED_IMAGE_HOSTS\S* is invalid: expected host names such as/,
     );
   });
 });

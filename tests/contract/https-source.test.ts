@@ -1,3 +1,4 @@
+// Images at https:// addresses, downloaded from a small internet on loopback that has public and inside addresses.
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { readdir, readFile } from 'node:fs/promises';
@@ -7,9 +8,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, test, vi } from 'vitest';
 import { TransientError, UserError } from '../../pipeline/contract/errors.ts';
-import type { RemoteImages } from '../../pipeline/ports.ts';
-import { httpsImages } from '../../pipeline/sources/https/https-images.ts';
-import type { Patience } from '../../pipeline/sources/https/patience.ts';
+import type { ImageDownloads } from '../../pipeline/ports.ts';
+import type { DownloadTimeouts } from '../../pipeline/sources/https/download-timeouts.ts';
+import { https } from '../../pipeline/sources/https.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import {
   CLOSED,
@@ -37,12 +38,12 @@ const redirectTo =
   (_, response) =>
     void response.writeHead(302, { location }).end();
 
-function images({ internet }: SmallInternet, { allowedHosts = ALLOWED, patience = {} as Partial<Patience> } = {}) {
+function images({ internet }: SmallInternet, { allowedHosts = ALLOWED, timeouts = {} as Partial<DownloadTimeouts> } = {}) {
   const enough = { connectMs: 10_000, idleMs: 30_000, totalMs: 50_000 };
-  return httpsImages({ allowedHosts, internet, patience: { ...enough, ...patience } });
+  return https.open({ ALLOWED_IMAGE_HOSTS: allowedHosts, internet, timeouts: { ...enough, ...timeouts } });
 }
 
-async function downloaded(from: RemoteImages, url: string): Promise<Buffer> {
+async function downloaded(from: ImageDownloads, url: string): Promise<Buffer> {
   const path = join(await temporaryFolder(), 'image');
   await from.download(url, path, BYTES_MAX);
   return await readFile(path);
@@ -54,7 +55,7 @@ type Kind = 'UserError' | 'TransientError' | 'throttled';
 async function refusal(
   place: SmallInternet,
   url = URL_OF_PLAN,
-  from: RemoteImages = images(place),
+  from: ImageDownloads = images(place),
 ): Promise<[kind: Kind, sentence: string]> {
   const folder = await temporaryFolder();
   const error = await from.download(url, join(folder, 'image'), BYTES_MAX).then(
@@ -64,7 +65,7 @@ async function refusal(
   expect(place.inside.connections).toBe(0);
   expect(await readdir(folder)).toEqual([]);
   if (!(error instanceof UserError || error instanceof TransientError)) throw error;
-  expect(error.message).toMatch(/^Expected [^\n]+\.$/);
+  expect(error.message).toMatch(/^[A-Z][^\n]+\. [A-Z][^\n.]+\.$/);
   expect(error.message.length).toBeLessThan(300);
   if (error instanceof UserError) return ['UserError', error.message];
   return [error.throttled ? 'throttled' : 'TransientError', error.message];
@@ -118,7 +119,7 @@ describe('an image on an allowed host', () => {
   test('is fetched from the next address when one takes no connection', async () => {
     const names = { 'images.example': [CLOSED, SILENT, PUBLIC_IPV6, PUBLIC_IPV4] };
     const place = await smallInternet(names, sendPlan);
-    const from = images(place, { patience: { connectMs: 300 } });
+    const from = images(place, { timeouts: { connectMs: 300 } });
     expect((await downloaded(from, URL_OF_PLAN)).equals(PLAN)).toBe(true);
     expect(place.dialled).toEqual([`${CLOSED} 443`, `${SILENT} 443`, `${PUBLIC_IPV6} 443`]);
   });
@@ -160,7 +161,7 @@ describe('what leads inside', () => {
     ...['2002:a9fe:a9fe::1', '2002:7f00:1::', '2001:0:7f00:1::1', '::ffff:0:127.0.0.1'],
   ];
   const leadsInside = (host: string) =>
-    `Expected a host on the public internet, got ${host}, which leads inside a network. Upload the image instead.`;
+    `The host ${host} leads inside a network; only hosts on the public internet are accepted. Upload the image instead.`;
 
   test('could be reached by these tests if it were not refused', async () => {
     const place = await smallInternet(NAMES, sendPlan);
@@ -204,7 +205,7 @@ describe('what leads inside', () => {
     const place = await smallInternet({}, sendPlan);
     const { port } = place.inside;
     for (const host of [`localhost:${port}`, `127.0.0.1:${port}`, `[::1]:${port}`, `[::ffff:127.0.0.1]:${port}`]) {
-      const from = httpsImages({ allowedHosts: [host] });
+      const from = https.open({ ALLOWED_IMAGE_HOSTS: [host] });
       expect(await refusal(place, `https://${host}/plan.jpg`, from)).toEqual([
         'UserError',
         leadsInside(new URL(`https://${host}`).host),
@@ -266,7 +267,7 @@ describe('a redirect', () => {
     const place = await smallInternet(NAMES, redirectTo(location));
     expect(await refusal(place)).toEqual([
       'UserError',
-      `Expected an image from images.example, got a redirect to ${shown}, which is not allowed here. Upload the image instead.`,
+      `The host images.example redirects to ${shown}, which this server does not accept. Upload the image instead.`,
     ]);
     expect(place.requests).toHaveLength(1);
     await expect.poll(place.open).toBe(0);
@@ -274,7 +275,7 @@ describe('a redirect', () => {
 
   test('without a location is refused', async () => {
     const place = await smallInternet(NAMES, (_, response) => void response.writeHead(301).end());
-    expect(await refusal(place)).toEqual(['UserError', expect.stringContaining('got a redirect to no address')]);
+    expect(await refusal(place)).toEqual(['UserError', expect.stringContaining('redirects to no address')]);
   });
 
   test('repeats nothing of where it leads but the host, and not all of a long one', async () => {
@@ -289,7 +290,7 @@ describe('a redirect', () => {
     const place = await smallInternet(NAMES, redirectTo('/plan.jpg'));
     expect(await refusal(place)).toEqual([
       'UserError',
-      'Expected an image after at most 5 redirects from images.example, got one more. Name the image’s own address.',
+      'The address on images.example redirects more than 5 times. Name the image’s final address.',
     ]);
     expect(place.requests).toHaveLength(6);
     await expect.poll(place.open).toBe(0);
@@ -320,8 +321,8 @@ function pour({ socket }: IncomingMessage, send: () => boolean): { sent: number 
 }
 
 describe('a body', () => {
-  const tooLarge = `Expected an image of at most ${BYTES_MAX} bytes from images.example, got more. Name a smaller one.`;
-  const brokeOff = 'Expected the whole image from images.example, got a connection that broke off. Try again.';
+  const tooLarge = 'The image on images.example must not be larger than 4,000,000 bytes. Name a smaller one.';
+  const brokeOff = 'The connection to images.example broke off before the whole image arrived. Try again.';
 
   test('without an end is refused, and not read on', async () => {
     let poured = { sent: 0 };
@@ -347,7 +348,7 @@ describe('a body', () => {
       const place = await smallInternet(NAMES, raw(`${head}${more}\r\n${'x'.repeat(100)}`));
       expect(await refusal(place)).toEqual([
         'UserError',
-        'Expected as many bytes as images.example announced, got more. Upload the image instead.',
+        'The host images.example sent more bytes than it announced. Upload the image instead.',
       ]);
     }
   });
@@ -380,10 +381,7 @@ describe('a body', () => {
 
   test('of nothing is no image', async () => {
     const place = await smallInternet(NAMES, (_, response) => void response.end());
-    expect(await refusal(place)).toEqual([
-      'UserError',
-      'Expected an image from images.example, got an empty answer. Check the address.',
-    ]);
+    expect(await refusal(place)).toEqual(['UserError', 'The host images.example answered without any bytes. Check the address.']);
   });
 
   test.each(['gzip', 'br', 'identity, gzip', 'aws-chunked'])('that is packed is refused: %s', async (encoding) => {
@@ -392,15 +390,15 @@ describe('a body', () => {
     });
     expect(await refusal(place)).toEqual([
       'UserError',
-      'Expected an image as it is from images.example, got it packed. Upload it instead.',
+      'The host images.example compresses the image, which is not accepted. Upload the image instead.',
     ]);
   });
 
   test('of which nothing comes any more is given up', async () => {
     const place = await smallInternet(NAMES, (_, response) => void response.write('x'));
-    expect(await refusal(place, URL_OF_PLAN, images(place, { patience: { idleMs: 200 } }))).toEqual([
+    expect(await refusal(place, URL_OF_PLAN, images(place, { timeouts: { idleMs: 200 } }))).toEqual([
       'TransientError',
-      'Expected an image, got nothing for 0.2 s. Try again later.',
+      'The host of the image sent nothing for 0.2 s. Try again later.',
     ]);
     await expect.poll(place.open).toBe(0);
   });
@@ -414,7 +412,7 @@ describe('a body', () => {
       response.end();
     });
     const path = join(await temporaryFolder(), 'image');
-    await images(place, { patience: { idleMs: 2_000 } }).download(URL_OF_PLAN, path, BYTES_MAX);
+    await images(place, { timeouts: { idleMs: 2_000 } }).download(URL_OF_PLAN, path, BYTES_MAX);
     expect(await readFile(path, 'utf8')).toBe('x'.repeat(10));
   });
 
@@ -425,9 +423,9 @@ describe('a body', () => {
         await sleep(20);
       }
     });
-    expect(await refusal(place, URL_OF_PLAN, images(place, { patience: { totalMs: 500 } }))).toEqual([
+    expect(await refusal(place, URL_OF_PLAN, images(place, { timeouts: { totalMs: 500 } }))).toEqual([
       'TransientError',
-      'Expected an image within 0.5 s, got only a part of it. Try again later.',
+      'The image did not arrive completely within 0.5 s. Try again later.',
     ]);
     await expect.poll(place.open).toBe(0);
   });
@@ -446,11 +444,14 @@ describe('an answer', () => {
   ];
   test.each(statuses)('of status %d is refused as a %s', async (status, kind, advice) => {
     const place = await smallInternet(NAMES, (_, response) => void response.writeHead(status).end('<h1>words of the host</h1>'));
-    expect(await refusal(place)).toEqual([kind, `Expected an image from images.example, got status ${status}. ${advice}`]);
+    expect(await refusal(place)).toEqual([
+      kind,
+      `The host images.example answered with status ${status} instead of an image. ${advice}`,
+    ]);
     await expect.poll(place.open).toBe(0);
   });
 
-  const somethingElse = 'Expected an answer in HTTP from images.example, got something else. Upload the image instead.';
+  const somethingElse = 'The host images.example did not answer in valid HTTP. Upload the image instead.';
   test.each([
     ['that is no HTTP', 'SSH-2.0-OpenSSH_9\r\n\r\n'],
     ['with two lengths', 'HTTP/1.1 200 OK\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabcd'],
@@ -468,7 +469,7 @@ describe('an answer', () => {
   test('that never begins is given up', async () => {
     for (const serve of [() => {}, raw('HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n')]) {
       const place = await smallInternet(NAMES, serve);
-      const [kind] = await refusal(place, URL_OF_PLAN, images(place, { patience: { idleMs: 200 } }));
+      const [kind] = await refusal(place, URL_OF_PLAN, images(place, { timeouts: { idleMs: 200 } }));
       expect(kind).toBe('TransientError');
       await expect.poll(place.open).toBe(0);
     }
@@ -478,7 +479,7 @@ describe('an answer', () => {
     const place = await smallInternet(NAMES, ({ socket }) => void socket.destroy());
     expect(await refusal(place)).toEqual([
       'TransientError',
-      'Expected an answer from images.example, got a connection that broke off. Try again.',
+      'The connection to images.example broke off before an answer arrived. Try again.',
     ]);
   });
 });
@@ -487,7 +488,7 @@ describe('a host', () => {
   test('that is not allowed is not even looked up', async () => {
     const place = await smallInternet(NAMES, sendPlan);
     expect((await refusal(place, 'https://other.example/plan.jpg'))[1]).toBe(
-      'Expected an image on images.example or *.images.example, got one on other.example. Upload it instead.',
+      'This server accepts images on images.example or *.images.example, not on other.example. Upload the image instead.',
     );
     expect((await refusal(place, URL_OF_PLAN, images(place, { allowedHosts: [] })))[0]).toBe('UserError');
     expect(place.asked).toEqual([]);
@@ -498,7 +499,7 @@ describe('a host', () => {
       const place = await smallInternet(names, sendPlan);
       expect(await refusal(place)).toEqual([
         'UserError',
-        'Expected a host that exists, got images.example, which has no address. Check its name.',
+        'The host images.example does not exist: it has no address. Check its name.',
       ]);
     }
   });
@@ -508,24 +509,25 @@ describe('a host', () => {
       throw Object.assign(new Error('getaddrinfo EAI_AGAIN'), { code: 'EAI_AGAIN' });
     };
     const place = await smallInternet({ 'images.example': failing }, sendPlan);
-    expect(await refusal(place)).toEqual([
-      'TransientError',
-      'Expected the address of images.example, got no answer to the question for it. Try again.',
-    ]);
+    expect(await refusal(place)).toEqual(['TransientError', 'The address of images.example could not be looked up. Try again.']);
   });
 
   test('whose address is never told is given up', async () => {
     const place = await smallInternet(NAMES, sendPlan);
     const internet = { ...place.internet, resolve: () => new Promise<string[]>(() => {}) };
-    const from = httpsImages({ allowedHosts: ALLOWED, internet, patience: { connectMs: 100, idleMs: 200, totalMs: 50_000 } });
+    const from = https.open({
+      ALLOWED_IMAGE_HOSTS: ALLOWED,
+      internet,
+      timeouts: { connectMs: 100, idleMs: 200, totalMs: 50_000 },
+    });
     expect((await refusal(place, URL_OF_PLAN, from))[0]).toBe('TransientError');
   });
 
   test('that takes no connection may take one later', async () => {
     const place = await smallInternet({ 'images.example': [CLOSED, SILENT] }, sendPlan);
-    expect(await refusal(place, URL_OF_PLAN, images(place, { patience: { connectMs: 100 } }))).toEqual([
+    expect(await refusal(place, URL_OF_PLAN, images(place, { timeouts: { connectMs: 100 } }))).toEqual([
       'TransientError',
-      'Expected images.example to take a connection, got none. Try again later.',
+      'The host images.example accepts no connection. Try again later.',
     ]);
   });
 
@@ -535,8 +537,7 @@ describe('a host', () => {
     expect(place.dialled).toHaveLength(8);
   });
 
-  const unproven = (host: string) =>
-    `Expected a certificate that proves ${host}, got one that does not. Upload the image instead.`;
+  const unproven = (host: string) => `The certificate of ${host} does not prove its name. Upload the image instead.`;
 
   test('that cannot prove its name is sent no request', async () => {
     const place = await smallInternet({ 'wrong.example': [PUBLIC_IPV4] }, sendPlan);
@@ -550,7 +551,7 @@ describe('a host', () => {
     try {
       const place = await smallInternet(NAMES, sendPlan);
       const { resolve, connect } = place.internet;
-      const from = httpsImages({ allowedHosts: ALLOWED, internet: { resolve, connect } });
+      const from = https.open({ ALLOWED_IMAGE_HOSTS: ALLOWED, internet: { resolve, connect } });
       expect(await refusal(place, URL_OF_PLAN, from)).toEqual(['UserError', unproven('images.example')]);
       expect(place.requests).toEqual([]);
     } finally {

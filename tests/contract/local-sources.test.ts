@@ -1,13 +1,17 @@
+// Images named by an upload id, by a file:// URL and by an https:// address, as the local deployment resolves them.
 import { mkdir, realpath, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { UserError } from '../../pipeline/contract/errors.ts';
 import { keys } from '../../pipeline/contract/keys.ts';
-import type { Images } from '../../pipeline/ports.ts';
-import { localImages } from '../../pipeline/sources/local-images.ts';
+import type { Blobs, ImageSources } from '../../pipeline/ports.ts';
+import { openSources, SOURCES } from '../../pipeline/sources/index.ts';
 import { fsBlobs } from '../../pipeline/storage/folder-blobs.ts';
 import { temporaryFolder } from '../support/folder.ts';
+
+const localImages = (blobs: Blobs, folders: readonly string[], hosts: readonly string[]) =>
+  openSources(SOURCES.local, { ALLOWED_FOLDERS: folders, ALLOWED_IMAGE_HOSTS: hosts }).imagesIn(blobs);
 
 /** `allowed/plan.jpg` may be named; `allowed-too/plan.jpg` and `secret.jpg` beside it may not. */
 async function place() {
@@ -22,7 +26,7 @@ async function place() {
 }
 
 /** The sentence that an image is refused with. */
-async function refusal(images: Images, image: string): Promise<string> {
+async function refusal(images: ImageSources, image: string): Promise<string> {
   const error = await images.resolve(image).catch((thrown: unknown) => thrown);
   if (!(error instanceof UserError)) throw new Error(`Expected a UserError for ${image}, got ${JSON.stringify(error)}`);
   return error.message;
@@ -61,7 +65,8 @@ describe('file://', () => {
     const { images, uri, allowed } = await place();
     const sentence = await refusal(images, uri(path));
     expect(sentence).toBe(
-      `Expected an upload_id or a file:// inside ${allowed}, got ${uri(path)}, which is not there. Check the path, or upload the image.`,
+      `The image ${uri(path)} does not exist or may not be read. This server accepts an upload_id or a file:// URL inside ${allowed}. ` +
+        'Check the name, or upload the image.',
     );
   });
 
@@ -80,7 +85,7 @@ describe('file://', () => {
     'file:///proc/self/environ',
   ])('%s is refused', async (image) => {
     const { images } = await place();
-    expect(await refusal(images, image)).toMatch(/^Expected an upload_id or a file:\/\/ inside/);
+    expect(await refusal(images, image)).toMatch(/^The image file:.* This server accepts an upload_id or a file:\/\/ URL inside/);
   });
 
   test('follows a symbolic link that stays inside, and none that leads out', async () => {
@@ -93,7 +98,7 @@ describe('file://', () => {
       path: join(allowed, 'plan.jpg'),
     });
     for (const path of ['/allowed/outside.jpg', '/allowed/up/secret.jpg'])
-      expect(await refusal(images, uri(path))).toContain('which is not there');
+      expect(await refusal(images, uri(path))).toContain('does not exist or may not be read');
     expect((await images.resolve(uri('/allowed/up/allowed/plan.jpg'))).source.kind).toBe('file');
   });
 
@@ -109,7 +114,9 @@ describe('file://', () => {
 
   test('is refused everywhere when no folder is allowed, and not offered', async () => {
     const { blobs, uri } = await place();
-    expect(await refusal(localImages(blobs, [], []), uri('/allowed/plan.jpg'))).toMatch(/^Expected an upload_id, got file:/);
+    expect(await refusal(localImages(blobs, [], []), uri('/allowed/plan.jpg'))).toMatch(
+      /^This server accepts an upload_id, not file:/,
+    );
   });
 
   test('has another version when the bytes change', async () => {
@@ -137,11 +144,11 @@ describe('https://', () => {
     const { blobs, allowed } = await place();
     const images = localImages(blobs, [allowed], hosts);
     expect(await refusal(images, 'https://evil.example/plan.jpg')).toBe(
-      'Expected an image on example.com or *.example.net, got one on evil.example. Upload it instead.',
+      'This server accepts images on example.com or *.example.net, not on evil.example. Upload the image instead.',
     );
     expect(await refusal(images, 'http://example.com/plan.jpg')).toBe(
-      `Expected an upload_id or a file:// inside ${allowed} or an https:// address on example.com or *.example.net, ` +
-        'got http://example.com/plan.jpg. Upload it instead.',
+      `This server accepts an upload_id or a file:// URL inside ${allowed} or an https:// address on example.com or *.example.net, ` +
+        'not http://example.com/plan.jpg. Upload the image instead.',
     );
   });
 });
@@ -155,7 +162,7 @@ test.each([
 ])('%s is refused, and what is accepted is said', async (image) => {
   const { images, allowed } = await place();
   expect(await refusal(images, image)).toBe(
-    `Expected an upload_id or a file:// inside ${allowed}, got ${image}. Upload it instead.`,
+    `This server accepts an upload_id or a file:// URL inside ${allowed}, not ${image}. Upload the image instead.`,
   );
 });
 
@@ -191,7 +198,7 @@ describe('an upload id', () => {
     await blobs.put(keys.upload('plan.jpg-0123'), Buffer.from('pixels'));
     await blobs.put(keys.findings('e1'), Buffer.from('{}'));
     const sentence = await refusal(images, image);
-    expect(sentence).toMatch(/^Expected the upload_id of an image that was sent, got .*Call create_upload/s);
+    expect(sentence).toMatch(/^No image was uploaded under the upload_id .*Call create_upload/s);
     expect(sentence.length).toBeLessThan(320);
   });
 });

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { NO_USAGE } from '../../../pipeline/contract/usage.ts';
 import type { Vision } from '../../../pipeline/ports.ts';
+import { visionByProvider } from '../../../pipeline/vision/providers.ts';
 import { rulesVision } from '../../../pipeline/vision/rules-vision.ts';
-import { visionByProvider } from '../../../pipeline/vision/vision-by-provider.ts';
 
 const image = { bytes: new Uint8Array(), width: 1, height: 1 };
 const ask = { look_for: null, labels: [] };
@@ -23,7 +23,7 @@ describe('visionByProvider', () => {
   it('names the known providers when it is asked for another', async () => {
     const refusal = {
       name: 'UserError',
-      message: expect.stringContaining('Expected a model of onnx: or rules:, got bedrock:nova'),
+      message: 'The model bedrock:nova has an unknown provider. Choose a model that begins with onnx: or rules:.',
     };
     await expect(vision.moderate('bedrock:nova', image)).rejects.toMatchObject(refusal);
     await expect(vision.detect('constructor:x', image, ask)).rejects.toMatchObject({ name: 'UserError' });

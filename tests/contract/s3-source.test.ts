@@ -7,10 +7,11 @@ import { PutBucketPolicyCommand, PutObjectCommand } from '@aws-sdk/client-s3';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { depsByCaller, type SharedDeps } from '../../mcp-server/access/callers.ts';
 import type { AnalysisRequest } from '../../pipeline/contract/schemas.ts';
-import type { Blobs, Images, PipelineDeps, RemoteImages } from '../../pipeline/ports.ts';
-import { remoteImagesByScheme } from '../../pipeline/sources/remote-images-by-scheme.ts';
-import { type S3ImagesOptions, s3Images } from '../../pipeline/sources/s3-images.ts';
-import { type S3RemoteImagesOptions, s3RemoteImages } from '../../pipeline/sources/s3-remote-images.ts';
+import type { Blobs, ImageDownloads, ImageSources, PipelineDeps } from '../../pipeline/ports.ts';
+import { openSources, SOURCES } from '../../pipeline/sources/index.ts';
+import { type S3Settings, s3 } from '../../pipeline/sources/s3.ts';
+import type { Source } from '../../pipeline/sources/source.ts';
+import { upload } from '../../pipeline/sources/upload.ts';
 import { fsBlobs } from '../../pipeline/storage/folder-blobs.ts';
 import { s3Blobs } from '../../pipeline/storage/s3-blobs.ts';
 import { drawImage } from '../support/drawn.ts';
@@ -41,8 +42,14 @@ async function refusal(attempt: Promise<unknown>): Promise<string> {
   throw new Error(`Expected a UserError, got ${JSON.stringify(error)}.`, { cause: error });
 }
 
+/** The sources of a deployment on AWS that allows no hosts. */
+function openedOn(blobs: Blobs, settings: S3Settings): { images: ImageSources; remote: ImageDownloads } {
+  const { imagesIn, downloads } = openSources({ upload, s3 }, settings);
+  return { images: imagesIn(blobs), remote: downloads };
+}
+
 /** Into a folder of its own, which is empty again when that fails. */
-async function downloaded(from: RemoteImages, url: string, version?: string, bytesMax = BYTES_MAX): Promise<Buffer> {
+async function downloaded(from: ImageDownloads, url: string, version?: string, bytesMax = BYTES_MAX): Promise<Buffer> {
   const folder = await temporaryFolder();
   try {
     await from.download(url, join(folder, 'image'), bytesMax, version);
@@ -67,8 +74,7 @@ describe.skipIf(NO_S3_SERVER)(NO_S3_SERVER ?? 'against a real S3-compatible serv
       void (await server.client().send(new PutObjectCommand({ Bucket, Key, Body })));
     return {
       ...{ own, other, blobs, put },
-      images: s3Images({ bucket: own, blobs, allowedBuckets, allowedHosts: [], endpoint }),
-      remote: s3RemoteImages({ allowedBuckets, endpoint }),
+      ...openedOn(blobs, { BUCKET: own, ALLOWED_BUCKETS: allowedBuckets, endpoint }),
     };
   }
 
@@ -90,7 +96,7 @@ describe.skipIf(NO_S3_SERVER)(NO_S3_SERVER ?? 'against a real S3-compatible serv
     expect(await downloaded(remote, url, version)).toEqual(PIXELS);
     await put(other, 'plan.jpg', Buffer.from('others'));
     expect(await refusal(downloaded(remote, url, version))).toBe(
-      `Expected ${url} as it was when it was named, got one that has changed since. Name it again.`,
+      `The image ${url} has changed since it was named. Name it again to analyze what it is now.`,
     );
     expect((await images.resolve(url)).version).not.toBe(version);
   });
@@ -102,7 +108,8 @@ describe.skipIf(NO_S3_SERVER)(NO_S3_SERVER ?? 'against a real S3-compatible serv
     const { version } = await images.resolve(`s3://${other}/${key}`);
     expect(await downloaded(remote, `s3://${other}/${key}`, version)).toEqual(PIXELS);
     const escaped = encodeURIComponent(key);
-    if (escaped !== key) await expect(images.resolve(`s3://${other}/${escaped}`)).rejects.toThrow('which is not there');
+    if (escaped !== key)
+      await expect(images.resolve(`s3://${other}/${escaped}`)).rejects.toThrow('does not exist or may not be read');
   });
 
   test('an image of the deployment’s bucket is an object of its store', async () => {
@@ -119,7 +126,9 @@ describe.skipIf(NO_S3_SERVER)(NO_S3_SERVER ?? 'against a real S3-compatible serv
     const url = (key: string) => `s3://${other}/${key}`;
     const missing = await refusal(images.resolve(url('none.jpg')));
     const notCopied = await refusal(downloaded(remote, url('none.jpg')));
-    expect(missing).toMatch(/^Expected an upload_id or an s3:\/\/ address in .* which is not there or may not be read\. /);
+    expect(missing).toMatch(
+      /^The image s3:\/\/.* does not exist or may not be read\. This server accepts an upload_id or an s3:\/\/ address in /,
+    );
     const Action = ['s3:GetObject', 's3:HeadObject'];
     const Statement = [{ Effect: 'Deny', Principal: '*', Action, Resource: `arn:aws:s3:::${other}/*` }];
     const Policy = JSON.stringify({ Version: '2012-10-17', Statement });
@@ -131,17 +140,17 @@ describe.skipIf(NO_S3_SERVER)(NO_S3_SERVER ?? 'against a real S3-compatible serv
   test('an allowed bucket that is not there is refused, not a fault of the deployment', async () => {
     const { own, blobs } = await place();
     const [allowedBuckets, endpoint] = [['tilesight-not-there'], server.endpoint()];
-    const images = s3Images({ bucket: own, blobs, allowedBuckets, allowedHosts: [], endpoint });
+    const { images, remote } = openedOn(blobs, { BUCKET: own, ALLOWED_BUCKETS: allowedBuckets, endpoint });
     const url = 's3://tilesight-not-there/plan.jpg';
-    expect(await refusal(images.resolve(url))).toContain('which is not there or may not be read');
-    expect(await refusal(downloaded(s3RemoteImages({ allowedBuckets, endpoint }), url))).toContain('none that may be read');
+    expect(await refusal(images.resolve(url))).toContain('does not exist or may not be read. This server');
+    expect(await refusal(downloaded(remote, url))).toContain('does not exist or may not be read. Check the address');
   });
 
   test('an object over the limit is not copied, one of just the limit is', async () => {
     const { other, put, remote } = await place();
     await put(other, 'plan.jpg', Buffer.alloc(2_000_000));
     expect(await refusal(downloaded(remote, `s3://${other}/plan.jpg`, undefined, 1_999_999))).toMatch(
-      /^Expected a file of at most/,
+      /^The file must not be larger than/,
     );
     expect(await downloaded(remote, `s3://${other}/plan.jpg`, undefined, 2_000_000)).toHaveLength(2_000_000);
   });
@@ -152,8 +161,8 @@ describe.skipIf(NO_S3_SERVER)(NO_S3_SERVER ?? 'against a real S3-compatible serv
       await drawImage(path, 300, 300, { left: 50, top: 50, edge: 40 });
       return await readFile(path);
     }
-    const analyzed = async (image: AnalysisRequest['image'], remote: RemoteImages) => {
-      const around = (deps: PipelineDeps) => ({ ...deps, remoteImages: remoteImagesByScheme({ s3: remote }) });
+    const analyzed = async (image: AnalysisRequest['image'], remote: ImageDownloads) => {
+      const around = (deps: PipelineDeps) => ({ ...deps, imageDownloads: remote });
       return await runPipeline('', scriptedVision(), {}, { around, request: { image } });
     };
 
@@ -191,15 +200,15 @@ describe('without a real server:', () => {
   const nobody: Doorman = (response) => response.writeHead(501).end();
 
   /** Other buckets answer so; the deployment's own is a folder. */
-  async function place(doorman: Doorman = nobody, options: Partial<S3ImagesOptions & S3RemoteImagesOptions> = {}) {
+  async function place(doorman: Doorman = nobody, options: Partial<S3Settings & { hosts: string[] }> = {}) {
     const { endpoint, requests } = await storeDoor((request, response) => {
       doorman(response, request);
       return true;
     });
     const blobs = fsBlobs(await temporaryFolder());
-    const common = { allowedBuckets: ALLOWED, endpoint, ...options };
-    const imagesIn = (seen: Blobs): Images => s3Images({ bucket: OWN, blobs: seen, allowedHosts: [], ...common });
-    return { blobs, imagesIn, images: imagesIn(blobs), remote: s3RemoteImages(common), requests };
+    const settings = { BUCKET: OWN, ALLOWED_BUCKETS: ALLOWED, endpoint, ...options };
+    const { imagesIn, downloads } = openSources(SOURCES.aws, { ...settings, ALLOWED_IMAGE_HOSTS: options.hosts ?? [] });
+    return { blobs, imagesIn, images: imagesIn(blobs), remote: downloads, requests };
   }
 
   describe('what is named', () => {
@@ -217,7 +226,9 @@ describe('without a real server:', () => {
         const { blobs, images } = await place();
         for (const key of ['uploads/a/b', 'uploads/PLAN', 'uploads/a..b']) await blobs.put(key, PIXELS);
         if (id === '')
-          return expect(await refusal(images.resolve(`s3://${OWN}/uploads/`))).toContain(`Expected ${ACCEPTED}, got s3`);
+          return expect(await refusal(images.resolve(`s3://${OWN}/uploads/`))).toContain(
+            `This server accepts ${ACCEPTED}, not s3`,
+          );
         expect(await refusal(images.resolve(`s3://${OWN}/uploads/${id}`))).toBe(await refusal(images.resolve(id)));
       },
     );
@@ -230,7 +241,7 @@ describe('without a real server:', () => {
       for (const key of [`uploads/${id}`, 'plans/site.jpg']) await blobs.put(key, PIXELS);
       for (const name of [id, `s3://${OWN}/uploads/${id}`]) {
         expect((await first.images.resolve(name)).source).toEqual({ kind: 'blob', key: `uploads/${id}` });
-        expect(await refusal(second.images.resolve(name))).toContain('under which there is none');
+        expect(await refusal(second.images.resolve(name))).toContain('No image was uploaded under the upload_id');
       }
       for (const { images } of [first, second])
         expect((await images.resolve(`s3://${OWN}/plans/site.jpg`)).source.kind).toBe('blob');
@@ -239,10 +250,10 @@ describe('without a real server:', () => {
     test.each(['executions/e1/findings.json', 'executions/e1/overview.jpg', 'index/by-time/1-e1'])(
       '%s belongs to an execution, and is refused as if it were not there',
       async (key) => {
-        const { blobs, images } = await place(nobody, { allowedBuckets: [...ALLOWED, OWN] });
+        const { blobs, images } = await place(nobody, { ALLOWED_BUCKETS: [...ALLOWED, OWN] });
         await blobs.put(key, PIXELS);
         const missing = await refusal(images.resolve(`s3://${OWN}/none.jpg`));
-        expect(missing).toContain('which is not there or may not be read. Check it, or upload the image.');
+        expect(missing).toContain('does not exist or may not be read. This server accepts');
         expect(await refusal(images.resolve(`s3://${OWN}/${key}`))).toBe(missing.replace('none.jpg', key));
       },
     );
@@ -271,8 +282,10 @@ describe('without a real server:', () => {
       const { images, remote, requests } = await place();
       for (const bucket of [OWN, ...ALLOWED]) {
         const url = `s3://${bucket}/${key}`;
-        expect(await refusal(images.resolve(url))).toBe(`Expected ${ACCEPTED}, got ${url.slice(0, 100)}. Upload it instead.`);
-        expect(await refusal(downloaded(remote, url))).toContain('Expected an s3:// address in an allowed bucket, got s3://');
+        expect(await refusal(images.resolve(url))).toBe(
+          `This server accepts ${ACCEPTED}, not ${url.slice(0, 200)}. Upload the image instead.`,
+        );
+        expect(await refusal(downloaded(remote, url))).toContain('is not an s3:// address in an allowed bucket. Upload');
       }
       expect(requests).toEqual([]);
     });
@@ -285,8 +298,8 @@ describe('without a real server:', () => {
       's3:///plans/a.jpg',
     ])('another bucket is refused, and nobody is asked whether it is there: %s', async (url) => {
       const { images, remote, requests } = await place();
-      expect(await refusal(images.resolve(url))).toBe(`Expected ${ACCEPTED}, got ${url}. Upload it instead.`);
-      expect(await refusal(downloaded(remote, url))).toContain('Expected an s3:// address in an allowed bucket');
+      expect(await refusal(images.resolve(url))).toBe(`This server accepts ${ACCEPTED}, not ${url}. Upload the image instead.`);
+      expect(await refusal(downloaded(remote, url))).toContain('is not an s3:// address in an allowed bucket');
       expect(requests).toEqual([]);
     });
 
@@ -298,22 +311,24 @@ describe('without a real server:', () => {
       's3:plans/plan.jpg',
     ])('%s is refused, and what can be named is said', async (image) => {
       const { images } = await place();
-      expect(await refusal(images.resolve(image))).toBe(`Expected ${ACCEPTED}, got ${image}. Upload it instead.`);
+      expect(await refusal(images.resolve(image))).toBe(
+        `This server accepts ${ACCEPTED}, not ${image}. Upload the image instead.`,
+      );
     });
 
     test('an address on an allowed host is taken, and hosts and buckets are said only where there are some', async () => {
-      const { images } = await place(nobody, { allowedBuckets: [], allowedHosts: ['example.org'] });
+      const { images } = await place(nobody, { ALLOWED_BUCKETS: [], hosts: ['example.org'] });
       const url = 'https://example.org/plan.jpg';
       expect(await images.resolve(url)).toEqual({ source: { kind: 'url', url }, uri: url, version: url });
       expect(await refusal(images.resolve('s3://plans/plan.jpg'))).toBe(
-        'Expected an upload_id or an s3:// address in this deployment’s bucket or an https:// address on example.org, ' +
-          'got s3://plans/plan.jpg. Upload it instead.',
+        'This server accepts an upload_id or an s3:// address in this deployment’s bucket or an https:// address on example.org, ' +
+          'not s3://plans/plan.jpg. Upload the image instead.',
       );
     });
 
     test('a long list of buckets has an end in the sentence', async () => {
-      const { images } = await place(nobody, { allowedBuckets: Array.from({ length: 500 }, (_, at) => `bucket-${at}`) });
-      expect(await refusal(images.resolve('file:///plan.jpg'))).toContain('or bucket-9 or 490 more buckets, got file:');
+      const { images } = await place(nobody, { ALLOWED_BUCKETS: Array.from({ length: 500 }, (_, at) => `bucket-${at}`) });
+      expect(await refusal(images.resolve('file:///plan.jpg'))).toContain('or bucket-9 or 490 more buckets, not file:');
     });
 
     test.each([301, 400, 401, 403, 404, 410])(
@@ -322,7 +337,7 @@ describe('without a real server:', () => {
         const { images, requests } = await place((response) => response.writeHead(status).end());
         const url = 's3://plans/plan.jpg';
         expect(await refusal(images.resolve(url))).toBe(
-          `Expected ${ACCEPTED}, got ${url}, which is not there or may not be read. Check it, or upload the image.`,
+          `The image ${url} does not exist or may not be read. This server accepts ${ACCEPTED}. Check the name, or upload the image.`,
         );
         expect(requests).toEqual(['HEAD /plans/plan.jpg']);
       },
@@ -339,7 +354,7 @@ describe('without a real server:', () => {
       const none = join(await temporaryFolder(), 'none');
       for (const file of ['AWS_SHARED_CREDENTIALS_FILE', 'AWS_CONFIG_FILE']) vi.stubEnv(file, none);
       const { images, remote } = await place();
-      const sentence = 'Expected AWS credentials for the store, got none.';
+      const sentence = 'No AWS credentials were found for the store.';
       expect(await refusal(images.resolve('s3://plans/plan.jpg'))).toContain(sentence);
       expect(await refusal(downloaded(remote, 's3://plans/plan.jpg'))).toContain(sentence);
     });
@@ -362,7 +377,7 @@ describe('without a real server:', () => {
     test.each([301, 400, 403, 404])('is refused when the bucket answers %d', async (status) => {
       const { remote } = await place((response) => response.writeHead(status).end());
       expect(await refusal(downloaded(remote, URL_OF_PLAN))).toBe(
-        `Expected an image at ${URL_OF_PLAN}, got none that may be read. Check the address, or upload the image.`,
+        `The image ${URL_OF_PLAN} does not exist or may not be read. Check the address, or upload the image.`,
       );
     });
 
@@ -391,12 +406,12 @@ describe('without a real server:', () => {
         response.writeHead(200, { etag: '"e1"' }).write(Buffer.alloc(1_000), () => response.end('x'));
       });
       expect(await downloaded(remote, URL_OF_PLAN, 'e1', 1_001)).toHaveLength(1_001);
-      expect(await refusal(downloaded(remote, URL_OF_PLAN, 'e1', 1_000))).toContain('got more');
+      expect(await refusal(downloaded(remote, URL_OF_PLAN, 'e1', 1_000))).toContain('must not be larger than');
     });
 
     test.each([
-      ['over the limit', 'e1', /^Expected a file of at most 1 MB, got 1,000 MB/],
-      ['that has changed since', 'e0', /as it was when it was named, got one that has changed since/],
+      ['over the limit', 'e1', /^The file must not be larger than 1 MB, but it has 1,000 MB/],
+      ['that has changed since', 'e0', /has changed since it was named/],
     ])('is not read to its end %s', async (_, version, sentence) => {
       const closed = Promise.withResolvers<void>();
       const { remote } = await place((response) => {
@@ -415,16 +430,21 @@ describe('without a real server:', () => {
 
   test('each scheme has its own way, and an unknown one is refused', async () => {
     const asked: string[] = [];
-    const way = (name: string): RemoteImages => ({
+    const way = (name: string): ImageDownloads => ({
       download: async (...given) => void asked.push([name, ...given].join(' ')),
     });
-    const remote = remoteImagesByScheme({ https: way('web'), s3: way('bucket') });
+    const row = (scheme: string, { download }: ImageDownloads): Source => ({
+      scheme,
+      variables: {},
+      open: () => ({ accepted: scheme, resolve: () => Promise.reject(new Error('Nothing is named here.')), download }),
+    });
+    const remote = openSources({ upload, https: row('https', way('web')), s3: row('s3', way('bucket')) }, {}).downloads;
     await remote.download('s3://plans/plan.jpg', 'path', 5, 'e1');
     await remote.download('https://example.org/plan.jpg', 'path', 5);
     expect(asked).toEqual(['bucket s3://plans/plan.jpg path 5 e1', 'web https://example.org/plan.jpg path 5 ']);
     for (const url of ['file:///plan.jpg', 'constructor://plan.jpg', 'plan.jpg', 's3:plans/plan.jpg'])
       expect(await refusal(remote.download(url, 'path', 5))).toBe(
-        `Expected an address with https:// or s3://, got ${url}. Upload the image instead.`,
+        `The pipeline downloads images from https:// or s3:// addresses, not ${url}. Upload the image instead.`,
       );
   });
 });

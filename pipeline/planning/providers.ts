@@ -1,0 +1,85 @@
+// The providers of models: one row for each prefix, with its documentation, environment variables and prices. Knows no client:
+// vision/providers.ts has a factory for each row.
+import { z } from 'zod';
+import type { Variables, VariablesOf } from '../contract/variables.ts';
+import { BEDROCK_PRICES, OPENAI_PRICES, type PriceList } from './price-lists.ts';
+
+export interface Provider {
+  /** For docs/configuration.md: which ids there are, and what they can do. */
+  models: string;
+  /** For docs/configuration.md: what the provider needs before it can be used. */
+  needs: string;
+  /** Environment variables of this provider alone. */
+  variables: Variables;
+  /** `null` if its models run on this machine and cost nothing. */
+  prices: PriceBook | null;
+}
+
+export interface PriceBook {
+  lists: readonly PriceList[];
+  /** The names under which a model id may be listed, the most specific first. */
+  namesOf(id: string): readonly string[];
+  /** Whether the id names a global endpoint, to which the regional factor does not apply. */
+  isGlobal(id: string): boolean;
+}
+
+const BEDROCK_ARN = /^arn:aws:bedrock:[^/]*\//;
+/** `us.` of `us.amazon.nova-lite-v1:0`. AWS GovCloud has prices of its own, so `us-gov.` is not among them. */
+const BEDROCK_PROFILE = /^(?:global|us|eu|apac|jp|au|ca|in)\./;
+/** A dated or numbered version costs the same unless a list names it: `-20250929-v1:0`. */
+const BEDROCK_VERSION = /(?:-\d{8})?(?:-v\d+)?(?::\w+)*$/;
+const OPENAI_VERSION = /-\d{4}-\d{2}-\d{2}$/;
+
+export const PROVIDERS = {
+  onnx: {
+    models: '`onnx:nanodet` detects the 80 COCO labels, `onnx:ppocr` reads text, `onnx:nsfw` moderates.',
+    needs: 'Nothing: the models run on the CPU of this machine.',
+    variables: {},
+    prices: null,
+  },
+  rules: {
+    models: '`rules:summary` writes the summary from counts, without a model.',
+    needs: 'Nothing.',
+    variables: {},
+    prices: null,
+  },
+  bedrock: {
+    models: '`bedrock:<model id, inference profile id or ARN>`: language models that accept images and tools; every step.',
+    needs: 'A region and credentials, as the AWS SDK finds them (`AWS_REGION`, `AWS_PROFILE`, …), and access to the model.',
+    variables: {},
+    prices: {
+      lists: BEDROCK_PRICES,
+      namesOf(id) {
+        const named = id.replace(BEDROCK_ARN, '').replace(BEDROCK_PROFILE, '');
+        return [named, named.replace(BEDROCK_VERSION, '')];
+      },
+      isGlobal: (id) => id.replace(BEDROCK_ARN, '').startsWith('global.'),
+    },
+  },
+  openai: {
+    models:
+      '`openai:<model>`: language models behind OpenAI’s chat API, for example Ollama, vLLM, LM Studio or OpenAI; every step.',
+    needs: 'One of its variables, or both.',
+    variables: {
+      OPENAI_BASE_URL: z.url().optional().meta({
+        description:
+          'The address of an OpenAI-compatible server, with its path: `http://127.0.0.1:11434/v1`. OpenAI itself if unset.',
+      }),
+      OPENAI_API_KEY: z
+        .string()
+        .min(1)
+        .optional()
+        .meta({ description: 'The key of that server. Not needed for most local servers.' }),
+    },
+    prices: {
+      lists: OPENAI_PRICES,
+      namesOf: (id) => [id, id.replace(OPENAI_VERSION, '')],
+      isGlobal: () => false,
+    },
+  },
+} satisfies Record<string, Provider>;
+
+export type ProviderName = keyof typeof PROVIDERS;
+
+/** The parsed values of all providers' variables. */
+export type ProviderSettings = z.infer<z.ZodObject<VariablesOf<typeof PROVIDERS>>>;
