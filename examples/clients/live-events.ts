@@ -1,5 +1,5 @@
 // Follows one execution over AppSync Events: node live-events.ts https://ID.appsync-api.REGION.amazonaws.com EXECUTION_ID
-// Credentials come from the environment, a profile or a role. What the header and the messages hold: docs/events.md.
+// Credentials come from the environment, a profile or a role. docs/events.md describes the events.
 import { Sha256 } from '@aws-crypto/sha256-js';
 import { defaultProvider } from '@aws-sdk/credential-provider-node';
 import { HttpRequest } from '@smithy/protocol-http';
@@ -12,7 +12,7 @@ const region = hostname.split('.')[2] ?? '';
 const signing = { service: 'appsync', region, sha256: Sha256, applyChecksum: false };
 const signer = new SignatureV4({ ...signing, credentials: defaultProvider() });
 
-/** What would sign a POST of `body` to the endpoint is the authorization. */
+/** The headers that would sign a POST of `body` to the endpoint. */
 async function authorization(body: object) {
   const accepted = { accept: 'application/json, text/javascript', 'content-encoding': 'amz-1.0' };
   const headers = { host, ...accepted, 'content-type': 'application/json; charset=UTF-8' };
@@ -20,7 +20,7 @@ async function authorization(body: object) {
   return (await signer.sign(request)).headers;
 }
 
-const seen = new Set<string>();
+const received = new Set<string>();
 const header = Buffer.from(JSON.stringify(await authorization({}))).toString('base64url');
 const realtime = endpoint.replace('.appsync-api.', '.appsync-realtime-api.').replace('http', 'ws');
 const socket = new WebSocket(`${realtime}/event/realtime`, ['aws-appsync-event-ws', `header-${header}`]);
@@ -31,8 +31,8 @@ socket.onmessage = ({ data }) => {
   if (message.type.endsWith('error')) console.error(data);
   if (message.type !== 'data') return;
   const event = JSON.parse(message.event);
-  if (event.execution_id !== execution || seen.has(event.id)) return; // told again after a crash
-  seen.add(event.id);
+  if (event.execution_id !== execution || received.has(event.id)) return; // published again after a crash
+  received.add(event.id);
   console.log(event.type, event.tile ?? event.phase ?? '', event.state ?? event.status);
   if (event.type === 'end') socket.close();
 };
