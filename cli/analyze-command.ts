@@ -5,7 +5,8 @@ import { basename, join, resolve } from 'node:path';
 import { serve } from '../local/serve.ts';
 import { readConfig } from '../pipeline/config.ts';
 import { UserError } from '../pipeline/contract/errors.ts';
-import type { Detail, FindingsDocument } from '../pipeline/contract/schemas.ts';
+import type { Detail } from '../pipeline/contract/schemas.ts';
+import { documents, parseDocument } from '../pipeline/documents.ts';
 import { agent, type Wishes } from './agent.ts';
 import { makeLog } from './log.ts';
 import { showProgress } from './progress-bar.ts';
@@ -69,7 +70,7 @@ async function analyzeOver(url: string, path: string, options: AnalyzeOptions, s
       overlay: await tools.download(overlay_jpg),
       report: report_html === undefined ? null : await tools.download(report_html), // the one that may be missing
     };
-    await deliver(artifacts, options);
+    await deliver(execution.execution_id, artifacts, options);
     if (execution.status === 'PARTIAL') {
       process.stderr.write(`${execution.reason}\n`);
       process.exitCode = EXIT_PARTIAL;
@@ -85,8 +86,8 @@ interface Artifacts {
   report: Uint8Array | null;
 }
 
-async function deliver(artifacts: Artifacts, { out, json }: AnalyzeOptions): Promise<void> {
-  const document: FindingsDocument = JSON.parse(Buffer.from(artifacts.findings).toString());
+async function deliver(executionId: string, artifacts: Artifacts, { out, json }: AnalyzeOptions): Promise<void> {
+  const document = parseDocument(documents.findings(executionId), artifacts.findings);
   const files = { 'report.html': artifacts.report, 'overlay.jpg': artifacts.overlay, 'findings.json': artifacts.findings };
   const written: string[] = [];
   for (const [name, bytes] of Object.entries(files)) {

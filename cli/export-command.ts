@@ -2,12 +2,11 @@
 import { join, resolve } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import type { z } from 'zod';
 import { readConfig } from '../pipeline/config.ts';
 import { UserError } from '../pipeline/contract/errors.ts';
 import type { ExportFormat } from '../pipeline/contract/export-format.ts';
-import { keys } from '../pipeline/contract/keys.ts';
-import { ExecutionId, FindingsDocument, Progress } from '../pipeline/contract/schemas.ts';
+import { ExecutionId } from '../pipeline/contract/schemas.ts';
+import { documents, readDocument, type StoredDocument } from '../pipeline/documents.ts';
 import type { ExportSource } from '../pipeline/findings/exports/export-source.ts';
 import { exportPieces } from '../pipeline/findings/exports/index.ts';
 import type { Blobs } from '../pipeline/ports.ts';
@@ -36,26 +35,26 @@ export async function exportCommand(executionId: string, { format, out, data, im
 async function sourceIn(folder: string, executionId: string): Promise<Pick<ExportSource, 'document' | 'startedAt'>> {
   const blobs = fsBlobs(join(folder, 'blobs'));
   const known = ExecutionId.safeParse(executionId).success;
-  const progress = known ? await documentAt(keys.progress(executionId), Progress, blobs) : null;
+  const progress = known ? await stored(documents.progress(executionId), blobs) : null;
   if (!progress) {
     throw new UserError(
       `Expected an execution in ${folder}, got ${JSON.stringify(executionId.slice(0, 100))}, which is not there. ` +
         'Use an execution_id that analyze_image returned, and name the folder that serve was given with --data.',
     );
   }
-  const document = await documentAt(keys.findings(executionId), FindingsDocument, blobs);
+  const document = await stored(documents.findings(executionId), blobs);
   if (document) return { document, startedAt: progress.started_at };
   const wayOut = progress.status === 'RUNNING' ? 'Wait for its end.' : 'Analyze the image again.';
   throw new UserError(`Expected an execution with findings, got ${executionId}, which is ${progress.status}. ${wayOut}`);
 }
 
-async function documentAt<T>(key: string, schema: z.ZodType<T>, blobs: Blobs): Promise<T | null> {
-  const bytes = await blobs.get(key);
-  if (!bytes) return null;
+async function stored<T>(document: StoredDocument<T>, blobs: Blobs): Promise<T | null> {
   try {
-    return schema.parse(JSON.parse(Buffer.from(bytes).toString()));
+    return await readDocument(document, blobs);
   } catch (cause) {
-    throw new UserError(`Expected ${key} as tilesight writes it, got another content. Analyze the image again.`, { cause });
+    throw new UserError(`Expected ${document.key} as tilesight writes it, got another content. Analyze the image again.`, {
+      cause,
+    });
   }
 }
 

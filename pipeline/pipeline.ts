@@ -2,12 +2,13 @@
 // Names, order and nesting of the operations are what a running execution resumes by: never change them for one in flight.
 import { type DurableContext, type DurableExecutionHandler, NestingType } from '@aws/durable-execution-sdk-js';
 import { sentenceOf, UserError } from './contract/errors.ts';
-import { keys } from './contract/keys.ts';
 import { AnalysisRequest, type Finding, type Status } from './contract/schemas.ts';
 import { NO_USAGE } from './contract/usage.ts';
+import { documents, readExisting } from './documents.ts';
 import { spilling } from './durable/checkpoint-overflow.ts';
 import { retryTransient } from './durable/retry-policy.ts';
 import { withVerdicts } from './findings/verification.ts';
+import type { ResumedTiles } from './planning/inspected.ts';
 import type { Plan } from './planning/plan.ts';
 import {
   type PendingTiles,
@@ -20,16 +21,16 @@ import {
 import { pyramidOf } from './planning/stored-plan.ts';
 import type { ModerationAnswer, PipelineDeps } from './ports.ts';
 import { type ProgressReport, reportProgress } from './progress/progress-writer.ts';
-import { lookCounter } from './progress/tile-result.ts';
+import { tileResultCounter } from './progress/tile-result-counter.ts';
 import { lookAtShards, lookAtTiles, lookForAnother, type ShardAnswer } from './shard.ts';
 import { stopping } from './steps/cancellation.ts';
 import { fetchImage } from './steps/fetch-image.ts';
 import { inspect } from './steps/inspect-image.ts';
-import { MergeResult, merge } from './steps/merge-detections.ts';
+import { merge } from './steps/merge-detections.ts';
 import { moderate } from './steps/moderate-image.ts';
-import { TakenUp, takeUp } from './steps/resume-failed-tiles.ts';
+import { takeUp } from './steps/resume-failed-tiles.ts';
 import { type ImageInHand, imageInHand } from './steps/source-image.ts';
-import { measureEnd, mergedOf, store } from './steps/store-results.ts';
+import { measureEnd, store } from './steps/store-results.ts';
 import { NO_SYNTHESIS, synthesize, withoutSynthesis } from './steps/synthesize.ts';
 import { tile } from './steps/tile-image.ts';
 import { type SecondLookBudget, secondLookOf, verify } from './steps/verify-finding.ts';
@@ -51,7 +52,7 @@ interface Run {
 }
 
 /** What is to be looked at; null: the image is blocked. */
-type Prepared = Omit<TakenUp, 'todo'> & { todo: PendingTiles; moderation: ModerationAnswer };
+type Prepared = Omit<ResumedTiles, 'todo'> & { todo: PendingTiles; moderation: ModerationAnswer };
 
 const retried = { retryStrategy: retryTransient };
 
@@ -94,13 +95,13 @@ async function analyze(run: Run): Promise<PipelineResult> {
   progress.phase('merge');
   const merged = await context.step('merge', () => merge(request, { plan, todo, shards, sources }, deps), {
     ...retried,
-    serdes: spilling(MergeResult, keys.doubtful(execution_id), deps.blobs),
+    serdes: spilling(documents.mergeResult(execution_id), deps.blobs),
   });
   const second = await secondLooks(run, plan, merged.doubtful);
 
   progress.phase('synthesize');
   const summarize = async () => {
-    const all = await mergedOf(execution_id, deps);
+    const all = await readExisting(documents.merged(execution_id), deps.blobs);
     const { findings } = withVerdicts(all.findings, second.verdicts);
     return await synthesize(request, { plan, merged: all, findings }, image, deps);
   };
@@ -138,7 +139,7 @@ async function prepare(run: Run): Promise<Prepared | null> {
 
 /** What an earlier execution left: its image was moderated and cut then. */
 async function takenUp({ request, context, progress, deps }: Run, earlier: { execution_id: string }): Promise<Prepared> {
-  const serdes = spilling(TakenUp, keys.todo(request.execution_id), deps.blobs);
+  const serdes = spilling(documents.resumedTiles(request.execution_id), deps.blobs);
   const taken = await context.step('take-up', () => takeUp(request, earlier, deps), { ...retried, serdes });
   progress.inspected(taken.inspected, taken.todo.length);
   return { ...taken, moderation: { allowed: true, usage: NO_USAGE } };
@@ -153,7 +154,7 @@ async function moderated({ request, context, image, deps }: Run): Promise<Modera
 /** A small image is one shard, looked at here; the shards of a large one are executions of their own. */
 async function look({ request, context, progress, deps }: Run, plan: Plan, todo: PendingTiles): Promise<ShardResult[]> {
   const shards = shardsOf(pendingTileCount(plan, todo));
-  const counter = lookCounter(deps.log, { execution: request.execution_id }, () => progress.changed());
+  const counter = tileResultCounter(deps.log, { execution: request.execution_id }, () => progress.changed());
   const stop = stopping(request.execution_id, request.max_cost_usd, () => counter.usage().cost_usd, deps);
   const looking = { request, plan, pyramidOf: pyramidOf(request), stopping: stop, deps };
   const [only, ...others] = shards;

@@ -2,16 +2,17 @@
 // Names, order and nesting of the operations are what a running execution resumes by: never change them for one in flight.
 import { type DurableContext, NestingType } from '@aws/durable-execution-sdk-js';
 import { mustBeFixed, sentenceOf, UserError } from './contract/errors.ts';
-import { keys } from './contract/keys.ts';
 import { NO_USAGE } from './contract/usage.ts';
+import { documents } from './documents.ts';
 import { spilling } from './durable/checkpoint-overflow.ts';
 import { retryTransient } from './durable/retry-policy.ts';
 import type { PlannedTile } from './planning/grid.ts';
 import { type PendingTiles, type Shard, ShardRequest, ShardResult, type Stop, tilesOfShard } from './planning/shards.ts';
 import { pyramidOf } from './planning/stored-plan.ts';
+import { NOT_ANALYZED } from './planning/tile-result.ts';
 import type { PipelineDeps } from './ports.ts';
 import { type ProgressReport, reportShard } from './progress/progress-writer.ts';
-import { Look, type LookCounter, lookCounter, UNSEEN } from './progress/tile-result.ts';
+import { type TileResultCounter, tileResultCounter } from './progress/tile-result-counter.ts';
 import { reportTiles } from './progress/tile-state-writer.ts';
 import { stopping } from './steps/cancellation.ts';
 import { detect, type Looking } from './steps/detect-tile.ts';
@@ -27,7 +28,7 @@ export async function lookForAnother(event: unknown, context: DurableContext, gi
   const { request, plan, shard, todo } = work;
   const deps = { ...given, log: logWith(given.log, { execution: request.execution_id, shard: shard.number }) };
   const facts = { execution: request.execution_id, shard: shard.number };
-  const counter = lookCounter(deps.log, facts, () => report.changed());
+  const counter = tileResultCounter(deps.log, facts, () => report.changed());
   const report = reportShard(work, counter, deps);
   const stop = stopping(request.execution_id, work.max_cost_usd, () => counter.usage().cost_usd, deps);
   try {
@@ -50,15 +51,15 @@ export async function lookAtTiles(
   context: DurableContext,
   shard: Shard,
   tiles: PlannedTile[],
-  counter: LookCounter,
+  counter: TileResultCounter,
   looking: Looking,
 ): Promise<ShardResult> {
   const { request, deps, stopping: stop } = looking;
   stop.watch();
   const told = reportTiles(request, shard, tiles, counter, deps);
   const lookAt = async (tileContext: DurableContext, tile: PlannedTile) => {
-    const key = keys.tileDetections(request.execution_id, tile.name);
-    const options = { retryStrategy: retryTransient, serdes: spilling(Look, key, deps.blobs) };
+    const serdes = spilling(documents.tileStepResult(request.execution_id, tile.name), deps.blobs);
+    const options = { retryStrategy: retryTransient, serdes };
     const look = async () => {
       counter.begin(tile.index);
       told.changed();
@@ -113,7 +114,7 @@ export async function lookAtShards(
       max_cost_usd: request.max_cost_usd === null ? null : request.max_cost_usd * share,
     };
     const answer = stopped
-      ? { result: lostShard(shard, UNSEEN[stopped], stopped) }
+      ? { result: lostShard(shard, NOT_ANALYZED[stopped], stopped) }
       : await shardContext.invoke<ShardRequest, ShardAnswer>(`shard-${shard.number}`, deps.functionName, work).catch((error) => {
           deps.log.error({ error, execution: request.execution_id, shard: shard.number }, 'A shard was lost.');
           return { result: lostShard(shard, 'The part of the analysis that looked at this tile was lost.', null) };

@@ -5,6 +5,7 @@ import { HTTPException } from 'hono/http-exception';
 import { type SSEStreamingApi, streamSSE } from 'hono/streaming';
 import { sentenceOf } from '../../pipeline/contract/errors.ts';
 import { ExecutionId } from '../../pipeline/contract/schemas.ts';
+import { gridOf, moved } from '../../pipeline/planning/tile-states.ts';
 import type { Clock, Log } from '../../pipeline/ports.ts';
 import {
   endEvent,
@@ -14,7 +15,6 @@ import {
   type SnapshotEvent,
   tileEvent,
 } from '../../pipeline/progress/events.ts';
-import { gridOf, moved } from '../../pipeline/progress/tile-states.ts';
 import type { Routes } from '../http/http-app.ts';
 import { type ExecutionListDeps, executionList } from './execution-list.ts';
 import { executionReader, type SeenExecution } from './execution-reader.ts';

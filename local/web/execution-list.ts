@@ -1,11 +1,10 @@
 // The newest executions with how far they are: those that run, those that have findings, those that ended without any.
 
-import { INDEX_NAME, index, indexOf, keys } from '../../pipeline/contract/keys.ts';
-import { StoredPlan } from '../../pipeline/planning/stored-plan.ts';
+import { INDEX_NAME, index, indexOf } from '../../pipeline/contract/keys.ts';
+import { documents, readDocument } from '../../pipeline/documents.ts';
 import type { LauncherWithHistory } from '../../pipeline/ports.ts';
 import type { ListedExecution } from '../../pipeline/progress/events.ts';
 import type { ExecutionReaderDeps } from './execution-reader.ts';
-import { stored } from './stored.ts';
 
 export const LISTED_MAX = 50;
 const LOOKED_THROUGH_MAX = 200; // of what the engine knows: parts of large executions are between them
@@ -49,6 +48,6 @@ async function newestIds({ blobs, launcher }: ExecutionListDeps): Promise<string
 
 async function listed(id: string, image: string | null, { blobs, progressOf }: ExecutionListDeps): Promise<ListedExecution> {
   const { execution_id, status, phase, tiles, findings, usage, started_at, updated_at, reason } = await progressOf(id);
-  const named = image ?? (await stored(keys.plan(id), StoredPlan, blobs))?.request.image.uri ?? null;
+  const named = image ?? (await readDocument(documents.plan(id), blobs))?.request.image.uri ?? null;
   return { execution_id, status, phase, tiles, findings, usage, image: named, started_at, updated_at, reason };
 }

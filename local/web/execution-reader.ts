@@ -3,18 +3,18 @@
 
 import { keys } from '../../pipeline/contract/keys.ts';
 import type { Progress } from '../../pipeline/contract/schemas.ts';
+import { documents, readDocument } from '../../pipeline/documents.ts';
 import { tileCount } from '../../pipeline/planning/grid.ts';
-import { StoredPlan } from '../../pipeline/planning/stored-plan.ts';
+import type { StoredPlan } from '../../pipeline/planning/stored-plan.ts';
+import { ELSEWHERE, isOver, waiting, withStates } from '../../pipeline/planning/tile-states.ts';
 import type { Blobs } from '../../pipeline/ports.ts';
-import { ELSEWHERE, isOver, TileStates, waiting, withStates } from '../../pipeline/progress/tile-states.ts';
-import { stored } from './stored.ts';
 
 const SHARDS_MAX = 1_000; // 100,000 tiles are 118
 
 export interface SeenExecution {
   /** Null until the image has been inspected. */
   plan: StoredPlan | null;
-  /** One letter a tile of the plan, as progress/tile-states.ts has them. */
+  /** One letter a tile of the plan, as planning/tile-states.ts has them. */
   states: string;
   progress: Progress;
 }
@@ -33,7 +33,7 @@ export function executionReader(executionId: string, { blobs, progressOf }: Exec
   let states = '';
 
   const readTiles = async (key: string) => {
-    const part = await stored(key, TileStates, blobs);
+    const part = await readDocument(documents.tileStates(key), blobs);
     if (!part) return;
     states = withStates(states, part);
     if (isOver(part.states)) over.add(key);
@@ -42,7 +42,7 @@ export function executionReader(executionId: string, { blobs, progressOf }: Exec
   return async () => {
     const progress = await progressOf(executionId); // before the tiles: when it has ended, they have
     if (!plan) {
-      plan = await stored(keys.plan(executionId), StoredPlan, blobs);
+      plan = await readDocument(documents.plan(executionId), blobs);
       if (plan) states = plan.request.retry_of ? ELSEWHERE.repeat(tileCount(plan.plan)) : waiting(tileCount(plan.plan));
     }
     if (plan) {

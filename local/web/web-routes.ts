@@ -3,13 +3,13 @@
 import type { Context, Hono } from 'hono';
 import { keys } from '../../pipeline/contract/keys.ts';
 import type { FindingsDocument } from '../../pipeline/contract/schemas.ts';
+import { documents, readDocument } from '../../pipeline/documents.ts';
 import { columnsOf } from '../../pipeline/findings/finding-columns.ts';
 import { cachedSzi } from '../../pipeline/imaging/szi/szi.ts';
 import { hasTile, storedImage } from '../../pipeline/planning/pyramid-levels.ts';
-import { StoredPlan } from '../../pipeline/planning/stored-plan.ts';
+import type { StoredPlan } from '../../pipeline/planning/stored-plan.ts';
 import type { Blobs } from '../../pipeline/ports.ts';
 import type { Routes } from '../http/http-app.ts';
-import { stored } from './stored.ts';
 
 export interface PageFile {
   bytes: Uint8Array;
@@ -110,7 +110,7 @@ function planReader(blobs: Blobs): (executionId: string) => Promise<StoredPlan |
   return async (executionId) => {
     const known = plans.get(executionId);
     if (known) return known;
-    const plan = await stored(keys.plan(executionId), StoredPlan, blobs);
+    const plan = await readDocument(documents.plan(executionId), blobs);
     if (!plan) return null;
     const [oldest] = plans.keys();
     if (plans.size >= PLANS_KEPT_MAX && oldest !== undefined) plans.delete(oldest);

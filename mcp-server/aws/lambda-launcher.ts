@@ -1,9 +1,8 @@
 // Launcher over Lambda durable executions. Knows the service's calls and how few of them an account has; knows nothing of what runs.
 import type { Execution, GetDurableExecutionResponse, LambdaClient } from '@aws-sdk/client-lambda';
-import { z } from 'zod';
 import { UserError } from '../../pipeline/contract/errors.ts';
-import { keys } from '../../pipeline/contract/keys.ts';
 import type { AnalysisRequest } from '../../pipeline/contract/schemas.ts';
+import { documents, readDocument, writeDocument, writeNewDocument } from '../../pipeline/documents.ts';
 import type { Blobs, ExecutionState, Launcher, Log } from '../../pipeline/ports.ts';
 import { answerOf, answerOrNull, refused } from './lambda-errors.ts';
 
@@ -24,8 +23,6 @@ const ATTEMPTS_MAX = 3; // waits of up to 0.1 and 0.2 s after a fault, of 0.5 an
 const CONNECT_TIMEOUT_MS = 5_000; // two lost SYN packets: 1 + 2 s, and the way itself
 const SILENCE_TIMEOUT_MS = 5_000; // three attempts: 15 s of the 30 s that a call of a tool has
 
-const Launched = z.object({ arn: z.string() });
-
 /** The client is loaded on first use. Errors as in lambda-errors.ts. */
 export function lambdaLauncher(options: LambdaLauncherOptions): Launcher {
   const { functionName, blobs, log } = options;
@@ -36,16 +33,14 @@ export function lambdaLauncher(options: LambdaLauncherOptions): Launcher {
   };
 
   async function arnOf(id: string): Promise<string | null> {
-    const bytes = await blobs.get(keys.launched(id));
-    return bytes && Launched.parse(JSON.parse(Buffer.from(bytes).toString())).arn;
+    return (await readDocument(documents.launched(id), blobs))?.arn ?? null;
   }
 
   /** False when somebody had noted the same one before. */
   async function note(id: string, arn: string): Promise<boolean> {
-    const bytes = Buffer.from(JSON.stringify({ arn } satisfies z.infer<typeof Launched>));
-    if (await blobs.putNew(keys.launched(id), bytes)) return true;
+    if (await writeNewDocument(documents.launched(id), { arn }, blobs)) return true;
     if ((await arnOf(id)) === arn) return false;
-    await blobs.put(keys.launched(id), bytes); // the service has forgotten the one before, and began another
+    await writeDocument(documents.launched(id), { arn }, blobs); // the service has forgotten the one before, and began another
     return true;
   }
 

@@ -2,7 +2,8 @@
 
 import { UserError } from '../../pipeline/contract/errors.ts';
 import { INDEX_NAME, index, indexOf } from '../../pipeline/contract/keys.ts';
-import { IndexEntry } from '../../pipeline/findings/index-entry.ts';
+import { documents, readDocument } from '../../pipeline/documents.ts';
+import type { IndexEntry } from '../../pipeline/findings/index-entry.ts';
 import type { Blobs } from '../../pipeline/ports.ts';
 import type { ToolDeps } from '../access/deps.ts';
 
@@ -33,7 +34,7 @@ export async function queryExecutions(
   let last: string | null = null;
   for (let from = 0; from < names.length && executions.length < query.limit; from += READ_AT_ONCE) {
     const batch = names.slice(from, from + READ_AT_ONCE);
-    const entries = await Promise.all(batch.map((name) => readEntry(folder + name, blobs)));
+    const entries = await Promise.all(batch.map((name) => readDocument(documents.indexEntry(folder + name), blobs)));
     for (const [position, entry] of entries.entries()) {
       const name = batch[position] ?? '';
       if (query.since && index.startedAt(name) < query.since) return { executions, cursor: null };
@@ -53,11 +54,6 @@ async function namesAfter(cursor: string | null, folder: string, blobs: Blobs): 
   const page = { limit: SCANNED_MAX, ...(cursor !== null && { after: folder + cursor }) };
   const names = (await blobs.list(folder, page)).map((key) => key.slice(folder.length));
   return names.filter((name) => INDEX_NAME.test(name));
-}
-
-async function readEntry(key: string, blobs: Blobs): Promise<IndexEntry | null> {
-  const bytes = await blobs.get(key);
-  return bytes && IndexEntry.parse(JSON.parse(Buffer.from(bytes).toString()));
 }
 
 function matches({ image, by_label }: IndexEntry, { labels, image: wanted }: ExecutionQuery): boolean {

@@ -1,10 +1,7 @@
 // Starts an execution, and records who did. Kept apart from the request: the same request of another caller is the same execution.
-import { z } from 'zod';
-import { keys } from '../../pipeline/contract/keys.ts';
 import type { AnalysisRequest } from '../../pipeline/contract/schemas.ts';
+import { documents, readDocument, writeNewDocument } from '../../pipeline/documents.ts';
 import type { ToolDeps } from '../access/deps.ts';
-
-const StartedBy = z.object({ principal: z.string(), at: z.string() });
 
 export async function startExecution(
   request: AnalysisRequest,
@@ -12,14 +9,13 @@ export async function startExecution(
 ): Promise<{ created: boolean }> {
   const { created } = await launcher.start(request);
   if (created && caller) {
-    const record: z.infer<typeof StartedBy> = { principal: caller.name, at: clock.now().toISOString() };
-    await blobs.putNew(keys.startedBy(request.execution_id), Buffer.from(JSON.stringify(record)));
+    const record = { principal: caller.name, at: clock.now().toISOString() };
+    await writeNewDocument(documents.startedBy(request.execution_id), record, blobs);
   }
   return { created };
 }
 
 /** The name of the principal that started it; null where callers are not known. */
 export async function starterOf(executionId: string, { blobs }: Pick<ToolDeps, 'blobs'>): Promise<string | null> {
-  const bytes = await blobs.get(keys.startedBy(executionId));
-  return bytes && StartedBy.parse(JSON.parse(Buffer.from(bytes).toString())).principal;
+  return (await readDocument(documents.startedBy(executionId), blobs))?.principal ?? null;
 }

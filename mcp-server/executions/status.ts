@@ -3,7 +3,8 @@ import { z } from 'zod';
 import { UserError } from '../../pipeline/contract/errors.ts';
 import { keys } from '../../pipeline/contract/keys.ts';
 import { FailedTile, Phase, Progress, Status, Usage } from '../../pipeline/contract/schemas.ts';
-import { ShardProgress, sumOfCounts } from '../../pipeline/planning/shards.ts';
+import { documents, readDocument } from '../../pipeline/documents.ts';
+import { sumOfCounts } from '../../pipeline/planning/shards.ts';
 import type { Blobs, ExecutionState } from '../../pipeline/ports.ts';
 import type { ToolDeps } from '../access/deps.ts';
 import { whole } from './token-budget.ts';
@@ -99,11 +100,12 @@ async function storedProgress(executionId: string, { blobs }: ToolDeps): Promise
 
 /** With what the shards that run now have done: each says so in an object of its own. */
 async function progressIn(blobs: Blobs, executionId: string): Promise<Progress | null> {
-  const bytes = await blobs.get(keys.progress(executionId));
-  if (!bytes) return null;
-  const progress = Progress.parse(JSON.parse(Buffer.from(bytes).toString()));
-  const reports = await Promise.all(progress.running_shards.map((shard) => blobs.get(keys.shardProgress(executionId, shard))));
-  const running = reports.flatMap((report) => (report ? [ShardProgress.parse(JSON.parse(Buffer.from(report).toString()))] : []));
+  const progress = await readDocument(documents.progress(executionId), blobs);
+  if (!progress) return null;
+  const reports = await Promise.all(
+    progress.running_shards.map((shard) => readDocument(documents.shardProgress(executionId, shard), blobs)),
+  );
+  const running = reports.filter((report) => report !== null);
   const { tiles, findings, usage } = progress;
   const sum = sumOfCounts([{ tiles, detections: findings, usage }, ...running]);
   const latest = [progress, ...running].map(({ updated_at }) => updated_at).sort();

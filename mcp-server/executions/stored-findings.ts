@@ -2,8 +2,9 @@
 
 import { UserError } from '../../pipeline/contract/errors.ts';
 import { keys } from '../../pipeline/contract/keys.ts';
-import { FindingsDocument } from '../../pipeline/contract/schemas.ts';
-import { StoredPlan } from '../../pipeline/planning/stored-plan.ts';
+import type { FindingsDocument } from '../../pipeline/contract/schemas.ts';
+import { documents, readDocument } from '../../pipeline/documents.ts';
+import type { StoredPlan } from '../../pipeline/planning/stored-plan.ts';
 import type { Blobs } from '../../pipeline/ports.ts';
 import type { ToolDeps } from '../access/deps.ts';
 import { readProgress } from './status.ts';
@@ -26,28 +27,23 @@ export async function readFindings(executionId: string, { blobs }: Pick<ToolDeps
   const key = keys.findings(executionId);
   const head = await blobs.head(key);
   if (!head) return null;
-  const documents = kept.get(blobs) ?? new Map<string, Kept>();
-  kept.set(blobs, documents);
-  const known = documents.get(key);
+  const cached = kept.get(blobs) ?? new Map<string, Kept>();
+  kept.set(blobs, cached);
+  const known = cached.get(key);
   if (known?.version === head.version) return await known.document;
-  const document = parsedDocument(key, blobs);
-  documents.delete(key);
-  documents.set(key, { version: head.version, document });
-  const oldest = documents.keys().next().value;
-  if (documents.size > DOCUMENTS_KEPT_MAX && oldest !== undefined) documents.delete(oldest);
-  document.catch(() => documents.delete(key)); // a failed read is forgotten
+  const document = readDocument(documents.findings(executionId), blobs);
+  cached.delete(key);
+  cached.set(key, { version: head.version, document });
+  const oldest = cached.keys().next().value;
+  if (cached.size > DOCUMENTS_KEPT_MAX && oldest !== undefined) cached.delete(oldest);
+  document.catch(() => cached.delete(key)); // a failed read is forgotten
   return await document;
-}
-
-async function parsedDocument(key: string, blobs: Blobs): Promise<FindingsDocument | null> {
-  const bytes = await blobs.get(key);
-  return bytes && FindingsDocument.parse(JSON.parse(Buffer.from(bytes).toString()));
 }
 
 /** Throws a UserError when the execution is unknown or has not cut its image yet. */
 export async function readPlan(executionId: string, deps: ToolDeps): Promise<StoredPlan> {
-  const bytes = await deps.blobs.get(keys.plan(executionId));
-  if (bytes) return StoredPlan.parse(JSON.parse(Buffer.from(bytes).toString()));
+  const plan = await readDocument(documents.plan(executionId), deps.blobs);
+  if (plan) return plan;
   const { status, phase } = await readProgress(executionId, deps);
   const state = status === 'RUNNING' ? `is in phase ${phase}` : `ended as ${status}`;
   throw new UserError(

@@ -1,7 +1,7 @@
 // cancel_execution: ends a running analysis and keeps its findings so far.
 import { z } from 'zod';
-import { keys } from '../../pipeline/contract/keys.ts';
 import { ExecutionId, type Phase } from '../../pipeline/contract/schemas.ts';
+import { documents, writeDocument } from '../../pipeline/documents.ts';
 import type { ToolDeps } from '../access/deps.ts';
 import { ExecutionView, readProgress, viewEnd, viewExecution } from '../executions/status.ts';
 import type { Tool } from './define.ts';
@@ -29,7 +29,7 @@ export const cancelExecution = {
     const { status, phase } = await readProgress(execution_id, deps);
     if (status !== 'RUNNING') return await viewExecution(execution_id, 0, deps);
     const cancellation = { cancelled_at: deps.clock.now().toISOString() };
-    await deps.blobs.put(keys.cancel(execution_id), Buffer.from(JSON.stringify(cancellation)));
+    await writeDocument(documents.cancellation(execution_id), cancellation, deps.blobs);
     if (!BEFORE_DETECTION.has(phase)) {
       const view = await viewEnd(execution_id, GRACE_S, deps);
       if (view.status !== 'RUNNING') return view;

@@ -41,14 +41,12 @@ export const keys = {
   launched: (executionId: string) => `${execution(executionId)}/launched.json`,
   /** There once somebody has asked to cancel. */
   cancel: (executionId: string) => `${execution(executionId)}/cancel.json`,
-  /** What each tile of a shard showed. */
-  looks: (executionId: string, shard: number) => `${execution(executionId)}/looks/${shard}.json`,
-  /** Of these, what is too large for a checkpoint. */
-  doubtful: (executionId: string) => `${execution(executionId)}/doubtful.json`,
-  todo: (executionId: string) => `${execution(executionId)}/todo.json`,
+  tileResults: (executionId: string, shard: number) => `${execution(executionId)}/looks/${shard}.json`,
   merged: (executionId: string) => `${execution(executionId)}/merged.json`,
-  /** Detections of one tile that are too many for a checkpoint. */
-  tileDetections: (executionId: string, tile: string) => `${execution(executionId)}/detections/${tile}.json`,
+  /** Overflow: results of steps that are too large for a checkpoint. */
+  mergeResult: (executionId: string) => `${execution(executionId)}/doubtful.json`,
+  resumedTiles: (executionId: string) => `${execution(executionId)}/todo.json`,
+  tileStepResult: (executionId: string, tile: string) => `${execution(executionId)}/detections/${tile}.json`,
 };
 
 /** 13 digits of milliseconds last until the year 2286; counted down, the newest key comes first. */

@@ -1,7 +1,8 @@
-// The result of the step `inspect`: what the image header says, and the plan. Nothing is decoded yet.
+// What an execution knows before it analyzes a tile. Field names are stored: these are results of steps.
 import { z } from 'zod';
 import { Plan } from './plan.ts';
 
+/** The result of the step `inspect`, before anything is decoded. */
 export const Inspected = z.object({
   format: z.string(),
   plan: Plan,
@@ -9,3 +10,13 @@ export const Inspected = z.object({
   startedAt: z.string(),
 });
 export type Inspected = z.infer<typeof Inspected>;
+
+/** The result of the step `take-up` of a retry: what an earlier execution did not analyze, and where its tile results are. */
+export const ResumedTiles = z.object({
+  inspected: Inspected,
+  /** Indexes of the pending tiles, ascending. */
+  todo: z.array(z.number().int()),
+  /** Keys of the tile results of earlier executions, the earliest first. */
+  sources: z.array(z.string()),
+});
+export type ResumedTiles = z.infer<typeof ResumedTiles>;

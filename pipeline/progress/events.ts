@@ -2,7 +2,7 @@
 // An id is a function of what it tells: whoever ignores ids that it has seen is told everything once, however often it comes.
 import { z } from 'zod';
 import { Phase, Progress, Status, Usage } from '../contract/schemas.ts';
-import { GridLevel, TileState } from './tile-states.ts';
+import { GridLevel, TileState } from '../planning/tile-states.ts';
 
 const about = { id: z.string(), execution_id: z.string() };
 

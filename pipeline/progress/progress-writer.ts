@@ -1,13 +1,13 @@
 // Tells whoever polls how far a run is, as one small object. Rebuilt from results after a crash, so it never counts a tile twice.
 
-import { keys } from '../contract/keys.ts';
 import type { AnalysisRequest, FindingsDocument, Phase, Progress, Status, Usage } from '../contract/schemas.ts';
+import { documents } from '../documents.ts';
 import type { Inspected } from '../planning/inspected.ts';
 import { type ShardProgress, type ShardRequest, type ShardResult, sumOfCounts } from '../planning/shards.ts';
 import type { PipelineDeps } from '../ports.ts';
+import { documentWriter } from './document-writer.ts';
 import { endEvent, progressEvent } from './events.ts';
-import { objectWriter } from './object-writer.ts';
-import type { LookCounter } from './tile-result.ts';
+import type { TileResultCounter } from './tile-result-counter.ts';
 
 const FAILED_TILES_SHOWN_MAX = 20;
 
@@ -19,7 +19,7 @@ export interface ProgressReport {
   /** Something has changed that is worth writing soon. */
   changed(): void;
   /** What this process itself looks with: its counts are part of every report from now on. */
-  counting(counter: LookCounter): void;
+  counting(counter: TileResultCounter): void;
   /** Which shards run elsewhere now, and what has come of those that ended. A replay says it again, which is harmless. */
   shards(running: readonly number[], ended: readonly ShardResult[]): void;
   /** These three resolve when the last word is stored. */
@@ -34,14 +34,14 @@ export function reportProgress(request: AnalysisRequest, deps: PipelineDeps): Pr
   let startedAt = deps.clock.now().toISOString();
   let tilesTotal = 0;
   let phase: Phase = 'inspect';
-  let counter: LookCounter | null = null;
+  let counter: TileResultCounter | null = null;
   let running: readonly number[] = [];
   let ended: readonly ShardResult[] = [];
 
   const snapshot = (status: Status): Progress => {
     const own = counter ? [{ tiles: counter.tiles(), detections: counter.detections(), usage: counter.usage() }] : [];
     const all = sumOfCounts([...own, ...ended]);
-    const failed = (counter?.looks() ?? []).flatMap(({ outcome }) => ('failed' in outcome ? [outcome.failed] : []));
+    const failed = (counter?.results() ?? []).flatMap(({ outcome }) => ('failed' in outcome ? [outcome.failed] : []));
     return {
       execution_id: request.execution_id,
       status,
@@ -62,7 +62,7 @@ export function reportProgress(request: AnalysisRequest, deps: PipelineDeps): Pr
     deps.events?.publish([progressEvent(progress, null)]);
     return progress;
   };
-  const writer = objectWriter(keys.progress(request.execution_id), tell, deps);
+  const writer = documentWriter(documents.progress(request.execution_id), tell, deps);
   const last = async (status: Status, ending: Ending) => {
     phase = 'done';
     running = [];
@@ -106,7 +106,7 @@ export function reportProgress(request: AnalysisRequest, deps: PipelineDeps): Pr
 /** The same for a shard: whoever reads the execution's progress adds it up. */
 export function reportShard(
   { request, shard }: ShardRequest,
-  counter: Pick<LookCounter, 'tiles' | 'detections' | 'usage'>,
+  counter: Pick<TileResultCounter, 'tiles' | 'detections' | 'usage'>,
   deps: PipelineDeps,
 ): { changed(): void; close(): Promise<void> } {
   const tell = (): ShardProgress => {
@@ -117,6 +117,6 @@ export function reportShard(
     deps.events?.publish([progressEvent(told, shard.number)]);
     return { ...counts, detections: counter.detections(), updated_at: deps.clock.now().toISOString() };
   };
-  const writer = objectWriter(keys.shardProgress(request.execution_id, shard.number), tell, deps);
+  const writer = documentWriter(documents.shardProgress(request.execution_id, shard.number), tell, deps);
   return { changed: () => writer.soon(), close: () => writer.close() };
 }

@@ -2,14 +2,15 @@
 
 import { keys } from '../contract/keys.ts';
 import type { AnalysisRequest } from '../contract/schemas.ts';
+import { documents, readDocument, type StoredDocument } from '../documents.ts';
 import type { PlannedTile } from '../planning/grid.ts';
 import type { Plan } from '../planning/plan.ts';
 import { type PendingTiles, type Shard, type ShardResult, tilesOfShard } from '../planning/shards.ts';
+import { further, lettersOf, moved, type TileStates, waiting } from '../planning/tile-states.ts';
 import type { PipelineDeps } from '../ports.ts';
+import { documentWriter } from './document-writer.ts';
 import { tileEvent } from './events.ts';
-import { objectWriter } from './object-writer.ts';
-import type { LookCounter } from './tile-result.ts';
-import { further, lettersOf, moved, TileStates, waiting } from './tile-states.ts';
+import type { TileResultCounter } from './tile-result-counter.ts';
 
 export interface TileReport {
   /** A tile has begun or ended. */
@@ -23,12 +24,12 @@ export function reportTiles(
   { execution_id }: Pick<AnalysisRequest, 'execution_id'>,
   shard: Shard,
   tiles: readonly PlannedTile[],
-  counter: Pick<LookCounter, 'state'>,
+  counter: Pick<TileResultCounter, 'state'>,
   deps: PipelineDeps,
 ): TileReport {
-  const key = keys.tileStates(execution_id, shard.number);
+  const document = documents.tileStates(keys.tileStates(execution_id, shard.number));
   // What an earlier process stored was durable: until this one knows as much again, it counts.
-  const earlier = storedStates(key, deps);
+  const earlier = storedStates(document, deps);
   let told = waiting(tiles.length); // a crash may have come between the object and the events: they are told again
   const snapshot = async (): Promise<TileStates> => {
     const states = further(await earlier, further(told, lettersOf(tiles.map(({ index }) => counter.state(index)))));
@@ -36,7 +37,7 @@ export function reportTiles(
     told = states;
     return { ...placesOf(tiles), states };
   };
-  const writer = objectWriter(key, snapshot, deps);
+  const writer = documentWriter(document, snapshot, deps);
   return {
     changed: () => writer.soon(),
     last: () => writer.last(snapshot()),
@@ -62,10 +63,9 @@ function placesOf(tiles: readonly PlannedTile[]): Pick<TileStates, 'from' | 'ind
   return { from, indexes: areNeighbours ? null : tiles.map(({ index }) => index) };
 }
 
-async function storedStates(key: string, { blobs, log }: PipelineDeps): Promise<string> {
+async function storedStates(document: StoredDocument<TileStates>, { blobs, log }: PipelineDeps): Promise<string> {
   try {
-    const bytes = await blobs.get(key);
-    return bytes ? TileStates.parse(JSON.parse(Buffer.from(bytes).toString())).states : '';
+    return (await readDocument(document, blobs))?.states ?? '';
   } catch (error) {
     log.warn({ error }, 'The states of tiles could not be read; they are told from the start.');
     return '';

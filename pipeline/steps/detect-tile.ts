@@ -8,8 +8,8 @@ import { cachedSzi } from '../imaging/szi/szi.ts';
 import { clippedTo } from '../planning/geometry.ts';
 import type { PlannedTile } from '../planning/grid.ts';
 import type { Plan } from '../planning/plan.ts';
+import { AnalyzedTile, type TileStepResult } from '../planning/tile-result.ts';
 import type { PipelineDeps } from '../ports.ts';
-import { type Look, LookedTile } from '../progress/tile-result.ts';
 import type { Stopping } from './cancellation.ts';
 
 /** What one shard looks with. `pyramidOf`: the execution that cut the image. */
@@ -22,7 +22,7 @@ export interface Looking {
 }
 
 /** Once stopping has begun, nothing more is looked at. */
-export async function detect({ request, plan, pyramidOf, stopping, deps }: Looking, tile: PlannedTile): Promise<Look> {
+export async function detect({ request, plan, pyramidOf, stopping, deps }: Looking, tile: PlannedTile): Promise<TileStepResult> {
   const stop = stopping.reason();
   if (stop) return { unseen: stop };
   deps.log.debug({ execution: request.execution_id, tile: tile.name }, 'Looking at a tile.');
@@ -30,14 +30,14 @@ export async function detect({ request, plan, pyramidOf, stopping, deps }: Looki
   const [, , width, height] = tile.boxInLevel;
   const jpeg = { bytes: await szi.readTile(tile.level, tile.row, tile.column), width, height };
   const blank = request.plan.skip_blank && (await isBlank(jpeg));
-  const looked: LookedTile = { blank, detections: [], usage: NO_USAGE, clipped: 0, notes: [] };
+  const looked: AnalyzedTile = { blank, detections: [], usage: NO_USAGE, clipped: 0, notes: [] };
   if (blank) return looked;
   for (const model of request.models.detection) {
     const beganMs = deps.clock.now().getTime();
     const answer = await deps.vision.detect(model, jpeg, request.ask);
     deps.metrics?.add('LookMs', deps.clock.now().getTime() - beganMs);
     looked.detections.push(
-      ...LookedTile.shape.detections.parse(answer.detections).flatMap((detection) => insideTile(detection, width, height)),
+      ...AnalyzedTile.shape.detections.parse(answer.detections).flatMap((detection) => insideTile(detection, width, height)),
     );
     looked.usage = totalUsage([looked.usage, answer.usage]);
     looked.clipped += answer.clipped;

@@ -3,6 +3,7 @@
 import { keys } from '../contract/keys.ts';
 import type { AnalysisRequest, Status, Usage } from '../contract/schemas.ts';
 import { totalUsage } from '../contract/usage.ts';
+import { documents, readExisting, writeDocument } from '../documents.ts';
 import { findingsDocument, reasonOf } from '../findings/document.ts';
 import { indexed } from '../findings/index-entry.ts';
 import { summaryByRules } from '../findings/rules-summary.ts';
@@ -11,7 +12,6 @@ import { drawOverlay } from '../imaging/overlay.ts';
 import type { Inspected } from '../planning/inspected.ts';
 import type { PipelineDeps } from '../ports.ts';
 import type { ProgressReport } from '../progress/progress-writer.ts';
-import { type Merged, readMerged } from './merge-detections.ts';
 import type { ImageInHand } from './source-image.ts';
 import { measureUsage } from './store-tile-results.ts';
 import { materialOf, type Synthesis } from './synthesize.ts';
@@ -31,7 +31,7 @@ export async function store(
 ): Promise<Stored> {
   const { inspected, synthesis } = results;
   const { blobs } = deps;
-  const merged = await mergedOf(request.execution_id, { blobs });
+  const merged = await readExisting(documents.merged(request.execution_id), blobs);
   const { findings, notes } = withVerdicts(merged.findings, results.verdicts);
   const summary = synthesis.summary ?? summaryByRules(materialOf(inspected.plan, merged, findings));
   const looked = {
@@ -45,12 +45,12 @@ export async function store(
   const overview = await image.overview();
   const overlay = await drawOverlay(overview.bytes, document.image, shown);
   await blobs.put(keys.overlay(request.execution_id), overlay);
-  await blobs.put(keys.findings(request.execution_id), Buffer.from(JSON.stringify(document, null, 1)));
+  await writeDocument(documents.findings(request.execution_id), document, blobs);
   await writeExports({ document, startedAt: inspected.startedAt, imageUrl: null }, deps);
   const { sources } = merged;
   await writeReport(request, { document, inspected, reason: reasonOf(looked), sources, overview: overview.bytes, overlay }, deps);
   const { entry, keys: indexKeys } = indexed(document, inspected.startedAt, request.owner);
-  for (const key of indexKeys) await blobs.put(key, Buffer.from(JSON.stringify(entry)));
+  for (const key of indexKeys) await writeDocument(documents.indexEntry(key), entry, blobs);
   await progress.end(document, reasonOf(looked));
   measureUsage(totalUsage([...results.otherUsage, synthesis.usage]), deps.metrics); // that of the tiles was told by their shards
   deps.metrics?.add('Findings', findings.length);
@@ -63,11 +63,4 @@ export function measureEnd(status: Status, { metrics }: Pick<PipelineDeps, 'metr
   metrics?.add('AnalysesEnded', 1);
   metrics?.add('AnalysesFailed', status === 'FAILED' ? 1 : 0);
   metrics?.flush();
-}
-
-/** Throws when the step `merge` has not stored it. */
-export async function mergedOf(executionId: string, deps: Pick<PipelineDeps, 'blobs'>): Promise<Merged> {
-  const merged = await readMerged(executionId, deps);
-  if (!merged) throw new Error(`Expected the merged findings of ${executionId}, got none.`);
-  return merged;
 }

@@ -2,18 +2,19 @@
 
 import { keys } from '../contract/keys.ts';
 import type { Usage } from '../contract/schemas.ts';
+import { documents, writeDocument } from '../documents.ts';
 import type { Shard, ShardResult } from '../planning/shards.ts';
 import type { PipelineDeps } from '../ports.ts';
-import type { LookCounter } from '../progress/tile-result.ts';
+import type { TileResultCounter } from '../progress/tile-result-counter.ts';
 
 export async function keepLooks(
   executionId: string,
   shard: Shard,
-  counter: LookCounter,
+  counter: TileResultCounter,
   { blobs, metrics }: PipelineDeps,
 ): Promise<ShardResult> {
-  const key = keys.looks(executionId, shard.number);
-  await blobs.put(key, Buffer.from(JSON.stringify(counter.looks())));
+  const key = keys.tileResults(executionId, shard.number);
+  await writeDocument(documents.tileResults(key), counter.results(), blobs);
   const result = { tiles: counter.tiles(), detections: counter.detections(), usage: counter.usage(), stopped: counter.stopped() };
   measure(result, metrics);
   return { shard, key, reason: null, ...result };

@@ -4,11 +4,11 @@ import { sentenceOf } from '../contract/errors.ts';
 import type { AnalysisRequest, Finding, Usage } from '../contract/schemas.ts';
 import { NO_USAGE } from '../contract/usage.ts';
 import { citingOnly } from '../findings/citations.ts';
+import type { Merged } from '../findings/merged.ts';
 import { sentenceOnGaps } from '../findings/rules-summary.ts';
 import { isRejected } from '../findings/verification.ts';
 import type { Plan } from '../planning/plan.ts';
 import type { PipelineDeps, SummaryMaterial } from '../ports.ts';
-import type { Merged } from './merge-detections.ts';
 import type { ImageInHand } from './source-image.ts';
 
 export interface Synthesis {

@@ -3,11 +3,11 @@ import { mkdtemp, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { keys } from '../contract/keys.ts';
 import type { AnalysisRequest } from '../contract/schemas.ts';
+import { documents, writeDocument } from '../documents.ts';
 import { overviewOf } from '../imaging/cut-out.ts';
 import { writePyramid } from '../imaging/pyramid.ts';
 import { fileSource, openSzi } from '../imaging/szi/szi.ts';
 import type { Inspected } from '../planning/inspected.ts';
-import type { StoredPlan } from '../planning/stored-plan.ts';
 import type { PipelineDeps } from '../ports.ts';
 import type { ImageInHand } from './source-image.ts';
 
@@ -25,9 +25,8 @@ export async function tile(
     await image.release();
     const overview = await overviewOf(await openSzi(await fileSource(path), plan), plan);
     const { size } = await stat(path);
-    const stored: StoredPlan = { request, plan, format, pyramid_of: execution_id };
     await deps.blobs.put(keys.overview(execution_id), overview.bytes);
-    await deps.blobs.put(keys.plan(execution_id), Buffer.from(JSON.stringify(stored)));
+    await writeDocument(documents.plan(execution_id), { request, plan, format, pyramid_of: execution_id }, deps.blobs);
     await deps.blobs.putFile(keys.pyramid(execution_id), path);
     return { bytes: size };
   } finally {

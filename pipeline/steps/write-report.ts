@@ -1,7 +1,7 @@
 // Part of step 8: the report that people look at, as one file. An execution never fails for want of it.
-import { z } from 'zod';
 import { keys } from '../contract/keys.ts';
 import type { AnalysisRequest, Finding, FindingsDocument } from '../contract/schemas.ts';
+import { documents, readExisting } from '../documents.ts';
 import { reportCopy, reportCrop } from '../imaging/report-images.ts';
 import { cachedSzi } from '../imaging/szi/szi.ts';
 import type { Inspected } from '../planning/inspected.ts';
@@ -76,16 +76,11 @@ async function cropsOf(
   return crops;
 }
 
-/** The part of the looks that says it; a blank tile is never looked at again, so that an earlier look is the last. */
-const Blanks = z.array(z.object({ tile: z.number().int(), outcome: z.object({ blank: z.boolean().default(false) }) }));
-
-/** One shard's looks at a time. */
+/** One shard at a time. A retry never analyzes a blank tile again, so an earlier result is the last one. */
 async function blankTilesIn(sources: readonly string[], { blobs }: PipelineDeps): Promise<number[]> {
   const blank: number[] = [];
   for (const key of sources) {
-    const bytes = await blobs.get(key);
-    if (!bytes) throw new Error(`Expected the looks of a shard at ${key}, got nothing.`);
-    for (const { tile, outcome } of Blanks.parse(JSON.parse(Buffer.from(bytes).toString()))) if (outcome.blank) blank.push(tile);
+    for (const { tile, outcome } of await readExisting(documents.blankTiles(key), blobs)) if (outcome.blank) blank.push(tile);
   }
   return blank;
 }

@@ -14,10 +14,10 @@ import { keys } from '../../pipeline/contract/keys.ts';
 import { FindingsDocument, Progress } from '../../pipeline/contract/schemas.ts';
 import { tilesOf } from '../../pipeline/planning/grid.ts';
 import { StoredPlan } from '../../pipeline/planning/stored-plan.ts';
+import { gridOf, type TileState, TileStates } from '../../pipeline/planning/tile-states.ts';
 import type { Log, PipelineDeps } from '../../pipeline/ports.ts';
 import type { LiveEvent, TileEvent } from '../../pipeline/progress/events.ts';
 import { reportTiles } from '../../pipeline/progress/tile-state-writer.ts';
-import { gridOf, type TileState, TileStates } from '../../pipeline/progress/tile-states.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import { type GridSubscriber, serverSentData, subscribeToGrid } from '../support/grid-subscriber.ts';
 import { type LiveServer, liveServer } from '../support/live-server.ts';
@@ -87,7 +87,7 @@ describe('a page that watches an execution', () => {
     const late = [];
     for await (const data of serverSentData(url)) late.push(JSON.parse(data));
     expect(late.map(({ type }) => type)).toEqual(['snapshot', 'end']);
-    expect(late[0]).toMatchObject({ execution_id: executionId, image: { width: 300, height: 200 } });
+    expect(late[0]).toMatchObject({ execution_id: executionId, picture: { width: 300, height: 200 } });
     expect(late[0].states).toMatch(/^[db]+$/);
   });
 

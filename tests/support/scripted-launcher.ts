@@ -10,7 +10,7 @@ import { DEFAULT_LIMITS } from '../../pipeline/planning/image-limits.ts';
 import { planTiles } from '../../pipeline/planning/plan.ts';
 import type { Blobs, Clock, ExecutionState, Launcher, Log } from '../../pipeline/ports.ts';
 import { type ProgressReport, reportProgress } from '../../pipeline/progress/progress-writer.ts';
-import { lookCounter } from '../../pipeline/progress/tile-result.ts';
+import { tileResultCounter } from '../../pipeline/progress/tile-result-counter.ts';
 
 const IMAGE = { width: 1_240, height: 620 }; // 2 tiles of 640 px in full resolution, and the whole
 const NO_TILE_FAILED: readonly number[] = [];
@@ -78,7 +78,7 @@ function makeRun(request: AnalysisRequest, { blobs, clock, log }: { blobs: Blobs
     limits,
     functionName: '',
   });
-  const counter = lookCounter(log, { execution: request.execution_id }, () => progress.changed());
+  const counter = tileResultCounter(log, { execution: request.execution_id }, () => progress.changed());
   progress.counting(counter);
   const plan = planTiles(IMAGE, request.plan, { edgePx: 640, overlapPx: 40 });
   const tiles = tilesOf(plan);

@@ -12,8 +12,8 @@ import { tileCount } from '../../pipeline/planning/grid.ts';
 import { DEFAULT_LIMITS } from '../../pipeline/planning/image-limits.ts';
 import { planTiles } from '../../pipeline/planning/plan.ts';
 import type { StoredPlan } from '../../pipeline/planning/stored-plan.ts';
+import type { TileStates } from '../../pipeline/planning/tile-states.ts';
 import type { Blobs } from '../../pipeline/ports.ts';
-import type { TileStates } from '../../pipeline/progress/tile-states.ts';
 
 export interface StoredExecution {
   width: number;

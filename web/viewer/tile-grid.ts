@@ -1,5 +1,5 @@
 // How far each tile is, drawn: a small map of every level, and over the image the tiles of the finest one. Knows letters of states.
-import type { GridLevel } from '../../pipeline/progress/tile-states.ts';
+import type { GridLevel } from '../../pipeline/planning/tile-states.ts';
 import { count, make } from '../shared/element.ts';
 import type { View } from './viewer.ts';
 

@@ -1,7 +1,7 @@
 // How far each tile is, as one letter a tile: small enough to be stored every second, whole enough to draw the grid from. Pure.
 import { z } from 'zod';
-import { tilesOf } from '../planning/grid.ts';
-import type { Plan } from '../planning/plan.ts';
+import { tilesOf } from './grid.ts';
+import type { Plan } from './plan.ts';
 
 /** A state only moves forward: waiting, looking, then one of the three ends. */
 export const TileState = z.enum(['waiting', 'looking', 'done', 'failed', 'blank']);

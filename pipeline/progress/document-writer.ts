@@ -1,23 +1,24 @@
-// Writes an object that tells how far something is: at most every `progressEveryMs`, one write at a time, the latest state.
+// Writes a document that changes often: the latest state, at most every `progressEveryMs`, one write at a time.
+import { type StoredDocument, writeDocument } from '../documents.ts';
 import type { PipelineDeps } from '../ports.ts';
 
-export interface ObjectWriter {
+export interface DocumentWriter<T> {
   soon(): void;
   /** Resolves when `state` is stored, as the last one for now. */
-  last(state: object | Promise<object>): Promise<void>;
+  last(state: T | Promise<T>): Promise<void>;
   /** Stops the timer and waits for a write under way. */
   close(): Promise<void>;
 }
 
-export function objectWriter(
-  key: string,
-  snapshot: () => object | Promise<object>,
+export function documentWriter<T>(
+  document: StoredDocument<T>,
+  snapshot: () => T | Promise<T>,
   { blobs, log, limits }: Pick<PipelineDeps, 'blobs' | 'log' | 'limits'>,
-): ObjectWriter {
+): DocumentWriter<T> {
   let timer: NodeJS.Timeout | null = null;
   let writing: Promise<void> = Promise.resolve();
-  const write = (state: object | Promise<object>): Promise<void> => {
-    const written = Promise.all([state, writing]).then(([latest]) => blobs.put(key, Buffer.from(JSON.stringify(latest))));
+  const write = (state: T | Promise<T>): Promise<void> => {
+    const written = Promise.all([state, writing]).then(([latest]) => writeDocument(document, latest, blobs));
     writing = written.catch(() => {}); // the next write must not fail for this one; its caller hears of it
     return written;
   };

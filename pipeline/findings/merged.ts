@@ -1,0 +1,30 @@
+// What the merge makes of the tile results: the findings before verification, and what became of each tile. Field names are stored.
+import { z } from 'zod';
+import { FailedTile, Finding, Usage } from '../contract/schemas.ts';
+import { Stop } from '../planning/shards.ts';
+
+/** What the last steps work on, and what a retry resumes from. */
+export const Merged = z.object({
+  findings: z.array(Finding),
+  /** How many detections had too low a confidence to become a finding. */
+  unsure: z.number().int(),
+  tiles: z.object({ total: z.number().int(), done: z.number().int(), blank: z.number().int(), failed: z.array(FailedTile) }),
+  /** Boxes that reached out of their tile. */
+  clipped: z.number().int(),
+  /** Of this execution alone, without the earlier executions that it resumes. */
+  usage: Usage,
+  notes: z.array(z.string()),
+  stopped: Stop.nullable(),
+  /** Keys of the tile results, those of earlier executions first. */
+  sources: z.array(z.string()),
+});
+export type Merged = z.infer<typeof Merged>;
+
+/** The result of the step `merge`. */
+export const MergeResult = z.object({
+  findings: z.number().int(),
+  stopped: Stop.nullable(),
+  /** Findings to verify; none unless the request asked for it. */
+  doubtful: z.array(Finding),
+});
+export type MergeResult = z.infer<typeof MergeResult>;

@@ -1,0 +1,41 @@
+// What came of one tile: its detections, or why it has none. Field names are stored: they never change.
+import { z } from 'zod';
+import { Detection, FailedTile, Usage } from '../contract/schemas.ts';
+import type { PlannedTile } from './grid.ts';
+import { Stop } from './shards.ts';
+
+export const AnalyzedTile = z.object({
+  /** One colour all over: no model was called. */
+  blank: z.boolean(),
+  detections: z.array(Detection),
+  usage: Usage,
+  /** How many boxes reached out of the tile and were cut to it. */
+  clipped: z.number().int(),
+  notes: z.array(z.string()),
+});
+export type AnalyzedTile = z.infer<typeof AnalyzedTile>;
+
+/** The result of the step of a tile. `unseen`: the run was stopped before a model was called. */
+export const TileStepResult = z.union([z.object({ unseen: Stop }), AnalyzedTile]);
+export type TileStepResult = z.infer<typeof TileStepResult>;
+
+/** A tile that failed for good, or was not analyzed, is a result too: its reason outlives the checkpoint of the map. */
+export const TileResult = z.union([z.object({ failed: FailedTile, stop: Stop.nullable() }), AnalyzedTile]);
+export type TileResult = z.infer<typeof TileResult>;
+
+/** The tiles of one shard. `tile` is an index in the plan. */
+export const TileResults = z.array(z.object({ tile: z.number().int(), outcome: TileResult }));
+export type TileResults = z.infer<typeof TileResults>;
+
+/** The part of `TileResults` that says which tiles are blank. Cheaper to parse than the detections. */
+export const BlankTiles = z.array(z.object({ tile: z.number().int(), outcome: z.object({ blank: z.boolean().default(false) }) }));
+
+/** Why a tile was not analyzed once the run was stopped. */
+export const NOT_ANALYZED: Record<Stop, string> = {
+  cancelled: 'Not analyzed: the analysis was cancelled.',
+  budget: 'Not analyzed: the budget of the request was spent.',
+};
+
+export function notAnalyzed(tile: Pick<PlannedTile, 'index' | 'box'>, reason: string, stop: Stop | null): TileResult {
+  return { failed: { tile: tile.index, box: tile.box, reason }, stop };
+}

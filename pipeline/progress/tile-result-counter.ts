@@ -1,0 +1,86 @@
+// Counts the tile results of a shard as they come in. A result that is added twice counts once.
+import { mustBeFixed, sentenceOf } from '../contract/errors.ts';
+import type { Usage } from '../contract/schemas.ts';
+import { NO_USAGE, totalUsage } from '../contract/usage.ts';
+import type { PlannedTile } from '../planning/grid.ts';
+import type { Stop, TileCounts } from '../planning/shards.ts';
+import { NOT_ANALYZED, notAnalyzed, type TileResult, type TileResults, type TileStepResult } from '../planning/tile-result.ts';
+import type { TileState } from '../planning/tile-states.ts';
+import type { Log } from '../ports.ts';
+
+export interface TileResultCounter {
+  /** The step of the tile has begun. */
+  begin(tile: number): void;
+  /** Turns the outcome of a tile's step into its result. Throws errors that the caller must fix: no other tile would fare better. */
+  follow(tile: PlannedTile, step: Promise<TileStepResult>): Promise<TileResult>;
+  /** Adding a result again is harmless. `tile` is its index in the plan. */
+  add(tile: number, result: TileResult): void;
+  state(tile: number): TileState;
+  tiles(): TileCounts;
+  detections(): number;
+  usage(): Usage;
+  stopped(): Stop | null;
+  /** By tile, ascending. */
+  results(): TileResults;
+}
+
+/** Calls `onChange` whenever a tile begins or ends. */
+export function tileResultCounter(log: Log, facts: { execution: string }, onChange: () => void): TileResultCounter {
+  const results = new Map<number, TileResult>();
+  const begun = new Set<number>();
+  const counts = { done: 0, failed: 0, blank: 0, detections: 0, usage: NO_USAGE };
+  let stopped: Stop | null = null;
+
+  const count = (result: TileResult) => {
+    if ('failed' in result) {
+      counts.failed++;
+      stopped ??= result.stop;
+      return;
+    }
+    if (result.blank) counts.blank++;
+    else counts.done++;
+    counts.detections += result.detections.length;
+    counts.usage = totalUsage([counts.usage, result.usage]);
+  };
+
+  const add = (tile: number, result: TileResult) => {
+    if (results.has(tile)) return;
+    count(result);
+    results.set(tile, result);
+  };
+
+  /** The reason is one of our own sentences: the words of a model or a library stay in the log. */
+  const failedWith = (error: unknown, tile: PlannedTile): TileResult => {
+    if (mustBeFixed(error)) throw error;
+    log.warn({ error, ...facts, tile: tile.name }, 'A tile could not be analyzed.');
+    return notAnalyzed(tile, sentenceOf(error) ?? 'The model failed on this tile.', null);
+  };
+
+  return {
+    begin(tile) {
+      begun.add(tile);
+      onChange();
+    },
+    async follow(tile, step) {
+      const result = await step.then(
+        (ended): TileResult => ('unseen' in ended ? notAnalyzed(tile, NOT_ANALYZED[ended.unseen], ended.unseen) : ended),
+        (error) => failedWith(error, tile),
+      );
+      add(tile.index, result);
+      onChange();
+      return result;
+    },
+    add,
+    state(tile) {
+      const result = results.get(tile);
+      if (!result) return begun.has(tile) ? 'looking' : 'waiting';
+      if ('failed' in result) return 'failed';
+      return result.blank ? 'blank' : 'done';
+    },
+    tiles: () => ({ done: counts.done, failed: counts.failed, blank: counts.blank }),
+    detections: () => counts.detections,
+    usage: () => counts.usage,
+    stopped: () => stopped,
+    results: () => [...results].sort(([a], [b]) => a - b).map(([tile, outcome]) => ({ tile, outcome })),
+  };
+}
