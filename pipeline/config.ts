@@ -176,6 +176,8 @@ export type PipelineConfig = z.infer<typeof Pipeline>;
 
 /** The variables that each process reads. */
 export const ENVIRONMENTS = { local: Local.shape, mcpServer: McpServer.shape, pipeline: Pipeline.shape };
+/** For docs/configuration.md: variables that belong together. */
+export const VARIABLE_GROUPS = { models, requests, sizes };
 
 type Environment = Record<string, string | undefined>;
 
