@@ -1,5 +1,8 @@
 // What generated pages share: tables as the formatter would write them, and a check that a page is not stale.
 import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+const ROOT = join(import.meta.dirname, '../..');
 
 /** Every column as wide as its widest cell; the first row is the head. */
 export function table(rows: readonly string[][]): string {
@@ -9,14 +12,28 @@ export function table(rows: readonly string[][]): string {
   return [line(head), line(widths.map((width) => '-'.repeat(width))), ...body.map(line)].join('\n');
 }
 
-/** Writes `docs/<name>`, or with --check on the command line fails the process when it is not as it would be written. */
+/** Writes `docs/<name>`, or with --check on the command line fails the process if the page is stale. */
 export function writeOrCheck(name: string, text: string): void {
-  const page = new URL(`../../docs/${name}`, import.meta.url);
+  writeOrCheckFile(`docs/${name}`, text);
+}
+
+function writeOrCheckFile(path: string, text: string): void {
   if (!process.argv.includes('--check')) {
-    writeFileSync(page, text);
+    writeFileSync(join(ROOT, path), text);
     return;
   }
-  if (readFileSync(page, 'utf8') === text) return;
-  console.error(`Expected docs/${name} as its constants make it, got another. Run npm run docs.`);
+  if (readFileSync(join(ROOT, path), 'utf8') === text) return;
+  console.error(`${path} is stale. Run npm run docs.`);
   process.exitCode = 1;
+}
+
+/** Like `writeOrCheck`, for the part of the file at `path` between `<!-- name -->` and `<!-- /name -->`. Throws if the page has no such part. */
+export function writeOrCheckBlock(path: string, name: string, text: string): void {
+  const [open, close] = [`<!-- ${name} -->`, `<!-- /${name} -->`];
+  const page = readFileSync(join(ROOT, path), 'utf8');
+  const [before, rest, ...more] = page.split(open);
+  const [, after, ...others] = rest?.split(close) ?? [];
+  if (before === undefined || after === undefined || more.length + others.length > 0)
+    throw new Error(`${path} needs ${open} and ${close} once each: what stands between them is generated.`);
+  writeOrCheckFile(path, `${before}${open}\n\n${text}\n\n${close}${after}`);
 }

@@ -52,7 +52,7 @@ const input = z.strictObject({
   verify: z
     .boolean()
     .default(false)
-    .describe('Let another model verify doubtful and severe findings: confirmed, rejected or corrected.'),
+    .describe('Let another model verify low-scoring and severe findings: confirmed, rejected or corrected.'),
   moderation: z.enum(['on', 'off']).default('on').describe('off only if this server allows it.'),
   models: ModelWishes.optional().describe('Models instead of the default ones, for example {"detection": ["onnx:nanodet"]}.'),
   skip_blank: z.boolean().default(true).describe('Skip tiles of a single color.'),
