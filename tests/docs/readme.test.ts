@@ -1,27 +1,28 @@
-// Every command of the README is run here as it stands, but for what it names in capitals, or is in the list of those that are not,
-// with the reason.
+// Runs every command of the README as written, except for the words in capitals. NOT_RUN lists the exceptions with their reasons.
 import { execFile, spawn } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, onTestFinished, test } from 'vitest';
+import { ExportFormat } from '../../pipeline/contract/export-format.ts';
 import { keys } from '../../pipeline/contract/keys.ts';
 import { fsBlobs } from '../../pipeline/storage/folder-blobs.ts';
 import { temporaryFolder } from '../support/folder.ts';
+import { connected } from '../support/mcp-clients.ts';
 import { finding, materialWith } from '../support/report-material.ts';
+import { testServer } from '../support/server.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 const README = readFileSync(join(ROOT, 'README.md'), 'utf8');
 const COMMANDS = [...README.matchAll(/^```sh\n([\s\S]*?)^```$/gm)].flatMap(([, block = '']) => block.trim().split('\n'));
 
 const NOT_RUN: Record<string, string> = {
-  'npm ci && npm test': 'is what runs this',
   'claude mcp add --transport http tilesight http://127.0.0.1:3333/mcp':
-    'a program of others; the line is compared with what `npm start` prints',
+    'a program that is not ours; the line is compared with the one that `npm start` prints',
 };
 
-/** Without the brackets around what may be left out, and the first of alternatives. */
+/** Without the brackets around optional words, and with the first of several alternatives. */
 const whole = (command: string) => command.replace(/[[\]]/g, '').replace(/(\w+)(\|[\w-]+)+/g, '$1');
 
 async function run(command: string, values: Record<string, string> = {}): Promise<string> {
@@ -36,6 +37,14 @@ async function environment(): Promise<Record<string, string | undefined>> {
 }
 
 const RUN: Record<string, (command: string) => Promise<void>> = {
+  async 'git clone REPOSITORY_URL'(command) {
+    const folder = await temporaryFolder();
+    const line = `${command.replace('REPOSITORY_URL', `'${ROOT}'`)} && node --print "require('./package.json').name"`;
+    const { stdout } = await promisify(execFile)('bash', ['-euo', 'pipefail', '-c', line], { cwd: folder });
+    expect(stdout.trim()).toBe('tilesight');
+    expect(existsSync(join(folder, 'tilesight/.ci/run'))).toBe(true);
+  },
+
   async 'npm ci && npm run demo'(command) {
     expect(await run(command.replace('npm ci && ', ''))).toContain('findings in 6000 x 4000 px');
     for (const file of ['overlay.jpg', 'findings.json']) expect(existsSync(join(ROOT, 'tilesight-out', file))).toBe(true);
@@ -68,19 +77,19 @@ const RUN: Record<string, (command: string) => Promise<void>> = {
     const child = spawn('npm', ['start', '--', '--port', '0'], { cwd: ROOT, env: await environment(), detached: true });
     let isRunning = true;
     onTestFinished(() => void (isRunning && process.kill(-(child.pid ?? 0), 'SIGKILL')));
-    let said = '';
+    let printed = '';
     const ready = Promise.withResolvers<void>();
     child.stdout.on('data', (chunk) => {
-      said += chunk;
-      if (said.includes('Ctrl-C')) ready.resolve();
+      printed += chunk;
+      if (printed.includes('Ctrl-C')) ready.resolve();
     });
     child.once('close', () => {
       isRunning = false;
-      ready.reject(new Error(`Expected a server, got:\n${said}`));
+      ready.reject(new Error(`Expected a server, got:\n${printed}`));
     });
     await ready.promise;
-    const url = said.match(/http:\/\/127\.0\.0\.1:\d+\/mcp/)?.[0] ?? '';
-    expect(said.replaceAll(url, 'http://127.0.0.1:3333/mcp')).toContain(Object.keys(NOT_RUN)[1]);
+    const url = printed.match(/http:\/\/127\.0\.0\.1:\d+\/mcp/)?.[0] ?? '';
+    expect(printed.replaceAll(url, 'http://127.0.0.1:3333/mcp')).toContain(Object.keys(NOT_RUN)[0]);
     expect((await fetch(url.replace('/mcp', '/healthz'))).status).toBe(200);
     const ended = new Promise<void>((resolve) => child.once('close', () => resolve()));
     process.kill(-(child.pid ?? 0), 'SIGINT');
@@ -88,15 +97,31 @@ const RUN: Record<string, (command: string) => Promise<void>> = {
   },
 
   async 'npm run deploy'(command) {
-    const said = await run(`${command} --dry-run`);
-    expect(said).toMatch(/^sam deploy .*--region us-east-1 .*DetectionModels=bedrock:us\.amazon\.nova-lite-v1:0/m);
+    const printed = await run(`${command} --dry-run`);
+    expect(printed).toMatch(/^sam deploy .*--region us-east-1 .*DetectionModels=bedrock:us\.amazon\.nova-lite-v1:0/m);
   },
 };
 
-test('every command is run, or is not for a reason', () => {
+test('every command is run, or has a reason why not', () => {
   const known = (command: string) => command in NOT_RUN || Object.keys(RUN).some((begin) => command.startsWith(begin));
   expect(COMMANDS.length).toBeGreaterThan(5);
   expect(COMMANDS.filter((command) => !known(command))).toEqual([]);
+});
+
+test('the two commands of a newcomer are in the first screen', () => {
+  const screen = README.split('\n').slice(0, 25).join('\n');
+  expect(screen).toContain('```sh\ngit clone REPOSITORY_URL tilesight && cd tilesight\nnpm ci && npm run demo\n```');
+});
+
+test('the table of tools names the tools of the server, and no other', async () => {
+  const named = [...README.matchAll(/^\| `([a-z_]+)` +\|/gm)].map(([, name = '']) => name);
+  const client = await connected('2.x pinned to 2026-07-28', await testServer());
+  expect(named.sort()).toEqual((await client.listTools()).map(({ name }) => name).sort());
+});
+
+test('the export command names every format', () => {
+  const [, formats = ''] = README.match(/export EXECUTION --format (\S+)/) ?? [];
+  expect(formats.split('|').sort()).toEqual(ExportFormat.options.toSorted());
 });
 
 test.each(Object.entries(RUN))('%s works', { timeout: 180_000 }, async (begin, check) => {
