@@ -1,35 +1,75 @@
-// `tilesight export`: the findings of an execution in the local data folder, converted now, so that no export need be stored.
+// `tilesight export`: converts the findings of an execution in the local data folder. Needs no stored export and no server.
 import { join, resolve } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { readConfig } from '../pipeline/config.ts';
+import { at } from '../pipeline/contract/at.ts';
 import { UserError } from '../pipeline/contract/errors.ts';
-import type { ExportFormat } from '../pipeline/contract/export-format.ts';
 import { ExecutionId } from '../pipeline/contract/schemas.ts';
 import { documents, readDocument, type StoredDocument } from '../pipeline/documents.ts';
 import type { ExportSource } from '../pipeline/findings/exports/export-source.ts';
-import { exportPieces } from '../pipeline/findings/exports/index.ts';
+import { EXPORT_FORMATS, EXPORTS, type ExportFormat, exportFiles, pathFor } from '../pipeline/findings/exports/index.ts';
 import type { Blobs } from '../pipeline/ports.ts';
 import { fsBlobs } from '../pipeline/storage/folder-blobs.ts';
-import { writeWhole } from './write-whole.ts';
+import { checkFile, checkFolder, writeWhole, writeWholeFolder } from './write-whole.ts';
 
 interface ExportOptions {
   format: ExportFormat;
+  /** `-` is standard output. */
   out: string;
   data?: string;
   imageUrl?: string;
 }
 
+const STANDARD_OUTPUT = '-';
+
+/** `out` is checked before anything is read, and all files of an export are written or none. */
 export async function exportCommand(executionId: string, { format, out, data, imageUrl }: ExportOptions): Promise<void> {
-  if (imageUrl !== undefined && format !== 'label-studio') {
-    throw new UserError(`Expected --image-url only with --format label-studio, got it with ${format}. Leave it out.`);
-  }
+  if (imageUrl !== undefined) checkNamesImage(format);
+  const files = exportFiles(format);
+  await checkOut(out, format);
   const folder = resolve(data ?? readConfig().TILESIGHT_HOME);
   const source = { ...(await sourceIn(folder, executionId)), imageUrl: imageUrl ?? null };
-  const pieces = exportPieces(format, source);
-  if (out === '-') return await printed(pieces);
+  if (files.length > 1) {
+    const named = files.map(({ path, pieces }) => ({ path: pathFor(path, source.document), content: pieces(source) }));
+    await writeWholeFolder(out, named);
+    process.stdout.write(`Wrote ${named.map(({ path }) => join(out, path)).join(' and ')}.\n`);
+    return;
+  }
+  const pieces = at(files, 0).pieces(source);
+  if (out === STANDARD_OUTPUT) return await print(pieces);
   await writeWhole(out, pieces);
   process.stdout.write(`Wrote ${out}.\n`);
+}
+
+/** For the help: what each format is for, and the files of those that are folders. */
+export function formatsHelp(): string {
+  const width = Math.max(...EXPORT_FORMATS.map((format) => format.length));
+  const lines = EXPORT_FORMATS.map((format) => {
+    const files = exportFiles(format);
+    const folder = files.length > 1 ? ` A folder: ${files.map(({ path }) => path).join(', ')}.` : '';
+    return `  ${format.padEnd(width)}  ${EXPORTS[format].sentence}${folder}`;
+  });
+  return `Formats:\n${lines.join('\n')}`;
+}
+
+export const formatsThatNameTheImage = EXPORT_FORMATS.filter((format) => EXPORTS[format].namesImage);
+
+function checkNamesImage(format: ExportFormat): void {
+  if (EXPORTS[format].namesImage) return;
+  throw new UserError(
+    `--image-url works only with --format ${formatsThatNameTheImage.join(' or ')}, not with ${format}. Leave it out.`,
+  );
+}
+
+async function checkOut(out: string, format: ExportFormat): Promise<void> {
+  const files = exportFiles(format);
+  if (files.length > 1 && out === STANDARD_OUTPUT) {
+    const paths = files.map(({ path }) => path).join(' and ');
+    throw new UserError(`The format ${format} consists of several files (${paths}). Name a new folder for them with --out DIR.`);
+  }
+  if (files.length > 1) await checkFolder(out);
+  else if (out !== STANDARD_OUTPUT) await checkFile(out);
 }
 
 async function sourceIn(folder: string, executionId: string): Promise<Pick<ExportSource, 'document' | 'startedAt'>> {
@@ -38,28 +78,26 @@ async function sourceIn(folder: string, executionId: string): Promise<Pick<Expor
   const progress = known ? await stored(documents.progress(executionId), blobs) : null;
   if (!progress) {
     throw new UserError(
-      `Expected an execution in ${folder}, got ${JSON.stringify(executionId.slice(0, 100))}, which is not there. ` +
-        'Use an execution_id that analyze_image returned, and name the folder that serve was given with --data.',
+      `The folder ${folder} contains no execution ${JSON.stringify(executionId.slice(0, 100))}. ` +
+        'Use an execution_id that analyze_image returned, and name the data folder of `tilesight serve` with --data.',
     );
   }
   const document = await stored(documents.findings(executionId), blobs);
   if (document) return { document, startedAt: progress.started_at };
-  const wayOut = progress.status === 'RUNNING' ? 'Wait for its end.' : 'Analyze the image again.';
-  throw new UserError(`Expected an execution with findings, got ${executionId}, which is ${progress.status}. ${wayOut}`);
+  const advice = progress.status === 'RUNNING' ? 'Wait until it ends.' : 'Analyze the image again.';
+  throw new UserError(`The execution ${executionId} has no findings; its status is ${progress.status}. ${advice}`);
 }
 
 async function stored<T>(document: StoredDocument<T>, blobs: Blobs): Promise<T | null> {
   try {
     return await readDocument(document, blobs);
   } catch (cause) {
-    throw new UserError(`Expected ${document.key} as tilesight writes it, got another content. Analyze the image again.`, {
-      cause,
-    });
+    throw new UserError(`The file ${document.key} is not as tilesight writes it. Analyze the image again.`, { cause });
   }
 }
 
-/** Whoever reads may stop early, as `head` does. */
-async function printed(pieces: Iterable<string>): Promise<void> {
+/** A reader such as `head` may stop early. */
+async function print(pieces: Iterable<string>): Promise<void> {
   try {
     await pipeline(Readable.from(pieces), process.stdout, { end: false });
   } catch (error) {

@@ -3,11 +3,11 @@
 import { readFileSync } from 'node:fs';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { sentenceOf } from '../pipeline/contract/errors.ts';
-import { ExportFormat } from '../pipeline/contract/export-format.ts';
 import { Detail } from '../pipeline/contract/schemas.ts';
+import { EXPORT_FORMATS } from '../pipeline/findings/exports/index.ts';
 import { analyzeCommand } from './analyze-command.ts';
 import { connectCommand } from './connect-command.ts';
-import { exportCommand } from './export-command.ts';
+import { exportCommand, formatsHelp, formatsThatNameTheImage } from './export-command.ts';
 import { serveCommand } from './serve-command.ts';
 
 const { version, description } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
@@ -64,16 +64,19 @@ program
 
 program
   .command('export')
-  .summary('the findings of an earlier analysis in the format of another program')
+  .summary('convert the findings of an earlier analysis to the format of another program')
   .description(
-    'Converts the findings that serve keeps in its folder: COCO for training and evaluation, GeoJSON for viewers of maps, CSV for ' +
-      'spreadsheets, a task with a prediction for Label Studio. What a second look rejected is left out.',
+    'Converts findings that `tilesight serve` keeps in its data folder. Findings that verification rejected are left out.',
   )
   .argument('<execution>', 'an execution_id as analyze_image returned it')
-  .addOption(new Option('--format <format>', 'what to write').choices(ExportFormat.options).makeOptionMandatory())
-  .option('--out <file>', 'file to write; - prints it', '-')
-  .option('--data <dir>', 'the folder that serve was given; ~/.tilesight or TILESIGHT_HOME when left out')
-  .option('--image-url <url>', 'with --format label-studio: where Label Studio finds the image, if not where it was named')
+  .addOption(new Option('--format <format>', 'format to write; see below').choices(EXPORT_FORMATS).makeOptionMandatory())
+  .option('--out <path>', 'file to write, or a new folder for a format of several files; - prints a file', '-')
+  .option('--data <dir>', 'data folder of `tilesight serve`; default: TILESIGHT_HOME or ~/.tilesight')
+  .option(
+    '--image-url <url>',
+    `with --format ${formatsThatNameTheImage.join(', ')}: where the other program finds the image; default: the address that was analyzed`,
+  )
+  .addHelpText('after', `\n${formatsHelp()}`)
   .addHelpText(
     'after',
     '\nThe labeling interface for Label Studio, whose labels come with the task:\n  <View><Image name="image" value="$image"/>' +

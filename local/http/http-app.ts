@@ -10,7 +10,7 @@ import { bodyLimit } from 'hono/body-limit';
 import { HTTPException } from 'hono/http-exception';
 import { BODY_TOO_LARGE, MCP_BODY_BYTES_MAX } from '../../mcp-server/access/http-limits.ts';
 import { sentenceOf } from '../../pipeline/contract/errors.ts';
-import { contentTypeOf } from '../../pipeline/contract/keys.ts';
+import { contentTypeOf } from '../../pipeline/findings/content-type.ts';
 import type { Blobs, Log } from '../../pipeline/ports.ts';
 import type { IamGate } from './iam-gate.ts';
 import type { LocalLinks } from './local-links.ts';

@@ -1,43 +1,39 @@
 // Links to the files of an execution that has ended, for an hour. Given only when somebody asks: a signed one is 400 tokens.
 import { z } from 'zod';
-import { EXPORT_FILES, type ExportFormat } from '../../pipeline/contract/export-format.ts';
 import { keys } from '../../pipeline/contract/keys.ts';
 import type { Status } from '../../pipeline/contract/schemas.ts';
-import type { Links } from '../../pipeline/ports.ts';
+import { EXPORT_FILES, isStoredAs } from '../../pipeline/findings/exports/index.ts';
+import type { Blobs, Links } from '../../pipeline/ports.ts';
 import type { ToolDeps } from '../access/deps.ts';
 import type { ExecutionView } from './status.ts';
 
 const LINK_EXPIRES_S = 3_600; // the report says so, and so does get_execution
 /** Agents ask again and again, and a link is good for an hour. */
 const LINKS_KEPT_MS = 60_000;
-const LINKS_KEPT_MAX = 1_000; // of 10 KB an execution
+const LINKS_KEPT_MAX = 1_000; // of 16 KB an execution
+const FILES_A_FOLDER_MAX = 100; // one for each format, at most
+
+/** Documents by the name of their link. */
+const DOCUMENTS = { findings_json: keys.findings, overlay_jpg: keys.overlay, report_html: keys.report };
+
+const Link = z.string().optional();
 
 export const Artifacts = z.object({
-  findings_json: z.string().optional(),
-  overlay_jpg: z.string().optional(),
-  report_html: z.string().optional(),
-  coco_json: z.string().optional(),
-  findings_geojson: z.string().optional(),
-  findings_csv: z.string().optional(),
-  label_studio_json: z.string().optional(),
+  findings_json: Link,
+  overlay_jpg: Link,
+  report_html: Link,
+  ...Object.fromEntries(EXPORT_FILES.map(({ link }) => [link, Link])),
 });
 export type Artifacts = z.infer<typeof Artifacts>;
 
-type Name = keyof Artifacts;
+/** The name of each file as people see it, by the name of its link. */
+export const FILE_NAMES: ReadonlyMap<string, string> = new Map([
+  ...Object.entries(DOCUMENTS).map(([link, key]) => [link, fileNameIn(key(''))] as const),
+  ...EXPORT_FILES.map(({ link, storedAs }) => [link, storedAs] as const),
+]);
 
-/** Each file's name as people see it, and where it is. */
-export const FILES: Readonly<Record<Name, { file: string; key(executionId: string): string }>> = {
-  findings_json: { file: 'findings.json', key: keys.findings },
-  overlay_jpg: { file: 'overlay.jpg', key: keys.overlay },
-  report_html: { file: 'report.html', key: keys.report },
-  coco_json: exported('coco'),
-  findings_geojson: exported('geojson'),
-  findings_csv: exported('csv'),
-  label_studio_json: exported('label-studio'),
-};
-
-function exported(format: ExportFormat) {
-  return { file: EXPORT_FILES[format], key: (executionId: string) => keys.export(executionId, format) };
+function fileNameIn(key: string): string {
+  return key.slice(key.lastIndexOf('/') + 1);
 }
 
 const kept = new WeakMap<Links, Map<string, { until: number; artifacts: Artifacts }>>();
@@ -66,9 +62,27 @@ export async function artifactsOf(
 }
 
 async function linksTo(executionId: string, { blobs, links }: Pick<ToolDeps, 'blobs' | 'links'>): Promise<Artifacts> {
-  const found = Object.entries(FILES).map(async ([name, { key }]) => {
-    const stored = await blobs.head(key(executionId));
-    return stored ? [[name, await links.forGet(key(executionId), { expiresInS: LINK_EXPIRES_S })]] : [];
+  const stored = [...(await storedDocuments(executionId, blobs)), ...(await storedExports(executionId, blobs))];
+  const linked = stored.map(async ([name, key]) => [name, await links.forGet(key, { expiresInS: LINK_EXPIRES_S })] as const);
+  return Object.fromEntries(await Promise.all(linked));
+}
+
+type StoredFile = readonly [link: string, key: string];
+
+async function storedDocuments(executionId: string, blobs: Blobs): Promise<StoredFile[]> {
+  const files = Object.entries(DOCUMENTS).map(([link, key]) => [link, key(executionId)] as const);
+  const heads = await Promise.all(files.map(([, key]) => blobs.head(key)));
+  return files.filter((_, index) => heads[index]);
+}
+
+/** The names of some exports contain the name of the image, so their folders are listed. */
+async function storedExports(executionId: string, blobs: Blobs): Promise<StoredFile[]> {
+  const root = keys.exportsFolder(executionId);
+  const folders = new Set(EXPORT_FILES.map(({ storedAs }) => root + storedAs.slice(0, storedAs.lastIndexOf('/') + 1)));
+  const listed = await Promise.all([...folders].map((folder) => blobs.list(folder, { limit: FILES_A_FOLDER_MAX })));
+  const stored = listed.flat();
+  return EXPORT_FILES.flatMap((file) => {
+    const key = stored.find((one) => isStoredAs(file, one.slice(root.length)));
+    return key === undefined ? [] : [[file.link, key] as const];
   });
-  return Object.fromEntries((await Promise.all(found)).flat());
 }

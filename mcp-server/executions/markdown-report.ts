@@ -2,11 +2,11 @@
 import type { Finding, FindingsDocument } from '../../pipeline/contract/schemas.ts';
 import { byLabel } from '../../pipeline/findings/finding-order.ts';
 import { isRejected } from '../../pipeline/findings/verification.ts';
-import { type Artifacts, FILES } from './artifacts.ts';
+import { type Artifacts, FILE_NAMES } from './artifacts.ts';
 import type { ExecutionView } from './status.ts';
 
-// 7,200 bytes of these, seven links and 500 bytes of our own words: 3,000 tokens at 3.5 bytes with local links of 400 bytes, 5,200
-// with signed ones of 1,500.
+// 7,200 bytes of these, 11 links and 500 bytes of our own words: 3,500 tokens at 3.5 bytes with local links of 400 bytes, 7,600 with
+// signed ones of 1,700.
 const ADDRESS_BYTES_MAX = 400;
 const STARTER_BYTES_MAX = 200; // an ARN with a path may have more
 const REASON_BYTES_MAX = 600;
@@ -75,10 +75,7 @@ function failedPart({ failed_tiles, tiles }: ExecutionView): string | null {
 }
 
 function filesPart(artifacts: Artifacts): string | null {
-  const lines = Object.entries(FILES).flatMap(([name, { file }]) => {
-    const url = artifacts[name as keyof Artifacts];
-    return url === undefined ? [] : [`- ${file}: ${url}`];
-  });
+  const lines = Object.entries(artifacts).map(([link, url]) => `- ${FILE_NAMES.get(link)}: ${url}`);
   return lines.length === 0 ? null : ['## Files, for an hour\n', ...lines].join('\n');
 }
 

@@ -1,5 +1,6 @@
 // Keeps answers about an execution short. Agents ask for its state again and again, and pay for every word each time.
 import type { FailedTile } from '../../pipeline/contract/schemas.ts';
+import { EXPORT_FILES } from '../../pipeline/findings/exports/index.ts';
 
 const BYTES_A_TOKEN = 3.5;
 
@@ -27,8 +28,11 @@ interface Limits {
 // 2,800 bytes are 800 tokens at 3.5, less 110 for what is said of a cut. Names, numbers and next_step are some 900: the summary is
 // left 850 at the least, and 1,750 of its 2,000 characters when nothing failed.
 const CONCISE: Limits = { all: 2_690, reason: 300, failedTiles: 600, failedReason: 160 };
-// 6,600 tokens; seven links of 1,500 are 3,000 more. 20 tiles with their boxes and reasons have 14,000.
-const WHOLE: Limits = { all: 23_000, reason: 2_000, failedTiles: 14_000, failedReason: 600 };
+// 10,000 tokens are 35,000 bytes, and signed links have 1,700 each: three documents and every file of an export. Failed tiles have
+// what names, numbers, next_step (1,000), the reason and a summary (2,000) leave; 20 ordinary ones have 4,000.
+const LINK_BYTES = 1_700;
+const ALL_BYTES = 35_000 - (3 + EXPORT_FILES.length) * LINK_BYTES;
+const WHOLE: Limits = { all: ALL_BYTES, reason: 2_000, failedTiles: ALL_BYTES - 5_000, failedReason: 600 };
 
 /** As it is stored, in words that fit into an answer. */
 export function whole<View extends LongParts>(view: View): View {

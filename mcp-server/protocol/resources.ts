@@ -8,8 +8,9 @@ import {
   ResourceTemplate,
 } from '@modelcontextprotocol/server';
 import { mustBeFixed, UserError } from '../../pipeline/contract/errors.ts';
-import { contentTypeOf, INDEX_NAME, indexOf, keys } from '../../pipeline/contract/keys.ts';
+import { INDEX_NAME, indexOf, keys } from '../../pipeline/contract/keys.ts';
 import { ExecutionId } from '../../pipeline/contract/schemas.ts';
+import { contentTypeOf } from '../../pipeline/findings/content-type.ts';
 import type { ToolDeps } from '../access/deps.ts';
 import { artifactsOf, mayHaveFiles } from '../executions/artifacts.ts';
 import { reportOf } from '../executions/markdown-report.ts';

@@ -1,5 +1,4 @@
 // Where every object lives. Keys are a function of the input, so writing one twice is harmless.
-import { EXPORT_FILES, type ExportFormat } from './export-format.ts';
 
 const execution = (executionId: string) => `executions/${executionId}`;
 
@@ -26,8 +25,9 @@ export const keys = {
   overview: (executionId: string) => `${execution(executionId)}/overview.jpg`,
   overlay: (executionId: string) => `${execution(executionId)}/overlay.jpg`,
   findings: (executionId: string) => `${execution(executionId)}/findings.json`,
-  /** The findings in the format of other programs. */
-  export: (executionId: string, format: ExportFormat) => `${execution(executionId)}/exports/${EXPORT_FILES[format]}`,
+  /** The findings in the format of another program. */
+  export: (executionId: string, path: string) => `${execution(executionId)}/exports/${path}`,
+  exportsFolder: (executionId: string) => `${execution(executionId)}/exports/`,
   /** For people: one page with everything in it. */
   report: (executionId: string) => `${execution(executionId)}/report.html`,
   progress: (executionId: string) => `${execution(executionId)}/progress.json`,
@@ -106,14 +106,18 @@ export function checkRange(start: number, length: number): void {
   throw new RangeError(`Expected a range of at least one byte, got ${length} bytes at ${start}.`);
 }
 
+/** The path of an export below its folder; `null` if the key is that of another object. */
+export function exportPathIn(key: string): string | null {
+  return /^executions\/[^/]+\/exports\/(.+)$/.exec(key)?.[1] ?? null;
+}
+
 const CONTENT_TYPES: Record<string, string> = {
   json: 'application/json',
-  geojson: 'application/geo+json',
-  csv: 'text/csv; charset=utf-8',
   jpg: 'image/jpeg',
 };
 
-export function contentTypeOf(key: string): string {
+/** The content type of a document or an image; findings/content-type.ts adds those of exports. */
+export function documentContentType(key: string): string {
   // Our own page, and no other: a browser would run what is in it.
   if (key.startsWith('executions/') && key.endsWith('/report.html')) return 'text/html; charset=utf-8';
   return CONTENT_TYPES[key.split('.').at(-1) ?? ''] ?? 'application/octet-stream';

@@ -5,8 +5,8 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, onTestFinished, test } from 'vitest';
-import { ExportFormat } from '../../pipeline/contract/export-format.ts';
 import { keys } from '../../pipeline/contract/keys.ts';
+import { EXPORT_FORMATS } from '../../pipeline/findings/exports/index.ts';
 import { fsBlobs } from '../../pipeline/storage/folder-blobs.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import { connected } from '../support/mcp-clients.ts';
@@ -119,9 +119,12 @@ test('the table of tools names the tools of the server, and no other', async () 
   expect(named.sort()).toEqual((await client.listTools()).map(({ name }) => name).sort());
 });
 
-test('the export command names every format', () => {
-  const [, formats = ''] = README.match(/export EXECUTION --format (\S+)/) ?? [];
-  expect(formats.split('|').sort()).toEqual(ExportFormat.options.toSorted());
+test('the export command names a format, and links the page that names every format', () => {
+  const [, format = ''] = README.match(/export EXECUTION --format (\S+)/) ?? [];
+  expect(EXPORT_FORMATS).toContain(format);
+  expect(README).toContain('](docs/exports.md)');
+  const [, table = ''] = readFileSync(join(ROOT, 'docs/exports.md'), 'utf8').split(/^\| format .*$/m);
+  expect([...table.matchAll(/^\| `([^`]+)`/gm)].map(([, name = '']) => name)).toEqual(EXPORT_FORMATS);
 });
 
 test.each(Object.entries(RUN))('%s works', { timeout: 180_000 }, async (begin, check) => {

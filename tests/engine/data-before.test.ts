@@ -9,8 +9,8 @@ import { z } from 'zod';
 import { serve } from '../../local/serve.ts';
 import { ExecutionView } from '../../mcp-server/executions/status.ts';
 import { readConfig } from '../../pipeline/config.ts';
-import { ExportFormat } from '../../pipeline/contract/export-format.ts';
 import { Finding } from '../../pipeline/contract/schemas.ts';
+import type { ExportFormat } from '../../pipeline/findings/exports/index.ts';
 import { runCommand } from '../support/command.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import { connected, type TestClient } from '../support/mcp-clients.ts';
@@ -79,24 +79,26 @@ test('finished executions are listed, shown and exported with the same findings'
   }
 });
 
-/** What each format says of the findings, without the sentences around them. */
-const FINDINGS_IN: Record<ExportFormat, { file: string; read(text: string): unknown }> = {
-  coco: { file: 'coco.json', read: (text) => ({ ...JSON.parse(text), info: null }) },
-  geojson: { file: 'findings.geojson', read: (text) => JSON.parse(text).features },
-  csv: { file: 'findings.csv', read: (text) => text },
-  'label-studio': { file: 'label-studio.json', read: (text) => JSON.parse(text) },
-};
+/** The formats of the earlier version, and what each says of the findings, without the sentences around them. */
+const FINDINGS_IN = {
+  coco: { file: 'coco.json', read: (text: string) => ({ ...JSON.parse(text), info: null }) },
+  geojson: { file: 'findings.geojson', read: (text: string) => JSON.parse(text).features },
+  csv: { file: 'findings.csv', read: (text: string) => text },
+  'label-studio': { file: 'label-studio.json', read: (text: string) => JSON.parse(text) },
+} satisfies Partial<Record<ExportFormat, { file: string; read(text: string): unknown }>>;
 
-test.each(ExportFormat.options)('a finished execution is exported as %s as the earlier version did', async (format) => {
-  const folder = await dataFolder();
-  for (const execution_id of Object.keys(expected.finished)) {
-    const { code, stdout, stderr } = await runCommand(['export', execution_id, '--format', format, '--data', folder]);
-    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
-    const { file, read } = FINDINGS_IN[format];
-    const stored = await readFile(join(folder, 'blobs/executions', execution_id, 'exports', file), 'utf8');
-    expect(read(stdout)).toEqual(read(stored));
-  }
-});
+test.each(Object.entries(FINDINGS_IN))(
+  'a finished execution is exported as %s as the earlier version did',
+  async (format, { file, read }) => {
+    const folder = await dataFolder();
+    for (const execution_id of Object.keys(expected.finished)) {
+      const { code, stdout, stderr } = await runCommand(['export', execution_id, '--format', format, '--data', folder]);
+      expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+      const stored = await readFile(join(folder, 'blobs/executions', execution_id, 'exports', file), 'utf8');
+      expect(read(stdout)).toEqual(read(stored));
+    }
+  },
+);
 
 test('the killed execution is resumed to the findings of an undisturbed run', async () => {
   const folder = await dataFolder();

@@ -1,16 +1,20 @@
 // The resource of an execution links its files: the report and the exports that are stored.
 import { describe, expect, test } from 'vitest';
-import { EXPORT_FILES, ExportFormat } from '../../pipeline/contract/export-format.ts';
 import { keys } from '../../pipeline/contract/keys.ts';
+import { EXPORT_FILES } from '../../pipeline/findings/exports/index.ts';
 import { reportPage } from '../../pipeline/report/report-page.ts';
 import { materialWith, finding as reportedFinding } from '../support/report-material.ts';
 import { ends, finding, serverAndClient, started } from '../support/tool-calls.ts';
 
-const CONTENT_TYPES: Record<ExportFormat, string> = {
-  coco: 'application/json',
-  geojson: 'application/geo+json',
-  csv: 'text/csv; charset=utf-8',
-  'label-studio': 'application/json',
+const CONTENT_TYPES: Record<string, string> = {
+  'coco.json': 'application/json',
+  'findings.geojson': 'application/geo+json',
+  'findings.csv': 'text/csv; charset=utf-8',
+  'label-studio.json': 'application/json',
+  'yolo/data.yaml': 'application/yaml',
+  'yolo/labels/{image}.txt': 'text/plain; charset=utf-8',
+  'pascal-voc/Annotations/{image}.xml': 'application/xml',
+  'pascal-voc/ImageSets/Main/trainval.txt': 'text/plain; charset=utf-8',
 };
 
 describe('the resource of an execution', () => {
@@ -19,18 +23,22 @@ describe('the resource of an execution', () => {
     const { execution_id } = await started(server, client);
     const { execution_id: other } = await started(server, client, { idempotency_key: 'other' });
     const none = await client.readResource(`tilesight://executions/${other}`);
-    expect(none.text).not.toMatch(/coco|csv|geojson|label-studio/);
-    for (const format of ExportFormat.options) await server.blobs.put(keys.export(execution_id, format), Buffer.from(format));
+    expect(none.text).not.toMatch(/coco|csv|geojson|label-studio|yolo|pascal/);
+    for (const { storedAs } of EXPORT_FILES) {
+      const key = keys.export(execution_id, storedAs.replace('{image}', 'site plan'));
+      await server.blobs.put(key, Buffer.from(storedAs));
+    }
     const { text = '' } = await client.readResource(`tilesight://executions/${execution_id}`);
-    for (const format of ExportFormat.options) {
+    for (const [file, contentType] of Object.entries(CONTENT_TYPES)) {
       const link = text
         .split('\n')
-        .find((line) => line.startsWith(`- ${EXPORT_FILES[format]}: `))
+        .find((line) => line.startsWith(`- ${file}: `))
         ?.split(': ')[1];
       const response = await server.fetch(link ?? '');
-      expect(await response.text()).toBe(format);
-      expect(response.headers.get('content-type')).toBe(CONTENT_TYPES[format]);
+      expect(await response.text()).toBe(file);
+      expect(response.headers.get('content-type')).toBe(contentType);
     }
+    expect(Object.keys(CONTENT_TYPES)).toEqual(EXPORT_FILES.map(({ storedAs }) => storedAs));
   });
 
   test('names its report among its files', async () => {

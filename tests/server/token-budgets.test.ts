@@ -5,8 +5,8 @@ import { toolListCost } from '../../build/tool-tokens.ts';
 import { instructionsFor } from '../../mcp-server/server.ts';
 import { getExecution } from '../../mcp-server/tools/get-execution.ts';
 import { TOOLS } from '../../mcp-server/tools/index.ts';
-import { EXPORT_FILES, ExportFormat } from '../../pipeline/contract/export-format.ts';
 import { index, indexOf, keys } from '../../pipeline/contract/keys.ts';
+import { EXPORT_FILES } from '../../pipeline/findings/exports/index.ts';
 import type { Blobs, Links } from '../../pipeline/ports.ts';
 import { s3Links } from '../../pipeline/storage/s3-links.ts';
 import { connected, type TestClient, textOf } from '../support/mcp-clients.ts';
@@ -19,6 +19,7 @@ const FINDINGS = 100_000;
 const EXECUTION_TOKENS_MAX = 800;
 const SESSION_TOKEN_CHARACTERS = 900; // of a role of Lambda; letters and signs that a URL escapes
 const LINK_CHARACTERS_MIN = 1_200;
+const LONGEST_STEM = '图'.repeat(33); // 99 bytes, each three characters of a URL
 
 /** The real ones: signing needs no network. */
 function linksOfALambda(): Links {
@@ -44,6 +45,11 @@ async function within(tokensMax: number, client: TestClient, name: string, args:
   expect(tokensIn(textOf({ content }))).toBeLessThanOrEqual(tokensMax);
   expect(tokensIn(JSON.stringify({ content, structuredContent }))).toBeLessThanOrEqual(BOTH_COPIES_TOKENS_MAX);
   return structuredContent;
+}
+
+async function storeExports(blobs: Blobs): Promise<void> {
+  for (const { storedAs } of EXPORT_FILES)
+    await blobs.put(keys.export(ID, storedAs.replace('{image}', LONGEST_STEM)), Buffer.from('file'));
 }
 
 describe('the list of tools and the instructions', () => {
@@ -99,7 +105,7 @@ describe('of 100,000 findings', () => {
   test('reports, findings and completions are at most 10,000 tokens as resources', async () => {
     const { client, server } = await worstServer(async (blobs) => {
       await storeWorst(blobs, worstFindings(FINDINGS), longestWords('图'));
-      for (const format of ExportFormat.options) await blobs.put(keys.export(ID, format), Buffer.from('file'));
+      await storeExports(blobs);
     });
     for (const path of ['', '/findings']) {
       const { text = '' } = await client.readResource(`tilesight://executions/${ID}${path}`);
@@ -107,7 +113,7 @@ describe('of 100,000 findings', () => {
       expect(tokensIn(text), path).toBeLessThanOrEqual(TOKENS_MAX);
     }
     const { text: report } = await client.readResource(`tilesight://executions/${ID}`);
-    for (const file of ['findings.json', 'overlay.jpg', 'report.html', ...Object.values(EXPORT_FILES)])
+    for (const file of ['findings.json', 'overlay.jpg', 'report.html', ...EXPORT_FILES.map(({ storedAs }) => storedAs)])
       expect(report).toMatch(new RegExp(`^- ${file}: https://\\S{${LINK_CHARACTERS_MIN},}$`, 'm'));
     for (let run = 0; run < 150; run++)
       await server.blobs.put(indexOf(null).byTime + index.name(new Date(run), `${ID.slice(0, 60)}${run}`), Buffer.from('{}'));
@@ -146,7 +152,10 @@ describe('get_execution', () => {
   const Answer = getExecution.output;
 
   test('is at most 800 tokens when tiles failed and the summary is as long as summaries are; details are all there', async () => {
-    const { client } = await worstServer((blobs) => storeWorst(blobs, [finding(1)], ordinaryWords));
+    const { client } = await worstServer(async (blobs) => {
+      await storeWorst(blobs, [finding(1)], ordinaryWords);
+      await storeExports(blobs);
+    });
     const concise = Answer.parse(await within(EXECUTION_TOKENS_MAX, client, 'get_execution', { execution_id: ID }));
     expect(concise.reason).toContain(REASON);
     expect(concise.failed_tiles.length).toBeGreaterThanOrEqual(3);
@@ -161,12 +170,16 @@ describe('get_execution', () => {
     expect(detailed.summary).toMatch(/tiles failed, so what lies only in them is missing here\.$/);
     expect(detailed.failed_tiles).toHaveLength(20);
     expect(detailed.next_step).not.toContain('Cut here');
-    for (const link of [detailed.artifacts?.findings_json, detailed.artifacts?.overlay_jpg, detailed.artifacts?.report_html])
-      expect(link?.length).toBeGreaterThan(LINK_CHARACTERS_MIN);
+    const links = Object.values(detailed.artifacts ?? {});
+    expect(links).toHaveLength(3 + EXPORT_FILES.length);
+    for (const link of links) expect(link?.length).toBeGreaterThan(LINK_CHARACTERS_MIN);
   });
 
   test.each(LETTERS)('is at most 800 tokens for the longest words of %j, and 10,000 in detail', async (letter) => {
-    const { client } = await worstServer((blobs) => storeWorst(blobs, [finding(1)], longestWords(letter)));
+    const { client } = await worstServer(async (blobs) => {
+      await storeWorst(blobs, [finding(1)], longestWords(letter));
+      await storeExports(blobs);
+    });
     const concise = Answer.parse(await within(EXECUTION_TOKENS_MAX, client, 'get_execution', { execution_id: ID }));
     expect(concise.summary?.length).toBeGreaterThan(100);
     expect(concise.failed_tiles.length).toBeGreaterThan(0);

@@ -1,19 +1,25 @@
 // Findings as a COCO detection data set of one image: https://cocodataset.org/#format-data. Pure.
-
-import { type ExportSource, imageUriOf, type Taken, taken } from './export-source.ts';
+import type { ExportDefinition } from './export-definition.ts';
+import { type ExportedFinding, type ExportSource, exportedFindings, imageUriOf, labelsOf } from './export-source.ts';
+import { fileNameOf } from './image-file.ts';
 import { jsonPieces, opened } from './pieces.ts';
 
 const IMAGE_ID = 1;
 
+export const coco = {
+  sentence: 'COCO JSON, for training and evaluating detectors.',
+  files: [{ path: 'coco.json', link: 'coco_json', contentType: 'application/json', pieces }],
+  namesImage: false,
+} as const satisfies ExportDefinition;
+
 /**
- * Ids count from 1: the reference evaluation takes an annotation 0 for none. Categories are sorted by name, so that the same labels
- * have the same ids. What is not known of the image (its licence, when it was taken) is left out, not made up.
+ * Ids count from 1, because the reference evaluation treats annotation 0 as no match. Categories are sorted by name, so that the
+ * same labels have the same ids. Unknown properties of the image (license, date) are left out, not invented.
  */
-export function coco(source: ExportSource): Iterable<string> {
+function pieces(source: ExportSource): Iterable<string> {
   const { document, startedAt } = source;
-  const findings = taken(document);
-  const names = [...new Set(findings.map(({ finding }) => finding.label))].sort();
-  const categories = names.map((name, index) => ({ id: index + 1, name, supercategory: '' }));
+  const findings = exportedFindings(document);
+  const categories = labelsOf(findings).map((name, index) => ({ id: index + 1, name, supercategory: '' }));
   const categoryIds = new Map(categories.map(({ id, name }) => [name, id]));
   const head = { info: infoOf(document.execution_id, startedAt), licenses: [], images: [imageOf(source)], categories };
   return jsonPieces(
@@ -43,28 +49,26 @@ function imageOf(source: ExportSource) {
 }
 
 /**
- * `segmentation` is a list of polygons, here of none: what was seen is a box, and a polygon in its shape would be read as the
- * outline of the thing. Our own fields come last; readers of COCO skip what they do not know.
+ * `segmentation` is an empty list of polygons: a detection is a box, and readers would take a polygon of its shape for the
+ * object's outline. Our own fields come last; readers of COCO ignore unknown fields.
  */
-function annotationOf({ place, finding }: Taken, category_id: number | undefined) {
+function annotationOf({ place, finding }: ExportedFinding, category_id: number | undefined) {
   const { id, score, severity, verified, level, text, description, box } = finding;
   const [, , width, height] = box;
   return {
-    ...{ id: place, image_id: IMAGE_ID, category_id, bbox: box, area: width * height, iscrowd: 0, segmentation: [] },
-    ...{ score, finding_id: id, severity, verified, level, text, description },
+    id: place,
+    image_id: IMAGE_ID,
+    category_id,
+    bbox: box,
+    area: width * height,
+    iscrowd: 0,
+    segmentation: [],
+    score,
+    finding_id: id,
+    severity,
+    verified,
+    level,
+    text,
+    description,
   };
-}
-
-/** The last segment of the address, without a query; never one that leads into a folder. */
-function fileNameOf(address: string): string {
-  const path = URL.parse(address)?.pathname ?? address;
-  return decoded(path).split(/[/\\]/).filter(Boolean).at(-1) ?? URL.parse(address)?.hostname ?? 'picture';
-}
-
-function decoded(path: string): string {
-  try {
-    return decodeURIComponent(path);
-  } catch {
-    return path;
-  }
 }

@@ -1,27 +1,32 @@
-// What every export is made of: the findings document, and what it does not hold. Pure.
+// The input of every export: the findings document, and what it does not hold. Pure.
 import type { Finding, FindingsDocument } from '../../contract/schemas.ts';
 import { isRejected } from '../verification.ts';
 
 export interface ExportSource {
   document: FindingsDocument;
-  /** ISO 8601: an export made again is the same. */
+  /** ISO 8601. An export made again is the same. */
   startedAt: string;
-  /** Where the reader finds the image; null: at the address that the caller had named. */
+  /** Where the reader finds the image; `null` if that is the address that the caller named. */
   imageUrl: string | null;
 }
 
-export interface Taken {
-  /** From 1, in the whole document: the same whatever is left out. */
+export interface ExportedFinding {
+  /** From 1, in the whole document, so that leaving out a finding changes no other number. */
   place: number;
   finding: Finding;
 }
 
 /**
- * Findings to take away. Those that a second look rejected stay behind, as list_findings leaves them out: only findings.json
- * has them. Half characters (lone surrogates) become U+FFFD: many readers refuse a file with one.
+ * The findings to export. Rejected findings are left out, as in list_findings; findings.json has them. Lone surrogates become
+ * U+FFFD, because many readers refuse a file that contains one.
  */
-export function taken({ findings }: FindingsDocument): Taken[] {
+export function exportedFindings({ findings }: FindingsDocument): ExportedFinding[] {
   return findings.flatMap((finding, index) => (isRejected(finding) ? [] : [{ place: index + 1, finding: wellFormed(finding) }]));
+}
+
+/** Every label once, sorted, so that the same labels have the same order whatever the order of the findings. */
+export function labelsOf(findings: readonly ExportedFinding[]): string[] {
+  return [...new Set(findings.map(({ finding }) => finding.label))].sort();
 }
 
 export function imageUriOf({ document, imageUrl }: ExportSource): string {

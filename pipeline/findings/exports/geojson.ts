@@ -1,19 +1,30 @@
-// Findings as GeoJSON (RFC 7946), one polygon a box. Not of the earth: a foreign member says in what space. Pure.
+// Findings as GeoJSON (RFC 7946), one polygon for each box. The coordinates are pixels, as a foreign member states. Pure.
 import type { Box } from '../../contract/schemas.ts';
-import { type ExportSource, imageUriOf, type Taken, taken } from './export-source.ts';
+import type { ExportDefinition } from './export-definition.ts';
+import { type ExportedFinding, type ExportSource, exportedFindings, imageUriOf } from './export-source.ts';
 import { jsonPieces, opened } from './pieces.ts';
 
 const SPACE = 'pixels of the upright full image, y down';
-const DIGITS = 1e6; // sums such as 0.1 + 0.2 end here
+const DIGITS = 1e6; // 0.1 + 0.2 becomes 0.3
 
-export function geojson(source: ExportSource): Iterable<string> {
+export const geojson = {
+  sentence: 'GeoJSON in pixel coordinates, for map viewers and GIS programs.',
+  files: [{ path: 'findings.geojson', link: 'findings_geojson', contentType: 'application/geo+json', pieces }],
+  namesImage: false,
+} as const satisfies ExportDefinition;
+
+function pieces(source: ExportSource): Iterable<string> {
   const { execution_id, image } = source.document;
-  const picture = { uri: imageUriOf(source), width: image.width, height: image.height };
-  const head = { type: 'FeatureCollection', space: SPACE, execution_id, picture };
-  return jsonPieces(`${opened(head)},"features":[`, taken(source.document), featureOf, ']}');
+  const head = {
+    type: 'FeatureCollection',
+    space: SPACE,
+    execution_id,
+    picture: { uri: imageUriOf(source), width: image.width, height: image.height }, // keeps the name that readers know
+  };
+  return jsonPieces(`${opened(head)},"features":[`, exportedFindings(source.document), featureOf, ']}');
 }
 
-function featureOf({ finding }: Taken) {
+function featureOf({ finding }: ExportedFinding) {
   const { id, label, score, severity, level, verified, text, description, box } = finding;
   return {
     type: 'Feature',
@@ -24,8 +35,8 @@ function featureOf({ finding }: Taken) {
 }
 
 /**
- * Closed, and counter-clockwise by its numbers (RFC 7946, 3.1.6), as a reader finds who knows nothing of this space and takes y
- * to go up. In the image, where y goes down, the same ring is seen to go clockwise.
+ * Closed, and counter-clockwise for a reader that takes y to point up (RFC 7946, 3.1.6). In the image, where y points down, the
+ * same ring runs clockwise.
  */
 function ringOf([left, top, width, height]: Box): [number, number][] {
   const right = Math.round((left + width) * DIGITS) / DIGITS;

