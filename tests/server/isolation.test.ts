@@ -1,59 +1,41 @@
 // With ISOLATION=caller, what one principal made does not exist for another, whatever it asks: answers are the same, byte for byte,
 // as for ids that nobody has.
 import { describe, expect, test } from 'vitest';
+import { analyzeImage } from '../../mcp-server/tools/analyze-image.ts';
+import type { AnyTool } from '../../mcp-server/tools/define.ts';
+import { getExecution } from '../../mcp-server/tools/get-execution.ts';
+import { TOOLS } from '../../mcp-server/tools/index.ts';
+import { listFindings } from '../../mcp-server/tools/list-findings.ts';
+import { at } from '../../pipeline/contract/at.ts';
 import { indexOf } from '../../pipeline/contract/keys.ts';
-import { indexed } from '../../pipeline/findings/index-entry.ts';
 import { ROLE, USER } from '../support/function-url.ts';
 import { CLIENTS, connected } from '../support/mcp-clients.ts';
-import { type TestServer, testServer } from '../support/server.ts';
-import { ends, finding, Page, Started, Upload, uploadedImage } from '../support/tool-calls.ts';
-
-const URL_OF = 'https://abcdefghij.lambda-url.us-east-1.on.aws/mcp';
-const PROTOCOL = '2026-07-28';
-
-interface Asked {
-  method: string;
-  name?: string;
-  params: Record<string, unknown>;
-}
-
-const tool = (name: string, args: Record<string, unknown>): Asked => ({
-  method: 'tools/call',
-  name,
-  params: { name, arguments: args },
-});
-const task = (method: string, taskId: string): Asked => ({ method, name: taskId, params: { taskId } });
-
-/** The whole answer, as it comes over the wire. */
-async function answerTo({ method, name, params }: Asked, { fetch }: Pick<TestServer, 'fetch'>): Promise<string> {
-  const _meta = {
-    'io.modelcontextprotocol/protocolVersion': PROTOCOL,
-    'io.modelcontextprotocol/clientInfo': { name: 'test', version: '1' },
-    'io.modelcontextprotocol/clientCapabilities': { extensions: { 'io.modelcontextprotocol/tasks': {} } },
-  };
-  const headers = {
-    'content-type': 'application/json',
-    accept: 'application/json, text/event-stream',
-    'mcp-protocol-version': PROTOCOL,
-    'mcp-method': method,
-    ...(name !== undefined && /^[\x20-\x7e]*$/.test(name) && { 'mcp-name': name }),
-  };
-  const body = JSON.stringify({ jsonrpc: '2.0', id: 1, method, params: { ...params, _meta } });
-  const response = await fetch(URL_OF, { method: 'POST', headers, body });
-  return `${response.status} ${await response.text()}`;
-}
+import { callWithoutIds, ownedCalls, undeclaredCalls, undeclaredIds } from '../support/owned-arguments.ts';
+import { testServer } from '../support/server.ts';
+import { ends, finding, Page, Started, uploadedImage } from '../support/tool-calls.ts';
+import {
+  type Asked,
+  answerTo,
+  firstHasIds,
+  firstHasWork,
+  learned,
+  task,
+  toolCall,
+  unknownLike,
+  unknownUpload,
+} from '../support/two-callers.ts';
 
 /** Everything that takes the id of an execution. */
 function asksAbout(execution_id: string, findingId = 'f1'): Asked[] {
   const uri = `tilesight://executions/${execution_id}`;
   return [
-    tool('get_execution', { execution_id }),
-    tool('list_findings', { execution_id }),
-    tool('list_findings', { execution_id, response_format: 'detailed', cursor: '1' }),
-    tool('view_region', { execution_id, finding_id: findingId }),
-    tool('view_region', { execution_id, box: [0, 0, 10, 10] }),
-    tool('cancel_execution', { execution_id }),
-    tool('retry_failed_tiles', { execution_id }),
+    toolCall('get_execution', { execution_id }),
+    toolCall('list_findings', { execution_id }),
+    toolCall('list_findings', { execution_id, response_format: 'detailed', cursor: '1' }),
+    toolCall('view_region', { execution_id, finding_id: findingId }),
+    toolCall('view_region', { execution_id, box: [0, 0, 10, 10] }),
+    toolCall('cancel_execution', { execution_id }),
+    toolCall('retry_failed_tiles', { execution_id }),
     ...['tasks/get', 'tasks/cancel'].map((method) => task(method, execution_id)),
     { method: 'tasks/update', name: execution_id, params: { taskId: execution_id, inputResponses: {} } },
     ...['', '/findings', '/overlay'].map((part) => ({ method: 'resources/read', name: uri + part, params: { uri: uri + part } })),
@@ -67,26 +49,51 @@ function asksAbout(execution_id: string, findingId = 'f1'): Asked[] {
   ];
 }
 
-async function firstHasWork() {
-  const server = await testServer({ isolation: 'caller', script: ends([finding(1), finding(2)], [0]) });
-  const [first, second] = [server.as(USER), server.as(ROLE)];
-  const client = await connected('2.x pinned to 2026-07-28', first);
-  const image = await uploadedImage(server);
-  const { execution_id } = await client.call('analyze_image', { image }, Started);
-  const upload = await client.call('create_upload', { file_name: 'secret.png', bytes: 6 }, Upload);
-  expect((await server.fetch(upload.url, { method: 'PUT', body: 'pixels' })).status).toBe(204);
-  const document = await client.call('list_findings', { execution_id }, Page);
-  const { entry, keys } = indexed(
-    { ...document, findings: [finding(1)], execution_id } as unknown as Parameters<typeof indexed>[0],
-    new Date(1e12).toISOString(),
-    execution_id.split('-').at(-1) ?? null,
-  );
-  for (const key of keys) await server.blobs.put(key, Buffer.from(JSON.stringify(entry)));
-  return { server, first, second, client, image, execution_id, upload_id: upload.upload_id };
+/** The arguments by which a caller learns whether an id exists, although the tool does not declare them as owned. */
+async function undeclared(tool: AnyTool): Promise<string[]> {
+  const { first, ids, unknown } = await firstHasIds();
+  const found = undeclaredIds(tool);
+  for (const { argument, withId, withUnknown } of undeclaredCalls(tool, ids, unknown)) {
+    if ((await learned(tool, withId, first, ids)) !== (await learned(tool, withUnknown, first, ids))) found.push(argument);
+  }
+  return [...new Set(found)];
 }
 
-/** The same length and form, and nobody's. */
-const unknownLike = (id: string) => id.replace(/[0-9a-f]{16}(?=-[0-9a-f]{12}$)/, '0123456789abcdef');
+describe.each(TOOLS.map((tool) => [tool.name, tool as AnyTool] as const))('with ISOLATION=caller, %s', (_, tool) => {
+  test('declares every argument that names something with an owner', async () => {
+    expect(await undeclared(tool)).toEqual([]);
+  });
+
+  test('answers for ids of another caller as for ids that do not exist, and its owner otherwise', async () => {
+    const { first, second, ids, unknown, withoutIds, server } = await firstHasIds();
+    const [owned, none] = [ownedCalls(tool, ids), ownedCalls(tool, unknown)];
+    for (const [position, args] of owned.entries()) {
+      const [answer, expected] = [
+        await answerTo(toolCall(tool.name, args), second),
+        await answerTo(toolCall(tool.name, at(none, position)), second),
+      ];
+      expect(withoutIds(answer)).toBe(withoutIds(expected));
+      // The owner learns more: otherwise the comparison above shows nothing.
+      expect(await learned(tool, args, first, ids)).not.toBe(await learned(tool, at(none, position), first, ids));
+    }
+    expect(server.errors).toEqual([]);
+  });
+
+  test('names nothing of another caller to somebody who knows no id', async () => {
+    const { second, ids } = await firstHasIds();
+    const args = callWithoutIds(tool, ids);
+    const answer = args ? await answerTo(toolCall(tool.name, args), second) : '';
+    for (const id of Object.values(ids)) expect(answer).not.toContain(id);
+  });
+});
+
+test.each([
+  ['execution_id of get_execution', { ...getExecution, owned: {} }],
+  ['image of analyze_image', { ...analyzeImage, owned: {} }],
+  ['image of list_findings', { ...listFindings, owned: { execution_id: 'execution' } }],
+] as const)('a tool that does not declare what it must is noticed: %s', async (argument, tool) => {
+  expect((await undeclared(tool)).map((name) => `${name} of ${tool.name}`)).toEqual([argument]);
+});
 
 describe('with ISOLATION=caller', () => {
   test('every tool, task, resource and completion answers for an id of another as for one that nobody has', async () => {
@@ -94,8 +101,8 @@ describe('with ISOLATION=caller', () => {
     const unknown = unknownLike(execution_id);
     expect(unknown).not.toBe(execution_id);
     const [theirs, nobodys] = [asksAbout(execution_id), asksAbout(unknown)];
-    for (const [at, ask] of theirs.entries()) {
-      const [answer, expected] = [await answerTo(ask, second), await answerTo(nobodys[at] ?? ask, second)];
+    for (const [position, ask] of theirs.entries()) {
+      const [answer, expected] = [await answerTo(ask, second), await answerTo(at(nobodys, position), second)];
       expect(answer.replaceAll(execution_id, 'ID')).toBe(expected.replaceAll(unknown, 'ID'));
       if (ask.method !== 'completion/complete') expect(answer).toMatch(/isError|"error"/);
     }
@@ -106,12 +113,12 @@ describe('with ISOLATION=caller', () => {
   test('the owner still gets all of it', async () => {
     const { first, execution_id } = await firstHasWork();
     for (const ask of [
-      tool('get_execution', { execution_id }),
-      tool('list_findings', { execution_id }),
+      toolCall('get_execution', { execution_id }),
+      toolCall('list_findings', { execution_id }),
       task('tasks/get', execution_id),
     ])
       expect(await answerTo(ask, first)).toContain('"resultType":"complete"');
-    expect(await answerTo(asksAbout(execution_id).at(-1) ?? tool('', {}), first)).toContain(execution_id);
+    expect(await answerTo(asksAbout(execution_id).at(-1) ?? toolCall('', {}), first)).toContain(execution_id);
   });
 
   test('ids with tricks in them are refused alike, whoever asks', async () => {
@@ -142,11 +149,11 @@ describe('with ISOLATION=caller', () => {
 
   test('an upload of another is as one that was never sent', async () => {
     const { second, upload_id } = await firstHasWork();
-    const unknown = upload_id.replace(/[0-9a-f]{20}(?=-[0-9a-f]{12}$)/, '0123456789abcdef0123');
+    const unknown = unknownUpload(upload_id);
     for (const form of [(id: string) => id, (id: string) => `upload://${id}`, (id: string) => `x/../${id}`]) {
       for (const dry_run of [true, false]) {
-        const answer = await answerTo(tool('analyze_image', { image: form(upload_id), dry_run }), second);
-        const expected = await answerTo(tool('analyze_image', { image: form(unknown), dry_run }), second);
+        const answer = await answerTo(toolCall('analyze_image', { image: form(upload_id), dry_run }), second);
+        const expected = await answerTo(toolCall('analyze_image', { image: form(unknown), dry_run }), second);
         expect(answer.replaceAll(upload_id, 'ID')).toBe(expected.replaceAll(unknown, 'ID'));
         expect(answer).toContain('isError');
       }
@@ -163,10 +170,10 @@ describe('with ISOLATION=caller', () => {
       { since: '2000-01-01T00:00:00Z' },
       { cursor },
     ]) {
-      const mine = await answerTo(tool('list_findings', filters), second);
+      const mine = await answerTo(toolCall('list_findings', filters), second);
       expect(mine).not.toContain(execution_id);
       expect(mine).toContain('"executions":[]');
-      expect(await answerTo(tool('list_findings', filters), first)).toContain(execution_id);
+      expect(await answerTo(toolCall('list_findings', filters), first)).toContain(execution_id);
     }
     expect(await server.blobs.list(indexOf(null).byTime, { limit: 10 })).toEqual([]);
   });
