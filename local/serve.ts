@@ -1,5 +1,5 @@
-// Entry of the local deployment: wires the MCP server, the engine, the worker processes and the folder, and listens on loopback
-// or, when requests must be signed, at another address.
+// Entry of the local deployment: wires the MCP server, the engine, the worker processes and the folder, and listens on loopback or,
+// if requests must be signed, on another address.
 import { mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createAdaptorServer } from '@hono/node-server';
@@ -26,15 +26,15 @@ import { workerPool } from './workers/worker-pool.ts';
 
 export interface ServeOptions {
   config: Config;
-  /** Holds everything that outlives the process. One server at a time. */
+  /** Holds everything that outlives the process. Only one server at a time can use it. */
   dataFolder: string;
-  /** Folders whose images may be named with file://; absolute. */
+  /** Absolute paths of the folders whose images can be named with file://. */
   allowedFolders: readonly string[];
-  /** 0 takes a free one. */
+  /** 0 takes a free port. */
   port: number;
-  /** An address or name of this machine; 127.0.0.1 when left out. Only a loopback one unless requests are signed. */
+  /** An address or name of this machine, by default 127.0.0.1. Without `iam` it must be a loopback address. */
   host?: string | undefined;
-  /** With it, every request to MCP must be signed (SigV4) for this region with one of these keys. */
+  /** Requires every request to MCP to be signed (SigV4) for this region with one of these keys. */
   iam?: { keys: ReadonlyMap<string, AccessKey>; region: string } | undefined;
   log: Log;
 }
@@ -52,7 +52,7 @@ const UPLOAD_KEPT_MS = 24 * 3_600_000;
 export async function serve(options: ServeOptions): Promise<LocalServer> {
   const { config, dataFolder, allowedFolders, port, host = LOOPBACK, iam, log } = options;
   if (config.ISOLATION === 'caller' && !iam)
-    throw new UserError('Expected signed requests with ISOLATION=caller, got --auth none. Add --auth iam, or unset it.');
+    throw new UserError('ISOLATION=caller needs signed requests. Add --auth iam, or unset ISOLATION.');
   const address = await addressToListen(host, iam !== undefined);
   const clock: Clock = { now: () => new Date() };
   const blobsFolder = join(dataFolder, 'blobs');
@@ -71,11 +71,15 @@ export async function serve(options: ServeOptions): Promise<LocalServer> {
     let url = '';
     const links = localLinks(await readSecret(join(dataFolder, 'secret.key')), () => url, clock);
     const shared: SharedDeps = {
-      ...{ blobs, links, models: modelOffer(config), clock, log },
+      blobs,
+      links,
       launcher,
+      models: modelOffer(config),
+      clock,
+      log,
       imagesIn: openSources(SOURCES.local, { ...config, ALLOWED_FOLDERS: allowedFolders }).imagesIn,
       costUsdMax: config.COST_USD_MAX ?? null,
-      dryRunBytesMax: null, // a folder gives the file itself
+      dryRunBytesMax: null, // no limit: the file is on this disk and is not downloaded
       limits: sizeLimits(config),
     };
     const depsOf = depsByCaller(shared, config.ISOLATION);
@@ -85,16 +89,21 @@ export async function serve(options: ServeOptions): Promise<LocalServer> {
       eventRoutes({ blobs, launcher, progressOf, clock, log }),
       pageRoutes({
         blobs,
-        files: async () => await (await import('../build/web-page.ts')).pageFiles(), // the bundler, once somebody looks
+        // Loads the bundler at the first request for the page.
+        files: async () => await (await import('../build/web-page.ts')).pageFiles(),
         findingsOf: (executionId) => readFindings(executionId, { blobs }),
       }),
     ];
     const gate = iam && iamGate({ ...iam, clock, log });
     const app = httpApp({
       mcp: (request, principal) => mcp.fetch(request, principal === null ? null : { id: principal, name: principal }),
-      ...{ blobs, links, scratchFolder, gate, log },
-      routes: iam ? [] : page, // a browser cannot sign
+      blobs,
+      links,
+      scratchFolder,
+      gate,
       host: hostInUrl(address),
+      routes: iam ? [] : page, // a browser cannot sign its requests
+      log,
     });
     const server = createAdaptorServer({ fetch: app.fetch });
     url = await listening(server, address, port);
@@ -124,7 +133,7 @@ function closed(server: Server): Promise<void> {
   return promise;
 }
 
-/** Removes what an earlier process left half-written, and uploads that nobody will use any more. */
+/** Deletes leftovers of a previous process that was killed before it could clean up, and expired uploads. */
 async function sweep(scratchFolder: string, blobsFolder: string, clock: Clock): Promise<void> {
   await rm(join(blobsFolder, PARTS_FOLDER), { recursive: true, force: true });
   await rm(scratchFolder, { recursive: true, force: true });

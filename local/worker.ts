@@ -1,7 +1,8 @@
-// Entry of a worker process: wires the pipeline to the folder, the local models and the parent's engine.
+// Entry of a worker process: wires the pipeline to the folder, the models and the engine of the parent process.
 import { join } from 'node:path';
 import { withDurableExecution } from '@aws/durable-execution-sdk-js';
 import { pino } from 'pino';
+import { z } from 'zod';
 import { readConfig, sizeLimits } from '../pipeline/config.ts';
 import { pipeline } from '../pipeline/pipeline.ts';
 import type { PipelineDeps } from '../pipeline/ports.ts';
@@ -11,7 +12,7 @@ import { allProviders } from '../pipeline/vision/providers.ts';
 import { FUNCTION_NAME } from './engine/service-limits.ts';
 import { serveInvocations } from './workers/worker-protocol.ts';
 
-const [dataFolder = '', logLevel = 'info'] = process.argv.slice(2);
+const [dataFolder, logLevel] = z.tuple([z.string(), z.string()]).parse(process.argv.slice(2));
 const config = readConfig();
 const options = { level: logLevel, base: null, timestamp: pino.stdTimeFunctions.isoTime, errorKey: 'error' };
 
@@ -22,11 +23,11 @@ const deps: PipelineDeps = {
   clock: { now: () => new Date() },
   log: pino(options, pino.destination({ fd: 2, sync: true })),
   metrics: null,
-  events: null, // the local page reads the stored objects
+  events: null, // the local page polls the stored progress instead
   scratchFolder: join(dataFolder, 'scratch'),
   limits: {
     ...sizeLimits(config),
-    progressEveryMs: 500, // a folder on this machine: four times as often as a bucket should be written
+    progressEveryMs: 500, // four times as often as to a bucket, where each write costs money
   },
   functionName: FUNCTION_NAME,
 };

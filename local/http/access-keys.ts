@@ -1,18 +1,19 @@
-// The keys that may sign requests to this server: a JSON file that only its owner can read. Knows nothing of requests.
+// The access keys that may sign requests to this server, from a JSON file that only its owner can read. Must not know requests.
 import { open } from 'node:fs/promises';
 import { z } from 'zod';
+import { at } from '../../pipeline/contract/at.ts';
 import { UserError } from '../../pipeline/contract/errors.ts';
 
-const OTHERS = 0o077; // group and everybody else, any access
+const ANY_ACCESS_BUT_OWNER = 0o077;
 const FORM = '{"keys":[{"access_key_id":"AKIA…","secret_access_key":"…","principal":"a name"}]}';
 
 const KeysFile = z.strictObject({
   keys: z
     .array(
       z.strictObject({
-        access_key_id: z.string().regex(/^[A-Z0-9]{16,128}$/), // as IAM makes them
+        access_key_id: z.string().regex(/^[A-Z0-9]{16,128}$/), // the form of IAM's key ids
         secret_access_key: z.string().min(16),
-        principal: z.string().min(1).max(64), // as long as the name of an IAM user
+        principal: z.string().min(1).max(64), // the maximum of an IAM user name
       }),
     )
     .min(1),
@@ -21,42 +22,41 @@ const KeysFile = z.strictObject({
 export interface AccessKey {
   accessKeyId: string;
   secretAccessKey: string;
-  /** Who signs with it; goes to the log. */
+  /** Who signs with the key. It is logged. */
   principal: string;
 }
 
-/** Keys by their id. Throws a UserError when others may read the file, or it holds something else; never says what it holds. */
+/** Keys by their id. Throws a UserError if anyone but the owner can read the file, or its content is invalid. Never shows the content. */
 export async function readAccessKeys(file: string): Promise<ReadonlyMap<string, AccessKey>> {
   const parsed = KeysFile.safeParse(await readPrivate(file));
   if (!parsed.success) {
-    const where = parsed.error.issues[0]?.path.join('.') || 'the whole';
-    throw new UserError(`Expected ${FORM} in ${file}, got something else at ${where}. Correct the file.`);
+    const where = at(parsed.error.issues, 0).path.join('.');
+    throw new UserError(`${file} must hold ${FORM}. It is invalid${where && ` at ${where}`}. Correct the file.`);
   }
   const keys = parsed.data.keys.map(
     (key): AccessKey => ({ accessKeyId: key.access_key_id, secretAccessKey: key.secret_access_key, principal: key.principal }),
   );
   const byId = new Map(keys.map((key) => [key.accessKeyId, key]));
-  if (byId.size < keys.length) throw new UserError(`Expected every access_key_id once in ${file}, got one twice. Remove one.`);
+  if (byId.size < keys.length) throw new UserError(`${file} holds one access_key_id twice. Remove one of them.`);
   return byId;
 }
 
-/** The mode is asked of the opened file, so that it is the mode of what is read. */
+/** Checks the mode of the opened file, so that it cannot change before the read. */
 async function readPrivate(file: string): Promise<unknown> {
   const handle = await open(file).catch((cause) => {
-    throw new UserError(`Expected a file with keys at ${file}, got none that can be read. Write ${FORM} there, with mode 600.`, {
-      cause,
-    });
+    throw new UserError(`${file} cannot be read. Write ${FORM} to it, with mode 600.`, { cause });
   });
   try {
     const { mode } = await handle.stat();
-    const shown = (mode & 0o777).toString(8).padStart(3, '0');
-    if (mode & OTHERS)
-      throw new UserError(`Expected only the owner to read the keys in ${file}, got mode ${shown}. Run chmod 600 on it.`);
+    if (mode & ANY_ACCESS_BUT_OWNER) {
+      const shown = (mode & 0o777).toString(8).padStart(3, '0');
+      throw new UserError(`Only the owner may have access to ${file}, but its mode is ${shown}. Run chmod 600 on it.`);
+    }
     const text = await handle.readFile('utf8');
     try {
       return JSON.parse(text);
     } catch {
-      return null; // the parser's own words would show a part of the file
+      return null; // the parser's message would show a part of the file
     }
   } finally {
     await handle.close();

@@ -1,5 +1,5 @@
-// The HTTP face of the local deployment: MCP, and single objects by signed link. Host and Origin are checked, and signatures
-// where there is a gate.
+// The HTTP application of the local deployment: MCP, and single objects by signed link. Checks Host and Origin, and with a gate also
+// signatures. Must not know MCP.
 import { createReadStream, createWriteStream } from 'node:fs';
 import { mkdtemp, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -19,17 +19,17 @@ const SHOWN_CHARACTERS_MAX = 100;
 const LOOPBACK_NAMES = new Set(['127.0.0.1', 'localhost', '[::1]']);
 
 export interface HttpDeps {
-  /** `principal` is who signed; null without a gate. */
+  /** `principal` signed the request; `null` without a gate. */
   mcp: (request: Request, principal: string | null) => Promise<Response>;
   blobs: Blobs;
   links: LocalLinks;
-  /** For files that are being received. */
+  /** Holds uploads until they are complete. */
   scratchFolder: string;
-  /** Every request to MCP passes it; links carry a signature of their own. None: loopback is the only guard. */
+  /** Checks every request to MCP; links carry their own signature. Without a gate, loopback is the only protection. */
   gate?: IamGate | undefined;
-  /** Another name than those of loopback under which this server is called, as in a URL. */
+  /** A host name of this server besides those of loopback, as in a URL. */
   host?: string | undefined;
-  /** Of the local page: each adds its own, behind the check of Host and Origin. */
+  /** The routes of the local page. The check of Host and Origin applies to them too. */
   routes?: readonly Routes[];
   log: Log;
 }
@@ -38,20 +38,19 @@ export type Routes = (app: Hono) => void;
 
 export function httpApp({ mcp, blobs, links, scratchFolder, gate, host, routes = [], log }: HttpDeps): Hono {
   const app = new Hono();
-  const names = new Set(host ? [...LOOPBACK_NAMES, host] : LOOPBACK_NAMES);
+  const hostNames = new Set(host ? [...LOOPBACK_NAMES, host] : LOOPBACK_NAMES);
 
   app.use(async (context, next) => {
-    const stranger = strangerIn(context.req.raw, names);
-    if (stranger)
-      throw refused(
-        403,
-        `Expected a request to and from this machine, got ${stranger}. Use http://${host ?? '127.0.0.1'} with the port.`,
-      );
+    const foreign = foreignHeader(context.req.raw, hostNames);
+    if (foreign) {
+      const advice = `Use http://${host ?? '127.0.0.1'} with the port.`;
+      throw refusal(403, `This server answers only requests to and from itself, not ${foreign}. ${advice}`);
+    }
     await next();
   });
 
   const tooLarge = () => {
-    throw refused(413, BODY_TOO_LARGE);
+    throw refusal(413, BODY_TOO_LARGE);
   };
   app.all('/mcp', bodyLimit({ maxSize: MCP_BODY_BYTES_MAX, onError: tooLarge }), async (context) => {
     if (!gate) return await mcp(context.req.raw, null);
@@ -60,7 +59,7 @@ export function httpApp({ mcp, blobs, links, scratchFolder, gate, host, routes =
   });
 
   app.put('/blobs/:token', async (context) => {
-    const { key, bytesMax = 0 } = await claimsFor(context.req.param('token'), 'PUT', links);
+    const { key, bytesMax } = await claimsFor(context.req.param('token'), 'PUT', links);
     await receive(context.req.raw, bytesMax, scratchFolder, (path) => blobs.putFile(key, path));
     return context.body(null, 204);
   });
@@ -68,18 +67,18 @@ export function httpApp({ mcp, blobs, links, scratchFolder, gate, host, routes =
   app.get('/blobs/:token', async (context) => {
     const { key } = await claimsFor(context.req.param('token'), 'GET', links);
     const file = await blobs.materialize(key).catch(() => null);
-    if (!file) throw refused(404, 'Expected an object behind this link, got none. Ask for a new link.');
+    if (!file) throw refusal(404, 'The object of this link does not exist. Ask for a new link.');
     const { size } = await stat(file.path);
     const headers = {
       'content-type': contentTypeOf(key),
       'content-length': String(size),
       'x-content-type-options': 'nosniff',
-      'content-security-policy': 'sandbox allow-scripts', // a report is a page of its own: it must not act as this server's
+      'content-security-policy': 'sandbox allow-scripts', // a report is a page with scripts: it must not act as a page of this server
       'cache-control': 'private',
     };
     if (context.req.method === 'HEAD') {
       await file.release();
-      return new Response(null, { headers }); // nobody would read, or close, the stream
+      return new Response(null, { headers }); // a stream would be neither read nor closed
     }
     const stream = createReadStream(file.path).once('close', () => void file.release());
     return new Response(Readable.toWeb(stream) as ReadableStream, { headers });
@@ -88,36 +87,36 @@ export function httpApp({ mcp, blobs, links, scratchFolder, gate, host, routes =
   app.get('/healthz', (context) => context.text('ok\n'));
   for (const add of routes) add(app);
 
-  app.notFound((context) => context.text('Expected /mcp, or a link that a tool gave you.\n', 404));
+  app.notFound((context) => context.text('Not found. Use /mcp, or a link that a tool returned.\n', 404));
   app.onError((error, context) => {
     if (error instanceof HTTPException) return context.text(`${error.message}\n`, error.status);
     log.error({ error, path: context.req.routePath }, 'A request failed unexpectedly.');
-    return context.text('Something inside failed. The log of this server says what.\n', 500);
+    return context.text('Internal error. See the server log for the cause.\n', 500);
   });
   return app;
 }
 
 /**
- * What makes a request one from elsewhere: another name for this machine (DNS rebinding), or a web page that this server
- * did not serve. Pages of other ports are strangers too: any site under development would be let in. Agents send no Origin.
+ * The header that names another server, or `null`: a foreign Host is a sign of DNS rebinding, a foreign Origin is a page of another
+ * site. Other ports of this machine are foreign too, or every site under development could use this server. Agents send no Origin.
  */
-function strangerIn(request: Request, names: ReadonlySet<string>): string | null {
+function foreignHeader(request: Request, hostNames: ReadonlySet<string>): string | null {
   const host = request.headers.get('host') ?? new URL(request.url).host;
   const ours = URL.parse(`http://${host}`);
-  if (!ours || !names.has(ours.hostname)) return `Host ${host.slice(0, SHOWN_CHARACTERS_MAX)}`;
+  if (!ours || !hostNames.has(ours.hostname)) return `Host ${host.slice(0, SHOWN_CHARACTERS_MAX)}`;
   const origin = request.headers.get('origin');
   return origin === null || URL.parse(origin)?.origin === ours.origin ? null : `Origin ${origin.slice(0, SHOWN_CHARACTERS_MAX)}`;
 }
 
-async function claimsFor(token: string, method: 'GET' | 'PUT', links: LocalLinks) {
+async function claimsFor<M extends 'GET' | 'PUT'>(token: string, method: M, links: LocalLinks) {
   try {
     return await links.claimsOf(token, method);
   } catch (error) {
-    throw refused(403, sentenceOf(error) ?? 'Expected a link of this server. Ask for a new one.');
+    throw refusal(403, sentenceOf(error) ?? 'This link cannot be used. Ask for a new one.');
   }
 }
 
-/** Streams a body to disk and hands it on whole; whatever goes wrong, nothing of it stays. */
+/** Streams a body to disk and passes the complete file on. Deletes it in every other case. */
 async function receive(
   request: Request,
   bytesMax: number,
@@ -130,9 +129,9 @@ async function receive(
   try {
     const path = join(folder, 'body');
     const bytes = request.body ? await saveBody(request.body, path, bytesMax) : 0;
-    if (bytes === 0) throw refused(400, 'Expected the bytes of a file, got an empty body. Send the file with PUT.');
+    if (bytes === 0) throw refusal(400, 'The body is empty. Send the bytes of the file with PUT.');
     if (bytes < bytesMax)
-      throw refused(400, `Expected ${bytesMax} bytes as announced to create_upload, got ${bytes}. Send the whole file.`);
+      throw refusal(400, `The body has ${bytes} of the ${bytesMax} bytes passed to create_upload. Send the whole file.`);
     await accept(path);
   } finally {
     await rm(folder, { recursive: true, force: true });
@@ -152,22 +151,19 @@ async function saveBody(body: ReadableStream<Uint8Array>, path: string, bytesMax
   return bytes;
 }
 
-/** What breaks off here is the client's connection; what breaks elsewhere is ours, such as a full disk. */
+/** An error in this loop is the client's connection. An error elsewhere is the server's, such as a full disk. */
 async function* chunksOf(body: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array> {
   try {
     yield* body;
   } catch (cause) {
-    throw refused(400, 'Expected the whole file, got a connection that broke off. Send it again.', cause);
+    throw refusal(400, 'The connection broke before the whole file arrived. Send it again.', cause);
   }
 }
 
 function tooMany(bytesMax: number): HTTPException {
-  return refused(
-    413,
-    `Expected ${bytesMax} bytes as announced to create_upload, got more. Call create_upload with the right size.`,
-  );
+  return refusal(413, `The body has more than the ${bytesMax} bytes passed to create_upload. Call it again with the right size.`);
 }
 
-function refused(status: 400 | 403 | 404 | 413, message: string, cause?: unknown): HTTPException {
+function refusal(status: 400 | 403 | 404 | 413, message: string, cause?: unknown): HTTPException {
   return new HTTPException(status, { message, cause });
 }

@@ -1,5 +1,5 @@
-// Lets in only requests that are signed as an IAM Function URL wants them (SigV4 in headers), and refuses the others in the
-// service's words. Signs the request again with the known key and compares. Knows nothing of MCP.
+// Admits only requests that are signed as for an IAM Function URL (SigV4 in headers), and refuses any other with the service's own
+// messages. Signs each request again with the known key and compares the signatures. Must not know MCP.
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { Sha256 } from '@aws-crypto/sha256-js';
 import { HttpRequest } from '@smithy/protocol-http';
@@ -11,6 +11,8 @@ const SERVICE = 'lambda';
 const SKEW_MINUTES = 5;
 const SKEW_MS = SKEW_MINUTES * 60_000;
 const CREDENTIAL = /^([A-Z0-9]{1,128})\/(\d{8})\/([a-z0-9-]{1,64})\/([a-z0-9-]{1,64})\/aws4_request$/;
+const AUTHORIZATION = /^AWS4-HMAC-SHA256\s+(.+)$/;
+const SIGNATURE = /^[0-9a-f]{64}$/;
 const LONG_DATE = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/;
 
 export interface IamGateDeps {
@@ -20,11 +22,11 @@ export interface IamGateDeps {
   log: Log;
 }
 
-/** The request with its body read, or what to answer in its place. */
+/** The admitted request, with its body already read, or the response that refuses it. */
 export type Verdict = { request: Request; caller: AccessKey } | { refusal: Response };
 export type IamGate = (request: Request) => Promise<Verdict>;
 
-/** Reads whole bodies: belongs behind a limit of their size. */
+/** Reads whole bodies, so it belongs behind a limit of their size. */
 export function iamGate({ keys, region, clock, log }: IamGateDeps): IamGate {
   return async (request) => {
     const claim = claimOf(request.headers);
@@ -36,9 +38,9 @@ export function iamGate({ keys, region, clock, log }: IamGateDeps): IamGate {
 
     const body = new Uint8Array(await request.arrayBuffer());
     const announcedHash = request.headers.get('x-amz-content-sha256');
-    const asSigned = announcedHash === null || announcedHash === createHash('sha256').update(body).digest('hex');
-    if (!asSigned || !(await isSignedBy(key, claim, request, body))) return refuse(WRONG_SIGNATURE, claim, log);
-    log.debug({ principal: key.principal }, 'A signed request was let in.');
+    const hashMatches = announcedHash === null || announcedHash === createHash('sha256').update(body).digest('hex');
+    if (!hashMatches || !(await isSignedBy(key, claim, request, body))) return refuse(WRONG_SIGNATURE, claim, log);
+    log.debug({ principal: key.principal }, 'Admitted a signed request.');
     const { url, method, headers, signal } = request;
     return { request: new Request(url, { method, headers, signal, body: body.length > 0 ? body : null }), caller: key };
   };
@@ -56,25 +58,27 @@ interface Claim {
   signature: string;
 }
 
-/** What the request says of its own signature; null when that is not the whole of what SigV4 asks for. */
+/** The parts of the request's signature; `null` unless it has every part that SigV4 requires. */
 function claimOf(headers: Headers): Claim | null {
-  const [, list = ''] = headers.get('authorization')?.match(/^AWS4-HMAC-SHA256\s+(.+)$/) ?? [];
-  const fields = new Map(list.split(',').map((field) => cut(field.trim(), '=')));
+  const list = headers.get('authorization')?.match(AUTHORIZATION)?.[1];
+  const longDate = headers.get('x-amz-date');
+  if (!list || !longDate) return null;
+  const fields = new Map(list.split(',').map((field) => splitAt(field.trim(), '=')));
   const [, accessKeyId, day, region, service] = fields.get('Credential')?.match(CREDENTIAL) ?? [];
-  const signature = fields.get('Signature') ?? '';
-  const signedHeaders = fields.get('SignedHeaders')?.split(';') ?? [];
-  const longDate = headers.get('x-amz-date') ?? '';
-  const signedAt = new Date(longDate.replace(LONG_DATE, '$1-$2-$3T$4:$5:$6Z'));
   if (!accessKeyId || !day || !region || !service) return null;
-  if (!/^[0-9a-f]{64}$/.test(signature) || !LONG_DATE.test(longDate) || Number.isNaN(signedAt.getTime())) return null;
+  const signature = fields.get('Signature');
+  if (!signature || !SIGNATURE.test(signature)) return null;
+  const signedAt = new Date(longDate.replace(LONG_DATE, '$1-$2-$3T$4:$5:$6Z'));
+  if (!LONG_DATE.test(longDate) || Number.isNaN(signedAt.getTime())) return null;
+  const signedHeaders = fields.get('SignedHeaders')?.split(';') ?? [];
   const mustBeSigned = ['host', 'x-amz-date', ...[...headers.keys()].filter((name) => name.startsWith('x-amz-'))];
   if (!mustBeSigned.every((name) => signedHeaders.includes(name))) return null;
   return { accessKeyId, day, region, service, longDate, signedAt, signedHeaders, signature };
 }
 
-function cut(text: string, separator: string): [string, string] {
-  const at = text.indexOf(separator);
-  return at < 0 ? [text, ''] : [text.slice(0, at), text.slice(at + 1)];
+function splitAt(text: string, separator: string): [string, string] {
+  const index = text.indexOf(separator);
+  return index < 0 ? [text, ''] : [text.slice(0, index), text.slice(index + 1)];
 }
 
 interface Fault {
@@ -82,7 +86,7 @@ interface Fault {
   body: { Message: string } | { message: string };
 }
 
-// The service's own words, so that a client meets here what it will meet there.
+// The service's own messages: a client gets the same ones here and on AWS.
 const UNSIGNED: Fault = { type: 'AccessDeniedException', body: { Message: 'Forbidden' } };
 const UNKNOWN_KEY: Fault = {
   type: 'UnrecognizedClientException',
@@ -106,7 +110,8 @@ function scopeFault({ region, service, day, longDate }: Claim, regionHere: strin
 }
 
 function timeFault({ longDate, signedAt }: Claim, now: Date): Fault | null {
-  const [earliest, latest] = [now.getTime() - SKEW_MS, now.getTime() + SKEW_MS].map((ms) => new Date(ms)) as [Date, Date];
+  const earliest = new Date(now.getTime() - SKEW_MS);
+  const latest = new Date(now.getTime() + SKEW_MS);
   const limits = (sign: string) => `(${longDateOf(now)} ${sign} ${SKEW_MINUTES} min.)`;
   if (signedAt < earliest)
     return invalid(`Signature expired: ${longDate} is now earlier than ${longDateOf(earliest)} ${limits('-')}`);
@@ -137,9 +142,9 @@ async function signatureOf(key: AccessKey, claim: Claim, request: Request, body:
     region: claim.region,
     service: claim.service,
     sha256: Sha256,
-    applyChecksum: false, // a header that the client did not sign must not enter the sum
+    applyChecksum: false, // it would add a header that the client did not sign
   });
-  const again = await signer.sign(
+  const signedAgain = await signer.sign(
     new HttpRequest({
       method: request.method,
       path: url.pathname,
@@ -149,10 +154,12 @@ async function signatureOf(key: AccessKey, claim: Claim, request: Request, body:
     }),
     { signingDate: claim.signedAt, signableHeaders: new Set(claim.signedHeaders) },
   );
-  return again.headers.authorization?.match(/Signature=([0-9a-f]{64})$/)?.[1] ?? '0'.repeat(64);
+  const signature = signedAgain.headers.authorization?.match(/Signature=([0-9a-f]{64})$/)?.[1];
+  if (!signature) throw new Error('The signer returned no signature.');
+  return signature;
 }
 
 function refuse({ type, body }: Fault, claim: Claim | null, log: Log): Verdict {
-  log.warn({ access_key_id: claim?.accessKeyId ?? null, fault: type }, 'A request was refused for its signature.');
+  log.warn({ access_key_id: claim?.accessKeyId ?? null, fault: type }, 'Refused a request because of its signature.');
   return { refusal: Response.json(body, { status: 403, headers: { 'x-amzn-errortype': type } }) };
 }

@@ -1,4 +1,4 @@
-// Where the local server listens: on loopback, or at another address of this machine when every request must be signed.
+// Decides where the local server listens: on loopback, or on another address of this machine if every request must be signed.
 import { lookup } from 'node:dns/promises';
 import { BlockList, isIPv6 } from 'node:net';
 import type { createAdaptorServer } from '@hono/node-server';
@@ -12,21 +12,23 @@ LOOPBACK.addAddress('::1', 'ipv6');
 const WILDCARDS = new Set(['0.0.0.0', '::']);
 
 /**
- * The address that a name stands for, once it is known to be one where this server may listen. Throws a UserError for a
- * wildcard, since links to images carry the address, and for anything but loopback when requests need no signature.
+ * Resolves a host name to the address on which the server may listen. Throws a UserError for a wildcard address, because links to
+ * images carry the address, and for any address but loopback if requests need no signature.
  */
 export async function addressToListen(host: string, signed: boolean): Promise<string> {
   const { address } = await lookup(host).catch((cause) => {
-    throw new UserError(`Expected an address of this machine for --host, got ${host}. Use 127.0.0.1.`, { cause });
+    throw new UserError(unknownHost(host), { cause });
   });
   if (WILDCARDS.has(address))
-    throw new UserError(`Expected one address that callers can reach, got ${host}. Links to images carry it: name one.`);
+    throw new UserError(`--host must be one address that callers can reach, not ${host}: links to images carry it.`);
   if (!signed && !LOOPBACK.check(address, isIPv6(address) ? 'ipv6' : 'ipv4'))
-    throw new UserError(`Expected a loopback address without --auth iam, got ${host}. Use 127.0.0.1, or add --auth iam.`);
+    throw new UserError(
+      `--host ${host} needs --auth iam, because it is not a loopback address. Use 127.0.0.1, or add --auth iam.`,
+    );
   return address;
 }
 
-/** As it stands in a URL. */
+/** An address as it is written in a URL: an IPv6 one in brackets. */
 export function hostInUrl(host: string): string {
   return isIPv6(host) ? `[${host}]` : host;
 }
@@ -34,7 +36,7 @@ export function hostInUrl(host: string): string {
 /** Resolves with the server's URL, such as `http://127.0.0.1:3333`. */
 export function listening(server: Server, address: string, port: number): Promise<string> {
   const { promise, resolve, reject } = Promise.withResolvers<string>();
-  server.once('error', (cause: NodeJS.ErrnoException) => reject(listenFault(cause, address, port)));
+  server.once('error', (cause: NodeJS.ErrnoException) => reject(listenError(cause, address, port)));
   server.listen(port, address, () => {
     const bound = server.address();
     resolve(`http://${hostInUrl(address)}:${typeof bound === 'object' && bound ? bound.port : port}`);
@@ -42,12 +44,13 @@ export function listening(server: Server, address: string, port: number): Promis
   return promise;
 }
 
-function listenFault(cause: NodeJS.ErrnoException, address: string, port: number): Error {
+function unknownHost(host: string): string {
+  return `--host ${host} is not an address of this machine. Use 127.0.0.1.`;
+}
+
+function listenError(cause: NodeJS.ErrnoException, address: string, port: number): Error {
   if (cause.code === 'EADDRINUSE')
-    return new UserError(`Expected port ${port} to be free, got one that is in use. Choose another with --port, or 0 for any.`, {
-      cause,
-    });
-  if (cause.code === 'EADDRNOTAVAIL')
-    return new UserError(`Expected an address of this machine for --host, got ${address}. Use 127.0.0.1.`, { cause });
+    return new UserError(`Port ${port} is in use. Choose another with --port, or 0 for any free one.`, { cause });
+  if (cause.code === 'EADDRNOTAVAIL') return new UserError(unknownHost(address), { cause });
   return cause;
 }

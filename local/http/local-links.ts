@@ -1,4 +1,4 @@
-// Links to single objects, on this server's own port: a signed token says which object, what may be done and until when.
+// Links to single objects on this server's own port. A signed token holds the object's key, the method and the expiry.
 import { randomBytes, randomUUID } from 'node:crypto';
 import { link, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
@@ -9,15 +9,20 @@ import type { Clock, Links } from '../../pipeline/ports.ts';
 
 const SECRET_BYTES = 32; // as long as the HMAC's hash
 
-const Claims = z.object({ method: z.enum(['GET', 'PUT']), key: z.string(), bytesMax: z.number().optional() });
-export type Claims = z.infer<typeof Claims>;
+const Claims = z.discriminatedUnion('method', [
+  z.object({ method: z.literal('GET'), key: z.string() }),
+  z.object({ method: z.literal('PUT'), key: z.string(), bytesMax: z.number() }),
+]);
+type Claims = z.infer<typeof Claims>;
+type Method = Claims['method'];
+type ClaimsFor<M extends Method> = Extract<Claims, { method: M }>;
 
 export interface LocalLinks extends Links {
-  /** Throws a UserError when the token is not ours, was changed, has expired or is for another method. */
-  claimsOf(token: string, method: Claims['method']): Promise<Claims>;
+  /** Throws a UserError if this server did not issue the token, or it was changed, has expired or is for the other method. */
+  claimsOf<M extends Method>(token: string, method: M): Promise<ClaimsFor<M>>;
 }
 
-/** `origin` is known only once the server listens. */
+/** `origin` is a function because it is known only when the server listens. */
 export function localLinks(secret: Uint8Array, origin: () => string, clock: Clock): LocalLinks {
   const linkTo = async (claims: Claims, expiresInS: number) => {
     const expires = Math.floor(clock.now().getTime() / 1_000) + expiresInS;
@@ -31,11 +36,14 @@ export function localLinks(secret: Uint8Array, origin: () => string, clock: Cloc
     forGet: (key, { expiresInS }) => linkTo({ method: 'GET', key }, expiresInS),
     async claimsOf(token, method) {
       const claims = await verified(token, secret, clock);
-      if (claims.method !== method)
-        throw new UserError(`Expected a link for ${method}, got one for ${claims.method}. Ask for a new link.`);
-      return claims;
+      if (isFor(method, claims)) return claims;
+      throw new UserError(`This link is for ${claims.method}, not for ${method}. Ask for a new link.`);
     },
   };
+}
+
+function isFor<M extends Method>(method: M, claims: Claims): claims is ClaimsFor<M> {
+  return claims.method === method;
 }
 
 async function verified(token: string, secret: Uint8Array, clock: Clock): Promise<Claims> {
@@ -43,28 +51,27 @@ async function verified(token: string, secret: Uint8Array, clock: Clock): Promis
     const { payload } = await jwtVerify(token, secret, { algorithms: ['HS256'], currentDate: clock.now() });
     return Claims.parse(payload);
   } catch (cause) {
-    const fault = cause instanceof errors.JWTExpired ? 'one that has expired' : 'one that this server did not make';
-    throw new UserError(
-      `Expected a link of this server, got ${fault}. Ask for a new link with the tool that gave you this one.`,
-      { cause },
-    );
+    const fault = cause instanceof errors.JWTExpired ? 'This link has expired.' : 'This server did not issue this link.';
+    throw new UserError(`${fault} Ask for a new one with the tool that returned it.`, { cause });
   }
 }
 
-/** Kept in a file that only its owner can read, so that links survive a restart. */
+/** The secret that signs links. It is kept in a file that only its owner can read, so that links survive a restart. */
 export async function readSecret(file: string): Promise<Uint8Array> {
   await mkdir(dirname(file), { recursive: true });
   const secret = await readFile(file).catch(async (error) => {
     if (!isCode(error, 'ENOENT')) throw error;
-    await makeSecret(file);
+    await createSecret(file);
     return await readFile(file);
   });
   if (secret.length === SECRET_BYTES) return secret;
-  throw new UserError(`Expected ${SECRET_BYTES} bytes in ${file}, got ${secret.length}. Delete it; a new one is made.`);
+  throw new UserError(
+    `${file} must hold ${SECRET_BYTES} bytes, but holds ${secret.length}. Delete it: the server creates a new one.`,
+  );
 }
 
-/** The file appears whole or not at all, whenever the process is killed; one that another made meanwhile stays. */
-async function makeSecret(file: string): Promise<void> {
+/** Creates the file whole or not at all, even if the process is killed. Keeps a file that another process created meanwhile. */
+async function createSecret(file: string): Promise<void> {
   const temporary = `${file}.${randomUUID()}.part`;
   try {
     await writeFile(temporary, randomBytes(SECRET_BYTES), { flag: 'wx', mode: 0o600, flush: true });

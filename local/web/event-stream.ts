@@ -1,8 +1,9 @@
-// Live events for the local page, as server-sent events: one execution's, and those of the list. Reads what the pipeline stores,
-// so that a crash of it, or of this server, costs a page no more than a new snapshot.
+// The live events of one execution and of the list, as server-sent events. Derived from what the pipeline stores: after a crash of
+// the pipeline or of this server, a page needs only a new snapshot. Must not know how executions run.
 import type { Context } from 'hono';
 import { HTTPException } from 'hono/http-exception';
 import { type SSEStreamingApi, streamSSE } from 'hono/streaming';
+import { at } from '../../pipeline/contract/at.ts';
 import { sentenceOf } from '../../pipeline/contract/errors.ts';
 import { ExecutionId } from '../../pipeline/contract/schemas.ts';
 import { gridOf, moved } from '../../pipeline/planning/tile-states.ts';
@@ -20,8 +21,8 @@ import { type ExecutionListDeps, executionList } from './execution-list.ts';
 import { executionReader, type SeenExecution } from './execution-reader.ts';
 import { type SharedPoll, sharedPoll } from './shared-poll.ts';
 
-const SUBSCRIBERS_MAX = 50; // a page is one; each holds a connection
-const EXECUTION_EVERY_MS = 500; // as often as the pipeline stores it here
+const SUBSCRIBERS_MAX = 50; // each page holds one connection
+const EXECUTION_EVERY_MS = 500; // as often as the local pipeline stores its progress
 const LIST_EVERY_MS = 1_000;
 const HEARTBEAT_MS = 15_000;
 const RECONNECT_MS = 1_000;
@@ -38,29 +39,29 @@ type ServerEvent =
   | { type: 'snapshot'; executions: ListedExecution[] }
   | ({ type: 'execution' } & ListedExecution);
 
-/** `GET /executions/events` and `GET /executions/<id>/events`. Belongs before the routes of executions. */
+/** `GET /executions/events` and `GET /executions/<id>/events`. Add them before `GET /executions/<id>`, which matches the first too. */
 export function eventRoutes(deps: EventsDeps): Routes {
-  const onError = complaintsOf(deps);
-  const executions = new Map<string, SharedPoll<SeenExecution>>();
+  const onError = rateLimitedWarning(deps);
+  const polls = new Map<string, SharedPoll<SeenExecution>>();
   const list = sharedPoll(executionList(deps), { everyMs: LIST_EVERY_MS, onError });
   let subscribers = 0;
 
-  const execution = (id: string): SharedPoll<SeenExecution> => {
-    const onIdle = () => executions.delete(id);
-    const poll = executions.get(id) ?? sharedPoll(executionReader(id, deps), { everyMs: EXECUTION_EVERY_MS, onError, onIdle });
-    executions.set(id, poll);
+  const pollOf = (id: string): SharedPoll<SeenExecution> => {
+    const onIdle = () => polls.delete(id);
+    const poll = polls.get(id) ?? sharedPoll(executionReader(id, deps), { everyMs: EXECUTION_EVERY_MS, onError, onIdle });
+    polls.set(id, poll);
     return poll;
   };
 
   const subscribe = (context: Context, events: (signal: AbortSignal) => AsyncIterable<ServerEvent>): Response => {
     if (subscribers >= SUBSCRIBERS_MAX)
-      throw new HTTPException(503, { message: `Expected at most ${SUBSCRIBERS_MAX} open pages, got one more. Close one.` });
+      throw new HTTPException(503, { message: `At most ${SUBSCRIBERS_MAX} pages can be open at once. Close one.` });
     subscribers++;
     context.header('x-content-type-options', 'nosniff');
     context.header('cross-origin-resource-policy', 'same-origin');
     return streamSSE(context, async (stream) => {
       try {
-        await tell(stream, events);
+        await send(stream, events);
       } finally {
         subscribers--;
       }
@@ -69,35 +70,35 @@ export function eventRoutes(deps: EventsDeps): Routes {
 
   return (app) => {
     app.get('/executions/events', (context) => {
-      refuseStrangers(context);
+      refuseOtherSites(context);
       return subscribe(context, (signal) => eventsOfList(list.watch(signal)));
     });
     app.get('/executions/:id/events', async (context) => {
-      refuseStrangers(context);
+      refuseOtherSites(context);
       const id = ExecutionId.safeParse(context.req.param('id'));
-      if (!id.success) throw new HTTPException(404, { message: id.error.issues[0]?.message ?? '' });
+      if (!id.success) throw new HTTPException(404, { message: at(id.error.issues, 0).message });
       await deps.progressOf(id.data).catch((error) => {
-        throw new HTTPException(404, { message: sentenceOf(error) ?? 'Expected an execution, got none.', cause: error });
+        throw new HTTPException(404, { message: sentenceOf(error) ?? 'The execution could not be read.', cause: error });
       });
-      return subscribe(context, (signal) => eventsOfExecution(execution(id.data).watch(signal)));
+      return subscribe(context, (signal) => eventsOfExecution(pollOf(id.data).watch(signal)));
     });
   };
 }
 
-/** Pages of elsewhere cannot read this, but an image's address in one would hold a place: such requests bring no Origin. */
-function refuseStrangers(context: Context): void {
+/** A page of another site cannot read the events, but an `<img>` in it would hold a connection: its request has no Origin. */
+function refuseOtherSites(context: Context): void {
   const site = context.req.header('sec-fetch-site') ?? 'none';
   if (site === 'none' || site === 'same-origin') return;
-  throw new HTTPException(403, { message: 'Expected a page of this server, got another one. Open the page of this server.' });
+  throw new HTTPException(403, { message: 'Only a page of this server can read its events.' });
 }
 
-async function tell(stream: SSEStreamingApi, events: (signal: AbortSignal) => AsyncIterable<ServerEvent>): Promise<void> {
-  const gone = new AbortController();
-  stream.onAbort(() => gone.abort());
-  const heartbeat = setInterval(() => void stream.write(': still here\n\n'), HEARTBEAT_MS);
+async function send(stream: SSEStreamingApi, events: (signal: AbortSignal) => AsyncIterable<ServerEvent>): Promise<void> {
+  const closed = new AbortController();
+  stream.onAbort(() => closed.abort());
+  const heartbeat = setInterval(() => void stream.write(': heartbeat\n\n'), HEARTBEAT_MS);
   try {
     await stream.write(`retry: ${RECONNECT_MS}\n\n`);
-    for await (const event of events(gone.signal)) {
+    for await (const event of events(closed.signal)) {
       const id = 'id' in event ? event.id : undefined;
       await stream.writeSSE({ event: event.type, data: JSON.stringify(event), ...(id !== undefined && { id }) });
     }
@@ -106,57 +107,68 @@ async function tell(stream: SSEStreamingApi, events: (signal: AbortSignal) => As
   }
 }
 
-/** A snapshot, then what moves, then the end. Each of these is told once. */
+/** A snapshot, then each change, then the end. */
 async function* eventsOfExecution(watch: AsyncIterable<SeenExecution>): AsyncGenerator<ServerEvent> {
-  let told: SeenExecution | null = null;
-  for await (const seen of watch) {
-    if (told && (told.plan === null) === (seen.plan === null)) yield* movesOf(told, seen);
-    else yield snapshotOf(seen);
-    if (seen.progress.status !== 'RUNNING') {
-      yield endEvent(seen.progress);
+  let before: SeenExecution | null = null;
+  for await (const now of watch) {
+    if (before && (before.plan === null) === (now.plan === null)) yield* changesBetween(before, now);
+    else yield snapshotOf(now);
+    if (now.progress.status !== 'RUNNING') {
+      yield endEvent(now.progress);
       return;
     }
-    told = seen;
+    before = now;
   }
 }
 
 function snapshotOf({ plan, states, progress }: SeenExecution): SnapshotEvent {
   const { execution_id, started_at } = progress;
-  const picture = plan && {
-    ...{ uri: plan.request.image.uri, width: plan.plan.width, height: plan.plan.height, pyramid_of: plan.pyramid_of },
+  const image = plan && {
+    uri: plan.request.image.uri,
+    width: plan.plan.width,
+    height: plan.plan.height,
+    pyramid_of: plan.pyramid_of,
   };
   const grid = plan ? gridOf(plan.plan) : [];
-  return { type: 'snapshot', execution_id, picture, grid, states, progress: progressEvent(progress, null), started_at };
+  return {
+    type: 'snapshot',
+    execution_id,
+    picture: image, // the name of the event's field
+    grid,
+    states,
+    progress: progressEvent(progress, null),
+    started_at,
+  };
 }
 
-function* movesOf(told: SeenExecution, { states, progress }: SeenExecution): Generator<LiveEvent> {
-  for (const { at, state } of moved(told.states, states)) yield* tileEvent(progress.execution_id, at, state);
+function* changesBetween(before: SeenExecution, { states, progress }: SeenExecution): Generator<LiveEvent> {
+  for (const { at: tile, state } of moved(before.states, states)) yield* tileEvent(progress.execution_id, tile, state);
   const event = progressEvent(progress, null);
-  if (JSON.stringify(event) !== JSON.stringify(progressEvent(told.progress, null))) yield event;
+  if (JSON.stringify(event) !== JSON.stringify(progressEvent(before.progress, null))) yield event;
 }
 
-/** The newest ones, then each that is new or has changed. */
+/** A snapshot of the newest executions, then each execution that is new or has changed. */
 async function* eventsOfList(watch: AsyncIterable<ListedExecution[]>): AsyncGenerator<ServerEvent> {
-  let told: Map<string, string> | null = null;
+  let before: Map<string, string> | null = null;
   for await (const executions of watch) {
     const texts = new Map(executions.map((execution) => [execution.execution_id, JSON.stringify(execution)]));
-    if (told === null) yield { type: 'snapshot', executions };
+    if (before === null) yield { type: 'snapshot', executions };
     else
       for (const execution of executions.toReversed()) {
         const { execution_id } = execution;
-        if (texts.get(execution_id) !== told.get(execution_id)) yield { type: 'execution', ...execution };
+        if (texts.get(execution_id) !== before.get(execution_id)) yield { type: 'execution', ...execution };
       }
-    told = texts;
+    before = texts;
   }
 }
 
-/** A store that cannot be read would otherwise fill the log. */
-function complaintsOf({ clock, log }: Pick<EventsDeps, 'clock' | 'log'>): (error: unknown) => void {
+/** Logs at most one error a minute: while the store cannot be read, every poll fails. */
+function rateLimitedWarning({ clock, log }: Pick<EventsDeps, 'clock' | 'log'>): (error: unknown) => void {
   let loggedMs = Number.NEGATIVE_INFINITY;
   return (error) => {
     const nowMs = clock.now().getTime();
     if (nowMs - loggedMs < LOG_EVERY_MS) return;
     loggedMs = nowMs;
-    log.warn({ error }, 'What the page watches could not be read; it is tried again.');
+    log.warn({ error }, 'Could not read an execution for the local page. The server tries again.');
   };
 }

@@ -1,37 +1,39 @@
-// The newest executions with how far they are: those that run, those that have findings, those that ended without any.
+// The newest executions with their progress, for the local page: running ones, and ended ones with and without findings.
 
 import { INDEX_NAME, index, indexOf } from '../../pipeline/contract/keys.ts';
+import { lru } from '../../pipeline/contract/lru.ts';
 import { documents, readDocument } from '../../pipeline/documents.ts';
 import type { LauncherWithHistory } from '../../pipeline/ports.ts';
 import type { ListedExecution } from '../../pipeline/progress/events.ts';
 import type { ExecutionReaderDeps } from './execution-reader.ts';
 
 export const LISTED_MAX = 50;
-const LOOKED_THROUGH_MAX = 200; // of what the engine knows: parts of large executions are between them
-/** The engine's own name for the execution of a part. */
-const PART = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+const SEARCHED_MAX = 200; // of the engine's executions, which include the shards of large ones
+/** The engine names the execution of a shard with a UUID. */
+const SHARD_NAME = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 export interface ExecutionListDeps extends ExecutionReaderDeps {
   launcher: Pick<LauncherWithHistory, 'list'>;
 }
 
-/** Each call tells the list of now, newest first. What has ended is read once. */
+/** Each call returns the current list, newest first. An ended execution is read once. */
 export function executionList(deps: ExecutionListDeps): () => Promise<ListedExecution[]> {
-  let known = new Map<string, ListedExecution>();
+  const known = lru<string, ListedExecution>(LISTED_MAX);
   return async () => {
     const executions: ListedExecution[] = [];
     for (const id of await newestIds(deps)) {
       const before = known.get(id);
-      executions.push(before && before.status !== 'RUNNING' ? before : await listed(id, before?.image ?? null, deps));
+      const now = before && before.status !== 'RUNNING' ? before : await listed(id, before?.image ?? null, deps);
+      known.set(id, now);
+      executions.push(now);
     }
-    known = new Map(executions.map((execution) => [execution.execution_id, execution]));
     return executions;
   };
 }
 
 async function newestIds({ blobs, launcher }: ExecutionListDeps): Promise<string[]> {
   const folder = indexOf(null).byTime;
-  const page = { newestFirst: true, limit: LOOKED_THROUGH_MAX };
+  const page = { newestFirst: true, limit: SEARCHED_MAX };
   const [keysByTime, running, latest] = await Promise.all([
     blobs.list(folder, { limit: LISTED_MAX }),
     launcher.list({ ...page, states: ['running'] }),
@@ -41,7 +43,7 @@ async function newestIds({ blobs, launcher }: ExecutionListDeps): Promise<string
   for (const name of keysByTime.map((key) => key.slice(folder.length)).filter((text) => INDEX_NAME.test(text)))
     startedMs.set(name.slice(name.indexOf('-') + 1), index.startedAt(name).getTime());
   for (const { executionId, state } of [...running.executions, ...latest.executions])
-    if (!PART.test(executionId)) startedMs.set(executionId, state.startedAt.getTime());
+    if (!SHARD_NAME.test(executionId)) startedMs.set(executionId, state.startedAt.getTime());
   const newest = [...startedMs].sort(([a, aMs], [b, bMs]) => bMs - aMs || (a < b ? -1 : 1));
   return newest.slice(0, LISTED_MAX).map(([id]) => id);
 }

@@ -1,16 +1,16 @@
-// Reads something again and again for all who watch it, and not at all when nobody does.
+// Polls one value for all of its watchers, and only while it has watchers. Must not know what it reads.
 import { setTimeout as sleep } from 'node:timers/promises';
 
 export interface SharedPoll<T> {
-  /** What was read last, each time that it was read again; whoever is slow is told the latest only. Ends with the signal. */
+  /** The value after each read; a slow watcher gets only the latest one. Ends with the signal. */
   watch(signal: AbortSignal): AsyncGenerator<T, void>;
 }
 
 export interface SharedPollOptions {
   everyMs: number;
-  /** A read that failed is tried again the next time. */
+  /** A read failed. The next poll tries again. */
   onError(error: unknown): void;
-  /** The last one has left. */
+  /** The last watcher has left. */
   onIdle?(): void;
 }
 
@@ -45,11 +45,11 @@ export function sharedPoll<T>(read: () => Promise<T>, { everyMs, onError, onIdle
       signal.addEventListener('abort', wake);
       if (!polling) void poll();
       try {
-        for (let told: typeof latest = null; !signal.aborted; ) {
+        for (let yielded: typeof latest = null; !signal.aborted; ) {
           const next = round.promise;
-          if (latest === null || latest === told) await next;
+          if (latest === null || latest === yielded) await next;
           else {
-            told = latest;
+            yielded = latest;
             yield latest.value;
           }
         }

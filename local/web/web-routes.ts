@@ -1,8 +1,11 @@
-// The local page: its files, and what it shows of an execution. It reads and never writes: what changes anything goes through the
-// tools, as an agent's calls do.
+// The routes of the local page: its files, and an execution's image, tiles and findings. They read and never write: the page changes
+// executions through the tools, as an agent does.
 import type { Context, Hono } from 'hono';
+import { z } from 'zod';
+import { at } from '../../pipeline/contract/at.ts';
 import { keys } from '../../pipeline/contract/keys.ts';
-import type { FindingsDocument } from '../../pipeline/contract/schemas.ts';
+import { lru } from '../../pipeline/contract/lru.ts';
+import { ExecutionId, type FindingsDocument } from '../../pipeline/contract/schemas.ts';
 import { documents, readDocument } from '../../pipeline/documents.ts';
 import { columnsOf } from '../../pipeline/findings/finding-columns.ts';
 import { cachedSzi } from '../../pipeline/imaging/szi/szi.ts';
@@ -18,13 +21,13 @@ export interface PageFile {
 
 export interface PageDeps {
   blobs: Blobs;
-  /** Scripts, style and documents, by name; made when the first is asked for. */
+  /** Scripts, style and documents, by name. Called at the first request for one. */
   files(): Promise<ReadonlyMap<string, PageFile>>;
-  /** Null when there are none, or none yet. */
+  /** `null` if the execution has no findings, or none yet. */
   findingsOf(executionId: string): Promise<FindingsDocument | null>;
 }
 
-// Nothing from elsewhere, nothing inside the document: a label that becomes markup by mistake still does nothing.
+// Nothing from other origins and nothing inline: a label that becomes markup by mistake still does nothing.
 const POLICY = [
   "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'",
   "frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
@@ -33,52 +36,63 @@ const HEADERS = {
   'content-security-policy': POLICY,
   'x-content-type-options': 'nosniff',
   'referrer-policy': 'no-referrer',
-  'cross-origin-resource-policy': 'same-origin', // an image needs no Origin: other sites could show it
+  'cross-origin-resource-policy': 'same-origin', // a request for an image has no Origin: without this, other sites could show it
   'cross-origin-opener-policy': 'same-origin',
 } as const;
-const EACH_TIME = 'no-cache';
-const FOR_EVER = 'private, max-age=31536000, immutable'; // an execution's image is cut once
+const REVALIDATE = 'no-cache';
+const FOR_A_YEAR = 'private, max-age=31536000, immutable'; // an execution's image is tiled once
 const EXECUTION = '/executions/:id{[a-zA-Z0-9_-]{1,64}}';
 const PLANS_KEPT_MAX = 16;
+const COLUMNS_KEPT_MAX = 2; // up to some 20 MB each
+
+const ExecutionParams = z.object({ id: ExecutionId });
+/** `COLUMN_ROW.jpg` */
+const TileName = z.string().transform((name) => {
+  const numbers = name.split(/[_.]/).map(Number);
+  return { column: at(numbers, 0), row: at(numbers, 1) };
+});
+const TileParams = ExecutionParams.extend({ level: z.coerce.number(), tile: TileName });
+const FindingParams = ExecutionParams.extend({ row: z.coerce.number() });
 
 export function pageRoutes({ blobs, files, findingsOf }: PageDeps): Routes {
   const planOf = planReader(blobs);
-  const filesMade = onceMade(files);
-  const columns = new WeakMap<FindingsDocument, string>();
+  const bundledFiles = once(files);
+  const columnsJson = lru<FindingsDocument, string>(COLUMNS_KEPT_MAX);
 
   const file = async (context: Context, name: string) => {
-    const found = (await filesMade()).get(name);
-    if (!found) return missing(context, `a file of the page, got ${name}`);
-    return answer(found.bytes, found.contentType, EACH_TIME);
+    const found = (await bundledFiles()).get(name);
+    if (!found) return notFound(context, `The page has no file ${name}.`);
+    return answer(found.bytes, found.contentType, REVALIDATE);
   };
 
   const tile = async (context: Context) => {
-    const { id = '', level: ofLevel, tile: name = '' } = context.req.param();
-    const [level, column = 0, row = 0] = [Number(ofLevel), ...name.split(/[_.]/).map(Number)];
-    const cut = await planOf(id);
-    if (!cut || !hasTile(cut.plan, level, column, row)) return missing(context, 'a tile of an image that has been cut');
-    const szi = await cachedSzi(blobs, keys.pyramid(cut.pyramid_of), cut.plan);
-    return answer(await szi.readTile(level, row, column), 'image/jpeg', FOR_EVER);
+    const { id, level, tile: name } = TileParams.parse(context.req.param());
+    const { column, row } = name;
+    const tiled = await planOf(id);
+    if (!tiled || !hasTile(tiled.plan, level, column, row))
+      return notFound(context, 'The image has no such tile, or has not been tiled yet.');
+    const szi = await cachedSzi(blobs, keys.pyramid(tiled.pyramid_of), tiled.plan);
+    return answer(await szi.readTile(level, row, column), 'image/jpeg', FOR_A_YEAR);
   };
 
   const findings = async (context: Context) => {
-    const document = await findingsOf(context.req.param('id') ?? '');
+    const document = await findingsOf(ExecutionParams.parse(context.req.param()).id);
     if (!document) return json(null);
-    const known = columns.get(document) ?? JSON.stringify(columnsOf(document));
-    columns.set(document, known);
-    return answer(known, 'application/json', EACH_TIME);
+    const text = columnsJson.get(document) ?? JSON.stringify(columnsOf(document));
+    columnsJson.set(document, text);
+    return answer(text, 'application/json', REVALIDATE);
   };
 
   const finding = async (context: Context) => {
-    const document = await findingsOf(context.req.param('id') ?? '');
-    const found = document?.findings[Number(context.req.param('row'))];
-    return found ? json(found) : missing(context, 'a finding of an execution that has ended');
+    const { id, row } = FindingParams.parse(context.req.param());
+    const found = (await findingsOf(id))?.findings[row];
+    return found ? json(found) : notFound(context, 'The execution has no such finding, or has not ended yet.');
   };
 
   const image = async (context: Context) => {
-    const plan = await planOf(context.req.param('id') ?? '');
-    const isThere = plan && (await blobs.head(keys.pyramid(plan.pyramid_of)));
-    return json(isThere ? storedImage(plan) : null);
+    const plan = await planOf(ExecutionParams.parse(context.req.param()).id);
+    const pyramid = plan && (await blobs.head(keys.pyramid(plan.pyramid_of)));
+    return json(pyramid ? storedImage(plan) : null);
   };
 
   return (app: Hono) => {
@@ -92,36 +106,34 @@ export function pageRoutes({ blobs, files, findingsOf }: PageDeps): Routes {
   };
 }
 
-/** Made at the first request and kept; a failure is forgotten. */
-function onceMade<T>(work: () => Promise<T>): () => Promise<T> {
-  let made: Promise<T> | null = null;
+/** Does the work at the first call and keeps its result; after a failure, the next call tries again. */
+function once<T>(work: () => Promise<T>): () => Promise<T> {
+  let result: Promise<T> | null = null;
   return async () => {
-    made ??= work();
-    made.catch(() => {
-      made = null;
+    result ??= work();
+    result.catch(() => {
+      result = null;
     });
-    return await made;
+    return await result;
   };
 }
 
-/** Null until the image has been cut. A plan is written once. */
+/** Reads plans; `null` until the image has been tiled. A plan is written once, so that it can be kept. */
 function planReader(blobs: Blobs): (executionId: string) => Promise<StoredPlan | null> {
-  const plans = new Map<string, StoredPlan>();
+  const plans = lru<string, StoredPlan>(PLANS_KEPT_MAX);
   return async (executionId) => {
     const known = plans.get(executionId);
     if (known) return known;
     const plan = await readDocument(documents.plan(executionId), blobs);
     if (!plan) return null;
-    const [oldest] = plans.keys();
-    if (plans.size >= PLANS_KEPT_MAX && oldest !== undefined) plans.delete(oldest);
     plans.set(executionId, plan);
     return plan;
   };
 }
 
-/** Null, and no failure, for what is not there yet: a page asks again. */
+/** `null`, and no error, for a document that does not exist yet: the page asks again. */
 function json(body: object | null): Response {
-  return answer(JSON.stringify(body), 'application/json', EACH_TIME);
+  return answer(JSON.stringify(body), 'application/json', REVALIDATE);
 }
 
 function answer(body: Uint8Array | string, contentType: string, caching: string): Response {
@@ -130,6 +142,6 @@ function answer(body: Uint8Array | string, contentType: string, caching: string)
   });
 }
 
-function missing(context: Context, what: string): Response {
-  return context.text(`Expected ${what}, got none.\n`, 404, { ...HEADERS, 'cache-control': 'no-store' });
+function notFound(context: Context, message: string): Response {
+  return context.text(`${message}\n`, 404, { ...HEADERS, 'cache-control': 'no-store' });
 }

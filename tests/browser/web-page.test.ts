@@ -138,7 +138,7 @@ describe('the routes of the page', () => {
       expect([path, none.status, await none.text()]).toEqual([
         path,
         404,
-        'Expected a tile of an image that has been cut, got none.\n',
+        'The image has no such tile, or has not been tiled yet.\n',
       ]);
     }
     expect(await (await fetch(`${url}/executions/other/findings`)).json()).toBe(null);

@@ -1,4 +1,4 @@
-// What is told of an execution while it runs: over a real server that is killed, and of the pipeline's own accounts.
+// Live events of an execution while it runs: over a real server that is killed, and as the pipeline publishes them.
 import { cp, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -48,7 +48,7 @@ async function until(fits: () => boolean): Promise<void> {
 }
 
 describe('a page that watches an execution', () => {
-  test('is told of every end of a tile once, while workers and the whole server are killed', { timeout: 180_000 }, async () => {
+  test('gets every end of a tile once, while workers and the whole server are killed', { timeout: 180_000 }, async () => {
     const dataFolder = await temporaryFolder();
     let server: LiveServer = await liveServer(dataFolder, 0);
     const { origin } = server;
@@ -79,7 +79,7 @@ describe('a page that watches an execution', () => {
     expect(end).toMatchObject({ status: 'SUCCEEDED', findings: findings.length });
   });
 
-  test('is told of what has ended in one snapshot and an end', { timeout: 60_000 }, async () => {
+  test('gets an ended execution as one snapshot and an end', { timeout: 60_000 }, async () => {
     const { origin, image } = await server();
     const executionId = await analyze(origin, image);
     const url = `${origin}/executions/${executionId}/events`;
@@ -91,7 +91,7 @@ describe('a page that watches an execution', () => {
     expect(late[0].states).toMatch(/^[db]+$/);
   });
 
-  test('and asks for one that is not there, is told so', async () => {
+  test('gets 404 for an execution that does not exist', async () => {
     const { origin } = await server();
     const response = await fetch(`${origin}/executions/nothing-here/events`);
     expect(response.status).toBe(404);
@@ -100,38 +100,38 @@ describe('a page that watches an execution', () => {
 });
 
 describe('a page that watches the list', () => {
-  test('is told of executions as they come, newest first', { timeout: 60_000 }, async () => {
+  test('gets executions as they start, newest first', { timeout: 60_000 }, async () => {
     const { origin, image } = await server();
     const first = await analyze(origin, image);
     await subscribeToGrid(() => `${origin}/executions/${first}/events`).end;
     const leaving = new AbortController();
-    const told: { type: string; execution_id?: string; status?: string; executions?: object[]; image?: string }[] = [];
+    const events: { type: string; execution_id?: string; status?: string; executions?: object[]; image?: string }[] = [];
     const watching = (async () => {
-      for await (const data of serverSentData(`${origin}/executions/events`, leaving.signal)) told.push(JSON.parse(data));
+      for await (const data of serverSentData(`${origin}/executions/events`, leaving.signal)) events.push(JSON.parse(data));
     })().catch(quiet);
-    await until(() => told.length > 0);
-    expect(told[0]).toMatchObject({ type: 'snapshot', executions: [{ execution_id: first, status: 'SUCCEEDED' }] });
+    await until(() => events.length > 0);
+    expect(events[0]).toMatchObject({ type: 'snapshot', executions: [{ execution_id: first, status: 'SUCCEEDED' }] });
 
     await cp(image, `${image}-2.jpg`);
     const second = await analyze(origin, `${image}-2.jpg`);
-    await until(() => told.some(({ execution_id, status }) => execution_id === second && status === 'SUCCEEDED'));
+    await until(() => events.some(({ execution_id, status }) => execution_id === second && status === 'SUCCEEDED'));
     leaving.abort();
     await watching;
-    expect(told.slice(1).every(({ type, execution_id }) => type === 'execution' && execution_id === second)).toBe(true);
+    expect(events.slice(1).every(({ type, execution_id }) => type === 'execution' && execution_id === second)).toBe(true);
     for await (const data of serverSentData(`${origin}/executions/events`)) {
       expect(JSON.parse(data).executions).toMatchObject([{ execution_id: second }, { execution_id: first }]);
       break;
     }
   });
 
-  test('holds one of 50 places, until it goes', { timeout: 60_000 }, async () => {
+  test('holds one of 50 connections until it leaves', { timeout: 60_000 }, async () => {
     const { origin } = await server();
     const url = `${origin}/executions/events`;
     const pages = Array.from({ length: SUBSCRIBERS_MAX }, () => new AbortController());
     await Promise.all(pages.map(({ signal }) => fetch(url, { signal })));
     const oneMore = await fetch(url);
     expect(oneMore.status).toBe(503);
-    expect(await oneMore.text()).toMatch(/^Expected at most 50 open pages, got one more/);
+    expect(await oneMore.text()).toMatch(/^At most 50 pages can be open at once\. Close one\.$/m);
     for (const page of pages) page.abort();
     for (let status = 503; status !== 200; await sleep(10)) status = await fetch(url).then(closed);
   });
@@ -139,12 +139,12 @@ describe('a page that watches the list', () => {
   test.each([
     ['another page', { origin: 'http://127.0.0.1:1' }],
     ['an image in another page', { 'sec-fetch-site': 'cross-site' }],
-  ])('is no %s', async (_, headers: Record<string, string>) => {
+  ])('cannot be %s', async (_, headers: Record<string, string>) => {
     const { origin } = await server();
     expect((await fetch(`${origin}/executions/events`, { headers })).status).toBe(403);
   });
 
-  test('is not there where requests are signed: a browser cannot', async () => {
+  test('does not exist if requests must be signed, because a browser cannot sign', async () => {
     const { url } = await signedServer();
     expect((await fetch(`${url}/executions/events`)).status).toBe(404);
   });
@@ -172,7 +172,7 @@ async function server(): Promise<{ origin: string; image: string }> {
 describe('the pipeline', () => {
   const shards = { detail: 'max', tile_size: 128, overlap: 32 } as const;
 
-  test('tells each end of a tile under one id, in two shards, with failed and blank ones', async () => {
+  test('publishes each end of a tile under one id, in two shards, with failed and blank ones', async () => {
     const { stage, events, run } = await listened();
     const vision = scriptedVision({
       detect(_, look) {
@@ -191,24 +191,24 @@ describe('the pipeline', () => {
     expect(count(states, 'failed')).toBe(failed);
     expect(count(states, 'blank')).toBe(document?.tiles.blank);
     expect(count(states, 'done')).toBe(document?.tiles.done);
-    expect(await seenBy(stage, 'run-1')).toEqual(lettersOf([...byTile].sort(([a], [b]) => a - b).map(([, [end]]) => end)));
+    expect(await shownStates(stage, 'run-1')).toEqual(lettersOf([...byTile].sort(([a], [b]) => a - b).map(([, [end]]) => end)));
     expect(events.at(-1)).toMatchObject({ type: 'end', id: 'run-1/end', status: 'PARTIAL' });
   });
 
-  test('tells that a tile is looked at before it tells its end', async () => {
+  test('publishes that a tile is being analyzed before its end', async () => {
     const { events, run } = await listened();
     const slowly = async () => {
       await sleep(20);
       return [];
     };
     await run(requestFor(await halfBlank(900, 700)), scriptedVision({ detect: slowly }));
-    const told = Map.groupBy(tileEvents(events), ({ tile }) => tile);
-    const states = [...told.values()].map((moves) => moves.map(({ state }) => state).join(' '));
+    const eventsByTile = Map.groupBy(tileEvents(events), ({ tile }) => tile);
+    const states = [...eventsByTile.values()].map((moves) => moves.map(({ state }) => state).join(' '));
     expect(states).toContain('looking done');
     expect(states.filter((state) => !/^(looking )?(done|blank)$/.test(state))).toEqual([]);
   });
 
-  test('says nothing that a model or an image said', async () => {
+  test('publishes no text of a model or an image', async () => {
     const { events, run } = await listened();
     const box: [number, number, number, number] = [10, 10, 50, 50];
     const seen = { label: 'SECRET', description: 'SECRET', score: 0.9, severity: 'info', box, text: 'SECRET' } as const;
@@ -217,7 +217,7 @@ describe('the pipeline', () => {
     expect(JSON.stringify(events)).not.toContain('SECRET');
   });
 
-  test('tells the tiles of a shard that was never begun as failed', async () => {
+  test('publishes the tiles of a shard that never started as failed', async () => {
     const { stage, events, run } = await listened((deps) => ({ ...deps, limits: { ...deps.limits, shardConcurrency: 1 } }));
     const cancelling = scriptedVision({
       async detect(_, look) {
@@ -229,13 +229,13 @@ describe('the pipeline', () => {
     const { document } = await run(requestFor(await halfBlank(2_700, 2_500), shards), cancelling);
     const failed = document?.tiles.failed.length ?? 0;
     expect(failed).toBeGreaterThan(document ? document.tiles.total / 2 : Number.NaN);
-    const states = await seenBy(stage, 'run-1');
+    const states = await shownStates(stage, 'run-1');
     expect(states).toMatch(/^[dbf]+$/);
     expect(count([...states], 'f')).toBe(failed);
     expect(new Set(tileEvents(events).flatMap(({ tile, state }) => (state === 'failed' ? [tile] : []))).size).toBe(failed);
   });
 
-  test('tells of a retry only the tiles that were left', async () => {
+  test('publishes only the pending tiles of a retry', async () => {
     const { stage, events, run } = await listened();
     const image = await halfBlank(900, 700);
     const broken = scriptedVision({
@@ -250,14 +250,14 @@ describe('the pipeline', () => {
     events.length = 0;
     const retry = { execution_id: 'run-2', retry_of: { execution_id: 'run-1', pyramid_of: 'run-1' } };
     await run({ ...requestFor(image), ...retry }, scriptedVision());
-    const told = tileEvents(events).filter(({ state }) => state === 'done');
-    expect([...new Set(told.map(({ tile }) => tile))].sort((a, b) => a - b)).toEqual(left);
-    const states = await seenBy(stage, 'run-2');
+    const done = tileEvents(events).filter(({ state }) => state === 'done');
+    expect([...new Set(done.map(({ tile }) => tile))].sort((a, b) => a - b)).toEqual(left);
+    const states = await shownStates(stage, 'run-2');
     expect([...states].flatMap((letter, tile) => (letter === 'd' ? [tile] : []))).toEqual(left);
     expect(states.replaceAll('d', '')).toMatch(/^-+$/);
   });
 
-  test('takes back nothing when a process begins anew and knows less', async () => {
+  test('takes no state back if a process starts again with fewer results', async () => {
     const { stage, events, deps } = await listened();
     const plan = { width: 700, height: 100, stridePx: 100, marginPx: 0, pyramidLevel: 0, region: null, notes: [] };
     const tiles = tilesOf({ ...plan, levels: [{ level: 0, width: 700, height: 100, columns: 7, rows: 1 }] });
@@ -278,7 +278,7 @@ describe('the pipeline', () => {
   });
 });
 
-test('the grid names every tile at its index, at its place', async () => {
+test('the grid has the box of every tile at its index', async () => {
   const { stage, run } = await listened();
   const region: [number, number, number, number] = [300, 200, 400, 300];
   await run(requestFor(await halfBlank(900, 700), { tile_size: 128, overlap: 32, region }), scriptedVision());
@@ -293,7 +293,7 @@ test('the grid names every tile at its index, at its place', async () => {
   expect(boxes.length).toBeGreaterThan(10);
 });
 
-/** A stage whose pipeline tells its events to a list. */
+/** A stage whose pipeline publishes its events to a list. */
 async function listened(around: (deps: PipelineDeps) => PipelineDeps = (same) => same) {
   const stage = await pipelineStage();
   const events: LiveEvent[] = [];
@@ -307,8 +307,8 @@ const tileEvents = (events: readonly LiveEvent[]): TileEvent[] =>
   events.flatMap((event) => (event.type === 'tile' ? [event] : []));
 const lettersOf = (ends: readonly (TileEvent | undefined)[]): string => ends.map((end) => end?.state[0]).join('');
 
-/** What a page would be told of it now. */
-async function seenBy({ deps: { blobs } }: PipelineStage, executionId: string): Promise<string> {
+/** The states that a page would get now. */
+async function shownStates({ deps: { blobs } }: PipelineStage, executionId: string): Promise<string> {
   const progressOf = async () =>
     Progress.parse(JSON.parse(Buffer.from((await blobs.get(keys.progress(executionId))) ?? []).toString()));
   return (await executionReader(executionId, { blobs, progressOf })()).states;

@@ -27,10 +27,10 @@ async function stored({ blobsFolder, scratchFolder }: TestServer): Promise<strin
   return [...(await below(blobsFolder)), ...(await below(scratchFolder))];
 }
 
-/** What a refusal says. One line, and nothing of the file has stayed. */
+/** Status and message of a refusal. The message is one line, no file is left and no error is logged. */
 async function refusal(server: TestServer, response: Response): Promise<[number, string]> {
   const text = await response.text();
-  expect(text).toMatch(/^Expected .*\.\n$/);
+  expect(text).toMatch(/^[A-Z].*\.\n$/);
   expect(await stored(server)).toEqual([]);
   expect(server.errors).toEqual([]);
   return [response.status, text.trim()];
@@ -82,19 +82,16 @@ describe('PUT with a link of create_upload', () => {
     expect(await readdir(server.scratchFolder)).toEqual([]);
   });
 
-  test('is refused once it has expired', async () => {
+  test('is refused after its expiry', async () => {
     let now = Date.parse('2026-11-21T06:00:00Z');
     const server = await testServer({ clock: { now: () => new Date(now) } });
     const url = await putLink(server, 6, 900);
     now += 901_000;
     const [status, sentence] = await refusal(server, await server.fetch(url, { method: 'PUT', body: 'pixels' }));
-    expect([status, sentence]).toEqual([
-      403,
-      'Expected a link of this server, got one that has expired. Ask for a new link with the tool that gave you this one.',
-    ]);
+    expect([status, sentence]).toEqual([403, 'This link has expired. Ask for a new one with the tool that returned it.']);
   });
 
-  test('holds until its last second', async () => {
+  test('is valid until its last second', async () => {
     let now = Date.parse('2026-11-21T06:00:00Z');
     const server = await testServer({ clock: { now: () => new Date(now) } });
     const url = await putLink(server, 6, 900);
@@ -106,19 +103,22 @@ describe('PUT with a link of create_upload', () => {
   const signed = (payload: Record<string, unknown>, secret: Uint8Array) =>
     new SignJWT(payload).setProtectedHeader({ alg: 'HS256' }).setExpirationTime('1h').sign(secret);
   const forged: [string, () => Promise<string> | string][] = [
-    ['signed by another', () => signed(claims, new Uint8Array(32).fill(8))],
+    ['signed with another secret', () => signed(claims, new Uint8Array(32).fill(8))],
     ['not signed', () => new UnsecuredJWT(claims).setExpirationTime('1h').encode()],
-    ['of other claims', () => signed({ method: 'PUT', key: 7 }, SECRET)],
+    ['with invalid claims', () => signed({ method: 'PUT', key: 7 }, SECRET)],
     ['for another method', () => signed({ ...claims, method: 'DELETE' }, SECRET)],
     ['no token at all', () => 'abc'],
   ];
   test.each(forged)('is refused when its token is %s', async (_, token) => {
     const server = await testServer();
     const response = await server.fetch(`${ORIGIN}/blobs/${await token()}`, { method: 'PUT', body: 'pixels' });
-    expect(await refusal(server, response)).toEqual([403, expect.stringContaining('one that this server did not make')]);
+    expect(await refusal(server, response)).toEqual([
+      403,
+      'This server did not issue this link. Ask for a new one with the tool that returned it.',
+    ]);
   });
 
-  test('is refused when any character of its claims or its signature was changed', async () => {
+  test('is refused if any character of its claims or signature was changed', async () => {
     const server = await testServer();
     const url = await putLink(server, 6);
     const start = url.indexOf('.', url.indexOf('/blobs/')) + 1;
@@ -129,20 +129,38 @@ describe('PUT with a link of create_upload', () => {
     }
   });
 
-  test('is for PUT alone', async () => {
+  test('is valid for PUT only', async () => {
     const server = await testServer();
     const [status, sentence] = await refusal(server, await server.fetch(await putLink(server, 6)));
-    expect([status, sentence]).toEqual([403, 'Expected a link for GET, got one for PUT. Ask for a new link.']);
+    expect([status, sentence]).toEqual([403, 'This link is for PUT, not for GET. Ask for a new link.']);
     for (const method of ['POST', 'DELETE', 'PATCH'])
       expect(await refusal(server, await server.fetch(await putLink(server, 6), { method }))).toEqual([404, expect.any(String)]);
   });
 
   const wrongSizes: [string, ReadableStream | null, Record<string, string>, number, RegExp][] = [
-    ['announces too many bytes', streamOf('pixels!'), { 'content-length': '7' }, 413, /^Expected 6 bytes .* got more\. Call/],
-    ['sends too many bytes unannounced', streamOf('pix', 'els', '!'), {}, 413, /^Expected 6 bytes .* got more\. Call/],
-    ['sends too few bytes', streamOf('pix'), {}, 400, /^Expected 6 bytes .* got 3\. Send the whole file\.$/],
-    ['sends an empty body', streamOf(), {}, 400, /^Expected the bytes of a file, got an empty body\./],
-    ['sends no body', null, {}, 400, /^Expected the bytes of a file, got an empty body\./],
+    [
+      'announces too many bytes',
+      streamOf('pixels!'),
+      { 'content-length': '7' },
+      413,
+      /^The body has more than the 6 bytes passed to create_upload\. Call/,
+    ],
+    [
+      'sends too many bytes without announcing them',
+      streamOf('pix', 'els', '!'),
+      {},
+      413,
+      /^The body has more than the 6 bytes passed to create_upload\. Call/,
+    ],
+    [
+      'sends too few bytes',
+      streamOf('pix'),
+      {},
+      400,
+      /^The body has 3 of the 6 bytes passed to create_upload\. Send the whole file\.$/,
+    ],
+    ['sends an empty body', streamOf(), {}, 400, /^The body is empty\. Send the bytes of the file with PUT\.$/],
+    ['sends no body', null, {}, 400, /^The body is empty\. Send the bytes of the file with PUT\.$/],
   ];
   test.each(wrongSizes)('is refused for a client that %s', async (_, body, headers, status, sentence) => {
     const server = await testServer();
@@ -166,7 +184,7 @@ describe('PUT with a link of create_upload', () => {
     expect(pulled).toBeLessThan(20);
   });
 
-  test('leaves nothing behind when the connection breaks off, and works again afterwards', async () => {
+  test('leaves nothing behind if the connection breaks, and works again afterwards', async () => {
     const server = await testServer();
     const port = await listening(server);
     const { pathname } = new URL(await putLink(server, 200_000));
@@ -182,7 +200,7 @@ describe('PUT with a link of create_upload', () => {
     expect((await server.blobs.head(KEY))?.bytes).toBe(200_000);
   });
 
-  test('is answered over a socket before a body that is too long was sent', async () => {
+  test('is answered over a socket before the whole of a too long body was sent', async () => {
     const server = await testServer();
     const port = await listening(server);
     const { pathname } = new URL(await putLink(server, 6));
@@ -190,25 +208,33 @@ describe('PUT with a link of create_upload', () => {
       port,
       `PUT ${pathname} HTTP/1.1\r\nHost: localhost:${port}\r\nConnection: close\r\nContent-Length: 9000000000\r\n\r\n${'x'.repeat(1_000)}`,
     );
-    expect(answer).toMatch(/^HTTP\/1\.1 413 .*Expected 6 bytes as announced/s);
+    expect(answer).toMatch(/^HTTP\/1\.1 413 .*more than the 6 bytes passed to create_upload/s);
     expect(await stored(server)).toEqual([]);
   });
 
-  test.skipIf(process.platform !== 'linux')('is not called broken off when it cannot be written here', async () => {
-    const server = await testServer();
-    // So long that a folder in it can be made, and a file inside that folder cannot: paths end at 4,095 characters on Linux.
-    const scratchFolder = server.scratchFolder + '/d'.repeat(Math.floor((4_080 - server.scratchFolder.length) / 2));
-    await mkdir(scratchFolder, { recursive: true });
-    const mcp = () => Promise.reject(new Error('Nobody asks.'));
-    const log = { debug() {}, info() {}, warn() {}, error: (facts: object) => void server.errors.push({ facts, sentence: '' }) };
-    const app = httpApp({ mcp, blobs: server.blobs, links: server.links, scratchFolder, log });
-    const response = await app.fetch(new Request(await putLink(server, 6), { method: 'PUT', body: 'pixels' }));
-    expect(response.status).toBe(500);
-    expect(server.errors).toMatchObject([{ facts: { error: { code: 'ENAMETOOLONG' } } }]);
-    expect(await readdir(scratchFolder)).toEqual([]);
-  });
+  test.skipIf(process.platform !== 'linux')(
+    'reports an internal error, not a broken connection, if the disk cannot be written',
+    async () => {
+      const server = await testServer();
+      // Long enough that a folder fits in it, and a file inside that folder does not: Linux limits a path to 4,095 characters.
+      const scratchFolder = server.scratchFolder + '/d'.repeat(Math.floor((4_080 - server.scratchFolder.length) / 2));
+      await mkdir(scratchFolder, { recursive: true });
+      const mcp = () => Promise.reject(new Error('MCP is not called.'));
+      const log = {
+        debug() {},
+        info() {},
+        warn() {},
+        error: (facts: object) => void server.errors.push({ facts, sentence: '' }),
+      };
+      const app = httpApp({ mcp, blobs: server.blobs, links: server.links, scratchFolder, log });
+      const response = await app.fetch(new Request(await putLink(server, 6), { method: 'PUT', body: 'pixels' }));
+      expect(response.status).toBe(500);
+      expect(server.errors).toMatchObject([{ facts: { error: { code: 'ENAMETOOLONG' } } }]);
+      expect(await readdir(scratchFolder)).toEqual([]);
+    },
+  );
 
-  test('two at once are one file or the other, never a mixture', async () => {
+  test('stores one file or the other if two arrive at once, never a mixture', async () => {
     const server = await testServer();
     const url = await putLink(server, 300_000);
     const bodies = ['a', 'b'].map((letter) => letter.repeat(300_000));
@@ -218,7 +244,7 @@ describe('PUT with a link of create_upload', () => {
   });
 
   test.skipIf(spawnSync('curl', ['--version']).error !== undefined)(
-    'works by the curl line as it is, whatever the file is called',
+    'works with the curl line of create_upload, whatever the name of the file',
     async () => {
       const server = await testServer();
       const port = await listening(server);
@@ -247,7 +273,7 @@ describe('GET with a link', () => {
     ['pyramid.szi', 'application/octet-stream'],
     ['page.html', 'application/octet-stream'],
     ['none', 'application/octet-stream'],
-  ])('gives %s as %s, whole, and not to be guessed at', async (name, type) => {
+  ])('returns the whole of %s as %s, with headers that forbid sniffing', async (name, type) => {
     const server = await testServer();
     const response = await server.fetch(await linkTo(server, `executions/e1/${name}`));
     expect(response.status).toBe(200);
@@ -260,7 +286,7 @@ describe('GET with a link', () => {
     expect(await response.text()).toBe('content');
   });
 
-  test('answers HEAD with the same headers and opens no file', async () => {
+  test('answers HEAD with the same headers and leaves no file open', async () => {
     const server = await testServer();
     await server.blobs.put(keys.overlay('e1'), Buffer.alloc(MEBIBYTE)); // more than a stream reads ahead
     const url = await server.links.forGet(keys.overlay('e1'), { expiresInS: 60 });
@@ -272,7 +298,7 @@ describe('GET with a link', () => {
     expect((await readdir('/proc/self/fd').catch(() => [])).length - before).toBeLessThan(25);
   });
 
-  test('says when there is nothing behind it', async () => {
+  test('is refused if its object does not exist', async () => {
     const server = await testServer();
     const url = await server.links.forGet(keys.overlay('gone'), { expiresInS: 60 });
     expect(await refusal(server, await server.fetch(url))).toEqual([404, expect.stringContaining('Ask for a new link')]);
@@ -282,11 +308,11 @@ describe('GET with a link', () => {
     const server = await testServer();
     const url = await server.links.forGet(keys.overlay('e1'), { expiresInS: 60 });
     const response = await server.fetch(url, { method: 'PUT', body: 'other' });
-    expect(await refusal(server, response)).toEqual([403, 'Expected a link for PUT, got one for GET. Ask for a new link.']);
+    expect(await refusal(server, response)).toEqual([403, 'This link is for GET, not for PUT. Ask for a new link.']);
   });
 });
 
-describe('only this machine is served:', () => {
+describe('of all hosts and origins, only this server is accepted:', () => {
   const discover = { method: 'POST', body: '{}', headers: { 'content-type': 'application/json' } };
   const ask = (server: TestServer, headers: Record<string, string>, path = '/mcp') =>
     server.fetch(`${ORIGIN}${path}`, { ...discover, headers: { ...discover.headers, host: '127.0.0.1:3333', ...headers } });
@@ -310,14 +336,14 @@ describe('only this machine is served:', () => {
       const [status, sentence] = await refusal(server, await ask(server, { host }, path));
       expect([status, sentence]).toEqual([
         403,
-        `Expected a request to and from this machine, got Host ${host}. Use http://127.0.0.1 with the port.`,
+        `This server answers only requests to and from itself, not Host ${host}. Use http://127.0.0.1 with the port.`,
       ]);
     }
     expect(server.mcpRequests()).toBe(0);
   });
 
   test.each(['127.0.0.1', '127.0.0.1:3333', 'localhost:8080', 'LOCALHOST:3333', '[::1]:3333'])(
-    'the Host %j is served',
+    'the Host %j is accepted',
     async (host) => {
       const server = await testServer();
       expect((await ask(server, { host })).status).not.toBe(403);
@@ -339,11 +365,11 @@ describe('only this machine is served:', () => {
     'chrome-extension://abcdef',
     'nonsense',
     '',
-  ])('a web page of the Origin %j is refused', async (origin) => {
+  ])('a page with the Origin %j is refused', async (origin) => {
     const server = await testServer();
     const [status, sentence] = await refusal(server, await ask(server, { origin }));
     expect(status).toBe(403);
-    expect(sentence).toContain(`got Origin ${origin}. `);
+    expect(sentence).toContain(`not Origin ${origin}. `);
     expect(server.mcpRequests()).toBe(0);
   });
 
@@ -352,13 +378,13 @@ describe('only this machine is served:', () => {
     ['localhost:3333', 'http://localhost:3333'],
     ['[::1]:3333', 'http://[::1]:3333'],
     ['localhost', 'http://localhost'],
-  ])('a page of this very server is served: Host %s, Origin %s', async (host, origin) => {
+  ])('a page of this server is accepted: Host %s, Origin %s', async (host, origin) => {
     const server = await testServer();
     expect((await ask(server, { host, origin })).status).not.toBe(403);
     expect(server.mcpRequests()).toBe(1);
   });
 
-  test('no web page is told that it may read an answer', async () => {
+  test('no response has CORS headers', async () => {
     const server = await testServer();
     for (const method of ['OPTIONS', 'POST', 'GET']) {
       const { headers } = await server.fetch(`${ORIGIN}/mcp`, { method });
@@ -366,13 +392,13 @@ describe('only this machine is served:', () => {
     }
   });
 
-  test('over a socket too, whatever the request line claims', async () => {
+  test('a foreign Host is refused over a socket too, whatever the request line claims', async () => {
     const server = await testServer();
     const port = await listening(server);
     const lines = ['POST /mcp HTTP/1.1', `POST http://127.0.0.1:${port}/mcp HTTP/1.1`];
     for (const line of lines) {
       const answer = await exchanged(port, `${line}\r\nHost: evil.example\r\nConnection: close\r\nContent-Length: 2\r\n\r\n{}`);
-      expect(answer).toMatch(/^HTTP\/1\.1 403 .*got Host evil\.example\./s);
+      expect(answer).toMatch(/^HTTP\/1\.1 403 .*not Host evil\.example\./s);
     }
     expect(server.mcpRequests()).toBe(0);
   });
@@ -383,14 +409,14 @@ describe('a request to /mcp over 1 MiB', () => {
   const post = (server: TestServer, body: ReadableStream | string, headers: Record<string, string> = {}) =>
     server.fetch(`${ORIGIN}/mcp`, { method: 'POST', body, headers, duplex: 'half' } as RequestInit);
 
-  test('is refused by its announced size, before anything is built', async () => {
+  test('is refused by its announced size, before a server is created', async () => {
     const server = await testServer();
     const response = await post(server, 'x', { 'content-length': String(MEBIBYTE + 1) });
     expect(await refusal(server, response)).toEqual([413, sentence]);
     expect(server.mcpRequests()).toBe(0);
   });
 
-  test('is refused by what it sends, before anything is built', async () => {
+  test('is refused by its actual size, before a server is created', async () => {
     const server = await testServer();
     const chunk = 'x'.repeat(MEBIBYTE / 2);
     for (const headers of [{}, { 'transfer-encoding': 'chunked', 'content-length': '5' }]) {
@@ -408,32 +434,32 @@ describe('a request to /mcp over 1 MiB', () => {
     expect(server.mcpRequests()).toBe(0);
   });
 
-  test('is let through up to there', async () => {
+  test('is accepted at exactly 1 MiB', async () => {
     const server = await testServer();
     expect((await post(server, streamOf('x'.repeat(MEBIBYTE)))).status).not.toBe(413);
     expect(server.mcpRequests()).toBe(1);
   });
 });
 
-test('another path says what there is', async () => {
+test('an unknown path is answered with the known ones', async () => {
   const server = await testServer();
   const response = await server.fetch(`${ORIGIN}/`);
-  expect([response.status, await response.text()]).toEqual([404, 'Expected /mcp, or a link that a tool gave you.\n']);
+  expect([response.status, await response.text()]).toEqual([404, 'Not found. Use /mcp, or a link that a tool returned.\n']);
 });
 
-test('an unexpected error is logged, and its words stay here', async () => {
+test('an unexpected error is logged, and its message stays on the server', async () => {
   const server = await testServer();
   await mkdir(join(server.blobsFolder, keys.overlay('e1')), { recursive: true });
   await writeFile(join(server.blobsFolder, 'uploads'), 'a file where a folder should be');
   const response = await server.fetch(await putLink(server, 6), { method: 'PUT', body: 'pixels' });
-  expect([response.status, await response.text()]).toEqual([500, 'Something inside failed. The log of this server says what.\n']);
+  expect([response.status, await response.text()]).toEqual([500, 'Internal error. See the server log for the cause.\n']);
   expect(server.errors).toMatchObject([{ facts: { path: '/blobs/:token' } }]);
   expect(JSON.stringify(server.errors)).not.toContain('eyJ');
   expect(await readdir(server.scratchFolder)).toEqual([]);
 });
 
 describe('the secret of links', () => {
-  test('outlives a restart, and only its owner can read it', async () => {
+  test('survives a restart, and only its owner can read it', async () => {
     const file = join(await temporaryFolder(), 'deep/secret.key');
     const secret = await readSecret(file);
     const clock = { now: () => new Date() };
@@ -444,14 +470,14 @@ describe('the secret of links', () => {
     expect(mode & 0o077).toBe(0);
   });
 
-  test('is one, whole, for all who ask at once, and nothing stays beside it', async () => {
+  test('is the same for all concurrent readers, and leaves no temporary file', async () => {
     const folder = await temporaryFolder();
     const secrets = await Promise.all(Array.from({ length: 20 }, () => readSecret(join(folder, 'secret.key'))));
     expect(new Set(secrets.map((secret) => Buffer.from(secret).toString('hex'))).size).toBe(1);
     expect(await readdir(folder)).toEqual(['secret.key']);
   });
 
-  test('is not taken from a file that was cut', async () => {
+  test('is refused if its file is truncated', async () => {
     const file = join(await temporaryFolder(), 'secret.key');
     await writeFile(file, 'short');
     await expect(readSecret(file)).rejects.toThrow(UserError);

@@ -51,20 +51,20 @@ async function posted(url: string, headers: Record<string, string>, body = LIST)
   return { status: response.status, type: response.headers.get('x-amzn-errortype'), text: await response.text() };
 }
 
-/** The service's word and type of a refusal. */
+/** The service's error type and message of a refusal. */
 async function refusal(url: string, headers: Record<string, string>, body = LIST): Promise<[string | null, string]> {
   const { status, type, text } = await posted(url, headers, body);
   expect(status).toBe(403);
-  const said = JSON.parse(text) as { message?: string; Message?: string };
-  return [type, said.message ?? said.Message ?? ''];
+  const { message, Message } = JSON.parse(text) as { message?: string; Message?: string };
+  return [type, message ?? Message ?? ''];
 }
 
 async function endpoint(): Promise<string> {
   return `${(await signedServer()).url}/mcp`;
 }
 
-describe('a request with a good signature is let in', () => {
-  test('from the AWS transport, as of 2025', async () => {
+describe('a request with a valid signature is admitted', () => {
+  test('from the AWS transport with the client of 2025', async () => {
     const url = new URL(await endpoint());
     const client = new Client2025({ name: 'test', version: '1' });
     onTestFinished(() => client.close());
@@ -77,7 +77,7 @@ describe('a request with a good signature is let in', () => {
     expect((await client.listTools()).tools.map(({ name }) => name)).toContain('analyze_image');
   });
 
-  test('from the AWS fetch under a client of 2026-07-28', async () => {
+  test('from the AWS fetch with a client of protocol 2026-07-28', async () => {
     const url = new URL(await endpoint());
     const fetch = createSigV4Fetch({ service: 'lambda', region: REGION, credentials: CREDENTIALS });
     const client = new Client({ name: 'test', version: '1' }, { versionNegotiation: { mode: { pin: '2026-07-28' } } });
@@ -100,7 +100,7 @@ describe('a request with a good signature is let in', () => {
     expect(await curl(`aws:amz:eu-west-1:lambda`)).toMatch(/valid region.*\n403$/s);
   });
 
-  test('with the port in the signed host or without, and with a query', async () => {
+  test('with or without the port in the signed host, and with a query', async () => {
     const url = await endpoint();
     const bare = await signedHeaders(url, { headers: { host: new URL(url).hostname } });
     expect((await posted(url, { ...bare, host: new URL(url).host })).status).toBe(200);
@@ -108,7 +108,7 @@ describe('a request with a good signature is let in', () => {
     expect((await posted(asked, await signedHeaders(asked))).status).toBe(200);
   });
 
-  test('again, within five minutes', async () => {
+  test('a second time, within five minutes', async () => {
     const url = await endpoint();
     const headers = await signedHeaders(url, { signedAt: new Date(Date.now() - 240_000) });
     expect((await posted(url, headers)).status).toBe(200);
@@ -116,8 +116,8 @@ describe('a request with a good signature is let in', () => {
   });
 });
 
-describe('every other request is refused in the words of the service', () => {
-  test('unsigned, or with a signature that is not SigV4', async () => {
+describe('any other request is refused with the messages of the service', () => {
+  test('without a signature, or with one that is not SigV4', async () => {
     const url = await endpoint();
     const plain = { accept: ACCEPT, 'content-type': 'application/json' };
     expect(await refusal(url, plain)).toEqual(['AccessDeniedException', 'Forbidden']);
@@ -160,7 +160,7 @@ describe('every other request is refused in the words of the service', () => {
     expect(service).toEqual(['InvalidSignatureException', "Credential should be scoped to correct service: 'lambda'."]);
   });
 
-  test('more than five minutes old, or from the future', async () => {
+  test('more than five minutes old, or more than five minutes ahead', async () => {
     const url = await endpoint();
     const at = async (ms: number) => (await refusal(url, await signedHeaders(url, { signedAt: new Date(Date.now() + ms) })))[1];
     expect(await at(-301_000)).toMatch(
@@ -178,22 +178,22 @@ describe('every other request is refused in the words of the service', () => {
     );
   });
 
-  test('from a web page of another site, even when it is signed', async () => {
+  test('from a page of another site, even if it is signed', async () => {
     const url = await endpoint();
     const { status, type } = await posted(url, await signedHeaders(url, { headers: { origin: 'https://example.com' } }));
     expect([status, type]).toEqual([403, null]);
   });
 });
 
-describe('the file of keys', () => {
-  test('is refused while others may read it', async () => {
+describe('the keys file', () => {
+  test('is refused if anyone but the owner can read it', async () => {
     const file = await keysFile(undefined, 0o644);
     await expect(readAccessKeys(file)).rejects.toThrow(
-      /Expected only the owner to read the keys in .*, got mode 644\. Run chmod 600/,
+      /Only the owner may have access to .*, but its mode is 644\. Run chmod 600/,
     );
   });
 
-  test('is refused when it is missing or holds something else, and its secrets are not shown', async () => {
+  test('is refused if it is missing or invalid, without showing its secrets', async () => {
     const secret = 'wJalrXUtnFEMI';
     for (const text of [
       `{"keys":[{"secret_access_key":"${secret}`,
@@ -203,40 +203,48 @@ describe('the file of keys', () => {
       const error: unknown = await readAccessKeys(await keysFile(text)).catch((fault: unknown) => fault);
       expect(error).toMatchObject({
         name: 'UserError',
-        message: expect.stringMatching(/^Expected \{"keys".* Correct the file\.$/),
+        message: expect.stringMatching(/ must hold \{"keys".* It is invalid.* Correct the file\.$/),
       });
       expect(String(error)).not.toContain(secret);
     }
-    await expect(readAccessKeys('/nowhere/keys.json')).rejects.toThrow(/got none that can be read/);
+    await expect(readAccessKeys('/nowhere/keys.json')).rejects.toThrow(/\/nowhere\/keys\.json cannot be read\. Write \{"keys"/);
   });
 });
 
-describe('where the server listens', () => {
+describe('the address on which the server listens', () => {
   const options = async (host: string) => ({
-    ...{ config: readConfig({}), dataFolder: await temporaryFolder(), allowedFolders: [], port: 0, host },
+    config: readConfig({}),
+    dataFolder: await temporaryFolder(),
+    allowedFolders: [],
+    port: 0,
+    host,
     log: { debug() {}, info() {}, warn() {}, error() {} },
   });
 
   test('is loopback unless requests are signed', async () => {
     await expect(serve(await options('192.0.2.1'))).rejects.toThrow(
-      /Expected a loopback address without --auth iam, got 192\.0\.2\.1/,
+      /--host 192\.0\.2\.1 needs --auth iam, because it is not a loopback address\./,
     );
     const server = await serve(await options('127.0.0.2'));
     onTestFinished(() => server.close());
     expect((await fetch(`${server.url}/healthz`)).status).toBe(200);
     const rebound = await new Promise<IncomingMessage>((resolve) => {
-      get(`${server.url}/healthz`, { headers: { host: 'example.com' } }, resolve); // fetch would send the real one
+      get(`${server.url}/healthz`, { headers: { host: 'example.com' } }, resolve); // fetch would overwrite the Host header
     });
     const text = Buffer.concat(await rebound.toArray()).toString();
     expect([rebound.statusCode, text]).toEqual([403, expect.stringContaining('Use http://127.0.0.2 with the port.')]);
   });
 
-  test('is one address of this machine, since links carry it', async () => {
+  test('is one address of this machine, because links carry it', async () => {
     const iam = { keys: await readAccessKeys(await keysFile()), region: REGION };
     for (const host of ['0.0.0.0', '::']) {
-      await expect(serve({ ...(await options(host)), iam })).rejects.toThrow(/Expected one address that callers can reach/);
+      await expect(serve({ ...(await options(host)), iam })).rejects.toThrow(
+        /--host must be one address that callers can reach, not /,
+      );
     }
-    await expect(serve({ ...(await options('192.0.2.1')), iam })).rejects.toThrow(/Expected an address of this machine/);
+    await expect(serve({ ...(await options('192.0.2.1')), iam })).rejects.toThrow(
+      /--host 192\.0\.2\.1 is not an address of this machine\./,
+    );
   });
 
   test.each([
