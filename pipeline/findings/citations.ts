@@ -1,9 +1,9 @@
-// Holds a summary to the findings it cites. Pure.
+// Checks the citations in a summary against the findings. Pure.
 import type { Finding } from '../contract/schemas.ts';
 
-const SUMMARY_CHARACTERS_MAX = 2_000; // some 500 tokens: get_execution may answer 800
+const SUMMARY_CHARACTERS_MAX = 2_000; // about 500 tokens; get_execution has 800
 
-/** Takes ids out that no finding has, and says so. A summary that is too long ends at a whole sentence. */
+/** Removes citations of findings that do not exist, and states how many. A summary that is too long ends after a whole sentence. */
 export function citingOnly(summary: string, findings: readonly Pick<Finding, 'id'>[]): string {
   const known = new Set(findings.map(({ id }) => id));
   let unknown = 0;
@@ -13,12 +13,18 @@ export function citingOnly(summary: string, findings: readonly Pick<Finding, 'id
     return '';
   });
   const tidied = unknown === 0 ? cited : tidy(cited);
-  const note =
-    unknown === 0 ? '' : ` ${unknown} ${unknown === 1 ? 'reference' : 'references'} to findings that do not exist left out.`;
+  const note = unknownNote(unknown);
   return shortened(tidied, SUMMARY_CHARACTERS_MAX - note.length) + note;
 }
 
-/** Commas, brackets and spaces that an id left behind. */
+function unknownNote(unknown: number): string {
+  if (unknown === 0) return '';
+  const citations =
+    unknown === 1 ? '1 citation of a finding that does not exist was' : `${unknown} citations of findings that do not exist were`;
+  return ` ${citations} removed.`;
+}
+
+/** Removes the commas, brackets and spaces that an id left behind. */
 function tidy(text: string): string {
   return text
     .replace(/([([])\s*(?:,\s*|and\s+)+/g, '$1')

@@ -1,15 +1,15 @@
-// Puts together what people download from what the steps returned. Pure.
+// Builds findings.json, which people download, from the results of the steps. Pure.
 import type { AnalysisRequest, FailedTile, Finding, FindingsDocument, Status, Usage } from '../contract/schemas.ts';
 import type { Plan } from '../planning/plan.ts';
 import type { Stop } from '../planning/shards.ts';
 
-export interface Looked {
+export interface AnalysisResult {
   findings: Finding[];
-  /** How many looks were too unsure to be a finding. */
+  /** How many detections had too low a confidence to become a finding. */
   unsure: number;
   /** Boxes that reached out of their tile. */
   clipped: number;
-  /** Why not all tiles were looked at. */
+  /** Why not all tiles were analyzed; `null` if all were. */
   stopped: Stop | null;
   done: number;
   blank: number;
@@ -18,55 +18,64 @@ export interface Looked {
   notes: string[];
 }
 
-/** Some tiles failed: PARTIAL. All that were not blank: FAILED, unless looking was stopped. */
-export function statusOf({ done, failed, stopped }: Looked): Status {
+/** PARTIAL if some tiles failed. FAILED if every tile failed that was not blank, unless the analysis was stopped early. */
+export function statusOf({ done, failed, stopped }: AnalysisResult): Status {
   if (stopped === 'cancelled') return 'CANCELLED';
   if (failed.length === 0) return 'SUCCEEDED';
   return done === 0 && stopped === null ? 'FAILED' : 'PARTIAL';
 }
 
-/** One sentence for a status that is not SUCCEEDED. */
-export function reasonOf({ done, blank, failed, stopped }: Looked): string | null {
+/** Why the status is not SUCCEEDED; `null` if it is. */
+export function reasonOf({ done, blank, failed, stopped }: AnalysisResult): string | null {
   const [first] = failed;
   if (!first) return null;
   const total = done + blank + failed.length;
-  const looked = `${done + blank} of ${total} tiles had been looked at`;
-  if (stopped === 'cancelled') return `The analysis was cancelled; ${looked}, and what they showed is kept.`;
-  if (stopped === 'budget') return `The budget of the request was spent; ${looked}. retry_failed_tiles looks at the rest.`;
-  return `${failed.length} of ${total} tiles could not be looked at; the first: ${first.reason}`;
+  const analyzed = `after ${done + blank} of ${total} tiles`;
+  if (stopped === 'cancelled') return `The analysis was cancelled ${analyzed}. Their findings are kept.`;
+  if (stopped === 'budget')
+    return `The budget of the request was spent ${analyzed}. Call retry_failed_tiles to analyze the rest.`;
+  return `${failed.length} of ${total} tiles failed. Reason of the first: ${first.reason}`;
 }
 
 export function findingsDocument(
   request: AnalysisRequest,
   inspected: { format: string; plan: Plan },
-  looked: Looked,
+  result: AnalysisResult,
   summary: string,
 ): FindingsDocument {
   const { width, height, notes } = inspected.plan;
-  const { done, blank, failed } = looked;
+  const { done, blank, failed } = result;
   const { execution_id, image, ask, plan, models } = request;
   return {
     execution_id,
-    status: statusOf(looked),
+    status: statusOf(result),
     image: { uri: image.uri, width, height, format: inspected.format, version: image.version },
     request: { ask, plan },
     models,
     tiles: { total: done + blank + failed.length, done, blank, failed },
-    usage: looked.usage,
+    usage: result.usage,
     summary,
-    notes: [...notes, ...moderationNote(request), ...looked.notes, ...unsureNote(looked.unsure), ...clippedNote(looked.clipped)],
-    findings: looked.findings,
+    notes: [
+      ...notes,
+      ...moderationNote(request),
+      ...result.notes,
+      ...lowConfidenceNote(result.unsure),
+      ...clippedNote(result.clipped),
+    ],
+    findings: result.findings,
   };
 }
 
-function unsureNote(unsure: number): string[] {
-  const looks = unsure === 1 ? '1 look was' : `${unsure} looks were`;
-  return unsure === 0 ? [] : [`${looks} left out as too unsure: cut by the edge of a tile or coarse, with a low score.`];
+function lowConfidenceNote(count: number): string[] {
+  if (count === 0) return [];
+  const detections = count === 1 ? '1 low-confidence detection was' : `${count} low-confidence detections were`;
+  return [`${detections} left out: a low score, and truncated by a tile edge or from a coarse level.`];
 }
 
 function clippedNote(clipped: number): string[] {
-  const boxes = clipped === 1 ? '1 box' : `${clipped} boxes`;
-  return clipped === 0 ? [] : [`${boxes} reached out of the tile or had no size, and were cut to it or left out.`];
+  if (clipped === 0) return [];
+  if (clipped === 1) return ['1 box extended beyond its tile or had no area. It was clipped or left out.'];
+  return [`${clipped} boxes extended beyond their tiles or had no area. They were clipped or left out.`];
 }
 
 function moderationNote({ models }: AnalysisRequest): string[] {

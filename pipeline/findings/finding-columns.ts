@@ -1,28 +1,28 @@
-// Findings in columns, for a page that draws 100,000 of them: numbers side by side, and every text that repeats once. Pure.
+// Findings in columns, for a page that draws 100,000 of them: arrays of numbers, and every repeated text once. Pure.
 import { type Finding, type FindingsDocument, Severity } from '../contract/schemas.ts';
 
-/** What a row says of its second look, by its number. */
+/** The result of verification, by its number in a row. */
 export const VERDICTS = ['none', 'confirmed', 'corrected', 'rejected'] as const;
 export const SEVERITIES = Severity.options;
 
-/** Longer texts are cut: the finding itself has the whole. */
+/** Longer texts are cut; the finding itself has all of it. */
 const TEXT_CHARACTERS_MAX = 120;
 
-/** Every array has an element a finding, `boxes` four: left, top, width, height in pixels of the full image. */
+/** Every array has one element a finding, `boxes` four: left, top, width, height in pixels of the full image. */
 export interface FindingColumns {
   image: { uri: string; width: number; height: number };
   count: number;
-  /** Null where they count from f1, as they do unless somebody else wrote them. */
+  /** `null` if they count from f1, as the pipeline numbers them. */
   ids: string[] | null;
   labels: string[];
-  /** Places in `labels`, SEVERITIES and VERDICTS. */
+  /** Indexes in `labels`, SEVERITIES and VERDICTS. */
   label: number[];
   severity: number[];
   verdict: number[];
   /** In thousandths. */
   score: number[];
   boxes: number[];
-  /** What was read, where anything was, by row. */
+  /** The text that was read, by row; rows without text have none. */
   texts: Record<number, string>;
 }
 
@@ -30,15 +30,23 @@ export function columnsOf({
   image: { uri, width, height },
   findings,
 }: Pick<FindingsDocument, 'image' | 'findings'>): FindingColumns {
-  const labels = new Map<string, number>();
   const columns: FindingColumns = {
-    ...{ image: { uri, width, height }, count: findings.length, labels: [], label: [], severity: [], verdict: [] },
-    ...{ ids: findings.some(({ id }, row) => id !== `f${row + 1}`) ? findings.map(({ id }) => id) : null },
-    ...{ score: [], boxes: [], texts: {} },
+    image: { uri, width, height },
+    count: findings.length,
+    ids: findings.some(({ id }, row) => id !== `f${row + 1}`) ? findings.map(({ id }) => id) : null,
+    labels: [],
+    label: [],
+    severity: [],
+    verdict: [],
+    score: [],
+    boxes: [],
+    texts: {},
   };
+  const labels = new Map<string, number>();
   for (const [row, finding] of findings.entries()) {
-    if (!labels.has(finding.label)) labels.set(finding.label, labels.size);
-    columns.label.push(labels.get(finding.label) ?? 0);
+    const label = labels.get(finding.label) ?? labels.size;
+    labels.set(finding.label, label);
+    columns.label.push(label);
     columns.severity.push(SEVERITIES.indexOf(finding.severity));
     columns.verdict.push(verdictOf(finding));
     columns.score.push(Math.round(finding.score * 1_000));

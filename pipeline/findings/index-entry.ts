@@ -1,13 +1,13 @@
-// What is told of an execution in a list of many, and under which labels it can be found. Pure.
+// The entry of an execution in the list of executions, and the labels under which it can be found. Pure.
 import { z } from 'zod';
 import { index, indexOf } from '../contract/keys.ts';
 import { type FindingsDocument, Status } from '../contract/schemas.ts';
 import { byLabel } from './finding-order.ts';
 import { isRejected } from './verification.ts';
 
-/** The commonest labels of an execution; by the others it is not found. */
+/** The most frequent labels of an execution. By its other labels it is not found. */
 const LABELS_INDEXED_MAX = 50;
-const LABELS_TOLD_MAX = 10;
+const LABELS_COUNTED_MAX = 10;
 
 export const IndexEntry = z.object({
   execution_id: z.string(),
@@ -36,7 +36,7 @@ export function indexed(
       image: document.image.uri,
       started_at: startedAt,
       findings: found.length,
-      by_label: Object.fromEntries(labels.slice(0, LABELS_TOLD_MAX).map(([label, group]) => [label, group.length])),
+      by_label: Object.fromEntries(labels.slice(0, LABELS_COUNTED_MAX).map(([label, group]) => [label, group.length])),
     },
     keys: [folders.byTime, ...labels.slice(0, LABELS_INDEXED_MAX).map(([label]) => folders.byLabel(label))].map(
       (folder) => folder + name,

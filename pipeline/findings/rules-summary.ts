@@ -1,4 +1,4 @@
-// Writes a summary without a model, by rules, and says so. Pure.
+// Writes a summary by rules, without a model, and states that in its first sentence. Pure.
 import type { Finding } from '../contract/schemas.ts';
 import { byLabel, bySeverity } from './finding-order.ts';
 
@@ -6,14 +6,14 @@ const LABELS_MAX = 12;
 const IDS_A_LABEL_MAX = 3;
 const MOST_IMPORTANT_MAX = 5;
 
-export interface Counted {
+export interface SummaryCounts {
   image: { width: number; height: number };
   findings: readonly Finding[];
   tiles: { total: number; done: number; blank: number; failed: number };
 }
 
-/** The same findings give the same sentences. They name labels and ids only: text found in an image stays in its finding. */
-export function summaryByRules({ image, findings, tiles }: Counted): string {
+/** The same findings give the same sentences. They contain labels and ids only: text that was read in an image stays in its finding. */
+export function summaryByRules({ image, findings, tiles }: SummaryCounts): string {
   const scope = `in ${image.width} x ${image.height} px`;
   const found = findings.length === 0 ? [`Nothing was found ${scope}.`] : sentencesOn(findings, scope);
   return ['Counted by rules, without a language model.', ...found, ...sentenceOnGaps(tiles)].join(' ');
@@ -31,10 +31,10 @@ function sentencesOn(findings: readonly Finding[], scope: string): string[] {
   ];
 }
 
-/** Nothing when no tile failed. */
-export function sentenceOnGaps(tiles: Counted['tiles']): string[] {
+/** Empty if no tile failed. */
+export function sentenceOnGaps(tiles: SummaryCounts['tiles']): string[] {
   if (tiles.failed === 0) return [];
-  return [`Not seen: ${tiles.failed} of ${tiles.total} tiles failed, so what lies only in them is missing here.`];
+  return [`Not analyzed: ${tiles.failed} of ${tiles.total} tiles failed, so objects that lie only in them are missing.`];
 }
 
 function ids(group: readonly Finding[]): string {
@@ -43,6 +43,6 @@ function ids(group: readonly Finding[]): string {
 }
 
 function place({ id, label, score, severity, box: [left, top, width, height] }: Finding): string {
-  const weight = severity === 'info' ? '' : `${severity}, `;
-  return `${id} ${label} (${weight}score ${score.toFixed(2)}) around ${Math.round(left + width / 2)}, ${Math.round(top + height / 2)}`;
+  const severe = severity === 'info' ? '' : `${severity}, `;
+  return `${id} ${label} (${severe}score ${score.toFixed(2)}) around ${Math.round(left + width / 2)}, ${Math.round(top + height / 2)}`;
 }

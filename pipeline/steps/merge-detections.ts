@@ -3,7 +3,7 @@ import type { AnalysisRequest, FailedTile } from '../contract/schemas.ts';
 import { totalUsage } from '../contract/usage.ts';
 import { documents, readExisting, writeDocument } from '../documents.ts';
 import type { Merged, MergeResult } from '../findings/merged.ts';
-import { worthASecondLook } from '../findings/verification.ts';
+import { selectForVerification } from '../findings/verification.ts';
 import type { SeenTile } from '../merging/detection-table.ts';
 import { mergeDetections } from '../merging/merge.ts';
 import { tileCount, tilesBetween } from '../planning/grid.ts';
@@ -36,7 +36,7 @@ export async function merge(request: AnalysisRequest, looked: Looked, deps: Pipe
     notes,
   };
   await writeDocument(documents.merged(request.execution_id), merged, deps.blobs);
-  const doubtful = request.verify && stopped !== 'cancelled' ? worthASecondLook(findings) : [];
+  const doubtful = request.verify && stopped !== 'cancelled' ? selectForVerification(findings) : [];
   return { findings: findings.length, stopped, doubtful };
 }
 

@@ -3,7 +3,7 @@
 import { mustBeFixed, sentenceOf, UserError } from '../contract/errors.ts';
 import type { AnalysisRequest, Box, Finding, Usage } from '../contract/schemas.ts';
 import { NO_USAGE } from '../contract/usage.ts';
-import { SECOND_LOOKS_COST_USD_MAX, type Verdict } from '../findings/verification.ts';
+import { VERIFICATION_COST_USD_MAX, type Verdict } from '../findings/verification.ts';
 import { viewOf } from '../imaging/view.ts';
 import { withContext } from '../planning/geometry.ts';
 import type { Plan } from '../planning/plan.ts';
@@ -55,8 +55,8 @@ export async function secondLookOf(look: Promise<SecondLookResult>, budget: Seco
   try {
     const result = await look;
     budget.spentUsd += result.usage.cost_usd;
-    if (budget.spentUsd >= SECOND_LOOKS_COST_USD_MAX) {
-      budget.exhausted ??= `the limit of ${SECOND_LOOKS_COST_USD_MAX} USD for second looks was reached.`;
+    if (budget.spentUsd >= VERIFICATION_COST_USD_MAX) {
+      budget.exhausted ??= `the limit of ${VERIFICATION_COST_USD_MAX} USD for second looks was reached.`;
     }
     return result;
   } catch (error) {

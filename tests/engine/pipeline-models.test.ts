@@ -85,7 +85,9 @@ test('boxes that reached out of their tile are counted in the notes', async () =
   const vision = scriptedVision();
   const clipping = { ...vision, detect: async () => ({ detections: [], usage: NO_USAGE, clipped: 2, notes: [] }) };
   const { document } = await runPipeline(await greyImage(300, 200), clipping);
-  expect(document?.notes).toContainEqual(expect.stringMatching(/^\d+ boxes reached out of the tile/));
+  expect(document?.notes).toContainEqual(
+    expect.stringMatching(/^\d+ boxes extended beyond their tiles or had no area\. They were clipped or left out\.$/),
+  );
 });
 
 describe('second looks', () => {
@@ -134,7 +136,7 @@ describe('second looks', () => {
     const { document } = await runPipeline(await greyImage(), vision, {}, { request: { verify: true } });
     expect(document?.status).toBe('SUCCEEDED');
     expect(document?.findings.map(({ verified }) => verified)).toEqual([null, null, null]);
-    expect(document?.notes).toContain('2 findings were not looked at a second time: Expected a verdict, got words.');
+    expect(document?.notes).toContain('2 findings were not verified: Expected a verdict, got words.');
   });
 
   test('end when they have cost a dollar', async () => {
@@ -152,7 +154,7 @@ describe('second looks', () => {
     const { document } = await runPipeline(await greyImage(), vision, {}, { request: { verify: true } });
     expect(looks).toBeGreaterThanOrEqual(8);
     expect(looks).toBeLessThan(8 + CONCURRENCY);
-    expect(document?.notes).toContainEqual(expect.stringMatching(/not looked at a second time: the limit of 1 USD/));
+    expect(document?.notes).toContainEqual(expect.stringMatching(/not verified: the limit of 1 USD/));
     expect(document?.findings.filter(({ verified }) => verified === 'confirmed')).toHaveLength(looks);
   });
 });
@@ -171,7 +173,7 @@ describe('the summary', () => {
       },
     });
     const { document, progress } = await runPipeline(await greyImage(), vision);
-    expect(document?.summary).toBe('A cat (f1) and a dog on 1000 px. 1 reference to findings that do not exist left out.');
+    expect(document?.summary).toBe('A cat (f1) and a dog on 1000 px. 1 citation of a finding that does not exist was removed.');
     expect(progress.summary).toBe(document?.summary);
     expect(given[0]?.findings.map(({ id }) => id)).toEqual(['f1']);
   });

@@ -87,7 +87,7 @@ test('tiles that fail for good are named with their box, and all others are look
   });
   expect(document?.tiles.failed[0]?.reason).toContain('got fog');
   expect((document?.tiles.done ?? 0) + (document?.tiles.failed.length ?? 0)).toBe(document?.tiles.total);
-  expect(progress.reason).toMatch(/^\d+ of \d+ tiles could not be looked at; the first: Expected a tile/);
+  expect(progress.reason).toMatch(/^\d+ of \d+ tiles failed\. Reason of the first: Expected a tile/);
 });
 
 test('what a library says in its error stays inside', async () => {

@@ -127,7 +127,7 @@ describe('an analysis that is cancelled', () => {
     });
     const run = await stage.run(requestFor(path, wishes), vision);
     expect(run.progress.status).toBe('CANCELLED');
-    expect(run.progress.reason).toMatch(/^The analysis was cancelled; \d+ of \d+ tiles had been looked at/);
+    expect(run.progress.reason).toMatch(/^The analysis was cancelled after \d+ of \d+ tiles\. Their findings are kept\.$/);
     const total = run.document?.tiles.total ?? 0;
     expect(vision.looks).toBeLessThan(total / 2);
     expect(run.document?.findings.length).toBeGreaterThan(10);
@@ -160,7 +160,9 @@ describe('a budget', () => {
     };
     const run = await stage.run({ ...requestFor(path, wishes), max_cost_usd: 0.4 }, priced);
     expect(run.progress.status).toBe('PARTIAL');
-    expect(run.progress.reason).toMatch(/^The budget of the request was spent; \d+ of \d+ tiles had been looked at/);
+    expect(run.progress.reason).toMatch(
+      /^The budget of the request was spent after \d+ of \d+ tiles\. Call retry_failed_tiles to analyze the rest\.$/,
+    );
     expect(priced.looks).toBeGreaterThanOrEqual(40 - shards);
     expect(priced.looks).toBeLessThanOrEqual(40 + CONCURRENCY * shards);
   });

@@ -167,7 +167,7 @@ describe('get_execution', () => {
     const wish = { execution_id: ID, response_format: 'detailed' };
     const detailed = Answer.parse(await within(TOKENS_MAX, client, 'get_execution', wish));
     expect(detailed.summary?.length).toBeGreaterThan(1_980);
-    expect(detailed.summary).toMatch(/tiles failed, so what lies only in them is missing here\.$/);
+    expect(detailed.summary).toMatch(/tiles failed, so objects that lie only in them are missing\.$/);
     expect(detailed.failed_tiles).toHaveLength(20);
     expect(detailed.next_step).not.toContain('Cut here');
     const links = Object.values(detailed.artifacts ?? {});
@@ -191,7 +191,7 @@ describe('get_execution', () => {
     const words = { ...ordinaryWords, summary: 'A cat [f1] on a bench [f2].' };
     const { client } = await worstServer((blobs) => storeWorst(blobs, [finding(1)], words));
     const { summary } = await client.call('get_execution', { execution_id: ID }, Answer);
-    expect(summary).toMatch(/^A cat \[f1\] on a bench \[f2\]\. Not seen: 4321 of 99000 tiles failed, .* missing here\.$/);
+    expect(summary).toMatch(/^A cat \[f1\] on a bench \[f2\]\. Not analyzed: 4321 of 99000 tiles failed, .* are missing\.$/);
   });
 });
 
