@@ -1,4 +1,4 @@
-// `npm run build`: the folders in dist/ that are deployed to Lambda, and a table of what they weigh.
+// `npm run build`: writes the folders in dist/ that are deployed to Lambda, and prints their sizes.
 
 import { join } from 'node:path';
 import Table from 'cli-table3';
@@ -8,12 +8,12 @@ import { lambdaFunctions, ROOT } from './functions.ts';
 import type { FolderSize } from './size.ts';
 import { writeFunctions } from './write-functions.ts';
 
-const INTERRUPTED = 130; // 128 + SIGINT, as shells say it
+const INTERRUPTED = 130; // 128 + SIGINT, as shells report it
 
 const program = new Command('npm run build --')
   .description('Builds what is deployed to AWS Lambda (Node 24, arm64): dist/mcp-server and dist/pipeline.')
   .addOption(
-    new Option('--models <models>', 'with none, the pipeline cannot run onnx: models, the defaults; a third of the size')
+    new Option('--models <models>', 'with none, the pipeline is a third of the size, but cannot run the default models (onnx:)')
       .choices(['onnx', 'none'])
       .default('onnx'),
   )
@@ -29,7 +29,7 @@ try {
   console.log(sizesTable(sizes));
 } catch (error) {
   process.exitCode = stop.signal.aborted ? INTERRUPTED : 1;
-  if (stop.signal.aborted) console.error('The build was stopped; dist/ is as it was before.');
+  if (stop.signal.aborted) console.error('The build was stopped. dist/ has not changed.');
   else console.error(sentenceOf(error) ?? error);
 }
 

@@ -1,15 +1,15 @@
-// Functions of Node's own modules that load their module when they are first called. Importing node:crypto and node:fs loads 60
-// modules of Node, 9 ms of a cold start, and the first requests of a client (what are you, which tools) need none of them.
+// Replaces imports of Node's modules by functions that load the module on the first call. Importing node:crypto and node:fs loads 60
+// modules of Node, 9 ms of a cold start, and the first requests of a client (discovery, list of tools) need none of them.
 import { relative, sep } from 'node:path';
 import type { Plugin } from 'esbuild';
 import { ROOT } from './functions.ts';
 
 const MODULES = ['node:crypto', 'node:fs', 'node:fs/promises'] as const;
-/** Of dependencies only those that a cold start loads; others come with a request. */
+/** Only dependencies that a cold start loads; a request loads the rest. */
 const IN_PACKAGES = [['node_modules', '@aws-lambda-powertools', ''].join(sep)];
 const NAMESPACE = 'on-first-use';
 
-/** Classes and constants have no call to wait for: importing one of those by name fails the build. */
+/** Classes and constants cannot be deferred to a call: importing one by name fails the build. */
 export const builtinsOnFirstUse: Plugin = {
   name: NAMESPACE,
   setup({ onResolve, onLoad }) {

@@ -1,5 +1,5 @@
-// Source to JavaScript for Lambda: one minified file an entry, and chunks that load when they are first needed. Writes nothing; the
-// same source gives the same bytes wherever it lies and wherever they are put.
+// Bundles source to JavaScript for Lambda: one minified file for each entry, and chunks that load on first use. Writes nothing. The
+// same source gives the same bytes, independent of the folders of source and output.
 import { readFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { build, type Plugin } from 'esbuild';
@@ -12,20 +12,20 @@ export interface BundledFile {
   bytes: Uint8Array;
 }
 
-/** The folder that esbuild believes to write to: source maps are relative to it. */
+/** The folder that esbuild assumes as its output: source maps are relative to it. */
 const FOLDER = 'dist/function';
 
-// Dependencies in CommonJS call `require` for Node's own modules, which modules do not have.
+// CommonJS dependencies call `require` for Node's modules, which ES modules do not have.
 const REQUIRE = "import{createRequire as requireOf}from'node:module';const require=requireOf(import.meta.url);";
 
-/** Of `entries` and `instead`, files are named within the repository. */
+/** `entries` and `instead` name files relative to the repository. */
 export async function bundle({ entries, instead }: Pick<LambdaFunction, 'entries' | 'instead'>): Promise<BundledFile[]> {
   const { outputFiles } = await build({
     ...{ entryPoints: { ...entries }, absWorkingDir: ROOT, outdir: FOLDER, write: false, logLevel: 'silent' },
     ...{ bundle: true, splitting: true, format: 'esm', platform: 'node', target: TARGET.node },
     ...{ minify: true, legalComments: 'none', sourcemap: true, sourcesContent: false },
     ...{ outExtension: { '.js': '.mjs' }, chunkNames: 'chunks/[name]-[hash]', banner: { js: REQUIRE } },
-    mainFields: ['module', 'main'], // modules where a package has both: only they can be cut to what is used
+    mainFields: ['module', 'main'], // prefer ES modules: only they can be tree-shaken
     external: [...NOT_BUNDLED],
     alias: { ...instead },
     plugins: [onlyWhatIsUsed, builtinsOnFirstUse],
@@ -35,8 +35,8 @@ export async function bundle({ entries, instead }: Pick<LambdaFunction, 'entries
 }
 
 /**
- * `import { z }` drags in all of zod, with its words in 50 languages; a namespace is cut to what is used: 346 KB less.
- * Of package.json only the version is asked for, and what else the repository installs is nobody's business there.
+ * `import { z }` includes all of zod, with its messages in 50 languages; a namespace import can be tree-shaken: 346 KB less.
+ * The code needs only the version from package.json, and the bundle should not reveal the rest of it.
  */
 const onlyWhatIsUsed: Plugin = {
   name: 'only-what-is-used',

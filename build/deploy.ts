@@ -1,4 +1,4 @@
-// `npm run deploy`: builds, hands template.yaml to AWS's SAM CLI, and says where the server is and who may call it.
+// `npm run deploy`: builds, runs AWS's SAM CLI with template.yaml, and prints the server's URL and the policy that callers need.
 import { execFile, spawn } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -9,7 +9,7 @@ import { ROOT } from './functions.ts';
 import { deployCommand, type Overrides, outputsCommand, outputsIn, overridesIn, revisionOf, type Stack } from './sam.ts';
 
 const NO_SAM =
-  "Expected AWS's SAM CLI, got no command sam. Install it: " +
+  "AWS's SAM CLI (sam) is not installed. Install it: " +
   'https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/install-sam-cli.html';
 
 interface Options {
@@ -22,12 +22,14 @@ interface Options {
 
 const program = new Command('npm run deploy --')
   .description('Deploys both functions and their bucket to AWS, with the credentials that the SAM CLI finds.')
-  .argument('[parameters...]', 'Parameter=value of template.yaml; others keep what they had')
+  .argument('[parameters...]', 'Parameter=value of template.yaml; omitted ones keep their value')
   .option('--stack <name>', 'name of the CloudFormation stack', 'tilesight')
-  .option('--region <region>', 'that of the environment or the profile when left out')
-  .addOption(new Option('--models <models>', 'as npm run build takes it').choices(['onnx', 'none']).default('onnx'))
-  .option('--no-build', 'takes dist/ as it is')
-  .option('--dry-run', 'prints the commands, and runs none')
+  .option('--region <region>', 'AWS region; default: the one of the environment or profile')
+  .addOption(
+    new Option('--models <models>', 'local models to include, as for npm run build').choices(['onnx', 'none']).default('onnx'),
+  )
+  .option('--no-build', 'deploy dist/ as it is')
+  .option('--dry-run', 'print the commands without running them')
   .showHelpAfterError()
   .parse();
 
@@ -55,22 +57,22 @@ async function deploy(stack: Stack, overrides: Overrides, build: string[] | null
   );
   console.log(`
 The server: ${FunctionUrl}
-A client runs one of these (configurations for five of them: examples/clients):
+A client runs one of these (examples/clients has configurations for five clients):
   ${ConnectCommand}
   ${ProxyCommand}
-Users and roles may call it that have this policy:
+Users and roles need this policy to call it:
   ${CallerPolicy}`);
 }
 
-/** Prints what the command prints. Throws a UserError when it fails. */
+/** Passes the command's output through. Throws a UserError if the command fails. */
 async function run([command = '', ...args]: string[]): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<number | null>();
   spawn(command, args, { cwd: ROOT, stdio: 'inherit' }).once('error', reject).once('close', resolve);
   const code = await promise;
-  if (code !== 0) throw new UserError(`Expected ${command} ${args[0]} to succeed, got exit code ${code}. What it says is above.`);
+  if (code !== 0) throw new UserError(`${command} ${args[0]} failed with exit code ${code}. Its output is above.`);
 }
 
-/** As they can be typed. */
+/** Prints commands as they would be typed. */
 function show(commands: (string[] | null)[]): void {
   const typed = (word: string) => (/^[\w./:=,@+-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`);
   for (const command of commands) if (command) console.log(command.map(typed).join(' '));

@@ -1,4 +1,4 @@
-"""Prints the CloudFormation template that SAM makes of the one named, without an account. Needs samtranslator, which cfn-lint brings."""
+"""Prints the named SAM template as expanded CloudFormation, without an account. Needs samtranslator, which cfn-lint installs."""
 
 import json
 import os
@@ -9,7 +9,7 @@ from samtranslator.yaml_helper import yaml_parse
 
 
 class NoManagedPolicies:
-    """Asked for the ARNs of managed policies that a template gives by name. Ours gives none."""
+    """Would resolve the names of managed policies to ARNs. Our template names none."""
 
     def load(self):
         return {}

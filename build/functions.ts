@@ -1,9 +1,9 @@
-// What is deployed: two functions of AWS Lambda, each a folder of dist/. The table that the build goes by.
+// The two AWS Lambda functions that are built, each as a folder of dist/: entries, packages, files and size limits.
 import { join } from 'node:path';
 
 export const ROOT = join(import.meta.dirname, '..');
 
-/** What a function on AWS runs on. */
+/** Platform of a function on AWS. */
 export const TARGET = { os: 'linux', cpu: 'arm64', libc: 'glibc', node: 'node24' } as const;
 
 // Lambda quotas, "Function and layer": https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
@@ -14,7 +14,7 @@ export interface LambdaFunction {
   name: string;
   /** Source by the name of its file in the bundle: `index` becomes index.mjs. */
   entries: Readonly<Record<string, string>>;
-  /** Modules that stand for others, which the function never uses. */
+  /** Replacements for modules that the function never uses. */
   instead: Readonly<Record<string, string>>;
   /** Packages with binaries or files of their own; installed beside the bundle, not bundled. */
   packages: readonly string[];
@@ -26,7 +26,7 @@ export interface LambdaFunction {
   limits: { codeBytesMax: number; bytesMax: number; zippedBytesMax: number };
 }
 
-/** The image's font is a package too: no font is installed on Lambda. */
+/** The font of overlays is a package too, because Lambda has no fonts. */
 const IMAGING = ['sharp', 'dejavu-fonts-ttf'];
 
 const MCP_SERVER: LambdaFunction = {
@@ -36,7 +36,7 @@ const MCP_SERVER: LambdaFunction = {
   packages: IMAGING,
   files: [],
   imports: {},
-  // Code: 3 times an empty server. Zipped: libvips is 8 MB, all else 1 MB, and Lambda fetches it before every cold start.
+  // Code: 3 times an empty server. Zipped: libvips is 8 MB, everything else 1 MB. Lambda downloads it before every cold start.
   limits: { codeBytesMax: 1_300_000, bytesMax: 32_000_000, zippedBytesMax: 12_000_000 },
 };
 
@@ -50,7 +50,7 @@ const PIPELINE: LambdaFunction = {
   limits: { codeBytesMax: 2_000_000, bytesMax: 32_000_000, zippedBytesMax: 12_000_000 },
 };
 
-/** The local models run in processes of their own: another entry, the runtime, and the weights. */
+/** Local models run in separate processes and need another entry, the runtime and the weights. */
 const PIPELINE_WITH_ONNX: LambdaFunction = {
   ...PIPELINE,
   entries: { ...PIPELINE.entries, 'onnx-worker': 'pipeline/vision/onnx/worker.ts' },
@@ -60,10 +60,10 @@ const PIPELINE_WITH_ONNX: LambdaFunction = {
   limits: { ...PIPELINE.limits, bytesMax: LAMBDA_BYTES_MAX, zippedBytesMax: LAMBDA_ZIPPED_BYTES_MAX },
 };
 
-/** `onnx`: the pipeline can run `onnx:` models. Without it the pipeline's folder is a quarter of the size. */
+/** With `onnx`, the pipeline can run `onnx:` models. Without it, the pipeline's folder is a quarter of the size. */
 export function lambdaFunctions({ onnx }: { onnx: boolean }): LambdaFunction[] {
   return [MCP_SERVER, onnx ? PIPELINE_WITH_ONNX : PIPELINE];
 }
 
-/** Everything that a bundle leaves to node_modules. */
+/** Every package that is installed beside the bundle. */
 export const NOT_BUNDLED = PIPELINE_WITH_ONNX.packages;

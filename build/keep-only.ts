@@ -1,14 +1,14 @@
-// Takes out of installed packages what a function on Lambda never reads: other machines' binaries, other fonts, installers.
+// Removes from installed packages what a function on Lambda never reads: binaries of other platforms, other fonts, installers.
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { TARGET } from './functions.ts';
 
-/** Of these packages only these files and folders stay; of others everything. */
+/** The files and folders to keep of these packages. All other packages are kept whole. */
 const KEPT: Readonly<Record<string, readonly string[]>> = {
   'dejavu-fonts-ttf': ['package.json', 'LICENSE', 'ttf/DejaVuSans-Bold.ttf'], // of 12 MB
   'onnxruntime-node': ['package.json', 'dist', `bin/napi-v6/${TARGET.os}/${TARGET.cpu}`], // of 290 MB
 };
-/** npm’s own notes, and the commands of packages. */
+/** Metadata of npm, and the commands of packages. */
 const NOT_KEPT = ['.package-lock.json', '.bin'];
 
 export async function keepOnly(modulesFolder: string): Promise<void> {
@@ -16,9 +16,9 @@ export async function keepOnly(modulesFolder: string): Promise<void> {
   for (const [name, kept] of Object.entries(KEPT)) await prune(join(modulesFolder, name), kept);
 }
 
-/** Removes what is neither kept nor on the way to it. */
+/** Removes everything that is neither kept nor a parent of a kept path. */
 async function prune(folder: string, kept: readonly string[], within = ''): Promise<void> {
-  const names = await readdir(join(folder, within)).catch(() => []); // not asked for: not there
+  const names = await readdir(join(folder, within)).catch(() => []); // an optional package that was not requested
   for (const name of names) {
     const path = within + name;
     if (kept.includes(path)) continue;

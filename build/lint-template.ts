@@ -1,12 +1,12 @@
-// Lints the template, as it is and as SAM expands it: a misspelt action of IAM shows only there. `node build/lint-template.ts [FILE]`.
-// What is not on the machine is left out, and said: cfn-lint, and a Python that has samtranslator.
+// Lints the template, as written and as SAM expands it: only the expanded one reveals a misspelled IAM action.
+// `node build/lint-template.ts [FILE]`. Reports and skips what the machine lacks: cfn-lint, or a Python with samtranslator.
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 const EXPAND = join(import.meta.dirname, 'expand-template.py');
-/** SAM has put the value of Revision in its place, so that nothing refers to it any more. */
+/** SAM replaces Revision by its value, so nothing refers to the parameter in the expanded template. */
 const NOT_OF_EXPANDED = ['--ignore-checks', 'W2001'];
 
 const file = process.argv[2] ?? join(import.meta.dirname, '../template.yaml');
@@ -15,12 +15,12 @@ const python = ['python3', 'python'].find((name) => works(name, ['-c', 'import s
 if (works('cfn-lint', ['--version'])) {
   lint(file);
   if (python) lintExpanded(file, python);
-  else console.log('Skipped: no Python here has samtranslator, so that the template was not linted as SAM expands it.');
+  else console.log('Skipped: no Python on this machine has samtranslator, so the expanded template was not linted.');
 } else {
-  console.log('Skipped: cfn-lint is not on this machine, so that the template was not linted.');
+  console.log('Skipped: cfn-lint is not installed, so the template was not linted.');
 }
 
-/** Warnings fail, too. */
+/** A warning is a failure too. */
 function lint(path: string, options: string[] = []): void {
   const { status, stdout } = spawnSync('cfn-lint', [...options, '--format', 'parseable', '--', path], { encoding: 'utf8' });
   if (status !== 0) fail(stdout);
@@ -29,7 +29,7 @@ function lint(path: string, options: string[] = []): void {
 function lintExpanded(source: string, python: string): void {
   const { status, stdout, stderr } = spawnSync(python, [EXPAND, source], { encoding: 'utf8' });
   if (status !== 0) {
-    fail(`Expected SAM to expand the template, got:\n${stderr}`);
+    fail(`SAM could not expand the template:\n${stderr}`);
     return;
   }
   const folder = mkdtempSync(join(tmpdir(), 'tilesight-template-'));

@@ -1,5 +1,5 @@
-// Packages with binaries, installed for the machine of Lambda and not for this one: the versions of package-lock.json and what they
-// need, each checked by its hash. What Lambda cannot use is left out.
+// Installs packages with binaries for Lambda's platform instead of this machine's: the versions of package-lock.json and their
+// dependencies, each verified by its hash. Packages for other platforms are left out.
 import { execFile } from 'node:child_process';
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -13,14 +13,14 @@ const Dependencies = z.record(z.string(), z.string()).default({});
 const LockedPackage = z.looseObject({ version: z.string(), dependencies: Dependencies, optionalDependencies: Dependencies });
 const LockFile = z.object({ packages: z.looseObject({}) });
 
-/** A lock file as npm reads it, by the path of each package. */
+/** A lock file in npm's format, by the path of each package. */
 export interface Lock {
-  /** The exact versions of the packages asked for. */
+  /** The exact versions of the requested packages. */
   dependencies: Record<string, string>;
   packages: Record<string, unknown>;
 }
 
-/** The part of package-lock.json that these packages need, whatever the machine. Throws a UserError for a package that is not in it. */
+/** The part of package-lock.json that these packages need, on any platform. Throws a UserError for a package that is not in it. */
 export async function lockOf(names: readonly string[]): Promise<Lock> {
   const { packages } = LockFile.parse(JSON.parse(await readFile(join(ROOT, 'package-lock.json'), 'utf8')));
   const needed = new Map<string, z.infer<typeof LockedPackage>>();
@@ -35,14 +35,14 @@ export async function lockOf(names: readonly string[]): Promise<Lock> {
   for (const name of names) {
     visit(name, '');
     const version = needed.get(`node_modules/${name}`)?.version;
-    if (!version) throw new UserError(`Expected ${name} in package-lock.json, got no such package. Install it with npm.`);
+    if (!version) throw new UserError(`package-lock.json does not contain ${name}. Install it with npm.`);
     dependencies[name] = version;
   }
   const paths = [...needed.keys()].sort();
   return { dependencies, packages: Object.fromEntries(paths.map((path) => [path, packages[path]])) };
 }
 
-/** As Node looks for it: the nearest node_modules folder upwards. Null for an optional one that no platform has. */
+/** Resolved as Node does: the nearest node_modules folder upwards. `null` for an optional package that no platform has. */
 function placeOf(name: string, from: string, packages: Record<string, unknown>): string | null {
   for (let folder = from; ; folder = folder.slice(0, Math.max(0, folder.lastIndexOf('/node_modules/')))) {
     const path = join(folder, 'node_modules', name);
@@ -51,7 +51,7 @@ function placeOf(name: string, from: string, packages: Record<string, unknown>):
   }
 }
 
-/** Fills `folder`/node_modules. Throws a UserError when npm cannot. */
+/** Fills `folder`/node_modules. Throws a UserError if npm fails. */
 export async function installPackages(folder: string, names: readonly string[], signal: AbortSignal): Promise<void> {
   const { dependencies, packages } = await lockOf(names);
   const manifest = { name: 'function', version: '0.0.0', dependencies };
@@ -65,7 +65,7 @@ export async function installPackages(folder: string, names: readonly string[], 
   } catch (cause) {
     signal.throwIfAborted();
     const stderr = cause instanceof Error && 'stderr' in cause ? String(cause.stderr).trim() : String(cause);
-    throw new UserError(`Expected npm to install ${names.join(', ')} for ${TARGET.os}-${TARGET.cpu}, got:\n${stderr}`, { cause });
+    throw new UserError(`npm could not install ${names.join(', ')} for ${TARGET.os}-${TARGET.cpu}:\n${stderr}`, { cause });
   }
   await rm(join(folder, 'package-lock.json'));
   await keepOnly(join(folder, 'node_modules'));

@@ -1,4 +1,4 @@
-// The command lines of AWS's SAM CLI that deploy, and what it answers. Runs nothing.
+// Builds the command lines of AWS's SAM CLI and parses its output. Runs nothing.
 import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -8,14 +8,14 @@ import { UserError } from '../pipeline/contract/errors.ts';
 
 export interface Stack {
   name: string;
-  /** Null: that of the environment or the profile. */
+  /** `null` for the region of the environment or profile. */
   region: string | null;
 }
 
-/** Values by the name of the template's parameter. */
+/** Values by parameter name. */
 export type Overrides = Readonly<Record<string, string>>;
 
-/** `Name=value` of each. Throws a UserError for what the template has no parameter for. */
+/** Parses `Name=value` words. Throws a UserError for a parameter that the template does not have. */
 export function overridesIn(words: readonly string[], template: string): Overrides {
   const { Parameters } = Template.parse(parse(template, { logLevel: 'error' })); // its tags are CloudFormation's
   const names = Object.keys(Parameters).filter((name) => name !== REVISION);
@@ -23,7 +23,7 @@ export function overridesIn(words: readonly string[], template: string): Overrid
     words.map((word) => {
       const [, name = '', value = ''] = /^([^=]*)=(.*)$/s.exec(word) ?? [];
       if (names.includes(name)) return [name, value];
-      throw new UserError(`Expected Parameter=value, got ${word}. Choose from ${names.join(', ')}; template.yaml explains them.`);
+      throw new UserError(`${word} is not Parameter=value with a parameter of template.yaml. Choose from ${names.join(', ')}.`);
     }),
   );
 }
@@ -31,7 +31,7 @@ export function overridesIn(words: readonly string[], template: string): Overrid
 const Template = z.object({ Parameters: z.record(z.string(), z.unknown()) });
 const REVISION = 'Revision';
 
-/** Parameters that are not given keep the values of the deployment before. */
+/** Omitted parameters keep the values of the previous deployment. */
 export function deployCommand(stack: Stack, overrides: Overrides, revision: string): string[] {
   const parameters = Object.entries({ [REVISION]: revision, ...overrides }).map(([name, value]) => `${name}=${quoted(value)}`);
   return [
@@ -45,18 +45,18 @@ export function outputsCommand(stack: Stack): string[] {
   return ['sam', 'list', 'stack-outputs', '--stack-name', stack.name, ...regionOf(stack), '--output', 'json'];
 }
 
-/** What `outputsCommand` has printed, by the name of the output. */
+/** The output of `outputsCommand`, by output name. */
 export function outputsIn(printed: string): Record<string, string> {
   return Object.fromEntries(Outputs.parse(JSON.parse(printed)).map(({ OutputKey, OutputValue }) => [OutputKey, OutputValue]));
 }
 
 const Outputs = z.array(z.object({ OutputKey: z.string(), OutputValue: z.string() }));
 
-/** Another one whenever the pipeline's code, the template or a parameter is. Throws a UserError when nothing has been built. */
+/** Changes whenever the pipeline's code, the template or a parameter does. Throws a UserError if nothing has been built. */
 export async function revisionOf(root: string, overrides: Overrides): Promise<string> {
   const folder = join(root, 'dist/pipeline');
   const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch((cause) => {
-    throw new UserError('Expected the built functions in dist/, got none. Run npm run build.', { cause });
+    throw new UserError('dist/ contains no built functions. Run npm run build.', { cause });
   });
   const files = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
   const hash = createHash('sha256').update(JSON.stringify(Object.entries(overrides).sort()));
@@ -70,7 +70,7 @@ function regionOf({ region }: Stack): string[] {
   return region === null ? [] : ['--region', region];
 }
 
-/** SAM reads an argument as a shell would: what is empty, or has spaces in it, needs quotes of its own. */
+/** SAM splits an argument as a shell would, so an empty value or one with spaces needs quotes. */
 function quoted(value: string): string {
   return /^[^\s"'\\]+$/.test(value) ? value : `"${value.replaceAll('"', '\\"')}"`;
 }

@@ -1,4 +1,4 @@
-// How large a function's folder is, unzipped and zipped, and whether Lambda takes it. Knows nothing of how it was made.
+// Measures a function's folder, unzipped and zipped, and checks it against Lambda's limits. Knows nothing of the build.
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -7,7 +7,7 @@ import { UserError } from '../pipeline/contract/errors.ts';
 import type { LambdaFunction } from './functions.ts';
 
 export interface FolderSize {
-  /** The bundle without source maps: what may be read at a cold start. */
+  /** Size of the bundle without source maps: the most that a cold start may read. */
   codeBytes: number;
   bytes: number;
   zippedBytes: number;
@@ -16,7 +16,7 @@ export interface FolderSize {
 const ZIP_HEADER_BYTES = 30 + 46; // before the file and in the directory, each with its name
 const ZIP_END_BYTES = 22;
 
-/** Zipped as any zip does: each file deflated by itself. No zip is made. */
+/** Size as a zip: each file deflated separately. Creates no zip. */
 export async function sizeOf(folder: string): Promise<FolderSize> {
   const size = { codeBytes: 0, bytes: 0, zippedBytes: ZIP_END_BYTES };
   const entries = await readdir(folder, { recursive: true, withFileTypes: true });
@@ -31,7 +31,7 @@ export async function sizeOf(folder: string): Promise<FolderSize> {
   return size;
 }
 
-/** Throws a UserError that names what is too large. */
+/** Throws a UserError that names each size above its limit. */
 export function checkSize({ name, limits }: LambdaFunction, { codeBytes, bytes, zippedBytes }: FolderSize): void {
   const checks = [
     ['of code', codeBytes, limits.codeBytesMax],
@@ -41,7 +41,7 @@ export function checkSize({ name, limits }: LambdaFunction, { codeBytes, bytes, 
   for (const [what, got, most] of checks) {
     if (got <= most) continue;
     throw new UserError(
-      `Expected ${name} to be at most ${most.toLocaleString('en')} bytes ${what}, got ${got.toLocaleString('en')}. Take something out, or raise its limit in build/functions.ts.`,
+      `${name} has ${got.toLocaleString('en')} bytes ${what}, but at most ${most.toLocaleString('en')} are allowed. Remove something, or raise the limit in build/functions.ts.`,
     );
   }
 }

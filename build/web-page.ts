@@ -1,5 +1,5 @@
-// The local page's files: its scripts and style as a browser takes them, and its documents. `serve` makes them when the page is first
-// asked for; writes nothing.
+// Bundles the files of the local page: scripts, style and documents. `serve` calls it on the first request for the page. Writes
+// nothing.
 import { readdir, readFile } from 'node:fs/promises';
 import { basename, extname, join } from 'node:path';
 import { buildSync } from 'esbuild';
@@ -7,7 +7,7 @@ import type { PageFile } from '../local/web/web-routes.ts';
 import { ROOT } from './functions.ts';
 
 const FOLDER = join(ROOT, 'web');
-/** What browsers of the last three years run. */
+/** Supported by browsers of the last three years. */
 const TARGET = ['chrome120', 'firefox121', 'safari17.4'];
 const CONTENT_TYPES: Readonly<Record<string, string>> = {
   '.html': 'text/html; charset=utf-8',
@@ -16,7 +16,7 @@ const CONTENT_TYPES: Readonly<Record<string, string>> = {
   '.svg': 'image/svg+xml',
 };
 
-/** By name: what lies in one folder. */
+/** All files by base name. */
 export async function pageFiles(): Promise<Map<string, PageFile>> {
   const files = [...bundledFiles(), ...(await writtenFiles())].map(({ name, bytes }) => {
     return [name, { bytes, contentType: CONTENT_TYPES[extname(name)] ?? 'application/octet-stream' }] as const;
@@ -24,7 +24,7 @@ export async function pageFiles(): Promise<Map<string, PageFile>> {
   return new Map(files);
 }
 
-/** In a process that ends with it: some 0.1 s, once. */
+/** Synchronous: about 0.1 s, once per process. */
 function bundledFiles(): { name: string; bytes: Uint8Array }[] {
   const { outputFiles } = buildSync({
     entryPoints: ['executions/executions.ts', 'execution/execution.ts', 'shared/style.css'].map((name) => join(FOLDER, name)),

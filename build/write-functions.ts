@@ -1,4 +1,4 @@
-// Makes one folder a function: the bundle, the packages that cannot be bundled, and files that are read at run time.
+// Writes one folder for each function: the bundle, the packages that cannot be bundled, and files that are read at run time.
 import { cp, mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { bundle } from './bundle.ts';
@@ -8,14 +8,14 @@ import { checkSize, type FolderSize, sizeOf } from './size.ts';
 
 export interface BuildOptions {
   functions: readonly LambdaFunction[];
-  /** Replaced as a whole, or left as it was when the build fails or is stopped. */
+  /** Replaced as a whole; unchanged if the build fails or is stopped. */
   outFolder: string;
-  /** False: no node_modules, which need the network. */
+  /** `false` omits node_modules, which need the network. */
   install: boolean;
   signal: AbortSignal;
 }
 
-/** Sizes by the function's name. Throws a UserError when something does not fit or cannot be installed. */
+/** Sizes by function name. Throws a UserError if a function is too large or a package cannot be installed. */
 export async function writeFunctions({ functions, outFolder, install, signal }: BuildOptions): Promise<Map<string, FolderSize>> {
   const partFolder = `${outFolder}.tmp`;
   const sizes = new Map<string, FolderSize>();

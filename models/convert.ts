@@ -66,7 +66,7 @@ async function convertNanodet(packageFolder: string): Promise<Uint8Array> {
   return onnxFile(tfjsToOnnx(tfjsGraph(json, weights), NANODET), 'tilesight');
 }
 
-/** nsfwjs ships its model as scripts: one exports the JSON, the others the weights in base64. */
+/** nsfwjs ships its model as scripts: the first exports the JSON, the rest the weights in base64. */
 async function convertNsfw(packageFolder: string): Promise<Uint8Array> {
   const exported = async (file: string): Promise<unknown> => {
     const script: unknown = await import(pathToFileURL(join(packageFolder, 'dist/models/mobilenet_v2_mid', file)).href);

@@ -82,7 +82,7 @@ Every setting is an environment variable. Three processes read them: the **local
 
 ## Models
 
-A model id is \`<provider>:<name>\`. A request uses the models below unless it names others that \`ALLOWED_MODELS\` permits.
+A model id is \`<provider>:<name>\`. A request uses the models below unless it names different ones that \`ALLOWED_MODELS\` permits.
 
 ${variableTable(groups.models)}
 

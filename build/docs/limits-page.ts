@@ -14,7 +14,7 @@ function page(): string {
     ['limit', 'setting', 'default', 'sum'],
     ['pixels', '`PIXELS_MAX`', count(pixelsMax), `${count(Math.floor(Math.sqrt(pixelsMax)))} squared`],
     ['bytes of the file', '`FILE_BYTES_MAX`', megabytes(fileBytesMax), `${count(pixelsMax)} pixels x 3 bytes, nothing packed`],
-    ['memory of a decoder', '`WORKING_BYTES_MAX`', megabytes(workingBytesMax), 'half of a process of 3 GB; see below'],
+    ['memory of a decoder', '`WORKING_BYTES_MAX`', megabytes(workingBytesMax), 'half of a 3 GB process; see below'],
     [
       'memory of tile rows',
       '`WORKING_BYTES_MAX`',
@@ -33,25 +33,30 @@ function page(): string {
       megabytes(scratchBytesMax),
       'an image and its pyramid: 1 byte a pixel, all levels, overlap',
     ],
-    ['frames or pages', '', count(limits.PAGES_MAX), '200 s at 25 a second; one of them is looked at, `page`'],
-    ['tiles', '`TILES_MAX`', count(TILES_MAX), 'a hundred gigapixels of tiles of 1,000 px; spread over executions: scale.md'],
-    ['tile edge', '', `${TILE_EDGE_MIN_PX} to ${count(TILE_EDGE_MAX_PX)} px`, 'models shrink what is larger'],
+    ['frames or pages', '', count(limits.PAGES_MAX), '200 s at 25 a second; one of them is analyzed, `page`'],
+    [
+      'tiles',
+      '`TILES_MAX`',
+      count(TILES_MAX),
+      'a hundred gigapixels in tiles of 1,000 px; distributed over executions: scale.md',
+    ],
+    ['tile edge', '', `${TILE_EDGE_MIN_PX} to ${count(TILE_EDGE_MAX_PX)} px`, 'models scale down larger tiles'],
   ];
   const held = Object.entries(limits.DECODER_BYTES_PER_PIXEL).map(([kind, bytes]) => [
     kind,
     count(bytes),
     count(Math.floor(workingBytesMax / bytes)),
   ]);
-  const turned = ['any, turned by its orientation tag', '3 more', count(Math.floor(workingBytesMax / 3))];
+  const turned = ['any, rotated by its orientation tag', '3 more', count(Math.floor(workingBytesMax / 3))];
   return `# Limits
 
-Written by \`node build/docs/limits-page.ts\` from the constants in pipeline/imaging/decoder-limits.ts, pipeline/planning/{plan,tile-size}.ts and pipeline/config.ts. Every one is checked from the file's header, before a pixel is decoded, except the seconds. Settings are environment variables.
+Written by \`npm run docs\` from the constants in pipeline/imaging/decoder-limits.ts, pipeline/planning/{plan,tile-size}.ts and pipeline/config.ts. All of them except the duration are checked from the file's header, before any pixel is decoded. Settings are environment variables.
 
 ${table(general)}
 
-## Formats that are decoded whole
+## Formats that are decoded as a whole
 
-Baseline JPEG, PNG and TIFF stream: their limit is pixels. These are held whole, so their limit is memory. Bytes a pixel were measured on 80 megapixels with 8 bits a sample and without alpha, those of grey, 4:2:2 and CMYK progressive JPEG computed from its coefficients; 16 bits and alpha cost more where the image is turned or interlaced. A JPEG in several scans counts as progressive.
+Baseline JPEG, PNG and TIFF are streamed: their limit is the number of pixels. The formats below are decoded as a whole, so their limit is memory. Bytes per pixel were measured on 80 megapixels with 8 bits per sample and without alpha; those of gray, 4:2:2 and CMYK progressive JPEG were computed from the coefficients. 16 bits and alpha cost more if the image is rotated or interlaced. A JPEG in several scans counts as progressive.
 
 ${table([['format', 'bytes a pixel', 'pixels at most'], ...held, turned])}
 `;

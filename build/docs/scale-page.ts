@@ -15,7 +15,7 @@ const WISHES: AnalysisRequest['plan'] = {
   ...{ detail: 'max', tile_size: null, overlap: null, grid: null, region: null, max_tiles: null },
   skip_blank: true,
 };
-/** A grid of a 12,000 px square, or the side of a square image that has about so many tiles of 1,024 px, all levels counted. */
+/** A grid of a 12,000 px square, or the side of a square image with about this number of tiles of 1,024 px, all levels counted. */
 const ROWS: [name: string, sidePx: number, grid: number | null][] = [
   ['3 x 3', 12_000, 3],
   ['4 x 4', 12_000, 4],
@@ -30,14 +30,14 @@ const QUOTAS = [
   ['from', 'quota', 'default', 'needed'],
   [
     '64 tiles',
-    'Bedrock requests and tokens a minute of the model',
-    'differs by model',
-    'tiles at once x 20 a minute, each 2,400 tokens',
+    'Bedrock requests and tokens per minute of the model',
+    'depends on the model',
+    'concurrent tiles x 20 per minute, each 2,400 tokens',
   ],
-  ['10,000 tiles', 'Lambda concurrent executions', '1,000 an account', 'shards at once + 1, beside what else runs'],
-  ['100,000 tiles', 'Bedrock tokens a day of the model', 'differs by model', 'tiles x 2,400'],
-  ['many at once', 'durable executions started a second', '300', 'shards started together'],
-  ['many pollers', 'none', '', 'progress is an object: polls do not reach the control plane'],
+  ['10,000 tiles', 'Lambda concurrent executions', '1,000 per account', 'concurrent shards + 1, beside other functions'],
+  ['100,000 tiles', 'Bedrock tokens per day of the model', 'depends on the model', 'tiles x 2,400'],
+  ['many analyses', 'durable executions started per second', '300', 'shards started together'],
+  ['many pollers', 'none', '', 'progress is an object, so polls do not reach the control plane'],
 ];
 
 const count = (number: number) => Math.round(number).toLocaleString('en');
@@ -83,17 +83,17 @@ function page(): string {
   });
   return `# Scale
 
-Written by \`node build/docs/scale-page.ts\` from pipeline/planning/{cost,service-cost,shards,price-lists}.ts. All of it is an estimate: measured are the tiles, the operations and the overhead (\`npm run bench scale\`); blank tiles cost no model call, and how many there are is known only once an image is cut. Model prices are those of detection alone.
+Written by \`npm run docs\` from pipeline/planning/{cost,service-cost,shards,price-lists}.ts. These are estimates: only tiles, operations and overhead are measured (\`npm run bench scale\`). Blank tiles need no model call, and their number is known only after tiling. Model prices cover detection only.
 
 ${table([head, ...ROWS.map(row)])}
 
-Grids are those of an image of 12,000 x 12,000 pixels, the other rows images of tiles of 1,024 pixels; coarser levels are counted. Wall is for ${PACE.tileConcurrency} tiles at once in each of up to ${PACE.shardConcurrency} shards and a model that answers in 3 s. Lambda is 3 GB on arm64.
+Grids refer to an image of 12,000 x 12,000 pixels, the other rows to images with tiles of 1,024 pixels; coarser levels are included. Wall time is for ${PACE.tileConcurrency} tiles at once in each of up to ${PACE.shardConcurrency} shards and a model that answers in 3 s. Lambda is 3 GB on arm64.
 
 ${sources.join('\n')}
 
 ## Why it fits
 
-A durable execution holds 3,000 operations, retries included, so more than ${SHARD_TILES_MAX} tiles are spread over shards: executions of the same function, each with up to ${SHARD_TILES_MAX} tiles. With every attempt of every tile a shard stays under 3,000, and so does the execution that started the shards. A plan that does not fit is refused before anything is launched, with the setting that makes it fit.
+A durable execution holds 3,000 operations, retries included, so more than ${SHARD_TILES_MAX} tiles are divided into shards: executions of the same function, each with up to ${SHARD_TILES_MAX} tiles. Even with every attempt of every tile, a shard stays under 3,000, and so does the execution that starts the shards. A plan that does not fit is refused before anything starts, with the setting that makes it fit.
 
 ## Quotas to raise
 

@@ -1,5 +1,5 @@
 // A whole analysis from a script of your own, signed with SigV4: through an MCP server behind an IAM Function URL, or through
-// `tilesight serve --auth iam`. Needs nothing of this repository: copy it, run it with Node 24 after
+// `tilesight serve --auth iam`. Independent of this repository: copy it, and run it with Node 24 after
 // `npm install @modelcontextprotocol/client @aws/run-mcp-servers-with-aws-lambda`. Credentials come from the environment, a
 // profile or a role, as for every AWS tool.
 //
@@ -11,7 +11,7 @@ import { parseArgs } from 'node:util';
 import { createSigV4Fetch } from '@aws/run-mcp-servers-with-aws-lambda';
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
 
-const WAIT_S = 20; // of the 25 that the server allows: one call in place of ten
+const WAIT_S = 20; // the server allows up to 25: one call instead of ten
 
 interface Upload {
   upload_id: string;
@@ -48,7 +48,7 @@ if (!url || !image || !region) {
 const client = new Client({ name: 'sigv4-example', version: '1' }, { versionNegotiation: { mode: 'auto' } });
 await client.connect(new StreamableHTTPClientTransport(url, { fetch: createSigV4Fetch({ service: 'lambda', region }) }));
 try {
-  const { tools } = await client.listTools(); // from here on the client holds every answer against the schema of its tool
+  const { tools } = await client.listTools(); // from here on, the client validates every answer against the tool's schema
   console.log(`Tools: ${tools.map(({ name }) => name).join(', ')}`);
   const execution = await analyzed(await uploaded(image));
   console.log(`${execution.status}: ${execution.reason ?? execution.summary}`);
@@ -58,7 +58,7 @@ try {
   await client.close();
 }
 
-/** The bytes go by a link that is signed already, never through a tool call. */
+/** Sends the bytes to the presigned link, never through a tool call. */
 async function uploaded(path: string): Promise<string> {
   const file = await openAsBlob(path);
   const { upload_id, url, headers } = await call<Upload>('create_upload', { file_name: basename(path), bytes: file.size });
@@ -88,7 +88,7 @@ async function printFindings(execution_id: string): Promise<void> {
   }
 }
 
-/** What a tool refuses comes as a sentence that says what to do. */
+/** A refused call returns a sentence that states what to do. */
 async function call<Answer>(name: string, args: Record<string, unknown>): Promise<Answer> {
   const { isError, content, structuredContent } = await client.callTool({ name, arguments: args });
   if (isError) throw new Error(content.flatMap((part) => (part.type === 'text' ? [part.text] : [])).join('\n'));

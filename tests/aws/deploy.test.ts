@@ -1,4 +1,4 @@
-// Deploying, up to the SAM CLI: a command of that name notes what it is asked and answers as sam would. AWS is not reached.
+// Deployment up to the SAM CLI: a script named sam records its arguments and answers as the real one. AWS is not reached.
 import { execFile } from 'node:child_process';
 import { chmod, cp, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { delimiter, dirname, join } from 'node:path';
@@ -90,20 +90,30 @@ describe('npm run deploy', () => {
     expect(await asked()).toEqual([]);
   });
 
-  test('ends where sam does not succeed', async () => {
+  test('stops if sam fails', async () => {
     const { deploy, asked } = await place({ deploying: 3 });
     await expect(deploy(['--no-build'])).rejects.toMatchObject({
       code: 1,
-      stderr: 'Expected sam deploy to succeed, got exit code 3. What it says is above.\n',
+      stderr: 'sam deploy failed with exit code 3. Its output is above.\n',
     });
     expect(await asked()).toHaveLength(1);
   });
 
   test.each([
-    ['a parameter that is none', {}, ['Tiles=3'], /^Expected Parameter=value, got Tiles=3\. Choose from ModerationModel, /],
-    ['a revision, which is not to be chosen', {}, ['Revision=1'], /^Expected Parameter=value, got Revision=1\./],
-    ['no sam', { sam: false }, [], /^Expected AWS's SAM CLI, got no command sam\. Install it: https:/],
-  ])('says in a sentence what is wrong with %s', async (_, options, args, sentence) => {
+    [
+      'an unknown parameter',
+      {},
+      ['Tiles=3'],
+      /^Tiles=3 is not Parameter=value with a parameter of template\.yaml\. Choose from ModerationModel, /,
+    ],
+    [
+      'a revision, which cannot be chosen',
+      {},
+      ['Revision=1'],
+      /^Revision=1 is not Parameter=value with a parameter of template\.yaml\. Choose from /,
+    ],
+    ['no sam', { sam: false }, [], /^AWS's SAM CLI \(sam\) is not installed\. Install it: https:/],
+  ])('rejects %s with a sentence', async (_, options, args, sentence) => {
     const { deploy } = await place(options);
     const stderr = expect.stringMatching(sentence);
     await expect(deploy(['--no-build', ...args])).rejects.toMatchObject({ code: 1, stderr });

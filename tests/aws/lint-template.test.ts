@@ -1,4 +1,4 @@
-// The check of the template, as `npm run check` runs it. Where cfn-lint is missing, only that it says so is tested.
+// The check of the template, as `npm run check` runs it. Without cfn-lint, only its message is tested.
 import { execFile, spawnSync } from 'node:child_process';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -14,7 +14,7 @@ const expands = spawnSync('python3', ['-c', 'import samtranslator']).status === 
 const lint = async (file: string, env?: Record<string, string>) =>
   await promisify(execFile)(process.execPath, [SCRIPT, file], { ...(env && { env }) });
 
-/** The template with one word in place of another. */
+/** The template with one word replaced. */
 async function mistaken(right: string, wrong: string): Promise<string> {
   const text = await readFile(join(ROOT, 'template.yaml'), 'utf8');
   expect(text).toContain(right);
@@ -34,8 +34,8 @@ describe('the check of the template', () => {
     await expect(lint(file)).rejects.toMatchObject({ code: 1, stderr: expect.stringContaining("W3037:'stopdurable'") });
   });
 
-  test('says so where cfn-lint is missing, and fails nothing', async () => {
+  test('reports that cfn-lint is missing, and does not fail', async () => {
     const { stdout } = await lint(join(ROOT, 'template.yaml'), { PATH: await temporaryFolder() });
-    expect(stdout).toBe('Skipped: cfn-lint is not on this machine, so that the template was not linted.\n');
+    expect(stdout).toBe('Skipped: cfn-lint is not installed, so the template was not linted.\n');
   });
 });
