@@ -1,5 +1,5 @@
-// Bundles the files of the local page: scripts, style and documents. `serve` calls it on the first request for the page. Writes
-// nothing.
+// The files of the local page: scripts and style bundled for browsers, and the documents as they are. `serve` makes them when a browser
+// asks for the page for the first time. Writes nothing.
 import { readdir, readFile } from 'node:fs/promises';
 import { basename, extname, join } from 'node:path';
 import { buildSync } from 'esbuild';
@@ -7,7 +7,8 @@ import type { PageFile } from '../local/web/web-routes.ts';
 import { ROOT } from './functions.ts';
 
 const FOLDER = join(ROOT, 'web');
-/** Supported by browsers of the last three years. */
+const ENTRIES = ['executions/executions.ts', 'execution/execution.ts', 'shared/style.css'];
+/** Browsers of the last three years. */
 const TARGET = ['chrome120', 'firefox121', 'safari17.4'];
 const CONTENT_TYPES: Readonly<Record<string, string>> = {
   '.html': 'text/html; charset=utf-8',
@@ -16,26 +17,42 @@ const CONTENT_TYPES: Readonly<Record<string, string>> = {
   '.svg': 'image/svg+xml',
 };
 
-/** All files by base name. */
+/** By name: the browser finds all of them in one folder. Throws if a file has no known type. */
 export async function pageFiles(): Promise<Map<string, PageFile>> {
-  const files = [...bundledFiles(), ...(await writtenFiles())].map(({ name, bytes }) => {
-    return [name, { bytes, contentType: CONTENT_TYPES[extname(name)] ?? 'application/octet-stream' }] as const;
+  const files = [...bundledFiles(), ...(await documents())].map(({ path, bytes }) => {
+    const contentType = CONTENT_TYPES[extname(path)];
+    if (contentType === undefined) throw new Error(`Expected a content type for ${path}, got none. Add one to CONTENT_TYPES.`);
+    return [basename(path), { bytes, contentType }] as const;
   });
   return new Map(files);
 }
 
-/** Synchronous: about 0.1 s, once per process. */
-function bundledFiles(): { name: string; bytes: Uint8Array }[] {
-  const { outputFiles } = buildSync({
-    entryPoints: ['executions/executions.ts', 'execution/execution.ts', 'shared/style.css'].map((name) => join(FOLDER, name)),
-    outdir: FOLDER,
-    ...{ write: false, logLevel: 'silent', bundle: true, splitting: true, format: 'esm', platform: 'browser', target: TARGET },
-    ...{ minify: true, legalComments: 'none', chunkNames: 'chunk-[hash]' },
-  });
-  return outputFiles.map(({ path, contents }) => ({ name: basename(path), bytes: contents }));
+interface NamedFile {
+  path: string;
+  bytes: Uint8Array;
 }
 
-async function writtenFiles(): Promise<{ name: string; bytes: Uint8Array }[]> {
-  const files = (await readdir(FOLDER, { recursive: true })).filter((name) => ['.html', '.svg'].includes(extname(name)));
-  return await Promise.all(files.map(async (file) => ({ name: basename(file), bytes: await readFile(join(FOLDER, file)) })));
+/** Takes 0.1 s, once. The synchronous call leaves no bundler process behind. */
+function bundledFiles(): NamedFile[] {
+  const { outputFiles } = buildSync({
+    entryPoints: ENTRIES.map((name) => join(FOLDER, name)),
+    outdir: FOLDER,
+    entryNames: '[name]',
+    chunkNames: 'chunk-[hash]',
+    write: false,
+    logLevel: 'silent',
+    bundle: true,
+    splitting: true,
+    format: 'esm',
+    platform: 'browser',
+    target: TARGET,
+    minify: true,
+    legalComments: 'none',
+  });
+  return outputFiles.map(({ path, contents }) => ({ path, bytes: contents }));
+}
+
+async function documents(): Promise<NamedFile[]> {
+  const paths = (await readdir(FOLDER, { recursive: true })).filter((path) => ['.html', '.svg'].includes(extname(path)));
+  return await Promise.all(paths.map(async (path) => ({ path, bytes: await readFile(join(FOLDER, path)) })));
 }

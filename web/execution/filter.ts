@@ -1,52 +1,59 @@
-// Which findings are shown, and how many each choice of a filter would show. Pure.
+// Which findings pass a filter, and how many more each choice of the filter would show. Pure.
+import { at } from '../../pipeline/contract/at.ts';
 import { type Findings, REJECTED, SEVERITIES, VERDICTS } from '../shared/findings.ts';
 
+/** The sets hold places in `labels`, SEVERITIES and VERDICTS. */
 export interface Filter {
-  /** By their places in `labels`, SEVERITIES and VERDICTS: those that are left out. */
-  withoutLabels: ReadonlySet<number>;
-  withoutSeverities: ReadonlySet<number>;
-  withoutVerdicts: ReadonlySet<number>;
-  /** In thousandths; both ends belong to it. */
+  hiddenLabels: ReadonlySet<number>;
+  hiddenSeverities: ReadonlySet<number>;
+  hiddenVerdicts: ReadonlySet<number>;
+  /** In thousandths, both ends included. */
   scoreFrom: number;
   scoreTo: number;
 }
 
-/** What a second look has rejected is shown when it is asked for. */
-export const FIRST_FILTER: Filter = {
-  ...{ withoutLabels: new Set(), withoutSeverities: new Set(), withoutVerdicts: new Set([REJECTED]) },
-  ...{ scoreFrom: 0, scoreTo: 1_000 },
+/** Shows every finding. */
+export const NO_FILTER: Filter = {
+  hiddenLabels: new Set(),
+  hiddenSeverities: new Set(),
+  hiddenVerdicts: new Set(),
+  scoreFrom: 0,
+  scoreTo: 1_000,
 };
+
+/** Hides what verification rejected. */
+export const FIRST_FILTER: Filter = { ...NO_FILTER, hiddenVerdicts: new Set([REJECTED]) };
 
 export interface Filtered {
   rows: Uint32Array;
-  /** By the same places: how many there are that pass all the other filters. */
+  /** By place: how many findings with this label, severity or verdict pass every other filter. */
   byLabel: Uint32Array;
   bySeverity: Uint32Array;
   byVerdict: Uint32Array;
 }
 
 export function filtered(findings: Findings, filter: Filter): Filtered {
-  const { count, labels, label, severity, verdict, score } = findings;
+  const { count, labels } = findings;
   const rows = new Uint32Array(count);
   const byLabel = new Uint32Array(labels.length);
   const bySeverity = new Uint32Array(SEVERITIES.length);
   const byVerdict = new Uint32Array(VERDICTS.length);
   let passed = 0;
   for (let row = 0; row < count; row++) {
-    const points = score[row] as number;
-    if (points < filter.scoreFrom || points > filter.scoreTo) continue;
-    const [one, two, three] = [label[row] as number, severity[row] as number, verdict[row] as number];
-    const noLabel = filter.withoutLabels.has(one);
-    const noSeverity = filter.withoutSeverities.has(two);
-    const noVerdict = filter.withoutVerdicts.has(three);
-    if (!noSeverity && !noVerdict) add(byLabel, one);
-    if (!noLabel && !noVerdict) add(bySeverity, two);
-    if (!noLabel && !noSeverity) add(byVerdict, three);
-    if (!noLabel && !noSeverity && !noVerdict) rows[passed++] = row;
+    const score = at(findings.score, row);
+    if (score < filter.scoreFrom || score > filter.scoreTo) continue;
+    const [label, severity, verdict] = [at(findings.label, row), at(findings.severity, row), at(findings.verdict, row)];
+    const labelShown = !filter.hiddenLabels.has(label);
+    const severityShown = !filter.hiddenSeverities.has(severity);
+    const verdictShown = !filter.hiddenVerdicts.has(verdict);
+    if (severityShown && verdictShown) increment(byLabel, label);
+    if (labelShown && verdictShown) increment(bySeverity, severity);
+    if (labelShown && severityShown) increment(byVerdict, verdict);
+    if (labelShown && severityShown && verdictShown) rows[passed++] = row;
   }
   return { rows: rows.subarray(0, passed), byLabel, bySeverity, byVerdict };
 }
 
-function add(counts: Uint32Array, at: number): void {
-  counts[at] = (counts[at] ?? 0) + 1;
+function increment(counts: Uint32Array, place: number): void {
+  counts[place] = at(counts, place) + 1;
 }

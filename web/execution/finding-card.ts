@@ -1,8 +1,27 @@
-// One finding in full, asked for when it is selected: its words may be long, and there may be 100,000 of them.
+// One finding in full. It is loaded when it is selected, because its texts may be long and there may be 100,000 findings.
 import type { Finding } from '../../pipeline/contract/schemas.ts';
 import { byId, count, foreign, make } from '../shared/element.ts';
+import { SEVERITIES } from '../shared/findings.ts';
+import * as read from '../shared/read.ts';
+import { documentAt } from '../shared/server-requests.ts';
+
+const TILES_NAMED_MAX = 6;
+
+const readFinding: read.Read<Finding> = read.fields({
+  id: read.text,
+  label: read.text,
+  description: read.text,
+  score: read.number,
+  severity: read.oneOf(SEVERITIES),
+  box: read.tuple<Finding['box']>(read.number, read.number, read.number, read.number),
+  text: read.nullable(read.text),
+  level: read.number,
+  tiles: read.listOf(read.number),
+  verified: read.nullable(read.oneOf(['confirmed', 'corrected', 'rejected'])),
+});
 
 export interface FindingCard {
+  /** `null` closes the card. */
   show(row: number | null): void;
 }
 
@@ -12,50 +31,57 @@ export function findingCard(
 ): FindingCard {
   const card = byId('finding', HTMLElement);
   let wanted: number | null = null;
+
+  const load = async (row: number) => {
+    const finding = await documentAt(`/executions/${executionId}/findings/${row}`, readFinding);
+    if (wanted !== row) return; // another one was selected meanwhile
+    const content = finding ? contentOf(finding, () => onOpen(row), onClose) : ['The server is not responding.'];
+    card.replaceChildren(...content);
+    card.hidden = false;
+  };
+
   return {
     show(row) {
       wanted = row;
-      if (row === null) {
-        card.hidden = true;
-        card.replaceChildren();
+      if (row !== null) {
+        void load(row);
         return;
       }
-      void fetch(`/executions/${executionId}/findings/${row}`)
-        .then((response) => (response.ok ? (response.json() as Promise<Finding>) : null))
-        .catch(() => null)
-        .then((finding) => {
-          if (wanted !== row) return; // another was selected meanwhile
-          card.replaceChildren(...(finding ? contentOf(finding, () => onOpen(row), onClose) : ['The server does not answer.']));
-          card.hidden = false;
-        });
+      card.hidden = true;
+      card.replaceChildren();
     },
   };
 }
 
-function contentOf(
-  { id, label, severity, score, verified, text, description, box, level, tiles }: Finding,
-  onOpen: () => void,
-  onClose: () => void,
-) {
-  const [show, close] = [
-    make('button', { type: 'button', textContent: 'Show' }),
-    make('button', { type: 'button', textContent: 'Close' }),
-  ];
+function contentOf(finding: Finding, onOpen: () => void, onClose: () => void): HTMLElement[] {
+  const { id, label, text, description } = finding;
+  const show = make('button', { type: 'button', textContent: 'Show in image' });
+  const close = make('button', { type: 'button', textContent: 'Close' });
   show.addEventListener('click', onOpen);
   close.addEventListener('click', onClose);
-  const seen = level === 0 ? 'in full resolution' : `at 1/${2 ** level}`;
-  const facts: [string, Node | string][] = [
-    ['severity', make('span', { className: `severity ${severity}`, textContent: severity })],
-    ['score', score.toFixed(2)],
-    ['second look', verified ?? 'none'],
-    ['box', box.map((side) => count(side)).join(', ')],
-    ['seen', `${seen}, tile${tiles.length === 1 ? '' : 's'} ${tiles.slice(0, 6).join(', ')}${tiles.length > 6 ? ' …' : ''}`],
-  ];
   return [
     make('h3', {}, `${id} `, foreign(label)),
     ...(text === null ? [] : [make('blockquote', { className: 'long' }, foreign(text))]),
     make('p', { className: 'long' }, foreign(description)),
-    make('dl', {}, ...facts.map(([name, value]) => make('div', {}, make('dt', { textContent: name }), make('dd', {}, value)))),
+    make('dl', {}, ...factsOf(finding)),
     make('p', { className: 'actions' }, show, ' ', close),
   ];
+}
+
+function factsOf({ severity, score, verified, box, level, tiles }: Finding): HTMLElement[] {
+  const [left, top, width, height] = box.map((side) => count(side));
+  const resolution = level === 0 ? 'full resolution' : `1/${2 ** level} of full resolution`;
+  const named = tiles.slice(0, TILES_NAMED_MAX).join(', ');
+  const more = tiles.length > TILES_NAMED_MAX ? ` and ${count(tiles.length - TILES_NAMED_MAX)} more` : '';
+  return [
+    fact('severity', make('span', { className: `severity ${severity}`, textContent: severity })),
+    fact('score', score.toFixed(2)),
+    fact('verification', verified ?? 'not verified'),
+    fact('box', `${width} × ${height} px at ${left}, ${top}`),
+    fact('detected at', `${resolution}, in ${tiles.length === 1 ? 'tile' : 'tiles'} ${named}${more}`),
+  ];
+}
+
+function fact(name: string, value: Node | string): HTMLElement {
+  return make('div', {}, make('dt', { textContent: name }), make('dd', {}, value));
 }

@@ -1,22 +1,23 @@
-// The list of findings: only the rows that are seen are in the document, so that 100,000 scroll like ten. By keyboard it is one stop:
-// arrows move, Enter shows in the image, Escape selects none.
+// The list of findings. Only visible rows are in the document, so that 100,000 findings scroll like ten. For the keyboard the list is
+// one stop: arrows move the selection, Enter shows it in the image, Escape clears it.
+import { at } from '../../pipeline/contract/at.ts';
 import { foreign, make } from '../shared/element.ts';
 import type { Findings } from '../shared/findings.ts';
 
-const ROW_PX = 52; // as in the style
-const AROUND = 4;
+const ROW_PX = 52; // as in style.css
+/** Rows in the document above and below the visible ones. */
+const MARGIN_ROWS = 4;
 
 export interface FindingListEvents {
-  /** A row was moved to. */
   onSelect(row: number): void;
-  /** A row is to be shown in the image. */
+  /** Show the row in the image. */
   onOpen(row: number): void;
   onEscape(): void;
 }
 
 export interface FindingList {
   show(rows: Uint32Array): void;
-  /** Marks the row and scrolls to it, where it is among those shown. */
+  /** Marks the row, and scrolls to it if it is in the list. */
   select(row: number | null): void;
 }
 
@@ -28,101 +29,114 @@ export function findingList(
   const content = make('div', { className: 'rows' });
   content.setAttribute('role', 'presentation');
   list.replaceChildren(content);
-  let rows: Uint32Array = new Uint32Array();
+  let rows = new Uint32Array();
   let selected: number | null = null;
-  let drawn = '';
+  let drawn: { from: number; to: number; selected: number | null; rows: Uint32Array } | null = null;
 
   const draw = () => {
-    const from = Math.max(0, Math.floor(list.scrollTop / ROW_PX) - AROUND);
-    const to = Math.min(rows.length, Math.ceil((list.scrollTop + list.clientHeight) / ROW_PX) + AROUND);
-    const now = `${from} ${to} ${selected}`;
-    if (now === drawn) return;
-    drawn = now;
-    content.replaceChildren(
-      ...Array.from(rows.subarray(from, to), (row, at) => optionOf(findings, row, from + at, rows.length, row === selected)),
+    const from = Math.max(0, Math.floor(list.scrollTop / ROW_PX) - MARGIN_ROWS);
+    const to = Math.min(rows.length, Math.ceil((list.scrollTop + list.clientHeight) / ROW_PX) + MARGIN_ROWS);
+    if (drawn?.from === from && drawn.to === to && drawn.selected === selected && drawn.rows === rows) return;
+    drawn = { from, to, selected, rows };
+    const options = Array.from(rows.subarray(from, to), (row, place) =>
+      optionOf(findings, row, { place: from + place, total: rows.length, selected: row === selected }),
     );
-    const active = selected !== null && list.querySelector('[aria-selected="true"]');
+    content.replaceChildren(...options);
+    const active = list.querySelector('[aria-selected="true"]');
     if (active) list.setAttribute('aria-activedescendant', active.id);
     else list.removeAttribute('aria-activedescendant');
   };
-  const placeOf = (row: number | null) => (row === null ? -1 : placeIn(rows, row));
+  const placeOfSelected = () => (selected === null ? null : placeIn(rows, selected));
   const scrollTo = (place: number) => {
     const [top, bottom] = [place * ROW_PX, (place + 1) * ROW_PX];
     if (top < list.scrollTop) list.scrollTop = top;
     else if (bottom > list.scrollTop + list.clientHeight) list.scrollTop = bottom - list.clientHeight;
   };
+  /** From above the first row if no row of the list is selected. */
   const moveBy = (steps: number) => {
     if (rows.length === 0) return;
-    const before = placeOf(selected); // -1, before the first, when it is not listed
-    const place = Math.min(rows.length - 1, Math.max(0, before + steps));
-    onSelect(rows[place] as number);
+    const place = (placeOfSelected() ?? -1) + steps;
+    onSelect(at(rows, Math.min(rows.length - 1, Math.max(0, place))));
+  };
+  const openSelected = () => {
+    if (selected !== null && placeOfSelected() !== null) onOpen(selected);
   };
 
   list.addEventListener('scroll', draw, { passive: true });
   new ResizeObserver(draw).observe(list);
   list.addEventListener('click', ({ target }) => {
-    const option = target instanceof Element ? target.closest<HTMLElement>('[role="option"]') : null;
-    if (option) onOpen(Number(option.dataset.row));
+    const place = [...content.children].findIndex((option) => target instanceof Node && option.contains(target));
+    if (drawn && place >= 0) onOpen(at(rows, drawn.from + place));
   });
   list.addEventListener('keydown', (event) => {
-    const page = Math.max(1, Math.floor(list.clientHeight / ROW_PX) - 1);
-    const steps = { ArrowDown: 1, ArrowUp: -1, PageDown: page, PageUp: -page, Home: -rows.length, End: rows.length }[event.key];
     if (event.altKey || event.ctrlKey || event.metaKey) return;
-    if (steps !== undefined) moveBy(steps);
-    else if ((event.key === 'Enter' || event.key === ' ') && placeOf(selected) >= 0) onOpen(selected as number);
-    else if (event.key === 'Escape') onEscape();
-    else return;
+    const page = Math.max(1, Math.floor(list.clientHeight / ROW_PX) - 1);
+    const keys: Readonly<Record<string, () => void>> = {
+      ArrowDown: () => moveBy(1),
+      ArrowUp: () => moveBy(-1),
+      PageDown: () => moveBy(page),
+      PageUp: () => moveBy(-page),
+      Home: () => moveBy(-rows.length),
+      End: () => moveBy(rows.length),
+      Enter: openSelected,
+      ' ': openSelected,
+      Escape: onEscape,
+    };
+    const press = keys[event.key];
+    if (!press) return;
     event.preventDefault();
+    press();
   });
 
   return {
     show(shown) {
-      rows = shown;
-      drawn = '';
+      rows = shown.slice();
       content.style.height = `${rows.length * ROW_PX}px`;
-      list.scrollTop = Math.max(0, placeOf(selected)) * ROW_PX;
+      list.scrollTop = (placeOfSelected() ?? 0) * ROW_PX;
       draw();
     },
     select(row) {
       selected = row;
-      const place = placeOf(row);
-      if (place >= 0) scrollTo(place);
+      const place = placeOfSelected();
+      if (place !== null) scrollTo(place);
       draw();
     },
   };
 }
 
-/** Rows ascend. */
-function placeIn(rows: Uint32Array, row: number): number {
+/** Rows ascend. `null` if the row is not among them. */
+function placeIn(rows: Uint32Array, row: number): number | null {
   let [low, high] = [0, rows.length];
   while (low < high) {
     const middle = (low + high) >>> 1;
-    if ((rows[middle] as number) < row) low = middle + 1;
+    if (at(rows, middle) < row) low = middle + 1;
     else high = middle;
   }
-  return rows[low] === row ? low : -1;
+  return rows[low] === row ? low : null;
 }
 
-function optionOf(findings: Findings, row: number, place: number, all: number, selected: boolean): HTMLElement {
+interface OptionState {
+  place: number;
+  total: number;
+  selected: boolean;
+}
+
+function optionOf(findings: Findings, row: number, { place, total, selected }: OptionState): HTMLElement {
   const severity = findings.severityOf(row);
-  const words = findings.texts[row];
+  const text = findings.texts[row];
+  const severityName = make('span', { className: 'visually-hidden', textContent: `${severity} ` });
   const option = make(
     'div',
     { className: 'option', id: `option-${row}` },
-    make(
-      'span',
-      { className: `severity ${severity}`, title: severity },
-      make('span', { className: 'unseen', textContent: `${severity} ` }),
-    ),
+    make('span', { className: `severity ${severity}`, title: severity }, severityName),
     make('span', { className: 'label' }, foreign(findings.labelOf(row))),
     make('span', { className: 'score', textContent: findings.scoreOf(row).toFixed(2) }),
-    make('span', { className: 'soft words' }, `${findings.idOf(row)} `, ...(words === undefined ? [] : [foreign(words)])),
+    make('span', { className: 'soft words' }, `${findings.idOf(row)} `, ...(text === undefined ? [] : [foreign(text)])),
   );
-  option.dataset.row = String(row);
   option.setAttribute('role', 'option');
   option.setAttribute('aria-selected', String(selected));
   option.setAttribute('aria-posinset', String(place + 1));
-  option.setAttribute('aria-setsize', String(all));
+  option.setAttribute('aria-setsize', String(total));
   option.style.top = `${place * ROW_PX}px`;
   return option;
 }

@@ -1,4 +1,4 @@
-// What was found: filters, the list, one finding in full, and the address, in which the selected one stands. One selection for all.
+// The findings of an execution: filters, list, the selected finding in full and in the address. One selection for all of them.
 import { byId, count, counted } from '../shared/element.ts';
 import { loadFindings } from '../shared/findings.ts';
 import type { ImagePart } from '../viewer/image-part.ts';
@@ -10,15 +10,16 @@ export interface FindingsPart {
   select(row: number | null): void;
 }
 
-/** Null when there are no findings, or none yet. */
+/** `null` if the execution has no findings document, or none yet. */
 export async function findingsPart(executionId: string, image: ImagePart): Promise<FindingsPart | null> {
   const findings = await loadFindings(executionId);
   if (!findings) return null;
-  const said = byId('said', HTMLElement);
+  const announcement = byId('announcement', HTMLElement);
   const section = byId('findings', HTMLElement);
   section.hidden = false;
   let selected: number | null = null;
 
+  const nameOf = (row: number) => `${findings.idOf(row)}, ${findings.labelOf(row)}`;
   const select = (row: number | null) => {
     if (row === selected) return;
     selected = row;
@@ -27,13 +28,13 @@ export async function findingsPart(executionId: string, image: ImagePart): Promi
     card.show(row);
     const address = row === null ? location.pathname : `#${encodeURIComponent(findings.idOf(row))}`;
     history.replaceState(null, '', address);
-    said.textContent = row === null ? 'None selected.' : `${findings.idOf(row)}, ${findings.labelOf(row)}, selected.`;
+    announcement.textContent = row === null ? 'Selection cleared.' : `${nameOf(row)}, selected.`;
   };
   const open = (row: number) => {
     select(row);
     image.flyTo(findings.boxOf(row));
-    byId('viewer', HTMLElement).scrollIntoView({ block: 'nearest' }); // on a phone it may be above
-    said.textContent = `${findings.idOf(row)}, ${findings.labelOf(row)}, shown in the image.`;
+    byId('viewer', HTMLElement).scrollIntoView({ block: 'nearest' }); // on a phone the image is above the list
+    announcement.textContent = `${nameOf(row)}, shown in the image.`;
   };
   const close = () => {
     select(null);
@@ -46,18 +47,17 @@ export async function findingsPart(executionId: string, image: ImagePart): Promi
   const show = (rows: Uint32Array) => {
     image.showRows(rows);
     list.show(rows);
-    byId('count', HTMLElement).textContent =
-      rows.length === findings.count
-        ? counted(findings.count, 'finding')
-        : `${count(rows.length)} of ${counted(findings.count, 'finding')}`;
+    const total = counted(findings.count, 'finding');
+    byId('count', HTMLElement).textContent = rows.length === findings.count ? total : `${count(rows.length)} of ${total}`;
   };
   const filters = filterForm(findings, ({ rows }) => show(rows));
-  show(filters.now().rows);
+  show(filters.current().rows);
 
   const openAddressed = () => {
-    const row = findings.rowOf(decodeURIComponent(location.hash.slice(1)));
-    if (row < 0) return;
-    if (!filters.now().rows.includes(row)) filters.clear();
+    const id = idIn(location.hash);
+    const row = id === null ? null : findings.rowOf(id);
+    if (row === null) return;
+    if (!filters.current().rows.includes(row)) filters.clear();
     open(row);
   };
   addEventListener('hashchange', openAddressed);
@@ -66,4 +66,14 @@ export async function findingsPart(executionId: string, image: ImagePart): Promi
     if (key === 'Escape' && !(target instanceof HTMLInputElement)) select(null);
   });
   return { select };
+}
+
+/** The id of a finding in `#f12`. `null` if there is none, or its escapes are broken. */
+function idIn(hash: string): string | null {
+  if (hash.length < 2) return null;
+  try {
+    return decodeURIComponent(hash.slice(1));
+  } catch {
+    return null;
+  }
 }

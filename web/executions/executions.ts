@@ -1,41 +1,58 @@
-// The first page: a place to drop an image, and the executions, newest first, as they go on.
-import type { ListedExecution } from '../../pipeline/progress/events.ts';
+// The first page: a drop zone for an image, and the executions, newest first, as they progress.
 import { byId, count, counted, dollars, foreign, make, nameOf } from '../shared/element.ts';
-import { live, REFUSED } from '../shared/live.ts';
-import { PHASE_WORDS, shareOf } from '../shared/phase.ts';
-import { takeUploads } from './upload.ts';
+import { type ExecutionState, PHASE_WORDS, STATUS_WORDS, shareOf, stateFields, tilesBehind } from '../shared/execution-state.ts';
+import { live, on, REFUSED } from '../shared/live.ts';
+import * as read from '../shared/read.ts';
+import { acceptUploads } from './upload.ts';
 
-const LOST = 'The server does not answer. This page goes on as soon as it does.';
+interface ListedExecution extends ExecutionState {
+  execution_id: string;
+  /** `null` until the image is known. */
+  image: string | null;
+  started_at: string;
+  reason: string | null;
+}
 
-/** As many as the server tells. */
-const TOLD_MAX = 50;
+const LOST = 'The server is not responding. This page reconnects automatically.';
+/** The server lists no more than these. */
+const LISTED_MAX = 50;
+const WHEN = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'short' });
+
+const readListedExecution: read.Read<ListedExecution> = read.fields({
+  ...stateFields,
+  execution_id: read.text,
+  image: read.nullable(read.text),
+  started_at: read.text,
+  reason: read.nullable(read.text),
+});
+const readSnapshot = read.fields({ executions: read.listOf(readListedExecution) });
 
 const list = byId('list', HTMLElement);
 const cards = new Map<string, { started: string; card: HTMLElement }>();
 
-takeUploads();
+acceptUploads();
 live(
   '/executions/events',
   {
-    snapshot({ executions }: { executions: ListedExecution[] }) {
-      const told = new Set(executions.map(({ execution_id }) => execution_id));
-      for (const id of [...cards.keys()]) if (!told.has(id)) cards.delete(id);
+    snapshot: on(readSnapshot, ({ executions }) => {
+      const listed = new Set(executions.map(({ execution_id }) => execution_id));
+      for (const id of [...cards.keys()]) if (!listed.has(id)) cards.delete(id);
       for (const execution of executions) show(execution);
       arrange();
-    },
-    execution(execution: ListedExecution) {
+    }),
+    execution: on(readListedExecution, (execution) => {
       show(execution);
       arrange();
-    },
+    }),
   },
-  (trouble) => {
+  (problem) => {
     const connection = byId('connection', HTMLElement);
-    connection.hidden = trouble === null;
-    connection.textContent = trouble === 'refused' ? REFUSED : trouble && LOST;
+    connection.hidden = problem === null;
+    connection.textContent = problem === 'refused' ? REFUSED : problem && LOST;
   },
 );
 
-/** A card keeps its place in the document: what is focused in it stays focused. */
+/** A card is reused, so that its link keeps the focus. */
 function show(execution: ListedExecution): void {
   const known = cards.get(execution.execution_id);
   if (known) fill(known.card, execution);
@@ -44,41 +61,37 @@ function show(execution: ListedExecution): void {
 
 function arrange(): void {
   const newestFirst = [...cards.values()].sort((a, b) => (a.started < b.started ? 1 : -1)).map(({ card }) => card);
-  if (newestFirst.some((card, at) => list.children[at] !== card) || list.children.length !== newestFirst.length)
+  if (newestFirst.some((card, place) => list.children[place] !== card) || list.children.length !== newestFirst.length)
     list.replaceChildren(...newestFirst);
   byId('none', HTMLElement).hidden = cards.size > 0;
-  byId('older', HTMLElement).hidden = cards.size < TOLD_MAX;
+  byId('older', HTMLElement).hidden = cards.size < LISTED_MAX;
 }
 
-function fill(
-  card: HTMLElement,
-  { execution_id, status, phase, tiles, findings, image, started_at, usage, reason }: ListedExecution,
-): HTMLElement {
+function fill(card: HTMLElement, execution: ListedExecution): HTMLElement {
+  const { execution_id, status, tiles, image, started_at, reason } = execution;
   const running = status === 'RUNNING';
   const link = card.querySelector('a') ?? make('a', { href: `/executions/${execution_id}` });
   link.replaceChildren(foreign(image === null ? execution_id : nameOf(image)));
-  const started = new Date(started_at);
-  const facts = [
-    running ? PHASE_WORDS[phase] : counted(findings, 'finding'),
-    ...(tiles.total > 0 ? [`${count(tiles.done + tiles.blank + tiles.failed)} of ${counted(tiles.total, 'tile')}`] : []),
-    ...(tiles.failed > 0 ? [`${count(tiles.failed)} not seen`] : []),
-    ...(running && findings > 0 ? [`${count(findings)} seen so far`] : []),
-    dollars(usage.cost_usd),
-  ];
   const bar = make('progress', { max: 1, value: shareOf(tiles), hidden: !running });
-  bar.setAttribute('aria-label', 'Tiles looked at');
+  bar.setAttribute('aria-label', 'Tiles analyzed');
   const content = [
-    make('span', { className: `status ${status.toLowerCase()}`, textContent: status.replace('_', ' ').toLowerCase() }),
-    make('time', { className: 'soft', dateTime: started_at, textContent: WHEN.format(started) }),
-    make('p', { textContent: facts.join(' · ') }),
+    make('span', { className: `status ${status.toLowerCase()}`, textContent: STATUS_WORDS[status] }),
+    make('time', { className: 'soft', dateTime: started_at, textContent: WHEN.format(new Date(started_at)) }),
+    make('p', { textContent: factsOf(execution).join(' · ') }),
     bar,
     ...(reason === null ? [] : [make('p', { className: 'soft', textContent: reason })]),
   ];
-  // The link itself stays: it may have the focus.
   if (!link.isConnected) card.prepend(link);
   for (const old of [...card.children]) if (old !== link) old.remove();
   card.append(...content);
   return card;
 }
 
-const WHEN = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'short' });
+function factsOf({ status, phase, tiles, findings, usage }: ListedExecution): string[] {
+  const running = status === 'RUNNING';
+  const facts = [running ? PHASE_WORDS[phase] : counted(findings, 'finding')];
+  if (tiles.total > 0) facts.push(`${count(tilesBehind(tiles))} of ${counted(tiles.total, 'tile')}`);
+  if (tiles.failed > 0) facts.push(`${count(tiles.failed)} not analyzed`);
+  if (running && findings > 0) facts.push(`${counted(findings, 'detection')} so far`);
+  return [...facts, dollars(usage.cost_usd)];
+}

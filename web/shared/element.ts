@@ -1,6 +1,6 @@
-// Elements of the document. Words from elsewhere only ever become text.
+// Elements of the document, and numbers and names as people write them. Text from elsewhere only ever becomes text.
 
-/** Throws when the document has no such element: it and its script belong together. */
+/** Throws if the document has no such element: a document and its script belong together. */
 export function byId<E extends HTMLElement>(id: string, kind: abstract new () => E): E {
   const element = document.getElementById(id);
   if (element instanceof kind) return element;
@@ -19,12 +19,12 @@ export function make<Name extends keyof HTMLElementTagNameMap>(
   return element;
 }
 
-/** Words that a model, an image or a file name said: whatever their direction, they do not reorder ours. */
+/** Text from a model, an image or a file name, isolated so that its direction does not reorder the page's own text. */
 export function foreign(text: string): HTMLElement {
   return make('bdi', { textContent: text.toWellFormed() });
 }
 
-/** As people write it: 12,345. */
+/** `12,345` */
 export function count(number: number): string {
   return number.toLocaleString('en');
 }
@@ -34,18 +34,17 @@ export function counted(number: number, noun: string): string {
   return `${count(number)} ${noun}${number === 1 ? '' : 's'}`;
 }
 
-/** The last part of an address, which is what people call an image. */
+/** The last part of an address: what people call the image. */
 export function nameOf(uri: string): string {
-  const last = uri.split('/').at(-1) ?? '';
-  return withoutSecret(last) || uri;
+  return withoutSecret(uri.slice(uri.lastIndexOf('/') + 1)) || uri;
 }
 
-/** create_upload puts 20 random characters behind the name of the file. */
+/** `create_upload` appends 20 random characters to the name of the file. */
 function withoutSecret(name: string): string {
   return name.replace(/-[0-9a-f]{20}$/, '');
 }
 
-/** Under a cent, the first two digits that are not zero. */
+/** Below one cent, the first two digits that are not zero. */
 export function dollars(usd: number): string {
   if (usd === 0) return 'no cost';
   return `$${usd >= 0.01 ? usd.toFixed(2) : usd.toPrecision(2)}`;

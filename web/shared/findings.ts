@@ -1,6 +1,9 @@
-// The findings of one execution as they came, in columns, with what is asked of a row. A row's number never changes.
+// The findings of one execution as columns, with questions about a row. The number of a row never changes.
 import Flatbush from 'flatbush';
+import { at } from '../../pipeline/contract/at.ts';
 import type { FindingColumns } from '../../pipeline/findings/finding-columns.ts';
+import * as read from './read.ts';
+import { documentAt } from './server-requests.ts';
 
 export const SEVERITIES = ['info', 'low', 'medium', 'high', 'critical'] as const;
 export const VERDICTS = ['none', 'confirmed', 'corrected', 'rejected'] as const;
@@ -10,53 +13,66 @@ export const REJECTED = VERDICTS.indexOf('rejected');
 export type Box = readonly [left: number, top: number, width: number, height: number];
 
 export interface Findings extends FindingColumns {
-  boxes: number[];
-  /** Where every box lies. */
+  /** Finds the rows whose boxes are near a box. `null` if there are no findings. */
   index: Flatbush | null;
   idOf(row: number): string;
-  /** -1 when there is none. */
-  rowOf(id: string): number;
+  /** `null` if no finding has this id. */
+  rowOf(id: string): number | null;
   boxOf(row: number): Box;
   labelOf(row: number): string;
   severityOf(row: number): (typeof SEVERITIES)[number];
   scoreOf(row: number): number;
 }
 
-/** Null when there are none, or none yet. */
+const readColumns: read.Read<FindingColumns> = read.fields({
+  image: read.fields({ uri: read.text, width: read.number, height: read.number }),
+  count: read.number,
+  ids: read.nullable(read.listOf(read.text)),
+  labels: read.listOf(read.text),
+  label: read.listOf(read.number),
+  severity: read.listOf(read.number),
+  verdict: read.listOf(read.number),
+  score: read.listOf(read.number),
+  boxes: read.listOf(read.number),
+  texts: read.recordOf(read.text),
+});
+
+/** `null` if the execution has no findings document, or none yet. */
 export async function loadFindings(executionId: string): Promise<Findings | null> {
-  const response = await fetch(`/executions/${executionId}/findings`).catch(() => null);
-  const columns = response?.ok ? ((await response.json()) as FindingColumns | null) : null;
+  const columns = await documentAt(`/executions/${executionId}/findings`, readColumns);
   return columns && findingsOf(columns);
 }
 
-export function findingsOf(columns: FindingColumns): Findings {
+function findingsOf(columns: FindingColumns): Findings {
   const { boxes, ids, labels, label, severity, score } = columns;
-  const at = (row: number, side: number) => boxes[row * 4 + side] ?? 0;
+  const boxOf = (row: number): Box => {
+    const first = row * 4;
+    return [at(boxes, first), at(boxes, first + 1), at(boxes, first + 2), at(boxes, first + 3)];
+  };
   return {
     ...columns,
-    index: indexOf(columns),
-    idOf: (row) => ids?.[row] ?? `f${row + 1}`,
-    rowOf: (id) => (ids ? ids.indexOf(id) : rowOfNumber(id, columns.count)),
-    boxOf: (row) => [at(row, 0), at(row, 1), at(row, 2), at(row, 3)],
-    labelOf: (row) => labels[label[row] ?? 0] ?? '',
-    severityOf: (row) => SEVERITIES[severity[row] ?? 0] ?? 'info',
-    scoreOf: (row) => (score[row] ?? 0) / 1_000,
+    index: indexOf(columns.count, boxOf),
+    idOf: (row) => (ids ? at(ids, row) : `f${row + 1}`),
+    rowOf: (id) => rowOf(id, columns),
+    boxOf,
+    labelOf: (row) => at(labels, at(label, row)),
+    severityOf: (row) => at(SEVERITIES, at(severity, row)),
+    scoreOf: (row) => at(score, row) / 1_000,
   };
 }
 
-/** Without any, there is nothing to build it from. */
-function indexOf({ boxes, count }: FindingColumns): Flatbush | null {
-  if (count === 0) return null;
+function indexOf(count: number, boxOf: (row: number) => Box): Flatbush | null {
+  if (count === 0) return null; // Flatbush needs at least one
   const index = new Flatbush(count, 16, Float32Array);
-  for (let at = 0; at < count * 4; at += 4) {
-    const [left = 0, top = 0, width = 0, height = 0] = [boxes[at], boxes[at + 1], boxes[at + 2], boxes[at + 3]];
+  for (let row = 0; row < count; row++) {
+    const [left, top, width, height] = boxOf(row);
     index.add(left, top, left + width, top + height);
   }
   index.finish();
   return index;
 }
 
-function rowOfNumber(id: string, count: number): number {
-  const row = /^f\d{1,6}$/.test(id) ? Number(id.slice(1)) - 1 : -1;
-  return row < count ? row : -1;
+function rowOf(id: string, { ids, count }: FindingColumns): number | null {
+  const row = ids ? ids.indexOf(id) : /^f[1-9]\d{0,5}$/.test(id) ? Number(id.slice(1)) - 1 : -1;
+  return row >= 0 && row < count ? row : null;
 }

@@ -1,47 +1,57 @@
-// What the server tells while things happen, over one connection that is given back while nobody looks: a browser has six for a server,
-// and every open page would hold one.
+// Live events from the server over one connection. It closes while the page is hidden, because a browser allows six connections to a
+// server and every open page would hold one.
+import type { Read } from './read.ts';
 
-export const REFUSED = 'The server takes no more open pages. Close another one, then load this one again.';
+export const REFUSED = 'Too many tilesight pages are open. Close one, then reload this page.';
 
-export type Hearers = Readonly<Record<string, (event: never) => void>>;
+/** Gets the data of an event as JSON. */
+export type EventHandler = (json: string) => void;
+
+/** `lost`: EventSource reconnects on its own. `refused`: no retry. `null`: connected. */
+export type ConnectionProblem = 'lost' | 'refused' | null;
 
 export interface Live {
   close(): void;
 }
 
-/**
- * `hearers` by the type of the event. Each connection begins with a snapshot, so nothing is missed. `onTrouble` is told
- * when there is none: lost ones the browser gets back by itself, a refused one is not tried again. Null: there is one.
- */
-export function live(path: string, hearers: Hearers, onTrouble: (trouble: 'lost' | 'refused' | null) => void): Live {
+export function on<Event>(read: Read<Event>, handle: (event: Event) => void): EventHandler {
+  return (json) => handle(read(JSON.parse(json)));
+}
+
+/** `handlers` by event type. Every connection begins with a snapshot, so that no event is missed. */
+export function live(
+  path: string,
+  handlers: Readonly<Record<string, EventHandler>>,
+  onConnection: (problem: ConnectionProblem) => void,
+): Live {
   let source: EventSource | null = null;
-  let over = false;
+  let closed = false;
 
   const open = () => {
-    if (source || over) return;
+    if (source || closed) return;
     const opened = new EventSource(path);
     source = opened;
-    source.addEventListener('open', () => onTrouble(null));
-    source.addEventListener('error', () => onTrouble(opened.readyState === EventSource.CLOSED ? 'refused' : 'lost'));
-    for (const [type, hear] of Object.entries(hearers))
-      source.addEventListener(type, ({ data }: MessageEvent<string>) => hear(JSON.parse(data) as never));
+    source.addEventListener('open', () => onConnection(null));
+    source.addEventListener('error', () => onConnection(opened.readyState === EventSource.CLOSED ? 'refused' : 'lost'));
+    for (const [type, handle] of Object.entries(handlers))
+      source.addEventListener(type, ({ data }: MessageEvent<string>) => handle(data));
   };
-  const close = () => {
+  const disconnect = () => {
     source?.close();
     source = null;
   };
-  const follow = () => {
-    if (document.hidden) close();
+  const followVisibility = () => {
+    if (document.hidden) disconnect();
     else open();
   };
 
-  document.addEventListener('visibilitychange', follow);
-  follow();
+  document.addEventListener('visibilitychange', followVisibility);
+  followVisibility();
   return {
     close() {
-      over = true;
-      close();
-      document.removeEventListener('visibilitychange', follow);
+      closed = true;
+      disconnect();
+      document.removeEventListener('visibilitychange', followVisibility);
     },
   };
 }

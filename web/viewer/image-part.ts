@@ -1,22 +1,37 @@
-// The image and what is drawn over it: tiles while it is looked at, findings once there are any. Opens when the image has been cut.
+// The image with its overlays: tiles while it is analyzed, findings once there are any. Opens as soon as the image is cut into tiles.
 import type { StoredImage } from '../../pipeline/planning/pyramid-levels.ts';
 import { byId, count, counted } from '../shared/element.ts';
 import type { Box, Findings } from '../shared/findings.ts';
+import * as read from '../shared/read.ts';
+import { documentAt } from '../shared/server-requests.ts';
 import { type BoxLayer, boxLayer, type Drawn, type Target } from './boxes.ts';
+import type { Layer, Point, View } from './layer.ts';
 import type { TileGrid } from './tile-grid.ts';
-import { type Layer, openViewer, type Point, type View, type Viewer } from './viewer.ts';
+import { openViewer, type Viewer } from './viewer.ts';
 
 export interface ImagePart {
-  /** Opens the image if it has been cut. Null until then. */
+  /** Opens the image. `null` if it is not cut into tiles yet. */
   open(): Promise<StoredImage | null>;
   showFindings(findings: Findings): void;
   showRows(rows: Uint32Array): void;
   showGrid(shown: boolean): void;
   select(row: number | null): void;
-  /** Once the image is open. */
+  /** Waits until the image is open. */
   flyTo(box: Box): void;
   redraw(): void;
 }
+
+const NOTHING_DRAWN: Drawn = { boxes: 0, clusters: 0 };
+
+const readImage: read.Read<StoredImage> = read.fields({
+  uri: read.text,
+  width: read.number,
+  height: read.number,
+  stridePx: read.number,
+  marginPx: read.number,
+  finestLevel: read.number,
+  coarsestLevel: read.number,
+});
 
 export function imagePart(executionId: string, grid: TileGrid, onSelect: (row: number | null) => void): ImagePart {
   let image: StoredImage | null = null;
@@ -30,15 +45,16 @@ export function imagePart(executionId: string, grid: TileGrid, onSelect: (row: n
   const showBoxes = toggle('show-boxes', redraw);
   const showGrid = toggle('show-grid', redraw);
   const inView = byId('in-view', HTMLElement);
-  const targetAt = (point: Point): Target | null => (view && boxes && showBoxes.isOn() ? boxes.at(point, view) : null);
+  const targetAt = (point: Point): Target | null => (view && boxes && showBoxes.isOn() ? boxes.targetAt(point, view) : null);
 
   const layer: Layer = {
     draw(context, now, canvas) {
       view = now;
       if (showGrid.isOn()) grid.drawOver(context, now);
-      const drawn = boxes && showBoxes.isOn() ? boxes.draw(context, now, { selected, hovered }) : NOTHING;
-      const [x, y] = [now.left + now.width / now.scale / 2, now.top + now.height / now.scale / 2];
-      Object.assign(canvas.dataset, { boxes: drawn.boxes, clusters: drawn.clusters, centre: `${x.toFixed(1)},${y.toFixed(1)}` });
+      const drawn = boxes && showBoxes.isOn() ? boxes.draw(context, now, { selected, hovered }) : NOTHING_DRAWN;
+      canvas.dataset.boxes = String(drawn.boxes);
+      canvas.dataset.clusters = String(drawn.clusters);
+      canvas.dataset.center = centerOf(now);
       inView.textContent = wordsOf(now, drawn);
     },
     press(point) {
@@ -61,7 +77,7 @@ export function imagePart(executionId: string, grid: TileGrid, onSelect: (row: n
 
   return {
     async open() {
-      const found = image ?? (await imageOf(executionId));
+      const found = image ?? (await documentAt(`/executions/${executionId}/image`, readImage));
       if (image || !found) return image;
       image = found;
       byId('no-image', HTMLElement).hidden = true;
@@ -90,20 +106,18 @@ export function imagePart(executionId: string, grid: TileGrid, onSelect: (row: n
   };
 }
 
-const NOTHING: Drawn = { boxes: 0, clusters: 0 };
-
-async function imageOf(executionId: string): Promise<StoredImage | null> {
-  const response = await fetch(`/executions/${executionId}/image`).catch(() => null);
-  return response?.ok ? ((await response.json()) as StoredImage | null) : null;
+/** In pixels of the full image. */
+function centerOf({ left, top, width, height, scale }: View): string {
+  return `${(left + width / scale / 2).toFixed(1)},${(top + height / scale / 2).toFixed(1)}`;
 }
 
 function wordsOf({ scale }: View, { boxes, clusters }: Drawn): string {
-  const size = `${scale >= 0.1 ? Math.round(scale * 100) : (scale * 100).toPrecision(2)} %`;
-  if (clusters > 0) return `${size} · ${counted(clusters, 'group')}: zoom in, or press one`;
+  const size = `${scale >= 0.1 ? Math.round(scale * 100) : (scale * 100).toPrecision(2)}%`;
+  if (clusters > 0) return `${size} · ${counted(clusters, 'group')}: zoom in or click one`;
   return boxes > 0 ? `${size} · ${count(boxes)} in view` : size;
 }
 
-/** A button that is pressed or not. */
+/** A button that stays pressed until it is pressed again. */
 function toggle(id: string, onChange: () => void): { isOn(): boolean; set(on: boolean): void } {
   const button = byId(id, HTMLButtonElement);
   const isOn = () => button.getAttribute('aria-pressed') === 'true';

@@ -1,42 +1,21 @@
-// How far each tile is, drawn: a small map of every level, and over the image the tiles of the finest one. Knows letters of states.
+// The state of every tile, drawn: a small map for each level, and over the image the tiles of the finest level.
 import type { GridLevel } from '../../pipeline/planning/tile-states.ts';
 import { count, make } from '../shared/element.ts';
-import type { View } from './viewer.ts';
-
-export type TileState = 'waiting' | 'looking' | 'done' | 'failed' | 'blank';
-
-export interface Grid {
-  levels: readonly GridLevel[];
-  /** By the tile's index; null: not a part of this execution. */
-  states: (TileState | null)[];
-}
-
-const LETTERS: Readonly<Record<string, TileState>> = { w: 'waiting', l: 'looking', d: 'done', f: 'failed', b: 'blank' };
-
-/** One letter a tile, as the server tells them. */
-export function tileStates(letters: string): Grid['states'] {
-  return Array.from(letters, (letter) => LETTERS[letter] ?? null);
-}
+import { countsOf, type Grid, type TileState } from './grid-states.ts';
+import type { View } from './layer.ts';
+import { drawTilesOver } from './tile-overlay.ts';
 
 const MAP_PX = 280;
 const CELL_MAX_PX = 28;
 const GAP_FROM_PX = 4;
-/** Over the image only what looks different from an image: a tile that was looked at is as it is. */
-const OVER: Partial<Record<TileState, string>> = {
-  waiting: 'rgb(10 14 20 / 55%)',
-  looking: 'rgb(255 210 63 / 35%)',
-  failed: 'rgb(255 60 90 / 45%)',
-  blank: 'rgb(255 255 255 / 40%)',
-};
 
 export interface TileGrid {
   show(grid: Grid): void;
   set(tile: number, state: TileState): void;
   drawOver(context: CanvasRenderingContext2D, view: View): void;
-  counts(): Record<TileState, number>;
 }
 
-interface Map {
+interface LevelMap {
   level: GridLevel;
   cellPx: number;
   context: CanvasRenderingContext2D;
@@ -45,35 +24,29 @@ interface Map {
 
 export function tileGrid(container: HTMLElement): TileGrid {
   let grid: Grid = { levels: [], states: [] };
-  let maps: Map[] = [];
-  let colours = coloursOf();
-  const numbers: Record<TileState, number> = { waiting: 0, looking: 0, done: 0, failed: 0, blank: 0 };
+  let maps: LevelMap[] = [];
+  let colors = themeColors();
+  let counts = countsOf([]);
 
-  const paint = (map: Map, tile: number) => {
-    const { first, columns } = map.level;
+  const paint = ({ level: { first, columns }, cellPx, context }: LevelMap, tile: number) => {
     const [column, row] = [(tile - first) % columns.length, Math.floor((tile - first) / columns.length)];
-    const gap = map.cellPx >= GAP_FROM_PX ? 1 : 0;
+    const edgePx = cellPx >= GAP_FROM_PX ? cellPx - 1 : cellPx;
+    const cell = [column * cellPx, row * cellPx, edgePx, edgePx] as const;
     const state = grid.states[tile];
-    const place = [column * map.cellPx, row * map.cellPx, map.cellPx - gap, map.cellPx - gap] as const;
-    map.context.clearRect(...place);
+    context.clearRect(...cell);
     if (!state) return;
-    map.context.fillStyle = colours[state];
-    map.context.fillRect(...place);
+    context.fillStyle = colors[state];
+    context.fillRect(...cell);
   };
   const paintAll = () => {
-    colours = coloursOf();
-    for (const map of maps) {
-      const { first, columns, rows } = map.level;
-      for (let tile = first; tile < first + columns.length * rows.length; tile++) paint(map, tile);
-    }
-    tell();
+    colors = themeColors();
+    for (const map of maps) for (const tile of tilesOf(map.level)) paint(map, tile);
+    describe();
   };
-  const tell = () => {
+  const describe = () => {
     for (const { canvas, level } of maps) {
-      const states = grid.states.slice(level.first, level.first + level.columns.length * level.rows.length);
-      const words = Object.entries(countsOf(states)).flatMap(([state, number]) =>
-        number > 0 ? [`${count(number)} ${state}`] : [],
-      );
+      const ofLevel = countsOf(grid.states.slice(level.first, level.first + tileCount(level)));
+      const words = Object.entries(ofLevel).flatMap(([state, tiles]) => (tiles > 0 ? [`${count(tiles)} ${state}`] : []));
       canvas.setAttribute('aria-label', words.join(', '));
     }
   };
@@ -82,92 +55,59 @@ export function tileGrid(container: HTMLElement): TileGrid {
   return {
     show(shown) {
       grid = shown;
+      counts = countsOf(grid.states);
       maps = grid.levels.map(mapOf);
       container.replaceChildren(...maps.map(figureOf));
-      Object.assign(numbers, countsOf(grid.states));
       paintAll();
     },
     set(tile, state) {
       const before = grid.states[tile];
-      if (before) numbers[before]--;
+      if (before) counts[before]--;
       grid.states[tile] = state;
-      numbers[state]++;
+      counts[state]++;
       const map = maps.findLast(({ level }) => level.first <= tile);
       if (map) paint(map, tile);
-      if (numbers.waiting + numbers.looking === 0) tell();
+      if (counts.waiting + counts.analyzing === 0) describe();
     },
     drawOver(context, view) {
       const [finest] = grid.levels;
-      if (finest) drawLevel(context, view, finest, grid.states);
+      if (finest) drawTilesOver(context, view, finest, grid.states);
     },
-    counts: () => numbers,
   };
 }
 
-function countsOf(states: readonly (TileState | null)[]): Record<TileState, number> {
-  const counts = { waiting: 0, looking: 0, done: 0, failed: 0, blank: 0 };
-  for (const state of states) if (state) counts[state]++;
-  return counts;
+const tileCount = ({ columns, rows }: GridLevel) => columns.length * rows.length;
+
+function tilesOf(level: GridLevel): number[] {
+  return Array.from({ length: tileCount(level) }, (_, place) => level.first + place);
 }
 
-function mapOf(level: GridLevel): Map {
+function mapOf(level: GridLevel): LevelMap {
+  const { columns, rows } = level;
   const canvas = make('canvas');
-  const cellPx = Math.max(1, Math.min(CELL_MAX_PX, Math.floor((MAP_PX * devicePixelRatio) / Math.max(level.columns.length, 1))));
-  canvas.width = level.columns.length * cellPx;
-  canvas.height = level.rows.length * cellPx;
+  const cellPx = Math.max(1, Math.min(CELL_MAX_PX, Math.floor((MAP_PX * devicePixelRatio) / Math.max(columns.length, 1))));
+  canvas.width = columns.length * cellPx;
+  canvas.height = rows.length * cellPx;
   canvas.setAttribute('role', 'img');
   const context = canvas.getContext('2d');
   if (!context) throw new Error('This browser cannot draw on a canvas.');
   return { level, cellPx, context, canvas };
 }
 
-function figureOf({ canvas, level: { level, columns, rows } }: Map): HTMLElement {
+function figureOf({ canvas, level: { level, columns, rows } }: LevelMap): HTMLElement {
   const scale = level === 0 ? 'full resolution' : `1/${2 ** level}`;
-  return make(
-    'figure',
-    {},
-    canvas,
-    make('figcaption', { textContent: `${scale}: ${count(columns.length)} × ${count(rows.length)}` }),
-  );
+  const caption = `${scale}: ${count(columns.length)} × ${count(rows.length)}`;
+  return make('figure', {}, canvas, make('figcaption', { textContent: caption }));
 }
 
-/** Only tiles that are on the screen and large enough to be seen. */
-function drawLevel(
-  context: CanvasRenderingContext2D,
-  view: View,
-  { first, columns, rows }: GridLevel,
-  states: Grid['states'],
-): void {
-  const seen = (edges: GridLevel['columns'], from: number, lengthPx: number) =>
-    edges.flatMap((edge, at) => {
-      const [begin, end] = [between(edges[at - 1], edge), between(edge, edges[at + 1])].map((px) => (px - from) * view.scale) as [
-        number,
-        number,
-      ];
-      return end > 0 && begin < lengthPx ? [{ at, begin, length: end - begin }] : [];
-    });
-  const across = seen(columns, view.left, view.width);
-  for (const row of seen(rows, view.top, view.height)) {
-    for (const column of across) {
-      const state = states[first + row.at * columns.length + column.at];
-      const colour = state && OVER[state];
-      if (!colour) continue;
-      context.fillStyle = colour;
-      context.fillRect(column.begin + 1, row.begin + 1, column.length - 2, row.length - 2);
-    }
-  }
-}
-
-type Edge = GridLevel['columns'][number];
-
-/** Neighbours overlap: each is drawn up to the middle of what they share. */
-function between(one: Edge | undefined, other: Edge | undefined): number {
-  if (!one || !other) return other ? other[0] : one ? one[0] + one[1] : 0;
-  return (one[0] + one[1] + other[0]) / 2;
-}
-
-function coloursOf(): Record<TileState, string> {
+function themeColors(): Record<TileState, string> {
   const style = getComputedStyle(document.documentElement);
-  const of = (state: TileState) => style.getPropertyValue(`--tile-${state}`).trim();
-  return { waiting: of('waiting'), looking: of('looking'), done: of('done'), failed: of('failed'), blank: of('blank') };
+  const colorOf = (state: TileState) => style.getPropertyValue(`--tile-${state}`).trim();
+  return {
+    waiting: colorOf('waiting'),
+    analyzing: colorOf('analyzing'),
+    done: colorOf('done'),
+    failed: colorOf('failed'),
+    blank: colorOf('blank'),
+  };
 }

@@ -1,63 +1,49 @@
-// The image, as deep as it is stored: OpenSeadragon over the tiles of its pyramid. Knows pixels; knows nothing of findings.
+// Shows the stored pyramid of an image with OpenSeadragon: pan, zoom, and a layer on top. Knows nothing about findings.
 import OpenSeadragon from 'openseadragon';
 import type { StoredImage } from '../../pipeline/planning/pyramid-levels.ts';
 import type { Box } from '../shared/findings.ts';
-
-/** What is seen now: a pixel (x, y) of the full image is at ((x - left) * scale, (y - top) * scale) of the canvas. */
-export interface View {
-  left: number;
-  top: number;
-  /** CSS pixels a pixel of the image. */
-  scale: number;
-  /** Of the canvas, in CSS pixels. */
-  width: number;
-  height: number;
-}
-
-export interface Point {
-  x: number;
-  y: number;
-}
+import type { Layer, View } from './layer.ts';
+import { overlayCanvas } from './overlay-canvas.ts';
+import { pyramidSource } from './pyramid-source.ts';
 
 export interface Viewer {
-  /** So that the box is in the middle, with what is around it. */
+  /** Moves the box to the middle of the view, with its surroundings. */
   flyTo(box: Box): void;
   zoomBy(factor: number): void;
   showAll(): void;
-  /** Draws again, at the next frame. */
+  /** Redraws the layer at the next frame. */
   redraw(): void;
 }
 
-export interface Layer {
-  /** Of the canvas over the image, cleared and in CSS pixels. */
-  draw(context: CanvasRenderingContext2D, view: View, canvas: HTMLCanvasElement): void;
-  /** Points in CSS pixels of the canvas. */
-  press(at: Point): void;
-  /** True for what can be pressed. */
-  hover(at: Point | null): boolean;
-}
-
-/** Of the shorter side of the view that a box fills at most, and the fewest pixels that are shown around a small one. */
+/** A box fills at most this share of the view's shorter side. */
 const BOX_SHARE = 0.35;
+/** Pixels of the image that are shown at least around a small box. */
 const AROUND_PX = 160;
 const ZOOM_PIXEL_RATIO_MAX = 8;
 
 export function openViewer(container: HTMLElement, executionId: string, image: StoredImage, layer: Layer): Viewer {
-  withoutOwnStyle();
+  preventInjectedStyle();
   const viewer = OpenSeadragon({
-    ...{ element: container, drawer: 'canvas', tileSources: sourceOf(executionId, image) as never },
-    ...{ showNavigationControl: false, visibilityRatio: 0.5, minZoomImageRatio: 0.8, maxZoomPixelRatio: ZOOM_PIXEL_RATIO_MAX },
-    ...{ gestureSettingsMouse: { clickToZoom: false, dblClickToZoom: true }, animationTime: 0.6, imageLoaderLimit: 6 },
+    element: container,
+    drawer: 'canvas',
+    tileSources: pyramidSource(executionId, image),
+    showNavigationControl: false,
+    visibilityRatio: 0.5,
+    minZoomImageRatio: 0.8,
+    maxZoomPixelRatio: ZOOM_PIXEL_RATIO_MAX,
+    gestureSettingsMouse: { clickToZoom: false, dblClickToZoom: true },
+    animationTime: 0.6,
+    imageLoaderLimit: 6,
   });
-  viewer.canvas.setAttribute('aria-label', 'Image: arrow keys move, plus and minus zoom');
-  const still = matchMedia('(prefers-reduced-motion: reduce)');
+  viewer.canvas.setAttribute('aria-label', 'Image. Arrow keys pan, plus and minus zoom.');
+  const reducedMotion = matchMedia('(prefers-reduced-motion: reduce)');
   const { width } = image;
-  const viewNow = (): View => {
+  const currentView = (): View => {
     const { x, y, width: share } = viewer.viewport.getBounds(true);
     const size = viewer.viewport.getContainerSize();
     return { left: x * width, top: y * width, scale: size.x / (share * width), width: size.x, height: size.y };
   };
-  const redraw = drawnOver(viewer, layer, viewNow);
+  const redraw = overlayCanvas(viewer, layer, currentView);
 
   viewer.addHandler('canvas-click', (event) => {
     if (event.quick) layer.press(event.position);
@@ -70,51 +56,38 @@ export function openViewer(container: HTMLElement, executionId: string, image: S
   });
   viewer.canvas.addEventListener('pointerleave', () => void layer.hover(null));
 
-  const flyTo = (box: Box, atOnce: boolean) => {
-    const [x, y, across, down] = aroundOf(box, viewNow());
-    viewer.viewport.fitBounds(new OpenSeadragon.Rect(x / width, y / width, across / width, down / width), atOnce);
+  const flyTo = (box: Box, immediately: boolean) => {
+    const [left, top, across, down] = surroundingsOf(box, currentView());
+    viewer.viewport.fitBounds(new OpenSeadragon.Rect(left / width, top / width, across / width, down / width), immediately);
   };
-  let first: Box | null = null;
+  let first: Box | null = null; // to fly to as soon as the image is open
   viewer.addHandler('open', () => {
     if (first) flyTo(first, true);
   });
 
   return {
     flyTo(box) {
-      if (viewer.isOpen()) flyTo(box, still.matches);
+      if (viewer.isOpen()) flyTo(box, reducedMotion.matches);
       else first = box;
     },
     zoomBy(factor) {
-      viewer.viewport.zoomBy(factor, undefined, still.matches);
+      viewer.viewport.zoomBy(factor, undefined, reducedMotion.matches);
       viewer.viewport.applyConstraints();
     },
-    showAll: () => void viewer.viewport.goHome(still.matches),
+    showAll: () => void viewer.viewport.goHome(reducedMotion.matches),
     redraw,
   };
 }
 
-/** OpenSeadragon adds a style of its own to the document, which this page's policy refuses, unless it finds it there already. */
-function withoutOwnStyle(): void {
-  const style = document.createElementNS(null, 'style'); // by its name only: an element of HTML would be refused, too
+/** OpenSeadragon would add a style, which this page's content policy refuses. It adds none if the document has one by this name. */
+function preventInjectedStyle(): void {
+  const style = document.createElementNS(null, 'style'); // outside the HTML namespace, so that the policy ignores it
   style.setAttribute('data-openseadragon-mobile-css', 'true');
   document.head.append(style);
 }
 
-/** Deep Zoom counts levels up from a single pixel; ours count down from full resolution. What is stored may begin at a coarser one. */
-function sourceOf(executionId: string, { width, height, stridePx, marginPx, finestLevel, coarsestLevel }: StoredImage) {
-  const stored = (px: number, level: number) => Math.ceil(px / 2 ** level);
-  let oneTile = finestLevel;
-  while (Math.max(stored(width, oneTile), stored(height, oneTile)) > stridePx) oneTile++;
-  return {
-    ...{ width: stored(width, finestLevel), height: stored(height, finestLevel), tileSize: stridePx, tileOverlap: marginPx },
-    ...{ minLevel: coarsestLevel - oneTile, maxLevel: coarsestLevel - finestLevel },
-    getTileUrl: (level: number, column: number, row: number) =>
-      `/executions/${executionId}/pyramid/${coarsestLevel - level}/${column}_${row}.jpg`,
-  };
-}
-
-/** In the shape of the view, so that its middle is that of the box. */
-function aroundOf([left, top, width, height]: Box, view: View): Box {
+/** The box and its surroundings, in the shape of the view. */
+function surroundingsOf([left, top, width, height]: Box, view: View): Box {
   const perPx = Math.max(
     Math.max(width, AROUND_PX * BOX_SHARE) / (view.width * BOX_SHARE),
     Math.max(height, AROUND_PX * BOX_SHARE) / (view.height * BOX_SHARE),
@@ -122,37 +95,4 @@ function aroundOf([left, top, width, height]: Box, view: View): Box {
   );
   const [across, down] = [view.width * perPx, view.height * perPx];
   return [left + width / 2 - across / 2, top + height / 2 - down / 2, across, down];
-}
-
-/** A canvas over the image, drawn with it. */
-function drawnOver(viewer: OpenSeadragon.Viewer, layer: Layer, viewNow: () => View): () => void {
-  const canvas = document.createElement('canvas');
-  canvas.className = 'over';
-  canvas.setAttribute('aria-hidden', 'true');
-  viewer.canvas.append(canvas);
-  const context = canvas.getContext('2d');
-  if (!context) throw new Error('This browser cannot draw on a canvas.');
-  const draw = () => {
-    if (!viewer.isOpen()) return;
-    const view = viewNow();
-    const [across, down] = [Math.round(view.width * devicePixelRatio), Math.round(view.height * devicePixelRatio)];
-    if (canvas.width !== across) canvas.width = across;
-    if (canvas.height !== down) canvas.height = down;
-    context.setTransform(devicePixelRatio, 0, 0, devicePixelRatio, 0, 0);
-    context.clearRect(0, 0, view.width, view.height);
-    layer.draw(context, view, canvas);
-  };
-  let asked = false;
-  const redraw = () => {
-    if (asked) return;
-    asked = true;
-    requestAnimationFrame(() => {
-      asked = false;
-      draw();
-    });
-  };
-  viewer.addHandler('update-viewport', draw);
-  viewer.addHandler('resize', redraw);
-  viewer.addHandler('open', redraw);
-  return redraw;
 }
