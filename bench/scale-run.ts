@@ -4,6 +4,7 @@ import { withDurableExecution } from '@aws/durable-execution-sdk-js';
 import sharp from 'sharp';
 import { openEngine } from '../local/engine/engine.ts';
 import { FUNCTION_NAME } from '../local/engine/service-limits.ts';
+import { SHARD_TILES_MAX } from '../pipeline/contract/protocol.ts';
 import { AnalysisRequest } from '../pipeline/contract/schemas.ts';
 import { pipeline } from '../pipeline/pipeline.ts';
 import { DEFAULT_LIMITS } from '../pipeline/planning/image-limits.ts';
@@ -32,7 +33,13 @@ export async function runOnce({ folder, image, vision, log, ...concurrency }: Sc
     blobs: fsBlobs(join(folder, 'blobs')),
     imageDownloads: { download: () => Promise.reject(new Error('Nothing is fetched here.')) },
     ...{ vision, clock, log, metrics: null, events: null, scratchFolder: folder, functionName: FUNCTION_NAME },
-    limits: { image: DEFAULT_LIMITS, tilesMax: TILES_MAX, progressEveryMs: 2_000, ...concurrency },
+    limits: {
+      image: DEFAULT_LIMITS,
+      tilesMax: TILES_MAX,
+      shardTilesMax: SHARD_TILES_MAX,
+      progressEveryMs: 2_000,
+      ...concurrency,
+    },
   };
   const file = join(folder, 'engine.db');
   const engine = openEngine({

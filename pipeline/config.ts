@@ -3,6 +3,7 @@ import { availableParallelism, homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import { UserError } from './contract/errors.ts';
+import { SHARD_TILES_MAX } from './contract/protocol.ts';
 import { ModelId } from './contract/schemas.ts';
 import { list, variablesOf } from './contract/variables.ts';
 import { DEFAULT_LIMITS, type ImageLimits } from './planning/image-limits.ts';
@@ -225,6 +226,7 @@ export function sizeLimits(config: Sizes) {
     image: imageLimits(config),
     tilesMax: config.TILES_MAX,
     tileConcurrency: config.TILE_CONCURRENCY,
+    shardTilesMax: SHARD_TILES_MAX,
     shardConcurrency: config.SHARD_CONCURRENCY,
   };
 }

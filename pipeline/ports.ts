@@ -1,4 +1,4 @@
-// What the domain needs from the world. Adapters stand behind these; entries choose them.
+// The interfaces that the domain needs from the outside. Adapters implement them, and entries choose the adapters.
 import type { AnalysisRequest, Ask, Box, Detection, Finding, ModelId, Usage } from './contract/schemas.ts';
 import type { ImageLimits } from './planning/image-limits.ts';
 import type { LiveEvent } from './progress/events.ts';
@@ -9,34 +9,34 @@ export interface BlobHead {
   version: string;
 }
 
-/** A local copy of an object, or the object itself. Read only. `release` removes what was copied, if anything was. */
+/** A local copy of an object, or the object itself. Read only. `release` removes the copy, if there is one. */
 export interface LocalFile {
   path: string;
   release(): Promise<void>;
 }
 
-/** The only store: one bucket, or one folder. A key is relative, `/`-separated, without `.` or `..` segments. */
+/** The only store: one bucket or one folder. A key is relative, `/`-separated, without `.` or `..` segments. */
 export interface Blobs {
-  /** Null when there is no such object. */
+  /** `null` if there is no such object. */
   head(key: string): Promise<BlobHead | null>;
-  /** The whole object; null when there is none. For small ones: documents, overviews. */
+  /** The whole object; `null` if there is none. For small objects: documents, overviews. */
   get(key: string): Promise<Uint8Array | null>;
-  /** `length` bytes from `start`. Throws when the object is missing or ends before. */
+  /** `length` bytes from `start`. Throws if the object is missing or shorter. */
   getRange(key: string, start: number, length: number): Promise<Uint8Array>;
-  /** Readers see the old object or the new one, never a part. */
+  /** Readers get the old object or the new one, never a part of either. */
   put(key: string, bytes: Uint8Array): Promise<void>;
-  /** Puts only where nothing is: of several at once, one is true. False, and nothing is changed, when something is there. */
+  /** Puts the object only if the key is free. Of several calls at once, one returns `true`. `false`: nothing was changed. */
   putNew(key: string, bytes: Uint8Array): Promise<boolean>;
-  /** Like `put`, from a file, which may be moved away by it. */
+  /** Like `put`, from a file, which this may move away. */
   putFile(key: string, path: string): Promise<void>;
   materialize(key: string): Promise<LocalFile>;
-  /** Keys directly below `folder` (which ends in `/`), ascending by bytes, those behind `after` only; at most `limit`, 1 to 1,000. */
+  /** Keys directly below `folder` (which ends in `/`), ascending by bytes, after the key `after`; at most `limit`, 1 to 1,000. */
   list(folder: string, page: { after?: string; limit: number }): Promise<string[]>;
 }
 
-/** Links that let a client read or write one object for a while, without any other right. */
+/** Links with which a client reads or writes one object for a limited time, without any other permission. */
 export interface Links {
-  /** The client sends these headers and exactly `bytesMax` bytes with PUT. */
+  /** The client must send these headers and exactly `bytesMax` bytes with PUT. */
   forPut(key: string, limit: { bytesMax: number; expiresInS: number }): Promise<{ url: string; headers: Record<string, string> }>;
   forGet(key: string, limit: { expiresInS: number }): Promise<string>;
 }
@@ -58,24 +58,24 @@ export interface DetectionAnswer {
   /** Boxes in pixels of the tile. */
   detections: Detection[];
   usage: Usage;
-  /** How many boxes reached out of the tile and were cut to it. */
+  /** How many boxes reached out of the tile and were clipped to it. */
   clipped: number;
-  /** How the request was understood, where that is not obvious. The same sentence for every tile is reported once. */
+  /** How the model understood the request, if that is not obvious. A sentence that all tiles share is reported once. */
   notes: string[];
 }
 
-/** A verdict is a result, not an exception. No verdict at all is an exception. */
+/** A refusal is a result. Only a missing verdict is an exception. */
 export type ModerationAnswer = ({ allowed: true } | { allowed: false; category: string; score: number }) & { usage: Usage };
 
-/** What a second look is asked: is it there, and is it that? `boxInCrop` is in pixels of the crop. */
-export interface Doubt {
+/** Is the object there, and is it what the finding claims? `boxInCrop` is in pixels of the crop. */
+export interface VerificationQuestion {
   ask: Ask;
   finding: Pick<Finding, 'label' | 'description' | 'score' | 'severity' | 'text'>;
   boxInCrop: Box;
 }
 
-/** A second look's verdict. `corrected` says in full what is there instead, with its box in pixels of the crop. */
-export type SecondLook = (
+/** `corrected` describes the object that is there instead, with its box in pixels of the crop. */
+export type VerificationAnswer = (
   | { verdict: 'confirmed' | 'rejected' }
   | { verdict: 'corrected'; instead: Pick<Finding, 'label' | 'description' | 'severity' | 'text'>; boxInCrop: Box }
 ) & { usage: Usage };
@@ -85,35 +85,35 @@ export interface SummaryMaterial {
   image: { width: number; height: number };
   findings: readonly Finding[];
   tiles: { total: number; done: number; blank: number; failed: number };
-  /** The whole image, small. Fetched only by models that look at it. */
+  /** The whole image, scaled down. Only models that use it fetch it. */
   overview(): Promise<Jpeg>;
 }
 
 /**
- * What looks at images. `model` names which one. Throws a UserError for what no other tile would survive either (an unknown
- * model, no access), a TransientError for what may pass, an AnswerError for an answer that cannot be used.
+ * Models that analyze images. Throws a UserError for a failure that every tile would share (an unknown model, no access), a
+ * TransientError for one that may pass, and an AnswerError for an answer that cannot be used.
  */
 export interface Vision {
   moderate(model: ModelId, image: Jpeg): Promise<ModerationAnswer>;
   detect(model: ModelId, tile: Jpeg, ask: Ask): Promise<DetectionAnswer>;
-  verify(model: ModelId, crop: Jpeg, doubt: Doubt): Promise<SecondLook>;
-  /** May cite ids of findings; whoever shows it checks that they exist. */
+  verify(model: ModelId, crop: Jpeg, question: VerificationQuestion): Promise<VerificationAnswer>;
+  /** The summary may cite finding ids. Its readers check that they exist. */
   summarize(model: ModelId, material: SummaryMaterial): Promise<{ summary: string; usage: Usage }>;
 }
 
-/** The state of one durable execution, as its control plane knows it. */
+/** The state of a durable execution, as its control plane reports it. */
 export type ExecutionState =
   | { state: 'running'; startedAt: Date }
   | { state: 'succeeded'; startedAt: Date; endedAt: Date }
   | { state: 'failed' | 'stopped' | 'timed-out'; startedAt: Date; endedAt: Date; error: { type: string; message: string } };
 
-/** Starts and watches executions. The execution's name is `request.execution_id`. */
+/** Starts, describes and stops executions. The name of an execution is `request.execution_id`. */
 export interface Launcher {
-  /** The same request again: the existing execution, `created: false`. Another request under the same name: a UserError. */
+  /** Returns `created: false` if the same request has been started before. Throws a UserError if another request has the name. */
   start(request: AnalysisRequest): Promise<{ created: boolean }>;
-  /** Null when no execution has that name. */
+  /** `null` if no execution has that name. */
   describe(executionId: string): Promise<ExecutionState | null>;
-  /** Code that runs is not interrupted, but nothing that it does counts any more. Null when no execution has that name. */
+  /** Does not interrupt running code, but nothing that it does counts any more. `null` if no execution has that name. */
   stop(executionId: string, reason: { type: string; message: string }): Promise<ExecutionState | null>;
 }
 
@@ -131,7 +131,7 @@ export interface Clock {
   now(): Date;
 }
 
-/** Structured: one sentence and its facts. */
+/** A structured log: one sentence and its facts. */
 export interface Log {
   debug(facts: object, sentence: string): void;
   info(facts: object, sentence: string): void;
@@ -152,44 +152,46 @@ export type MetricName =
   | 'AnalysesEnded'
   | 'AnalysesFailed';
 
-/** Sums over all executions, for dashboards and alarms. After a crash, a part may be told twice. */
+/** Sums over all executions, for dashboards and alarms. A crash may count a part of an execution twice. */
 export interface Metrics {
   add(name: MetricName, value: number): void;
-  /** Until then values may be kept back. */
+  /** Values may be held back until then. */
   flush(): void;
 }
 
-/** Tells whoever listens how an execution goes. At least once: after a crash events are told again, under the same ids. */
+/** Publishes live events, each at least once: after a crash they are published again with the same ids. */
 export interface Events {
-  /** Returns at once and never throws: the execution does not wait for its audience. */
+  /** Returns at once and never throws: an execution does not wait for subscribers. */
   publish(events: readonly LiveEvent[]): void;
-  /** Resolves when everything is told, or soon after all the same. */
+  /** Resolves when every event is published, or after a short time even if some are not. */
   flush(): Promise<void>;
 }
 
-/** What one run of the pipeline needs. */
+/** What an execution of the pipeline needs. */
 export interface PipelineDeps {
   blobs: Blobs;
   imageDownloads: ImageDownloads;
   vision: Vision;
   clock: Clock;
   log: Log;
-  /** Null where nobody looks at them. */
+  /** `null` if nothing collects metrics. */
   metrics: Metrics | null;
-  /** Null where nobody listens, or whoever does reads the stored objects. */
+  /** `null` if nothing subscribes, or if subscribers read the stored documents instead. */
   events: Events | null;
-  /** A folder for files that are being written; whoever starts the process empties it. */
+  /** A folder for files that are being written. The entry empties it. */
   scratchFolder: string;
   limits: {
     image: ImageLimits;
     tilesMax: number;
-    /** Tiles that one execution, or one shard, looks at at once. */
+    /** Tiles that one execution or one shard analyzes at once. */
     tileConcurrency: number;
+    /** The most tiles in a shard of a new execution: contract/protocol.ts. */
+    shardTilesMax: number;
     /** Shards of one execution that run at once. */
     shardConcurrency: number;
     progressEveryMs: number;
   };
-  /** The name under which this function can invoke itself. */
+  /** The name under which this function invokes itself. */
   functionName: string;
 }
 
@@ -197,14 +199,14 @@ export interface ExecutionFilter {
   states?: readonly ExecutionState['state'][];
   startedAfter?: Date;
   startedBefore?: Date;
-  /** The oldest come first, unless this is true. */
+  /** `false` if missing: the oldest come first. */
   newestFirst?: boolean;
   limit?: number;
-  /** From the page before. */
+  /** From the previous page. */
   cursor?: string;
 }
 
-/** What happened in an execution, by the names of the service: `StepStarted`, `ContextSucceeded`, `InvocationCompleted`. */
+/** An event in the history of an execution, by the service's names: `StepStarted`, `ContextSucceeded`, `InvocationCompleted`. */
 export interface ExecutionEvent {
   type: string;
   at: Date;
@@ -215,11 +217,11 @@ export interface ExecutionEvent {
   error?: { type: string; message: string };
 }
 
-/** A Launcher that can also look back. */
+/** A launcher that also lists executions and their history. */
 export interface LauncherWithHistory extends Launcher {
   /** `cursor` is null on the last page. A limit outside 1 to 1,000 throws a UserError. */
   list(filter: ExecutionFilter): Promise<{ executions: { executionId: string; state: ExecutionState }[]; cursor: string | null }>;
-  /** The oldest event first. Null when no execution has that name. */
+  /** The oldest event first. `null` if no execution has that name. */
   history(
     executionId: string,
     page: { limit?: number; cursor?: string },

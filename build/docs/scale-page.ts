@@ -1,10 +1,11 @@
 // Writes docs/scale.md from pipeline/planning, or with --check fails when it is stale: `node build/docs/scale-page.ts [--check]`.
+
+import { SHARD_TILES_MAX } from '../../pipeline/contract/protocol.ts';
 import type { AnalysisRequest } from '../../pipeline/contract/schemas.ts';
 import { estimateOf } from '../../pipeline/planning/cost.ts';
 import { planTiles } from '../../pipeline/planning/plan.ts';
 import { priceOf } from '../../pipeline/planning/prices.ts';
 import { serviceEstimateOf } from '../../pipeline/planning/service-cost.ts';
-import { SHARD_TILES_MAX } from '../../pipeline/planning/shards.ts';
 import { table, writeOrCheck } from './generated-page.ts';
 
 const PACE = { tileConcurrency: 64, shardConcurrency: 8 };

@@ -25,6 +25,9 @@ export class AnswerError extends Error {
   override name = 'AnswerError';
 }
 
+/** What a caller reads in place of an error that is a bug. */
+export const INTERNAL_ERROR = 'Internal error. The log of this server has the details.';
+
 /**
  * The sentence of the first of these errors in a chain of causes, or null. Only such sentences may leave the
  * deployment. Goes by name: `instanceof` is lost once an error has crossed a checkpoint or a process.

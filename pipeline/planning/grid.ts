@@ -1,6 +1,7 @@
 // The grid of tiles over an image: its levels, columns and rows, and the box of each tile. Pure.
 // The grid must not know why it has this size or how its tiles are spread over executions.
 import { z } from 'zod';
+import { STEPS } from '../contract/protocol.ts';
 import { Box } from '../contract/schemas.ts';
 import type { Size } from './geometry.ts';
 
@@ -63,7 +64,7 @@ export function tilesBetween(grid: TileGrid, from: number, to: number): PlannedT
         const boxInLevel = tileBox(level, row, column, grid);
         tiles.push({
           index: rowStart + position,
-          name: `tile-${level.level}-r${row}-c${column}`,
+          name: STEPS.detectTile(level.level, row, column),
           level: level.level,
           row,
           column,

@@ -1,6 +1,7 @@
 // What an execution knows before it analyzes a tile. Field names are stored: these are results of steps.
 import { z } from 'zod';
 import { Plan } from './plan.ts';
+import { Shard } from './shards.ts';
 
 /** The result of the step `inspect`, before anything is decoded. */
 export const Inspected = z.object({
@@ -8,6 +9,8 @@ export const Inspected = z.object({
   plan: Plan,
   /** ISO 8601. Taken inside the step, so that a resumed execution keeps it. */
   startedAt: z.string(),
+  /** The boundaries of the shards over the pending tiles. Missing in results of version 0.1: read them with `storedShards`. */
+  shards: z.array(Shard).optional(),
 });
 export type Inspected = z.infer<typeof Inspected>;
 

@@ -1,12 +1,16 @@
 // Divides the tiles of a large plan into shards, each small enough for one durable execution. Pure.
 import { z } from 'zod';
 import { UserError } from '../contract/errors.ts';
+import { SHARD_TILES_MAX, SHARD_TILES_MAX_OF_0_1 } from '../contract/protocol.ts';
 import { AnalysisRequest, Usage } from '../contract/schemas.ts';
 import { totalUsage } from '../contract/usage.ts';
 import { type PlannedTile, tileCount, tilesBetween } from './grid.ts';
 import { Plan } from './plan.ts';
 
-/** The most operations in one durable execution, its first one and every retry included: Lambda quotas, "Durable functions". */
+/**
+ * The most operations in one durable execution, its first one and every retry included: Lambda quotas, "Durable functions". With
+ * every attempt of every tile and every verification that is 888 tiles: SHARD_TILES_MAX is rounded down.
+ */
 const OPERATIONS_MAX = 3_000;
 /** The most attempts of a step. Each attempt is an operation. */
 export const ATTEMPTS_MAX = 3;
@@ -15,8 +19,6 @@ export const VERIFICATIONS_MAX = 100;
 /** All other operations: 12 steps, maps and the execution itself, some of them tried three times. */
 const OTHER_OPERATIONS_MAX = 36;
 
-/** 888 tiles, rounded down: an execution stays within its limit with every attempt of every tile and every verification. */
-export const SHARD_TILES_MAX = 850;
 /** A shard needs three operations in the execution that starts it: its context, the check before it, and its invocation. */
 const OPERATIONS_PER_SHARD = 3;
 
@@ -88,16 +90,21 @@ export type ShardProgress = z.infer<typeof ShardProgress>;
 
 /**
  * Divides `tiles` pending tiles into shards of about equal size. Neighboring tiles stay together, so that their reads coalesce.
- * The execution itself analyzes a single shard. The ranges depend on SHARD_TILES_MAX: keep the result inside a step.
+ * The execution itself analyzes a single shard. Call this inside a step only: a replay must find the same boundaries.
  */
-export function shardsOf(tiles: number): Shard[] {
-  const count = Math.max(1, Math.ceil(tiles / SHARD_TILES_MAX));
+export function shardsOf(tiles: number, shardTilesMax = SHARD_TILES_MAX): Shard[] {
+  const count = Math.max(1, Math.ceil(tiles / shardTilesMax));
   const size = Math.ceil(tiles / count);
   return Array.from({ length: count }, (_, number) => ({
     number,
     from: number * size,
     to: Math.min(tiles, (number + 1) * size),
   }));
+}
+
+/** The boundaries that a step stored for `tiles` pending tiles. Steps of version 0.1 stored none, and always used the same size. */
+export function storedShards(stored: Shard[] | undefined, tiles: number): Shard[] {
+  return stored ?? shardsOf(tiles, SHARD_TILES_MAX_OF_0_1);
 }
 
 export function pendingTileCount(plan: Plan, pendingTiles: PendingTiles): number {

@@ -48,11 +48,12 @@ export function reportTiles(
 /** Tiles of shards that were lost or never begun have failed, but for those of which more is known. */
 export async function failLostTiles(
   request: Pick<AnalysisRequest, 'execution_id'>,
-  { plan, todo, shards }: { plan: Plan; todo: PendingTiles; shards: readonly ShardResult[] },
+  { plan, pendingTiles, shards }: { plan: Plan; pendingTiles: PendingTiles; shards: readonly ShardResult[] },
   deps: PipelineDeps,
 ): Promise<void> {
   for (const { shard, key } of shards) {
-    if (key === null) await reportTiles(request, shard, tilesOfShard(plan, todo, shard), { state: () => 'failed' }, deps).last();
+    if (key === null)
+      await reportTiles(request, shard, tilesOfShard(plan, pendingTiles, shard), { state: () => 'failed' }, deps).last();
   }
 }
 

@@ -1,25 +1,27 @@
-// Says when looking must stop before its end: somebody cancelled, or what may be spent is spent. Asks the store now and then.
-import { keys } from '../contract/keys.ts';
+// Decides whether an execution must stop before it has analyzed all tiles: it was cancelled, or its budget is spent. Reads the
+// store from time to time.
+
+import { documents } from '../documents.ts';
 import type { Stop } from '../planning/shards.ts';
 import type { PipelineDeps } from '../ports.ts';
 
-export interface Stopping {
-  /** Null: go on. */
+export interface Cancellation {
+  /** Why to stop, as far as it is known; `null` to go on. */
   reason(): Stop | null;
-  /** Asks the store at once. */
-  ask(): Promise<Stop | null>;
-  /** Begins to ask the store by itself, until `close`. */
+  /** The same, after reading the store. */
+  check(): Promise<Stop | null>;
+  /** Reads the store regularly from now on, until `close`. */
   watch(): void;
   close(): void;
 }
 
-/** `spentUsd` is asked for what looks have cost so far. */
-export function stopping(
+/** `spentUsd` returns what detection has cost so far. */
+export function watchCancellation(
   executionId: string,
   maxCostUsd: number | null,
   spentUsd: () => number,
   { blobs, log, limits }: PipelineDeps,
-): Stopping {
+): Cancellation {
   let cancelled = false;
   let timer: NodeJS.Timeout | null = null;
   let closed = false;
@@ -28,25 +30,25 @@ export function stopping(
     if (cancelled) return 'cancelled';
     return maxCostUsd !== null && spentUsd() >= maxCostUsd ? 'budget' : null;
   };
-  const ask = async () => {
-    cancelled ||= (await blobs.head(keys.cancel(executionId))) !== null;
+  const check = async () => {
+    cancelled ||= (await blobs.head(documents.cancellation(executionId).key)) !== null;
     return reason();
   };
-  const askAgain = () => {
+  const checkLater = () => {
     if (closed || cancelled) return;
     timer = setTimeout(() => {
-      ask()
-        .catch((error) => log.warn({ error }, 'Whether the analysis was cancelled could not be read; the run goes on.'))
-        .finally(askAgain);
+      check()
+        .catch((error) => log.warn({ error }, 'The cancellation document could not be read; the execution continues.'))
+        .finally(checkLater);
     }, limits.progressEveryMs);
     timer.unref();
   };
 
   return {
     reason,
-    ask,
+    check,
     watch() {
-      if (timer === null) askAgain();
+      if (timer === null) checkLater();
     },
     close() {
       closed = true;

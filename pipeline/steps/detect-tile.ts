@@ -1,5 +1,4 @@
-// Step 4, once a tile: a ranged read of a ready JPEG → every detection model in turn → validated detections.
-
+// Step 4, once for each tile: reads the stored JPEG of the tile, calls every detection model and validates what they report.
 import { keys } from '../contract/keys.ts';
 import type { AnalysisRequest, Detection } from '../contract/schemas.ts';
 import { NO_USAGE, totalUsage } from '../contract/usage.ts';
@@ -10,45 +9,47 @@ import type { PlannedTile } from '../planning/grid.ts';
 import type { Plan } from '../planning/plan.ts';
 import { AnalyzedTile, type TileStepResult } from '../planning/tile-result.ts';
 import type { PipelineDeps } from '../ports.ts';
-import type { Stopping } from './cancellation.ts';
+import type { Cancellation } from './cancellation.ts';
 
-/** What one shard looks with. `pyramidOf`: the execution that cut the image. */
-export interface Looking {
+/** What all tiles of a shard have in common. */
+export interface DetectionRun {
   request: AnalysisRequest;
   plan: Plan;
+  /** The execution that holds the pyramid. */
   pyramidOf: string;
-  stopping: Stopping;
+  cancellation: Cancellation;
   deps: PipelineDeps;
 }
 
-/** Once stopping has begun, nothing more is looked at. */
-export async function detect({ request, plan, pyramidOf, stopping, deps }: Looking, tile: PlannedTile): Promise<TileStepResult> {
-  const stop = stopping.reason();
+/** Calls no model once the execution must stop, or if the tile is blank. */
+export async function detectInTile(run: DetectionRun, tile: PlannedTile): Promise<TileStepResult> {
+  const { request, plan, pyramidOf, cancellation, deps } = run;
+  const stop = cancellation.reason();
   if (stop) return { unseen: stop };
-  deps.log.debug({ execution: request.execution_id, tile: tile.name }, 'Looking at a tile.');
+  deps.log.debug({ execution: request.execution_id, tile: tile.name }, 'Analyzing a tile.');
   const szi = await cachedSzi(deps.blobs, keys.pyramid(pyramidOf), plan);
   const [, , width, height] = tile.boxInLevel;
   const jpeg = { bytes: await szi.readTile(tile.level, tile.row, tile.column), width, height };
   const blank = request.plan.skip_blank && (await isBlank(jpeg));
-  const looked: AnalyzedTile = { blank, detections: [], usage: NO_USAGE, clipped: 0, notes: [] };
-  if (blank) return looked;
+  const result: AnalyzedTile = { blank, detections: [], usage: NO_USAGE, clipped: 0, notes: [] };
+  if (blank) return result;
   for (const model of request.models.detection) {
     const beganMs = deps.clock.now().getTime();
     const answer = await deps.vision.detect(model, jpeg, request.ask);
     deps.metrics?.add('LookMs', deps.clock.now().getTime() - beganMs);
-    looked.detections.push(
-      ...AnalyzedTile.shape.detections.parse(answer.detections).flatMap((detection) => insideTile(detection, width, height)),
-    );
-    looked.usage = totalUsage([looked.usage, answer.usage]);
-    looked.clipped += answer.clipped;
-    looked.notes.push(...answer.notes);
+    const detections = AnalyzedTile.shape.detections.parse(answer.detections);
+    result.detections.push(...detections.flatMap((detection) => insideTile(detection, width, height)));
+    result.usage = totalUsage([result.usage, answer.usage]);
+    result.clipped += answer.clipped;
+    result.notes.push(...answer.notes);
   }
-  return looked;
+  return result;
 }
 
-/** Whole pixels are fine enough for a finding, and a third of the checkpoint. */
+/** Rounded to whole pixels, which are fine enough for a finding and take a third of the checkpoint. Empty outside of the tile. */
 function insideTile(detection: Detection, width: number, height: number): Detection[] {
-  const [left, top, boxWidth, boxHeight] = detection.box.map(Math.round) as Detection['box'];
-  const box = clippedTo([left, top, boxWidth, boxHeight], width, height);
+  const [left, top, boxWidth, boxHeight] = detection.box;
+  const rounded: Detection['box'] = [Math.round(left), Math.round(top), Math.round(boxWidth), Math.round(boxHeight)];
+  const box = clippedTo(rounded, width, height);
   return box ? [{ ...detection, score: Math.round(detection.score * 1_000) / 1_000, box }] : [];
 }

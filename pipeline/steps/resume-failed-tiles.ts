@@ -1,27 +1,35 @@
-// Step 1 of a retry: what an earlier execution left unseen, and where its looks are.
+// Step 1 of a retry: the tiles that an earlier execution did not analyze, and the keys of its tile results.
 import { UserError } from '../contract/errors.ts';
 import type { AnalysisRequest } from '../contract/schemas.ts';
 import { documents, readDocument, writeDocument } from '../documents.ts';
 import type { ResumedTiles } from '../planning/inspected.ts';
+import { shardsOf } from '../planning/shards.ts';
 import type { PipelineDeps } from '../ports.ts';
 
-export async function takeUp(
+/** Throws a UserError if the earlier execution has not merged any tile results. */
+export async function resumeFailedTiles(
   request: AnalysisRequest,
   { execution_id }: { execution_id: string },
-  deps: PipelineDeps,
+  { blobs, clock, limits }: PipelineDeps,
 ): Promise<ResumedTiles> {
   const [stored, merged] = await Promise.all([
-    readDocument(documents.plan(execution_id), deps.blobs),
-    readDocument(documents.merged(execution_id), deps.blobs),
+    readDocument(documents.plan(execution_id), blobs),
+    readDocument(documents.merged(execution_id), blobs),
   ]);
   if (!stored || !merged) {
-    throw new UserError(
-      `Expected an execution that has looked at tiles, got ${execution_id}. Start a new one with analyze_image.`,
-    );
+    throw new UserError(`Execution ${execution_id} has no tile results to resume from. Start a new one with analyze_image.`);
   }
   const { plan, format, pyramid_of } = stored;
-  await writeDocument(documents.plan(request.execution_id), { request, plan, format, pyramid_of }, deps.blobs);
-  const startedAt = deps.clock.now().toISOString();
-  const todo = merged.tiles.failed.map(({ tile }) => tile).sort((a, b) => a - b);
-  return { inspected: { format, plan, startedAt }, todo, sources: merged.sources };
+  await writeDocument(documents.plan(request.execution_id), { request, plan, format, pyramid_of }, blobs);
+  const pendingTiles = merged.tiles.failed.map(({ tile }) => tile).sort((a, b) => a - b);
+  return {
+    inspected: {
+      format,
+      plan,
+      startedAt: clock.now().toISOString(),
+      shards: shardsOf(pendingTiles.length, limits.shardTilesMax),
+    },
+    todo: pendingTiles,
+    sources: merged.sources,
+  };
 }

@@ -1,5 +1,4 @@
-// Step 4, at the end of a shard: what its tiles showed becomes one object, and the checkpoint holds its key.
-
+// Step 4, at the end of a shard: stores its tile results as one document. The checkpoint holds the key and the counts.
 import { keys } from '../contract/keys.ts';
 import type { Usage } from '../contract/schemas.ts';
 import { documents, writeDocument } from '../documents.ts';
@@ -7,7 +6,7 @@ import type { Shard, ShardResult } from '../planning/shards.ts';
 import type { PipelineDeps } from '../ports.ts';
 import type { TileResultCounter } from '../progress/tile-result-counter.ts';
 
-export async function keepLooks(
+export async function storeTileResults(
   executionId: string,
   shard: Shard,
   counter: TileResultCounter,
@@ -15,9 +14,17 @@ export async function keepLooks(
 ): Promise<ShardResult> {
   const key = keys.tileResults(executionId, shard.number);
   await writeDocument(documents.tileResults(key), counter.results(), blobs);
-  const result = { tiles: counter.tiles(), detections: counter.detections(), usage: counter.usage(), stopped: counter.stopped() };
+  const result: ShardResult = {
+    shard,
+    key,
+    reason: null,
+    tiles: counter.tiles(),
+    detections: counter.detections(),
+    usage: counter.usage(),
+    stopped: counter.stopped(),
+  };
   measure(result, metrics);
-  return { shard, key, reason: null, ...result };
+  return result;
 }
 
 function measure({ tiles, usage }: Pick<ShardResult, 'tiles' | 'usage'>, metrics: PipelineDeps['metrics']): void {
@@ -28,7 +35,7 @@ function measure({ tiles, usage }: Pick<ShardResult, 'tiles' | 'usage'>, metrics
   metrics?.flush();
 }
 
-/** Tokens and what they cost, as far as their price is known. */
+/** Tokens, and their cost as far as the price is known. */
 export function measureUsage({ input_tokens, output_tokens, cost_usd }: Usage, metrics: PipelineDeps['metrics']): void {
   metrics?.add('InputTokens', input_tokens);
   metrics?.add('OutputTokens', output_tokens);

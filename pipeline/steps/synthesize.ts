@@ -1,5 +1,5 @@
-// Step 7: merged findings and the small copy → a summary that cites findings which exist, and says what was not seen.
-
+// Step 7: a model writes the summary from the merged findings and the overview. It cites only findings that exist, and names the
+// tiles that were not analyzed.
 import { sentenceOf } from '../contract/errors.ts';
 import type { AnalysisRequest, Finding, Usage } from '../contract/schemas.ts';
 import { NO_USAGE } from '../contract/usage.ts';
@@ -9,23 +9,23 @@ import { sentenceOnGaps } from '../findings/rules-summary.ts';
 import { isRejected } from '../findings/verification.ts';
 import type { Plan } from '../planning/plan.ts';
 import type { PipelineDeps, SummaryMaterial } from '../ports.ts';
-import type { ImageInHand } from './source-image.ts';
+import type { SourceImage } from './source-image.ts';
 
 export interface Synthesis {
-  /** Null: none was written by a model, and rules have to do. */
+  /** `null` if no model wrote one: the summary then follows rules. */
   summary: string | null;
   usage: Usage;
   notes: string[];
 }
 
-/** Where no model is asked. */
+/** If no model is called. */
 export const NO_SYNTHESIS: Synthesis = { summary: null, usage: NO_USAGE, notes: [] };
 
-/** `findings`: with the verdicts of second looks. */
+/** `findings` carry the verdicts of the verification. */
 export async function synthesize(
   { ask, models }: AnalysisRequest,
   { plan, merged, findings }: { plan: Plan; merged: Merged; findings: readonly Finding[] },
-  image: ImageInHand,
+  image: SourceImage,
   { vision }: PipelineDeps,
 ): Promise<Synthesis> {
   const material = materialOf(plan, merged, findings);
@@ -34,10 +34,14 @@ export async function synthesize(
   return { summary: [citingOnly(summary, material.findings), ...gaps].join(' '), usage, notes: [] };
 }
 
-/** Findings are not lost for want of a summary. */
-export function withoutSynthesis(error: unknown): Synthesis {
-  const reason = sentenceOf(error) ?? 'The model for it failed.';
-  return { summary: null, usage: NO_USAGE, notes: [`The summary was written by rules: ${reason}`] };
+/** A failed summary does not cost the findings. */
+export function synthesisByRules(error: unknown): Synthesis {
+  const reason = sentenceOf(error) ?? 'The synthesis model failed.';
+  return {
+    summary: null,
+    usage: NO_USAGE,
+    notes: [`The summary follows fixed rules, because the synthesis model failed: ${reason}`],
+  };
 }
 
 export function materialOf(

@@ -1,4 +1,4 @@
-// Step 3: one decode pass from the image to one SZI object, its small copy, and how it was cut. Nothing is published unless the whole pass succeeded.
+// Step 3: decodes the image once, and stores its pyramid, its overview and the plan. Stores nothing unless the whole pass succeeds.
 import { mkdtemp, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { keys } from '../contract/keys.ts';
@@ -9,12 +9,12 @@ import { writePyramid } from '../imaging/pyramid.ts';
 import { fileSource, openSzi } from '../imaging/szi/szi.ts';
 import type { Inspected } from '../planning/inspected.ts';
 import type { PipelineDeps } from '../ports.ts';
-import type { ImageInHand } from './source-image.ts';
+import type { SourceImage } from './source-image.ts';
 
-export async function tile(
+export async function tileImage(
   request: AnalysisRequest,
   { plan, format }: Pick<Inspected, 'plan' | 'format'>,
-  image: ImageInHand,
+  image: SourceImage,
   deps: PipelineDeps,
 ): Promise<{ bytes: number }> {
   const { execution_id } = request;

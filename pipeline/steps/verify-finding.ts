@@ -1,5 +1,4 @@
-// Step 6, once a doubtful finding: a crop with context → a second look by another model → a verdict in full-image pixels.
-
+// Step 6, once for each finding to verify: a second model confirms, corrects or rejects it on a crop with context.
 import { mustBeFixed, sentenceOf, UserError } from '../contract/errors.ts';
 import type { AnalysisRequest, Box, Finding, Usage } from '../contract/schemas.ts';
 import { NO_USAGE } from '../contract/usage.ts';
@@ -8,68 +7,67 @@ import { viewOf } from '../imaging/view.ts';
 import { withContext } from '../planning/geometry.ts';
 import type { Plan } from '../planning/plan.ts';
 import { pyramidOf } from '../planning/stored-plan.ts';
-import type { PipelineDeps, SecondLook } from '../ports.ts';
+import type { PipelineDeps, VerificationAnswer } from '../ports.ts';
 
-const CROP_PIXELS_MAX = 1_000_000; // what language models look at without shrinking it
+const CROP_PIXELS_MAX = 1_000_000; // what language models see without shrinking it
 
-export interface SecondLookResult {
+export interface VerifiedFinding {
+  /** In pixels of the full image. */
   verdict: Verdict;
   usage: Usage;
 }
 
-/** What second looks have cost so far, and why there can be no more of them. Rebuilt from results after a crash. */
-export interface SecondLookBudget {
+/** What all verifications of an execution share. A replay rebuilds it from their results. */
+export interface VerificationBudget {
   spentUsd: number;
+  /** Why no further finding is verified; `null` while there is budget. */
   exhausted: string | null;
 }
 
-/** Costs nothing once the budget is exhausted. */
-export async function verify(
+/** Calls no model once the budget is exhausted. */
+export async function verifyFinding(
   request: AnalysisRequest,
   plan: Plan,
   finding: Finding,
-  budget: SecondLookBudget,
+  budget: VerificationBudget,
   deps: PipelineDeps,
-): Promise<SecondLookResult> {
-  if (budget.exhausted !== null) return { verdict: { verdict: 'none', reason: budget.exhausted }, usage: NO_USAGE };
-  const { verification } = request.models;
-  if (verification === null) throw new UserError('Expected a verification model, got none. Set VERIFICATION_MODEL.');
+): Promise<VerifiedFinding> {
+  if (budget.exhausted !== null) return unverified(budget.exhausted);
+  const { verification: model } = request.models;
+  if (model === null) throw new UserError('The request has no verification model. Set VERIFICATION_MODEL.');
   const crop = withContext(finding.box, plan);
-  const view = {
-    executionId: pyramidOf(request),
-    plan,
-    box: crop,
-    pixelsMax: CROP_PIXELS_MAX,
-    findings: [],
-  };
+  const view = { executionId: pyramidOf(request), plan, box: crop, pixelsMax: CROP_PIXELS_MAX, findings: [] };
   const jpeg = await viewOf(view, deps.blobs);
   const scale = jpeg.width / crop[2];
   const [left, top, width, height] = finding.box;
   const boxInCrop: Box = [(left - crop[0]) * scale, (top - crop[1]) * scale, width * scale, height * scale];
-  const look = await deps.vision.verify(verification, jpeg, { ask: request.ask, finding, boxInCrop });
-  return { verdict: inImage(look, crop, scale), usage: look.usage };
+  const answer = await deps.vision.verify(model, jpeg, { ask: request.ask, finding, boxInCrop });
+  return { verdict: inImage(answer, crop, scale), usage: answer.usage };
 }
 
-/** Counts what a look cost, and makes its failure a verdict of none: the finding stays as it was first seen. */
-export async function secondLookOf(look: Promise<SecondLookResult>, budget: SecondLookBudget): Promise<SecondLookResult> {
+/** Counts the cost of a verification. A failed one has the verdict `none`: the finding stays as it was detected. */
+export async function accountFor(verification: Promise<VerifiedFinding>, budget: VerificationBudget): Promise<VerifiedFinding> {
   try {
-    const result = await look;
-    budget.spentUsd += result.usage.cost_usd;
+    const verified = await verification;
+    budget.spentUsd += verified.usage.cost_usd;
     if (budget.spentUsd >= VERIFICATION_COST_USD_MAX) {
-      budget.exhausted ??= `the limit of ${VERIFICATION_COST_USD_MAX} USD for second looks was reached.`;
+      budget.exhausted ??= `the limit of ${VERIFICATION_COST_USD_MAX} USD for verification was reached.`;
     }
-    return result;
+    return verified;
   } catch (error) {
     const reason = sentenceOf(error) ?? 'The verification model failed.';
-    // What the caller must fix fails every look alike: one call says it.
-    if (mustBeFixed(error)) budget.exhausted ??= reason;
-    return { verdict: { verdict: 'none', reason }, usage: NO_USAGE };
+    if (mustBeFixed(error)) budget.exhausted ??= reason; // every other verification would fail as well
+    return unverified(reason);
   }
 }
 
-function inImage(look: SecondLook, crop: Box, scale: number): Verdict {
-  if (look.verdict !== 'corrected') return { verdict: look.verdict };
-  const [left, top, width, height] = look.boxInCrop;
+function unverified(reason: string): VerifiedFinding {
+  return { verdict: { verdict: 'none', reason }, usage: NO_USAGE };
+}
+
+function inImage(answer: VerificationAnswer, crop: Box, scale: number): Verdict {
+  if (answer.verdict !== 'corrected') return { verdict: answer.verdict };
+  const [left, top, width, height] = answer.boxInCrop;
   const box: Box = [crop[0] + left / scale, crop[1] + top / scale, width / scale, height / scale];
-  return { verdict: 'corrected', instead: { ...look.instead, box } };
+  return { verdict: 'corrected', instead: { ...answer.instead, box } };
 }

@@ -1,4 +1,4 @@
-// Part of step 8: the report that people look at, as one file. An execution never fails for want of it.
+// Part of step 8: the report for people, as one file. A missing report never fails an execution.
 import { keys } from '../contract/keys.ts';
 import type { AnalysisRequest, Finding, FindingsDocument } from '../contract/schemas.ts';
 import { documents, readExisting } from '../documents.ts';
@@ -10,31 +10,31 @@ import type { Jpeg, PipelineDeps } from '../ports.ts';
 import { byImportance, type Embedded } from '../report/material.ts';
 import { reportPage } from '../report/report-page.ts';
 
-/** 14 KB each: what a person scrolls through, and a fifth of the report at most. */
+/** 14 KB each: as many as a person scrolls through, and a fifth of the report at most. */
 const CROPS_MAX = 60;
-const CROPS_AT_ONCE = 4;
+const CROP_CONCURRENCY = 4;
 
-export interface Reported {
+export interface ReportSource {
   document: FindingsDocument;
   inspected: Inspected;
   reason: string | null;
-  /** Keys of the looks, also of earlier executions. */
+  /** Keys of the tile results, also of earlier executions. */
   sources: readonly string[];
-  /** Stored copies as JPEG. */
+  /** JPEG bytes. */
   overview: Uint8Array;
   overlay: Uint8Array;
 }
 
-/** What cannot be drawn is left out, and when nothing works, the report is: the log says why. */
-export async function writeReport(request: AnalysisRequest, reported: Reported, deps: PipelineDeps): Promise<void> {
+/** Leaves out what cannot be drawn, and the whole report if it cannot be written. The log has the reason. */
+export async function writeReport(request: AnalysisRequest, source: ReportSource, deps: PipelineDeps): Promise<void> {
   try {
-    const { document, inspected, reason } = reported;
-    const attempt = <T>(what: Promise<T>) => what.catch((error) => leftOut(error, request, deps));
+    const { document, inspected, reason } = source;
+    const attempt = <T>(part: Promise<T>) => part.catch((error) => leaveOut(error, request, deps));
     const [blankTiles, overlay, thumbnail, crops] = await Promise.all([
-      document.tiles.blank === 0 ? [] : attempt(blankTilesIn(reported.sources, deps)),
-      attempt(reportCopy(reported.overlay, 'overlay')),
-      attempt(reportCopy(reported.overview, 'thumbnail')),
-      attempt(cropsOf(request, reported, deps)),
+      document.tiles.blank === 0 ? [] : attempt(blankTilesIn(source.sources, deps)),
+      attempt(reportCopy(source.overlay, 'overlay')),
+      attempt(reportCopy(source.overview, 'thumbnail')),
+      attempt(cropsOf(request, source, deps)),
     ]);
     const { plan, startedAt } = inspected;
     const images = {
@@ -45,34 +45,34 @@ export async function writeReport(request: AnalysisRequest, reported: Reported, 
     const page = reportPage({ document, plan, startedAt, reason, blankTiles, images });
     await deps.blobs.put(keys.report(request.execution_id), Buffer.from(page));
   } catch (error) {
-    deps.log.warn({ error, execution: request.execution_id }, 'The report could not be made.');
+    deps.log.warn({ error, execution: request.execution_id }, 'The report could not be written.');
   }
 }
 
-function leftOut(error: unknown, { execution_id }: AnalysisRequest, { log }: PipelineDeps): null {
-  log.warn({ error, execution: execution_id }, 'A part of the report could not be made.');
+function leaveOut(error: unknown, { execution_id }: AnalysisRequest, { log }: PipelineDeps): null {
+  log.warn({ error, execution: execution_id }, 'A part of the report could not be drawn.');
   return null;
 }
 
-/** Of the most important findings; a crop that cannot be cut is left out. */
+/** By finding id, of the most important findings. */
 async function cropsOf(
   request: AnalysisRequest,
-  { document, inspected }: Reported,
+  { document, inspected }: ReportSource,
   deps: PipelineDeps,
 ): Promise<Map<string, Embedded>> {
-  const wanted = byImportance(document.findings).slice(0, CROPS_MAX);
+  const important = byImportance(document.findings).slice(0, CROPS_MAX);
   const crops = new Map<string, Embedded>();
-  if (wanted.length === 0) return crops;
+  if (important.length === 0) return crops;
   const szi = await cachedSzi(deps.blobs, keys.pyramid(pyramidOf(request)), inspected.plan);
   const cut = async (finding: Finding) => {
-    const crop = await reportCrop(szi, inspected.plan, finding).catch((error) => leftOut(error, request, deps));
+    const crop = await reportCrop(szi, inspected.plan, finding).catch((error) => leaveOut(error, request, deps));
     if (crop) crops.set(finding.id, embedded(crop));
   };
-  const next = wanted.values();
+  const next = important.values();
   const cutAll = async () => {
     for (const finding of next) await cut(finding);
   };
-  await Promise.all(Array.from({ length: CROPS_AT_ONCE }, cutAll));
+  await Promise.all(Array.from({ length: CROP_CONCURRENCY }, cutAll));
   return crops;
 }
 

@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, describe, expect, it, test, vi } from 'vitest';
 import type { Ask, Finding } from '../../pipeline/contract/schemas.ts';
 import { costOf } from '../../pipeline/planning/prices.ts';
-import type { Doubt, Jpeg, SummaryMaterial, Vision } from '../../pipeline/ports.ts';
+import type { Jpeg, SummaryMaterial, VerificationQuestion, Vision } from '../../pipeline/ports.ts';
 import { bedrockVision } from '../../pipeline/vision/llm/bedrock-vision.ts';
 import { DETECTIONS_MAX } from '../../pipeline/vision/prompts/detect-prompt.ts';
 import { answer, type BedrockReply, bedrockServer, type ConverseRequest, toolUse } from '../support/bedrock-server.ts';
@@ -24,7 +24,7 @@ const CAT = {
   description: 'a cat',
   text: '',
 };
-const DOUBT: Doubt = {
+const DOUBT: VerificationQuestion = {
   ask: EVERYTHING,
   finding: { label: 'cat', description: 'a cat', score: 0.3, severity: 'info', text: null },
   boxInCrop: [20, 20, 40, 50],

@@ -20,18 +20,18 @@ const NEEDS_MEMORY = /^Expected at most [\d,]+ pixels of a format that is decode
 /** The tile step on one file, as the pipeline runs it, in a process of its own: prints what came of it and the peak of its memory. */
 const CHILD = `
 const [path, folder] = process.argv.slice(1);
-const { inspect } = await import('./pipeline/steps/inspect-image.ts');
-const { tile } = await import('./pipeline/steps/tile-image.ts');
-const { imageInHand } = await import('./pipeline/steps/source-image.ts');
+const { inspectImage } = await import('./pipeline/steps/inspect-image.ts');
+const { tileImage } = await import('./pipeline/steps/tile-image.ts');
+const { sourceImage } = await import('./pipeline/steps/source-image.ts');
 const { DEFAULT_LIMITS } = await import('./pipeline/planning/image-limits.ts');
 const { fsBlobs } = await import('./pipeline/storage/folder-blobs.ts');
 const request = { execution_id: 'e1', image: { source: { kind: 'file', path } }, page: 1, models: { detection: ['onnx:nanodet'] },
   plan: { detail: 'fine', tile_size: null, overlap: null, grid: null, region: null, max_tiles: null, skip_blank: true } };
 const deps = { blobs: fsBlobs(folder + '/blobs'), clock: { now: () => new Date() }, scratchFolder: folder + '/scratch',
   limits: { image: DEFAULT_LIMITS } };
-const image = imageInHand(request, deps);
+const image = sourceImage(request, deps);
 let error = null;
-try { await tile(request, await inspect(request, image, deps), image, deps); } catch (thrown) { error = { name: thrown.name, message: thrown.message }; }
+try { await tileImage(request, await inspectImage(request, image, deps), image, deps); } catch (thrown) { error = { name: thrown.name, message: thrown.message }; }
 console.log(JSON.stringify({ error, rssBytes: process.resourceUsage().maxRSS * 1024 }));
 `;
 

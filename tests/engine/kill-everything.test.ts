@@ -37,7 +37,7 @@ async function live(dataFolder: string): Promise<Life> {
   };
   onTestFinished(killed);
   lines(server.stderr, (line) => {
-    const tile = /"tile":"(tile-[^"]+)","msg":"Looking at a tile\."/.exec(line)?.[1];
+    const tile = /"tile":"(tile-[^"]+)","msg":"Analyzing a tile\."/.exec(line)?.[1];
     if (tile) looked.push(tile);
   });
   const url = await new Promise<string>((resolve, reject) => {

@@ -4,7 +4,7 @@ import sharp from 'sharp';
 import { describe, expect, test } from 'vitest';
 import { AnswerError, TransientError, UserError } from '../../pipeline/contract/errors.ts';
 import { NO_USAGE } from '../../pipeline/contract/usage.ts';
-import type { Doubt, SummaryMaterial } from '../../pipeline/ports.ts';
+import type { SummaryMaterial, VerificationQuestion } from '../../pipeline/ports.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import { runPipeline } from '../support/pipeline-run.ts';
 import { scriptedVision, seen } from '../support/scripted-vision.ts';
@@ -100,10 +100,10 @@ describe('second looks', () => {
           seen('dog', [80, 10, 40, 40], { score: 0.5 }),
           seen('crack', [10, 80, 40, 40], { score: 0.9, severity: 'high' }),
         ];
-  const asked = (doubts: Doubt[]) => doubts.map(({ finding }) => finding.label).sort();
+  const asked = (doubts: VerificationQuestion[]) => doubts.map(({ finding }) => finding.label).sort();
 
   test('go to doubtful and severe findings only, and confirm, reject or correct them', async () => {
-    const doubts: Doubt[] = [];
+    const doubts: VerificationQuestion[] = [];
     const vision = scriptedVision({
       detect,
       verify(_crop, doubt) {
@@ -125,7 +125,7 @@ describe('second looks', () => {
   });
 
   test('are not made unless they were asked for', async () => {
-    const doubts: Doubt[] = [];
+    const doubts: VerificationQuestion[] = [];
     const vision = scriptedVision({ detect, verify: (_, doubt) => void doubts.push(doubt) as never });
     await runPipeline(await greyImage(), vision);
     expect(doubts).toEqual([]);
@@ -182,12 +182,12 @@ describe('the summary', () => {
     ['an answer that cannot be used', new AnswerError('Expected a summary, got none.')],
     ['a provider that stays away', new TransientError('Expected an answer, got none. Try again later.')],
     ['no access', new UserError('Expected access to the model, got none. Ask for it.')],
-  ])('is written by rules after %s, and the findings are kept', async (_, error) => {
+  ])('follows fixed rules after %s, and the findings are kept', async (_, error) => {
     const vision = scriptedVision({ detect, summarize: () => Promise.reject(error) });
     const { document, progress } = await runPipeline(await greyImage(300, 300), vision);
     expect(progress.status).toBe('SUCCEEDED');
     expect(document?.summary).toContain('Counted by rules, without a language model.');
-    expect(document?.notes).toContain(`The summary was written by rules: ${error.message}`);
+    expect(document?.notes).toContain(`The summary follows fixed rules, because the synthesis model failed: ${error.message}`);
     expect(document?.findings).toHaveLength(1);
   });
 });

@@ -5,7 +5,7 @@ import sharp from 'sharp';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { AnswerError, UserError } from '../../pipeline/contract/errors.ts';
 import { keys } from '../../pipeline/contract/keys.ts';
-import { SHARD_TILES_MAX } from '../../pipeline/planning/shards.ts';
+import { SHARD_TILES_MAX } from '../../pipeline/contract/protocol.ts';
 import type { PipelineDeps } from '../../pipeline/ports.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import { type PipelineRun, pipelineStage, requestFor } from '../support/pipeline-run.ts';
@@ -182,8 +182,6 @@ test('a shard that is lost is a named gap, and the others are kept', async () =>
   expect(run.progress.status).toBe('PARTIAL');
   const failed = run.document?.tiles.failed ?? [];
   expect(failed.length).toBeGreaterThan(100);
-  expect(new Set(failed.map(({ reason }) => reason))).toEqual(
-    new Set(['The part of the analysis that looked at this tile was lost.']),
-  );
+  expect(new Set(failed.map(({ reason }) => reason))).toEqual(new Set(['The shard with this tile was lost.']));
   expect(doneIn(run) + failed.length).toBe(run.document?.tiles.total);
 });

@@ -6,6 +6,7 @@ import { type WireOperation, withDurableExecution } from '@aws/durable-execution
 import { openEngine } from '../../local/engine/engine.ts';
 import { localLauncher } from '../../local/engine/local-launcher.ts';
 import { keys } from '../../pipeline/contract/keys.ts';
+import { SHARD_TILES_MAX } from '../../pipeline/contract/protocol.ts';
 import { type AnalysisRequest, FindingsDocument, Progress } from '../../pipeline/contract/schemas.ts';
 import { pipeline } from '../../pipeline/pipeline.ts';
 import { DEFAULT_LIMITS } from '../../pipeline/planning/image-limits.ts';
@@ -95,7 +96,11 @@ export async function pipelineDeps(folder: string, vision: Vision): Promise<Pipe
   await mkdir(scratchFolder);
   const limits = {
     image: { ...DEFAULT_LIMITS, pixelsMax: 50_000_000 },
-    ...{ tilesMax: 100_000, tileConcurrency: 4, shardConcurrency: 2, progressEveryMs: 5 },
+    tilesMax: 100_000,
+    tileConcurrency: 4,
+    shardTilesMax: SHARD_TILES_MAX,
+    shardConcurrency: 2,
+    progressEveryMs: 5,
   };
   const imageDownloads: ImageDownloads = {
     download: () => Promise.reject(new Error('Expected an image on this machine.')),

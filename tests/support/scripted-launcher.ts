@@ -64,7 +64,14 @@ export function scriptedLauncher(deps: { blobs: Blobs; clock: Clock; log: Log },
 function makeRun(request: AnalysisRequest, { blobs, clock, log }: { blobs: Blobs; clock: Clock; log: Log }): Run {
   const nothing = () => Promise.reject(new Error('A scripted run looks at nothing.'));
   const vision = { moderate: nothing, detect: nothing, verify: nothing, summarize: nothing };
-  const limits = { image: DEFAULT_LIMITS, tilesMax: 100, tileConcurrency: 1, shardConcurrency: 1, progressEveryMs: 5 };
+  const limits = {
+    image: DEFAULT_LIMITS,
+    tilesMax: 100,
+    tileConcurrency: 1,
+    shardTilesMax: 100,
+    shardConcurrency: 1,
+    progressEveryMs: 5,
+  };
   const imageDownloads = { download: nothing };
   const progress = reportProgress(request, {
     blobs,

@@ -1,13 +1,20 @@
 // Eyes that follow a script: for tests of what the pipeline does with what is seen. Counts what it was asked.
 import type { Detection } from '../../pipeline/contract/schemas.ts';
 import { NO_USAGE } from '../../pipeline/contract/usage.ts';
-import type { Doubt, Jpeg, ModerationAnswer, SecondLook, SummaryMaterial, Vision } from '../../pipeline/ports.ts';
+import type {
+  Jpeg,
+  ModerationAnswer,
+  SummaryMaterial,
+  VerificationAnswer,
+  VerificationQuestion,
+  Vision,
+} from '../../pipeline/ports.ts';
 
 export interface Script {
   moderate?: () => ModerationAnswer;
   /** `look` counts from 0 over all tiles. */
   detect?: (tile: Jpeg, look: number) => Detection[] | Promise<Detection[]>;
-  verify?: (crop: Jpeg, doubt: Doubt) => SecondLook | Promise<SecondLook>;
+  verify?: (crop: Jpeg, doubt: VerificationQuestion) => VerificationAnswer | Promise<VerificationAnswer>;
   summarize?: (material: SummaryMaterial) => string | Promise<string>;
 }
 

@@ -2,7 +2,7 @@
 import sharp from 'sharp';
 import { describe, expect, test } from 'vitest';
 import { Detection, type Finding, type ModelId, Usage } from '../../pipeline/contract/schemas.ts';
-import type { Doubt, Jpeg, SummaryMaterial, Vision } from '../../pipeline/ports.ts';
+import type { Jpeg, SummaryMaterial, VerificationQuestion, Vision } from '../../pipeline/ports.ts';
 
 export interface VisionUnderTest {
   make(): Promise<Vision>;
@@ -26,7 +26,7 @@ async function greyTile(): Promise<Jpeg> {
   return { bytes: await sharp({ create: grey }).jpeg().toBuffer(), width: 300, height: 200 };
 }
 
-const DOUBT: Doubt = {
+const DOUBT: VerificationQuestion = {
   ask: EVERYTHING,
   finding: { label: 'cat', description: 'a cat', score: 0.3, severity: 'info', text: null },
   boxInCrop: [20, 20, 40, 50],

@@ -2,7 +2,7 @@
 import type { z } from 'zod';
 import type { Ask, Detection, ModelId, Usage } from '../../contract/schemas.ts';
 import { costOf } from '../../planning/prices.ts';
-import type { DetectionAnswer, Jpeg, SecondLook, Vision } from '../../ports.ts';
+import type { DetectionAnswer, Jpeg, VerificationAnswer, Vision } from '../../ports.ts';
 import { boxOf } from '../prompts/box-scale.ts';
 import { DETECTIONS_MAX, detectPrompt } from '../prompts/detect-prompt.ts';
 import { moderatePrompt } from '../prompts/moderate-prompt.ts';
@@ -93,7 +93,7 @@ function asAskedFor(detections: Detection[], { labels }: Ask): Detection[] {
   });
 }
 
-type Verdict = { verdict: 'confirmed' | 'rejected' } | Omit<SecondLook & { verdict: 'corrected' }, 'usage'>;
+type Verdict = { verdict: 'confirmed' | 'rejected' } | Omit<VerificationAnswer & { verdict: 'corrected' }, 'usage'>;
 
 function secondLook(answer: z.infer<typeof SecondLookForm>, crop: Jpeg): Verdict {
   const { verdict, label, description, severity, text, ...corners } = answer;

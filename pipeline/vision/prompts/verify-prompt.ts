@@ -1,5 +1,5 @@
 // What a language model is told when it takes a second look at one doubtful finding in a crop.
-import type { Doubt } from '../../ports.ts';
+import type { VerificationQuestion } from '../../ports.ts';
 import { BOX_SCALE, cornersOf } from './box-scale.ts';
 import { dataBlock, type Prompt } from './data-block.ts';
 
@@ -14,7 +14,10 @@ The box is given by its edges "left", "top", "right", "bottom" on a scale from 0
 Fill in the other fields with what is there: its label, the tightest box on the same scale, the severity, a description of at most 20 words, and the text on it exactly, or an empty string. Look first and judge by what you see, not by what is believed.`;
 
 /** The crop, `width` x `height` pixels, goes before `user`. */
-export function verifyPrompt({ ask, finding, boxInCrop }: Doubt, { width, height }: { width: number; height: number }): Prompt {
+export function verifyPrompt(
+  { ask, finding, boxInCrop }: VerificationQuestion,
+  { width, height }: { width: number; height: number },
+): Prompt {
   const { label, description, score, severity, text } = finding;
   const doubt = {
     request: { look_for: ask.look_for, labels: ask.labels },

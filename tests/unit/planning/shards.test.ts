@@ -1,8 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { SHARD_TILES_MAX } from '../../../pipeline/contract/protocol.ts';
 import { tileCount, tilesOf } from '../../../pipeline/planning/grid.ts';
 import { planTiles } from '../../../pipeline/planning/plan.ts';
-import { checkOperations, operationsAtMost, SHARD_TILES_MAX, shardsOf, tilesOfShard } from '../../../pipeline/planning/shards.ts';
+import { checkOperations, operationsAtMost, shardsOf, tilesOfShard } from '../../../pipeline/planning/shards.ts';
 import { requestFor } from '../../support/pipeline-run.ts';
 
 const OPERATIONS_MAX = 3_000; // of one durable execution

@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, it, test } from 'vitest';
 import type { Ask, Box, Finding } from '../../../pipeline/contract/schemas.ts';
-import type { Doubt, SummaryMaterial } from '../../../pipeline/ports.ts';
+import type { SummaryMaterial, VerificationQuestion } from '../../../pipeline/ports.ts';
 import { BOX_SCALE, boxOf, cornersOf } from '../../../pipeline/vision/prompts/box-scale.ts';
 import { dataBlock } from '../../../pipeline/vision/prompts/data-block.ts';
 import { detectPrompt } from '../../../pipeline/vision/prompts/detect-prompt.ts';
@@ -39,7 +39,7 @@ function material(findings: Finding[], ask = EVERYTHING): SummaryMaterial {
   return { ask, image: { width: 6_000, height: 4_000 }, findings, tiles, overview };
 }
 
-const doubt = (changed: Partial<Doubt> = {}): Doubt => ({
+const doubt = (changed: Partial<VerificationQuestion> = {}): VerificationQuestion => ({
   ask: EVERYTHING,
   finding: { label: 'cat', description: 'a cat', score: 0.3, severity: 'info', text: null },
   boxInCrop: [100, 50, 200, 100],

@@ -1,0 +1,34 @@
+// Names and numbers by which an execution in flight resumes, whichever version of the code runs it next: step names and shard
+// boundaries. Never change one, and never reorder the operations that use them. The keys of stored objects are in keys.ts.
+
+/**
+ * The most tiles in a shard of a new execution. This one may change: the steps `inspect` and `take-up` store the boundaries, and a
+ * replay uses those. It must leave room for every retry: planning/shards.ts.
+ */
+export const SHARD_TILES_MAX = 850;
+
+/** The most tiles in a shard of version 0.1, which stored no boundaries: they are computed again from this. */
+export const SHARD_TILES_MAX_OF_0_1 = 850;
+
+/** Names of the durable operations, in the order in which they begin. */
+export const STEPS = {
+  fetch: 'fetch',
+  inspect: 'inspect',
+  moderate: 'moderate',
+  storeVerdict: 'store-verdict',
+  tile: 'tile',
+  resumeFailedTiles: 'take-up',
+  runShards: 'shards',
+  /** The context of one shard, and its invocation. */
+  runShard: (shard: number) => `shard-${shard}`,
+  checkShard: (shard: number) => `begin-${shard}`,
+  detect: 'detect',
+  detectTile: (level: number, row: number, column: number) => `tile-${level}-r${row}-c${column}`,
+  storeTileResults: 'keep-looks',
+  merge: 'merge',
+  verify: 'verify',
+  verifyFinding: (findingId: string) => `verify-${findingId}`,
+  synthesize: 'synthesize',
+  store: 'store',
+  storeFailure: 'store-failure',
+} as const;
