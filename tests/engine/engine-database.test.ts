@@ -1,4 +1,4 @@
-// What the engine accepts as its database, and that it leaves alone what it does not.
+// Which files the engine accepts as its database. It leaves any other file unchanged.
 import { fork } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { readdir, readFile, writeFile } from 'node:fs/promises';
@@ -11,13 +11,13 @@ import { temporaryFolder } from '../support/folder.ts';
 
 const invoke = invokerOf((_, context) => context.step('s', async () => 1));
 
-async function written(folder: string, sql: string): Promise<void> {
+async function createDatabase(folder: string, sql: string): Promise<void> {
   const database = new DatabaseSync(join(folder, 'engine.db'));
   database.exec(sql);
   database.close();
 }
 
-async function oursIn(folder: string): Promise<void> {
+async function createEngineDatabase(folder: string): Promise<void> {
   const engine = engineIn(folder, invoke);
   await runOnce(engine);
   engine.close();
@@ -25,32 +25,32 @@ async function oursIn(folder: string): Promise<void> {
 
 const cases: [string, (folder: string) => Promise<void>, RegExp][] = [
   [
-    'is no database',
-    (folder) => writeFile(join(folder, 'engine.db'), 'a letter to my mother '.repeat(500)),
+    'is not a database',
+    (folder) => writeFile(join(folder, 'engine.db'), 'not a database '.repeat(500)),
     /is not a tilesight database, or it is damaged/,
   ],
   [
     'belongs to another program',
-    (folder) => written(folder, 'create table songs (title text)'),
+    (folder) => createDatabase(folder, 'create table songs (title text)'),
     /is not a tilesight database, or it is damaged/,
   ],
   [
-    'belongs to another program that counts its versions too',
-    (folder) => written(folder, 'create table songs (title text); pragma user_version = 1'),
+    'belongs to another program that sets a version too',
+    (folder) => createDatabase(folder, 'create table songs (title text); pragma user_version = 1'),
     /is not a tilesight database, or it is damaged/,
   ],
   [
     'was written by a newer tilesight',
     async (folder) => {
-      await oursIn(folder);
-      await written(folder, 'pragma user_version = 99');
+      await createEngineDatabase(folder);
+      await createDatabase(folder, 'pragma user_version = 99');
     },
     /has database version 99, .*Use the newer tilesight/,
   ],
   [
     'is damaged inside',
     async (folder) => {
-      await oursIn(folder);
+      await createEngineDatabase(folder);
       const bytes = await readFile(join(folder, 'engine.db'));
       bytes.fill(0xa5, 3 * 4_096, 12 * 4_096);
       await writeFile(join(folder, 'engine.db'), bytes);
@@ -58,9 +58,9 @@ const cases: [string, (folder: string) => Promise<void>, RegExp][] = [
     /is not a tilesight database, or it is damaged/,
   ],
   [
-    'was cut off',
+    'is truncated',
     async (folder) => {
-      await oursIn(folder);
+      await createEngineDatabase(folder);
       const bytes = await readFile(join(folder, 'engine.db'));
       await writeFile(join(folder, 'engine.db'), bytes.subarray(0, bytes.length / 2));
     },
@@ -68,23 +68,23 @@ const cases: [string, (folder: string) => Promise<void>, RegExp][] = [
   ],
 ];
 
-test.each(cases)('a file that %s is refused with a sentence, and left byte for byte', async (_, make, sentence) => {
+test.each(cases)('a file that %s is refused with a message and left unchanged, byte for byte', async (_, create, message) => {
   const folder = await temporaryFolder();
-  await make(folder);
+  await create(folder);
   const hash = async () =>
     createHash('sha256')
       .update(await readFile(join(folder, 'engine.db')))
       .digest('hex');
   const before = await hash();
   expect(() => engineIn(folder, invoke)).toThrow(UserError);
-  expect(() => engineIn(folder, invoke)).toThrow(sentence);
+  expect(() => engineIn(folder, invoke)).toThrow(message);
   expect(await hash()).toBe(before);
   expect(await readdir(folder)).toEqual(['engine.db']);
 });
 
-test('a database of the first version is carried over', async () => {
+test('a database of the first version is migrated', async () => {
   const folder = await temporaryFolder();
-  await written(
+  await createDatabase(
     folder,
     `create table executions (
        arn text primary key, name text not null unique, input text not null, status text not null, result text, error text,
@@ -104,7 +104,7 @@ test('a database of the first version is carried over', async () => {
   expect((await engine.ended('one')).result).toBe('1');
 });
 
-test('a database that another process holds is refused, and accepted once that process was killed', async () => {
+test('a database that another process holds is refused, and accepted after that process was killed', async () => {
   const folder = await temporaryFolder();
   const input = JSON.stringify({
     tiles: [`wait-for:${join(folder, 'never')}`],

@@ -1,4 +1,4 @@
-// The launcher over the engine: what agents and the command line ask of executions.
+// The launcher over the engine: how tools and the command line start, list and stop executions.
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { localLauncher } from '../../local/engine/local-launcher.ts';
 import { UserError } from '../../pipeline/contract/errors.ts';
@@ -28,7 +28,7 @@ async function launcherFor(workflow: Workflow) {
 const retry = { retryStrategy: (_: Error, attempt: number) => ({ shouldRetry: attempt < 2, delay: { seconds: 1 } }) };
 
 describe('the launcher', () => {
-  test('starts once by name, and tells the caller to choose another for another request', async () => {
+  test('starts a request once by its name, and refuses the name for another request', async () => {
     const { start } = await launcherFor(async () => 1);
     expect(await start('a')).toEqual({ created: true });
     expect(await start('a')).toEqual({ created: false });
@@ -36,16 +36,16 @@ describe('the launcher', () => {
     await expect(start('a b')).rejects.toThrow(UserError);
   });
 
-  test('stops what runs, with the reason', async () => {
+  test('stops a running execution with the reason', async () => {
     const { launcher, start } = await launcherFor((_, context) => context.waitForCallback('w', async () => {}));
     await start('a');
     const reason = { type: 'Cancelled', message: 'by the caller' };
     expect(await launcher.stop('a', reason)).toMatchObject({ state: 'stopped', error: reason });
     expect(await launcher.describe('a')).toMatchObject({ state: 'stopped', error: reason });
-    expect(await launcher.stop('nobody', reason)).toBeNull();
+    expect(await launcher.stop('unknown', reason)).toBeNull();
   });
 
-  test('lists by state and time, page by page, in either order', async () => {
+  test('lists by state and time, in pages, in either order', async () => {
     const { engine, launcher, start } = await launcherFor(async (input: { execution_id: string }) => {
       if (input.execution_id === 'c') throw new Error('no');
       return 1;
@@ -55,14 +55,14 @@ describe('the launcher', () => {
       await engine.ended(name);
     }
     const names = async (filter: Parameters<typeof launcher.list>[0]) => {
-      const seen: string[] = [];
+      const listed: string[] = [];
       for (let cursor: string | null | undefined; cursor !== null; ) {
         const page = await launcher.list({ ...filter, limit: 2, ...(cursor && { cursor }) });
         expect(page.executions.length).toBeLessThanOrEqual(2);
-        seen.push(...page.executions.map(({ executionId }) => executionId));
+        listed.push(...page.executions.map(({ executionId }) => executionId));
         cursor = page.cursor;
       }
-      return seen.join('');
+      return listed.join('');
     };
     expect(await names({})).toBe('abcde');
     expect(await names({ newestFirst: true })).toBe('edcba');
@@ -75,7 +75,7 @@ describe('the launcher', () => {
     await expect(launcher.list({ cursor: 'nonsense' })).rejects.toThrow(/The cursor is not from an earlier page\./);
   });
 
-  test('tells the history as events, every attempt included', async () => {
+  test('returns the history as events, including every attempt', async () => {
     const { engine, launcher, start } = await launcherFor(async (_, context) => {
       await context.runInChildContext('child', (child) =>
         child.step(
@@ -111,6 +111,6 @@ describe('the launcher', () => {
     ]);
     expect(events.filter(({ type }) => type === 'InvocationCompleted').length).toBeGreaterThanOrEqual(2);
     expect(events.find(({ type }) => type === 'StepFailed')?.error?.message).toBe('not yet');
-    expect(await launcher.history('nobody', {})).toBeNull();
+    expect(await launcher.history('unknown', {})).toBeNull();
   });
 });

@@ -1,4 +1,4 @@
-// What the engine must not hold against a workflow: its own disk, and the crash of others.
+// Failures that are not the workflow's fault do not count against it: a full disk, and a crash caused by another step.
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { NestingType } from '@aws/durable-execution-sdk-js';
@@ -10,29 +10,29 @@ import { temporaryFolder } from '../support/folder.ts';
 
 const NO_ROOM_MS = 1_000;
 const CRASHES_MAX = 8; // as in local/engine/poison-steps.ts
-const HUNG_MS = 60_000; // a hang would last as long
+const HUNG_MS = 60_000; // a hang would last this long
 
-test('a disk without room delays a workflow however often it is tried, and loses nothing that was on it', async () => {
+test('a full disk delays a workflow, however many retries that takes, and loses no checkpoint', async () => {
   const folder = await temporaryFolder();
   openStore(join(folder, 'engine.db')).close();
-  refuse(join(folder, 'engine.db'), 'second', Date.now() + NO_ROOM_MS);
+  failWrites(join(folder, 'engine.db'), 'second', Date.now() + NO_ROOM_MS);
   const ran: string[] = [];
-  const refusals: object[] = [];
+  const errors: object[] = [];
   const workflow = async (_: unknown, context: Parameters<Parameters<typeof invokerOf>[0]>[1]) => {
     await context.step('first', async () => void ran.push('first'));
     await context.wait('between', { seconds: 1 });
     return await context.step('second', async () => 'done');
   };
-  const log = { ...silent, error: (facts: object) => void refusals.push(facts) };
+  const log = { ...silent, error: (facts: object) => void errors.push(facts) };
   const engine = engineIn(folder, invokerOf(workflow), { log });
   onTestFinished(() => engine.close());
   expect(resultOf(await runOnce(engine))).toBe('done');
-  expect(refusals.length).toBeGreaterThan(CRASHES_MAX);
+  expect(errors.length).toBeGreaterThan(CRASHES_MAX);
   expect(ran).toEqual(['first']);
 });
 
 test(
-  'a map that has enough ends, although a suspect of a crash still runs under it',
+  'a map with enough results ends although a suspect step still runs in it',
   async () => {
     let lives = 0;
     const engine = engineIn(await temporaryFolder(), (event, client, timeoutMs) => {
@@ -40,7 +40,7 @@ test(
       const lost = Promise.withResolvers<never>();
       const body = async (item: number) => {
         if (life === 1 && item === 2) lost.reject(new ProcessLost('killed'));
-        if (life === 1) await new Promise(() => {}); // a lost process says no more
+        if (life === 1) await new Promise(() => {}); // a lost process sends nothing more
         if (item > 0) await new Promise((resolve) => setTimeout(resolve, 50));
         return item;
       };
@@ -60,8 +60,8 @@ test(
   HUNG_MS,
 );
 
-/** Until then every write of the step of that name fails, and its transaction with it. */
-function refuse(file: string, step: string, untilMs: number): void {
+/** Until `untilMs`, every write of the step fails, and its transaction with it. */
+function failWrites(file: string, step: string, untilMs: number): void {
   const database = new DatabaseSync(file);
   database.exec(`
     create trigger no_room before insert on operations

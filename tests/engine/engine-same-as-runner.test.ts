@@ -1,4 +1,4 @@
-// One body under the service's own test runner and under the engine: the same operations, by type, name and status.
+// The same workflow under the service's own test runner and under the engine: the same operations, by type, name and status.
 import { type DurableContext, NestingType, withDurableExecution } from '@aws/durable-execution-sdk-js';
 import { LocalDurableTestRunner } from '@aws/durable-execution-sdk-js-testing';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
@@ -11,7 +11,7 @@ const failing = async () => Promise.reject(new Error('always'));
 const item = (child: DurableContext, n: number) =>
   child.step(`item-${n}`, n === 2 ? failing : async () => n, { retryStrategy: () => ({ shouldRetry: false }) });
 
-const BODIES: [string, Workflow][] = [
+const WORKFLOWS: [string, Workflow][] = [
   [
     'steps, a child context and a wait',
     async (_, context) => {
@@ -25,7 +25,7 @@ const BODIES: [string, Workflow][] = [
   ['a map NESTED with a failing item', (_, context) => context.map('m', [1, 2, 3], item, { ...all, maxConcurrency: 2 })],
   ['a step that is retried and fails', (_, context) => context.step('shaky', failing, retry).catch(() => 'gave up')],
   [
-    'parallel branches of which one waits',
+    'parallel branches, one of them with a wait',
     (_, context) =>
       context.parallel('both', [
         { name: 'waits', func: (child: DurableContext) => child.wait('w', { seconds: 1 }) },
@@ -34,13 +34,9 @@ const BODIES: [string, Workflow][] = [
   ],
   [
     'a callback that times out',
-    (_, context) =>
-      context.waitForCallback('approval', async () => {}, { timeout: { seconds: 1 } }).catch(() => 'nobody answered'),
+    (_, context) => context.waitForCallback('approval', async () => {}, { timeout: { seconds: 1 } }).catch(() => 'timed out'),
   ],
-  [
-    'an error that nobody catches',
-    (_, context) => context.step('fails', failing, { retryStrategy: () => ({ shouldRetry: false }) }),
-  ],
+  ['an uncaught error', (_, context) => context.step('fails', failing, { retryStrategy: () => ({ shouldRetry: false }) })],
 ];
 
 describe('the engine leaves the same operations as the test runner of the service:', () => {
@@ -49,7 +45,7 @@ describe('the engine leaves the same operations as the test runner of the servic
 
   const underRunner = new Map<string, { status: unknown; operations: string[] }>();
 
-  test.each(BODIES)('%s', async (name, workflow) => {
+  test.each(WORKFLOWS)('%s', async (name, workflow) => {
     const runner = new LocalDurableTestRunner({ handlerFunction: withDurableExecution(workflow as never) });
     const result = await runner.run({ payload: {} });
     const operations = result.getOperations().map((operation) => {
@@ -59,12 +55,12 @@ describe('the engine leaves the same operations as the test runner of the servic
     expect(operations.length).toBeGreaterThan(0);
   });
 
-  // Outside of the runner's fake clock.
+  // Outside the runner's fake clock.
   describe('and so does the engine', () => {
     beforeAll(() => LocalDurableTestRunner.teardownTestEnvironment());
     afterAll(() => LocalDurableTestRunner.setupTestEnvironment({ skipTime: true }));
 
-    test.each(BODIES)('%s', async (name, workflow) => {
+    test.each(WORKFLOWS)('%s', async (name, workflow) => {
       const engine = engineIn(await temporaryFolder(), invokerOf(workflow));
       onTestFinished(() => engine.close());
       engine.startExecution('one', '{}');

@@ -1,4 +1,4 @@
-// SDK 2.4.0 takes a stale checkpoint token for the end of the execution, because it spells the service's sentence otherwise.
+// SDK 2.4.0 ends the execution over a stale checkpoint token, because it expects another spelling of the service's message.
 import {
   DurableExecutionApiClient,
   type DurableExecutionClient,
@@ -31,19 +31,19 @@ function handlerOver(durableExecutionClient: DurableExecutionClient) {
   return withDurableExecution(async (_, context) => context.step('s', async () => 1), { durableExecutionClient });
 }
 
-test('the SDK alone ends the execution over a stale token', async () => {
+test('the unwrapped client ends the execution over a stale token', async () => {
   const output = await handlerOver(clientRefusingWith('Invalid checkpoint token'))(event, contextOf(10_000)).catch(
     () => 'invocation',
   );
   expect(output).toMatchObject({ Status: 'FAILED' });
 });
 
-test('wrapped, only the invocation ends', async () => {
+test('the wrapped client ends only the invocation', async () => {
   const handler = handlerOver(survivingStaleTokens(clientRefusingWith('Invalid checkpoint token')));
   await expect(handler(event, contextOf(10_000))).rejects.toThrow(/Invalid checkpoint token/);
 });
 
-test('wrapped, every other refusal still ends the execution', async () => {
+test('the wrapped client still ends the execution over any other refusal', async () => {
   const handler = handlerOver(survivingStaleTokens(clientRefusingWith('STEP output payload size must be less')));
   expect(await handler(event, contextOf(10_000))).toMatchObject({ Status: 'FAILED' });
 });

@@ -1,4 +1,5 @@
-// What reaches an execution from outside: callbacks, other executions, its own time limit, a stop; and what is refused on the way in.
+// Everything that changes an execution between invocations: callbacks, chained invocations, its timeout and a stop. Also the limits
+// of the service, which refuse a start or an update.
 import type { DurableContext } from '@aws/durable-execution-sdk-js';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { Engine, EngineOptions } from '../../local/engine/engine.ts';
@@ -28,7 +29,7 @@ describe('a callback', () => {
     return { workflow, id };
   }
 
-  test('brings its answer to the workflow that waits', async () => {
+  test('gives its result to the waiting workflow', async () => {
     const { workflow, id } = waiting();
     const engine = await engineFor(workflow);
     engine.startExecution('one', '{}');
@@ -36,7 +37,7 @@ describe('a callback', () => {
     expect(resultOf(await engine.ended('one'))).toBe('yes');
   });
 
-  test('brings a failure too', async () => {
+  test('gives its failure to the waiting workflow', async () => {
     const { workflow, id } = waiting();
     const engine = await engineFor(workflow);
     engine.startExecution('one', '{}');
@@ -44,7 +45,7 @@ describe('a callback', () => {
     expect(resultOf(await engine.ended('one'))).toMatchObject({ message: 'not today' });
   });
 
-  test('that nobody answers times out', async () => {
+  test('times out without a result', async () => {
     const { workflow, id } = waiting({ timeout: { seconds: 20 } });
     const engine = await engineFor(workflow);
     expect(resultOf(await runOnce(engine))).toMatchObject({ message: 'Callback timed out' });
@@ -56,7 +57,7 @@ describe('a callback', () => {
     expect(() => engine.heartbeatCallback(callbackId)).toThrow(late);
   });
 
-  test('lives as long as its heart beats, and no longer', async () => {
+  test('stays open as long as heartbeats arrive, and no longer', async () => {
     const { workflow, id } = waiting({ timeout: { hours: 10 }, heartbeatTimeout: { seconds: 300 } });
     const engine = await engineFor(workflow);
     engine.startExecution('one', '{}');
@@ -78,18 +79,18 @@ describe('a chained invocation', () => {
       child.invoke(`shard-${n}`, 'arn:aws:lambda:eu-west-1:1:function:tilesight:live', { n }),
     );
     const unlucky = await context.invoke('unlucky', 'tilesight', { n: 13 }).catch((error) => (error as Error).message);
-    const nobody = await context.invoke('nobody', 'no-such-function:1', {}).catch((error) => (error as Error).message);
-    return { squares: batch.getResults(), unlucky, nobody };
+    const missing = await context.invoke('missing', 'no-such-function:1', {}).catch((error) => (error as Error).message);
+    return { squares: batch.getResults(), unlucky, missing };
   };
 
-  test('runs as an execution of its own, and brings back its result or its error', async () => {
+  test('runs as an execution of its own, and returns its result or its error', async () => {
     const engine = await engineFor(async (input: { n?: number }, context) =>
       shards((input.n === undefined ? undefined : input) as never, context),
     );
-    const { squares, unlucky, nobody } = resultOf(await runOnce(engine)) as Record<string, unknown>;
+    const { squares, unlucky, missing } = resultOf(await runOnce(engine)) as Record<string, unknown>;
     expect(squares).toEqual([1, 4, 9]);
     expect(unlucky).toBe('unlucky');
-    expect(nobody).toBe('Function not found: no-such-function:1');
+    expect(missing).toBe('Function not found: no-such-function:1');
     const all = { statuses: ['SUCCEEDED', 'FAILED'] as const, startedAfter: 0, startedBefore: Number.MAX_SAFE_INTEGER };
     const rows = engine.list({ ...all, newestFirst: false, after: null, limit: 100 });
     expect(rows.map(({ status }) => status).sort()).toEqual(['FAILED', 'SUCCEEDED', 'SUCCEEDED', 'SUCCEEDED', 'SUCCEEDED']);
@@ -97,14 +98,14 @@ describe('a chained invocation', () => {
 });
 
 describe('an execution', () => {
-  test('ends at its time limit also while it only waits', async () => {
+  test('times out even while it is suspended', async () => {
     const engine = await engineFor((_, context) => context.wait('long', { hours: 2 }), { executionTimeoutMs: 60_000 });
     const row = await runOnce(engine);
     expect(row.status).toBe('TIMED_OUT');
     expect(errorOf(row).ErrorMessage).toBe('The execution did not end within 60 s.');
   });
 
-  test('that is stopped ends at once; what its code does later does not count', async () => {
+  test('ends at once when it is stopped; later checkpoints of its code are refused', async () => {
     const { promise: running, resolve: runs } = Promise.withResolvers<void>();
     const { promise: gate, resolve: go } = Promise.withResolvers<void>();
     const { promise: refused, resolve: refuse } = Promise.withResolvers<unknown>();
@@ -130,10 +131,10 @@ describe('an execution', () => {
     await refused;
     expect(engine.describe('one')).toEqual(row);
     expect(engine.stop('one')).toEqual(row);
-    expect(engine.stop('nobody')).toBeNull();
+    expect(engine.stop('unknown')).toBeNull();
   });
 
-  test('is forgotten with all its rows once it was kept long enough', async () => {
+  test('is deleted with all its rows when its retention time is over', async () => {
     const folder = await temporaryFolder();
     const workflow: Workflow = (_, context) => context.step('s', async () => 1);
     const first = engineIn(folder, invokerOf(workflow));
@@ -180,7 +181,7 @@ describe('the limits of the service', () => {
         context.map('all', Array.from({ length: 3_000 }), (child: DurableContext) => child.wait('w', { seconds: 900 })),
       /at most 3000 operations/,
     ],
-  ])('end an execution with %s, in one sentence', async (_, workflow, sentence) => {
+  ])('end an execution with %s, with a message', async (_, workflow, sentence) => {
     const engine = await engineFor(workflow);
     const row = await runOnce(engine);
     expect(row.status).toBe('FAILED');
@@ -195,7 +196,7 @@ describe('the limits of the service', () => {
     expect(row.operations).toBe(5);
   });
 
-  test('end an execution that grows past 100 MB: what its operations hold is counted', async () => {
+  test('end an execution that grows beyond 100 MB, counting the payloads of its operations', async () => {
     const engine = await engineFor((_, context) => context.step('s', async () => 'x'.repeat(1_000)));
     expect((await runOnce(engine)).bytes).toBe(2 + 1_002);
     const size = { operations: 1, bytes: 104_857_600 };

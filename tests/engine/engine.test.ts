@@ -1,4 +1,4 @@
-// The durable engine as a workflow sees it: every kind of operation, resumed after every checkpoint.
+// The durable engine from the view of a workflow: every kind of operation, resumed after every checkpoint.
 import { type DurableContext, InvocationStatus, NestingType } from '@aws/durable-execution-sdk-js';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { Engine, EngineOptions } from '../../local/engine/engine.ts';
@@ -34,7 +34,7 @@ describe('a workflow', () => {
     ]);
   });
 
-  test('that throws ends as failed with its error', async () => {
+  test('fails with the error that it throws', async () => {
     const engine = await engineFor(async () => {
       throw new RangeError('too far');
     });
@@ -43,7 +43,7 @@ describe('a workflow', () => {
     expect(errorOf(row)).toMatchObject({ ErrorType: 'RangeError', ErrorMessage: 'too far' });
   });
 
-  test('repeats a step after its delay, and counts its attempts', async () => {
+  test('retries a step after its delay, and counts its attempts', async () => {
     const attempts: number[] = [];
     const engine = await engineFor((_, context) =>
       context.step(
@@ -61,7 +61,7 @@ describe('a workflow', () => {
     expect(engine.operations('one')[1]?.StepDetails?.Attempt).toBe(3);
   });
 
-  test('leaves while it waits, and goes on when the time has come', async () => {
+  test('is suspended while it waits, and continues when the time has come', async () => {
     let invocations = 0;
     let steps = 0;
     const engine = await engineFor(async (_, context) => {
@@ -74,7 +74,7 @@ describe('a workflow', () => {
     expect({ invocations, steps }).toEqual({ invocations: 2, steps: 2 });
   });
 
-  test('maps over items of which one fails for good', async () => {
+  test('maps over items although one fails for good', async () => {
     const engine = await engineFor(async (_, context) => {
       const batch = await context.map(
         'tiles',
@@ -83,12 +83,12 @@ describe('a workflow', () => {
           child.step(`tile-${item}`, async () => (item === 3 ? Promise.reject(new Error('dark')) : item * item), never),
         { ...FLAT, maxConcurrency: 2 },
       );
-      return { seen: batch.getResults(), failed: batch.failed().map(({ index }) => index), reason: batch.completionReason };
+      return { results: batch.getResults(), failed: batch.failed().map(({ index }) => index), reason: batch.completionReason };
     });
-    expect(resultOf(await runOnce(engine))).toEqual({ seen: [1, 4, 16, 25], failed: [2], reason: 'ALL_COMPLETED' });
+    expect(resultOf(await runOnce(engine))).toEqual({ results: [1, 4, 16, 25], failed: [2], reason: 'ALL_COMPLETED' });
   });
 
-  test('with more operations than a page of state holds resumes whole', async () => {
+  test('resumes with more operations than one page of state holds', async () => {
     const bodies = new Map<number, number>();
     const items = Array.from({ length: 2_400 }, (_, index) => index);
     const engine = await engineFor(async (_, context) => {
@@ -110,7 +110,7 @@ describe('a workflow', () => {
     expect(new Set(bodies.values())).toEqual(new Set([1]));
   });
 
-  test('whose map is too large for one checkpoint is replayed through its items', async () => {
+  test('replays a map through its items if the map is too large for one checkpoint', async () => {
     let bodies = 0;
     const engine = await engineFor(async (_, context) => {
       const batch = await context.map(
@@ -131,14 +131,14 @@ describe('a workflow', () => {
     expect(engine.operations('one')[1]?.ContextDetails?.ReplayChildren).toBe(true);
   });
 
-  test('with a result over 6 MB keeps all of it', async () => {
+  test('keeps the whole of a result over 6 MB', async () => {
     const engine = await engineFor(async () => 'x'.repeat(7_000_000));
     expect(resultOf(await runOnce(engine))).toHaveLength(7_000_000);
   });
 });
 
 describe('an execution', () => {
-  test('is found again by its name and payload, and refuses another payload', async () => {
+  test('is found again by its name and input, and refuses another input', async () => {
     const engine = await engineFor(async (input: number) => input);
     expect(engine.startExecution('n', '1')).toEqual({ created: true });
     expect(engine.startExecution('n', '1')).toEqual({ created: false });
@@ -148,18 +148,18 @@ describe('an execution', () => {
     expect(() => engine.startExecution('n', '2')).toThrow(refusal);
   });
 
-  test('that leaves while nothing will wake it ends as failed', async () => {
+  test('fails if its invocation ends as PENDING and nothing will wake it', async () => {
     const invoke: Invoker = async () => ({ Status: InvocationStatus.PENDING });
     const engine = closing(engineIn(await temporaryFolder(), invoke));
     expect(errorOf(await runOnce(engine)).ErrorMessage).toBe('Cannot return PENDING status with no pending operations.');
   });
 
-  test('outlives a stale token: only the invocation that holds it ends', async () => {
+  test('survives a stale token: only the invocation that holds it ends', async () => {
     const clients: { client: InvocationClient; token: string; arn: string }[] = [];
     const body: Workflow = (_, context) => context.step('s', async () => 'done');
     const invoke: Invoker = async (event, client, timeoutMs) => {
       clients.push({ client, token: event.CheckpointToken, arn: event.DurableExecutionArn });
-      if (clients.length === 1) throw new Error('the process is gone');
+      if (clients.length === 1) throw new Error('the process was lost');
       const [first] = clients;
       await expect(
         first?.client.checkpoint({ DurableExecutionArn: first.arn, CheckpointToken: first.token, Updates: [] }),
@@ -170,10 +170,10 @@ describe('an execution', () => {
     expect(resultOf(await runOnce(engine))).toBe('done');
   });
 
-  test('is invoked again after a crash, later every time, and fails when it never gets any further', async () => {
+  test('is invoked again after each crash, with a growing delay, and fails if it makes no progress', async () => {
     const delays: number[] = [];
     const invoke: Invoker = async () => {
-      throw new Error('no answer');
+      throw new Error('no output');
     };
     const afterDelay = (ms: number, work: () => void) => {
       if (ms <= 60_000) delays.push(ms);
@@ -212,7 +212,7 @@ describe('after a restart', () => {
     };
   }
 
-  test('at any checkpoint, what was finished is not done again, and the result is the same', async () => {
+  test('at any checkpoint, finished steps do not run again, and the result is the same', async () => {
     const KILLS_MAX = 60;
     let killed = 0;
     for (let n = 0; n < KILLS_MAX; n++) {
@@ -222,7 +222,7 @@ describe('after a restart', () => {
       const workflow = workflowCounting(bodies);
       const { promise: reached, resolve: reach } = Promise.withResolvers<true>();
       let checkpoints = 0;
-      // The engine is closed just before checkpoint n: it never reaches the disk.
+      // The engine closes just before checkpoint n, which never reaches the disk.
       const first = engineIn(
         folder,
         invokerOf(workflow, (updates) => {
@@ -253,23 +253,23 @@ describe('after a restart', () => {
     expect(killed).toBeLessThan(KILLS_MAX);
   });
 
-  test('a wait that ended meanwhile goes on at once', async () => {
+  test('a wait that has ended meanwhile continues at once', async () => {
     const folder = await temporaryFolder();
     const workflow: Workflow = async (_, context) => {
       await context.wait('a minute', { minutes: 1 });
-      return 'went on';
+      return 'continued';
     };
-    const { promise: waiting, resolve: waits } = Promise.withResolvers<void>();
+    const { promise: suspended, resolve: suspend } = Promise.withResolvers<void>();
     const first = engineIn(folder, async (...invocation) => {
       const output = await invokerOf(workflow)(...invocation);
-      waits();
+      suspend();
       return output;
     });
     first.startExecution('one', '{}');
-    await waiting;
+    await suspended;
     first.close();
     const second = closing(engineIn(folder, invokerOf(workflow)));
     second.start();
-    expect(resultOf(await second.ended('one'))).toBe('went on');
+    expect(resultOf(await second.ended('one'))).toBe('continued');
   });
 });

@@ -1,4 +1,4 @@
-// Worker processes that die, hang or are left alone: real processes, real kills.
+// Worker processes that crash, hang or lose their parent: real processes, real kills.
 import { type ChildProcess, fork, spawnSync } from 'node:child_process';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -13,16 +13,16 @@ import { temporaryFolder } from '../support/folder.ts';
 const entry = new URL('../fixtures/worker.ts', import.meta.url);
 const REASON = 'The worker process crashed 3 times during this step. The step is not retried.';
 
-interface Bench {
+interface Stage {
   folder: string;
   engine: Engine;
   workers: WorkerPool;
   start(name: string, tiles: string[], concurrency?: number): void;
-  /** The tiles whose bodies began, in order, with their processes. */
+  /** The tiles whose step started, in order, with the id of the process. */
   journal(name: string): Promise<{ tile: number; pid: number }[]>;
 }
 
-async function bench({ workersMax = 2, invocationTimeoutMs = 60_000 } = {}): Promise<Bench> {
+async function stage({ workersMax = 2, invocationTimeoutMs = 60_000 } = {}): Promise<Stage> {
   const folder = await temporaryFolder();
   const workers = workerPool({ entry, args: [], workersMax, log: silent });
   const clock = { now: () => new Date() };
@@ -33,7 +33,9 @@ async function bench({ workersMax = 2, invocationTimeoutMs = 60_000 } = {}): Pro
   });
   const journalOf = (name: string) => join(folder, `${name}.journal`);
   return {
-    ...{ folder, engine, workers },
+    folder,
+    engine,
+    workers,
     start(name, tiles, concurrency = 2) {
       const input: FixtureInput = { tiles, concurrency, journal: journalOf(name) };
       engine.startExecution(name, JSON.stringify(input));
@@ -58,29 +60,29 @@ async function until(condition: () => boolean | Promise<boolean>): Promise<void>
   while (!(await condition())) await sleep(10);
 }
 
-/** Not so a process that has ended and was only not asked for its exit code yet. */
+/** A zombie, whose parent has not read its exit code yet, counts as ended. */
 function alive(pid: number): boolean {
   const { stdout } = spawnSync('ps', ['-o', 'stat=', '-p', String(pid)], { encoding: 'utf8' });
   return stdout.trim() !== '' && !stdout.trim().startsWith('Z');
 }
 
 describe('a worker process', () => {
-  test('that dies is replaced, and what it had finished is not done again', async () => {
-    const { engine, start, journal } = await bench();
+  test('that crashes is replaced, and its finished steps do not run again', async () => {
+    const { engine, start, journal } = await stage();
     start('one', ['ok', 'ok', 'ok', 'kill-once', 'ok', 'ok'], 1);
-    expect(resultOf(await engine.ended('one'))).toEqual({ seen: 6, failed: [] });
+    expect(resultOf(await engine.ended('one'))).toEqual({ succeeded: 6, failed: [] });
     expect((await journal('one')).map(({ tile }) => tile)).toEqual([0, 1, 2, 3, 3, 4, 5]);
   });
 
-  test('that hangs is killed at the invocation time-out; the tile that hangs every time is given up', async () => {
-    const { engine, start, journal } = await bench({ invocationTimeoutMs: 700 });
+  test('that hangs is killed at the invocation timeout, and a tile that hangs every time fails', async () => {
+    const { engine, start, journal } = await stage({ invocationTimeoutMs: 700 });
     start('one', ['ok', 'hang', 'ok'], 1);
-    expect(resultOf(await engine.ended('one'))).toEqual({ seen: 2, failed: [{ index: 1, reason: REASON }] });
+    expect(resultOf(await engine.ended('one'))).toEqual({ succeeded: 2, failed: [{ index: 1, reason: REASON }] });
     expect((await journal('one')).filter(({ tile }) => tile === 1)).toHaveLength(3);
   });
 
-  test('runs one invocation at a time; those that wait are served in order, each execution in its turn', async () => {
-    const { engine, start, journal } = await bench({ workersMax: 1 });
+  test('runs one invocation at a time, and waiting invocations run in order', async () => {
+    const { engine, start, journal } = await stage({ workersMax: 1 });
     const names = ['a', 'b', 'c', 'd'];
     for (const name of names) start(name, ['slow', 'slow']);
     const order: string[] = [];
@@ -90,8 +92,8 @@ describe('a worker process', () => {
     expect(pids.size).toBe(1);
   });
 
-  test('is one of at most so many', async () => {
-    const { engine, start, journal, folder } = await bench({ workersMax: 2 });
+  test('starts only below the maximum number of workers', async () => {
+    const { engine, start, journal, folder } = await stage({ workersMax: 2 });
     const go = join(folder, 'go');
     for (const name of ['a', 'b', 'c']) start(name, [`wait-for:${go}`]);
     await until(async () => (await journal('a')).length === 1 && (await journal('b')).length === 1);
@@ -102,8 +104,8 @@ describe('a worker process', () => {
     expect(pids.size).toBe(2);
   });
 
-  test('is gone when the pool is closed, and so is whoever waited for one', async () => {
-    const { engine, workers, start, journal } = await bench({ workersMax: 1 });
+  test('ends when the pool closes, and waiting invocations are refused', async () => {
+    const { engine, workers, start, journal } = await stage({ workersMax: 1 });
     start('a', ['hang']);
     start('b', ['ok']);
     await until(async () => (await journal('a')).length === 1);
@@ -115,27 +117,30 @@ describe('a worker process', () => {
   });
 });
 
-describe('a tile that kills its process', () => {
-  test.each(['kill', 'kill-late'])('every time (%s) fails alone after three attempts, and the others finish', async (how) => {
-    const { engine, start, journal } = await bench();
-    const tiles = ['slow', 'slow', how, 'slow', 'slow', 'slow', how, 'slow', 'slow', 'slow'];
-    start('one', tiles, 4);
-    const failed = [2, 6].map((index) => ({ index, reason: REASON }));
-    expect(resultOf(await engine.ended('one'))).toEqual({ seen: 8, failed });
-    const begun = (await journal('one')).map(({ tile }) => tile);
-    for (const culprit of [2, 6]) expect(begun.filter((tile) => tile === culprit)).toHaveLength(3);
-    // An innocent neighbour is beside a culprit at its first crash only: at most once more for each culprit.
-    for (const tile of tiles.keys()) expect(begun.filter((other) => other === tile).length).toBeLessThanOrEqual(3);
-  });
+describe('a tile that crashes its process', () => {
+  test.each(['kill', 'kill-late'])(
+    'every time (%s) fails alone after three attempts, and all other tiles finish',
+    async (how) => {
+      const { engine, start, journal } = await stage();
+      const tiles = ['slow', 'slow', how, 'slow', 'slow', 'slow', how, 'slow', 'slow', 'slow'];
+      start('one', tiles, 4);
+      const failed = [2, 6].map((index) => ({ index, reason: REASON }));
+      expect(resultOf(await engine.ended('one'))).toEqual({ succeeded: 8, failed });
+      const started = (await journal('one')).map(({ tile }) => tile);
+      for (const culprit of [2, 6]) expect(started.filter((tile) => tile === culprit)).toHaveLength(3);
+      // An innocent tile runs beside a culprit only until its first crash: it repeats at most once for each culprit.
+      for (const tile of tiles.keys()) expect(started.filter((other) => other === tile).length).toBeLessThanOrEqual(3);
+    },
+  );
 
-  test('is told from its neighbours even when all of them are in flight every time', async () => {
-    const { engine, start } = await bench();
+  test('is identified even if all tiles are in flight in every crash', async () => {
+    const { engine, start } = await stage();
     start('one', ['slow', 'kill', 'slow', 'slow'], 4);
-    expect(resultOf(await engine.ended('one'))).toEqual({ seen: 3, failed: [{ index: 1, reason: REASON }] });
+    expect(resultOf(await engine.ended('one'))).toEqual({ succeeded: 3, failed: [{ index: 1, reason: REASON }] });
   });
 
-  test('does not when it was somebody else who ended the process', async () => {
-    const { engine, start, journal, folder } = await bench();
+  test('does not fail if a signal from outside ended the process', async () => {
+    const { engine, start, journal, folder } = await stage();
     const go = join(folder, 'go');
     start('one', [`wait-for:${go}`], 1);
     for (let kills = 1; kills <= 3; kills++) {
@@ -145,7 +150,7 @@ describe('a tile that kills its process', () => {
       await until(() => !alive(pid));
     }
     await writeFile(go, '');
-    expect(resultOf(await engine.ended('one'))).toEqual({ seen: 1, failed: [] });
+    expect(resultOf(await engine.ended('one'))).toEqual({ succeeded: 1, failed: [] });
   });
 });
 
@@ -164,7 +169,7 @@ describe('kill -9 of the server', () => {
     return { server, output: promise };
   }
 
-  test('ends its workers, also one that hangs', async () => {
+  test('ends its workers, even one that hangs', async () => {
     const folder = await temporaryFolder();
     const journal = join(folder, 'journal');
     const { server } = serverOver(folder, { tiles: ['hang'], concurrency: 1, journal });
@@ -174,7 +179,7 @@ describe('kill -9 of the server', () => {
     await until(() => !alive(pid));
   });
 
-  test('many times over makes no tile fail: a restart resumes, and the next server may have the database', async () => {
+  test('fails no tile, however often: each restart resumes, and the next server gets the database', async () => {
     const folder = await temporaryFolder();
     const journal = join(folder, 'journal');
     const go = join(folder, 'go');
@@ -183,15 +188,15 @@ describe('kill -9 of the server', () => {
     for (let kills = 0; kills < 3; kills++) {
       const before = (await readJournal(journal)).length;
       const { server } = serverOver(folder, input);
-      // Both tiles that wait are in flight, beside nothing else.
+      // Only the two waiting tiles are in flight.
       await until(async () => (await readJournal(journal)).length >= before + 2 + (kills === 0 ? 2 : 0));
       server.kill('SIGKILL');
       await until(() => server.exitCode !== null || server.signalCode !== null);
     }
     await writeFile(go, '');
-    expect(await serverOver(folder, input).output).toBe('SUCCEEDED {"seen":6,"failed":[]}\n');
-    const begun = (await readJournal(journal)).map(({ tile }) => tile);
-    expect(begun.filter((tile) => tile === 0 || tile === 1)).toHaveLength(2);
-    expect(begun.filter((tile) => tile === 2)).toHaveLength(4);
+    expect(await serverOver(folder, input).output).toBe('SUCCEEDED {"succeeded":6,"failed":[]}\n');
+    const started = (await readJournal(journal)).map(({ tile }) => tile);
+    expect(started.filter((tile) => tile === 0 || tile === 1)).toHaveLength(2);
+    expect(started.filter((tile) => tile === 2)).toHaveLength(4);
   });
 });

@@ -1,4 +1,4 @@
-// One random workflow on the engine, killed at random checkpoints in virtual time, against its oracle.
+// Runs one random workflow on the engine, kills it at random checkpoints in virtual time, and compares the result with the oracle's.
 import { rmSync } from 'node:fs';
 import { type DurableExecutionClient, withDurableExecution } from '@aws/durable-execution-sdk-js';
 import { type Engine, openEngine } from '../../local/engine/engine.ts';
@@ -15,7 +15,7 @@ export interface ChaosRun {
   operations: number;
   expected: Outcome[];
   result: Outcome[] | string;
-  /** Steps whose body ran after their end had been acknowledged. */
+  /** Steps that ran again although their end had been acknowledged. */
   repeated: string[];
 }
 
@@ -29,13 +29,13 @@ type Fate =
 
 const KILL_CHANCE = 0.12;
 const ENGINE_KILLS_MAX = 20;
-const PROCESS_KILLS_MAX = 2; // a third in which a step was alone would rightly be held against it
+const PROCESS_KILLS_MAX = 2; // a step that was alone in a third one would fail as a poison step
 const THROWS_MAX = 4;
 const ADVANCES_MAX = 20_000;
 const NEVER = new Promise<never>(() => {});
 const SILENT = { debug() {}, info() {}, warn() {}, error() {} };
 
-/** `file` is made and removed. */
+/** Creates `file` and deletes it. */
 export async function chaosRun(seed: number, file: string): Promise<ChaosRun> {
   const time = virtualTime();
   try {
@@ -153,7 +153,7 @@ function fates(random: Random): () => Fate {
   };
 }
 
-/** A second answer is refused: the body that asked for it ran again after a kill. */
+/** Ignores the refusal of a second result: after a kill, the step that requested it may have run again. */
 function answered(answer: () => void): void {
   try {
     answer();

@@ -1,5 +1,5 @@
-// Rebuilds the grid of an execution from its server-sent events, as a page would: connects again for as long as there is no end,
-// and keeps count of everything that a page should not have been told.
+// Rebuilds the grid of an execution from its server-sent events, as a page does: reconnects until the end event, and records every
+// event that a page should not get.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import { type EndEvent, LiveEvent, SnapshotEvent } from '../../pipeline/progress/events.ts';
@@ -7,23 +7,23 @@ import { type EndEvent, LiveEvent, SnapshotEvent } from '../../pipeline/progress
 const RECONNECT_MS = 50;
 const STATES: Record<string, string> = { w: 'waiting', l: 'looking', d: 'done', f: 'failed', b: 'blank', '-': 'elsewhere' };
 const RANKS = ['elsewhere', 'waiting', 'looking'];
-const Told = z.union([LiveEvent, SnapshotEvent]);
+const GridEvent = z.union([LiveEvent, SnapshotEvent]);
 
 export interface GridSubscriber {
   /** The state of each tile, by its index. */
   grid: string[];
   snapshots: SnapshotEvent[];
-  /** How many tiles have come to an end in events, since the last snapshot and in all. */
+  /** The number of tiles that ended in events: since the last snapshot, and in total. */
   ends: { sinceSnapshot: number; inEvents: number };
-  /** Tiles that were told to end more than once, or moved back. */
+  /** Tiles that ended more than once or moved back. */
   faults: string[];
   progress: { phase: string }[];
   end: Promise<EndEvent>;
 }
 
-/** `url` is asked for at each new connection. */
+/** Calls `url` for each new connection. */
 export function subscribeToGrid(url: () => string): GridSubscriber {
-  const seen: Omit<GridSubscriber, 'end'> = {
+  const state: Omit<GridSubscriber, 'end'> = {
     grid: [],
     snapshots: [],
     ends: { sinceSnapshot: 0, inEvents: 0 },
@@ -34,20 +34,20 @@ export function subscribeToGrid(url: () => string): GridSubscriber {
     for (;;) {
       try {
         for await (const data of serverSentData(url())) {
-          const event = Told.parse(JSON.parse(data));
+          const event = GridEvent.parse(JSON.parse(data));
           if (event.type === 'end') return event;
-          take(event, seen);
+          apply(event, state);
         }
       } catch (error) {
-        if (error instanceof z.ZodError) throw error; // anything else is the connection
+        if (error instanceof z.ZodError) throw error; // any other error is a broken connection
       }
       await sleep(RECONNECT_MS);
     }
   };
-  return { ...seen, end: follow() };
+  return { ...state, end: follow() };
 }
 
-function take(event: z.infer<typeof Told>, { grid, snapshots, ends, faults, progress }: Omit<GridSubscriber, 'end'>): void {
+function apply(event: z.infer<typeof GridEvent>, { grid, snapshots, ends, faults, progress }: Omit<GridSubscriber, 'end'>): void {
   if (event.type === 'progress') progress.push(event);
   if (event.type === 'tile') {
     const before = grid[event.tile] ?? 'nowhere';
@@ -71,7 +71,7 @@ function take(event: z.infer<typeof Told>, { grid, snapshots, ends, faults, prog
 
 const rank = (state: string) => (RANKS.includes(state) ? RANKS.indexOf(state) : RANKS.length);
 
-/** What each event says, until the connection ends or breaks. */
+/** The data of each event, until the connection ends or breaks. */
 export async function* serverSentData(url: string, signal?: AbortSignal): AsyncGenerator<string> {
   const response = await fetch(url, signal ? { signal } : {});
   if (!response.ok || !response.body) throw new Error(`HTTP ${response.status}: ${await response.text()}`);

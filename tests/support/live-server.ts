@@ -1,4 +1,4 @@
-// `tilesight serve` as a process of its own, in a group of its own: a kill reaches it and everything it started.
+// `tilesight serve` in a process group of its own: a kill reaches it and every process it started.
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { onTestFinished } from 'vitest';
@@ -9,13 +9,13 @@ const CLI = fileURLToPath(new URL('../../cli/tilesight.ts', import.meta.url));
 export interface LiveServer {
   /** For example `http://127.0.0.1:3333`. */
   origin: string;
-  /** Kills with SIGKILL the processes that look at tiles, and nothing else. */
+  /** Sends SIGKILL to the worker processes only. */
   killWorkers(): void;
-  /** Kills all of it with SIGKILL, and resolves when it is gone. */
+  /** Sends SIGKILL to the whole group, and resolves when the server has exited. */
   kill(): Promise<void>;
 }
 
-/** With port 0 on a free one. Images of `examples` may be named. */
+/** Port 0 takes a free port. Images in `examples` can be named. */
 export async function liveServer(dataFolder: string, port: number): Promise<LiveServer> {
   // biome-ignore lint/style/noProcessEnv: a child starts from this process's environment.
   const env = { ...process.env, LOG_LEVEL: 'silent', DETECTION_MODELS: 'onnx:nanodet' };
@@ -34,7 +34,7 @@ export async function liveServer(dataFolder: string, port: number): Promise<Live
       const found = /serves MCP at (\S+)/.exec(text)?.[1];
       if (found) resolve(new URL(found).origin);
     });
-    server.once('close', (code) => reject(new Error(`The server ended with code ${code}.`)));
+    server.once('close', (code) => reject(new Error(`The server exited with code ${code}.`)));
   });
   return {
     origin,
@@ -50,6 +50,6 @@ function killGroup({ pid }: ChildProcess): void {
   try {
     if (pid) process.kill(-pid, 'SIGKILL');
   } catch {
-    // it is gone already
+    // it has already exited
   }
 }

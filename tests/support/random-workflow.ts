@@ -1,8 +1,8 @@
-// Random workflows of every durable operation: what a seed makes of one, what it must result in, and how the SDK runs it.
+// Random workflows of every durable operation: generated from a seed, with the expected result, and run by the SDK.
 import { type DurableContext, NestingType, StepSemantics } from '@aws/durable-execution-sdk-js';
 import type { Random } from './seeded-random.ts';
 
-/** Names are unique in a workflow: they are paths. */
+/** A name is the path of its node, so it is unique in the workflow. */
 export type Node =
   | { kind: 'step'; name: string; failures: number; dies: boolean; once: boolean; bytes: number }
   | { kind: 'wait'; name: string; seconds: number }
@@ -11,13 +11,13 @@ export type Node =
   | { kind: 'invoke'; name: string; nodes: Node[]; throws: boolean }
   | { kind: 'map'; name: string; flat: boolean; atOnce: number; items: Node[][] };
 
-/** What a workflow results in: the names of its nodes with how each ended. */
+/** The result of a workflow: for each node, its name and how it ended. */
 export type Outcome = string | Outcome[];
 
 export interface World {
-  /** A step's body runs. */
+  /** Called when a step runs. */
   ran(name: string): void;
-  /** A callback's id goes out. */
+  /** Called with the id of a new callback. */
   sent(name: string, callbackId: string, node: Node & { kind: 'callback' }): void;
 }
 
@@ -36,7 +36,7 @@ function randomNode(random: Random, name: string, depth: number): Node {
   switch (kind) {
     case 'step': {
       const failures = random.oneOf([0, 0, 0, 1, 2]);
-      const bytes = random.next() < 0.05 ? 120_000 : 0; // three of them in a map are more than one checkpoint holds
+      const bytes = random.next() < 0.05 ? 120_000 : 0; // three of them in a map exceed one checkpoint
       return { kind, name, failures, dies: random.next() < 0.1, once: failures === 0 && random.next() < 0.2, bytes };
     }
     case 'wait':
@@ -59,7 +59,7 @@ function randomNode(random: Random, name: string, depth: number): Node {
   }
 }
 
-/** The oracle: what the nodes result in, without any durable execution. */
+/** The oracle: the result of the nodes without durable execution. */
 export function expectedOf(nodes: readonly Node[]): Outcome[] {
   return nodes.map((node) => {
     if (node.kind === 'step') return node.dies ? `${node.name} failed` : `${node.name} done${ballast(node.bytes)}`;
@@ -87,7 +87,7 @@ async function performed(node: Node, context: DurableContext, world: World): Pro
       await context.wait(node.name, { seconds: node.seconds });
       return `${node.name} waited`;
     case 'callback': {
-      // Answers come within 90 s, and a server that has crashed may be away for a minute.
+      // Results arrive within 90 s, and a crashed server may be down for a minute.
       const limits = { never: { timeout: { seconds: 60 } }, silent: { timeout: { days: 2 }, heartbeatTimeout: { seconds: 30 } } };
       const limit = limits[node.answer as keyof typeof limits] ?? { timeout: { days: 1 } };
       await context.waitForCallback(node.name, async (id) => world.sent(node.name, id, node), limit);

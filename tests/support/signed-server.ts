@@ -1,4 +1,4 @@
-// The local server with an IAM gate, on a port of its own, with keys from a file. Keys are the examples of the AWS documentation.
+// The local server with an IAM gate, on a free port, with a keys file. The keys are the examples of the AWS documentation.
 import { chmod, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';

@@ -1,14 +1,14 @@
-// Time that passes only when nothing else is left to do: hours of waiting take milliseconds, and always in the same order.
-// Stands in for the timers and the clock of the whole process, the durable SDK's included.
+// Virtual time: it advances only when the process has nothing else to do, so hours of waiting take milliseconds and always happen in
+// the same order. Replaces the timers and the clock of the whole process, including those of the durable SDK.
 
 export interface VirtualTime {
-  /** Lets the earliest thing happen that is due, once everything that it led to is over. False when there is none. */
+  /** Waits until the process is idle, then fires the earliest timer. Returns false if there is none. */
   advance(): Promise<boolean>;
-  /** What the world outside does: it outlives the process. */
+  /** A timer of the world outside: `forgetTimers` keeps it. */
   outside(afterMs: number, work: () => void): void;
-  /** The process is gone, and its timers with it. */
+  /** Deletes the timers of the process, as its end would. */
   forgetTimers(): void;
-  /** Gives the process its own time back. */
+  /** Restores real time. */
   restore(): void;
 }
 
@@ -56,7 +56,7 @@ export function virtualTime(startMs = Date.UTC(2026, 0, 1)): VirtualTime {
   };
   Object.assign(globalThis, stub);
 
-  /** Immediates run after every microtask, so that one round without a new one is a process that waits for time. */
+  /** An immediate runs after all microtasks: a round without a new immediate means that the process waits for a timer. */
   async function idle(): Promise<void> {
     do await new Promise((resolve) => real.setImmediate(resolve));
     while (immediates > 0);

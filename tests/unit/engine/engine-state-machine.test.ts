@@ -1,4 +1,4 @@
-// The service's table of states, row by row: what each update makes of an operation, and from where it is refused.
+// The service's table of states, row by row: the state that each update leads to, and the states in which it is refused.
 import type { OperationAction, OperationStatus, OperationType, OperationUpdate } from '@aws/durable-execution-sdk-js';
 import { describe, expect, test } from 'vitest';
 import {
@@ -50,7 +50,7 @@ const ROWS: [OperationType, OperationAction, (OperationStatus | 'none')[], Opera
 ];
 
 describe('an update', () => {
-  test.each(ROWS)('%s %s is taken from %j only, and leads to %s', (type, action, from, to) => {
+  test.each(ROWS)('%s %s is allowed in %j only, and leads to %s', (type, action, from, to) => {
     for (const status of ['none', ...STATUSES] as const) {
       const before = status === 'none' ? null : operation(type, status);
       if (from.includes(status)) expect(applied(before, update(type, action)).operation.Status, status).toBe(to);
@@ -58,7 +58,7 @@ describe('an update', () => {
     }
   });
 
-  test('of any other type and action is refused, whatever the state', () => {
+  test('with any other type and action is refused, whatever the state', () => {
     const known = new Set(ROWS.map(([type, action]) => `${type} ${action}`));
     for (const type of TYPES) {
       for (const action of ACTIONS.filter((candidate) => !known.has(`${type} ${candidate}`))) {
@@ -69,11 +69,11 @@ describe('an update', () => {
     }
   });
 
-  test('of another type than the operation has is refused', () => {
+  test('of another type than the operation is refused', () => {
     expect(() => applied(operation('CONTEXT', 'STARTED'), update('STEP', 'SUCCEED'))).toThrow(/Invalid action/);
   });
 
-  test('that is refused says so with the type of the service, and ends the execution', () => {
+  test('that is refused throws the error type of the service, and ends the execution', () => {
     const refused = () => applied(operation('STEP', 'SUCCEEDED'), update('STEP', 'START'));
     expect(refused).toThrow(expect.objectContaining({ name: 'InvalidParameterValueException', scope: 'EXECUTION' }));
   });
@@ -91,13 +91,13 @@ describe('an update', () => {
     [update('STEP', 'SUCCEED', { Error: {} }), 'Cannot provide an Error for SUCCEED action.'],
     [update('STEP', 'RETRY', { Error: {}, Payload: '1' }), 'Cannot provide both error and payload to RETRY a STEP.'],
     [{ Id: 'a', Type: 'STEP', Action: 'RETRY' }, 'Invalid StepOptions for the given action.'],
-  ])('with contents that do not go together is refused: %j', (change, sentence) => {
+  ])('with contradicting contents is refused: %j', (change, sentence) => {
     expect(() => applied(null, change)).toThrow(sentence);
   });
 });
 
 describe('a step', () => {
-  test('counts its attempts over retries, and keeps what a retry carries', () => {
+  test('counts its attempts over retries, and keeps the payload of a retry', () => {
     const retried = applied(operation('STEP', 'STARTED'), update('STEP', 'RETRY', { Payload: '{"so":"far"}' }));
     expect(retried.wakeAt).toBe(NOW + 7_000);
     expect(retried.operation.StepDetails).toEqual({
@@ -116,15 +116,15 @@ describe('a step', () => {
   });
 });
 
-describe('what happens outside an invocation', () => {
-  test('a wait ends at its time, with the invocation told when', () => {
+describe('a change between invocations', () => {
+  test('ends a wait at its time, which is known from the start', () => {
     const { operation: waiting, wakeAt } = applied(null, update('WAIT', 'START', { WaitOptions: { WaitSeconds: 60 } }));
     expect(wakeAt).toBe(NOW + 60_000);
     expect(waiting.WaitDetails).toEqual({ ScheduledEndTimestamp: '2026-01-02T03:05:05.000Z' });
     expect(applyTimer(waiting, NOW)).toMatchObject({ Status: 'SUCCEEDED', EndTimestamp: expect.any(String) });
   });
 
-  test('a timer that comes late changes nothing', () => {
+  test('does not happen if the timer fires too late', () => {
     for (const status of STATUSES.filter((candidate) => candidate !== 'PENDING')) {
       expect(applyTimer(operation('STEP', status), NOW)).toBeNull();
     }
@@ -133,7 +133,7 @@ describe('what happens outside an invocation', () => {
     }
   });
 
-  test('a callback has its id at once, and wakes at the earlier of its two limits', () => {
+  test('wakes a callback at the earlier of its two timeouts, and its id is known from the start', () => {
     const limits = { CallbackOptions: { TimeoutSeconds: 60, HeartbeatTimeoutSeconds: 10 } };
     const begun = applied(null, update('CALLBACK', 'START', limits));
     expect(begun).toMatchObject({ operation: { CallbackDetails: { CallbackId: 'callback-1' } }, wakeAt: NOW + 10_000 });
@@ -141,7 +141,7 @@ describe('what happens outside an invocation', () => {
   });
 
   test.each(['SUCCEEDED', 'FAILED', 'TIMED_OUT', 'STOPPED'] as const)(
-    'an outcome %s reaches what waits for it, once',
+    'passes an outcome %s to a waiting operation once',
     (status) => {
       const outcome = { status, result: '1' };
       const callback = operation('CALLBACK', 'STARTED', { CallbackDetails: { CallbackId: 'c' } });
@@ -156,7 +156,7 @@ describe('what happens outside an invocation', () => {
     },
   );
 
-  test('is expected of waits, retries, callbacks and invocations under way, and of nothing else', () => {
+  test('is outstanding for waits, retries, callbacks and running invocations only', () => {
     const outstanding = TYPES.flatMap((type) =>
       STATUSES.filter((status) => isOutstanding(operation(type, status))).map((status) => `${type} ${status}`),
     );
@@ -165,7 +165,7 @@ describe('what happens outside an invocation', () => {
 });
 
 describe('the updates of one checkpoint', () => {
-  test('may hold the start and the end of the same step or context', () => {
+  test('can hold the start and the end of the same step or context', () => {
     expect(() => checkBatch([update('STEP', 'START'), update('STEP', 'RETRY')])).not.toThrow();
     expect(() => checkBatch([update('CONTEXT', 'START'), update('CONTEXT', 'FAIL')])).not.toThrow();
   });
@@ -176,7 +176,7 @@ describe('the updates of one checkpoint', () => {
     ['Cannot update the same operation twice', [update('WAIT', 'START'), update('WAIT', 'CANCEL')]],
     ['must be the last update', [update('EXECUTION', 'SUCCEED'), update('STEP', 'START', { Id: 'b' })]],
     ['must have an Id', [{ Id: undefined, Type: 'STEP', Action: 'START' }]],
-  ])('%s: refused otherwise', (sentence, updates) => {
+  ])('are refused otherwise: %s', (sentence, updates) => {
     expect(() => checkBatch(updates)).toThrow(sentence);
   });
 });
@@ -190,12 +190,12 @@ describe('the state to resume from', () => {
   ];
   const ids = (operations: StoredOperation[]) => operations.map(({ Id }) => Id);
 
-  test('leaves out what is under a finished context, however deep', () => {
+  test('leaves out the operations inside a finished context, at any depth', () => {
     expect(ids(forResume(tree('SUCCEEDED')))).toEqual(['map', 'after']);
     expect(ids(forResume(tree('FAILED')))).toEqual(['map', 'after']);
   });
 
-  test('holds it while the context runs, or when it is replayed through its children', () => {
+  test('keeps them while the context runs, and if it is replayed through its children', () => {
     expect(ids(forResume(tree('STARTED')))).toEqual(['map', 'item', 'step', 'after']);
     expect(ids(forResume(tree('SUCCEEDED', true)))).toEqual(['map', 'item', 'step', 'after']);
   });
