@@ -1,4 +1,4 @@
-// The command line as an agent: the official MCP client over HTTP, and the links that the tools hand out.
+// The command line as an agent: the official MCP client over HTTP, and the links that tools return.
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { basename } from 'node:path';
@@ -8,7 +8,7 @@ import { z } from 'zod';
 import { UserError } from '../pipeline/contract/errors.ts';
 import { Detail, Phase, Status } from '../pipeline/contract/schemas.ts';
 
-const POLL_WAIT_S = 1; // a bar that moves every second
+const POLL_WAIT_S = 1; // updates the bar every second
 
 export const Wishes = z.object({
   detail: Detail,
@@ -24,7 +24,7 @@ export const Wishes = z.object({
 });
 export type Wishes = z.infer<typeof Wishes>;
 
-/** The part of `get_execution`'s answer that the command line shows. */
+/** The fields of `get_execution` that the command line shows. */
 const Execution = z.object({
   execution_id: z.string(),
   status: Status,

@@ -1,4 +1,4 @@
-// `tilesight analyze`: one image through the whole system, over HTTP like any agent: serve, upload, call the tools, fetch the results.
+// `tilesight analyze`: analyzes one image over HTTP as an agent would: serve, upload, call the tools, download the results.
 import { mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join, resolve } from 'node:path';
@@ -40,13 +40,13 @@ export async function analyzeCommand(image: string, options: AnalyzeOptions): Pr
   process.once('SIGINT', onInterrupt).once('SIGTERM', onInterrupt);
   let server: Awaited<ReturnType<typeof serve>> | null = null;
   try {
-    // What goes wrong is told in one sentence at the end; a log would only repeat it.
+    // A failure is printed as one sentence at the end; the log would only repeat it.
     const LOG_LEVEL = config.LOG_LEVEL === 'info' ? 'silent' : config.LOG_LEVEL;
     server = await serve({ config: { ...config, LOG_LEVEL }, dataFolder, allowedFolders: [], port: 0, log: makeLog(LOG_LEVEL) });
     await analyzeOver(server.url, path, options, interrupt.signal);
   } catch (error) {
     if (!interrupt.signal.aborted) throw error;
-    process.stderr.write('Interrupted; nothing was kept.\n');
+    process.stderr.write('Interrupted. No results were kept.\n');
     process.exitCode = EXIT_INTERRUPTED;
   } finally {
     process.off('SIGINT', onInterrupt).off('SIGTERM', onInterrupt);
@@ -68,7 +68,7 @@ async function analyzeOver(url: string, path: string, options: AnalyzeOptions, s
     const artifacts = {
       findings: await tools.download(findings_json),
       overlay: await tools.download(overlay_jpg),
-      report: report_html === undefined ? null : await tools.download(report_html), // the one that may be missing
+      report: report_html === undefined ? null : await tools.download(report_html), // a report may be missing
     };
     await deliver(execution.execution_id, artifacts, options);
     if (execution.status === 'PARTIAL') {
@@ -126,8 +126,8 @@ async function imageFile(image: string): Promise<string> {
   const path = resolve(image);
   const found = await stat(path).catch(() => null);
   if (!found?.isFile()) {
-    throw new UserError(`Expected an image file, got ${image}, which is ${found ? 'not a file' : 'not there'}. Check the path.`);
+    throw new UserError(`${image} ${found ? 'is not a file' : 'does not exist'}. Check the path.`);
   }
-  if (found.size === 0) throw new UserError(`Expected an image, got ${image}, which is empty (0 bytes). Check the file.`);
+  if (found.size === 0) throw new UserError(`The file ${image} is empty (0 bytes). Use another image.`);
   return path;
 }

@@ -1,5 +1,5 @@
 // `tilesight connect URL`: a stdio MCP server that signs and forwards to an IAM Function URL, for clients that cannot sign.
-// Messages pass as they are, in both protocol generations; only what cannot be delivered is answered here.
+// Forwards messages of both protocol generations unchanged, and answers only those that cannot be delivered.
 import { defaultProvider } from '@aws-sdk/credential-provider-node';
 import { SdkHttpError, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
 import { isInitializeRequest, isJSONRPCRequest, type JSONRPCMessage, type JSONRPCRequest } from '@modelcontextprotocol/server';
@@ -18,23 +18,21 @@ const Cancelled = z.object({
 });
 const Answer = z.looseObject({ jsonrpc: z.literal('2.0'), id: z.union([z.string(), z.number()]), error: z.looseObject({}) });
 
-/** Resolves when the client has closed standard input. */
+/** Resolves when the client closes standard input. */
 export async function connectCommand(address: string, { region }: { region?: string }): Promise<void> {
   const url = URL.parse(address);
   if (!url || !['https:', 'http:'].includes(url.protocol))
-    throw new UserError(
-      `Expected the https:// URL of a server, got ${address}. Use the one that ends in .on.aws, with its path.`,
-    );
+    throw new UserError(`${address} is not an https:// URL. Use the Function URL of the deployment, which ends in .on.aws.`);
   const fetch = fetchFor(url, region);
   await forwarded(new StdioServerTransport(), new StreamableHTTPClientTransport(url, { ...(fetch && { fetch }) }));
 }
 
-/** A server on this machine wants no signature, unless --region says for where one is to be. */
+/** Requests to this machine are not signed unless --region is given. */
 function fetchFor(url: URL, region: string | undefined) {
   const signFor = region ?? url.hostname.match(FUNCTION_URL_REGION)?.[1];
   if (signFor) return signedFetch({ region: signFor, credentials: defaultProvider() });
   if (LOOPBACK_NAMES.has(url.hostname)) return null;
-  throw new UserError(`Expected a region in the URL or in --region, got neither. Add --region, such as us-east-1.`);
+  throw new UserError('The URL contains no region to sign for. Add --region, for example --region us-east-1.');
 }
 
 interface Waiting {
@@ -45,16 +43,16 @@ interface Waiting {
 async function forwarded(client: StdioServerTransport, server: StreamableHTTPClientTransport): Promise<void> {
   const waiting = new Map<string | number, Waiting>();
   const { promise, resolve } = Promise.withResolvers<void>();
-  const say = (message: JSONRPCMessage) => void client.send(message).catch(() => {}); // a client that is gone needs no answer
+  const answer = (message: JSONRPCMessage) => void client.send(message).catch(() => {}); // the client may have disconnected
 
   const deliver = (message: JSONRPCMessage) => {
     if ('id' in message && message.id !== undefined && !('method' in message)) {
       const asked = waiting.get(message.id)?.request;
       waiting.delete(message.id);
       const initialized = asked && isInitializeRequest(asked) ? Initialized.safeParse(message).data : undefined;
-      if (initialized) server.setProtocolVersion(initialized.result.protocolVersion); // a header of all that follows
+      if (initialized) server.setProtocolVersion(initialized.result.protocolVersion); // becomes a header of later requests
     }
-    say(message);
+    answer(message);
   };
 
   const send = async (request: JSONRPCRequest) => {
@@ -62,7 +60,7 @@ async function forwarded(client: StdioServerTransport, server: StreamableHTTPCli
     waiting.set(request.id, { request, stop });
     const giveUp = (error: unknown) => {
       if (stop.signal.aborted || !waiting.delete(request.id)) return;
-      say(answerOf(request, error));
+      answer(answerOf(request, error));
     };
     await server.send(request, { requestSignal: stop.signal, onRequestStreamEnd: () => giveUp(null) }).catch(giveUp);
   };
@@ -72,10 +70,10 @@ async function forwarded(client: StdioServerTransport, server: StreamableHTTPCli
     const cancelling = cancelled && waiting.get(cancelled.params.requestId);
     if (cancelling) {
       waiting.delete(cancelled.params.requestId);
-      cancelling.stop.abort(); // the end of its stream is how a server hears of it; 2025-era servers also hear the words
+      cancelling.stop.abort(); // ends the stream, which cancels the request; 2025-era servers also get the notification
     }
     if (isJSONRPCRequest(message)) void send(message);
-    else if (!cancelling || isOf2025(cancelling.request)) void server.send(message).catch(complain);
+    else if (!cancelling || isOf2025(cancelling.request)) void server.send(message).catch(report);
   };
   client.onclose = () => void server.close().finally(resolve);
   server.onmessage = deliver;
@@ -88,7 +86,7 @@ function isOf2025({ params }: JSONRPCRequest): boolean {
   return params?._meta?.['io.modelcontextprotocol/protocolVersion'] === undefined;
 }
 
-/** Some refusals are answers in themselves, sent with an HTTP status; the others get a sentence of ours. */
+/** Some errors are JSON-RPC answers with an HTTP status; every other error gets a sentence of ours. */
 function answerOf({ id }: JSONRPCRequest, error: unknown): JSONRPCMessage {
   const own = error instanceof SdkHttpError ? answerIn(error.data?.text) : undefined;
   if (own?.id === id) return own as JSONRPCMessage;
@@ -106,17 +104,17 @@ function answerIn(text: unknown) {
 function sentenceFor(error: unknown): string {
   const ours = sentenceOf(error);
   if (ours) return ours;
-  if (error === null) return 'Expected an answer from the server, got a stream that ended without one. Send the request again.';
+  if (error === null) return 'The server closed the connection before it answered. Send the request again.';
   const status = error instanceof SdkHttpError ? error.status : undefined;
   if (status === 403)
     return (
-      'Expected the server to accept the signature, got a refusal. Check the credentials, the region and the clock, and that ' +
-      'the caller may do lambda:InvokeFunctionUrl and lambda:InvokeFunction.'
+      'The server rejected the signature. Check the credentials, the region and the clock, and that the caller is allowed ' +
+      'lambda:InvokeFunctionUrl and lambda:InvokeFunction.'
     );
-  if (status !== undefined) return `Expected an answer from the server, got HTTP ${status}. Check the URL, then try again.`;
-  return 'Expected an answer from the server, got no connection. Check the URL, then try again.';
+  if (status !== undefined) return `The server answered with HTTP status ${status}. Check the URL, then try again.`;
+  return 'Cannot connect to the server. Check the URL, then try again.';
 }
 
-function complain(error: unknown): void {
+function report(error: unknown): void {
   process.stderr.write(`tilesight: ${sentenceFor(error)}\n`);
 }

@@ -1,15 +1,15 @@
-// Shows how far an analysis is: a live bar on a terminal, plain lines elsewhere. Always on standard error.
+// Shows the progress of an analysis on standard error: a live bar on a terminal, plain lines elsewhere.
 import { Presets, SingleBar } from 'cli-progress';
 import type { Execution } from './agent.ts';
 
-/** Walks through the states and returns the last one. */
+/** Shows each state and returns the last one. */
 export async function showProgress(name: string, states: AsyncIterable<Execution>): Promise<Execution> {
   return process.stderr.isTTY ? await showBar(states) : await showLines(name, states);
 }
 
 async function showBar(states: AsyncIterable<Execution>): Promise<Execution> {
-  // Fits 80 columns: what is cut off there is not shown at all.
-  const format = '{bar} {percentage}% | {value}/{total} tiles | {phase} | {findings} seen | {failed}eta {left}';
+  // Fits 80 columns; a longer line would be truncated.
+  const format = '{bar} {percentage}% | {value}/{total} tiles | {phase} | {findings} found | {failed}eta {left}';
   const bar = new SingleBar(
     { format, barsize: 20, stream: process.stderr, clearOnComplete: true, hideCursor: true },
     Presets.shades_classic,
@@ -30,8 +30,8 @@ async function showBar(states: AsyncIterable<Execution>): Promise<Execution> {
 async function showLines(name: string, states: AsyncIterable<Execution>): Promise<Execution> {
   let shown = '';
   return await lastOf(states, ({ tiles, phase, findings_so_far, status }) => {
-    const looked = tiles.done + tiles.failed + tiles.blank;
-    const line = `${name}: ${status === 'RUNNING' ? phase : status.toLowerCase()}, ${looked} of ${tiles.total} tiles, ${findings_so_far} seen`;
+    const ended = tiles.done + tiles.failed + tiles.blank;
+    const line = `${name}: ${status === 'RUNNING' ? phase : status.toLowerCase()}, ${ended} of ${tiles.total} tiles, ${findings_so_far} found`;
     if (line !== shown) process.stderr.write(`${line}\n`);
     shown = line;
   });
@@ -43,6 +43,6 @@ async function lastOf(states: AsyncIterable<Execution>, show: (state: Execution)
     last = state;
     show(state);
   }
-  if (!last) throw new Error('Expected at least one state of the execution, got none.');
+  if (!last) throw new Error('An execution has at least one state.');
   return last;
 }

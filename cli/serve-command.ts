@@ -18,7 +18,7 @@ interface ServeOptions {
 }
 
 const REGION = 'us-east-1';
-/** With the Node that runs this: an older one on the path would not take it. */
+/** Run with the current Node: the one on the PATH may be too old. */
 const CLI = fileURLToPath(new URL('./tilesight.ts', import.meta.url));
 
 export async function serveCommand(options: ServeOptions): Promise<void> {
@@ -36,21 +36,21 @@ export async function serveCommand(options: ServeOptions): Promise<void> {
       `  data:     ${dataFolder}\n` +
       `  images: ${named.join(', ')}\n` +
       `  connect:  ${connectLine(`${server.url}/mcp`, iam)}\n` +
-      'Ctrl-C stops it; running analyses go on when it is started again.\n',
+      'Ctrl-C stops it; running analyses continue when it starts again.\n',
   );
   await interrupted();
   process.stderr.write('\nStopping …\n');
   await server.close();
 }
 
-/** Options that would do nothing are refused: somebody believes that they guard something. */
+/** Rejects options without effect, because they would suggest protection that is not there. */
 async function iamOf({ auth, keys, region, host }: ServeOptions): Promise<LocalOptions['iam']> {
   if (auth === 'iam') {
     if (keys) return { keys: await readAccessKeys(resolve(keys)), region: region ?? REGION };
-    throw new UserError('Expected --keys FILE with --auth iam, got none. Name a file with the keys that may sign.');
+    throw new UserError('--auth iam needs --keys FILE. Name a file with the keys that may sign.');
   }
   const [idle] = Object.entries({ keys, region, host }).flatMap(([name, value]) => (value === undefined ? [] : [name]));
-  if (idle) throw new UserError(`Expected --${idle} only with --auth iam, got it without. Add --auth iam, or leave it out.`);
+  if (idle) throw new UserError(`--${idle} works only with --auth iam. Add --auth iam, or leave --${idle} out.`);
 }
 
 function connectLine(url: string, iam: LocalOptions['iam']): string {

@@ -1,4 +1,4 @@
-// A fetch that signs what it sends, as an IAM Function URL wants it. Knows nothing of MCP.
+// A fetch that signs requests for an IAM Function URL. Knows nothing of MCP.
 import { Sha256 } from '@aws-crypto/sha256-js';
 import { HttpRequest } from '@smithy/protocol-http';
 import { SignatureV4, type SignatureV4Init } from '@smithy/signature-v4';
@@ -13,7 +13,7 @@ interface Signing {
   credentials: Credentials;
 }
 
-/** Bodies must be text or nothing. Throws a UserError when there are no credentials. */
+/** A body must be text or absent. Throws a UserError if there are no credentials. */
 export function signedFetch({ region, credentials }: Signing) {
   const signer = new SignatureV4({ service: SERVICE, region, sha256: Sha256, credentials: named(credentials) });
   return async (input: string | URL, init: RequestInit = {}): Promise<Response> => {
@@ -33,10 +33,9 @@ function named(credentials: Credentials): Credentials {
     try {
       return await credentials();
     } catch (cause) {
-      throw new UserError(
-        'Expected AWS credentials in the environment, a profile or a role, got none that can be used. Set AWS_PROFILE or sign in.',
-        { cause },
-      );
+      throw new UserError('No usable AWS credentials in the environment, a profile or a role. Set AWS_PROFILE or sign in.', {
+        cause,
+      });
     }
   };
 }

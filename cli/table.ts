@@ -1,4 +1,4 @@
-// Findings as a table for a terminal: totals first, then the surest ones.
+// Formats findings as a table for a terminal: totals first, then the findings with the highest scores.
 import Table from 'cli-table3';
 import type { FindingsDocument } from '../pipeline/contract/schemas.ts';
 
@@ -7,7 +7,7 @@ const TEXT_CHARACTERS_MAX = 40;
 
 export function findingsTable({ findings, image, tiles }: FindingsDocument): string {
   const blank = tiles.blank > 0 ? `, ${tiles.blank} blank` : '';
-  const head = `${findings.length} ${findings.length === 1 ? 'finding' : 'findings'} in ${image.width} x ${image.height} pixels, ${tiles.done} of ${tiles.total} tiles looked at${blank}`;
+  const head = `${findings.length} ${findings.length === 1 ? 'finding' : 'findings'} in ${image.width} x ${image.height} pixels, ${tiles.done} of ${tiles.total} tiles analyzed${blank}`;
   if (findings.length === 0) return `${head}.`;
   const counts = [...Map.groupBy(findings, ({ label }) => label)].map(([label, group]) => ({ label, count: group.length }));
   const byCount = counts.sort((a, b) => b.count - a.count || a.label.localeCompare(b.label));
@@ -29,7 +29,7 @@ export function findingsTable({ findings, image, tiles }: FindingsDocument): str
   return `${head}: ${totals}\n${table.toString()}${more}`;
 }
 
-/** What was read in an image must not steer the terminal. */
+/** Removes control characters, so that text from an image cannot control the terminal. */
 function printable(text: string): string {
   return [...text.replace(/\p{C}/gu, ' ')].slice(0, TEXT_CHARACTERS_MAX).join('');
 }

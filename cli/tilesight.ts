@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// The command line: reads arguments, hands on to one file a command, and turns a failure into one sentence.
+// The command line: parses arguments, calls one file for each command, and prints a failure as one sentence.
 import { readFileSync } from 'node:fs';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { sentenceOf } from '../pipeline/contract/errors.ts';
@@ -16,49 +16,46 @@ const program = new Command('tilesight').description(description).version(versio
 
 program
   .command('analyze')
-  .summary('look at one image in full resolution and print what is in it')
+  .summary('analyze one image at full resolution and print the findings')
   .description(
-    'Looks at one image in full resolution, on this machine, with local models: starts a server for itself, sends the image, ' +
-      'and prints the findings. Writes report.html (one page to look at and hand on), overlay.jpg (boxes and labels drawn on a copy) ' +
-      'and findings.json to the folder given with --out.',
+    'Analyzes one image at full resolution on this machine, by default with local models: starts a private server, sends the image ' +
+      'and prints the findings. Writes report.html (one page for people), overlay.jpg (a copy with boxes and labels) and ' +
+      'findings.json to the folder given with --out.',
   )
   .argument('<image>', 'a JPEG, PNG, WebP, TIFF, GIF or AVIF file')
-  .option('--look-for <text>', 'what to look for, in words; everything the models know when left out')
+  .option('--look-for <text>', 'what to detect, in words; default: everything the models know')
   .option('--label <label...>', 'report only these labels, for example person, cup, text')
-  .addOption(new Option('--detail <detail>', 'how closely to look').choices(Detail.options).default('standard'))
-  .option('--tile-size <pixels>', 'edge of a tile; the detection model’s own when left out', wholeNumber)
-  .option('--overlap <pixels>', 'pixels that neighbouring tiles share', wholeNumber)
-  .option('--grid <n>', 'in place of --tile-size: the longer side in n tiles, 3 to 100', wholeNumber)
-  .option('--region <left,top,width,height>', 'look only at this part, in pixels', fourNumbers)
-  .option('--max-tiles <n>', 'look at no more tiles than this, on a coarser level if need be', wholeNumber)
-  .option('--page <n>', 'which page of a TIFF or frame of an animation, from 1', wholeNumber)
-  .option('--verify', 'a second look at doubtful and severe findings, by the model in VERIFICATION_MODEL')
+  .addOption(new Option('--detail <detail>', 'how much resolution to use').choices(Detail.options).default('standard'))
+  .option('--tile-size <pixels>', 'edge of a tile; default: the edge that suits the detection model', wholeNumber)
+  .option('--overlap <pixels>', 'pixels that neighboring tiles share', wholeNumber)
+  .option('--grid <n>', 'instead of --tile-size: number of tiles along the longer side, 3 to 100', wholeNumber)
+  .option('--region <left,top,width,height>', 'analyze only this region, in pixels', fourNumbers)
+  .option('--max-tiles <n>', 'analyze at most n tiles, on a coarser level if necessary', wholeNumber)
+  .option('--page <n>', 'page of a TIFF or frame of an animation, from 1', wholeNumber)
+  .option('--verify', 'let the model in VERIFICATION_MODEL check low-scoring and severe findings')
   .option('--out <dir>', 'folder for report.html, overlay.jpg and findings.json', 'tilesight-out')
   .option('--json <file>', 'also write the findings to this file; - prints them instead of the table')
-  .addHelpText(
-    'after',
-    '\nExit codes: 0 all tiles looked at, 1 failed or blocked, 3 some tiles could not be looked at, 130 interrupted.',
-  )
+  .addHelpText('after', '\nExit codes: 0 all tiles analyzed, 1 failed or blocked, 3 some tiles failed, 130 interrupted.')
   .action(analyzeCommand);
 
 program
   .command('serve')
   .summary('serve the MCP tools, and a page for people, on this machine')
   .description(
-    'Serves the MCP tools over Streamable HTTP on 127.0.0.1, with images and results kept in a folder, and at the same address a ' +
-      'page for people: drop an image, watch it being looked at, and see what was found. With --auth iam, every request must be ' +
-      'signed as for a Lambda Function URL (SigV4, service lambda), another address may be named, and there is no page.',
+    'Serves the MCP tools over Streamable HTTP on 127.0.0.1, and a page for people at the same address: drop an image, watch its ' +
+      'tiles, explore the findings. Images and results are stored in a folder. With --auth iam, every request must be signed as ' +
+      'for a Lambda Function URL (SigV4, service lambda), --host may name another address, and there is no page.',
   )
-  .option('--port <port>', 'port to listen on; 0 takes a free one', wholeNumber, 3333)
-  .option('--data <dir>', 'folder for uploads, executions and results; ~/.tilesight or TILESIGHT_HOME when left out')
-  .option('--allow <dir...>', 'folders whose images may be named with file://; ALLOWED_FOLDERS when left out')
+  .option('--port <port>', 'port to listen on; 0 selects a free one', wholeNumber, 3333)
+  .option('--data <dir>', 'folder for uploads, executions and results; default: TILESIGHT_HOME or ~/.tilesight')
+  .option('--allow <dir...>', 'folders whose images may be named with file://; default: ALLOWED_FOLDERS')
   .addOption(new Option('--auth <kind>', 'who may call').choices(['none', 'iam']).default('none'))
   .option('--keys <file>', 'with --auth iam: the keys that may sign, in a file of mode 600')
-  .option('--region <region>', 'with --auth iam: the region that requests are signed for; us-east-1 when left out')
-  .option('--host <address>', 'with --auth iam: the address to listen on; 127.0.0.1 when left out')
+  .option('--region <region>', 'with --auth iam: the region that requests are signed for; default: us-east-1')
+  .option('--host <address>', 'with --auth iam: the address to listen on; default: 127.0.0.1')
   .addHelpText(
     'after',
-    '\nThe file of --keys: {"keys":[{"access_key_id":"…","secret_access_key":"…","principal":"a name for the log"}]}',
+    '\nFormat of the --keys file: {"keys":[{"access_key_id":"…","secret_access_key":"…","principal":"a name for the log"}]}',
   )
   .action(serveCommand);
 
@@ -88,18 +85,18 @@ program
   .command('connect')
   .summary('a stdio MCP server that signs and forwards to an IAM Function URL')
   .description(
-    'Speaks MCP on standard input and output, and forwards every message, signed (SigV4), to an MCP server behind an IAM ' +
-      'Function URL: for clients that cannot sign. Credentials come from where every AWS tool looks: environment, profile, role.',
+    'Speaks MCP on standard input and output and forwards every message, signed with SigV4, to an MCP server behind an IAM ' +
+      'Function URL, for clients that cannot sign. Uses the same credentials as other AWS tools: environment, profile or role.',
   )
   .argument('<url>', 'for example https://ID.lambda-url.us-east-1.on.aws/mcp')
-  .option('--region <region>', 'region to sign for; left out: the one in the URL, and what goes to this machine is not signed')
+  .option('--region <region>', 'region to sign for; default: the one in the URL; requests to this machine are not signed')
   .action(connectCommand);
 
 try {
   await program.parseAsync();
 } catch (error) {
   const sentence = sentenceOf(error);
-  process.stderr.write(`tilesight: ${sentence ?? 'Something inside failed.'}\n`);
+  process.stderr.write(`tilesight: ${sentence ?? 'Internal error.'}\n`);
   if (!sentence) console.error(error);
   process.exitCode = 1;
 }
@@ -107,12 +104,12 @@ try {
 function fourNumbers(text: string): number[] {
   const numbers = text.split(',').map(Number);
   if (numbers.length !== 4 || !numbers.every((number) => number >= 0)) {
-    throw new InvalidArgumentError('Expected four numbers with commas between, for example 1000,500,800,600.');
+    throw new InvalidArgumentError('Write four numbers separated by commas, for example 1000,500,800,600.');
   }
   return numbers;
 }
 
 function wholeNumber(text: string): number {
-  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('Expected a whole number.');
+  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('Write a whole number of at most 9 digits.');
   return Number(text);
 }

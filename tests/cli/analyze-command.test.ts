@@ -60,7 +60,7 @@ describe('tilesight analyze', () => {
     const { code, left, stderr, out } = await running.outcome;
     await vi.waitFor(async () => expect(await running.processes()).toEqual([]), { timeout: 5_000 });
     expect({ code, left, out: existsSync(out) }).toEqual({ code: 130, left: [], out: false });
-    expect(stderr).toContain('Interrupted; nothing was kept.');
+    expect(stderr).toContain('Interrupted. No results were kept.');
   });
 });
 
@@ -71,13 +71,9 @@ describe('tilesight analyze refuses, with one sentence and nothing left behind,'
       (folder) => written(folder, 'I am text'),
       /Expected an image \(jpeg, .*\), got a file that is none of them/,
     ],
-    ['an empty file', (folder) => written(folder, ''), /Expected an image, got .*, which is empty \(0 bytes\)/],
-    [
-      'a path where nothing is',
-      async (folder) => join(folder, 'none.jpg'),
-      /Expected an image file, got .*none\.jpg, which is not there/,
-    ],
-    ['a folder', async (folder) => folder, /Expected an image file, got .*, which is not a file/],
+    ['an empty file', (folder) => written(folder, ''), /The file .* is empty \(0 bytes\)\. Use another image\./],
+    ['a path that does not exist', async (folder) => join(folder, 'none.jpg'), /none\.jpg does not exist\. Check the path\./],
+    ['a folder', async (folder) => folder, / is not a file\. Check the path\./],
     ['a truncated JPEG', truncatedJpeg, /Expected a whole image, got one whose data is damaged or cut off/],
     [
       'an image over the pixel limit',
@@ -86,9 +82,9 @@ describe('tilesight analyze refuses, with one sentence and nothing left behind,'
       { PIXELS_MAX: '1000000' },
     ],
     [
-      'a model that is not there',
+      'an unknown model',
       () => drawing('model'),
-      /Expected .* got nobody:nothing/,
+      /The model nobody:nothing has an unknown provider\. Choose a model/,
       { DETECTION_MODELS: 'nobody:nothing' },
     ],
     ['an invalid setting', () => drawing('setting'), /The environment variable PIXELS_MAX is invalid/, { PIXELS_MAX: 'many' }],

@@ -113,26 +113,28 @@ test.each([
   [
     'the server refuses the signature',
     'je7MtGbClwBF/2Zp9Utk/h3yCo8nvbEXAMPLEKEY',
-    /^Expected the server to accept the signature/,
+    /^The server rejected the signature\. Check the credentials/,
   ],
-  ['there are no credentials', '', /^Expected AWS credentials in the environment, a profile or a role, got none/],
+  ['there are no credentials', '', /^No usable AWS credentials in the environment, a profile or a role\. Set AWS_PROFILE/],
 ])('a request is answered with a sentence when %s', async (_, secret, sentence) => {
   const { url } = await signedServer();
   const answer = await exchanged(`${url}/mcp`, { method: 'tools/list', params: {} }, secret);
   expect(answer).toEqual({ jsonrpc: '2.0', id: 'one', error: { code: -32603, message: expect.stringMatching(sentence) } });
 });
 
-test('a request is answered with a sentence when nobody listens, or the server is broken', async () => {
+test('a request is answered with a sentence when no server listens, or the server is broken', async () => {
   const broken = await recorder([], { status: 502, body: 'secret words of a proxy' });
-  const sentence = 'Expected an answer from the server, got HTTP 502. Check the URL, then try again.';
+  const sentence = 'The server answered with HTTP status 502. Check the URL, then try again.';
   expect(await exchanged(broken, { method: 'tools/list' })).toMatchObject({ error: { message: sentence } });
-  const nobody = await exchanged('http://127.0.0.1:9/mcp', { method: 'tools/list' });
-  expect(nobody).toMatchObject({ error: { message: expect.stringContaining('got no connection') } });
+  const unreachable = await exchanged('http://127.0.0.1:9/mcp', { method: 'tools/list' });
+  expect(unreachable).toMatchObject({
+    error: { message: expect.stringContaining('Cannot connect to the server. Check the URL') },
+  });
 });
 
 test.each([
-  [['ftp://example.com'], 'Expected the https:// URL of a server, got ftp://example.com.'],
-  [['https://example.com/mcp'], 'Expected a region in the URL or in --region, got neither.'],
+  [['ftp://example.com'], 'ftp://example.com is not an https:// URL. Use the Function URL'],
+  [['https://example.com/mcp'], 'The URL contains no region to sign for. Add --region'],
 ])('connect %j is refused in a sentence', async (args, sentence) => {
   const { code, stderr } = await runCommand(['connect', ...args]);
   expect([code, stderr]).toEqual([1, expect.stringContaining(sentence)]);

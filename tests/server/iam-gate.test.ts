@@ -248,9 +248,9 @@ describe('the address on which the server listens', () => {
   });
 
   test.each([
-    [['--auth', 'iam'], 'Expected --keys FILE with --auth iam, got none.'],
-    [['--host', '127.0.0.1'], 'Expected --host only with --auth iam, got it without.'],
-    [['--keys', 'keys.json'], 'Expected --keys only with --auth iam, got it without.'],
+    [['--auth', 'iam'], '--auth iam needs --keys FILE.'],
+    [['--host', '127.0.0.1'], '--host works only with --auth iam. Add --auth iam, or leave --host out.'],
+    [['--keys', 'keys.json'], '--keys works only with --auth iam. Add --auth iam, or leave --keys out.'],
   ])('serve %j is refused in a sentence', async (args, sentence) => {
     const { code, stderr } = await runCommand(['serve', '--port', '0', '--data', await temporaryFolder(), ...args]);
     expect([code, stderr]).toEqual([1, expect.stringContaining(sentence)]);
