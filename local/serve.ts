@@ -13,7 +13,7 @@ import { UserError } from '../pipeline/contract/errors.ts';
 import type { Clock, Log } from '../pipeline/ports.ts';
 import { openSources, SOURCES } from '../pipeline/sources/index.ts';
 import { fsBlobs, PARTS_FOLDER } from '../pipeline/storage/folder-blobs.ts';
-import { openEngine } from './engine/engine.ts';
+import { type Engine, openEngine } from './engine/engine.ts';
 import { localLauncher } from './engine/local-launcher.ts';
 import type { AccessKey } from './http/access-keys.ts';
 import { httpApp } from './http/http-app.ts';
@@ -50,14 +50,11 @@ const WORKERS_MAX = 2;
 const UPLOAD_KEPT_MS = 24 * 3_600_000;
 
 export async function serve(options: ServeOptions): Promise<LocalServer> {
-  const { config, dataFolder, allowedFolders, port, host = LOOPBACK, iam, log } = options;
+  const { config, dataFolder, host = LOOPBACK, iam, log } = options;
   if (config.ISOLATION === 'caller' && !iam)
     throw new UserError('ISOLATION=caller needs signed requests. Add --auth iam, or unset ISOLATION.');
   const address = await addressToListen(host, iam !== undefined);
   const clock: Clock = { now: () => new Date() };
-  const blobsFolder = join(dataFolder, 'blobs');
-  const scratchFolder = join(dataFolder, 'scratch');
-  const blobs = fsBlobs(blobsFolder);
   const workers = workerPool({
     entry: new URL('./worker.ts', import.meta.url),
     args: [dataFolder, config.LOG_LEVEL],
@@ -65,63 +62,80 @@ export async function serve(options: ServeOptions): Promise<LocalServer> {
     log,
   });
   const engine = openEngine({ file: join(dataFolder, 'engine.db'), invoke: workers.invoke, clock, log });
+  const end = async () => {
+    engine.close();
+    await workers.close();
+  };
   try {
-    await sweep(scratchFolder, blobsFolder, clock);
-    const launcher = localLauncher(engine);
-    let url = '';
-    const links = localLinks(await readSecret(join(dataFolder, 'secret.key')), () => url, clock);
-    const shared: SharedDeps = {
-      blobs,
-      links,
-      launcher,
-      models: modelOffer(config),
-      clock,
-      log,
-      imagesIn: openSources(SOURCES.local, { ...config, ALLOWED_FOLDERS: allowedFolders }).imagesIn,
-      costUsdMax: config.COST_USD_MAX ?? null,
-      dryRunBytesMax: null, // no limit: the file is on this disk and is not downloaded
-      limits: sizeLimits(config),
-    };
-    const depsOf = depsByCaller(shared, config.ISOLATION);
-    const mcp = mcpHandler(depsOf, { version: VERSION, log });
-    const progressOf = (executionId: string) => readProgress(executionId, depsOf(null));
-    const page = [
-      eventRoutes({ blobs, launcher, progressOf, clock, log }),
-      pageRoutes({
-        blobs,
-        // Loads the bundler at the first request for the page.
-        files: async () => await (await import('../build/web-page.ts')).pageFiles(),
-        findingsOf: (executionId) => readFindings(executionId, { blobs }),
-      }),
-    ];
-    const gate = iam && iamGate({ ...iam, clock, log });
-    const app = httpApp({
-      mcp: (request, principal) => mcp.fetch(request, principal === null ? null : { id: principal, name: principal }),
-      blobs,
-      links,
-      scratchFolder,
-      gate,
-      host: hostInUrl(address),
-      routes: iam ? [] : page, // a browser cannot sign its requests
-      log,
-    });
-    const server = createAdaptorServer({ fetch: app.fetch });
-    url = await listening(server, address, port);
+    const { url, close } = await openHttp(options, address, engine, clock);
     engine.start();
     return {
       url,
       async close() {
-        await closed(server);
-        await mcp.close();
-        engine.close();
-        await workers.close();
+        await close();
+        await end();
       },
     };
   } catch (error) {
-    engine.close();
-    await workers.close();
+    await end();
     throw error;
   }
+}
+
+/** Wires everything between the engine and the socket, and listens. */
+async function openHttp(options: ServeOptions, address: string, engine: Engine, clock: Clock): Promise<LocalServer> {
+  const { config, dataFolder, allowedFolders, port, iam, log } = options;
+  const blobsFolder = join(dataFolder, 'blobs');
+  const scratchFolder = join(dataFolder, 'scratch');
+  const blobs = fsBlobs(blobsFolder);
+  await sweep(scratchFolder, blobsFolder, clock);
+  const launcher = localLauncher(engine);
+  let url = '';
+  const links = localLinks(await readSecret(join(dataFolder, 'secret.key')), () => url, clock);
+  const shared: SharedDeps = {
+    blobs,
+    links,
+    launcher,
+    models: modelOffer(config),
+    clock,
+    log,
+    imagesIn: openSources(SOURCES.local, { ...config, ALLOWED_FOLDERS: allowedFolders }).imagesIn,
+    costUsdMax: config.COST_USD_MAX ?? null,
+    dryRunBytesMax: null, // no limit: the file is on this disk and is not downloaded
+    limits: sizeLimits(config),
+  };
+  const depsOf = depsByCaller(shared, config.ISOLATION);
+  const mcp = mcpHandler(depsOf, { version: VERSION, log });
+  const progressOf = (executionId: string) => readProgress(executionId, depsOf(null));
+  const page = [
+    eventRoutes({ blobs, launcher, progressOf, clock, log }),
+    pageRoutes({
+      blobs,
+      // Loads the bundler at the first request for the page.
+      files: async () => await (await import('../build/web-page.ts')).pageFiles(),
+      findingsOf: (executionId) => readFindings(executionId, { blobs }),
+    }),
+  ];
+  const gate = iam && iamGate({ ...iam, clock, log });
+  const app = httpApp({
+    mcp: (request, principal) => mcp.fetch(request, principal === null ? null : { id: principal, name: principal }),
+    blobs,
+    links,
+    scratchFolder,
+    gate,
+    host: hostInUrl(address),
+    routes: iam ? [] : page, // a browser cannot sign its requests
+    log,
+  });
+  const server = createAdaptorServer({ fetch: app.fetch });
+  url = await listening(server, address, port);
+  return {
+    url,
+    async close() {
+      await closed(server);
+      await mcp.close();
+    },
+  };
 }
 
 type Server = ReturnType<typeof createAdaptorServer>;

@@ -43,7 +43,7 @@ export function localLauncher(engine: Engine): LauncherWithHistory {
       const max = pageOf(limit);
       const rows = engine.list({
         statuses: states?.map((state) => STATUSES[state]) ?? Object.values(STATUSES),
-        startedAfter: startedAfter?.getTime() ?? -1,
+        startedAfter: startedAfter?.getTime() ?? Number.MIN_SAFE_INTEGER,
         startedBefore: startedBefore?.getTime() ?? Number.MAX_SAFE_INTEGER,
         newestFirst,
         after: cursor === undefined ? null : positionOf(cursor),

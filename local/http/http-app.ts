@@ -36,7 +36,8 @@ export interface HttpDeps {
 
 export type Routes = (app: Hono) => void;
 
-export function httpApp({ mcp, blobs, links, scratchFolder, gate, host, routes = [], log }: HttpDeps): Hono {
+export function httpApp(deps: HttpDeps): Hono {
+  const { mcp, gate, host, routes = [], log } = deps;
   const app = new Hono();
   const hostNames = new Set(host ? [...LOOPBACK_NAMES, host] : LOOPBACK_NAMES);
 
@@ -58,6 +59,20 @@ export function httpApp({ mcp, blobs, links, scratchFolder, gate, host, routes =
     return 'refusal' in verdict ? verdict.refusal : await mcp(verdict.request, verdict.caller.principal);
   });
 
+  addLinkRoutes(app, deps);
+  app.get('/healthz', (context) => context.text('ok\n'));
+  for (const add of routes) add(app);
+
+  app.notFound((context) => context.text('Not found. Use /mcp, or a link that a tool returned.\n', 404));
+  app.onError((error, context) => {
+    if (error instanceof HTTPException) return context.text(`${error.message}\n`, error.status);
+    log.error({ error, path: context.req.routePath }, 'A request failed unexpectedly.');
+    return context.text('Internal error. See the server log for the cause.\n', 500);
+  });
+  return app;
+}
+
+function addLinkRoutes(app: Hono, { blobs, links, scratchFolder }: Pick<HttpDeps, 'blobs' | 'links' | 'scratchFolder'>): void {
   app.put('/blobs/:token', async (context) => {
     const { key, bytesMax } = await claimsFor(context.req.param('token'), 'PUT', links);
     await receive(context.req.raw, bytesMax, scratchFolder, (path) => blobs.putFile(key, path));
@@ -83,17 +98,6 @@ export function httpApp({ mcp, blobs, links, scratchFolder, gate, host, routes =
     const stream = createReadStream(file.path).once('close', () => void file.release());
     return new Response(Readable.toWeb(stream) as ReadableStream, { headers });
   });
-
-  app.get('/healthz', (context) => context.text('ok\n'));
-  for (const add of routes) add(app);
-
-  app.notFound((context) => context.text('Not found. Use /mcp, or a link that a tool returned.\n', 404));
-  app.onError((error, context) => {
-    if (error instanceof HTTPException) return context.text(`${error.message}\n`, error.status);
-    log.error({ error, path: context.req.routePath }, 'A request failed unexpectedly.');
-    return context.text('Internal error. See the server log for the cause.\n', 500);
-  });
-  return app;
 }
 
 /**

@@ -135,6 +135,7 @@ async function isSignedBy(key: AccessKey, claim: Claim, request: Request, body: 
 
 async function signatureOf(key: AccessKey, claim: Claim, request: Request, body: Uint8Array, host: string): Promise<string> {
   const url = new URL(request.url);
+  // A header that is listed but was not sent counts as empty, so that the signatures differ.
   const signed = claim.signedHeaders.map((name): [string, string] => [name, request.headers.get(name) ?? '']);
   const query = Object.fromEntries([...url.searchParams.keys()].map((name) => [name, url.searchParams.getAll(name)]));
   const signer = new SignatureV4({

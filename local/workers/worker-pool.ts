@@ -71,33 +71,11 @@ export function workerPool({ entry, args, workersMax, log }: WorkerPoolOptions):
   };
 
   return {
-    async invoke(event, client, timeoutMs) {
+    async invoke(...invocation) {
       const worker = await take();
-      const { promise, resolve, reject } = Promise.withResolvers<DurableExecutionInvocationOutput>();
-      const timeout = setTimeout(() => {
-        worker.kill('SIGKILL');
-        reject(new ProcessLost(`The worker process did not answer within ${timeoutMs} ms and was killed.`));
-      }, timeoutMs);
-      const onExit = (code: number | null, signal: NodeJS.Signals | null) => {
-        const message = `The worker process exited with ${signal ?? `code ${code}`}.`;
-        reject(signal && REQUESTED_EXITS.includes(signal) ? new Error(message) : new ProcessLost(message));
-      };
-      const onMessage = (message: FromWorker) => {
-        if (message.kind === 'output') resolve(message.output);
-        else if (message.kind === 'failure') reject(new Error(message.message, { cause: message.stack }));
-        else
-          respond(message, client).then(
-            (response) => send(worker, response),
-            (error) => log.error({ error }, 'Could not answer a worker process.'),
-          );
-      };
-      worker.on('message', onMessage).once('exit', onExit).once('error', reject);
       try {
-        send(worker, { kind: 'invoke', event, timeoutMs });
-        return await promise;
+        return await invokeIn(worker, log, ...invocation);
       } finally {
-        clearTimeout(timeout);
-        worker.off('message', onMessage).off('exit', onExit).off('error', reject);
         release(worker);
       }
     },
@@ -107,6 +85,35 @@ export function workerPool({ entry, args, workersMax, log }: WorkerPoolOptions):
       await Promise.all([...workers].map(kill));
     },
   };
+}
+
+async function invokeIn(worker: ChildProcess, log: Log, ...[event, client, timeoutMs]: Parameters<Invoker>) {
+  const { promise, resolve, reject } = Promise.withResolvers<DurableExecutionInvocationOutput>();
+  const timeout = setTimeout(() => {
+    worker.kill('SIGKILL');
+    reject(new ProcessLost(`The worker process did not answer within ${timeoutMs} ms and was killed.`));
+  }, timeoutMs);
+  const onExit = (code: number | null, signal: NodeJS.Signals | null) => {
+    const message = `The worker process exited with ${signal ?? `code ${code}`}.`;
+    reject(signal && REQUESTED_EXITS.includes(signal) ? new Error(message) : new ProcessLost(message));
+  };
+  const onMessage = (message: FromWorker) => {
+    if (message.kind === 'output') resolve(message.output);
+    else if (message.kind === 'failure') reject(new Error(message.message, { cause: message.stack }));
+    else
+      respond(message, client).then(
+        (response) => send(worker, response),
+        (error) => log.error({ error }, 'Could not answer a worker process.'),
+      );
+  };
+  worker.on('message', onMessage).once('exit', onExit).once('error', reject);
+  try {
+    send(worker, { kind: 'invoke', event, timeoutMs });
+    return await promise;
+  } finally {
+    clearTimeout(timeout);
+    worker.off('message', onMessage).off('exit', onExit).off('error', reject);
+  }
 }
 
 function kill(worker: ChildProcess): Promise<void> {
