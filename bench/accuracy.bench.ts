@@ -1,6 +1,6 @@
-// How much of what is known to be in the example images is found, through the command line with default settings,
-// and beside it what one look at the whole image finds. Every finding counts against precision, text in images of things too.
-// Then close-ups: objects of the lawn, scaled until they are larger than a tile, of which none may be lost or found twice.
+// Recall and precision on the example images, through the command line with default settings, compared with a single detection on
+// the whole image. Every finding counts against precision, also text in images of objects. Then close-ups: objects of the lawn,
+// enlarged beyond a tile, none of which may be lost or found twice.
 import { execFile } from 'node:child_process';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -21,9 +21,9 @@ const FLOORPLAN_RIGHT_MIN = 241;
 const SAME_OBJECT_IOU = 0.5;
 /** The longer side of the object, in tiles of the default edge of 640 px: one and a quarter, two and a half. */
 const CLOSE_UP_SIDES_PX = [800, 1_600] as const;
-/** What is left around the object, in parts of its longer side. */
+/** Margin around the object, as a share of its longer side. */
 const CLOSE_UP_MARGIN = 0.6;
-/** What each detector sees of an image that is not cut into tiles: the largest input it takes. */
+/** The largest input of each detector, for an image that is not tiled. */
 const WHOLE_EDGE_PX = { 'onnx:nanodet': 640, 'onnx:ppocr': 1_024 } as const;
 const OUTPUT_BYTES_MAX = 50_000_000;
 
@@ -87,7 +87,7 @@ async function analyzed(image: string): Promise<Seen[]> {
   }
 }
 
-/** Two objects of each label, the largest and a middling one, each in every size. */
+/** Two objects of each label, the largest and a medium one, in every size. */
 async function scoreCloseUps(lawn: z.infer<typeof Objects>): Promise<{ images: number; lost: number; doubled: number }> {
   const longer = ({ x1, y1, x2, y2 }: (typeof lawn)[number]) => Math.max(x2 - x1, y2 - y1);
   const byLabel = Map.groupBy(lawn, ({ label }) => label).values();
@@ -142,7 +142,7 @@ function coversHalf(a: Box, b: Box): boolean {
   return intersectionOf(a, b) > Math.min(a[2] * a[3], b[2] * b[3]) / 2;
 }
 
-/** One look at the image, shrunk to what the model takes. */
+/** Detects once in the image, scaled down to the model's input. */
 async function lookedAtWhole(image: string, model: keyof typeof WHOLE_EDGE_PX): Promise<Seen[]> {
   const file = { path: image, page: 0, limits: DEFAULT_LIMITS };
   const copy = await smallCopy(file, WHOLE_EDGE_PX[model]);
@@ -152,7 +152,7 @@ async function lookedAtWhole(image: string, model: keyof typeof WHOLE_EDGE_PX): 
   return detections.map(({ label, box, text }) => ({ label, text, box: box.map((side) => side * scale) as Box }));
 }
 
-/** Right: the label of a planted object and IoU of at least 0.5 with it; each object once. */
+/** Correct: the label of a planted object and an IoU of at least 0.5 with it; each object once. */
 function scoreObjects(seen: Seen[], truth: z.infer<typeof Objects>): Score {
   const left = truth.map(({ label, x1, y1, x2, y2 }) => ({ label, box: [x1, y1, x2 - x1, y2 - y1] as Box }));
   let right = 0;
@@ -166,7 +166,7 @@ function scoreObjects(seen: Seen[], truth: z.infer<typeof Objects>): Score {
   return scoreOf(right, truth.length, seen.length);
 }
 
-/** Right: exactly the planted text, runs of white space taken as one space, as an image does not show how many there were. */
+/** Correct: exactly the planted text. Runs of white space count as one space, because an image does not show their number. */
 function scoreTexts(seen: Seen[], truth: z.infer<typeof Texts>): Score {
   const left = truth.map(({ text }) => oneSpaced(text));
   let right = 0;

@@ -1,5 +1,5 @@
-// The local page with 100,000 findings in a real browser: seconds from its address to a page that can be used, of a server that has
-// just started, and frames a second while the image is dragged, with the findings gathered and with as many boxes as are ever drawn.
+// The local page with 100,000 findings in a real browser: seconds until the page is usable, from a server that has just started, and
+// frames per second while the image is dragged, with clustered findings and with the maximum number of boxes.
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -18,7 +18,7 @@ const RUNS = 3;
 const DRAG_MS = 3_000;
 const SECONDS_MAX = 2;
 const FRAMES_MIN = 30;
-/** Notes when the list and the image are there. */
+/** Records when the list and the image are visible. */
 const WATCH = `(() => {
   const look = (now) => {
     const drawn = Number(document.querySelector('.over')?.dataset.clusters) > 0;
@@ -85,7 +85,7 @@ function manyFindings() {
   );
 }
 
-/** Gathered, as it opens; and zoomed in to where just as many boxes are drawn as ever. */
+/** With clusters, as the page opens, and zoomed in until the maximum number of boxes is drawn. */
 async function framesOf(page: Page): Promise<Record<string, number>> {
   await page.evaluate(COUNT_FRAMES);
   const gathered = await framesWhileDragged(page);
@@ -100,7 +100,7 @@ async function framesOf(page: Page): Promise<Record<string, number>> {
   return { frames_a_second_gathered: gathered, frames_a_second_boxes: apart, boxes_in_view: boxes };
 }
 
-/** Frames that the browser made, divided by the time. */
+/** Frames per second that the browser rendered. */
 async function framesWhileDragged(page: Page): Promise<number> {
   const box = await page.locator('#image').boundingBox();
   if (!box) throw new Error('Expected an image.');

@@ -1,5 +1,5 @@
-// 500 random workflows of every durable operation, killed at random checkpoints in virtual time, against their oracle.
-// A seed that fails is printed, and fails again: `chaosRun(seed, file)` in tests/support/chaos.ts.
+// 500 random workflows of all durable operations, killed at random checkpoints in virtual time, compared with an oracle. A failing
+// seed is printed and reproducible: `chaosRun(seed, file)` in tests/support/chaos.ts.
 import { existsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,7 +9,7 @@ import type { BenchResult } from './run.ts';
 
 const SEEDS = 500;
 const SEEDS_A_LINE = 50;
-const MEMORY = '/dev/shm'; // the engine's rules are tried here, not the disk
+const MEMORY = '/dev/shm'; // tests the engine's rules, not the disk
 
 export async function run(): Promise<BenchResult> {
   const file = join(existsSync(MEMORY) ? MEMORY : tmpdir(), `tilesight-chaos-${process.pid}.db`);

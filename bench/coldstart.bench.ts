@@ -1,6 +1,6 @@
-// What a cold start of the MCP server's function loads and how long that takes, beside an empty server that is bundled the same
-// way. The empty server has the SDK as it comes; the bare one, as ours, without the JSON Schema validator that neither uses.
-// Every import is a process of its own, in turns; the bundle is the one of `npm run build`.
+// Modules and time of a cold start of the MCP server's function, compared with an empty server that is bundled the same way. The empty
+// server has the unmodified SDK; the bare one, like ours, lacks the JSON Schema validator, which neither uses. Each import runs in its
+// own process, in turns; the bundle is that of `npm run build`.
 import { execFile } from 'node:child_process';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -14,10 +14,10 @@ import type { BenchResult } from './run.ts';
 const RUNS = 25;
 const RATIO_MAX = 1.3;
 const CODE_BYTES_MAX = 1_300_000;
-/** What the function's template sets. */
+/** Environment that the template sets. */
 const ENVIRONMENT = { BUCKET: 'images', PIPELINE_FUNCTION: 'pipeline:live', AWS_REGION: 'us-east-1' };
 
-/** Run by a fresh Node with nothing else loaded. */
+/** Runs in a new Node process with nothing else loaded. */
 const IMPORT = `
 const cpuMs = () => { const { user, system } = process.threadCpuUsage(); return (user + system) / 1000 };
 const [begin, beginCpu] = [performance.now(), cpuMs()];
@@ -83,7 +83,7 @@ async function inFreshNode(script: string, entry: string): Promise<unknown> {
   return JSON.parse((await promisify(execFile)(process.execPath, args, { env: ENVIRONMENT })).stdout);
 }
 
-/** Sources that an import of `entry` loads although only a request may need them; found through the source maps of its chunks. */
+/** Sources that importing `entry` loads although only a request needs them; found through the source maps of its chunks. */
 async function loadedTooEarly(entry: string): Promise<string[]> {
   const urls = z.array(z.string()).parse(await inFreshNode(LOADED, entry));
   const chunks = urls.filter((url) => url.endsWith('.mjs'));

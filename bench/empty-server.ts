@@ -1,4 +1,4 @@
-// An MCP server with one tool that does nothing, on the same SDK: what a cold start costs before anything of tilesight is loaded.
+// An MCP server with one tool that does nothing, on the same SDK: the baseline of a cold start.
 import { createMcpHandler, McpServer } from '@modelcontextprotocol/server';
 import { z } from 'zod';
 

@@ -1,4 +1,4 @@
-// What durability costs: trivial steps on the engine, every checkpoint on disk, beside the service's own test runner in memory.
+// The cost of durability: trivial steps on the engine, with every checkpoint on disk, compared with the SDK's in-memory runner.
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -92,7 +92,7 @@ async function onRunner(n: number): Promise<number> {
   return ms;
 }
 
-/** From the start of a new engine to the first new step, when 2,000 of 2,900 were done. */
+/** Time from the start of a new engine to the first new step, with 2,000 of 2,900 steps done. */
 async function replay(): Promise<number> {
   return await inFolder(async (folder) => {
     const { promise: enough, resolve: reached } = Promise.withResolvers<void>();
@@ -112,7 +112,7 @@ async function replay(): Promise<number> {
   });
 }
 
-/** Twenty executions of 200 steps at once: when the first step of each began. */
+/** Twenty concurrent executions of 200 steps: when the first step of each began. */
 async function together(): Promise<{ ms: number; meanFirstMs: number; lastFirstMs: number; memoryMb: number }> {
   return await inFolder(async (folder) => {
     const from = performance.now();
@@ -168,7 +168,7 @@ export async function run(): Promise<BenchResult> {
   const figures = rounded({
     ms_900: at(wall, 900),
     ratio_to_runner_900: at(wall, 900) / at(rival, 900),
-    // The runner takes some 300 ms before its first step, whatever it runs: this leaves that out, on both sides.
+    // Excludes the time before the first step on both sides: the runner always takes about 300 ms.
     ratio_to_runner_900_beyond_9: (at(wall, 900) - at(wall, 9)) / (at(rival, 900) - at(rival, 9)),
     growth_900_to_2900: at(wall, 2_900) / at(wall, 900),
     crash_guard_ms_900: guardMs,

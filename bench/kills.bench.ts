@@ -1,5 +1,5 @@
-// A run of 10,000 tiles whose whole process tree is killed ten times: the same findings, and how many tiles were looked at twice.
-// Engine and pipeline run in one child, so that a kill takes everything at once, as a power cut would.
+// An execution of 10,000 tiles whose process tree is killed ten times: the findings must be the same; counts tiles that were analyzed
+// twice. Engine and pipeline run in one child, so that a kill stops everything at once, like a power failure.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { appendFileSync } from 'node:fs';
@@ -17,7 +17,7 @@ import { drawNoise, EXECUTION, runOnce } from './scale-run.ts';
 
 const TILES_WANTED_PX = 8_320; // the side of a square of 9,900 tiles of 128 px
 const KILLS = 10;
-/** Looks in one life: ten of them come to most of the run. */
+/** Detections before each kill: ten of these cover most of the execution. */
 const LOOKS = [100, 1_500] as const;
 const CONCURRENCY = 64;
 const ANSWER_MS = 100;
@@ -82,7 +82,7 @@ async function looksIn(folder: string): Promise<number> {
   return looked.split('\n').length - 1;
 }
 
-/** In a process group of its own, so that a kill reaches all of it. */
+/** In its own process group, so that a kill reaches all of it. */
 function live(folder: string, image: string): ChildProcess {
   return spawn(process.execPath, [import.meta.filename, folder, image], {
     detached: true,
@@ -97,7 +97,7 @@ function ended(child: ChildProcess): Promise<number | null> {
   return promise;
 }
 
-/** Sees something in one tile of twenty, by the bytes of the tile alone. */
+/** Detects something in one tile of twenty, decided by the tile's bytes alone. */
 const model: Vision = {
   moderate: async () => ({ allowed: true, usage: NO_USAGE }),
   async detect(_model, { bytes }) {

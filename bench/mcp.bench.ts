@@ -1,5 +1,5 @@
-// 200 agents at once on loopback, polling get_execution and paging list_findings of an execution with 100,000 findings, beside a
-// tool that does nothing on the same handler. The agents are a process of their own; each waits for its answer before it asks again.
+// 200 concurrent agents on loopback that poll get_execution and page through list_findings of an execution with 100,000 findings,
+// compared with a tool that does nothing on the same handler. The agents run in their own process and wait for each answer.
 import { execFile } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -21,7 +21,7 @@ import { fsBlobs } from '../pipeline/storage/folder-blobs.ts';
 import type { BenchResult } from './run.ts';
 
 const AGENTS = 200;
-/** In turns, so that what else the machine does is everybody's: 3 x 7 s for each tool. */
+/** In turns, so that other load on the machine affects all tools alike: 3 x 7 s for each. */
 const ROUNDS = 3;
 const SECONDS = 7;
 const FINDINGS = 100_000;
@@ -74,7 +74,7 @@ function median(values: readonly number[]): number {
   return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
 }
 
-/** The real server over one ended execution, and beside it the empty one. */
+/** The real server over one ended execution, and the empty one. */
 async function served(folder: string): Promise<{ url: string; close(): void }> {
   const silent = () => {};
   const log: Log = { debug: silent, info: silent, warn: silent, error: silent };
@@ -157,7 +157,7 @@ async function store(blobs: Blobs): Promise<void> {
   await blobs.put(keys.overlay(EXECUTION), Buffer.from('overlay'));
 }
 
-/** One agent asks, waits for the answer, and asks again. As clients of 2026-07-28 do, without a session. */
+/** One agent sends a request, waits for the answer, and repeats: without a session, as clients of 2026-07-28 do. */
 async function agent(url: string, tool: string, untilMs: number, times: number[]): Promise<number> {
   const _meta = {
     'io.modelcontextprotocol/protocolVersion': '2026-07-28',

@@ -1,4 +1,4 @@
-// `npm run bench NAME`: runs one bench and prints its last line, {"bench","figures","bars","pass"}. Without a name, lists them.
+// `npm run bench NAME`: runs a benchmark and prints its last line, {"bench","figures","bars","pass"}. Without a name, lists them.
 const BENCHES: Record<string, () => Promise<{ run: () => Promise<BenchResult> }>> = {
   accuracy: () => import('./accuracy.bench.ts'),
   browser: () => import('./browser.bench.ts'),

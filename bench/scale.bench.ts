@@ -1,5 +1,5 @@
-// What spreading an analysis costs beside its models: real pipeline, real engine, real images, and a scripted model with answers of
-// 100 ms, 1 % of them throttled and 0.5 % failing for good. Every size is a process of its own; `npm run bench scale 9,900` picks sizes.
+// Overhead of distributing an analysis, without the models: real pipeline, engine and images, and a scripted model that answers in
+// 100 ms, throttles 1 % of calls and fails 0.5 % permanently. Each size runs in its own process; `npm run bench scale 9,900` selects sizes.
 import { execFile } from 'node:child_process';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -16,7 +16,7 @@ import { throttledVision } from '../pipeline/vision/throttled-vision.ts';
 import type { BenchResult } from './run.ts';
 import { drawNoise, EXECUTION, runOnce } from './scale-run.ts';
 
-/** Tiles wanted, and the side of a square image that has about as many of 128 px, all levels counted. */
+/** Number of tiles, and the side of a square image with about this number of tiles of 128 px, all levels counted. */
 const SIDES: Record<number, number> = { 9: 250, 64: 660, 256: 1_320, 900: 2_480, 10000: 8_320, 100000: 26_100 };
 const SIZES = Object.keys(SIDES).map(Number);
 const ANSWER_MS = 100;
@@ -106,7 +106,7 @@ async function measure(size: number): Promise<Figures> {
     const { file } = await runOnce({
       ...{ folder, image, log },
       vision: throttledVision(scriptedModel(), CONCURRENCY),
-      // A shard has its share when several run at once: what runs at once is the same for all sizes.
+      // Concurrent shards share the limit, so that the total concurrency is the same for all sizes.
       tileConcurrency: size > 1_000 ? CONCURRENCY / SHARDS_AT_ONCE : CONCURRENCY,
       shardConcurrency: SHARDS_AT_ONCE,
     });
@@ -130,7 +130,7 @@ async function measure(size: number): Promise<Figures> {
 
 const TILE_TIMES = `from operations where json ->> 'Name' like 'tile-%'`;
 
-/** First tile started, last tile checkpointed, as the engine's rows have it. */
+/** From the start of the first tile to the checkpoint of the last one, from the engine's rows. */
 function firstTileMs(file: string): number {
   return timeIn(file, `select min(json ->> 'StartTimestamp') as at ${TILE_TIMES}`);
 }

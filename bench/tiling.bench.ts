@@ -1,5 +1,6 @@
-// What one pass to a pyramid costs beside a read a tile, saving the image again, and the floor: decode once, encode once.
-// Every measurement is a process of its own. Medians of three where `runs` says 3, one run elsewhere; `npm run bench tiling 4k,10k` picks sizes.
+// Cost of writing a pyramid in one pass, compared with one read for each tile, with saving the image again, and with the minimum: decode
+// once, encode once. Each measurement runs in its own process: the median of three if `runs` is 3, otherwise a single run.
+// `npm run bench tiling 4k,10k` selects sizes.
 import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { mkdtemp, rm, stat } from 'node:fs/promises';
@@ -15,7 +16,7 @@ import type { BenchResult } from './run.ts';
 const PIXELS_MAX = DEFAULT_LIMITS.pixelsMax;
 /** 30 x 30 tiles at 20,000 squared, each with 64 pixels more on every inner side: `overlap` as Deep Zoom counts it. */
 const PLAN = { stridePx: 667, marginPx: 64, pyramidLevel: 0 };
-/** The same with 64 pixels shared by neighbours: `overlap` as analyze_image counts it. */
+/** The same with 64 pixels that neighbors share: `overlap` as analyze_image counts it. */
 const PLAN_SHARING_64 = { ...PLAN, marginPx: 32 };
 const SAMPLE_TILES = 5;
 const JPEG = { quality: 90, optimiseCoding: false } as const;
@@ -28,7 +29,7 @@ const IMAGES = {
 } as const;
 const NAMES = Object.keys(IMAGES) as (keyof typeof IMAGES)[];
 
-/** `rss_mb` counts the image's file too, which libvips maps into memory; `anonymous_mb` is what a process really has to find. */
+/** `rss_mb` includes the image's file, which libvips maps into memory; `anonymous_mb` is the memory that a process really needs. */
 const Cost = z.object({
   wall_s: z.number(),
   cpu_s: z.number(),
@@ -38,7 +39,7 @@ const Cost = z.object({
 });
 type Cost = z.infer<typeof Cost>;
 
-/** What a child does with `from`; each writes to `to`. */
+/** What a child does with `from`; all of them write to `to`. */
 const WORK: Record<string, (from: string, to: string, width: number, height: number) => Promise<void>> = {
   async draw(_from, to, width, height) {
     const noise = { type: 'gaussian', mean: 128, sigma: 40 } as const;
@@ -49,7 +50,7 @@ const WORK: Record<string, (from: string, to: string, width: number, height: num
   async png(from, to) {
     await sharp(from, { limitInputPixels: PIXELS_MAX }).png({ compressionLevel: 2 }).toFile(to);
   },
-  /** SAMPLE_TILES of all, evenly spread, each read from the file anew; `run` scales the cost up. */
+  /** Reads SAMPLE_TILES evenly distributed tiles, each from the file again; `run` extrapolates the cost. */
   async extract(from, to, width, height) {
     const columns = Math.ceil(width / PLAN.stridePx);
     const tiles = columns * Math.ceil(height / PLAN.stridePx);
@@ -143,7 +144,7 @@ async function cost(variant: string, from: string, to: string, width: number, he
   return Cost.parse(JSON.parse((await promisify(execFile)(process.execPath, args)).stdout));
 }
 
-/** What Linux says of this process; 0 elsewhere. */
+/** Memory of this process on Linux; 0 on other systems. */
 function anonymousMegabytes(): number {
   if (process.platform !== 'linux') return 0;
   const kilobytes = /^RssAnon:\s+(\d+)/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1];
