@@ -14,7 +14,6 @@ const { scripts } = z.object({ scripts: z.record(z.string(), z.string()) }).pars
 const TO_COME = new Set([
   'docs/troubleshooting.md',
   ...['tool', 'provider', 'source', 'format'].map((kind) => `docs/contributing/add-a-${kind}.md`),
-  'docs/contributing/add-an-export.md',
 ]);
 
 /** Relative links of a page, as paths from the root. */

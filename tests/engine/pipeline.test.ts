@@ -5,6 +5,7 @@ import sharp from 'sharp';
 import { expect, test } from 'vitest';
 import { AnswerError, TransientError, UserError } from '../../pipeline/contract/errors.ts';
 import { NO_USAGE } from '../../pipeline/contract/usage.ts';
+import { EXPORT_FILES } from '../../pipeline/findings/exports/index.ts';
 import type { Blobs, PipelineDeps } from '../../pipeline/ports.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import { runPipeline } from '../support/pipeline-run.ts';
@@ -37,14 +38,7 @@ test('an image becomes findings, an overlay and a last word of progress', async 
   ).toEqual(['blobs/index/by-label/l-cat/time-run-1', 'blobs/index/by-time/time-run-1']);
   expect(ofExecution.sort()).toEqual(
     [
-      'exports/coco.json',
-      'exports/findings.csv',
-      'exports/findings.geojson',
-      'exports/label-studio.json',
-      'exports/pascal-voc/Annotations/grey.xml',
-      'exports/pascal-voc/ImageSets/Main/trainval.txt',
-      'exports/yolo/data.yaml',
-      'exports/yolo/labels/grey.txt',
+      ...EXPORT_FILES.map(({ storedAs }) => `exports/${storedAs.replace('{image}', 'grey')}`).sort(),
       'findings.json',
       'looks/0.json',
       'merged.json',

@@ -1,10 +1,10 @@
 // `tilesight serve` in a process group of its own: a kill reaches it and every process it started.
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { onTestFinished } from 'vitest';
 
-const EXAMPLES = fileURLToPath(new URL('../../examples', import.meta.url));
-const CLI = fileURLToPath(new URL('../../cli/tilesight.ts', import.meta.url));
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
 export interface LiveServer {
   /** For example `http://127.0.0.1:3333`. */
@@ -15,11 +15,20 @@ export interface LiveServer {
   kill(): Promise<void>;
 }
 
-/** Port 0 takes a free port. Images in `examples` can be named. */
-export async function liveServer(dataFolder: string, port: number): Promise<LiveServer> {
+/** Port 0 takes a free port. Images in `examples` can be named. `root` is the repository whose code runs. */
+export async function liveServer(dataFolder: string, port: number, root = ROOT): Promise<LiveServer> {
   // biome-ignore lint/style/noProcessEnv: a child starts from this process's environment.
   const env = { ...process.env, LOG_LEVEL: 'silent', DETECTION_MODELS: 'onnx:nanodet' };
-  const args = [CLI, 'serve', '--data', dataFolder, '--allow', EXAMPLES, '--port', String(port)];
+  const args = [
+    join(root, 'cli/tilesight.ts'),
+    'serve',
+    '--data',
+    dataFolder,
+    '--allow',
+    join(root, 'examples'),
+    '--port',
+    String(port),
+  ];
   const server = spawn(process.execPath, args, { env, detached: true, stdio: ['ignore', 'pipe', 'inherit'] });
   const ended = new Promise<void>((resolve) => server.once('close', () => resolve()));
   const kill = async () => {
