@@ -12,7 +12,7 @@ import { lambdaLauncher } from './aws/lambda-launcher.ts';
 import { mcpHandler } from './server.ts';
 import { VERSION } from './version.ts';
 
-const DRY_RUN_BYTES_MAX = 256_000_000; // half of the temporary disk of a function; the bucket gives that in some 4 s
+const DRY_RUN_BYTES_MAX = 256_000_000; // half of the temporary disk of the function; S3 delivers it in about 4 s
 
 const config = readMcpServerConfig();
 const bucket = config.BUCKET;

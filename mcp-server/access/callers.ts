@@ -1,52 +1,57 @@
-// Who asks, and what of the deployment they see: all of it, or only what they made themselves. Knows keys and ids; knows nothing
-// of how a caller was authenticated.
+// What a caller sees of the deployment: all of it, or only its own executions and uploads. Knows keys and ids, not how a caller was
+// authenticated.
 import { createHash } from 'node:crypto';
 import { keys, ownerOf } from '../../pipeline/contract/keys.ts';
+import { lru } from '../../pipeline/contract/lru.ts';
 import type { Blobs, ImageSources, Launcher, Links } from '../../pipeline/ports.ts';
 import type { Caller, ToolDeps } from './deps.ts';
 
-/** `account`: every caller sees all of the deployment. `caller`: each sees only its own. */
+/** `account`: every caller sees everything. `caller`: every caller sees only its own executions and uploads. */
 export type Isolation = 'account' | 'caller';
 
-/** What the tools need, but for what depends on the caller. */
+/** What the tools need, except for what depends on the caller. */
 export type SharedDeps = Omit<ToolDeps, 'caller' | 'owner' | 'images'> & { imagesIn(blobs: Blobs): ImageSources };
 
-const OWNER_CHARACTERS = 12; // 48 bits of an id that AWS chooses: nobody can make another principal with the same ones
-/** Callers whose view is kept, with what was parsed for them. */
-const VIEWS_MAX = 100;
+const OWNER_CHARACTERS = 12; // 48 bits of an id that AWS assigns: a principal with the same bits cannot be made on purpose
+const VIEWS_KEPT_MAX = 100;
 
-/** The tools' world as one caller sees it. Throws for nobody where each caller sees only its own. */
+type View = Omit<ToolDeps, 'caller'>;
+
+/** The ports of the tools as a caller sees them. With isolation `caller`, throws an Error for a request without a caller. */
 export function depsByCaller(shared: SharedDeps, isolation: Isolation): (caller: Caller | null) => ToolDeps {
   const { imagesIn, ...common } = shared;
   if (isolation === 'account') {
     const images = imagesIn(shared.blobs);
     return (caller) => ({ ...common, images, caller, owner: null });
   }
-  const views = new Map<string, Omit<ToolDeps, 'caller'>>();
+  const views = lru<string, View>(VIEWS_KEPT_MAX);
   return (caller) => {
-    if (!caller) throw new Error('Expected a caller, got none: who asks must be known where each sees only its own.');
+    if (!caller) throw new Error('Isolation by caller needs a caller, but the request has none.');
     const owner = createHash('sha256').update(caller.id).digest('hex').slice(0, OWNER_CHARACTERS);
     const view = views.get(owner) ?? viewOf(owner, shared);
-    views.delete(owner);
-    views.set(owner, view); // the latest last
-    const oldest = views.keys().next().value;
-    if (views.size > VIEWS_MAX && oldest !== undefined) views.delete(oldest);
+    views.set(owner, view);
     return { ...view, caller };
   };
 }
 
-function viewOf(owner: string, { imagesIn, ...common }: SharedDeps): Omit<ToolDeps, 'caller'> {
+function viewOf(owner: string, { imagesIn, ...common }: SharedDeps): View {
   const blobs = ownBlobs(common.blobs, owner);
-  const [links, launcher] = [ownLinks(common.links, owner), ownLauncher(common.launcher, owner)];
-  return { ...common, owner, blobs, links, launcher, images: imagesIn(blobs) };
+  return {
+    ...common,
+    owner,
+    blobs,
+    links: ownLinks(common.links, owner),
+    launcher: ownLauncher(common.launcher, owner),
+    images: imagesIn(blobs),
+  };
 }
 
-/** What belongs to somebody else is not there. Writing there is a bug: no tool takes a key from a caller. */
+/** Objects of other owners do not exist. A write to one is a bug: no tool takes a key from a caller. */
 function ownBlobs(blobs: Blobs, owner: string): Blobs {
   const isOwn = (key: string) => [null, owner].includes(ownerOf(key));
   const own = (key: string) => {
     if (isOwn(key)) return key;
-    throw new Error(`Expected a key of ${owner}, got ${key}.`);
+    throw new Error(`The key ${key} does not belong to ${owner}.`);
   };
   return {
     head: async (key) => (isOwn(key) ? await blobs.head(key) : null),
@@ -64,7 +69,8 @@ function ownLauncher(launcher: Launcher, owner: string): Launcher {
   const isOwn = (executionId: string) => ownerOf(keys.progress(executionId)) === owner;
   return {
     start: async (request) => {
-      if (!isOwn(request.execution_id) || request.owner !== owner) throw new Error(`Expected an execution of ${owner}.`);
+      if (!isOwn(request.execution_id) || request.owner !== owner)
+        throw new Error(`The execution ${request.execution_id} does not belong to ${owner}.`);
       return await launcher.start(request);
     },
     describe: async (executionId) => (isOwn(executionId) ? await launcher.describe(executionId) : null),
@@ -75,7 +81,7 @@ function ownLauncher(launcher: Launcher, owner: string): Launcher {
 function ownLinks(links: Links, owner: string): Links {
   const own = (key: string) => {
     if (ownerOf(key) === owner) return key;
-    throw new Error(`Expected a key of ${owner}, got ${key}.`);
+    throw new Error(`The key ${key} does not belong to ${owner}.`);
   };
   return {
     forPut: async (key, limit) => await links.forPut(own(key), limit),

@@ -1,12 +1,12 @@
-// What the tools need from the world, as one object of ports. Entries fill it.
+// What the tools need, as one object of ports. Entries fill it.
 import type { Blobs, Clock, ImageSources, Launcher, Links, Log, PipelineDeps } from '../../pipeline/ports.ts';
 import type { ModelOffer } from './model-policy.ts';
 
 /** An authenticated principal. */
 export interface Caller {
-  /** The same for ever, and nobody else's: AIDA… of an IAM user, AROA… of a role. */
+  /** Unique and permanent: AIDA… for an IAM user, AROA… for a role. */
   id: string;
-  /** For people: its ARN, or the name that a local key has. */
+  /** For people: its ARN, or the name of a local key. */
   name: string;
 }
 
@@ -15,16 +15,16 @@ export interface ToolDeps {
   links: Links;
   launcher: Launcher;
   images: ImageSources;
-  /** Who asks; null where nobody is asked to say so. */
+  /** `null` if requests are not authenticated. */
   caller: Caller | null;
-  /** Whose executions, uploads and indexes these are, as keys.ts tells owners apart; null: those of all. */
+  /** The owner of the executions, uploads and indexes that the caller sees (keys.ts); `null` if they are shared by all. */
   owner: string | null;
   models: ModelOffer;
-  /** The most that one execution may spend; null: no limit. */
+  /** The most that one execution may spend; `null` if there is no limit. */
   costUsdMax: number | null;
-  /** As the pipeline has them: what it would refuse is refused before it is launched. */
+  /** The limits of the pipeline: a request that the pipeline would refuse is refused before the launch. */
   limits: Pick<PipelineDeps['limits'], 'image' | 'tilesMax' | 'tileConcurrency' | 'shardConcurrency'>;
-  /** Of an image that dry_run copies to read its header: what the temporary disk holds; null: no limit. */
+  /** The largest image that dry_run copies to the temporary disk to read its header; `null` if there is no limit. */
   dryRunBytesMax: number | null;
   clock: Clock;
   log: Log;

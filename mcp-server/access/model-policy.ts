@@ -1,11 +1,11 @@
-// Which models an analysis uses: the deployment's own, or others that it allows.
+// Which models an analysis uses: the defaults of the deployment, or other models that it allows.
 import { z } from 'zod';
 import { UserError } from '../../pipeline/contract/errors.ts';
 import { type AnalysisRequest, ModelId } from '../../pipeline/contract/schemas.ts';
 
-/** What a deployment offers. */
+/** The models of a deployment. */
 export interface ModelOffer {
-  /** Used when a request names none; always allowed. */
+  /** Used if a request names no model; always allowed. */
   defaults: AnalysisRequest['models'];
   allowed: readonly ModelId[];
   moderationMayBeOff: boolean;
@@ -19,7 +19,7 @@ export const ModelWishes = z.strictObject({
 });
 export type ModelWishes = z.infer<typeof ModelWishes>;
 
-/** Throws a UserError that names what can be chosen. */
+/** Throws a UserError that names the allowed models. */
 export function chosenModels(
   wishes: ModelWishes | undefined,
   { moderation, verify }: { moderation: 'on' | 'off'; verify: boolean },
@@ -30,15 +30,15 @@ export function chosenModels(
   const wished = Object.entries(wishes ?? {}).flatMap(([step, model]) => (model === undefined ? [] : [[step, model] as const]));
   for (const model of wished.flatMap(([, model]) => model)) {
     if (!usable.has(model))
-      throw new UserError(`Expected a model that this server allows (${[...usable].sort().join(', ')}), got ${model}.`);
+      throw new UserError(`This server does not allow the model ${model}. Allowed models: ${[...usable].sort().join(', ')}.`);
   }
   if (moderation === 'off' && !moderationMayBeOff) {
-    throw new UserError('Expected moderation on, as this server requires it, got off. Leave moderation out.');
+    throw new UserError('This server does not allow moderation off. Leave moderation out.');
   }
   const models: AnalysisRequest['models'] = { ...defaults, ...Object.fromEntries(wished) };
   if (verify && models.verification === null) {
     throw new UserError(
-      'Expected a server with a verification model for verify, got one without. Leave verify out, or name models.verification if one is allowed.',
+      'This server has no verification model, so verify is not available. Leave verify out, or name an allowed model in models.verification.',
     );
   }
   return { ...models, moderation: moderation === 'off' ? null : models.moderation };

@@ -1,5 +1,5 @@
-// Turns events of a Lambda Function URL into requests to MCP, and answers back. Says who asks, by what IAM has found out; knows
-// nothing of tools.
+// Turns events of a Lambda Function URL into MCP requests, and answers into results of the function. Takes the caller from what IAM has
+// authenticated; knows nothing of tools.
 import { Hono } from 'hono';
 import { handle, type LambdaContext, type LambdaEvent } from 'hono/aws-lambda';
 import { bodyLimit } from 'hono/body-limit';
@@ -8,15 +8,13 @@ import type { Log } from '../../pipeline/ports.ts';
 import type { Caller } from '../access/deps.ts';
 import { BODY_TOO_LARGE, MCP_BODY_BYTES_MAX } from '../access/http-limits.ts';
 
-/** Of a buffered answer, as JSON: Lambda quotas, "Invocation payload". Lambda itself refuses larger requests. */
+/** The limit of a buffered answer, as JSON: Lambda quotas, "Invocation payload". Lambda itself refuses larger requests. */
 const ANSWER_BYTES_MAX = 6_291_456;
 const JSON_GROWTH_MAX = 6; // a control character becomes \u0000
 const INTERNAL_ERROR = -32603; // JSON-RPC 2.0, section 5.1
 
-const TOO_MUCH =
-  'Expected an answer of at most 6 MB, got a larger one. Ask for less: a smaller max_px or limit, or fewer things at once.';
-const NOBODY =
-  'Expected a request that IAM has let in, got one without a caller. Set the auth type of the function URL to AWS_IAM.';
+const ANSWER_TOO_LARGE = 'The answer is larger than 6 MB. Ask for less: a smaller max_px or limit, or fewer requests at once.';
+const NO_CALLER = 'The request has no caller. Set the auth type of the function URL to AWS_IAM.';
 
 export interface FunctionUrlDeps {
   mcp: (request: Request, caller: Caller) => Promise<Response>;
@@ -34,22 +32,24 @@ export function functionUrlHandler({
   const limit = bodyLimit({ maxSize: MCP_BODY_BYTES_MAX, onError: (context) => context.text(`${BODY_TOO_LARGE}\n`, 413) });
   app.on(['GET', 'POST', 'DELETE'], ['/', '/mcp'], limit, async (context) => {
     const caller = callerOf(context.env.event);
-    return caller ? await mcp(context.req.raw, caller) : context.text(`${NOBODY}\n`, 403);
+    return caller ? await mcp(context.req.raw, caller) : context.text(`${NO_CALLER}\n`, 403);
   });
-  app.notFound((context) => context.text('Expected / or /mcp, got another path. Connect to the URL as it is.\n', 404));
+  app.notFound((context) =>
+    context.text('MCP is served at / and at /mcp. Connect to the function URL without another path.\n', 404),
+  );
   app.onError((error, context) => {
     log.error({ error }, 'A request failed unexpectedly.');
-    return context.text('Something inside failed. The log of this server says what.\n', 500);
+    return context.text('Internal error. See the server log for the cause.\n', 500);
   });
-  // Words stay words; by default a stream of events would be base64, a third larger.
+  // Text stays text: by default a stream of events would be base64, a third larger.
   const handler = handle(app, { isContentTypeBinary: (type) => !/^(text\/|application\/json)/.test(type) });
   return async (event, context) => {
     const answer = await handler(event, context);
-    return fits(answer) ? answer : tooMuch(event);
+    return fits(answer) ? answer : tooLarge(event);
   };
 }
 
-/** Sessions of a role come and go, and whoever may take the role chooses their names: the role itself is who asks. */
+/** The caller of a session is its role: sessions are short-lived, and whoever assumes the role chooses their names. */
 const Event = z.object({
   requestContext: z.object({ authorizer: z.object({ iam: z.object({ callerId: z.string().min(1), userArn: z.string() }) }) }),
 });
@@ -65,19 +65,20 @@ function fits(answer: Answer): boolean {
   return length * JSON_GROWTH_MAX < ANSWER_BYTES_MAX || Buffer.byteLength(JSON.stringify(answer)) <= ANSWER_BYTES_MAX;
 }
 
-/** In the words of the protocol, so that the client gives them to whoever asked. */
-function tooMuch(event: LambdaEvent): Answer {
-  const error = { code: INTERNAL_ERROR, message: TOO_MUCH };
+/** A JSON-RPC error, so that the client passes the sentence on. */
+function tooLarge(event: LambdaEvent): Answer {
+  const error = { code: INTERNAL_ERROR, message: ANSWER_TOO_LARGE };
   const body = JSON.stringify({ jsonrpc: '2.0', id: idOf(event), error });
   return { statusCode: 200, headers: { 'content-type': 'application/json' }, body, isBase64Encoded: false };
 }
 
-const Asked = z.object({ id: z.union([z.string(), z.number()]) });
+const RequestWithId = z.object({ id: z.union([z.string(), z.number()]) });
 
 function idOf({ body, isBase64Encoded }: { body?: string | null; isBase64Encoded?: boolean }): string | number | null {
+  if (!body) return null;
   try {
-    return Asked.parse(JSON.parse(Buffer.from(body ?? '', isBase64Encoded ? 'base64' : 'utf8').toString())).id;
+    return RequestWithId.parse(JSON.parse(Buffer.from(body, isBase64Encoded ? 'base64' : 'utf8').toString())).id;
   } catch {
-    return null; // as JSON-RPC wants it where the request cannot be read
+    return null; // JSON-RPC 2.0, section 5: the id of a request that cannot be read
   }
 }

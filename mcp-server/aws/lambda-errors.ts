@@ -1,33 +1,33 @@
-// What Lambda and the way to it throw, in our own kinds and sentences. The provider's words, and names of resources, stay in `cause`.
-
+// Turns errors of Lambda and of the connection to it into our own kinds and sentences. The provider's text and resource names stay in
+// `cause`.
 import { factsOf } from '../../pipeline/contract/aws-errors.ts';
 import { TransientError, UserError } from '../../pipeline/contract/errors.ts';
 import { nameTaken } from '../../pipeline/contract/execution-names.ts';
 import type { Log } from '../../pipeline/ports.ts';
 
-/** Those that pass and have a status below 500. */
+/** Temporary errors with a status below 500. */
 const PASSING = new Set([
   'TimeoutError',
   'ResourceConflictException',
   'EFSIOException',
-  'CodeArtifactUserPendingException', // of a function that was just deployed, as the next
-  'SnapStartNotReadyException',
+  'CodeArtifactUserPendingException', // the function was just deployed
+  'SnapStartNotReadyException', // the function was just deployed
 ]);
 
-const THROTTLED =
-  'Expected an answer of the durable execution service, got that there are too many calls. Try again in a few seconds.';
-const FAULT = 'Expected an answer of the durable execution service, got a fault of its own or none in time. Try again.';
-/** For whoever calls a tool; the log says to whoever deploys what it was. */
-const REFUSED = 'Expected that this server may start and watch analyses, got a refusal. Tell who deployed it; its log says why.';
-const TOO_LARGE = 'Expected a request that the durable execution service takes, got one too large. Use fewer labels and words.';
+const THROTTLED = 'The durable execution service is receiving too many calls. Try again in a few seconds.';
+const FAULT = 'The durable execution service failed or did not answer in time. Try again.';
+/** For the caller of a tool. The log has the details for the operator. */
+const REFUSED = 'AWS does not allow this server to start or watch analyses. Ask the operator of the server to look into its log.';
+const TOO_LARGE = 'The request is too large for the durable execution service. Use fewer labels and a shorter look_for.';
 
-/** Which execution it is about, and where a refusal is told in the provider's words. */
 export interface About {
+  /** The execution that the call is about. */
   id: string;
+  /** Gets refusals in the provider's words. */
   log: Log;
 }
 
-/** The answer of an exchange. */
+/** The answer of a call to Lambda. */
 export async function answerOf<T>(exchange: Promise<T>, about: About): Promise<T> {
   try {
     return await exchange;
@@ -36,7 +36,7 @@ export async function answerOf<T>(exchange: Promise<T>, about: About): Promise<T
   }
 }
 
-/** Like `answerOf`, and null when there is no such execution. */
+/** Like `answerOf`; `null` if there is no such execution. */
 export async function answerOrNull<T>(exchange: Promise<T>, about: About): Promise<T | null> {
   try {
     return await exchange;
@@ -55,14 +55,14 @@ function ourError(error: unknown, { id, log }: About): unknown {
   if (name === 'RequestTooLargeException' || name === 'SerializedRequestEntityTooLargeException')
     return new UserError(TOO_LARGE, because);
   if (status === 429 || name === 'EC2ThrottledException') return new TransientError(THROTTLED, { ...because, throttled: true });
-  // A key that may not be used or a network that is full answers with 502: no other attempt changes that.
+  // A forbidden KMS key or a full subnet answers with 502, but another attempt would not help.
   if (/^(KMS|Invalid|ENILimit|SubnetIP|EC2AccessDenied)/.test(name)) return refused(error, log);
-  const late = status === 408; // a mount, or a start of the function, that took too long
-  if (status >= 500 || late || PASSING.has(name) || lostOnTheWay) return new TransientError(FAULT, because);
+  const isLate = status === 408; // a mount or the start of the function took too long
+  if (status >= 500 || isLate || PASSING.has(name) || lostOnTheWay) return new TransientError(FAULT, because);
   return refused(error, log);
 }
 
-/** What whoever deployed it has to mend. */
+/** An error that only the operator can fix. */
 export function refused(cause: Error, log: Log): UserError {
   log.error({ error: cause }, 'Lambda refused a call.');
   return new UserError(REFUSED, { cause });

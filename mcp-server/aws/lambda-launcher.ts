@@ -1,4 +1,4 @@
-// Launcher over Lambda durable executions. Knows the service's calls and how few of them an account has; knows nothing of what runs.
+// Launcher over Lambda durable executions. Knows the calls of the service and their quotas; knows nothing of the pipeline.
 import type { Execution, GetDurableExecutionResponse, LambdaClient } from '@aws-sdk/client-lambda';
 import { UserError } from '../../pipeline/contract/errors.ts';
 import type { AnalysisRequest } from '../../pipeline/contract/schemas.ts';
@@ -7,23 +7,23 @@ import type { Blobs, ExecutionState, Launcher, Log } from '../../pipeline/ports.
 import { answerOf, answerOrNull, refused } from './lambda-errors.ts';
 
 export interface LambdaLauncherOptions {
-  /** Name and alias: executions can be started on a qualified name only. */
+  /** Name and alias: executions can be started by a qualified name only. */
   functionName: string;
-  /** Remembers which execution has which name: asking the service is 15 calls a second for the whole account. */
+  /** Stores the ARN of each execution: listing them allows 15 calls a second for the whole account. */
   blobs: Blobs;
   log: Log;
-  /** In place of the region's own. */
+  /** Instead of the endpoint of the region. */
   endpoint?: string;
-  /** Without a byte in either direction; SILENCE_TIMEOUT_MS when left out. */
+  /** Longest time without a byte in either direction. Default: SILENCE_TIMEOUT_MS. */
   silenceTimeoutMs?: number;
 }
 
-const PAYLOAD_BYTES_MAX = 1_048_576; // of an asynchronous invocation: Lambda quotas
-const ATTEMPTS_MAX = 3; // waits of up to 0.1 and 0.2 s after a fault, of 0.5 and 1 s after too many calls
-const CONNECT_TIMEOUT_MS = 5_000; // two lost SYN packets: 1 + 2 s, and the way itself
-const SILENCE_TIMEOUT_MS = 5_000; // three attempts: 15 s of the 30 s that a call of a tool has
+const PAYLOAD_BYTES_MAX = 1_048_576; // Lambda quotas, asynchronous invocation
+const ATTEMPTS_MAX = 3; // with pauses of up to 0.1 and 0.2 s after a fault, 0.5 and 1 s if throttled
+const CONNECT_TIMEOUT_MS = 5_000; // two lost SYN packets take 1 + 2 s
+const SILENCE_TIMEOUT_MS = 5_000; // three attempts take 15 s of the 30 s of a tool call
 
-/** The client is loaded on first use. Errors as in lambda-errors.ts. */
+/** Loads the client on first use. Throws the errors of lambda-errors.ts. */
 export function lambdaLauncher(options: LambdaLauncherOptions): Launcher {
   const { functionName, blobs, log } = options;
   let loaded: ReturnType<typeof load> | undefined;
@@ -36,11 +36,11 @@ export function lambdaLauncher(options: LambdaLauncherOptions): Launcher {
     return (await readDocument(documents.launched(id), blobs))?.arn ?? null;
   }
 
-  /** False when somebody had noted the same one before. */
-  async function note(id: string, arn: string): Promise<boolean> {
+  /** `false` if the same ARN was stored before. */
+  async function storeArn(id: string, arn: string): Promise<boolean> {
     if (await writeNewDocument(documents.launched(id), { arn }, blobs)) return true;
     if ((await arnOf(id)) === arn) return false;
-    await writeDocument(documents.launched(id), { arn }, blobs); // the service has forgotten the one before, and began another
+    await writeDocument(documents.launched(id), { arn }, blobs); // the service has deleted the earlier execution and started another
     return true;
   }
 
@@ -49,7 +49,7 @@ export function lambdaLauncher(options: LambdaLauncherOptions): Launcher {
     const arn = await arnOf(id);
     const known = arn && (await answerOrNull(client.send(new GetDurableExecutionCommand(withoutData(arn))), { id, log }));
     if (known) return known;
-    // By its plain name: the filter by alias means the version that was behind it then.
+    // Without the alias: a filter by alias matches only executions of the version that the alias pointed to.
     const query = { FunctionName: functionName.slice(0, functionName.lastIndexOf(':')), DurableExecutionName: id };
     const list = await answerOf(client.send(new ListDurableExecutionsByFunctionCommand(query)), { id, log });
     return newest(list.DurableExecutions ?? [], id);
@@ -59,7 +59,7 @@ export function lambdaLauncher(options: LambdaLauncherOptions): Launcher {
     const execution = await found(id);
     if (!execution) return null;
     const { DurableExecutionArn: arn = '', Status: status, StartTimestamp: startedAt, EndTimestamp: endedAt } = execution;
-    if (!startedAt) throw new Error('Expected when the execution was started.');
+    if (!startedAt) throw new Error(`The execution ${id} has no start time.`);
     if (status === 'RUNNING' || !endedAt) return { state: 'running', startedAt };
     if (status === 'SUCCEEDED') return { state: 'succeeded', startedAt, endedAt };
     const { client, GetDurableExecutionCommand } = await lambda();
@@ -79,8 +79,8 @@ export function lambdaLauncher(options: LambdaLauncherOptions): Launcher {
         { id, log },
       );
       if (arn === undefined)
-        throw refused(new Error(`Expected the ARN of a durable execution. Is ${functionName} durable?`), log);
-      return { created: await note(id, arn) };
+        throw refused(new Error(`Lambda returned no ARN of a durable execution. Is ${functionName} durable?`), log);
+      return { created: await storeArn(id, arn) };
     },
     describe,
     async stop(id, { type, message }) {
@@ -95,7 +95,7 @@ export function lambdaLauncher(options: LambdaLauncherOptions): Launcher {
         (thrown: unknown) => thrown,
       );
       const state = await describe(id);
-      // How the service refuses one that has ended meanwhile is written nowhere: its state says that it has.
+      // The error for an execution that has just ended is not documented, so its state decides.
       if (refusal !== null && state?.state === 'running') await answerOf(Promise.reject(refusal), { id, log });
       return state;
     },
@@ -104,7 +104,7 @@ export function lambdaLauncher(options: LambdaLauncherOptions): Launcher {
 
 const withoutData = (arn: string) => ({ DurableExecutionArn: arn, IncludeExecutionData: false });
 
-/** Of this very name: documents of the service differ on whether a part of one is enough, and on which end comes first. */
+/** Filters and sorts itself: the documentation contradicts itself on prefix matches and on the order. */
 function newest(executions: readonly Execution[], id: string): Execution | null {
   const own = executions.filter(({ DurableExecutionName: name }) => name === id);
   return own.sort((a, b) => Number(b.StartTimestamp) - Number(a.StartTimestamp))[0] ?? null;
@@ -114,12 +114,12 @@ function payloadOf(request: AnalysisRequest): Uint8Array {
   const payload = Buffer.from(JSON.stringify(request));
   if (payload.length <= PAYLOAD_BYTES_MAX) return payload;
   throw new UserError(
-    `Expected a request of at most ${PAYLOAD_BYTES_MAX} bytes, got ${payload.length}. Use fewer labels and words.`,
+    `The request has ${payload.length} bytes, but at most ${PAYLOAD_BYTES_MAX} are possible. Use fewer labels and a shorter look_for.`,
   );
 }
 
 async function load({ endpoint, silenceTimeoutMs = SILENCE_TIMEOUT_MS }: LambdaLauncherOptions) {
-  // By name, so that a bundler leaves out the other commands.
+  // Named imports, so that the bundler leaves out the other commands.
   const {
     LambdaClient,
     InvokeCommand,

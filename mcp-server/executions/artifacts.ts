@@ -1,17 +1,17 @@
-// Links to the files of an execution that has ended, for an hour. Given only when somebody asks: a signed one is 400 tokens.
+// Links to the files of an execution that has ended. They are made on request only: a signed link costs 400 tokens.
 import { z } from 'zod';
 import { keys } from '../../pipeline/contract/keys.ts';
+import { lru } from '../../pipeline/contract/lru.ts';
 import type { Status } from '../../pipeline/contract/schemas.ts';
 import { EXPORT_FILES, isStoredAs } from '../../pipeline/findings/exports/index.ts';
 import type { Blobs, Links } from '../../pipeline/ports.ts';
 import type { ToolDeps } from '../access/deps.ts';
 import type { ExecutionView } from './status.ts';
 
-const LINK_EXPIRES_S = 3_600; // the report says so, and so does get_execution
-/** Agents ask again and again, and a link is good for an hour. */
-const LINKS_KEPT_MS = 60_000;
-const LINKS_KEPT_MAX = 1_000; // of 16 KB an execution
-const FILES_A_FOLDER_MAX = 100; // one for each format, at most
+const LINK_EXPIRES_S = 3_600; // the report and get_execution state an hour
+const LINKS_KEPT_MS = 60_000; // agents poll; a link made a minute ago is still valid for most of its hour
+const EXECUTIONS_KEPT_MAX = 1_000; // 16 KB of links each
+const FILES_A_FOLDER_MAX = 100; // at most one for each format
 
 /** Documents by the name of their link. */
 const DOCUMENTS = { findings_json: keys.findings, overlay_jpg: keys.overlay, report_html: keys.report };
@@ -36,28 +36,31 @@ function fileNameIn(key: string): string {
   return key.slice(key.lastIndexOf('/') + 1);
 }
 
-const kept = new WeakMap<Links, Map<string, { until: number; artifacts: Artifacts }>>();
+interface KeptLinks {
+  links: Links;
+  until: number;
+  artifacts: Artifacts;
+}
 
-/** What a run is still writing is nobody's yet, and of a blocked image nothing is shown. */
+const linksByExecution = lru<string, KeptLinks>(EXECUTIONS_KEPT_MAX);
+
+/** Files are complete once the execution has ended. No file of a blocked image is shown. */
 export function mayHaveFiles(status: Status): boolean {
   return status !== 'RUNNING' && status !== 'BLOCKED';
 }
 
-/** Of what is stored; none where there may be no files. */
+/** A link for each stored file; none while there may be no files. */
 export async function artifactsOf(
   { execution_id, status }: Pick<ExecutionView, 'execution_id' | 'status'>,
   deps: Pick<ToolDeps, 'blobs' | 'links' | 'clock'>,
 ): Promise<Artifacts> {
   if (!mayHaveFiles(status)) return {};
   const { links, clock } = deps;
-  const byExecution = kept.get(links) ?? new Map();
-  kept.set(links, byExecution);
   const nowMs = clock.now().getTime();
-  const known = byExecution.get(execution_id);
-  if (known && known.until > nowMs) return known.artifacts;
+  const kept = linksByExecution.get(execution_id);
+  if (kept?.links === links && kept.until > nowMs) return kept.artifacts;
   const artifacts = await linksTo(execution_id, deps);
-  if (byExecution.size >= LINKS_KEPT_MAX) byExecution.clear();
-  byExecution.set(execution_id, { until: nowMs + LINKS_KEPT_MS, artifacts });
+  linksByExecution.set(execution_id, { links, until: nowMs + LINKS_KEPT_MS, artifacts });
   return artifacts;
 }
 

@@ -1,4 +1,4 @@
-// What an analysis would take, told before anything is launched. Reads the image's header and nothing else of it.
+// Estimates tiles, calls, cost and duration of an analysis before it is launched. Reads only the header of the image.
 import { z } from 'zod';
 import { UserError } from '../../pipeline/contract/errors.ts';
 import type { AnalysisRequest } from '../../pipeline/contract/schemas.ts';
@@ -10,31 +10,31 @@ import { preferredTileOf } from '../../pipeline/planning/tile-preferences.ts';
 import type { ToolDeps } from '../access/deps.ts';
 
 export const PlannedRun = z.object({
-  width: z.number().int(),
-  height: z.number().int(),
+  width: z.number().int().describe('Pixels.'),
+  height: z.number().int().describe('Pixels.'),
   levels: z
     .array(z.object({ level: z.number().int(), tiles: z.number().int() }))
-    .describe('0 is full resolution, n shrunk by 2^n.'),
-  tiles: z.number().int(),
+    .describe('Level 0 is full resolution; level n is scaled down by 2^n.'),
+  tiles: z.number().int().describe('Tiles of all levels.'),
   calls: z
     .number()
     .int()
-    .describe('Of detection models. Blank tiles cost none; how many there are is known once the image is cut.'),
+    .describe('Calls of detection models. Blank tiles need none; their number is known once the image is cut.'),
   input_tokens: z.number().int(),
   output_tokens: z.number().int(),
-  cost_usd: z.number().nullable().describe('Null when the price of a model is unknown.'),
+  cost_usd: z.number().nullable().describe('null if the price of a model is unknown.'),
   seconds: z.number().int(),
-  notes: z.array(z.string()),
+  notes: z.array(z.string()).describe('How the request was understood.'),
 });
 export type PlannedRun = z.infer<typeof PlannedRun>;
 
-/** Throws what the analysis itself would refuse with. */
+/** Throws the UserError with which the analysis itself would fail. */
 export async function dryRun(request: Omit<AnalysisRequest, 'execution_id'>, deps: ToolDeps): Promise<PlannedRun> {
   const { blobs, limits } = deps;
   const { source } = request.image;
   if (source.kind === 'url') {
     throw new UserError(
-      'Expected an uploaded image or a file for dry_run, got an address elsewhere. Upload it, or leave dry_run out.',
+      'dry_run needs an upload or a file: it does not download images. Upload the image with create_upload, or leave dry_run out.',
     );
   }
   if (source.kind === 'blob') await checkBytes(source.key, deps);
@@ -65,10 +65,10 @@ export async function dryRun(request: Omit<AnalysisRequest, 'execution_id'>, dep
 }
 
 async function checkBytes(key: string, { blobs, dryRunBytesMax }: ToolDeps): Promise<void> {
-  const bytes = (await blobs.head(key))?.bytes ?? 0;
-  if (dryRunBytesMax === null || bytes <= dryRunBytesMax) return;
+  const head = await blobs.head(key);
+  if (!head || dryRunBytesMax === null || head.bytes <= dryRunBytesMax) return;
   throw new UserError(
-    `Expected an image of at most ${dryRunBytesMax} bytes for dry_run, got ${bytes}. ` +
-      'Leave dry_run out; max_tiles and max_cost_usd keep the analysis small.',
+    `The image has ${head.bytes} bytes, but dry_run takes at most ${dryRunBytesMax}. ` +
+      'Leave dry_run out; max_tiles and max_cost_usd limit the analysis.',
   );
 }

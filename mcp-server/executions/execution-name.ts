@@ -1,12 +1,11 @@
-// The name of an execution: the same image and request, or the same idempotency key, have the same one.
-
+// The name of an execution. The same image and request, or the same idempotency key, give the same name.
 import { ownedId } from '../../pipeline/contract/keys.ts';
 import type { AnalysisRequest } from '../../pipeline/contract/schemas.ts';
 
-const HASH_CHARACTERS = 16; // 64 bits: a collision among a billion names is a matter of 1 in 37
+const HASH_CHARACTERS = 16; // 64 bits: among a billion names, two are equal with a chance of 1 in 37
 const SLUG_CHARACTERS_MAX = 32;
 
-/** At most 62 of `[a-zA-Z0-9-_]`: readable from the file's name, unique by a hash, at its end who owns it. */
+/** At most 62 characters of `[a-zA-Z0-9-_]`: the readable name of the file, a hash that makes it unique, and the owner. */
 export async function executionName(
   request: Omit<AnalysisRequest, 'execution_id'>,
   idempotencyKey: string | null,
@@ -21,8 +20,8 @@ async function hashOf(text: string): Promise<string> {
 }
 
 function slugOf(uri: string): string {
-  const name = uri.split('/').at(-1) ?? '';
-  const slug = name
+  const slug = uri
+    .slice(uri.lastIndexOf('/') + 1)
     .replace(/\.[a-z0-9]+$/i, '')
     .replace(/[^a-zA-Z0-9]+/g, '-')
     .replace(/^-+|-+$/g, '');

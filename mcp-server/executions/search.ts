@@ -1,5 +1,5 @@
-// Executions that have findings, newest first, by label, image and time. Reads the index: keys in the order of time.
-
+// Finds executions with findings by label, image and time, newest first. Reads the index, whose keys are in the order of time.
+import { at } from '../../pipeline/contract/at.ts';
 import { UserError } from '../../pipeline/contract/errors.ts';
 import { INDEX_NAME, index, indexOf } from '../../pipeline/contract/keys.ts';
 import { documents, readDocument } from '../../pipeline/documents.ts';
@@ -7,17 +7,16 @@ import type { IndexEntry } from '../../pipeline/findings/index-entry.ts';
 import type { Blobs } from '../../pipeline/ports.ts';
 import type { ToolDeps } from '../access/deps.ts';
 
-/** So many entries are read for one answer, however few of them match. */
-const SCANNED_MAX = 200;
+const SCANNED_MAX = 200; // entries read for one answer, however few of them match
 const READ_AT_ONCE = 20;
 
 export interface ExecutionQuery {
-  /** Any of them; one is looked up in an index of its own. */
+  /** An execution matches if it has any of them. A single label has an index of its own. */
   labels: readonly string[];
   image: string | null;
   since: Date | null;
   limit: number;
-  /** Of the page before: it stays valid while new executions come. */
+  /** From the previous page. It stays valid while new executions are added. */
   cursor: string | null;
 }
 
@@ -36,7 +35,7 @@ export async function queryExecutions(
     const batch = names.slice(from, from + READ_AT_ONCE);
     const entries = await Promise.all(batch.map((name) => readDocument(documents.indexEntry(folder + name), blobs)));
     for (const [position, entry] of entries.entries()) {
-      const name = batch[position] ?? '';
+      const name = at(batch, position);
       if (query.since && index.startedAt(name) < query.since) return { executions, cursor: null };
       if (executions.length === query.limit) return { executions, cursor: last };
       last = name;
@@ -49,7 +48,7 @@ export async function queryExecutions(
 
 async function namesAfter(cursor: string | null, folder: string, blobs: Blobs): Promise<string[]> {
   if (cursor !== null && !INDEX_NAME.test(cursor)) {
-    throw new UserError('Expected cursor to be next_cursor of the page before, got another one. Leave it out to begin again.');
+    throw new UserError('The cursor is not a next_cursor of the previous page. Leave cursor out to start from the first page.');
   }
   const page = { limit: SCANNED_MAX, ...(cursor !== null && { after: folder + cursor }) };
   const names = (await blobs.list(folder, page)).map((key) => key.slice(folder.length));

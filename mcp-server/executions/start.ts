@@ -1,4 +1,5 @@
-// Starts an execution, and records who did. Kept apart from the request: the same request of another caller is the same execution.
+// Starts an execution and records its caller. The record is no part of the request, so that the same request of another caller is the
+// same execution.
 import type { AnalysisRequest } from '../../pipeline/contract/schemas.ts';
 import { documents, readDocument, writeNewDocument } from '../../pipeline/documents.ts';
 import type { ToolDeps } from '../access/deps.ts';
@@ -15,7 +16,7 @@ export async function startExecution(
   return { created };
 }
 
-/** The name of the principal that started it; null where callers are not known. */
+/** The name of the caller that started the execution; `null` if callers are not known. */
 export async function starterOf(executionId: string, { blobs }: Pick<ToolDeps, 'blobs'>): Promise<string | null> {
   return (await readDocument(documents.startedBy(executionId), blobs))?.principal ?? null;
 }

@@ -1,4 +1,5 @@
-// What an agent is told of an execution, wherever it asks. Reads the progress object; asks the launcher only when that is missing or old.
+// The state of an execution, the same in every tool and resource. Reads the progress document; asks the launcher only if the document
+// is missing or old.
 import { z } from 'zod';
 import { UserError } from '../../pipeline/contract/errors.ts';
 import { keys } from '../../pipeline/contract/keys.ts';
@@ -10,78 +11,77 @@ import type { ToolDeps } from '../access/deps.ts';
 import { whole } from './token-budget.ts';
 
 const STALE_MS = 10_000; // progress is written every 2 s at the latest, so five were missed
-// How often somebody who waits looks: soon for what is short, seldom enough for a store that counts reads.
-const FIRST_LOOK_MS = 250;
-const LATER_LOOKS_MS = 1_000;
-/** The control plane of an account answers 30 of these a second, for all who ask. */
-const ASK_EVERY_MS = 5_000;
+// Pauses between reads while a caller waits: short at first for short analyses, then longer, since a store charges for reads.
+const FIRST_PAUSE_MS = 250;
+const PAUSE_MAX_MS = 1_000;
+const DESCRIBE_EVERY_MS = 5_000; // the control plane answers 30 of these calls a second for the whole account
 
 export const ExecutionView = z.object({
   execution_id: z.string(),
-  status: Status,
-  phase: Phase,
-  tiles: Progress.shape.tiles,
-  findings_so_far: z.number().int().describe('Detections while it runs; findings once it has ended.'),
-  usage: Usage,
-  started_at: z.string().nullable(),
+  status: Status.describe('RUNNING until the analysis has ended.'),
+  phase: Phase.describe('The current step of a running analysis.'),
+  tiles: Progress.shape.tiles.describe('Number of planned, analyzed (done), failed and blank tiles.'),
+  findings_so_far: z.number().int().describe('Detections while the analysis runs, findings once it has ended.'),
+  usage: Usage.describe('Tokens and cost of the model calls.'),
+  started_at: z.string().nullable().describe('ISO 8601.'),
   elapsed_seconds: z.number().int(),
-  eta_seconds: z.number().int().nullable().describe('Seconds left by the rate so far; null when unknown.'),
-  reason: z.string().nullable().describe('Why it did not succeed, in a sentence.'),
-  summary: z.string().nullable(),
-  failed_tiles: z.array(FailedTile).describe('At most 20: tiles.failed counts all, findings.json holds all.'),
-  poll_after_seconds: z.number().int().describe('0 when it has ended.'),
-  next_step: z.string(),
+  eta_seconds: z.number().int().nullable().describe('Estimated seconds left; null if unknown.'),
+  reason: z.string().nullable().describe('Why the analysis did not succeed, in a sentence.'),
+  summary: z.string().nullable().describe('Written at the end; cites findings by id.'),
+  failed_tiles: z.array(FailedTile).describe('At most 20. tiles.failed counts all of them, findings.json lists all of them.'),
+  poll_after_seconds: z.number().int().describe('Seconds to wait before the next call; 0 once the analysis has ended.'),
+  next_step: z.string().describe('Which tool to call next.'),
 });
 export type ExecutionView = z.infer<typeof ExecutionView>;
 
 /**
- * Waits up to `waitSeconds` for another status or phase, then tells the state. Tiles are no news: an agent would be told of
- * them every two seconds, and pay a call for each.
+ * Waits up to `waitSeconds` for another status or phase, then returns the state. Does not return for every tile: an agent would
+ * pay for a call every two seconds.
  */
 export async function viewExecution(executionId: string, waitSeconds: number, deps: ToolDeps): Promise<ExecutionView> {
   const before = await readProgress(executionId, deps);
   return await viewWhen((progress) => progress.phase !== before.phase, before, waitSeconds, deps);
 }
 
-/** Waits up to `waitSeconds` for the end, then tells the state. */
+/** Waits up to `waitSeconds` for the end of the execution, then returns the state. */
 export async function viewEnd(executionId: string, waitSeconds: number, deps: ToolDeps): Promise<ExecutionView> {
   return await viewWhen(() => false, await readProgress(executionId, deps), waitSeconds, deps);
 }
 
-/** An end is always news. */
+/** Waits until `hasChanged`, the end of the execution, or the deadline. */
 async function viewWhen(
-  isNews: (progress: Progress) => boolean,
+  hasChanged: (progress: Progress) => boolean,
   before: Progress,
   waitSeconds: number,
   deps: ToolDeps,
 ): Promise<ExecutionView> {
   const nowMs = () => deps.clock.now().getTime();
   const deadline = nowMs() + waitSeconds * 1_000;
-  let [latest, askedMs, pauseMs] = [before, nowMs(), FIRST_LOOK_MS];
-  while (latest.status === 'RUNNING' && !isNews(latest) && nowMs() < deadline) {
+  let [latest, describedMs, pauseMs] = [before, nowMs(), FIRST_PAUSE_MS];
+  while (latest.status === 'RUNNING' && !hasChanged(latest) && nowMs() < deadline) {
     await new Promise((resolve) => setTimeout(resolve, Math.min(pauseMs, deadline - nowMs())));
-    pauseMs = Math.min(pauseMs * 1.5, LATER_LOOKS_MS);
-    const mayAsk = nowMs() - askedMs >= ASK_EVERY_MS;
-    if (mayAsk) askedMs = nowMs();
-    latest = mayAsk
+    pauseMs = Math.min(pauseMs * 1.5, PAUSE_MAX_MS);
+    const mayDescribe = nowMs() - describedMs >= DESCRIBE_EVERY_MS;
+    if (mayDescribe) describedMs = nowMs();
+    latest = mayDescribe
       ? await readProgress(before.execution_id, deps)
       : ((await storedProgress(before.execution_id, deps)) ?? latest);
   }
   return viewOf(latest, deps);
 }
 
-/** Throws a UserError when no execution has that id. */
+/** Throws a UserError if no execution has that id. */
 export async function readProgress(executionId: string, deps: ToolDeps): Promise<Progress> {
   const progress = await storedProgress(executionId, deps);
   if (progress && progress.status !== 'RUNNING') return progress;
-  // One that is being cancelled may have ended without a last word of its own.
-  const fresh = progress && ageMs(progress, deps) < STALE_MS && !(await deps.blobs.head(keys.cancel(executionId)));
-  if (fresh) return progress;
+  // A cancelled execution may have ended without storing its last state.
+  const isFresh = progress && ageMs(progress, deps) < STALE_MS && !(await deps.blobs.head(keys.cancel(executionId)));
+  if (isFresh) return progress;
   const state = await deps.launcher.describe(executionId);
   if (!state) {
     throw new UserError(
-      `Expected the id of an execution, got ${executionId}, which this server does not know. ` +
-        'Use an execution_id that analyze_image returned; list_findings without one names those that have findings.',
+      `This server has no execution ${executionId}. ` +
+        'Use an execution_id that analyze_image returned; list_findings without execution_id lists executions with findings.',
     );
   }
   return { ...(progress ?? notYetStarted(executionId, state)), ...endOf(state) };
@@ -139,42 +139,42 @@ function notYetStarted(executionId: string, { startedAt }: ExecutionState): Prog
   };
 }
 
-/** An execution that ended without a last word of its own. */
+/** The end of an execution that did not store it. */
 function endOf(state: ExecutionState): Partial<Progress> {
   if (state.state === 'running' || state.state === 'succeeded') return {};
   const status = ({ failed: 'FAILED', stopped: 'CANCELLED', 'timed-out': 'TIMED_OUT' } as const)[state.state];
-  const ours = state.error.type === 'UserError';
-  const reason = ours ? state.error.message : 'Something inside failed. The log of this server says what.';
+  const isOurs = state.error.type === 'UserError';
+  const reason = isOurs ? state.error.message : 'Internal error. See the server log for the cause.';
   return { status, phase: 'done', reason, updated_at: state.endedAt.toISOString() };
 }
 
 function viewOf(progress: Progress, { clock }: ToolDeps): ExecutionView {
   const { execution_id, status, phase, tiles, usage, started_at, reason, summary, failed_tiles } = progress;
-  const running = status === 'RUNNING';
-  const until = running ? clock.now().getTime() : Date.parse(progress.updated_at);
+  const isRunning = status === 'RUNNING';
+  const until = isRunning ? clock.now().getTime() : Date.parse(progress.updated_at);
   const elapsed_seconds = Math.max(0, Math.round((until - Date.parse(started_at)) / 1_000));
-  const eta_seconds = running ? etaOf(progress, elapsed_seconds) : null;
+  const eta_seconds = isRunning ? etaOf(progress, elapsed_seconds) : null;
   return whole({
-    ...{
-      execution_id,
-      status,
-      phase,
-      tiles,
-      findings_so_far: progress.findings,
-      usage,
-      started_at,
-      elapsed_seconds,
-      eta_seconds,
-    },
-    ...{ reason, summary, failed_tiles },
-    poll_after_seconds: running ? pollAfter(eta_seconds) : 0,
+    execution_id,
+    status,
+    phase,
+    tiles,
+    findings_so_far: progress.findings,
+    usage,
+    started_at,
+    elapsed_seconds,
+    eta_seconds,
+    reason,
+    summary,
+    failed_tiles,
+    poll_after_seconds: isRunning ? pollAfter(eta_seconds) : 0,
     next_step: nextStep(progress),
   });
 }
 
 function etaOf({ tiles, phase }: Progress, elapsed: number): number | null {
-  const looked = tiles.done + tiles.failed + tiles.blank;
-  return phase === 'detect' && looked > 0 ? Math.ceil((elapsed / looked) * (tiles.total - looked)) : null;
+  const finished = tiles.done + tiles.failed + tiles.blank;
+  return phase === 'detect' && finished > 0 ? Math.ceil((elapsed / finished) * (tiles.total - finished)) : null;
 }
 
 function pollAfter(etaSeconds: number | null): number {
@@ -188,12 +188,12 @@ function nextStep({ execution_id, status }: Progress): string {
     case 'SUCCEEDED':
       return `Call list_findings with execution_id ${execution_id}.`;
     case 'PARTIAL':
-      return `Call list_findings with execution_id ${execution_id}; what lies only in failed_tiles is missing there: retry_failed_tiles looks again.`;
+      return `Call list_findings with execution_id ${execution_id}. Objects that lie only in failed_tiles are missing: retry_failed_tiles analyzes those tiles again.`;
     case 'CANCELLED':
-      return `Call list_findings with execution_id ${execution_id} for what was found until then, or retry_failed_tiles to go on.`;
+      return `Call list_findings with execution_id ${execution_id} for the findings so far, or retry_failed_tiles to continue.`;
     case 'BLOCKED':
-      return 'Choose another image: this one is not looked at.';
+      return 'Choose another image: moderation blocked this one.';
     default:
-      return 'Read reason, correct what it names, and call analyze_image again with a new idempotency_key.';
+      return 'Fix the problem described in reason, then call analyze_image again with a new idempotency_key.';
   }
 }

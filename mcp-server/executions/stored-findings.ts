@@ -1,7 +1,7 @@
-// What an execution has stored, for the tools that read it.
-
+// Reads the findings and the plan of an execution, for the tools.
 import { UserError } from '../../pipeline/contract/errors.ts';
 import { keys } from '../../pipeline/contract/keys.ts';
+import { lru } from '../../pipeline/contract/lru.ts';
 import type { FindingsDocument } from '../../pipeline/contract/schemas.ts';
 import { documents, readDocument } from '../../pipeline/documents.ts';
 import type { StoredPlan } from '../../pipeline/planning/stored-plan.ts';
@@ -9,45 +9,46 @@ import type { Blobs } from '../../pipeline/ports.ts';
 import type { ToolDeps } from '../access/deps.ts';
 import { readProgress } from './status.ts';
 
-/** An agent pages through one execution, perhaps beside another; 100,000 findings are some 60 MB in memory. */
-const DOCUMENTS_KEPT_MAX = 2;
+/** An agent pages through one execution, perhaps beside another one. 100,000 findings take about 60 MB of memory. */
+export const DOCUMENTS_KEPT_MAX = 2;
 
-interface Kept {
+interface KeptDocument {
+  blobs: Blobs;
   version: string;
   document: Promise<FindingsDocument | null>;
 }
 
-const kept = new WeakMap<Blobs, Map<string, Kept>>();
+/** By key. A caller gets a document only if its own store has that version of it. */
+const documentsByKey = lru<string, KeptDocument>(DOCUMENTS_KEPT_MAX);
 
 /**
- * Null when there is none: the execution is unknown, runs, or ended without. Parsed once for all its pages and all who ask at
- * once, while it stays the same.
+ * `null` if the execution has no findings: it is unknown, still running, or ended without any. A document is parsed once for all
+ * its pages and for simultaneous requests.
  */
 export async function readFindings(executionId: string, { blobs }: Pick<ToolDeps, 'blobs'>): Promise<FindingsDocument | null> {
   const key = keys.findings(executionId);
   const head = await blobs.head(key);
   if (!head) return null;
-  const cached = kept.get(blobs) ?? new Map<string, Kept>();
-  kept.set(blobs, cached);
-  const known = cached.get(key);
-  if (known?.version === head.version) return await known.document;
+  const kept = documentsByKey.get(key);
+  if (kept?.blobs === blobs && kept.version === head.version) return await kept.document;
   const document = readDocument(documents.findings(executionId), blobs);
-  cached.delete(key);
-  cached.set(key, { version: head.version, document });
-  const oldest = cached.keys().next().value;
-  if (cached.size > DOCUMENTS_KEPT_MAX && oldest !== undefined) cached.delete(oldest);
-  document.catch(() => cached.delete(key)); // a failed read is forgotten
+  documentsByKey.set(key, { blobs, version: head.version, document });
+  document.catch(() => documentsByKey.delete(key)); // the next request reads again
   return await document;
 }
 
-/** Throws a UserError when the execution is unknown or has not cut its image yet. */
+/** Throws a UserError if the execution is unknown or its image is not cut into tiles yet. */
 export async function readPlan(executionId: string, deps: ToolDeps): Promise<StoredPlan> {
   const plan = await readDocument(documents.plan(executionId), deps.blobs);
   if (plan) return plan;
   const { status, phase } = await readProgress(executionId, deps);
-  const state = status === 'RUNNING' ? `is in phase ${phase}` : `ended as ${status}`;
+  if (status === 'RUNNING') {
+    throw new UserError(
+      `The image of execution ${executionId} is not cut into tiles yet: it is in phase ${phase}. ` +
+        'Call get_execution with wait_seconds 20, then try again.',
+    );
+  }
   throw new UserError(
-    `Expected an execution whose image has been cut into tiles, got one that ${state}. ` +
-      (status === 'RUNNING' ? 'Call get_execution with wait_seconds 20, then try again.' : 'Start another with analyze_image.'),
+    `Execution ${executionId} ended as ${status} before its image was cut into tiles. Start another analysis with analyze_image.`,
   );
 }

@@ -9,7 +9,7 @@ export function tokensIn(text: string): number {
   return Math.ceil(Buffer.byteLength(text) / BYTES_A_TOKEN);
 }
 
-/** What of an answer about an execution may be long. */
+/** The parts of an answer about an execution that may be long. */
 interface LongParts {
   reason: string | null;
   summary: string | null;
@@ -25,30 +25,30 @@ interface Limits {
   failedReason: number;
 }
 
-// 2,800 bytes are 800 tokens at 3.5, less 110 for what is said of a cut. Names, numbers and next_step are some 900: the summary is
-// left 850 at the least, and 1,750 of its 2,000 characters when nothing failed.
+// 2,800 bytes are 800 tokens, less 110 for the hint about shortened fields. Names, numbers and next_step take about 900, so at least
+// 850 remain for the summary, and 1,750 of its 2,000 characters if no tile failed.
 const CONCISE: Limits = { all: 2_690, reason: 300, failedTiles: 600, failedReason: 160 };
-// 10,000 tokens are 35,000 bytes, and signed links have 1,700 each: three documents and every file of an export. Failed tiles have
-// what names, numbers, next_step (1,000), the reason and a summary (2,000) leave; 20 ordinary ones have 4,000.
+// 10,000 tokens are 35,000 bytes. Signed links take 1,700 each, for three documents and every file of an export. Failed tiles get the
+// bytes that names, numbers, next_step (1,000), reason and summary (2,000 each) leave; 20 ordinary ones take 4,000.
 const LINK_BYTES = 1_700;
 const ALL_BYTES = 35_000 - (3 + EXPORT_FILES.length) * LINK_BYTES;
 const WHOLE: Limits = { all: ALL_BYTES, reason: 2_000, failedTiles: ALL_BYTES - 5_000, failedReason: 600 };
 
-/** As it is stored, in words that fit into an answer. */
+/** The whole view, within the 10,000 tokens of an answer. */
 export function whole<View extends LongParts>(view: View): View {
   return within(WHOLE, view);
 }
 
-/** At most 800 tokens; `next_step` says what was cut, and how to get more of it. */
+/** At most 800 tokens; `next_step` names the shortened fields. */
 export function concise<View extends LongParts>(view: View): View {
-  const cut = within(CONCISE, view);
-  const fields = (['reason', 'summary', 'failed_tiles'] as const).filter((field) => bytesOf(cut[field]) < bytesOf(view[field]));
-  if (fields.length === 0) return cut;
-  const hint = `Cut here: ${fields.join(', ')}; response_format detailed gives more.`;
-  return { ...cut, next_step: `${view.next_step} ${hint}` };
+  const short = within(CONCISE, view);
+  const fields = (['reason', 'summary', 'failed_tiles'] as const).filter((field) => bytesOf(short[field]) < bytesOf(view[field]));
+  if (fields.length === 0) return short;
+  const hint = `Shortened: ${fields.join(', ')}. Use response_format detailed for more.`;
+  return { ...short, next_step: `${view.next_step} ${hint}` };
 }
 
-/** The summary has what the rest leaves. */
+/** The summary gets the bytes that the rest leaves. */
 function within<View extends LongParts>({ all, reason, failedTiles, failedReason }: Limits, view: View): View {
   const named = view.failed_tiles.map((tile): FailedTile => ({ ...tile, reason: shortened(tile.reason, failedReason) }));
   const rest = {
@@ -60,7 +60,7 @@ function within<View extends LongParts>({ all, reason, failedTiles, failedReason
   return { ...rest, summary: view.summary && shortened(view.summary, all - bytesOf(rest)) };
 }
 
-/** As many of the first ones as have so many bytes as JSON. */
+/** The first parts that together take at most `bytesMax` as JSON. */
 export function firstWithin<Part>(bytesMax: number, parts: readonly Part[]): Part[] {
   let bytes = 0;
   const over = parts.findIndex((part) => {
@@ -70,7 +70,7 @@ export function firstWithin<Part>(bytesMax: number, parts: readonly Part[]): Par
   return parts.slice(0, over === -1 ? parts.length : over);
 }
 
-/** The text, or as much of it as has so many bytes as JSON, to the end of a sentence where one is near. */
+/** The beginning of the text that takes at most `bytesMax` as JSON, up to the end of a sentence if one is near. */
 export function shortened(text: string, bytesMax: number): string {
   if (bytesOf(text) <= bytesMax) return text;
   let bytes = bytesOf('…');

@@ -29,5 +29,5 @@ export function sentenceFor(request: object, error: unknown, { log }: ToolDeps):
   if (sentence !== null) return sentence;
   const reference = crypto.randomUUID().slice(0, 8);
   log.error({ error, ...request, reference }, 'A request failed unexpectedly.');
-  return `Internal error (reference ${reference}). Try again; if it fails again, look for the reference in the log of this server.`;
+  return `Internal error (reference ${reference}). Try again; if it fails again, the server log has the cause under this reference.`;
 }

@@ -1,4 +1,4 @@
-// Executions as MCP resources: a report to read, findings as JSON, the overlay as an image. Reads what the tools read.
+// Executions as MCP resources: the report as Markdown, the findings as JSON, the overlay as an image.
 import {
   type McpServer,
   ProtocolError,
@@ -20,16 +20,15 @@ import { readFindings } from '../executions/stored-findings.ts';
 import { listFindings } from '../tools/list-findings.ts';
 import { sentenceFor } from './answers.ts';
 
-const OVERLAY_BYTES_MAX = 4_000_000; // 5,333,334 as base64: below the 6 MB that an answer may have
-
-const COMPLETED_FROM = 1_000; // what one listing gives; the protocol shows 100 of them
+const OVERLAY_BYTES_MAX = 4_000_000; // 5,333,334 as base64: below the 6 MB of an answer
+const IDS_LISTED_MAX = 1_000; // one page of a listing; the protocol shows 100 completions
 
 type Content = { text: string } | { blob: string };
 
 interface ExecutionResource {
   name: string;
   title: string;
-  /** After `tilesight://executions/{id}`. */
+  /** Follows `tilesight://executions/{id}`. */
   path: string;
   description: string;
   mimeType: string;
@@ -40,7 +39,7 @@ const report: ExecutionResource = {
   name: 'execution',
   title: 'Report of an analysis',
   path: '',
-  description: 'Status, summary, counts by label and severity, tiles that failed, and links to the files, as Markdown.',
+  description: 'Status, summary, counts by label and severity, failed tiles, and links to the files, as Markdown.',
   mimeType: 'text/markdown',
   async read(executionId, deps) {
     const view = await viewExecution(executionId, 0, deps);
@@ -54,7 +53,7 @@ const findings: ExecutionResource = {
   name: 'findings',
   title: 'Findings of an analysis',
   path: '/findings',
-  description: 'Totals and the first page of findings, as list_findings gives it; next_step says how to get the next one.',
+  description: 'Totals and the first page of findings, as list_findings returns it; next_step names the call for the next page.',
   mimeType: 'application/json',
   async read(executionId, deps) {
     const page = await listFindings.run(listFindings.input.parse({ execution_id: executionId }), deps);
@@ -66,29 +65,31 @@ const overlay: ExecutionResource = {
   name: 'overlay',
   title: 'Overlay of an analysis',
   path: '/overlay',
-  description: 'The whole image, small, with a box around every finding.',
+  description: 'The whole image, scaled down, with a box around every finding.',
   mimeType: contentTypeOf(keys.overlay('')),
   async read(executionId, deps) {
     const { status } = await viewExecution(executionId, 0, deps);
     const key = keys.overlay(executionId);
     const head = mayHaveFiles(status) ? await deps.blobs.head(key) : null;
-    if (!head)
-      throw new UserError(`Expected an execution with an overlay, got one without, in status ${status}. Read its report.`);
+    const bytes = head && (await deps.blobs.get(key));
+    if (!head || !bytes) {
+      throw new UserError(`Execution ${executionId} has no overlay; its status is ${status}. Read its report instead.`);
+    }
     if (head.bytes > OVERLAY_BYTES_MAX) {
       throw new UserError(
-        `Expected an overlay of at most ${OVERLAY_BYTES_MAX} bytes, got ${head.bytes}. Fetch it by the link in the report.`,
+        `The overlay has ${head.bytes} bytes, but a resource takes at most ${OVERLAY_BYTES_MAX}. Fetch it by the link in the report.`,
       );
     }
-    return { blob: Buffer.from((await deps.blobs.get(key)) ?? []).toString('base64') };
+    return { blob: Buffer.from(bytes).toString('base64') };
   },
 };
 
-/** None is listed: an id comes from analyze_image or list_findings, or is completed. */
+/** Templates only, no list: an id comes from analyze_image, from list_findings or from a completion. */
 export function addResources(server: McpServer, deps: ToolDeps): void {
   for (const { name, title, path, description, mimeType, read } of [report, findings, overlay]) {
     const template = new ResourceTemplate(`tilesight://executions/{id}${path}`, {
       list: undefined,
-      complete: { id: (begun) => latestIds(begun, deps) },
+      complete: { id: (prefix) => latestIds(prefix, deps) },
     });
     server.registerResource(name, template, { title, description, mimeType }, async (uri, { id }) => {
       const content = await contentOf(uri.href, () => read(checkedId(id), deps), deps);
@@ -97,21 +98,21 @@ export function addResources(server: McpServer, deps: ToolDeps): void {
   }
 }
 
-/** Of executions with findings, the newest first; one look at the index. */
-async function latestIds(begun: string, { blobs, owner }: ToolDeps): Promise<string[]> {
+/** Executions with findings, newest first, from one listing of the index. */
+async function latestIds(prefix: string, { blobs, owner }: ToolDeps): Promise<string[]> {
   const { byTime } = indexOf(owner);
-  const found = await blobs.list(byTime, { limit: COMPLETED_FROM });
+  const found = await blobs.list(byTime, { limit: IDS_LISTED_MAX });
   const names = found.map((key) => key.slice(byTime.length)).filter((name) => INDEX_NAME.test(name));
-  return names.map((name) => name.slice(name.indexOf('-') + 1)).filter((id) => id.startsWith(begun));
+  return names.map((name) => name.slice(name.indexOf('-') + 1)).filter((id) => id.startsWith(prefix));
 }
 
 function checkedId(id: string | string[] | undefined): string {
   const { success, data } = ExecutionId.safeParse(id);
   if (success) return data;
-  throw new UserError('Expected tilesight://executions/ and an execution_id as analyze_image returned it, got another address.');
+  throw new UserError('The address must be tilesight://executions/ and an execution_id that analyze_image returned.');
 }
 
-/** What the caller named and is not there is "not found", with the sentence of the tools; all else is an error inside. */
+/** A UserError becomes "resource not found" with its sentence, everything else an internal error. */
 async function contentOf(uri: string, read: () => Promise<Content>, deps: ToolDeps): Promise<Content> {
   try {
     return await read();

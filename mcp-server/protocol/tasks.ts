@@ -1,5 +1,5 @@
-// The Tasks extension: for clients that declare it, an analysis under way is a task whose id is the execution's. Everyone else
-// starts and polls with tools. Knows nothing of how an analysis is started, told or cancelled: that is the tools'.
+// The Tasks extension: for clients that declare it, a running analysis is a task whose id is the execution_id. Other clients start and
+// poll with tools. Knows nothing of how an analysis is started, described or cancelled: the tools do that.
 import {
   CLIENT_CAPABILITIES_META_KEY,
   type McpServer,
@@ -18,34 +18,34 @@ import { cancelExecution } from '../tools/cancel-execution.ts';
 import { answerWith, sentenceFor } from './answers.ts';
 
 const TASKS = 'io.modelcontextprotocol/tasks';
-const KEPT_MS = 86_400_000; // a day at least: executions stay until somebody deletes them
+const KEPT_MS = 86_400_000; // a day; executions are kept longer, until they are deleted
 
-/** In the envelope of every request, as the protocol has no sessions. */
+/** In the envelope of every request, since the protocol has no sessions. */
 const Declaration = z.object({ [CLIENT_CAPABILITIES_META_KEY]: z.object({ extensions: z.object({ [TASKS]: z.object({}) }) }) });
 const Params = z.looseObject({ taskId: z.string() });
 const Result = z.looseObject({});
 
-/** The task in place of an answer that says RUNNING, when the request's client knows tasks; null: the answer stays. */
+/** The task that replaces an answer with status RUNNING; `null` if the client does not declare tasks, or the analysis has ended. */
 export async function taskFor(answer: object, context: ServerContext, deps: ToolDeps): Promise<object | null> {
-  if (!knowsTasks(context)) return null;
+  if (!declaresTasks(context)) return null;
   const running = z.object({ execution_id: z.string(), status: z.literal('RUNNING') }).safeParse(answer);
   if (!running.success) return null;
-  const { result: _, ...task } = await taskOf(running.data.execution_id, deps); // one that has just ended is told by tasks/get
+  const { result: _, ...task } = await taskOf(running.data.execution_id, deps); // tasks/get returns the result of one that has just ended
   return { resultType: 'task', ...task };
 }
 
-/** Only for the stable protocol: clients of 2025 do not know extensions. */
+/** For clients of 2026-07-28 only: those of 2025 have no extensions. */
 export function addTasks({ server }: McpServer, deps: ToolDeps): void {
   server.registerCapabilities({ extensions: { [TASKS]: {} } });
   const methods: Record<string, (executionId: string) => Promise<object>> = {
     'tasks/get': (executionId) => taskOf(executionId, deps),
-    // No task ever asks for input: what is sent is nothing that was asked for, and is passed over.
+    // No task asks for input, so there is nothing to update.
     'tasks/update': (executionId) => readProgress(executionId, deps).then(acknowledged),
     'tasks/cancel': (executionId) => cancelExecution.run({ execution_id: executionId }, deps).then(acknowledged),
   };
   for (const [method, run] of Object.entries(methods)) {
     server.setRequestHandler(method, { params: Params, result: Result }, async ({ taskId }, context) => {
-      if (!knowsTasks(context))
+      if (!declaresTasks(context))
         throw new MissingRequiredClientCapabilityError({ requiredCapabilities: { extensions: { [TASKS]: {} } } });
       return { ...(await sentenced(method, () => run(checkedId(taskId)), deps)) };
     });
@@ -54,11 +54,11 @@ export function addTasks({ server }: McpServer, deps: ToolDeps): void {
 
 const acknowledged = () => ({});
 
-function knowsTasks({ mcpReq }: ServerContext): boolean {
+function declaresTasks({ mcpReq }: ServerContext): boolean {
   return Declaration.safeParse(mcpReq.envelope).success;
 }
 
-/** A failed analysis is a result that says why: a failed task would be a protocol that broke. */
+/** A failed analysis is a completed task whose result has the reason. A failed task would mean that the protocol failed. */
 async function taskOf(executionId: string, deps: ToolDeps): Promise<Record<string, unknown>> {
   const view = await viewExecution(executionId, 0, deps);
   const { started_at, updated_at } = await readProgress(executionId, deps);
@@ -77,7 +77,10 @@ function messageOf({ phase, tiles, findings_so_far }: ExecutionView): string {
 function checkedId(taskId: string): string {
   const { success, data } = ExecutionId.safeParse(taskId);
   if (success) return data;
-  throw new ProtocolError(ProtocolErrorCode.InvalidParams, 'Expected the taskId of a task of this server, got another.');
+  throw new ProtocolError(
+    ProtocolErrorCode.InvalidParams,
+    'The taskId is not the id of a task of this server. Use the taskId that analyze_image returned.',
+  );
 }
 
 async function sentenced<Answer>(method: string, run: () => Promise<Answer>, deps: ToolDeps): Promise<Answer> {

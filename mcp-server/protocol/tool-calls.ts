@@ -48,7 +48,7 @@ function parsed({ name, input }: AnyTool, args: unknown): Record<string, unknown
   if (result.success) return result.data;
   const faults = result.error.issues.slice(0, FAULTS_MAX).map((issue) => faultOf(issue).slice(0, FAULT_CHARACTERS_MAX));
   const accepted = Object.keys(input.shape).join(', ');
-  throw new UserError(`Expected arguments that ${name} takes, got ${faults.join('; ')}. It takes ${accepted}.`);
+  throw new UserError(`Invalid arguments for ${name}: ${faults.join('; ')}. The arguments are ${accepted}.`);
 }
 
 function faultOf(issue: z.core.$ZodIssue): string {

@@ -4,7 +4,7 @@ import { UserError } from '../../pipeline/contract/errors.ts';
 import { keys, ownedId } from '../../pipeline/contract/keys.ts';
 import type { Tool } from './define.ts';
 
-export const UPLOAD_BYTES_MAX = 2_147_483_648; // 2 GiB: a gigapixel JPEG is some 0.5 GB, a PNG 1.5
+export const UPLOAD_BYTES_MAX = 2_147_483_648; // 2 GiB: a gigapixel takes about 0.5 GB as JPEG and 1.5 GB as PNG
 const EXPIRES_S = 900;
 
 const input = z.strictObject({
@@ -14,11 +14,11 @@ const input = z.strictObject({
 
 const output = z.object({
   upload_id: z.string().describe('The image argument for analyze_image.'),
-  url: z.string(),
+  url: z.string().describe('Takes the file by HTTP PUT.'),
   headers: z.record(z.string(), z.string()).describe('Headers to send with the PUT request, exactly these.'),
-  expires_at: z.string(),
-  curl: z.string(),
-  next_step: z.string(),
+  expires_at: z.string().describe('ISO 8601. The link is valid for 15 minutes.'),
+  curl: z.string().describe('A command that sends the file.'),
+  next_step: z.string().describe('Which tool to call next.'),
 });
 
 export const createUpload = {
@@ -35,7 +35,7 @@ export const createUpload = {
   async run({ file_name, bytes }, { links, clock, owner }) {
     if (bytes > UPLOAD_BYTES_MAX) {
       throw new UserError(
-        `Expected a file of at most ${UPLOAD_BYTES_MAX} bytes (2 GiB), got ${bytes}. Send a smaller or more compressed one.`,
+        `The file has ${bytes} bytes, but an upload takes at most ${UPLOAD_BYTES_MAX} (2 GiB). Send a smaller or more compressed file.`,
       );
     }
     const unguessable = crypto.randomUUID().replaceAll('-', '').slice(0, 20);

@@ -34,34 +34,35 @@ export const retryFailedTiles = {
   annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: true, openWorldHint: false },
   async run(args, deps) {
     const { request, pyramid_of } = await readPlan(args.execution_id, deps);
-    await checkHasLeft(args.execution_id, deps);
-    const { execution_id: _, ...asked } = request;
-    const again: Omit<AnalysisRequest, 'execution_id'> = {
-      ...asked,
+    await checkHasPendingTiles(args.execution_id, deps);
+    const { execution_id: _, ...earlier } = request;
+    const retry: Omit<AnalysisRequest, 'execution_id'> = {
+      ...earlier,
       owner: deps.owner,
       max_cost_usd: checkCost(args.max_cost_usd, deps),
       retry_of: { execution_id: args.execution_id, pyramid_of },
     };
-    const execution_id = await executionName(again, null);
-    const { created } = await startExecution({ execution_id, ...again }, deps);
+    const execution_id = await executionName(retry, null);
+    const { created } = await startExecution({ execution_id, ...retry }, deps);
     return { ...(await viewEnd(execution_id, args.wait_seconds, deps)), created };
   },
 } as const satisfies Tool<typeof input, typeof output>;
 
-async function checkHasLeft(executionId: string, deps: ToolDeps): Promise<void> {
+async function checkHasPendingTiles(executionId: string, deps: ToolDeps): Promise<void> {
   const document = await readFindings(executionId, deps);
   if (document && document.tiles.failed.length > 0) return;
   const { status, phase } = await readProgress(executionId, deps);
   if (status === 'RUNNING') {
     throw new UserError(
-      `Expected an execution that has ended, got one in phase ${phase}. Wait with get_execution, or cancel_execution it.`,
+      `Execution ${executionId} is still running, in phase ${phase}. Wait with get_execution, or end it with cancel_execution.`,
     );
   }
-  if (!document)
+  if (!document) {
     throw new UserError(
-      `Expected an execution that looked at tiles, got one that ended as ${status}. Start another with analyze_image.`,
+      `Execution ${executionId} ended as ${status} before it analyzed any tile. Start another analysis with analyze_image.`,
     );
+  }
   throw new UserError(
-    `Expected an execution with tiles that failed or were not seen, got one that saw all ${document.tiles.total}. Call list_findings.`,
+    `Execution ${executionId} has no tiles to retry: all ${document.tiles.total} were analyzed. Call list_findings for its findings.`,
   );
 }

@@ -8,8 +8,8 @@ import type { ToolDeps } from '../access/deps.ts';
 import { readFindings, readPlan } from '../executions/stored-findings.ts';
 import type { ImageTool } from './define.ts';
 
-const PIXELS_DEFAULT = 1_000_000; // what language models look at without shrinking it: 1,000 x 1,000
-const PIXELS_MAX = 2_000_000; // of noise, the worst case, 2 MB as JPEG and 2.7 as text: half of the 6 MB that an answer may have
+const PIXELS_DEFAULT = 1_000_000; // language models take 1,000 x 1,000 pixels without scaling them down
+const PIXELS_MAX = 2_000_000; // as noise, the worst case: 2 MB of JPEG, 2.7 MB of text, half of the 6 MB of an answer
 const PIXELS_MIN = 10_000;
 const input = z.strictObject({
   execution_id: ExecutionId,
@@ -42,14 +42,14 @@ export const viewRegion = {
     const findings = args.finding_id !== undefined || args.draw_boxes ? await findingsSoFar(args, deps) : [];
     const box = boxToShow(args, plan, findings);
     const drawn = args.draw_boxes ? findings.filter((finding) => intersectionOf(finding.box, box) > 0) : [];
-    // Sharp is loaded only here: no other tool needs it, and a cold start should not wait for it.
+    // Sharp is loaded only here and for dry_run: a cold start should not wait for it.
     const { viewOf } = await import('../../pipeline/imaging/view.ts');
     const view = { executionId: pyramid_of, plan, box, pixelsMax: args.max_px, findings: drawn };
     const { bytes, width, height } = await viewOf(view, deps.blobs);
     const scale = Math.round((width / box[2]) * 1_000) / 1_000;
     const words =
-      `Shows the box [${box.join(', ')}] of the full image of ${plan.width} x ${plan.height} in ${width} x ${height} pixels, ` +
-      `scale ${scale}: full-image x is ${box[0]} + x / ${scale}, y is ${box[1]} + y / ${scale}.`;
+      `Box [${box.join(', ')}] of the full image (${plan.width} x ${plan.height} pixels), shown in ${width} x ${height} pixels at ` +
+      `scale ${scale}: full-image x = ${box[0]} + x / ${scale}, y = ${box[1]} + y / ${scale}.`;
     return { image: bytes, mimeType: 'image/jpeg', words };
   },
 } as const satisfies ImageTool<typeof input>;
@@ -57,32 +57,33 @@ export const viewRegion = {
 async function findingsSoFar({ execution_id, finding_id }: Input, deps: ToolDeps): Promise<readonly Finding[]> {
   const document = await readFindings(execution_id, deps);
   if (document) return document.findings;
-  const wish = finding_id === undefined ? 'draw_boxes' : `finding_id ${finding_id}`;
+  const argument = finding_id === undefined ? 'draw_boxes' : `finding_id ${finding_id}`;
   throw new UserError(
-    `Expected an execution with findings for ${wish}, got one without any yet. ` +
-      'Call view_region with a box and without draw_boxes, or get_execution until it has ended.',
+    `Execution ${execution_id} has no findings yet, so ${argument} cannot be used. ` +
+      'Call view_region with a box and without draw_boxes, or wait with get_execution until the analysis has ended.',
   );
 }
 
 /** Whole pixels inside the image. */
 function boxToShow({ finding_id, box }: Input, plan: Plan, findings: readonly Finding[]): Box {
-  if ((finding_id === undefined) === (box === undefined)) {
-    throw new UserError(`Expected finding_id or box, got ${box ? 'both' : 'neither'}. Send one of them.`);
-  }
-  const shown = box ?? boxOf(findings, finding_id ?? '');
-  const inside = box ? wholePixels(box, plan) : withContext(shown, plan);
-  if (inside) return inside;
+  if (finding_id !== undefined && box !== undefined) throw new UserError('Send either finding_id or box, not both.');
+  if (finding_id !== undefined) return inside(boxOf(findings, finding_id), plan, withContext);
+  if (box !== undefined) return inside(box, plan, wholePixels);
+  throw new UserError('Send finding_id or box: one of them is needed.');
+}
+
+function inside(box: Box, plan: Plan, toPixels: (box: Box, plan: Plan) => Box | null): Box {
+  const pixels = toPixels(box, plan);
+  if (pixels) return pixels;
   throw new UserError(
-    `Expected a box inside the image of ${plan.width} x ${plan.height} pixels, got [${shown.join(', ')}]. Choose one that meets it.`,
+    `The box [${box.join(', ')}] lies outside the image of ${plan.width} x ${plan.height} pixels. Choose a box that overlaps it.`,
   );
 }
 
 function boxOf(findings: readonly Finding[], id: string): Box {
   const finding = findings.find((one) => one.id === id);
-  if (!finding) {
-    const last = findings.at(-1)?.id;
-    const known = last === undefined ? 'none was found' : `there are f1 to ${last}`;
-    throw new UserError(`Expected the id of a finding of this execution (${known}), got ${id}. list_findings names them.`);
-  }
-  return finding.box;
+  if (finding) return finding.box;
+  const last = findings.at(-1)?.id;
+  const known = last === undefined ? 'It has no findings' : `Its findings are f1 to ${last}`;
+  throw new UserError(`This execution has no finding ${id}. ${known}; list_findings lists them.`);
 }

@@ -54,7 +54,7 @@ export const ImageSource = z.discriminatedUnion('kind', [
 ]);
 export type ImageSource = z.infer<typeof ImageSource>;
 
-export const ExecutionId = z.string().regex(/^[a-zA-Z0-9-_]{1,64}$/, 'Expected an execution_id as analyze_image returned it.');
+export const ExecutionId = z.string().regex(/^[a-zA-Z0-9-_]{1,64}$/, 'expected an execution_id that analyze_image returned');
 
 /** What the pipeline is started with. The same request and image version have the same execution id. */
 export const AnalysisRequest = z.object({

@@ -26,7 +26,7 @@ function recorder(answer: () => Response = () => Response.json({ ok: true })) {
 }
 
 describe.each(CLIENTS)('a client %s behind a Function URL', (kind) => {
-  test('uploads, analyses, lists and looks closer', async () => {
+  test('uploads, analyzes, lists and reads the report', async () => {
     const server = await testServer({ script: ends([finding(1), finding(2)]) });
     const client = await connected(kind, server.as(USER));
     const upload = await client.call('create_upload', { file_name: 'Plan ü.png', bytes: 6 }, Upload);
@@ -42,7 +42,7 @@ describe.each(CLIENTS)('a client %s behind a Function URL', (kind) => {
 });
 
 describe('a request through a Function URL', () => {
-  test('comes through as it was sent, as text and as base64', async () => {
+  test('arrives as it was sent, as text and as base64', async () => {
     const { seen, handler } = recorder();
     const fetch = functionUrlFetch(handler, USER);
     for (let attempt = 0; attempt < 2; attempt++) {
@@ -56,33 +56,39 @@ describe('a request through a Function URL', () => {
     }
   });
 
-  test('says which principal asks; sessions of a role are the role', async () => {
+  test('has the caller that IAM authenticated; the caller of a session is its role', async () => {
     const { seen, handler } = recorder();
     await functionUrlFetch(handler, USER)(URL_OF);
     await functionUrlFetch(handler, ROLE)(URL_OF);
     expect(seen.map(({ caller }) => caller)).toEqual([USER, ROLE]);
   });
 
-  test('that IAM has not let in is refused in a sentence', async () => {
+  test('without a caller is refused with a sentence', async () => {
     const { seen, handler } = recorder();
     const response = await functionUrlFetch(handler, null)(URL_OF, { method: 'POST', body: '{}' });
-    expect([response.status, await response.text()]).toEqual([403, expect.stringMatching(/^Expected .*AWS_IAM\.\n$/)]);
+    expect([response.status, await response.text()]).toEqual([
+      403,
+      'The request has no caller. Set the auth type of the function URL to AWS_IAM.\n',
+    ]);
     expect(seen).toEqual([]);
   });
 
-  test('over 1 MiB is refused in a sentence before anything is built', async () => {
+  test('over 1 MiB is refused with a sentence before a server is built', async () => {
     const { seen, handler } = recorder();
     for (const path of ['/', '/mcp']) {
       const response = await functionUrlFetch(handler, USER)(URL_OF + path, { method: 'POST', body: 'x'.repeat(1_048_577) });
-      expect([response.status, await response.text()]).toEqual([413, expect.stringMatching(/^Expected .*create_upload\.\n$/)]);
+      expect([response.status, await response.text()]).toEqual([
+        413,
+        'The request is larger than 1048576 bytes (1 MiB). Send images with create_upload.\n',
+      ]);
     }
     expect(seen).toEqual([]);
   });
 
-  test('to another path is told the right one', async () => {
+  test('to another path gets the right one', async () => {
     const { handler } = recorder();
     const response = await functionUrlFetch(handler, USER)(`${URL_OF}/other`);
-    expect([response.status, await response.text()]).toEqual([404, expect.stringMatching(/^Expected \/ or \/mcp/)]);
+    expect([response.status, await response.text()]).toEqual([404, expect.stringMatching(/^MCP is served at \/ and at \/mcp\./)]);
   });
 
   test.each(['GET', 'DELETE'])('%s is answered with 405 by the real server', async (method) => {
@@ -93,7 +99,7 @@ describe('a request through a Function URL', () => {
 });
 
 describe('an answer through a Function URL', () => {
-  test('that is binary comes through byte for byte', async () => {
+  test('with binary content arrives byte for byte', async () => {
     const bytes = Uint8Array.from({ length: 256 }, (_, index) => index);
     const { handler } = recorder(() => new Response(bytes, { headers: { 'content-type': 'image/jpeg' } }));
     const response = await functionUrlFetch(handler, USER)(URL_OF);
@@ -109,7 +115,7 @@ describe('an answer through a Function URL', () => {
   test.each([
     ['of more than 6 MB', 'x'.repeat(6_300_000)],
     ['that JSON makes longer than 6 MB', '\u0001'.repeat(1_100_000)],
-  ])('%s becomes a sentence for whoever asked', async (_, body) => {
+  ])('%s becomes a JSON-RPC error with a sentence', async (_, body) => {
     const { handler } = recorder(() => new Response(body, { headers: { 'content-type': 'application/json' } }));
     const fetch = functionUrlFetch(handler, USER);
     for (let attempt = 0; attempt < 2; attempt++) {
@@ -118,13 +124,14 @@ describe('an answer through a Function URL', () => {
         body: JSON.stringify({ jsonrpc: '2.0', id: 'seven', method: 'tools/call' }),
       });
       expect(await response.json()).toEqual({
-        ...{ jsonrpc: '2.0', id: 'seven' },
-        error: { code: -32603, message: expect.stringMatching(/^Expected an answer of at most 6 MB/) },
+        jsonrpc: '2.0',
+        id: 'seven',
+        error: { code: -32603, message: expect.stringMatching(/^The answer is larger than 6 MB\. Ask for less/) },
       });
     }
   });
 
-  test('of just below 6 MB goes through', async () => {
+  test('of just below 6 MB arrives', async () => {
     const { handler } = recorder(() => new Response('x'.repeat(6_000_000), { headers: { 'content-type': 'application/json' } }));
     expect((await (await functionUrlFetch(handler, USER)(URL_OF)).text()).length).toBe(6_000_000);
   });

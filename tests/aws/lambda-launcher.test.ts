@@ -50,7 +50,7 @@ describe('over the engine behind the wire', () => {
     expect(await launcher.stop('plan-2', error)).toBeNull();
   });
 
-  test('another request under the same name is refused in a sentence that says what to do', async () => {
+  test('another request under the same name is refused with the advice to choose another key', async () => {
     const { launcher } = await launcherOver(await lambdaService());
     await launcher.start(request);
     await expect(launcher.start({ ...request, verify: true })).rejects.toThrow(
@@ -60,7 +60,7 @@ describe('over the engine behind the wire', () => {
     );
   });
 
-  test('the list of executions is asked only for one that nobody here has started', async () => {
+  test('executions are listed only for one that this server did not start', async () => {
     const service = await lambdaService();
     const { launcher } = await launcherOver(service);
     await launcher.start(request);
@@ -71,7 +71,7 @@ describe('over the engine behind the wire', () => {
     expect(service.calls.at(-1)).toBe('ListDurableExecutionsByFunction pipeline'); // of all versions
   });
 
-  test('an execution that the service has forgotten begins anew', async () => {
+  test('an execution that the service has deleted starts again', async () => {
     const service = await lambdaService();
     const { launcher, blobs } = await launcherOver(service);
     const forgotten = { arn: 'arn:aws:lambda:us-east-1:123456789012:function:pipeline:1/durable-execution/plan-1/gone' };
@@ -82,7 +82,7 @@ describe('over the engine behind the wire', () => {
     expect(await launcher.start(request)).toEqual({ created: false });
   });
 
-  test('an execution that has succeeded is not begun again and stays as it is', async () => {
+  test('an execution that has succeeded is not started again and does not change', async () => {
     const service = await lambdaService();
     service.handler = async () => ({ Status: 'SUCCEEDED', Result: '{}' }) as never;
     const { launcher } = await launcherOver(service);
@@ -94,7 +94,7 @@ describe('over the engine behind the wire', () => {
     expect(await launcher.stop('plan-1', { type: 'UserError', message: 'Too late.' })).toEqual(succeeded);
   });
 
-  test('how an execution ended is told with its error', async () => {
+  test('the state of a failed execution has its error', async () => {
     const service = await lambdaService();
     service.handler = async () =>
       ({ Status: 'FAILED', Error: { ErrorType: 'UserError', ErrorMessage: 'Expected an image.' } }) as never;
@@ -132,17 +132,17 @@ describe.each(Object.entries(CALLS))('%s', (_, call) => {
     [502, 'EC2ThrottledException', true],
     [503, 'ServiceUnavailable', false],
     [409, 'ResourceConflictException', false],
-  ])('answered with %d %s may pass', async (status, type, throttled) => {
+  ])('answered with %d %s is a temporary error', async (status, type, throttled) => {
     const { error } = await failing(...Array(3).fill({ status, type }));
     expect(error).toBeInstanceOf(TransientError);
     expect((error as TransientError).throttled).toBe(throttled);
   });
 
-  test('that is cut off every time may pass', async () => {
+  test('whose connection is cut every time is a temporary error', async () => {
     expect((await failing('cut', 'cut', 'cut')).error).toBeInstanceOf(TransientError);
   });
 
-  test('goes well when the second attempt does', async () => {
+  test('succeeds if the second attempt does', async () => {
     const service = await lambdaService();
     const { launcher } = await launcherOver(service);
     service.next.push({ status: 500, type: 'ServiceException' });
@@ -155,22 +155,22 @@ describe.each(Object.entries(CALLS))('%s', (_, call) => {
     [502, 'KMSDisabledException'],
     [502, 'KMSAccessDeniedException'],
     [400, 'InvalidRequestContentException'],
-  ])('answered with %d %s is for who deployed it, and the log says why', async (status, type) => {
+  ])('answered with %d %s is an error for the operator, with the cause in the log', async (status, type) => {
     const { error, errors } = await failing(...Array(3).fill({ status, type }));
     expect(error).toBeInstanceOf(UserError);
-    expect(error.message).toMatch(/^Expected that this server may start and watch analyses, got a refusal\./);
+    expect(error.message).toMatch(/^AWS does not allow this server to start or watch analyses\./);
     expect(errors).toMatchObject([{ error: { name: type } }]);
   });
 });
 
-const DEPLOYER = 'Expected that this server may start and watch analyses, got a refusal.';
-const PASSES = 'Expected an answer of the durable execution service, got';
-const CALLER = 'Expected a ';
+const OPERATOR = 'AWS does not allow this server to start or watch analyses\\.';
+const TEMPORARY = 'The durable execution service (is receiving too many calls|failed or did not answer in time)\\.';
+const CALLER = '(Expected a new name for a new request|The request is too large for the durable execution service\\.)';
 
 /** Every one that the four calls declare, with its status: those of the SDK's schemas. */
 describe.each([
   [
-    PASSES,
+    TEMPORARY,
     [
       ...['EFSMountConnectivity 408', 'EFSMountTimeout 408', 'S3FilesMountConnectivity 408', 'S3FilesMountTimeout 408'],
       ...['SnapStartTimeout 408', 'SnapStartNotReady 409', 'CodeArtifactUserPending 409', 'ResourceConflict 409'],
@@ -179,7 +179,7 @@ describe.each([
     ],
   ],
   [
-    DEPLOYER,
+    OPERATOR,
     [
       ...['InvalidParameterValue 400', 'InvalidRequestContent 400', 'ModeNotSupported 400', 'NoPublishedVersion 400'],
       ...['RecursiveInvocation 400', 'SnapStart 400', 'ServiceQuotaExceeded 402', 'EFSMountFailure 403'],
@@ -191,7 +191,7 @@ describe.each([
     ],
   ],
   [CALLER, ['DurableExecutionAlreadyStarted 409', 'RequestTooLarge 413', 'SerializedRequestEntityTooLarge 413']],
-] as const)('a start is told "%s"', (sentence, types) => {
+] as const)('a start fails with /^%s/', (sentence, types) => {
   test.each(types)('for %s', async (named) => {
     const [type = '', status] = named.split(' ');
     const service = await lambdaService();
@@ -199,7 +199,7 @@ describe.each([
     service.next.push(...Array(3).fill({ status: Number(status), type: `${type}Exception` }));
     const error: unknown = await launcher.start(request).catch((thrown) => thrown);
     expect(error).toMatchObject({
-      name: sentence === PASSES ? 'TransientError' : 'UserError',
+      name: sentence === TEMPORARY ? 'TransientError' : 'UserError',
       message: expect.stringMatching(new RegExp(`^${sentence}`)),
       cause: { name: `${type}Exception` },
     });
@@ -221,29 +221,33 @@ test('every exception that the SDK declares is among those above', async () => {
 test.each([
   [413, 'RequestTooLargeException'],
   [413, 'SerializedRequestEntityTooLargeException'],
-])('a start answered with %d %s says what is too large', async (status, type) => {
+])('a start answered with %d %s names the size of the request', async (status, type) => {
   const service = await lambdaService();
   const { launcher } = await launcherOver(service);
   service.next.push({ status, type });
-  await expect(launcher.start(request)).rejects.toThrow(/^Expected a request that the durable execution service takes/);
+  await expect(launcher.start(request)).rejects.toThrow(/^The request is too large for the durable execution service\./);
 });
 
-test.each(Object.entries(CALLS))('%s on a function that is not there is for who deployed it', async (_, call) => {
+test.each(Object.entries(CALLS))('%s on a function that does not exist is an error for the operator', async (_, call) => {
   const service = await lambdaService();
   const { launcher } = await launcherOver(service);
   service.next.push({ status: 404, type: 'ResourceNotFoundException' });
-  await expect(call(launcher)).rejects.toThrow(/^Expected that this server may start/);
+  await expect(call(launcher)).rejects.toThrow(/^AWS does not allow this server to start/);
 });
 
-describe('of several executions, the service', () => {
+describe('in a list of executions, the service', () => {
   const arnOf = (name: string, id: number) =>
     `arn:aws:lambda:us-east-1:123456789012:function:pipeline:1/durable-execution/${name}/${id}`;
 
-  /** Lists these, and forgets them at once: what is told of them comes from the list. */
+  /** Lists these and no other execution; asked for one of them, the service has deleted it. */
   async function listing(executions: { name: string; startedAt: number; Status: string }[]) {
     const DurableExecutions = executions.map(({ name, startedAt, Status }, id) => ({
-      ...{ DurableExecutionArn: arnOf(name, id), DurableExecutionName: name, FunctionArn: FUNCTION, Status },
-      ...{ StartTimestamp: startedAt, ...(Status !== 'RUNNING' && { EndTimestamp: startedAt + 1 }) },
+      DurableExecutionArn: arnOf(name, id),
+      DurableExecutionName: name,
+      FunctionArn: FUNCTION,
+      Status,
+      StartTimestamp: startedAt,
+      ...(Status !== 'RUNNING' && { EndTimestamp: startedAt + 1 }),
     }));
     const door = await storeDoor((_, response) => {
       response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify({ DurableExecutions }));
@@ -264,7 +268,7 @@ describe('of several executions, the service', () => {
     }
   });
 
-  test('may list others whose names only begin so', async () => {
+  test('may list executions whose names only begin with the same characters', async () => {
     const other = { name: 'plan-10', startedAt: 2_000, Status: 'RUNNING' };
     expect(await (await listing([other])).describe('plan-1')).toBeNull();
     expect(await (await listing([other])).stop('plan-1', { type: 'UserError', message: 'Stop.' })).toBeNull();
@@ -296,7 +300,7 @@ describe('a stop that the service refuses', () => {
     return over;
   }
 
-  test.each(refusals)('with %d %s is no failure when the execution has ended meanwhile', async (status, type) => {
+  test.each(refusals)('with %d %s is no failure if the execution has ended meanwhile', async (status, type) => {
     const { launcher, errors } = await refusing(status, type, ({ engine }) =>
       engine.stop('plan-1', { ErrorType: 'UserError', ErrorMessage: 'Somebody else did.' }),
     );
@@ -307,37 +311,40 @@ describe('a stop that the service refuses', () => {
     expect(errors).toEqual([]);
   });
 
-  test('is one when it goes on running', async () => {
+  test('is a failure if the execution goes on running', async () => {
     const { launcher, errors } = await refusing(400, 'InvalidParameterValueException', () => {});
     await expect(launcher.stop('plan-1', { type: 'UserError', message: 'Stop.' })).rejects.toThrow(
-      /^Expected that this server may start and watch analyses, got a refusal\./,
+      /^AWS does not allow this server to start or watch analyses\./,
     );
     expect(errors).toMatchObject([{ error: { name: 'InvalidParameterValueException' } }]);
   });
 });
 
 describe('a service that', () => {
-  const FAULT = { name: 'TransientError', message: expect.stringMatching(/a fault of its own or none in time\. Try again\.$/) };
+  const FAULT = {
+    name: 'TransientError',
+    message: expect.stringMatching(/^The durable execution service failed or did not answer in time\. Try again\.$/),
+  };
 
-  test.each(Object.entries(CALLS))('says nothing at all fails %s for now, after 3 attempts', async (_, call) => {
+  test.each(Object.entries(CALLS))('never answers fails %s with a temporary error, after 3 attempts', async (_, call) => {
     const door = await storeDoor(() => true);
     const { launcher } = await launcherOver(door, { silenceTimeoutMs: 100 });
     await expect(call(launcher)).rejects.toMatchObject(FAULT);
     expect(door.requests).toHaveLength(3);
   });
 
-  test.each(['describe', 'stop'])('falls silent within its answer fails %s for now', async (name) => {
+  test.each(['describe', 'stop'])('falls silent within its answer fails %s with a temporary error', async (name) => {
     const door = await storeDoor((_, response) => response.writeHead(200, { 'content-length': '100' }).write('{'));
     const { launcher } = await launcherOver(door, { silenceTimeoutMs: 100 });
     await expect(CALLS[name]?.(launcher)).rejects.toMatchObject(FAULT);
   });
 
-  test.each(Object.entries(CALLS))('cannot be reached fails %s for now', async (_, call) => {
+  test.each(Object.entries(CALLS))('cannot be reached fails %s with a temporary error', async (_, call) => {
     const { launcher } = await launcherOver({ endpoint: `http://127.0.0.1:${await closedPort()}` });
     await expect(call(launcher)).rejects.toMatchObject(FAULT);
   });
 
-  test('answers with a page of its gateway fails for now', async () => {
+  test('answers with a page of its gateway is a temporary error', async () => {
     const door = await storeDoor((_, response) => !!response.writeHead(502).end('<html>Bad Gateway</html>'));
     const { launcher } = await launcherOver(door);
     await expect(launcher.describe('plan-1')).rejects.toMatchObject(FAULT);
@@ -348,7 +355,9 @@ test('a request over 1 MiB is refused before it is sent', async () => {
   const service = await lambdaService();
   const { launcher } = await launcherOver(service);
   const ask = { look_for: 'x'.repeat(1_100_000), labels: [] };
-  await expect(launcher.start({ ...request, ask })).rejects.toThrow(/^Expected a request of at most 1048576 bytes, got 1100/);
+  await expect(launcher.start({ ...request, ask })).rejects.toThrow(
+    /^The request has 1100\d+ bytes, but at most 1048576 are possible\./,
+  );
   expect(service.calls).toEqual([]);
 });
 

@@ -390,7 +390,7 @@ describe.skipIf(!HAS_BROWSER)('in a browser,', () => {
   test('an unknown execution is reported as such', async () => {
     const { url } = await server();
     const { page } = await opened(`${url}/executions/nobody-knows`);
-    await soon(() => page.getByRole('alert').textContent()).toMatch(/^Expected the id of an execution, got nobody-knows/);
+    await soon(() => page.getByRole('alert').textContent()).toMatch(/^This server has no execution nobody-knows\./);
   });
 
   test.each([

@@ -8,7 +8,7 @@ import type { TestServer } from '../support/server.ts';
 import { finding, Started, serverAndClient, started, uploadedImage } from '../support/tool-calls.ts';
 
 describe('analyze_image', () => {
-  test('starts the same request once, and says so', async () => {
+  test('starts the same request once; created is false the second time', async () => {
     const { server, client } = await serverAndClient();
     const first = await started(server, client);
     const second = await client.call('analyze_image', { image: first && server.launcher.runs[0]?.request.image.uri }, Started);
@@ -35,7 +35,7 @@ describe('analyze_image', () => {
     expect(after.execution_id).not.toBe(before.execution_id);
   });
 
-  test('an idempotency_key starts nothing twice, and a new one runs the same request again', async () => {
+  test('the same idempotency_key starts one execution; a new key runs the same request again', async () => {
     const { server, client } = await serverAndClient();
     const image = await uploadedImage(server);
     const start = (idempotency_key: string) => client.call('analyze_image', { image, idempotency_key }, Started);
@@ -54,7 +54,7 @@ describe('analyze_image', () => {
     expect(server.launcher.runs).toHaveLength(1);
   });
 
-  test('passes on what was asked for, and the models of the server', async () => {
+  test('starts an execution with the arguments of the call and the default models', async () => {
     const { server, client } = await serverAndClient();
     const { execution_id } = await started(server, client, { look_for: 'cars', labels: ['car'], detail: 'fine', tile_size: 512 });
     expect(server.launcher.runs[0]?.request).toMatchObject({
@@ -65,14 +65,14 @@ describe('analyze_image', () => {
     });
   });
 
-  test('is answered at once while the analysis is queued', async () => {
+  test('answers at once while the analysis is queued', async () => {
     const { server, client } = await serverAndClient();
     const answer = await started(server, client);
     expect(answer).toMatchObject({ status: 'RUNNING', phase: 'queued', poll_after_seconds: 2 });
     expect(answer.next_step).toContain(answer.execution_id);
   });
 
-  test('with wait_seconds answers with the end when it comes in time', async () => {
+  test('with wait_seconds, answers with the end if the analysis ends in time', async () => {
     const { server, client } = await serverAndClient({
       script: async (run) => {
         run.progress.phase('detect');
@@ -91,7 +91,7 @@ describe('models and moderation', () => {
     moderationMayBeOff: false,
   };
 
-  test('that this server allows are used in place of its own', async () => {
+  test('that the server allows replace the default ones', async () => {
     const { server, client } = await serverAndClient({ models });
     await started(server, client, { verify: true, models: { detection: ['openai:qwen3-vl'], verification: 'openai:judge' } });
     expect(server.launcher.runs[0]?.request).toMatchObject({
@@ -109,13 +109,13 @@ describe('models and moderation', () => {
     [
       'a model outside the list',
       { models: { detection: ['openai:gpt'] } },
-      /^Expected a model that this server allows .*got openai:gpt/,
+      /^This server does not allow the model openai:gpt\. Allowed models: onnx:nanodet, onnx:nsfw, openai:judge, openai:qwen3-vl, rules:summary\.$/,
     ],
-    ['moderation off', { moderation: 'off' }, /^Expected moderation on, as this server requires it, got off/],
+    ['moderation off', { moderation: 'off' }, /^This server does not allow moderation off\. Leave moderation out\.$/],
     [
       'verify without a model for it',
       { verify: true },
-      /^Expected a server with a verification model for verify, got one without/,
+      /^This server has no verification model, so verify is not available\. Leave verify out/,
     ],
   ])('%s is refused, and nothing starts', async (_, wishes, sentence) => {
     const { server, client } = await serverAndClient({ models });
@@ -124,7 +124,7 @@ describe('models and moderation', () => {
     expect(server.launcher.runs).toEqual([]);
   });
 
-  test('moderation is left out where that is allowed', async () => {
+  test('moderation is switched off if the server allows it', async () => {
     const { server, client } = await serverAndClient({ models: { ...models, moderationMayBeOff: true } });
     await started(server, client, { moderation: 'off' });
     expect(server.launcher.runs[0]?.request.models.moderation).toBeNull();
@@ -132,14 +132,14 @@ describe('models and moderation', () => {
 });
 
 describe('the budget of a deployment', () => {
-  test('is that of a request that names none, and bounds those that do', async () => {
+  test('applies to a request without a budget, and limits the budget of a request', async () => {
     const { server, client } = await serverAndClient({ costUsdMax: 5 });
     await started(server, client);
     await started(server, client, { max_cost_usd: 2 });
     expect(server.launcher.runs.map(({ request }) => request.max_cost_usd)).toEqual([5, 2]);
     const image = await uploadedImage(server);
     expect(await client.refusal('analyze_image', { image, max_cost_usd: 6 })).toMatch(
-      /^Expected max_cost_usd of at most 5, which this server allows, got 6/,
+      /^max_cost_usd is 6, but this server allows at most 5\. Send a smaller budget/,
     );
   });
 });
@@ -154,7 +154,7 @@ describe('dry_run', () => {
     return pathToFileURL(path).href;
   };
 
-  test('tells tiles, calls, tokens, cost and time, and starts nothing', async () => {
+  test('returns tiles, calls, tokens, cost and time, and starts nothing', async () => {
     const models: ModelOffer = {
       defaults: {
         moderation: null,
@@ -183,14 +183,14 @@ describe('dry_run', () => {
     expect(server.launcher.runs).toEqual([]);
   });
 
-  test('refuses an upload too large to copy for its header, and says what bounds the analysis instead', async () => {
+  test('refuses an upload that is too large to copy for its header, and names the arguments that limit the analysis', async () => {
     const { server, client } = await serverAndClient({ dryRunBytesMax: 5 });
     await server.blobs.put('uploads/plan.png-0123', Buffer.from('pixels'));
     const sentence = await client.refusal('analyze_image', { image: 'plan.png-0123', dry_run: true });
-    expect(sentence).toMatch(/^Expected an image of at most 5 bytes for dry_run, got 6\. Leave dry_run out; max_tiles/);
+    expect(sentence).toMatch(/^The image has 6 bytes, but dry_run takes at most 5\. Leave dry_run out; max_tiles/);
   });
 
-  test('refuses what the analysis would refuse', async () => {
+  test('refuses a request that the analysis would refuse', async () => {
     const { server, client } = await serverAndClient();
     const image = await drawn(server);
     expect(await client.refusal('analyze_image', { image, dry_run: true, region: [9_000, 0, 10, 10] })).toMatch(

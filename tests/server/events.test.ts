@@ -95,7 +95,7 @@ describe('a page that watches an execution', () => {
     const { origin } = await server();
     const response = await fetch(`${origin}/executions/nothing-here/events`);
     expect(response.status).toBe(404);
-    expect(await response.text()).toMatch(/^Expected the id of an execution, got nothing-here/);
+    expect(await response.text()).toMatch(/^This server has no execution nothing-here\./);
   });
 });
 

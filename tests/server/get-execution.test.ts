@@ -11,7 +11,7 @@ import type { TestServer } from '../support/server.ts';
 import { ends, finding, Page, serverAndClient, started } from '../support/tool-calls.ts';
 
 describe('get_execution', () => {
-  test('with wait_seconds answers at the next phase, before the end, and not for every tile', async () => {
+  test('with wait_seconds, answers at the next phase, before the end, and not for every tile', async () => {
     const { server, client } = await serverAndClient({
       script: async (run) => {
         run.progress.phase('detect');
@@ -27,14 +27,14 @@ describe('get_execution', () => {
     expect(answer.elapsed_seconds).toBeLessThan(20);
   });
 
-  test('with wait_seconds and no news answers at the deadline with what is known', async () => {
+  test('with wait_seconds and no change, answers at the deadline with the current state', async () => {
     const { server, client } = await serverAndClient();
     const { execution_id } = await started(server, client);
     const answer = await client.call('get_execution', { execution_id, wait_seconds: 0.3 }, ExecutionView);
     expect(answer).toMatchObject({ status: 'RUNNING', phase: 'queued' });
   });
 
-  test('tells the rate so far as time left', async () => {
+  test('estimates the time left from the rate so far', async () => {
     let now = Date.parse('2026-11-21T06:00:00Z');
     const { server, client } = await serverAndClient({
       clock: { now: () => new Date(now) },
@@ -49,7 +49,7 @@ describe('get_execution', () => {
       .toMatchObject({ tiles: { total: 3, done: 1 }, elapsed_seconds: 8, eta_seconds: 16, poll_after_seconds: 4 });
   });
 
-  test('gives links to the results when asked for details, and they can be fetched', async () => {
+  test('returns links to the results in the detailed format, and they can be fetched', async () => {
     const { server, client } = await serverAndClient({ script: ends([finding(1)]) });
     const { execution_id } = await started(server, client);
     const [concise, { artifacts }] = await Promise.all([
@@ -65,7 +65,7 @@ describe('get_execution', () => {
     expect(await overlay.text()).toBe('overlay');
   });
 
-  test('says why an image was blocked, and to choose another', async () => {
+  test('gives the reason for a blocked image and the advice to choose another one', async () => {
     const usage = { input_tokens: 0, output_tokens: 0, cost_usd: 0 };
     const { server, client } = await serverAndClient({
       script: (run) => run.progress.block({ category: 'nudity', score: 0.97, usage }),
@@ -74,20 +74,24 @@ describe('get_execution', () => {
     const answer = await client.call('get_execution', { execution_id, response_format: 'detailed' }, getExecution.output);
     expect(answer).toMatchObject({ status: 'BLOCKED', artifacts: {}, poll_after_seconds: 0 });
     expect(answer.reason).toContain('nudity, score 0.97');
-    expect(answer.next_step).toMatch(/^Choose another image/);
-    expect(await client.refusal('list_findings', { execution_id })).toMatch(/ended as BLOCKED\. The image was blocked/);
+    expect(answer.next_step).toMatch(/^Choose another image: moderation blocked this one\.$/);
+    expect(await client.refusal('list_findings', { execution_id })).toMatch(
+      /ended as BLOCKED and has no findings\. The image was blocked/,
+    );
   });
 
-  test('says why an analysis failed, and how to start it again', async () => {
+  test('gives the reason for a failed analysis and how to start it again', async () => {
     const { server, client } = await serverAndClient({ script: (run) => run.progress.fail('Expected an image, got text.') });
     const { execution_id } = await started(server, client);
     const answer = await client.call('get_execution', { execution_id }, ExecutionView);
     expect(answer).toMatchObject({ status: 'FAILED', reason: 'Expected an image, got text.' });
     expect(answer.next_step).toContain('idempotency_key');
-    expect(await client.refusal('list_findings', { execution_id })).toContain('ended as FAILED. Expected an image, got text.');
+    expect(await client.refusal('list_findings', { execution_id })).toContain(
+      'ended as FAILED and has no findings. Expected an image, got text.',
+    );
   });
 
-  test('names the tiles that could not be looked at', async () => {
+  test('lists the tiles that could not be analyzed', async () => {
     const { server, client } = await serverAndClient({ script: ends([finding(1)], [1]) });
     const { execution_id } = await started(server, client);
     const answer = await client.call('get_execution', { execution_id }, ExecutionView);
@@ -95,10 +99,12 @@ describe('get_execution', () => {
     expect(answer.reason).toMatch(/^1 of 3 tiles/);
     expect(answer.next_step).toContain('failed_tiles');
     const page = await client.call('list_findings', { execution_id }, Page);
-    expect(page.next_step).toBe('These are all that match. 1 of 3 tiles were not seen: get_execution names them.');
+    expect(page.next_step).toBe(
+      'These are all matching findings. 1 of 3 tiles failed or were not analyzed: get_execution lists them.',
+    );
   });
 
-  test('an analysis that ended without a last word has the end its control plane tells', async () => {
+  test('an analysis that did not store its end has the end that the control plane reports', async () => {
     const { server, client } = await serverAndClient();
     const { execution_id } = await started(server, client);
     const endedAt = new Date();
@@ -106,10 +112,10 @@ describe('get_execution', () => {
     server.launcher.states.set(execution_id, { state: 'failed', startedAt: endedAt, endedAt, error });
     const answer = await client.call('get_execution', { execution_id }, ExecutionView);
     expect(answer).toMatchObject({ status: 'FAILED', phase: 'done' });
-    expect(answer.reason).toBe('Something inside failed. The log of this server says what.');
+    expect(answer.reason).toBe('Internal error. See the server log for the cause.');
   });
 
-  test('old progress is not believed when the control plane knows better', async () => {
+  test('stale progress gives way to the state of the control plane', async () => {
     let now = Date.parse('2026-11-21T06:00:00Z');
     const { server, client } = await serverAndClient({
       clock: { now: () => new Date(now) },
@@ -130,7 +136,7 @@ describe('get_execution', () => {
   });
 });
 
-test('what shards do is added to what is known of the execution', async () => {
+test('the progress of running shards is added to that of the execution', async () => {
   const script = async ({ progress, request }: Run) => {
     const counts = {
       tiles: { done: 5, failed: 1, blank: 2 },
@@ -154,7 +160,7 @@ test('what shards do is added to what is known of the execution', async () => {
 });
 
 describe('cancel_execution', () => {
-  test('of an analysis that has looked at nothing yet ends it at once', async () => {
+  test('ends an analysis at once that has not analyzed any tile', async () => {
     const { server, client } = await serverAndClient({ script: async ({ progress }) => progress.phase('tile') });
     const { execution_id } = await started(server, client);
     const view = await client.call('cancel_execution', { execution_id }, cancelExecution.output);
@@ -162,7 +168,7 @@ describe('cancel_execution', () => {
     expect(server.launcher.states.get(execution_id)).toMatchObject({ state: 'stopped' });
   });
 
-  test('of one that has ended leaves it as it is', async () => {
+  test('does not change an analysis that has ended', async () => {
     const { server, client } = await serverAndClient({ script: ends([finding(1)]) });
     const { execution_id } = await started(server, client);
     expect(await client.call('cancel_execution', { execution_id }, cancelExecution.output)).toMatchObject({
@@ -171,10 +177,10 @@ describe('cancel_execution', () => {
     expect(await server.blobs.head(keys.cancel(execution_id))).toBeNull();
   });
 
-  test('of an unknown one is refused', async () => {
+  test('refuses an unknown execution', async () => {
     const { client } = await serverAndClient();
     expect(await client.refusal('cancel_execution', { execution_id: 'nobody' })).toMatch(
-      /^Expected the id of an execution, got nobody/,
+      /^This server has no execution nobody\./,
     );
   });
 });
@@ -188,7 +194,7 @@ describe('retry_failed_tiles', () => {
     await server.blobs.put(keys.plan(execution_id), Buffer.from(JSON.stringify(stored)));
   };
 
-  test('starts an execution that takes the earlier one up; asked again, it is the same', async () => {
+  test('starts an execution that resumes the earlier one; a second call returns the same execution', async () => {
     const { server, client } = await serverAndClient({ script: ends([finding(1)], [0]) });
     const { execution_id } = await started(server, client, { look_for: 'cats', max_cost_usd: 2 });
     await planned(server, execution_id);
@@ -204,19 +210,21 @@ describe('retry_failed_tiles', () => {
     expect(third).toMatchObject({ execution_id: again.execution_id, created: false });
   });
 
-  test('of one that saw everything is refused', async () => {
+  test('refuses an execution that analyzed all tiles', async () => {
     const { server, client } = await serverAndClient({ script: ends([finding(1)]) });
     const { execution_id } = await started(server, client);
     await planned(server, execution_id);
-    expect(await client.refusal('retry_failed_tiles', { execution_id })).toMatch(/^Expected an execution with tiles that failed/);
+    expect(await client.refusal('retry_failed_tiles', { execution_id })).toMatch(
+      /^Execution \S+ has no tiles to retry: all 3 were analyzed\. Call list_findings/,
+    );
   });
 
-  test('of one that runs is refused', async () => {
+  test('refuses a running execution', async () => {
     const { server, client } = await serverAndClient({ script: async ({ progress }) => progress.phase('detect') });
     const { execution_id } = await started(server, client);
     await planned(server, execution_id);
     expect(await client.refusal('retry_failed_tiles', { execution_id })).toMatch(
-      /^Expected an execution that has ended, got one in phase/,
+      /^Execution \S+ is still running, in phase detect\. Wait with get_execution/,
     );
   });
 });

@@ -405,7 +405,7 @@ describe('of all hosts and origins, only this server is accepted:', () => {
 });
 
 describe('a request to /mcp over 1 MiB', () => {
-  const sentence = `Expected a request of at most ${MEBIBYTE} bytes, got a larger one. Send images with create_upload.`;
+  const sentence = `The request is larger than ${MEBIBYTE} bytes (1 MiB). Send images with create_upload.`;
   const post = (server: TestServer, body: ReadableStream | string, headers: Record<string, string> = {}) =>
     server.fetch(`${ORIGIN}/mcp`, { method: 'POST', body, headers, duplex: 'half' } as RequestInit);
 

@@ -42,7 +42,7 @@ async function analyzed({ call }: Inspector): Promise<string> {
 }
 
 describe.each(Object.keys(ERAS) as Era[])('the Inspector in the %s era', (era) => {
-  test('lists tools, templates and prompts, and finds no fault with any schema', async () => {
+  test('lists tools, templates and prompts, and accepts every schema', async () => {
     const { ask } = await inspecting(era, await ownServer());
     const Named = z.array(z.looseObject({ name: z.string() })).transform((found) => found.map(({ name }) => name));
     const [hello, tools, resources, templates, prompts] = await Promise.all([
@@ -60,7 +60,7 @@ describe.each(Object.keys(ERAS) as Era[])('the Inspector in the %s era', (era) =
     expect(prompts.prompts).toEqual(['inspect_image', 'compare_runs']);
   });
 
-  test('uploads an image, has it analysed, and reads and sees what was found', async () => {
+  test('uploads and analyzes an image, and reads and views the findings', async () => {
     const inspector = await inspecting(era, await ownServer());
     const { ask, call, image } = inspector;
     const execution_id = await analyzed(inspector);
@@ -90,7 +90,7 @@ describe.each(Object.keys(ERAS) as Era[])('the Inspector in the %s era', (era) =
     const { format, width, height } = await sharp(closer.bytes).metadata();
     expect(format).toBe('jpeg');
     expect(width * height).toBeLessThanOrEqual(40_000);
-    expect(closer.words).toContain(`of the full image of 640 x 512 in ${width} x ${height} pixels`);
+    expect(closer.words).toContain(`of the full image (640 x 512 pixels), shown in ${width} x ${height} pixels`);
     expect(report.text).toContain(`# Analysis ${execution_id}: SUCCEEDED`);
     expect(report.text).toContain(`- cat: ${page.totals.matching}`);
     expect(Page.parse(JSON.parse(findings.text ?? ''))).toMatchObject({
@@ -100,7 +100,7 @@ describe.each(Object.keys(ERAS) as Era[])('the Inspector in the %s era', (era) =
     expect(await sharp(Buffer.from(overlay.blob ?? '', 'base64')).metadata()).toMatchObject({ width: 640, height: 512 });
   });
 
-  test('cancels an analysis under way, and has the rest looked at again', async () => {
+  test('cancels a running analysis, and retries the remaining tiles', async () => {
     const folder = await temporaryFolder();
     await sharp('examples/lawn.jpg').resize(3_000, 2_000).jpeg().toFile(join(folder, 'lawn.jpg'));
     const { call, refusal } = await inspecting(era, await ownServer([folder]));
@@ -112,7 +112,7 @@ describe.each(Object.keys(ERAS) as Era[])('the Inspector in the %s era', (era) =
     const launched = call('analyze_image', wishes, Started).then(({ status }) => status, String);
     const phaseOf = async () => (await call('get_execution', { execution_id, wait_seconds: 20 }, ExecutionView)).phase;
     await expect.poll(phaseOf, { timeout: 40_000 }).toBe('detect');
-    expect(await refusal('list_findings', { execution_id })).toMatch(/^Expected an execution that has ended, got one in phase /);
+    expect(await refusal('list_findings', { execution_id })).toMatch(/^Execution \S+ is still running: phase /);
     const cancelled = await call('cancel_execution', { execution_id }, cancelExecution.output);
     expect(cancelled).toMatchObject({ execution_id, status: 'CANCELLED' });
     expect(cancelled.tiles.failed).toBeGreaterThan(0);
@@ -122,19 +122,23 @@ describe.each(Object.keys(ERAS) as Era[])('the Inspector in the %s era', (era) =
     expect(again.execution_id).not.toBe(execution_id);
   });
 
-  test('is refused in words by every tool, and told what is not there', async () => {
+  test('gets a sentence from every tool that refuses, and for a resource that does not exist', async () => {
     const { refusal, complaint } = await inspecting(era, await ownServer());
-    const unknown = /^Expected the id of an execution, got nobody, which this server does not know\. /;
+    const unknown = /^This server has no execution nobody\. /;
     const refused: [name: string, args: object, sentence: RegExp][] = [
       ['analyze_image', { image: 'file:///etc/passwd' }, /^This server accepts an upload_id, not file:\/\/\/etc\/passwd\. /],
       ['get_execution', { execution_id: 'nobody' }, unknown],
       [
         'get_execution',
         { execution_id: 7, colour: 'red' },
-        /^Expected arguments that get_execution takes, got .*unknown colour\. It /,
+        /^Invalid arguments for get_execution: .*unknown colour\. The arguments /,
       ],
       ['list_findings', { execution_id: 'nobody' }, unknown],
-      ['create_upload', { file_name: 'a.jpg', bytes: 3_000_000_000 }, /^Expected a file of at most 2147483648 bytes/],
+      [
+        'create_upload',
+        { file_name: 'a.jpg', bytes: 3_000_000_000 },
+        /^The file has 3000000000 bytes, but an upload takes at most 2147483648/,
+      ],
       ['view_region', { execution_id: 'nobody', finding_id: 'f1' }, unknown],
       ['cancel_execution', { execution_id: 'nobody' }, unknown],
       ['retry_failed_tiles', { execution_id: 'nobody' }, unknown],
@@ -145,7 +149,7 @@ describe.each(Object.keys(ERAS) as Era[])('the Inspector in the %s era', (era) =
     expect(await complaint('resources/read', ['--uri', 'tilesight://executions/nobody'])).toMatch(unknown);
   });
 
-  test('gets both prompts with what was asked in them', async () => {
+  test('gets both prompts with their arguments', async () => {
     const { ask } = await inspecting(era, await ownServer());
     const Prompt = z.object({ messages: z.tuple([z.object({ content: z.object({ text: z.string() }) })]) });
     const prompt = async (name: string, ...args: string[]) =>

@@ -1,5 +1,5 @@
-// With ISOLATION=caller, what one principal made does not exist for another, whatever it asks: answers are the same, byte for byte,
-// as for ids that nobody has.
+// With ISOLATION=caller, the executions and uploads of one caller do not exist for another: every answer is the same, byte for byte, as
+// for ids that do not exist.
 import { describe, expect, test } from 'vitest';
 import { analyzeImage } from '../../mcp-server/tools/analyze-image.ts';
 import type { AnyTool } from '../../mcp-server/tools/define.ts';
@@ -79,7 +79,7 @@ describe.each(TOOLS.map((tool) => [tool.name, tool as AnyTool] as const))('with 
     expect(server.errors).toEqual([]);
   });
 
-  test('names nothing of another caller to somebody who knows no id', async () => {
+  test('names nothing of another caller in an answer to a call without ids', async () => {
     const { second, ids } = await firstHasIds();
     const args = callWithoutIds(tool, ids);
     const answer = args ? await answerTo(toolCall(tool.name, args), second) : '';
@@ -96,7 +96,7 @@ test.each([
 });
 
 describe('with ISOLATION=caller', () => {
-  test('every tool, task, resource and completion answers for an id of another as for one that nobody has', async () => {
+  test('every tool, task, resource and completion answers for an id of another caller as for an unknown id', async () => {
     const { server, second, execution_id } = await firstHasWork();
     const unknown = unknownLike(execution_id);
     expect(unknown).not.toBe(execution_id);
@@ -110,7 +110,7 @@ describe('with ISOLATION=caller', () => {
     expect(server.errors).toEqual([]); // nor ran into a wall that only a bug meets
   });
 
-  test('the owner still gets all of it', async () => {
+  test('the owner gets everything', async () => {
     const { first, execution_id } = await firstHasWork();
     for (const ask of [
       toolCall('get_execution', { execution_id }),
@@ -121,7 +121,7 @@ describe('with ISOLATION=caller', () => {
     expect(await answerTo(asksAbout(execution_id).at(-1) ?? toolCall('', {}), first)).toContain(execution_id);
   });
 
-  test('ids with tricks in them are refused alike, whoever asks', async () => {
+  test('ids that try to escape are refused for every caller alike', async () => {
     const { first, second, execution_id } = await firstHasWork();
     const [, owner = ''] = execution_id.match(/-([0-9a-f]{12})$/) ?? [];
     const tricks = [
@@ -147,7 +147,7 @@ describe('with ISOLATION=caller', () => {
     }
   });
 
-  test('an upload of another is as one that was never sent', async () => {
+  test('an upload of another caller is like one that was never sent', async () => {
     const { second, upload_id } = await firstHasWork();
     const unknown = unknownUpload(upload_id);
     for (const form of [(id: string) => id, (id: string) => `upload://${id}`, (id: string) => `x/../${id}`]) {
@@ -160,7 +160,7 @@ describe('with ISOLATION=caller', () => {
     }
   });
 
-  test('lists, filters and cursors of one show nothing of another', async () => {
+  test('lists, filters and cursors show nothing of another caller', async () => {
     const { server, first, second, execution_id } = await firstHasWork();
     const cursor = `${'0'.repeat(13)}-${execution_id}`;
     for (const filters of [
@@ -178,7 +178,7 @@ describe('with ISOLATION=caller', () => {
     expect(await server.blobs.list(indexOf(null).byTime, { limit: 10 })).toEqual([]);
   });
 
-  test('the same request or key of two principals is two executions', async () => {
+  test('the same request or key of two callers is two executions', async () => {
     const { server, second, image, execution_id } = await firstHasWork();
     const other = await connected('2.x pinned to 2026-07-28', second);
     const again = await other.call('analyze_image', { image }, Started);
@@ -191,16 +191,16 @@ describe('with ISOLATION=caller', () => {
     expect(mine.execution_id).not.toBe(theirs.execution_id);
   });
 
-  test.each(CLIENTS)('a client %s of another principal finds nothing', async (kind) => {
+  test.each(CLIENTS)('a client %s of another caller finds nothing', async (kind) => {
     const { second, execution_id } = await firstHasWork();
     const client = await connected(kind, second);
-    expect(await client.refusal('get_execution', { execution_id })).toMatch(/^Expected the id of an execution, got /);
+    expect(await client.refusal('get_execution', { execution_id })).toMatch(/^This server has no execution /);
     const page = await client.call('list_findings', {}, Page);
     expect(page.executions).toEqual([]);
   });
 });
 
-test('with ISOLATION=account every caller sees all, and a request of two callers is one execution', async () => {
+test('with ISOLATION=account every caller sees everything, and the same request of two callers is one execution', async () => {
   const server = await testServer({ script: ends([finding(1)]) });
   const [first, second] = [
     await connected('2.x pinned to 2026-07-28', server.as(USER)),

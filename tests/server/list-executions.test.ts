@@ -22,7 +22,7 @@ async function ended(server: TestServer, id: string, minute: number, labels: str
 const idsOf = ({ executions }: { executions: { execution_id: string }[] }) => executions.map(({ execution_id }) => execution_id);
 
 describe('list_findings without an execution', () => {
-  test('names executions, newest first, with what each found', async () => {
+  test('lists executions, newest first, with the number of their findings', async () => {
     const { server, client } = await serverAndClient();
     await ended(server, 'old', 1, ['cat', 'cat', 'dog']);
     await ended(server, 'new', 3, ['cup']);
@@ -37,7 +37,7 @@ describe('list_findings without an execution', () => {
     expect(page).toMatchObject({ execution_id: null, findings: [], next_cursor: null, totals: { findings: 4 } });
   });
 
-  test('narrows by label, by several, by image and by time', async () => {
+  test('filters by one label, by several labels, by image and by time', async () => {
     const { server, client } = await serverAndClient();
     await ended(server, 'a', 1, ['Cat']);
     await ended(server, 'b', 2, ['dog', 'cat/mouse ./']);
@@ -52,7 +52,7 @@ describe('list_findings without an execution', () => {
     expect(await ids({ since: '2026-01-01T00:02:00Z' })).toEqual(['c', 'b']);
   });
 
-  test('gives pages whose cursor stays right while new executions come', async () => {
+  test('returns pages whose cursor stays valid while new executions are added', async () => {
     const { server, client } = await serverAndClient();
     for (let number = 0; number < 45; number++) await ended(server, `e${number}`, number, ['cat']);
     const seen: string[] = [];
@@ -66,11 +66,13 @@ describe('list_findings without an execution', () => {
     expect(seen).toEqual(Array.from({ length: 45 }, (_, index) => `e${44 - index}`));
   });
 
-  test('refuses a cursor of its own making, and filters of the other kind', async () => {
+  test('refuses a cursor that no page returned, and filters that do not apply to findings', async () => {
     const { client } = await serverAndClient();
-    expect(await client.refusal('list_findings', { cursor: '../../secret' })).toMatch(/^Expected cursor to be next_cursor/);
+    expect(await client.refusal('list_findings', { cursor: '../../secret' })).toMatch(
+      /^The cursor is not a next_cursor of the previous page\./,
+    );
     expect(await client.refusal('list_findings', { execution_id: 'e1', since: '2026-01-01T00:00:00Z' })).toMatch(
-      /^Expected image and since without execution_id/,
+      /^image and since filter executions, so they cannot be combined with execution_id\./,
     );
   });
 });

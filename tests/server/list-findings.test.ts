@@ -38,38 +38,35 @@ describe('list_findings', () => {
     { sort: 'score', limit: 200, response_format: 'concise' },
     { sort: 'position', limit: 200, response_format: 'detailed' },
     { sort: 'label', limit: 173, response_format: 'concise' },
-  ])('gives all of 5,000 findings once each in pages below 10,000 tokens: %j', async (how) => {
+  ])('returns each of 5,000 findings once, in pages below 10,000 tokens: %j', async (how) => {
     const { client, execution_id } = await serverWith(many);
     const pages = await allPages(client, { execution_id, ...how });
     const ids = idsOf(pages);
     expect(ids).toHaveLength(5_000);
     expect(new Set(ids).size).toBe(5_000);
     for (const page of pages) expect(tokensIn(JSON.stringify(page))).toBeLessThan(TOKENS_MAX);
-    expect(pages.at(-1)?.next_step).toBe('These are all that match.');
+    expect(pages.at(-1)?.next_step).toBe('These are all matching findings.');
     expect(pages[0]?.next_step).toContain(`cursor ${pages[0]?.next_cursor}`);
   });
 
-  test.each(['l', '图', '\u0001'])(
-    'stays below 10,000 tokens when every finding is as long as it can be, of %j',
-    async (letter) => {
-      const longest = Array.from({ length: 120 }, (_, index) =>
-        finding(index, {
-          label: `${index} ${letter.repeat(96)}`,
-          description: letter.repeat(1_000),
-          text: letter.repeat(2_000),
-        }),
-      );
-      const { client, execution_id } = await serverWith(longest);
-      const how = { execution_id, limit: 200, response_format: 'detailed' };
-      const pages = await allPages(client, how);
-      expect(new Set(idsOf(pages)).size).toBe(120);
-      for (const page of pages) expect(tokensIn(JSON.stringify(page))).toBeLessThan(TOKENS_MAX);
-      const { content, structuredContent } = await client.callTool('list_findings', how);
-      expect(tokensIn(JSON.stringify({ content, structuredContent }))).toBeLessThan(BOTH_COPIES_TOKENS_MAX);
-    },
-  );
+  test.each(['l', '图', '\u0001'])('stays below 10,000 tokens if every finding is as long as possible, in %j', async (letter) => {
+    const longest = Array.from({ length: 120 }, (_, index) =>
+      finding(index, {
+        label: `${index} ${letter.repeat(96)}`,
+        description: letter.repeat(1_000),
+        text: letter.repeat(2_000),
+      }),
+    );
+    const { client, execution_id } = await serverWith(longest);
+    const how = { execution_id, limit: 200, response_format: 'detailed' };
+    const pages = await allPages(client, how);
+    expect(new Set(idsOf(pages)).size).toBe(120);
+    for (const page of pages) expect(tokensIn(JSON.stringify(page))).toBeLessThan(TOKENS_MAX);
+    const { content, structuredContent } = await client.callTool('list_findings', how);
+    expect(tokensIn(JSON.stringify({ content, structuredContent }))).toBeLessThan(BOTH_COPIES_TOKENS_MAX);
+  });
 
-  test('counts first: by label and severity, of what matches', async () => {
+  test('returns totals first: matching findings by label and severity', async () => {
     const { client, execution_id } = await serverWith(many);
     const page = await client.call('list_findings', { execution_id, labels: ['CAR', 'dog'], limit: 1 }, Page);
     expect(page.totals).toMatchObject({ findings: 5_000, matching: 2_000, by_label: { car: 1_000, dog: 1_000 } });
@@ -87,7 +84,7 @@ describe('list_findings', () => {
     ]);
   });
 
-  test('keeps only what every filter lets through', async () => {
+  test('returns only findings that match every filter', async () => {
     const { client, execution_id } = await serverWith(many);
     const region = [100, 100, 300, 200];
     const filters = { labels: ['person'], severity: ['low', 'medium'], min_score: 0.5, region };
@@ -113,7 +110,7 @@ describe('list_findings', () => {
     expect(names).toHaveLength(150);
   });
 
-  test('is concise unless asked for details', async () => {
+  test('is concise by default', async () => {
     const { client, execution_id } = await serverWith([finding(1)]);
     const [concise] = (await client.call('list_findings', { execution_id }, Page)).findings;
     expect(Object.keys(concise ?? {})).toEqual(['id', 'label', 'score', 'severity', 'box', 'text']);
@@ -121,7 +118,7 @@ describe('list_findings', () => {
     expect(detailed).toEqual(finding(1));
   });
 
-  test('says what to do when nothing was found, or nothing matches', async () => {
+  test('names the next step if nothing was found, or if nothing matches', async () => {
     const nothing = await serverWith([]);
     expect((await nothing.client.call('list_findings', { execution_id: nothing.execution_id }, Page)).next_step).toMatch(
       /^Nothing was found/,
@@ -129,24 +126,26 @@ describe('list_findings', () => {
     const some = await serverWith([finding(1)]);
     const page = await some.client.call('list_findings', { execution_id: some.execution_id, labels: ['zebra'] }, Page);
     expect(page).toMatchObject({ totals: { findings: 1, matching: 0 }, findings: [], next_cursor: null });
-    expect(page.next_step).toMatch(/^Nothing matches/);
+    expect(page.next_step).toMatch(/^No finding matches: widen the filters\.$/);
   });
 
-  test.each(['6', '-1', '1e3', 'next', ''])('the cursor %j, which no page gave, is refused', async (cursor) => {
+  test.each(['6', '-1', '1e3', 'next', ''])('refuses the cursor %j, which no page returned', async (cursor) => {
     const { client, execution_id } = await serverWith(many.slice(0, 5));
-    expect(await client.refusal('list_findings', { execution_id, cursor })).toMatch(/Leave it out to begin again\.$/);
+    expect(await client.refusal('list_findings', { execution_id, cursor })).toMatch(
+      /Leave cursor out to start from the first page\.$/,
+    );
   });
 
-  test('asks for patience while the analysis runs', async () => {
+  test('refuses while the analysis runs, and names the call to wait', async () => {
     const { server, client } = await serverAndClient();
     const { execution_id } = await started(server, client);
     expect(await client.refusal('list_findings', { execution_id })).toMatch(
-      /in phase queued .* Call get_execution with wait_seconds 20/,
+      /is still running: phase queued, 0 of \d+ tiles analyzed\. Call get_execution with wait_seconds 20/,
     );
   });
 });
 
-test('rejected findings are counted, and listed only when that is asked for', async () => {
+test('rejected findings are counted, and listed only on request', async () => {
   const findings = [finding(1), finding(2, { verified: 'rejected' }), finding(3, { verified: 'confirmed' })];
   const { server, client } = await serverAndClient({ script: ends(findings) });
   const { execution_id } = await started(server, client);

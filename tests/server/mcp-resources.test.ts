@@ -46,13 +46,11 @@ describe.each(CLIENTS)('for a client %s:', (kind) => {
     async (path) => {
       const client = await connected(kind, await testServer());
       const uri = uriOf('nobody-knows', path);
-      await expect(client.readResource(uri)).rejects.toMatchObject(
-        notFound(uri, /got nobody-knows, which this server does not know/),
-      );
+      await expect(client.readResource(uri)).rejects.toMatchObject(notFound(uri, /This server has no execution nobody-knows\./));
     },
   );
 
-  test('the prompts name our tools and what was asked', async () => {
+  test('the prompts name existing tools and their own arguments', async () => {
     const client = await connected(kind, await testServer());
     const prompts = await client.listPrompts();
     expect(prompts.map(({ name, arguments: args }) => [name, args.map((arg) => [arg.name, arg.required])])).toEqual([
@@ -84,7 +82,7 @@ describe.each(CLIENTS)('for a client %s:', (kind) => {
   });
 });
 
-test.each(CLIENTS)('a client %s is offered ids of executions with findings, the newest first', async (kind) => {
+test.each(CLIENTS)('a client %s gets completions for ids of executions with findings, newest first', async (kind) => {
   const server = await testServer();
   const client = await connected(kind, server);
   const ids = ['lawn-1', 'plan-2', 'lawn-3'];
@@ -99,13 +97,13 @@ test.each(CLIENTS)('a client %s is offered ids of executions with findings, the 
 });
 
 describe('the report', () => {
-  test('says how far an execution is, and has no counts or files yet', async () => {
+  test('has the progress of a running execution, and no counts or files', async () => {
     const { server, client } = await serverAndClient({ script: async (run) => run.progress.phase('detect') });
     const { execution_id } = await started(server, client);
     await expect
       .poll(async () => (await client.readResource(uriOf(execution_id))).text)
       .toMatch(/RUNNING\n\nPhase detect; 0 of 3 tiles/);
-    expect((await client.readResource(uriOf(execution_id))).text).not.toMatch(/## (Found|Files|Not seen)/);
+    expect((await client.readResource(uriOf(execution_id))).text).not.toMatch(/## (Found|Files|Tiles that failed)/);
   });
 
   test('has links that can be fetched', async () => {
@@ -116,10 +114,10 @@ describe('the report', () => {
     expect(await (await server.fetch(link)).json()).toMatchObject({ execution_id });
   });
 
-  test('counts what a second look rejected apart', async () => {
+  test('counts findings that verification rejected separately', async () => {
     const { server, client } = await serverAndClient({ script: ends([finding(1), finding(2, { verified: 'rejected' })]) });
     const { execution_id } = await started(server, client);
-    expect((await client.readResource(uriOf(execution_id))).text).toContain('1 finding, and 1 that a second look rejected.');
+    expect((await client.readResource(uriOf(execution_id))).text).toContain('1 finding, and 1 that verification rejected.');
   });
 
   test.each(['label ', '标签'])('stays below 3,000 tokens for 400 long labels such as %j', async (word) => {
@@ -147,7 +145,7 @@ describe('the report', () => {
 });
 
 describe('findings and overlay', () => {
-  test('the first page of many findings is bounded, and says how to get the next', async () => {
+  test('the first page of many findings is limited, and names the call for the next page', async () => {
     const all = Array.from({ length: 400 }, (_, index) => finding(index));
     const { server, client } = await serverAndClient({ script: ends(all) });
     const { execution_id } = await started(server, client);
@@ -159,11 +157,11 @@ describe('findings and overlay', () => {
   });
 
   const early: [path: string, script: (run: Run) => Promise<void>, sentence: RegExp][] = [
-    ['/findings', async () => {}, /^Expected an execution that has ended, got one in phase/],
-    ['/overlay', async () => {}, /^Expected an execution with an overlay, got one without, in status RUNNING\./],
-    ['/overlay', (run) => run.progress.fail('Expected an image, got text.'), /in status FAILED\./],
+    ['/findings', async () => {}, /^Execution \S+ is still running: phase \w+, 0 of \d+ tiles analyzed\./],
+    ['/overlay', async () => {}, /^Execution \S+ has no overlay; its status is RUNNING\. Read its report instead\.$/],
+    ['/overlay', (run) => run.progress.fail('Expected an image, got text.'), /its status is FAILED\./],
   ];
-  test.each(early)('%s of one that has none is not found, in a sentence', async (path, script, sentence) => {
+  test.each(early)('%s of an execution without it is not found, with a sentence', async (path, script, sentence) => {
     const { server, client } = await serverAndClient({ script });
     const { execution_id } = await started(server, client);
     const uri = uriOf(execution_id, path);
@@ -178,15 +176,20 @@ describe('findings and overlay', () => {
     const { execution_id } = await started(server, client);
     await server.blobs.put(keys.overlay(execution_id), Buffer.from('overlay'));
     const uri = uriOf(execution_id, '/overlay');
-    await expect(client.readResource(uri)).rejects.toMatchObject(notFound(uri, /in status BLOCKED\./));
+    await expect(client.readResource(uri)).rejects.toMatchObject(notFound(uri, /its status is BLOCKED\./));
   });
 
-  test('an overlay too large for an answer is left to its link', async () => {
+  test('an overlay that is too large for an answer is refused with its link', async () => {
     const { server, client } = await serverAndClient({ script: ends([finding(1)]) });
     const { execution_id } = await started(server, client);
     await server.blobs.put(keys.overlay(execution_id), Buffer.alloc(4_000_001));
     const uri = uriOf(execution_id, '/overlay');
-    await expect(client.readResource(uri)).rejects.toMatchObject(notFound(uri, /at most 4000000 bytes, got 4000001\./));
+    await expect(client.readResource(uri)).rejects.toMatchObject(
+      notFound(
+        uri,
+        /^The overlay has 4000001 bytes, but a resource takes at most 4000000\. Fetch it by the link in the report\.$/,
+      ),
+    );
   });
 });
 
@@ -194,11 +197,13 @@ test.each(['tilesight://executions/%2e%2e%2fsecret', 'tilesight://executions/a%0
   'the address %s never reaches the store',
   async (uri) => {
     const { client } = await serverAndClient();
-    await expect(client.readResource(uri)).rejects.toMatchObject(notFound(uri, /^Expected tilesight:\/\/executions\/ and an/));
+    await expect(client.readResource(uri)).rejects.toMatchObject(
+      notFound(uri, /^The address must be tilesight:\/\/executions\/ and an execution_id/),
+    );
   },
 );
 
-test('an unexpected error is a reference into the log, and never its own words', async () => {
+test('an unexpected error gives a reference into the log, and never its own text', async () => {
   const { server, client } = await serverAndClient();
   await server.blobs.put(keys.progress('broken'), Buffer.from('{"status":"GONE"}'));
   const sentence = /^(MCP error -32603: )?Internal error \(reference [0-9a-f]{8}\)\. Try again;/;

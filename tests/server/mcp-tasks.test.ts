@@ -17,8 +17,8 @@ async function launched(server: TestServer, capabilities: object = DECLARING) {
 
 const getTask = async (server: TestServer, taskId: unknown) => (await asked(server, 'tasks/get', { taskId })).result ?? {};
 
-describe('analyze_image for a client that knows tasks', () => {
-  test('is a task whose id is the execution, which can be asked for at once', async () => {
+describe('analyze_image for a client that declares tasks', () => {
+  test('is a task whose id is the execution_id, and tasks/get knows it at once', async () => {
     const server = await testServer();
     const task = await launched(server);
     const [run] = server.launcher.runs;
@@ -32,7 +32,7 @@ describe('analyze_image for a client that knows tasks', () => {
     expect(await getTask(server, task.taskId)).toMatchObject({ resultType: 'complete', taskId: task.taskId, status: 'working' });
   });
 
-  test('tells phase and tiles while it runs', async () => {
+  test('reports phase and tiles while it runs', async () => {
     const server = await testServer({ script: async (run) => run.progress.phase('detect') });
     const { taskId } = await launched(server);
     const [run] = server.launcher.runs;
@@ -42,7 +42,7 @@ describe('analyze_image for a client that knows tasks', () => {
       .toBe('Phase detect: 1 of 3 tiles, 0 detections so far.');
   });
 
-  test('ends with what analyze_image answers to those who wait', async () => {
+  test('ends with the answer that analyze_image gives to callers who wait', async () => {
     const server = await testServer();
     const { taskId } = await launched(server);
     await server.launcher.runs[0]?.end([finding(1)], [1]);
@@ -55,7 +55,7 @@ describe('analyze_image for a client that knows tasks', () => {
     expect(JSON.parse(content[0].text)).toEqual(structuredContent);
   });
 
-  test('that failed is a result that says why', async () => {
+  test('that fails is a result with the reason', async () => {
     const server = await testServer();
     const { taskId } = await launched(server);
     await server.launcher.runs[0]?.progress.fail('Expected an image, got text.');
@@ -66,7 +66,7 @@ describe('analyze_image for a client that knows tasks', () => {
     });
   });
 
-  test('is an answer at once when the analysis has ended, or nothing was started', async () => {
+  test('is an answer at once if the analysis has ended or was not started', async () => {
     const server = await testServer({ script: ends([finding(1)]) });
     expect(await launched(server)).toMatchObject({
       resultType: 'complete',
@@ -78,7 +78,7 @@ describe('analyze_image for a client that knows tasks', () => {
 });
 
 describe('tasks/cancel', () => {
-  test('cancels the execution, and again is acknowledged', async () => {
+  test('cancels the execution; a second call is acknowledged too', async () => {
     const server = await testServer();
     const { taskId } = await launched(server);
     for (const _ of ['first', 'again']) {
@@ -96,18 +96,18 @@ describe('tasks/cancel', () => {
 describe('a request about a task', () => {
   const methods = ['tasks/get', 'tasks/update', 'tasks/cancel'];
 
-  test('by any of its methods is answered', async () => {
+  test('is answered for each method', async () => {
     const server = await testServer();
     const { taskId } = await launched(server);
     for (const method of methods)
       expect((await asked(server, method, { taskId, inputResponses: { other: {} } })).error).toBeUndefined();
   });
 
-  test.each(methods)('%s names an unknown task in a sentence', async (method) => {
+  test.each(methods)('%s refuses an unknown task with a sentence', async (method) => {
     const server = await testServer();
     for (const [taskId, sentence] of [
-      ['nobody-knows', /^Expected the id of an execution, got nobody-knows/],
-      ['../secret', /^Expected the taskId/],
+      ['nobody-knows', /^This server has no execution nobody-knows\./],
+      ['../secret', /^The taskId is not the id of a task of this server\./],
     ] as const) {
       expect((await asked(server, method, { taskId })).error).toMatchObject({
         code: -32602,
@@ -116,14 +116,14 @@ describe('a request about a task', () => {
     }
   });
 
-  test.each(methods)('%s is refused to a client that did not declare them, with what to declare', async (method) => {
+  test.each(methods)('%s is refused for a client that does not declare tasks, with the capability to declare', async (method) => {
     const server = await testServer();
     const { taskId } = await launched(server);
     const { status, error } = await asked(server, method, { taskId }, {});
     expect([status, error]).toMatchObject([400, { code: -32021, data: { requiredCapabilities: DECLARING } }]);
   });
 
-  test('that fails inside is a reference into the log', async () => {
+  test('that fails unexpectedly gives a reference into the log', async () => {
     const server = await testServer();
     await server.blobs.put(keys.progress('broken'), Buffer.from('{"status":"GONE"}'));
     const { error } = await asked(server, 'tasks/get', { taskId: 'broken' });
@@ -132,7 +132,7 @@ describe('a request about a task', () => {
   });
 });
 
-test('a client that did not declare tasks is answered as ever', async () => {
+test('a client that does not declare tasks gets the answer of the tool', async () => {
   const server = await testServer();
   expect(await launched(server, {})).toMatchObject({
     resultType: 'complete',
@@ -145,7 +145,7 @@ test.each(CLIENTS)('an official client %s starts and polls', async (kind) => {
   expect(await started(server, await connected(kind, server))).toMatchObject({ status: 'RUNNING', created: true });
 });
 
-test('the extension is offered to clients of 2026 that ask what there is', async () => {
+test('the extension is among the capabilities for clients of 2026-07-28', async () => {
   const { fetch } = await testServer();
   const client = new Client({ name: 'test', version: '1' }, { versionNegotiation: { mode: { pin: VERSION } } });
   await client.connect(new StreamableHTTPClientTransport(new URL('/mcp', ORIGIN), { fetch }));

@@ -77,7 +77,7 @@ test('every client is given exactly the same list of tools', async () => {
   for (const list of lists) expect(list).toEqual(lists[0]);
 });
 
-test('schemas are listed without what no model acts on, and outputs one level deep', async () => {
+test('schemas are listed without keywords that no model acts on, and outputs one level deep', async () => {
   const { client } = await serverAndClient();
   for (const { inputSchema, outputSchema } of await client.listTools()) {
     expect(JSON.stringify(inputSchema)).not.toMatch(
@@ -115,7 +115,7 @@ test('every box is listed as an array of four numbers, which clients of 2020-12 
   expect(region).toMatchObject({ region: { type: 'array', items: { type: 'number', minimum: 0 }, minItems: 4, maxItems: 4 } });
 });
 
-test.each(['GET', 'DELETE'])('%s /mcp is not allowed: no session or stream is held', async (method) => {
+test.each(['GET', 'DELETE'])('%s /mcp is not allowed: there are no sessions or open streams', async (method) => {
   const server = await testServer();
   const response = await server.fetch(`${ORIGIN}/mcp`, { method, headers: { accept: 'text/event-stream' } });
   expect(response.status).toBe(405);
@@ -135,7 +135,7 @@ describe('create_upload', () => {
     },
   );
 
-  test('every upload has an id of its own', async () => {
+  test('every upload has its own id', async () => {
     const { client } = await serverAndClient();
     const ask = () => client.call('create_upload', { file_name: 'a.jpg', bytes: 3 }, Upload);
     expect((await ask()).upload_id).not.toBe((await ask()).upload_id);
@@ -144,7 +144,7 @@ describe('create_upload', () => {
   test('an image over 2 GiB is refused', async () => {
     const { client } = await serverAndClient();
     expect(await client.refusal('create_upload', { file_name: 'a.tif', bytes: 2 ** 31 + 1 })).toMatch(
-      /^Expected a file of at most 2147483648 bytes \(2 GiB\), got 2147483649\./,
+      /^The file has 2147483649 bytes, but an upload takes at most 2147483648 \(2 GiB\)\./,
     );
   });
 
@@ -160,14 +160,14 @@ describe('create_upload', () => {
 
 describe('a refusal', () => {
   const wrong: [string, Record<string, unknown>, RegExp][] = [
-    ['analyze_image', {}, /, got image \(expected string, received undefined\)\. It takes image, look_for, /],
-    ['analyze_image', { image: 'x', colour: 'red' }, /, got unknown colour\. It takes image/],
+    ['analyze_image', {}, /: image \(expected string, received undefined\)\. The arguments are image, look_for, /],
+    ['analyze_image', { image: 'x', colour: 'red' }, /: unknown colour\. The arguments are image/],
     ['analyze_image', { image: 'x', detail: 'best' }, /detail \(expected one of "overview"\|"standard"/],
     ['analyze_image', { image: 'x', wait_seconds: 60 }, /wait_seconds \(expected number to be <=25\)/],
     [
       'get_execution',
       { execution_id: 7 },
-      /execution_id \(expected string, received number\)\. It takes execution_id, wait_seconds, response_format\.$/,
+      /execution_id \(expected string, received number\)\. The arguments are execution_id, wait_seconds, response_format\.$/,
     ],
     [
       'list_findings',
@@ -177,15 +177,15 @@ describe('a refusal', () => {
     ['list_findings', { execution_id: 'a', region: [1, 2, 3] }, /region \(expected array to have >=4 items/],
     ['create_upload', { file_name: 'a.jpg', bytes: 0 }, /bytes \(expected number to be >=1\)/],
   ];
-  test.each(wrong)('of %s with %j is one sentence that says what it takes', async (name, args, sentence) => {
+  test.each(wrong)('of %s with %j names the faults and the arguments of the tool', async (name, args, sentence) => {
     const { client } = await serverAndClient();
     const text = await client.refusal(name, args);
     expect(text).toMatch(sentence);
-    expect(text).toMatch(/^Expected arguments that /);
+    expect(text).toMatch(/^Invalid arguments for /);
     expect(text).not.toMatch(/[{}\n]/);
   });
 
-  test('stays short, whatever was sent', async () => {
+  test('stays short for any arguments', async () => {
     const { client } = await serverAndClient();
     const names = Array.from({ length: 400 }, (_, index) => [`argument_${index}`, 'x'.repeat(1_000)]);
     const severity = Array.from({ length: 400 }, () => 'y'.repeat(100));
@@ -193,10 +193,10 @@ describe('a refusal', () => {
     expect(text.length).toBeLessThan(1_200);
   });
 
-  test.each(['get_execution', 'list_findings'])('of %s for an unknown execution says where ids come from', async (name) => {
+  test.each(['get_execution', 'list_findings'])('of %s for an unknown execution names where ids come from', async (name) => {
     const { client } = await serverAndClient();
     expect(await client.refusal(name, { execution_id: 'nobody-knows' })).toMatch(
-      /^Expected the id of an execution, got nobody-knows, .* list_findings without one names those that have findings\.$/,
+      /^This server has no execution nobody-knows\. .* list_findings without execution_id lists executions with findings\.$/,
     );
   });
 
@@ -206,12 +206,12 @@ describe('a refusal', () => {
       const { client } = await serverAndClient();
       for (const name of ['get_execution', 'list_findings'])
         expect(await client.refusal(name, { execution_id })).toContain(
-          'got execution_id (Expected an execution_id as analyze_image returned it)',
+          ': execution_id (expected an execution_id that analyze_image returned)',
         );
     },
   );
 
-  test('an unexpected error is a reference into the log, and never its own words', async () => {
+  test('an unexpected error gives a reference into the log, and never its own text', async () => {
     const secret = 'EACCES: /home/someone/.aws/credentials';
     const { server, client } = await serverAndClient({ images: { resolve: () => Promise.reject(new Error(secret)) } });
     const text = await client.refusal('analyze_image', { image: 'x' });
@@ -221,7 +221,7 @@ describe('a refusal', () => {
     expect(server.errors).toMatchObject([{ facts: { tool: 'analyze_image', reference, error: { message: secret } } }]);
   });
 
-  test('a document that no version of this code wrote is an unexpected error too', async () => {
+  test('a stored document that cannot be read is an unexpected error too', async () => {
     const { server, client } = await serverAndClient();
     await server.blobs.put(keys.progress('broken'), Buffer.from('{"status":"GONE"}'));
     expect(await client.refusal('get_execution', { execution_id: 'broken' })).toMatch(/^Internal error \(reference/);

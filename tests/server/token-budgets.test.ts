@@ -1,4 +1,4 @@
-// What an agent pays for an answer, at its worst: 100,000 findings, the longest words in several scripts, and links as S3 signs them.
+// The most that an answer costs an agent: 100,000 findings, the longest text in several scripts, and links signed for S3.
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { z } from 'zod';
 import { toolListCost } from '../../build/tool-tokens.ts';
@@ -82,12 +82,12 @@ describe('the list of tools and the instructions', () => {
   });
 });
 
-describe('of 100,000 findings', () => {
+describe('for 100,000 findings', () => {
   const sorts = ['score', 'position', 'label'];
   const formats = ['concise', 'detailed'];
   const ways = sorts.flatMap((sort) => formats.map((response_format) => ({ sort, response_format, limit: 200 })));
 
-  test('every page of list_findings is at most 10,000 tokens, the longest as well', async () => {
+  test('every page of list_findings is at most 10,000 tokens, even the longest', async () => {
     const { client } = await worstServer((blobs) => storeWorst(blobs, worstFindings(FINDINGS), longestWords('图')));
     for (const way of ways) {
       for (const cursor of [undefined, '200', '400', '50000', '99990']) {
@@ -102,7 +102,7 @@ describe('of 100,000 findings', () => {
     expect(Page.parse(await within(TOKENS_MAX, client, 'list_findings', some)).totals.matching).toBe(1);
   });
 
-  test('reports, findings and completions are at most 10,000 tokens as resources', async () => {
+  test('reports, findings and completions of resources are at most 10,000 tokens', async () => {
     const { client, server } = await worstServer(async (blobs) => {
       await storeWorst(blobs, worstFindings(FINDINGS), longestWords('图'));
       await storeExports(blobs);
@@ -151,7 +151,7 @@ test.each(LETTERS)(
 describe('get_execution', () => {
   const Answer = getExecution.output;
 
-  test('is at most 800 tokens when tiles failed and the summary is as long as summaries are; details are all there', async () => {
+  test('is at most 800 tokens if tiles failed and the summary is of ordinary length; the detailed format has everything', async () => {
     const { client } = await worstServer(async (blobs) => {
       await storeWorst(blobs, [finding(1)], ordinaryWords);
       await storeExports(blobs);
@@ -162,20 +162,20 @@ describe('get_execution', () => {
     expect(concise.failed_tiles[0]?.reason).toBe(REASON);
     expect(concise.summary?.length).toBeGreaterThan(800);
     expect(concise.summary).toMatch(/is open\.…$/);
-    expect(concise.next_step).toMatch(/Cut here: summary, failed_tiles; response_format detailed gives more\.$/);
+    expect(concise.next_step).toMatch(/Shortened: summary, failed_tiles\. Use response_format detailed for more\.$/);
 
     const wish = { execution_id: ID, response_format: 'detailed' };
     const detailed = Answer.parse(await within(TOKENS_MAX, client, 'get_execution', wish));
     expect(detailed.summary?.length).toBeGreaterThan(1_980);
     expect(detailed.summary).toMatch(/tiles failed, so objects that lie only in them are missing\.$/);
     expect(detailed.failed_tiles).toHaveLength(20);
-    expect(detailed.next_step).not.toContain('Cut here');
+    expect(detailed.next_step).not.toContain('Shortened');
     const links = Object.values(detailed.artifacts ?? {});
     expect(links).toHaveLength(3 + EXPORT_FILES.length);
     for (const link of links) expect(link?.length).toBeGreaterThan(LINK_CHARACTERS_MIN);
   });
 
-  test.each(LETTERS)('is at most 800 tokens for the longest words of %j, and 10,000 in detail', async (letter) => {
+  test.each(LETTERS)('is at most 800 tokens for the longest text in %j, and 10,000 in the detailed format', async (letter) => {
     const { client } = await worstServer(async (blobs) => {
       await storeWorst(blobs, [finding(1)], longestWords(letter));
       await storeExports(blobs);
@@ -183,11 +183,11 @@ describe('get_execution', () => {
     const concise = Answer.parse(await within(EXECUTION_TOKENS_MAX, client, 'get_execution', { execution_id: ID }));
     expect(concise.summary?.length).toBeGreaterThan(100);
     expect(concise.failed_tiles.length).toBeGreaterThan(0);
-    expect(concise.next_step).toContain('Cut here: reason, summary, failed_tiles;');
+    expect(concise.next_step).toContain('Shortened: reason, summary, failed_tiles.');
     await within(TOKENS_MAX, client, 'get_execution', { execution_id: ID, response_format: 'detailed' });
   });
 
-  test('is told whole when there is little to tell', async () => {
+  test('is not shortened if it is short', async () => {
     const words = { ...ordinaryWords, summary: 'A cat [f1] on a bench [f2].' };
     const { client } = await worstServer((blobs) => storeWorst(blobs, [finding(1)], words));
     const { summary } = await client.call('get_execution', { execution_id: ID }, Answer);
@@ -195,7 +195,7 @@ describe('get_execution', () => {
   });
 });
 
-test.each(LETTERS)('all that is told of an execution elsewhere is at most 10,000 tokens, for words of %j', async (letter) => {
+test.each(LETTERS)('other answers about an execution are at most 10,000 tokens for the longest text in %j', async (letter) => {
   const { server, client } = await worstServer((blobs) => storeWorst(blobs, [finding(1)], longestWords(letter)));
   await within(TOKENS_MAX, client, 'cancel_execution', { execution_id: ID });
   const { result } = await asked(server, 'tasks/get', { taskId: ID });

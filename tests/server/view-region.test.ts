@@ -51,17 +51,19 @@ async function view(client: TestClient, args: Record<string, unknown>) {
 }
 
 describe.each(CLIENTS)('for a client %s,', (kind) => {
-  test('a finding is shown with what is around it, as an image', async () => {
+  test('a finding is returned as an image, with some context around it', async () => {
     const { client, execution_id } = await ended(kind);
     const { width, height, redAt, words, structured } = await view(client, { execution_id, finding_id: 'f1' });
     expect([width, height]).toEqual([400, 400]);
     expect([redAt(90, 200), redAt(110, 200), redAt(290, 290), redAt(310, 310)]).toEqual([false, true, true, false]);
-    expect(words).toContain('Shows the box [1800, 1100, 400, 400] of the full image of 3000 x 2000 in 400 x 400 pixels, scale 1');
+    expect(words).toContain(
+      'Box [1800, 1100, 400, 400] of the full image (3000 x 2000 pixels), shown in 400 x 400 pixels at scale 1',
+    );
     expect(structured).toBeUndefined();
   });
 });
 
-test('a box larger than max_px is shrunk to it, and the words say the scale', async () => {
+test('a box larger than max_px is scaled down, and the text states the scale', async () => {
   const { client, execution_id } = await ended();
   const { width, height, redAt, words } = await view(client, { execution_id, box: [0, 0, 3_000, 2_000], max_px: 60_000 });
   expect([width, height]).toEqual([300, 200]);
@@ -82,7 +84,7 @@ test.each([
   expect(shown.width * shown.height).toBeGreaterThan(Math.min(max_px, width * height) * 0.6);
 });
 
-test('boxes and ids are drawn when that is asked for, and only then', async () => {
+test('boxes and ids are drawn on request, and only then', async () => {
   const { client, execution_id } = await ended();
   const args = { execution_id, box: [1_700, 1_000, 600, 600] };
   const plain = await view(client, args);
@@ -96,33 +98,41 @@ test('boxes and ids are drawn when that is asked for, and only then', async () =
 });
 
 test.each<[string, (id: string) => Record<string, unknown>, RegExp]>([
-  ['neither a finding nor a box', (execution_id) => ({ execution_id }), /^Expected finding_id or box, got neither/],
-  ['both', (execution_id) => ({ execution_id, finding_id: 'f1', box: [0, 0, 9, 9] }), /^Expected finding_id or box, got both/],
-  ['an unknown finding', (execution_id) => ({ execution_id, finding_id: 'f7' }), /\(there are f1 to f1\), got f7/],
+  ['neither a finding nor a box', (execution_id) => ({ execution_id }), /^Send finding_id or box: one of them is needed\.$/],
+  [
+    'both',
+    (execution_id) => ({ execution_id, finding_id: 'f1', box: [0, 0, 9, 9] }),
+    /^Send either finding_id or box, not both\.$/,
+  ],
+  [
+    'an unknown finding',
+    (execution_id) => ({ execution_id, finding_id: 'f7' }),
+    /^This execution has no finding f7\. Its findings are f1 to f1; list_findings lists them\.$/,
+  ],
   [
     'a box outside',
     (execution_id) => ({ execution_id, box: [4_000, 0, 9, 9] }),
-    /^Expected a box inside the image of 3000 x 2000/,
+    /^The box \[4000, 0, 9, 9\] lies outside the image of 3000 x 2000 pixels\./,
   ],
-  ['an unknown execution', () => ({ execution_id: 'nobody', box: [0, 0, 9, 9] }), /^Expected the id of an execution, got nobody/],
+  ['an unknown execution', () => ({ execution_id: 'nobody', box: [0, 0, 9, 9] }), /^This server has no execution nobody\./],
   ['too many pixels', (execution_id) => ({ execution_id, box: [0, 0, 9, 9], max_px: 9_000_000 }), /max_px/],
 ])('%s is refused with a sentence', async (_, args, sentence) => {
   const { client, execution_id } = await ended();
   expect(await client.refusal('view_region', args(execution_id))).toMatch(sentence);
 });
 
-test('what is not cut yet is refused with what to do', async () => {
+test('an image that is not cut yet is refused, with the call to wait', async () => {
   const server: TestServer = await testServer({ script: async (run) => run.progress.phase('tile') });
   const client = await connected(CLIENTS[0], server);
   await writeFile(join(server.folder, 'image.png'), 'pixels');
   const image = pathToFileURL(join(server.folder, 'image.png')).href;
   const { execution_id } = await client.call('analyze_image', { image }, analyzeImage.output);
   expect(await client.refusal('view_region', { execution_id, box: [0, 0, 9, 9] })).toMatch(
-    /has been cut into tiles, got one that is in phase/,
+    /^The image of execution \S+ is not cut into tiles yet: it is in phase \w+\. Call get_execution/,
   );
 });
 
-test('any view of an image as full of detail as a photograph costs a handful of ranged reads', async () => {
+test('any view of an image with the detail of a photograph costs a handful of ranged reads', async () => {
   const path = join(await temporaryFolder(), 'noise.jpg');
   const noise = { type: 'gaussian', mean: 128, sigma: 40 } as const;
   const size = { width: 5_000, height: 4_000 };
