@@ -1,30 +1,18 @@
-// The command line as an agent: the official MCP client over HTTP, and the links that tools return.
-import { createReadStream } from 'node:fs';
-import { stat } from 'node:fs/promises';
+// The command line as an agent: the official MCP client over HTTP, and the links that the tools return.
+import { openAsBlob } from 'node:fs';
 import { basename } from 'node:path';
-import { Readable } from 'node:stream';
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
 import { z } from 'zod';
+import type { analyzeImage } from '../mcp-server/tools/analyze-image.ts';
 import { UserError } from '../pipeline/contract/errors.ts';
-import { Detail, Phase, Status } from '../pipeline/contract/schemas.ts';
+import { Phase, Status } from '../pipeline/contract/schemas.ts';
 
-const POLL_WAIT_S = 1; // updates the bar every second
+const POLL_WAIT_S = 1; // so that a progress bar moves every second
 
-export const Wishes = z.object({
-  detail: Detail,
-  look_for: z.string().optional(),
-  labels: z.array(z.string()).optional(),
-  tile_size: z.number().optional(),
-  overlap: z.number().optional(),
-  grid: z.number().optional(),
-  region: z.array(z.number()).optional(),
-  max_tiles: z.number().optional(),
-  page: z.number().optional(),
-  verify: z.boolean().optional(),
-});
-export type Wishes = z.infer<typeof Wishes>;
+/** Arguments of `analyze_image`. */
+export type AnalyzeRequest = z.input<typeof analyzeImage.input>;
 
-/** The fields of `get_execution` that the command line shows. */
+/** The part of `get_execution`'s answer that the command line shows. */
 const Execution = z.object({
   execution_id: z.string(),
   status: Status,
@@ -43,16 +31,20 @@ export type Execution = z.infer<typeof Execution>;
 
 const Started = z.object({ execution_id: z.string() });
 const Upload = z.object({ upload_id: z.string(), url: z.string(), headers: z.record(z.string(), z.string()) });
+const Content = z.array(z.object({ type: z.string(), text: z.string().optional() }));
 
 export interface Agent {
+  /** Returns the upload id of the file. */
   upload(path: string): Promise<string>;
-  analyze(image: string, wishes: Wishes): Promise<string>;
+  /** Returns the id of the execution. */
+  analyze(request: AnalyzeRequest): Promise<string>;
   /** The states of an execution as they change; the last one is final. */
-  following(executionId: string): AsyncIterable<Execution>;
-  download(link: string | undefined): Promise<Uint8Array>;
+  follow(executionId: string): AsyncIterable<Execution>;
+  download(link: string): Promise<Uint8Array>;
   close(): Promise<void>;
 }
 
+/** The aborted signal ends every call. */
 export async function agent(url: URL, signal: AbortSignal): Promise<Agent> {
   const client = new Client({ name: 'tilesight-cli', version: '1' });
   await client.connect(new StreamableHTTPClientTransport(url));
@@ -65,29 +57,26 @@ export async function agent(url: URL, signal: AbortSignal): Promise<Agent> {
 
   return {
     async upload(path) {
-      const { size } = await stat(path);
-      const upload = await call('create_upload', { file_name: basename(path), bytes: size }, Upload);
-      const body = Readable.toWeb(createReadStream(path)) as ReadableStream;
-      const headers = { ...upload.headers, 'content-length': String(size) };
-      const response = await fetch(upload.url, { method: 'PUT', headers, body, duplex: 'half', signal } as RequestInit);
+      const file = await openAsBlob(path);
+      const { upload_id, url, headers } = await call('create_upload', { file_name: basename(path), bytes: file.size }, Upload);
+      const response = await fetch(url, { method: 'PUT', headers, body: file, signal });
       if (!response.ok) throw new UserError(await response.text());
-      return upload.upload_id;
+      return upload_id;
     },
-    async analyze(image, wishes) {
-      return (await call('analyze_image', { image, ...wishes }, Started)).execution_id;
+    async analyze(request) {
+      return (await call('analyze_image', request, Started)).execution_id;
     },
-    async *following(executionId) {
+    async *follow(executionId) {
+      const args = { execution_id: executionId, wait_seconds: POLL_WAIT_S, response_format: 'detailed' };
       for (;;) {
-        const wishes = { execution_id: executionId, wait_seconds: POLL_WAIT_S, response_format: 'detailed' };
-        const execution = await call('get_execution', wishes, Execution);
+        const execution = await call('get_execution', args, Execution);
         yield execution;
         if (execution.status !== 'RUNNING') return;
       }
     },
     async download(link) {
-      if (!link) throw new Error('Expected a link to a result, got none.');
       const response = await fetch(link, { signal });
-      if (!response.ok) throw new Error(`Expected a result behind its link, got ${response.status}.`);
+      if (!response.ok) throw new Error(`The download of a result failed with HTTP ${response.status}.`);
       return new Uint8Array(await response.arrayBuffer());
     },
     close: () => client.close(),
@@ -95,6 +84,6 @@ export async function agent(url: URL, signal: AbortSignal): Promise<Agent> {
 }
 
 function textOf(content: unknown): string {
-  const parts = z.array(z.object({ type: z.string(), text: z.string().optional() })).parse(content);
-  return parts.flatMap(({ text }) => (text ? [text] : [])).join('\n');
+  const texts = Content.parse(content).map(({ text }) => text);
+  return texts.filter((text) => text !== undefined).join('\n');
 }

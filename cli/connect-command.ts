@@ -1,12 +1,20 @@
-// `tilesight connect URL`: a stdio MCP server that signs and forwards to an IAM Function URL, for clients that cannot sign.
-// Forwards messages of both protocol generations unchanged, and answers only those that cannot be delivered.
+// `tilesight connect URL`: a stdio MCP server that signs and forwards every message to an IAM Function URL, for clients that cannot sign.
+// Messages pass unchanged, in both protocol generations; the command answers only what it cannot deliver.
 import { defaultProvider } from '@aws-sdk/credential-provider-node';
 import { SdkHttpError, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
-import { isInitializeRequest, isJSONRPCRequest, type JSONRPCMessage, type JSONRPCRequest } from '@modelcontextprotocol/server';
+import {
+  isInitializeRequest,
+  isJSONRPCErrorResponse,
+  isJSONRPCRequest,
+  type JSONRPCMessage,
+  type JSONRPCRequest,
+} from '@modelcontextprotocol/server';
 import { StdioServerTransport } from '@modelcontextprotocol/server/stdio';
 import { z } from 'zod';
 import { sentenceOf, UserError } from '../pipeline/contract/errors.ts';
 import { signedFetch } from './signed-fetch.ts';
+
+const ConnectOptions = z.strictObject({ region: z.string().optional() });
 
 const LOOPBACK_NAMES = new Set(['127.0.0.1', 'localhost', '[::1]']);
 const FUNCTION_URL_REGION = /\.lambda-url\.([a-z0-9-]+)\.on\.aws$/;
@@ -16,18 +24,18 @@ const Cancelled = z.object({
   method: z.literal('notifications/cancelled'),
   params: z.object({ requestId: z.union([z.string(), z.number()]) }),
 });
-const Answer = z.looseObject({ jsonrpc: z.literal('2.0'), id: z.union([z.string(), z.number()]), error: z.looseObject({}) });
 
-/** Resolves when the client closes standard input. */
-export async function connectCommand(address: string, { region }: { region?: string }): Promise<void> {
+/** `values` are commander's. Resolves when the client has closed standard input. */
+export async function connectCommand(address: string, values: unknown): Promise<void> {
+  const { region } = ConnectOptions.parse(values);
   const url = URL.parse(address);
   if (!url || !['https:', 'http:'].includes(url.protocol))
     throw new UserError(`${address} is not an https:// URL. Use the Function URL of the deployment, which ends in .on.aws.`);
   const fetch = fetchFor(url, region);
-  await forwarded(new StdioServerTransport(), new StreamableHTTPClientTransport(url, { ...(fetch && { fetch }) }));
+  await forward(new StdioServerTransport(), new StreamableHTTPClientTransport(url, fetch ? { fetch } : {}));
 }
 
-/** Requests to this machine are not signed unless --region is given. */
+/** `null` if requests need no signature: they stay on this machine, and no --region asks for one. */
 function fetchFor(url: URL, region: string | undefined) {
   const signFor = region ?? url.hostname.match(FUNCTION_URL_REGION)?.[1];
   if (signFor) return signedFetch({ region: signFor, credentials: defaultProvider() });
@@ -35,48 +43,49 @@ function fetchFor(url: URL, region: string | undefined) {
   throw new UserError('The URL contains no region to sign for. Add --region, for example --region us-east-1.');
 }
 
-interface Waiting {
+interface PendingRequest {
   request: JSONRPCRequest;
-  stop: AbortController;
+  cancellation: AbortController;
 }
 
-async function forwarded(client: StdioServerTransport, server: StreamableHTTPClientTransport): Promise<void> {
-  const waiting = new Map<string | number, Waiting>();
+async function forward(client: StdioServerTransport, server: StreamableHTTPClientTransport): Promise<void> {
+  const pending = new Map<string | number, PendingRequest>();
   const { promise, resolve } = Promise.withResolvers<void>();
-  const answer = (message: JSONRPCMessage) => void client.send(message).catch(() => {}); // the client may have disconnected
+  const deliver = (message: JSONRPCMessage) => void client.send(message).catch(() => {}); // the client may be gone
 
-  const deliver = (message: JSONRPCMessage) => {
+  const onAnswer = (message: JSONRPCMessage) => {
     if ('id' in message && message.id !== undefined && !('method' in message)) {
-      const asked = waiting.get(message.id)?.request;
-      waiting.delete(message.id);
-      const initialized = asked && isInitializeRequest(asked) ? Initialized.safeParse(message).data : undefined;
-      if (initialized) server.setProtocolVersion(initialized.result.protocolVersion); // becomes a header of later requests
+      const request = pending.get(message.id)?.request;
+      pending.delete(message.id);
+      const initialized = request && isInitializeRequest(request) ? Initialized.safeParse(message).data : undefined;
+      if (initialized) server.setProtocolVersion(initialized.result.protocolVersion); // every later request has it as a header
     }
-    answer(message);
+    deliver(message);
   };
 
   const send = async (request: JSONRPCRequest) => {
-    const stop = new AbortController();
-    waiting.set(request.id, { request, stop });
+    const cancellation = new AbortController();
+    pending.set(request.id, { request, cancellation });
     const giveUp = (error: unknown) => {
-      if (stop.signal.aborted || !waiting.delete(request.id)) return;
-      answer(answerOf(request, error));
+      if (cancellation.signal.aborted || !pending.delete(request.id)) return;
+      deliver(answerOf(request, error));
     };
-    await server.send(request, { requestSignal: stop.signal, onRequestStreamEnd: () => giveUp(null) }).catch(giveUp);
+    const onRequestStreamEnd = () => giveUp(null);
+    await server.send(request, { requestSignal: cancellation.signal, onRequestStreamEnd }).catch(giveUp);
   };
 
   client.onmessage = (message) => {
     const cancelled = Cancelled.safeParse(message).data;
-    const cancelling = cancelled && waiting.get(cancelled.params.requestId);
+    const cancelling = cancelled && pending.get(cancelled.params.requestId);
     if (cancelling) {
-      waiting.delete(cancelled.params.requestId);
-      cancelling.stop.abort(); // ends the stream, which cancels the request; 2025-era servers also get the notification
+      pending.delete(cancelled.params.requestId);
+      cancelling.cancellation.abort(); // closes its stream, which cancels the request; a 2025-era server needs the message too
     }
     if (isJSONRPCRequest(message)) void send(message);
     else if (!cancelling || isOf2025(cancelling.request)) void server.send(message).catch(report);
   };
   client.onclose = () => void server.close().finally(resolve);
-  server.onmessage = deliver;
+  server.onmessage = onAnswer;
   await server.start();
   await client.start();
   await promise;
@@ -86,33 +95,32 @@ function isOf2025({ params }: JSONRPCRequest): boolean {
   return params?._meta?.['io.modelcontextprotocol/protocolVersion'] === undefined;
 }
 
-/** Some errors are JSON-RPC answers with an HTTP status; every other error gets a sentence of ours. */
+/** A refusal may be a JSON-RPC error in the body of an HTTP error: it passes as it is. `error` is `null` if the stream just ended. */
 function answerOf({ id }: JSONRPCRequest, error: unknown): JSONRPCMessage {
-  const own = error instanceof SdkHttpError ? answerIn(error.data?.text) : undefined;
-  if (own?.id === id) return own as JSONRPCMessage;
+  const refusal = error instanceof SdkHttpError ? jsonIn(error.data?.text) : null;
+  if (isJSONRPCErrorResponse(refusal) && refusal.id === id) return refusal;
   return { jsonrpc: '2.0', id, error: { code: INTERNAL_ERROR, message: sentenceFor(error) } };
 }
 
-function answerIn(text: unknown) {
+function jsonIn(text: unknown): unknown {
   try {
-    return Answer.safeParse(JSON.parse(String(text))).data;
+    return JSON.parse(String(text));
   } catch {
-    return undefined;
+    return null;
   }
 }
 
 function sentenceFor(error: unknown): string {
-  const ours = sentenceOf(error);
-  if (ours) return ours;
+  const own = sentenceOf(error);
+  if (own) return own;
   if (error === null) return 'The server closed the connection before it answered. Send the request again.';
-  const status = error instanceof SdkHttpError ? error.status : undefined;
-  if (status === 403)
+  if (!(error instanceof SdkHttpError)) return 'Cannot connect to the server. Check the URL, then try again.';
+  if (error.status === 403)
     return (
       'The server rejected the signature. Check the credentials, the region and the clock, and that the caller is allowed ' +
       'lambda:InvokeFunctionUrl and lambda:InvokeFunction.'
     );
-  if (status !== undefined) return `The server answered with HTTP status ${status}. Check the URL, then try again.`;
-  return 'Cannot connect to the server. Check the URL, then try again.';
+  return `The server answered with HTTP status ${error.status}. Check the URL, then try again.`;
 }
 
 function report(error: unknown): void {

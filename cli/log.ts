@@ -1,4 +1,4 @@
-// The log of the command line: JSON lines on standard error, so that standard output stays for results.
+// The log of the command line: JSON lines on standard error, because standard output is for results.
 import { pino } from 'pino';
 import type { Config } from '../pipeline/config.ts';
 import type { Log } from '../pipeline/ports.ts';

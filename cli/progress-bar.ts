@@ -1,14 +1,14 @@
-// Shows the progress of an analysis on standard error: a live bar on a terminal, plain lines elsewhere.
+// Shows the progress of an analysis on standard error: a bar on a terminal, lines in a file or pipe.
 import { Presets, SingleBar } from 'cli-progress';
 import type { Execution } from './agent.ts';
 
-/** Shows each state and returns the last one. */
+/** Consumes the states and returns the last one. */
 export async function showProgress(name: string, states: AsyncIterable<Execution>): Promise<Execution> {
   return process.stderr.isTTY ? await showBar(states) : await showLines(name, states);
 }
 
 async function showBar(states: AsyncIterable<Execution>): Promise<Execution> {
-  // Fits 80 columns; a longer line would be truncated.
+  // At most 80 columns: the bar cuts off what does not fit.
   const format = '{bar} {percentage}% | {value}/{total} tiles | {phase} | {findings} found | {failed}eta {left}';
   const bar = new SingleBar(
     { format, barsize: 20, stream: process.stderr, clearOnComplete: true, hideCursor: true },
@@ -43,6 +43,6 @@ async function lastOf(states: AsyncIterable<Execution>, show: (state: Execution)
     last = state;
     show(state);
   }
-  if (!last) throw new Error('An execution has at least one state.');
+  if (!last) throw new Error('The execution reported no state.');
   return last;
 }

@@ -1,53 +1,57 @@
 // `tilesight serve`: runs the local deployment until Ctrl-C.
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { z } from 'zod';
 import { readAccessKeys } from '../local/http/access-keys.ts';
 import { type ServeOptions as LocalOptions, serve } from '../local/serve.ts';
 import { readConfig } from '../pipeline/config.ts';
 import { UserError } from '../pipeline/contract/errors.ts';
 import { makeLog } from './log.ts';
 
-interface ServeOptions {
-  port: number;
-  data?: string;
-  allow?: string[];
-  auth: 'none' | 'iam';
-  keys?: string;
-  region?: string;
-  host?: string;
-}
+const ServeOptions = z.strictObject({
+  port: z.number(),
+  data: z.string().optional(),
+  allow: z.array(z.string()).optional(),
+  auth: z.enum(['none', 'iam']),
+  keys: z.string().optional(),
+  region: z.string().optional(),
+  host: z.string().optional(),
+});
+type ServeOptions = z.infer<typeof ServeOptions>;
 
-const REGION = 'us-east-1';
-/** Run with the current Node: the one on the PATH may be too old. */
+const DEFAULT_REGION = 'us-east-1';
+/** Run by the Node that runs this command: another one on the path may be too old. */
 const CLI = fileURLToPath(new URL('./tilesight.ts', import.meta.url));
 
-export async function serveCommand(options: ServeOptions): Promise<void> {
+/** `values` are commander's. */
+export async function serveCommand(values: unknown): Promise<void> {
+  const options = ServeOptions.parse(values);
   const { port, host, data, allow } = options;
   const config = readConfig();
   const iam = await iamOf(options);
   const dataFolder = resolve(data ?? config.TILESIGHT_HOME);
   const allowedFolders = (allow ?? config.ALLOWED_FOLDERS).map((folder) => resolve(folder));
-  const hosts = config.ALLOWED_IMAGE_HOSTS.map((host) => `https://${host}/…`);
-  const named = ['uploads', ...allowedFolders.map((folder) => `file://${folder}/…`), ...hosts];
   const server = await serve({ config, dataFolder, allowedFolders, port, host, iam, log: makeLog(config.LOG_LEVEL) });
+  const folders = allowedFolders.map((folder) => `file://${folder}/…`);
+  const hosts = config.ALLOWED_IMAGE_HOSTS.map((name) => `https://${name}/…`);
   process.stdout.write(
     `tilesight serves MCP at ${server.url}/mcp\n` +
       (iam ? '' : `  page:     ${server.url}/\n`) +
       `  data:     ${dataFolder}\n` +
-      `  images: ${named.join(', ')}\n` +
+      `  images:   ${['uploads', ...folders, ...hosts].join(', ')}\n` +
       `  connect:  ${connectLine(`${server.url}/mcp`, iam)}\n` +
-      'Ctrl-C stops it; running analyses continue when it starts again.\n',
+      'Press Ctrl-C to stop. Running analyses continue after a restart.\n',
   );
   await interrupted();
   process.stderr.write('\nStopping …\n');
   await server.close();
 }
 
-/** Rejects options without effect, because they would suggest protection that is not there. */
+/** Refuses options that would have no effect: the user believes that they protect the server. */
 async function iamOf({ auth, keys, region, host }: ServeOptions): Promise<LocalOptions['iam']> {
   if (auth === 'iam') {
-    if (keys) return { keys: await readAccessKeys(resolve(keys)), region: region ?? REGION };
-    throw new UserError('--auth iam needs --keys FILE. Name a file with the keys that may sign.');
+    if (keys === undefined) throw new UserError('--auth iam needs --keys FILE. Name a file with the keys that may sign.');
+    return { keys: await readAccessKeys(resolve(keys)), region: region ?? DEFAULT_REGION };
   }
   const [idle] = Object.entries({ keys, region, host }).flatMap(([name, value]) => (value === undefined ? [] : [name]));
   if (idle) throw new UserError(`--${idle} works only with --auth iam. Add --auth iam, or leave --${idle} out.`);

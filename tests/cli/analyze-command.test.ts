@@ -17,12 +17,12 @@ async function drawing(text: string): Promise<string> {
 }
 
 describe('tilesight analyze', () => {
-  test('prints a table, writes findings and overlay, and leaves nothing else', async () => {
+  test('prints a table, writes findings and overlay, and leaves no other file', async () => {
     const { code, stdout, left, out } = await runCommand(['analyze', await drawing('VALVE V-4711')], {
       DETECTION_MODELS: 'onnx:ppocr',
     });
     expect({ code, left }).toEqual({ code: 0, left: [] });
-    expect(stdout).toMatch(/1 findings? in 1500 x 900 pixels/);
+    expect(stdout).toMatch(/1 findings? in 1500 x 900 px/);
     expect(stdout).toMatch(/│ f1 +│ text +│ .* VALVE V-4711 +│/);
     expect(stdout).toContain('without a language model');
     const document = FindingsDocument.parse(JSON.parse(await readFile(join(out, 'findings.json'), 'utf8')));
@@ -53,7 +53,7 @@ describe('tilesight analyze', () => {
     expect(iou(people[0]?.box ?? [0, 0, 0, 0], [425, 80, 2_990, 3_920])).toBeGreaterThan(0.5);
   });
 
-  test('ends on Ctrl-C with 130, no process and no file left', async () => {
+  test('ends on Ctrl-C with exit code 130 and leaves no process and no file', async () => {
     const running = await startCommand(['analyze', 'examples/lawn.jpg']);
     await running.says('detect, ');
     running.process.kill('SIGINT');
@@ -64,16 +64,20 @@ describe('tilesight analyze', () => {
   });
 });
 
-describe('tilesight analyze refuses, with one sentence and nothing left behind,', () => {
+describe('tilesight analyze refuses with one sentence, and leaves no file, for', () => {
   const refusals: [string, (folder: string) => Promise<string>, RegExp, Record<string, string>?][] = [
     [
       'a text file named .jpg',
       (folder) => written(folder, 'I am text'),
       /Expected an image \(jpeg, .*\), got a file that is none of them/,
     ],
-    ['an empty file', (folder) => written(folder, ''), /The file .* is empty \(0 bytes\)\. Use another image\./],
-    ['a path that does not exist', async (folder) => join(folder, 'none.jpg'), /none\.jpg does not exist\. Check the path\./],
-    ['a folder', async (folder) => folder, / is not a file\. Check the path\./],
+    ['an empty file', (folder) => written(folder, ''), /The image file .*image\.jpg is empty \(0 bytes\)\. Check the file\.$/],
+    [
+      'a path without a file',
+      async (folder) => join(folder, 'none.jpg'),
+      /The image file .*none\.jpg does not exist\. Check the path\.$/,
+    ],
+    ['a folder', async (folder) => folder, /: .* is not a file\. Name an image file\.$/],
     ['a truncated JPEG', truncatedJpeg, /Expected a whole image, got one whose data is damaged or cut off/],
     [
       'an image over the pixel limit',
@@ -84,7 +88,7 @@ describe('tilesight analyze refuses, with one sentence and nothing left behind,'
     [
       'an unknown model',
       () => drawing('model'),
-      /The model nobody:nothing has an unknown provider\. Choose a model/,
+      /The model nobody:nothing has an unknown provider\. Choose a model that begins with onnx: or /,
       { DETECTION_MODELS: 'nobody:nothing' },
     ],
     ['an invalid setting', () => drawing('setting'), /The environment variable PIXELS_MAX is invalid/, { PIXELS_MAX: 'many' }],
@@ -92,9 +96,9 @@ describe('tilesight analyze refuses, with one sentence and nothing left behind,'
 
   test.each(refusals)('%s', async (_, make, sentence, environment) => {
     const { code, stdout, stderr, left, out } = await runCommand(['analyze', await make(await temporaryFolder())], environment);
-    const said = stderr.split('\n').filter((line) => line.startsWith('tilesight: '));
+    const sentences = stderr.split('\n').filter((line) => line.startsWith('tilesight: '));
     expect({ code, stdout, left, out: existsSync(out) }).toEqual({ code: 1, stdout: '', left: [], out: false });
-    expect(said).toEqual([expect.stringMatching(sentence)]);
+    expect(sentences).toEqual([expect.stringMatching(sentence)]);
     expect(stderr).not.toMatch(/\n {4}at |"level"/); // no stack, no log
   });
 

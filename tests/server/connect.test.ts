@@ -15,7 +15,7 @@ const CLI = fileURLToPath(new URL('../../cli/tilesight.ts', import.meta.url));
 const META = 'io.modelcontextprotocol/';
 const identity = { name: 'test', version: '1' };
 
-/** How a client starts the command; credentials come from the environment, and from nowhere else. */
+/** How a client starts the command. Credentials come only from the environment. */
 async function command(url: string, secret = CREDENTIALS.secretAccessKey) {
   const nowhere = `${await temporaryFolder()}/none`;
   const env = {
@@ -35,7 +35,7 @@ interface Seen {
   message: { method?: string; params?: unknown };
 }
 
-/** A server that keeps what comes in and answers with a result, or with what `answer` says; gives its URL. */
+/** Starts a server that records requests and answers with a result, or with `answer`. Returns its URL. */
 async function recorder(seen: Seen[], answer?: { status: number; body: string }): Promise<string> {
   const server = createServer(async (request, response) => {
     const chunks = await request.toArray();
@@ -50,7 +50,7 @@ async function recorder(seen: Seen[], answer?: { status: number; body: string })
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}/mcp`;
 }
 
-/** Sends one message as it is and gives the first that comes back. */
+/** Sends one message unchanged and returns the first that comes back. */
 async function exchanged(url: string, message: object, secret?: string): Promise<unknown> {
   const transport = new StdioClientTransport({ ...(await command(url, secret)), stderr: 'ignore' });
   onTestFinished(() => transport.close());
@@ -64,7 +64,7 @@ async function exchanged(url: string, message: object, secret?: string): Promise
 test.each([
   ['2026-07-28', { pin: '2026-07-28' }],
   ['2025-11-25', 'legacy'],
-] as const)('a client of %s that cannot sign reaches a server that wants signatures', async (version, mode) => {
+] as const)('a client of %s that cannot sign reaches a server that requires signatures', async (version, mode) => {
   const { url } = await signedServer();
   const client = new Client(identity, { versionNegotiation: { mode } });
   onTestFinished(() => client.close());
@@ -83,7 +83,7 @@ test('so does a client of the earlier library', async () => {
   expect((await client.listTools()).tools.map(({ name }) => name)).toContain('analyze_image');
 });
 
-test('a message passes with its _meta as it is, both ways, under the headers of its generation', async () => {
+test('a message passes with its _meta unchanged, both ways, with the headers of its protocol generation', async () => {
   const seen: Seen[] = [];
   const _meta = {
     [`${META}protocolVersion`]: '2026-07-28',
@@ -103,7 +103,7 @@ test('a message passes with its _meta as it is, both ways, under the headers of 
   });
 });
 
-test('an answer that comes with an HTTP status is handed on as it is', async () => {
+test('a JSON-RPC error in an HTTP error passes unchanged', async () => {
   const error = { jsonrpc: '2.0', id: 'one', error: { code: -32601, message: 'No such method', data: { x: 1 } } };
   const url = await recorder([], { status: 404, body: JSON.stringify(error) });
   expect(await exchanged(url, { method: 'no/such' })).toEqual(error);
@@ -116,13 +116,13 @@ test.each([
     /^The server rejected the signature\. Check the credentials/,
   ],
   ['there are no credentials', '', /^No usable AWS credentials in the environment, a profile or a role\. Set AWS_PROFILE/],
-])('a request is answered with a sentence when %s', async (_, secret, sentence) => {
+])('a request is answered with a sentence if %s', async (_, secret, sentence) => {
   const { url } = await signedServer();
   const answer = await exchanged(`${url}/mcp`, { method: 'tools/list', params: {} }, secret);
   expect(answer).toEqual({ jsonrpc: '2.0', id: 'one', error: { code: -32603, message: expect.stringMatching(sentence) } });
 });
 
-test('a request is answered with a sentence when no server listens, or the server is broken', async () => {
+test('a request is answered with a sentence if the server is down or broken', async () => {
   const broken = await recorder([], { status: 502, body: 'secret words of a proxy' });
   const sentence = 'The server answered with HTTP status 502. Check the URL, then try again.';
   expect(await exchanged(broken, { method: 'tools/list' })).toMatchObject({ error: { message: sentence } });
@@ -140,7 +140,7 @@ test.each([
   expect([code, stderr]).toEqual([1, expect.stringContaining(sentence)]);
 });
 
-test('a request of 2026-07-28 that is cancelled ends at the server too, and the end of input ends the command', async () => {
+test('a cancelled request of 2026-07-28 also ends at the server, and the end of input ends the command', async () => {
   const [asked, ended] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
   const server = createServer((_, response) => {
     response.once('close', () => ended.resolve());

@@ -1,4 +1,4 @@
-// Formats findings as a table for a terminal: totals first, then the findings with the highest scores.
+// Findings as a table for a terminal: totals by label, then the first findings.
 import Table from 'cli-table3';
 import type { FindingsDocument } from '../pipeline/contract/schemas.ts';
 
@@ -7,7 +7,9 @@ const TEXT_CHARACTERS_MAX = 40;
 
 export function findingsTable({ findings, image, tiles }: FindingsDocument): string {
   const blank = tiles.blank > 0 ? `, ${tiles.blank} blank` : '';
-  const head = `${findings.length} ${findings.length === 1 ? 'finding' : 'findings'} in ${image.width} x ${image.height} pixels, ${tiles.done} of ${tiles.total} tiles analyzed${blank}`;
+  const noun = findings.length === 1 ? 'finding' : 'findings';
+  const size = `${image.width} x ${image.height} px`;
+  const head = `${findings.length} ${noun} in ${size}, ${tiles.done} of ${tiles.total} tiles analyzed${blank}`;
   if (findings.length === 0) return `${head}.`;
   const counts = [...Map.groupBy(findings, ({ label }) => label)].map(([label, group]) => ({ label, count: group.length }));
   const byCount = counts.sort((a, b) => b.count - a.count || a.label.localeCompare(b.label));
@@ -17,19 +19,14 @@ export function findingsTable({ findings, image, tiles }: FindingsDocument): str
     style: { head: [], border: [], compact: true },
   });
   for (const { id, label, score, box, text } of findings.slice(0, ROWS_MAX)) {
-    table.push([
-      id,
-      printable(label),
-      score.toFixed(2),
-      ...box.map((side) => Math.round(side).toString()),
-      printable(text ?? ''),
-    ]);
+    const sides = box.map((side) => Math.round(side).toString());
+    table.push([id, printable(label), score.toFixed(2), ...sides, text === null ? '' : printable(text)]);
   }
   const more = findings.length > ROWS_MAX ? `\n… and ${findings.length - ROWS_MAX} more in findings.json` : '';
   return `${head}: ${totals}\n${table.toString()}${more}`;
 }
 
-/** Removes control characters, so that text from an image cannot control the terminal. */
+/** Without control characters: text in an image must not control the terminal. */
 function printable(text: string): string {
   return [...text.replace(/\p{C}/gu, ' ')].slice(0, TEXT_CHARACTERS_MAX).join('');
 }
