@@ -8,9 +8,9 @@ import { ModelId } from './contract/schemas.ts';
 import { list, variablesOf } from './contract/variables.ts';
 import { DEFAULT_LIMITS, type ImageLimits } from './planning/image-limits.ts';
 import { TILES_MAX } from './planning/plan.ts';
-import { PROVIDERS } from './planning/providers.ts';
+import { PROVIDERS } from './planning/provider-registry.ts';
 import { SOURCES } from './sources/index.ts';
-import { BucketName } from './sources/s3.ts';
+import { BucketName } from './sources/s3-source.ts';
 
 /** `shownDefault` stands in docs/configuration.md for a default that depends on the machine. */
 declare module 'zod' {

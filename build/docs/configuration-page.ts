@@ -2,7 +2,7 @@
 // --check fails if it is stale: `node build/docs/configuration-page.ts [--check]`.
 import { ENVIRONMENTS, VARIABLE_GROUPS } from '../../pipeline/config.ts';
 import { type Variables, variablesOf } from '../../pipeline/contract/variables.ts';
-import { PROVIDERS } from '../../pipeline/planning/providers.ts';
+import { PROVIDERS } from '../../pipeline/planning/provider-registry.ts';
 import { SOURCES } from '../../pipeline/sources/index.ts';
 import type { Source } from '../../pipeline/sources/source.ts';
 import { table, writeOrCheck } from './generated-page.ts';

@@ -2,7 +2,7 @@
 // guessed. Pure.
 import type { ModelId, Usage } from '../contract/schemas.ts';
 import type { PriceList } from './price-lists.ts';
-import { PROVIDERS, type Provider } from './providers.ts';
+import { PROVIDERS, type Provider } from './provider-registry.ts';
 
 /** USD per million tokens. */
 export interface Price extends Pick<PriceList, 'source' | 'asOf'> {

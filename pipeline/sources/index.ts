@@ -3,11 +3,11 @@
 import { UserError } from '../contract/errors.ts';
 import type { AllOf } from '../contract/variables.ts';
 import type { Blobs, ImageDownloads, ImageSources } from '../ports.ts';
-import { file } from './file.ts';
-import { https } from './https.ts';
-import { s3 } from './s3.ts';
+import { file } from './file-source.ts';
+import { https } from './https-source.ts';
+import { s3 } from './s3-source.ts';
 import { notAccepted, type Source, shown } from './source.ts';
-import { upload } from './upload.ts';
+import { upload } from './upload-source.ts';
 
 type Rows = Readonly<Record<string, Source>>;
 

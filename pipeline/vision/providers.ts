@@ -2,7 +2,7 @@
 // Throttled models get fewer calls at once.
 import { UserError } from '../contract/errors.ts';
 import type { ModelId } from '../contract/schemas.ts';
-import type { ProviderName, ProviderSettings } from '../planning/providers.ts';
+import type { ProviderName, ProviderSettings } from '../planning/provider-registry.ts';
 import type { Vision } from '../ports.ts';
 import { bedrockVision } from './llm/bedrock-vision.ts';
 import { openaiVision } from './llm/openai-vision.ts';

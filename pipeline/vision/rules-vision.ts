@@ -1,5 +1,4 @@
-// Vision without a model: writes the summary by rules, and says so. Looks at no image.
-
+// Vision without a model: writes the summary from counts, and says so. Reads no image.
 import { UserError } from '../contract/errors.ts';
 import type { ModelId } from '../contract/schemas.ts';
 import { NO_USAGE } from '../contract/usage.ts';
@@ -11,23 +10,21 @@ const SUMMARY = 'rules:summary';
 export function rulesVision(): Vision {
   return {
     async moderate(model) {
-      throw notASummary('moderate', model);
+      throw onlySummaries('moderate', model);
     },
     async detect(model) {
-      throw notASummary('detect', model);
+      throw onlySummaries('detect', model);
     },
     async verify(model) {
-      throw notASummary('verify', model);
+      throw onlySummaries('verify', model);
     },
     async summarize(model, material) {
-      if (model !== SUMMARY) throw new UserError(`Expected ${SUMMARY} for a summary by rules, got ${model}. Choose ${SUMMARY}.`);
+      if (model !== SUMMARY) throw new UserError(`The model ${model} does not exist. Choose ${SUMMARY}.`);
       return { summary: summaryByRules(material), usage: NO_USAGE };
     },
   };
 }
 
-function notASummary(verb: string, model: ModelId): UserError {
-  return new UserError(
-    `Expected a model that can ${verb}, got ${model}, which only writes summaries. Choose for example an onnx: model.`,
-  );
+function onlySummaries(verb: string, model: ModelId): UserError {
+  return new UserError(`The model ${model} cannot ${verb}: it only writes summaries. Choose an onnx: or language model.`);
 }

@@ -1,9 +1,9 @@
-// A Vision around a Vision that bears with throttling: fewer calls at once while it lasts, and each repeated until it goes through.
+// Wraps a Vision for services that throttle: a throttled model gets fewer calls at once, and a throttled call is repeated.
 import type { ModelId } from '../contract/schemas.ts';
 import type { Vision } from '../ports.ts';
 import { type Pace, type ThrottleGate, throttleGate } from './throttle-gate.ts';
 
-/** A third of the 15 minutes that an invocation may take: what is throttled for longer is given up by its step. */
+/** A third of the 15 minutes of an invocation. The step of a call that is throttled for longer fails. */
 const BUDGET_MS = 300_000;
 
 const MACHINE_PACE: Pace = {
@@ -12,7 +12,7 @@ const MACHINE_PACE: Pace = {
   random: Math.random,
 };
 
-/** Every model has a gate of its own, of at most `concurrencyMax` calls. Failures other than throttling rise at once. */
+/** Every model has a gate of its own, with at most `concurrencyMax` calls. Other failures are thrown at once. */
 export function throttledVision(vision: Vision, concurrencyMax: number, pace: Pace = MACHINE_PACE): Vision {
   const gates = new Map<ModelId, ThrottleGate>();
   const gateOf = (model: ModelId): ThrottleGate => {
@@ -23,7 +23,7 @@ export function throttledVision(vision: Vision, concurrencyMax: number, pace: Pa
   return {
     moderate: (model, image) => gateOf(model).through(() => vision.moderate(model, image)),
     detect: (model, tile, ask) => gateOf(model).through(() => vision.detect(model, tile, ask)),
-    verify: (model, crop, doubt) => gateOf(model).through(() => vision.verify(model, crop, doubt)),
+    verify: (model, crop, task) => gateOf(model).through(() => vision.verify(model, crop, task)),
     summarize: (model, material) => gateOf(model).through(() => vision.summarize(model, material)),
   };
 }

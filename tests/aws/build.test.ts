@@ -88,7 +88,10 @@ describe('a pipeline that was built without local models', () => {
       `const { onnxVision } = await import(process.argv[1]); const image = { bytes: new Uint8Array(1), width: 1, height: 1 };` +
       `await onnxVision().moderate('onnx:nsfw', image).catch(({ name, message }) => console.log(JSON.stringify({ name, message })));`;
     const error = await inNode(script, join(folder, 'pipeline/index.mjs'), z.object({ name: z.string(), message: z.string() }));
-    expect(error).toEqual({ name: 'UserError', message: expect.stringMatching(/^Expected .*--models onnx`\.$/) });
+    expect(error).toEqual({
+      name: 'UserError',
+      message: expect.stringMatching(/^This deployment was built without the local models\. Build it with .*--models onnx`\.$/),
+    });
   });
 });
 

@@ -11,7 +11,7 @@ import { closedPort } from '../support/closed-port.ts';
 const MODEL = 'bedrock:us.amazon.nova-lite-v1:0';
 const UNPRICED = 'bedrock:example.unpriced-v1:0';
 const EVERYTHING: Ask = { look_for: null, labels: [] };
-/** Models of the script look at nothing, so that an image need not be one; its bytes must arrive as they are. */
+/** The scripted models do not decode the image, so it need not be one; its bytes must arrive unchanged. */
 const TILE: Jpeg = { bytes: new Uint8Array([0xff, 0xd8, 1, 2, 3, 0xff, 0xd9]), width: 200, height: 100 };
 const CAT = {
   label: 'cat',
@@ -24,7 +24,7 @@ const CAT = {
   description: 'a cat',
   text: '',
 };
-const DOUBT: VerificationQuestion = {
+const TASK: VerificationQuestion = {
   ask: EVERYTHING,
   finding: { label: 'cat', description: 'a cat', score: 0.3, severity: 'info', text: null },
   boxInCrop: [20, 20, 40, 50],
@@ -53,19 +53,19 @@ async function detected(reply: BedrockReply, ask = EVERYTHING) {
 }
 
 function summaryMaterial(): SummaryMaterial {
-  const finding: Finding = { ...DOUBT.finding, id: 'f1', box: [1, 2, 3, 4], level: 0, tiles: [1], verified: null };
+  const finding: Finding = { ...TASK.finding, id: 'f1', box: [1, 2, 3, 4], level: 0, tiles: [1], verified: null };
   const tiles = { total: 96, done: 93, blank: 0, failed: 3 };
   return { ask: EVERYTHING, image: { width: 6_000, height: 4_000 }, findings: [finding], tiles, overview: async () => TILE };
 }
 
 describe('bedrockVision asks', () => {
-  it('with the image as it is before the words, the form as a forced tool, and temperature 0', async () => {
+  it('with the unchanged image before the words, the form as a forced tool, and temperature 0', async () => {
     const { vision, requests } = await visionOf(detections());
     await vision.detect(MODEL, TILE, { look_for: 'cats', labels: [] });
     const [{ model, body, headers }] = requests as [ConverseRequest];
     expect(model).toBe('us.amazon.nova-lite-v1:0');
     expect(headers.authorization).toMatch(/^AWS4-HMAC-SHA256 Credential=AKIAFAKEFORTESTS/);
-    expect(headers['user-agent']).toMatch(/ m\/([A-Za-z],)*F[, ]?/); // how the SDK tells that its retry mode is adaptive
+    expect(headers['user-agent']).toMatch(/ m\/([A-Za-z],)*F[, ]?/); // how the SDK marks its adaptive retry mode
     const [image, words] = body.messages[0]?.content ?? [];
     expect(image?.image?.format).toBe('jpeg');
     expect(Buffer.from(image?.image?.source.bytes ?? '', 'base64')).toEqual(Buffer.from(TILE.bytes));
@@ -75,7 +75,7 @@ describe('bedrockVision asks', () => {
     expect(body.toolConfig.toolChoice).toEqual({ tool: { name: 'report_detections' } });
   });
 
-  it('with a schema of nothing but types, fields and words, as every model on Bedrock takes it', async () => {
+  it('with a schema of only types, fields and descriptions, which every model on Bedrock accepts', async () => {
     const { vision, requests } = await visionOf(detections());
     await vision.detect(MODEL, TILE, EVERYTHING);
     const schema = requests[0]?.body.toolConfig.tools[0]?.toolSpec.inputSchema.json ?? {};
@@ -86,7 +86,7 @@ describe('bedrockVision asks', () => {
 });
 
 describe('detections', () => {
-  it('come from the scale of 1000 into pixels of the tile', async () => {
+  it('are converted from the scale of 1000 to pixels of the tile', async () => {
     const { detections: seen, clipped, notes } = await detected(detections(CAT, { ...CAT, label: 'sign', text: 'EXIT' }));
     expect(seen).toEqual([
       { label: 'cat', description: 'a cat', score: 0.9, severity: 'info', text: null, box: [20, 20, 40, 50] },
@@ -95,11 +95,11 @@ describe('detections', () => {
     expect({ clipped, notes }).toEqual({ clipped: 0, notes: [] });
   });
 
-  it('may be none', async () => {
+  it('may be empty', async () => {
     expect(await detected(detections())).toMatchObject({ detections: [], clipped: 0, notes: [] });
   });
 
-  it('are cut to the tile and counted when they reach out of it', async () => {
+  it('are clipped to the tile, and counted', async () => {
     const answer = await detected(detections({ ...CAT, left: -50, bottom: 1_200 }, CAT));
     expect(answer.detections.map(({ box }) => box)).toEqual([
       [0, 20, 60, 80],
@@ -108,7 +108,7 @@ describe('detections', () => {
     expect(answer.clipped).toBe(1);
   });
 
-  it('are left out and counted when their box has no room, or lies outside', async () => {
+  it('are left out and counted if their box has no area, or lies outside', async () => {
     const none = { ...CAT, right: CAT.left };
     const turned = { ...CAT, top: 700, bottom: 200 };
     const outside = { ...CAT, left: 1_100, right: 1_200 };
@@ -121,22 +121,22 @@ describe('detections', () => {
     expect(seen[0]?.box).toEqual([100, 0, 1, 100]);
   });
 
-  it('have only labels that were asked for, as they were spelled, and a note says that there were others', async () => {
+  it('have only requested labels, as the request spells them, and a note mentions others', async () => {
     const answer = await detected(detections({ ...CAT, label: ' CAT ' }, { ...CAT, label: 'dog' }), {
       look_for: null,
       labels: ['Cat'],
     });
     expect(answer.detections.map(({ label }) => label)).toEqual(['Cat']);
-    expect(answer.notes).toEqual([`${MODEL} saw things of other labels too; they are left out.`]);
+    expect(answer.notes).toEqual([`${MODEL} also detected objects with labels that were not requested; they are left out.`]);
   });
 
-  it('come with a note when a tile holds as many as one answer can', async () => {
+  it('come with a note if an answer is full', async () => {
     const answer = await detected(detections(...Array.from({ length: DETECTIONS_MAX }, () => CAT)));
     expect(answer.detections).toHaveLength(DETECTIONS_MAX);
     expect(answer.notes).toEqual([expect.stringContaining('there may be more')]);
   });
 
-  it('cost what their tokens cost; without a known price a note says so', async () => {
+  it('cost what their tokens cost, and have a note if the price is unknown', async () => {
     const { vision } = await visionOf(
       detections(),
       toolUse('report_detections', { detections: [] }, { inputTokens: 7, outputTokens: 3 }),
@@ -147,19 +147,19 @@ describe('detections', () => {
     expect(priced.usage).toEqual({ input_tokens: 1_000, output_tokens: 100, cost_usd });
     const unpriced = await vision.detect(UNPRICED, TILE, EVERYTHING);
     expect(unpriced.usage).toEqual({ input_tokens: 7, output_tokens: 3, cost_usd: 0 });
-    expect(unpriced.notes).toEqual([`No price is known for ${UNPRICED}: its tokens are counted without cost.`]);
+    expect(unpriced.notes).toEqual([`The price of ${UNPRICED} is unknown: its tokens are counted, but not their cost.`]);
   });
 });
 
 describe('an answer that does not fit the form', () => {
-  it('is asked for once more with what was wrong, and all tokens count', async () => {
+  it('is repaired once with a list of problems, and all tokens count', async () => {
     const { vision, requests } = await visionOf(detections({ ...CAT, score: 90, severity: 'bad' }), detections(CAT));
     const answer = await vision.detect(MODEL, TILE, EVERYTHING);
     expect(answer.detections).toHaveLength(1);
     expect(answer.usage).toMatchObject({ input_tokens: 2_000, output_tokens: 200 });
-    const [question, said, complaint] = requests[1]?.body.messages ?? [];
+    const [question, answered, complaint] = requests[1]?.body.messages ?? [];
     expect(question).toEqual(requests[0]?.body.messages[0]);
-    expect(said).toMatchObject({ role: 'assistant', content: [{ text: expect.stringContaining('"score":90') }] });
+    expect(answered).toMatchObject({ role: 'assistant', content: [{ text: expect.stringContaining('"score":90') }] });
     expect(complaint?.role).toBe('user');
     expect(complaint?.content[0]?.text).toMatch(/expected number to be <=1.*detections\[0\]\.score/s);
     expect(complaint?.content[0]?.text).toMatch(/expected one of "info"/);
@@ -167,39 +167,39 @@ describe('an answer that does not fit the form', () => {
 
   const fraction = { ...CAT, left: 0.1, top: 0.2, right: 0.3, bottom: 0.7 };
   const invalid: [string, BedrockReply, string][] = [
-    ['of another form', toolUse('report_detections', { things: [] }), 'an invalid answer'],
-    ['with boxes in fractions of 1', detections(fraction), 'an invalid answer'],
-    ['in words', text('I see a cat.'), 'an invalid answer'],
-    ['in words that hold the form', text('{"detections":[]}'), 'an invalid answer'],
-    ['of another tool', toolUse('report_verdict', { detections: [] }), 'an empty answer'],
+    ['of another form', toolUse('report_detections', { things: [] }), 'invalid'],
+    ['with boxes in fractions of 1', detections(fraction), 'invalid'],
+    ['in words', text('I see a cat.'), 'invalid'],
+    ['in words that hold the form', text('{"detections":[]}'), 'invalid'],
+    ['of another tool', toolUse('report_verdict', { detections: [] }), 'empty'],
     [
       'in two calls',
       answer(
         [1, 2].map((id) => ({ toolUse: { toolUseId: `t${id}`, name: 'report_detections', input: { detections: [CAT] } } })),
         'tool_use',
       ),
-      'an invalid answer',
+      'invalid',
     ],
-    ['without content', text(''), 'an empty answer'],
-    ['without content after a malformed tool use', answer([], 'malformed_tool_use'), 'an empty answer'],
+    ['without content', text(''), 'empty'],
+    ['without content after a malformed tool use', answer([], 'malformed_tool_use'), 'empty'],
     [
       'as an error on the use of a tool',
       { error: 'ModelErrorException', status: 424, message: 'The model produced an invalid sequence as part of ToolUse.' },
-      'an empty answer',
+      'empty',
     ],
   ];
-  test.each(invalid)('%s: the tile fails after the second, with a reason that is ours', async (_what, reply, problem) => {
+  test.each(invalid)('%s: the tile fails after the second attempt, with a reason of ours', async (_what, reply, problem) => {
     const { vision, requests } = await visionOf(reply);
     await expect(vision.detect(MODEL, TILE, EVERYTHING)).rejects.toMatchObject({
       name: 'AnswerError',
-      message: `Expected detections from ${MODEL}, got ${problem} also when asked again. Look again later, or choose another model.`,
+      message: `No detections from ${MODEL}: the answer was ${problem} twice. Try again later, or choose another model.`,
     });
     expect(requests).toHaveLength(2);
-    const said = requests[1]?.body.messages.flatMap(({ content }) => content.map(({ text: words }) => words)) ?? [];
-    expect(said).not.toContain(''); // Converse refuses an empty text
+    const texts = requests[1]?.body.messages.flatMap(({ content }) => content.map(({ text: words }) => words)) ?? [];
+    expect(texts).not.toContain(''); // Converse refuses an empty text
   });
 
-  it('in two calls is told to make one, because either could be half of it', async () => {
+  it('in two calls is repaired into one, because either could be half of it', async () => {
     const call = (id: string) => ({ toolUse: { toolUseId: id, name: 'report_detections', input: { detections: [CAT] } } });
     const { vision, requests } = await visionOf(answer([call('t1'), call('t2')], 'tool_use'), detections(CAT, CAT));
     expect((await vision.detect(MODEL, TILE, EVERYTHING)).detections).toHaveLength(2);
@@ -207,16 +207,16 @@ describe('an answer that does not fit the form', () => {
   });
 
   const final: [string, string][] = [
-    ['max_tokens', 'an answer cut off at its longest. Choose a smaller tile_size.'],
-    ['model_context_window_exceeded', 'an answer cut off at its longest. Choose a smaller tile_size.'],
-    ['content_filtered', 'a refusal. Choose another model for this image.'],
-    ['guardrail_intervened', 'a refusal. Choose another model for this image.'],
-    ['refusal', 'a refusal. Choose another model for this image.'],
+    ['max_tokens', 'the answer was cut off at its longest. Choose a smaller tile_size.'],
+    ['model_context_window_exceeded', 'the answer was cut off at its longest. Choose a smaller tile_size.'],
+    ['content_filtered', 'the model refused. Choose another model for this image.'],
+    ['guardrail_intervened', 'the model refused. Choose another model for this image.'],
+    ['refusal', 'the model refused. Choose another model for this image.'],
   ];
-  test.each(final)('that ends with %s is not asked for again, not even when it can be read', async (stopReason, got) => {
+  test.each(final)('that ends with %s is not repeated, not even if it can be read', async (stopReason, got) => {
     const whole = [{ toolUse: { toolUseId: 't1', name: 'report_detections', input: { detections: [CAT] } } }];
     const { vision, requests } = await visionOf(answer(whole, stopReason));
-    const message = `Expected detections from ${MODEL}, got ${got}`;
+    const message = `No detections from ${MODEL}: ${got}`;
     await expect(vision.detect(MODEL, TILE, EVERYTHING)).rejects.toMatchObject({ name: 'AnswerError', message });
     expect(requests).toHaveLength(1);
   });
@@ -240,7 +240,7 @@ describe('an error of the service', () => {
     const { vision, requests } = await visionOf(reply);
     const error = await vision.detect(MODEL, TILE, EVERYTHING).catch((thrown: unknown) => thrown);
     expect(error).toMatchObject({ name: 'TransientError', throttled, cause: expect.any(Error) });
-    expect(String(error)).toMatch(/^TransientError: Expected .*, got .*\. .*\.$/);
+    expect(String(error)).toMatch(/^TransientError: The model bedrock:us.amazon.nova-lite-v1:0 [^.]+\. Try again[^.]*\.$/);
     expect(String(error)).not.toContain('message of the provider');
     expect(requests.length).toBeLessThanOrEqual(2);
   });
@@ -263,30 +263,30 @@ describe('an error of the service', () => {
     expect(requests).toHaveLength(1);
   });
 
-  it('is a UserError too when a proxy says it in its own words', async () => {
+  it('is a UserError too if a proxy answers instead', async () => {
     const { vision } = await visionOf({ raw: '<html>A message of the provider.</html>', status: 403 });
-    const sentence = `Expected to reach ${MODEL}, got the request refused. Check the model id and the AWS account.`;
+    const sentence = `The model ${MODEL} cannot be used: the request was refused. Check the model id and the AWS account.`;
     await expect(vision.detect(MODEL, TILE, EVERYTHING)).rejects.toMatchObject({ name: 'UserError', message: sentence });
   });
 
-  test.each(['before the head', 'within the body'] as const)('silence %s ends with the time of the call', async (hang) => {
+  test.each(['before the head', 'within the body'] as const)('silence %s ends at the timeout of the call', async (hang) => {
     const { endpoint } = await bedrockServer({ hang });
     const slow = bedrockVision({ endpoint, timeoutMs: 300 }).detect(MODEL, TILE, EVERYTHING);
     await expect(slow).rejects.toMatchObject({ name: 'TransientError', throttled: false });
   });
 
-  it('may be that nothing listens', async () => {
+  it('is transient if nothing listens', async () => {
     const nowhere = bedrockVision({ endpoint: `http://127.0.0.1:${await closedPort()}` }).detect(MODEL, TILE, EVERYTHING);
     await expect(nowhere).rejects.toMatchObject({ name: 'TransientError', cause: expect.any(Error) });
   });
 
-  it('passes unseen when the second attempt of the SDK succeeds', async () => {
+  it('is not noticed if the second attempt of the SDK succeeds', async () => {
     const { vision, requests } = await visionOf({ error: 'ServiceUnavailableException', status: 503 }, detections(CAT));
     expect((await vision.detect(MODEL, TILE, EVERYTHING)).detections).toHaveLength(1);
     expect(requests).toHaveLength(2);
   });
 
-  it('is a UserError that names the variable when there is no region or no credentials', async () => {
+  it('is a UserError that names the variable if there is no region or are no credentials', async () => {
     const nowhere = {
       AWS_CONFIG_FILE: '/nonexistent',
       AWS_SHARED_CREDENTIALS_FILE: '/nonexistent',
@@ -308,7 +308,7 @@ describe('a setting that a model refuses', () => {
   const refusing = (message: string, isRefused: (request: ConverseRequest) => boolean) => (request: ConverseRequest) =>
     isRefused(request) ? ({ error: 'ValidationException', status: 400, message } as const) : detections(CAT);
 
-  it('is left out from then on: temperature', async () => {
+  it('is omitted from then on: temperature', async () => {
     const refuse = refusing('`temperature` is deprecated for this model.', ({ body }) => 'temperature' in body.inferenceConfig);
     const { vision, requests } = await visionOf(refuse);
     const both = await Promise.all([vision.detect(MODEL, TILE, EVERYTHING), vision.detect(MODEL, TILE, EVERYTHING)]);
@@ -319,7 +319,7 @@ describe('a setting that a model refuses', () => {
     expect(requests.at(-1)?.body.inferenceConfig).toEqual({ maxTokens: 4_096 });
   });
 
-  it('is left out from then on: the forced tool', async () => {
+  it('is omitted from then on: the forced tool', async () => {
     const refuse = refusing(
       'toolConfig.toolChoice.tool is not supported by this model.',
       ({ body }) => 'toolChoice' in body.toolConfig,
@@ -329,7 +329,7 @@ describe('a setting that a model refuses', () => {
     expect(requests.at(-1)?.body.toolConfig).toEqual({ tools: [expect.anything()] });
   });
 
-  it('that is refused although it was left out is a UserError', async () => {
+  it('that is refused although it was omitted is a UserError', async () => {
     const { vision, requests } = await visionOf({ error: 'ValidationException', status: 400, message: 'temperature' });
     await expect(vision.detect(MODEL, TILE, EVERYTHING)).rejects.toMatchObject({ name: 'UserError' });
     expect(requests).toHaveLength(2);
@@ -347,7 +347,7 @@ describe('moderation', () => {
   });
 
   const noVerdicts: [string, BedrockReply, string][] = [
-    ['a refusal', text('I cannot look at that.', 'content_filtered'), 'AnswerError'],
+    ['a refusal', text('I cannot analyze that.', 'content_filtered'), 'AnswerError'],
     ['words', text('{"verdict":"allowed","category":"none","score":1}'), 'AnswerError'],
     [
       'a cut answer',
@@ -360,31 +360,31 @@ describe('moderation', () => {
     ['a contradiction', verdict({ verdict: 'allowed', category: 'gore', score: 1 }), 'AnswerError'],
     ['half a verdict', verdict({ verdict: 'allowed' }), 'AnswerError'],
     ['another word', verdict({ verdict: 'safe', category: 'none', score: 1 }), 'AnswerError'],
-    ['an empty answer', text(''), 'AnswerError'],
+    ['empty', text(''), 'AnswerError'],
     ['no service', { error: 'ServiceUnavailableException', status: 503 }, 'TransientError'],
     ['a cut connection', 'cut within the body', 'TransientError'],
   ];
-  test.each(noVerdicts)('never takes %s for allowed', async (_what, reply, name) => {
+  test.each(noVerdicts)('never treats %s as allowed', async (_what, reply, name) => {
     const { vision } = await visionOf(reply);
     await expect(vision.moderate(MODEL, TILE)).rejects.toMatchObject({ name });
   });
 });
 
-describe('a second look', () => {
-  const look = (changed: object): BedrockReply => {
+describe('a verification', () => {
+  const answered = (changed: object): BedrockReply => {
     const { score: _score, ...there } = CAT;
-    return toolUse('report_second_look', { ...there, ...changed });
+    return toolUse('report_verification', { ...there, ...changed });
   };
 
   it('confirms, rejects or corrects', async () => {
     const { vision, requests } = await visionOf(
-      look({ verdict: 'confirmed' }),
-      look({ verdict: 'rejected', label: '', right: 0 }),
-      look({ verdict: 'corrected', label: 'dog', text: 'REX', right: 1_100 }),
+      answered({ verdict: 'confirmed' }),
+      answered({ verdict: 'rejected', label: '', right: 0 }),
+      answered({ verdict: 'corrected', label: 'dog', text: 'REX', right: 1_100 }),
     );
-    expect(await vision.verify(MODEL, TILE, DOUBT)).toMatchObject({ verdict: 'confirmed', usage: { input_tokens: 1_000 } });
-    expect(await vision.verify(MODEL, TILE, DOUBT)).toMatchObject({ verdict: 'rejected' });
-    expect(await vision.verify(MODEL, TILE, DOUBT)).toMatchObject({
+    expect(await vision.verify(MODEL, TILE, TASK)).toMatchObject({ verdict: 'confirmed', usage: { input_tokens: 1_000 } });
+    expect(await vision.verify(MODEL, TILE, TASK)).toMatchObject({ verdict: 'rejected' });
+    expect(await vision.verify(MODEL, TILE, TASK)).toMatchObject({
       verdict: 'corrected',
       instead: { label: 'dog', description: 'a cat', severity: 'info', text: 'REX' },
       boxInCrop: [20, 20, 180, 50],
@@ -394,10 +394,13 @@ describe('a second look', () => {
   });
 
   test.each([{ label: '' }, { right: 100 }, { left: 1_001, right: 1_002 }])(
-    'is asked for again when it corrects with %j',
+    'is repaired if it corrects with %j',
     async (missing) => {
-      const { vision, requests } = await visionOf(look({ verdict: 'corrected', ...missing }), look({ verdict: 'corrected' }));
-      expect(await vision.verify(MODEL, TILE, DOUBT)).toMatchObject({ verdict: 'corrected', boxInCrop: [20, 20, 40, 50] });
+      const { vision, requests } = await visionOf(
+        answered({ verdict: 'corrected', ...missing }),
+        answered({ verdict: 'corrected' }),
+      );
+      expect(await vision.verify(MODEL, TILE, TASK)).toMatchObject({ verdict: 'corrected', boxInCrop: [20, 20, 40, 50] });
       expect(requests[1]?.body.messages[2]?.content[0]?.text).toMatch(/expected the (label|box) of what is there instead/);
     },
   );
@@ -406,7 +409,7 @@ describe('a second look', () => {
 describe('a summary', () => {
   const sum = (summary: string): BedrockReply => toolUse('report_summary', { summary });
 
-  it('is written over the overview and the findings', async () => {
+  it('is written from the overview and the findings', async () => {
     const { vision, requests } = await visionOf(sum(' A cat [f1] sits there. '));
     const { summary, usage } = await vision.summarize(MODEL, summaryMaterial());
     expect(summary).toBe('A cat [f1] sits there.');
@@ -416,7 +419,7 @@ describe('a summary', () => {
     expect(words?.text).toContain('"id":"f1"');
   });
 
-  it('is asked for again when it is longer than 2,000 characters', async () => {
+  it('is repaired if it is longer than 2,000 characters', async () => {
     const { vision, requests } = await visionOf(sum('a'.repeat(2_001)), sum('b'.repeat(2_000)));
     const { summary } = await vision.summarize(MODEL, summaryMaterial());
     expect(requests).toHaveLength(2);

@@ -10,7 +10,7 @@ import { describe, expect, test, vi } from 'vitest';
 import { TransientError, UserError } from '../../pipeline/contract/errors.ts';
 import type { ImageDownloads } from '../../pipeline/ports.ts';
 import type { DownloadTimeouts } from '../../pipeline/sources/https/download-timeouts.ts';
-import { https } from '../../pipeline/sources/https.ts';
+import { https } from '../../pipeline/sources/https-source.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import {
   CLOSED,

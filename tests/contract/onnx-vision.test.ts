@@ -11,7 +11,7 @@ import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import type { Ask, Box } from '../../pipeline/contract/schemas.ts';
 import type { Jpeg } from '../../pipeline/ports.ts';
-import type { NsfwScores } from '../../pipeline/vision/onnx/nsfw.ts';
+import type { NsfwScores } from '../../pipeline/vision/onnx/model-jobs.ts';
 import { onnxVision } from '../../pipeline/vision/onnx/onnx-vision.ts';
 
 const EVERYTHING: Ask = { look_for: null, labels: [] };
@@ -20,7 +20,7 @@ const lawnTruth = z
   .array(z.object({ label: z.string(), x1: z.number(), y1: z.number(), x2: z.number(), y2: z.number() }))
   .parse(JSON.parse(await readFile('examples/lawn.truth.json', 'utf8')));
 
-/** A cat and its place in a 640 px tile that it lies in the middle of. */
+/** A cat, and its box in a 640 px tile around it. */
 const CAT = lawnTruth.find(({ label }) => label === 'cat') as (typeof lawnTruth)[number];
 const CAT_TILE = { left: Math.round((CAT.x1 + CAT.x2) / 2) - 320, top: 0 };
 const CAT_BOX: Box = [CAT.x1 - CAT_TILE.left, CAT.y1 - CAT_TILE.top, CAT.x2 - CAT.x1, CAT.y2 - CAT.y1];
@@ -36,7 +36,7 @@ function catTile(): Promise<Jpeg> {
   return jpeg(sharp(LAWN).extract({ ...CAT_TILE, width: 640, height: 640 }));
 }
 
-/** Black on white, one line each 60 px. */
+/** Black on white, one line every 60 px. */
 function written(lines: readonly string[], width = 400, height = 200): Promise<Jpeg> {
   const texts = lines.map((line, index) => `<text x="30" y="${60 + 60 * index}">${line}</text>`).join('');
   const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" font-family="sans-serif" font-size="26"><rect width="100%" height="100%" fill="white"/>${texts}</svg>`;
@@ -57,7 +57,7 @@ describe('onnx:nanodet', () => {
     expect(iou(detections[0]?.box as Box, CAT_BOX)).toBeGreaterThan(0.5);
   });
 
-  it('gives boxes in pixels of the tile, also of one that is shrunk or enlarged for the model', async () => {
+  it('reports boxes in pixels of the tile, also if the tile is scaled for the model', async () => {
     for (const edge of [200, 1_000]) {
       const { bytes } = await catTile();
       const tile = await jpeg(sharp(bytes).resize(edge, edge));
@@ -67,7 +67,7 @@ describe('onnx:nanodet', () => {
     }
   });
 
-  it('reads a grey tile of odd size', async () => {
+  it('accepts a gray tile of odd size', async () => {
     const tile = await jpeg(sharp({ create: { width: 37, height: 661, channels: 3, background: '#888' } }).greyscale());
     await expect(vision.detect('onnx:nanodet', tile, EVERYTHING)).resolves.toEqual({
       detections: [],
@@ -77,27 +77,27 @@ describe('onnx:nanodet', () => {
     });
   });
 
-  it('names a label it does not know, and reports the others only', async () => {
+  it('names a label that it does not know, and reports only the others', async () => {
     const answer = await vision.detect('onnx:nanodet', await catTile(), { look_for: null, labels: ['valve', 'dog'] });
     expect(answer.detections).toEqual([]);
     expect(answer.notes).toEqual(['onnx:nanodet knows the 80 COCO labels; "valve" is not one of them.']);
   });
 
-  it('does not look when no label asked for is one it knows', async () => {
+  it('does not run if it knows none of the requested labels', async () => {
     const noImage: Jpeg = { bytes: new Uint8Array(), width: 1, height: 1 };
     const answer = await vision.detect('onnx:nanodet', noImage, { look_for: null, labels: ['text'] });
     expect(answer.detections).toEqual([]);
   });
 
-  it('takes labels from a sentence, in plural and in other words', async () => {
+  it('finds labels in a sentence, in plural and as synonyms', async () => {
     const ask = (look_for: string): Promise<string[]> =>
       catTile().then(async (tile) => (await vision.detect('onnx:nanodet', tile, { look_for, labels: [] })).notes);
-    const took = 'onnx:nanodet knows labels, not sentences: from look_for it took';
-    expect(await ask('Count the people, the buses and any wine glasses!')).toEqual([`${took} person, bus, wine glass.`]);
-    expect(await ask('traffic lights near a sofa')).toEqual([`${took} traffic light, couch.`]);
+    const used = 'onnx:nanodet knows labels, not sentences: from look_for it used';
+    expect(await ask('Count the people, the buses and any wine glasses!')).toEqual([`${used} person, bus, wine glass.`]);
+    expect(await ask('traffic lights near a sofa')).toEqual([`${used} traffic light, couch.`]);
   });
 
-  it('reports everything when a sentence names nothing it knows, and says so', async () => {
+  it('reports everything if a sentence names no label that it knows, and adds a note', async () => {
     const answer = await vision.detect('onnx:nanodet', await catTile(), { look_for: 'rust on valves', labels: [] });
     expect(answer.detections.map(({ label }) => label)).toContain('cat');
     expect(answer.notes).toEqual(['onnx:nanodet found none of its 80 COCO labels in look_for and reports everything it knows.']);
@@ -117,7 +117,7 @@ describe('onnx:ppocr', () => {
     expect(top + height).toBeLessThan(140);
   });
 
-  it('reads a line that stands on its end', async () => {
+  it('reads a vertical line', async () => {
     const { bytes } = await written(['PANEL EP-64'], 300, 100);
     const { detections } = await vision.detect('onnx:ppocr', await jpeg(sharp(bytes).rotate(270)), EVERYTHING);
     expect(detections.map(({ text }) => text)).toEqual(['PANEL EP-64']);
@@ -132,11 +132,11 @@ describe('onnx:ppocr', () => {
     );
   });
 
-  it('does not look when labels are asked for and text is not one of them', async () => {
+  it('does not run if labels are requested and text is not one of them', async () => {
     const noImage: Jpeg = { bytes: new Uint8Array(), width: 1, height: 1 };
     const answer = await vision.detect('onnx:ppocr', noImage, { look_for: null, labels: ['cat', 'valve'] });
     expect(answer.detections).toEqual([]);
-    expect(answer.notes).toEqual(['onnx:ppocr knows the label "text" only; "valve" is not it.']);
+    expect(answer.notes).toEqual(['onnx:ppocr knows only the label "text", not "valve".']);
   });
 });
 
@@ -152,7 +152,7 @@ describe('onnx:nsfw', () => {
     }
   });
 
-  it('blocks what is surely one of the two explicit kinds, and says which', async () => {
+  it('blocks an image with a high score for one of the two explicit kinds, and says which', async () => {
     const answer = await classified({ Neutral: 0.1, Porn: 0.9 }).moderate('onnx:nsfw', image);
     expect(answer).toMatchObject({ allowed: false, category: 'Porn', score: 0.9 });
     await expect(classified({ Hentai: 0.8, Neutral: 0.2 }).moderate('onnx:nsfw', image)).resolves.toMatchObject({
@@ -160,23 +160,27 @@ describe('onnx:nsfw', () => {
     });
   });
 
-  it('allows an image that is only sexy, or in doubt', async () => {
+  it('allows an image that is only sexy, or uncertain', async () => {
     await expect(classified({ Sexy: 0.99 }).moderate('onnx:nsfw', image)).resolves.toMatchObject({ allowed: true });
     await expect(classified({ Porn: 0.5 }).moderate('onnx:nsfw', image)).resolves.toMatchObject({ allowed: true });
   });
 
-  it('gives no verdict on what is not an image', async () => {
+  it('gives no verdict on bytes that are not an image', async () => {
     await expect(vision.moderate('onnx:nsfw', { ...image, bytes: Buffer.from('no image') })).rejects.toThrow();
   });
 });
 
 describe('onnxVision', () => {
-  it('refuses a model it does not have in one sentence for each purpose', async () => {
+  it('refuses an unknown model with a sentence for each purpose', async () => {
     const tile = await written(['x']);
-    await expect(vision.detect('onnx:yolo', tile, EVERYTHING)).rejects.toThrow('Expected onnx:nanodet or onnx:ppocr');
-    await expect(vision.moderate('onnx:nanodet', tile)).rejects.toThrow('Expected onnx:nsfw');
+    await expect(vision.detect('onnx:yolo', tile, EVERYTHING)).rejects.toThrow(
+      'The model onnx:yolo cannot detect, or does not exist. Choose onnx:nanodet or onnx:ppocr.',
+    );
+    await expect(vision.moderate('onnx:nanodet', tile)).rejects.toThrow(
+      'The model onnx:nanodet cannot moderate, or does not exist. Choose onnx:nsfw.',
+    );
     const material = {
-      overview: () => Promise.reject(new Error('Nobody looks.')),
+      overview: () => Promise.reject(new Error('No overview is needed.')),
       ask: EVERYTHING,
       image: { width: 1, height: 1 },
       findings: [],
@@ -185,27 +189,27 @@ describe('onnxVision', () => {
     await expect(vision.summarize('onnx:nanodet', material)).rejects.toMatchObject({ name: 'UserError' });
   });
 
-  it('leaves the event loop free while four tiles are looked at', async () => {
+  it('leaves the event loop free while it analyzes four tiles', async () => {
     const tile = await catTile();
     let turns = 0;
-    let looking = true;
+    let isRunning = true;
     const turn = (): void => {
       turns += 1;
-      if (looking) setImmediate(turn);
+      if (isRunning) setImmediate(turn);
     };
     turn();
     await Promise.all([0, 1, 2, 3].map(() => vision.detect('onnx:nanodet', tile, EVERYTHING)));
-    looking = false;
-    expect(turns).toBeGreaterThan(100); // run in this process, four looks would leave it about ten
+    isRunning = false;
+    expect(turns).toBeGreaterThan(100); // run in this process, four tiles would leave it about ten
   });
 
-  it('goes on after a tile that is no image', async () => {
+  it('continues after a tile that is not an image', async () => {
     const broken: Jpeg = { bytes: Buffer.from('no image'), width: 10, height: 10 };
     await expect(vision.detect('onnx:nanodet', broken, EVERYTHING)).rejects.toThrow();
     await expect(vision.detect('onnx:nanodet', await catTile(), EVERYTHING)).resolves.toMatchObject({ usage: { cost_usd: 0 } });
   });
 
-  it('refuses a damaged model file, and loads it once it is whole again', async () => {
+  it('refuses a damaged model file, and loads it once it is restored', async () => {
     const modelsFolder = await mkdtemp(join(tmpdir(), 'tilesight-models-'));
     try {
       await cp('models/checksums.json', join(modelsFolder, 'checksums.json'));
@@ -213,7 +217,10 @@ describe('onnxVision', () => {
       await writeFile(join(modelsFolder, 'nanodet.onnx'), model.subarray(0, -1));
       const damaged = onnxVision({ modelsFolder });
       const refused = damaged.detect('onnx:nanodet', await catTile(), EVERYTHING);
-      await expect(refused).rejects.toMatchObject({ name: 'UserError', message: expect.stringContaining('nanodet.onnx') });
+      await expect(refused).rejects.toMatchObject({
+        name: 'UserError',
+        message: expect.stringContaining('The model file nanodet.onnx is damaged'),
+      });
       await writeFile(join(modelsFolder, 'nanodet.onnx'), model);
       const { detections } = await damaged.detect('onnx:nanodet', await catTile(), EVERYTHING);
       expect(detections.map(({ label }) => label)).toContain('cat');
@@ -222,23 +229,23 @@ describe('onnxVision', () => {
     }
   });
 
-  it('lets a process exit as it wants while a tile is looked at', async () => {
+  it('lets a process exit while a tile is being analyzed', async () => {
     const file = join(tmpdir(), `tilesight-cat-${process.pid}.jpg`);
     await writeFile(file, (await catTile()).bytes);
     const script = `
       import { readFileSync } from 'node:fs';
       import { onnxVision } from './pipeline/vision/onnx/onnx-vision.ts';
       const tile = { bytes: readFileSync(${JSON.stringify(file)}), width: 640, height: 640 };
-      const look = () => onnxVision().detect('onnx:nanodet', tile, { look_for: null, labels: [] });
-      await look();
-      void look();
+      const detect = () => onnxVision().detect('onnx:nanodet', tile, { look_for: null, labels: [] });
+      await detect();
+      void detect();
       setTimeout(() => process.exit(3), 20);`;
     const run = promisify(execFile)(process.execPath, ['--input-type=module', '-e', script]);
     await expect(run).rejects.toMatchObject({ code: 3, signal: null, stderr: '' });
     await rm(file);
   });
 
-  it('records the checksums that its model files have', async () => {
+  it('records the checksums of its model files', async () => {
     const files = ['models/nanodet.onnx', 'models/nsfw.onnx', ...Object.values(ocrModels)];
     const sums = await Promise.all(
       files.map(async (file) =>

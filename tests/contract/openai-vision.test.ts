@@ -1,5 +1,5 @@
 // Models of OpenAI-compatible servers through the Vision port: the official client against the wire format on loopback.
-// What becomes of an answer is the same for every language model and tested in bedrock-vision.test.ts.
+// How answers are read is the same for every language model and tested in bedrock-vision.test.ts.
 import { afterEach, beforeEach, describe, expect, it, test, vi } from 'vitest';
 import type { Ask } from '../../pipeline/contract/schemas.ts';
 import { costOf } from '../../pipeline/planning/prices.ts';
@@ -26,7 +26,7 @@ const CAT = {
 const said = (form: object, parts: CompletionParts = {}): OpenaiReply => completion({ content: JSON.stringify(form), ...parts });
 const detections = (...seen: object[]): OpenaiReply => said({ detections: seen });
 
-/** What the package would read by itself if it were let. */
+/** What the package would read by itself. */
 beforeEach(() => {
   vi.stubEnv('OPENAI_API_KEY', 'from-the-environment');
   vi.stubEnv('OPENAI_BASE_URL', 'http://127.0.0.1:9/from-the-environment');
@@ -56,7 +56,7 @@ describe('openaiVision asks', () => {
     expect(body.response_format).toMatchObject({ type: 'json_schema', json_schema: { name: 'report_detections', strict: true } });
   });
 
-  it('with schemas that strict mode takes: closed objects, every field required, no bounds', async () => {
+  it('with schemas that strict mode accepts: closed objects, every field required, no bounds', async () => {
     const { vision, requests } = await visionOf(completion({ content: null, refusal: 'no' }));
     const overview = async () => TILE;
     const tiles = { total: 1, done: 1, blank: 0, failed: 0 };
@@ -82,7 +82,7 @@ describe('openaiVision asks', () => {
 });
 
 describe('an answer', () => {
-  it('is detections in pixels, with what the tokens cost that the server counted', async () => {
+  it('contains detections in pixels, with the cost of the tokens that the server counted', async () => {
     const { cost_usd, known } = costOf(MODEL, { input_tokens: 1_000, output_tokens: 100 });
     const { vision } = await visionOf(detections(CAT, { ...CAT, right: 1_500 }));
     expect(await vision.detect(MODEL, TILE, EVERYTHING)).toEqual({
@@ -92,17 +92,17 @@ describe('an answer', () => {
       ],
       clipped: 1,
       usage: { input_tokens: 1_000, output_tokens: 100, cost_usd },
-      notes: known ? [] : [`No price is known for ${MODEL}: its tokens are counted without cost.`],
+      notes: known ? [] : [`The price of ${MODEL} is unknown: its tokens are counted, but not their cost.`],
     });
   });
 
-  it('may be fenced as a whole, and come without a count of tokens', async () => {
+  it('may be fenced as a whole, and lack a count of tokens', async () => {
     const content = '```json\n{"detections":[]}\n```\n';
     const { vision } = await visionOf(completion({ content, usage: null }));
     expect(await vision.detect(MODEL, TILE, EVERYTHING)).toMatchObject({ detections: [], usage: { input_tokens: 0 } });
   });
 
-  it('that does not fit is asked for once more with what was wrong, and all tokens count', async () => {
+  it('that does not fit the form is repaired once with a list of problems, and all tokens count', async () => {
     const { vision, requests } = await visionOf(detections({ ...CAT, score: 90 }), detections(CAT));
     const answer = await vision.detect(MODEL, TILE, EVERYTHING);
     expect(answer.usage).toMatchObject({ input_tokens: 2_000, output_tokens: 200 });
@@ -113,24 +113,19 @@ describe('an answer', () => {
   });
 
   const unusable: [string, OpenaiReply, string, number][] = [
-    ['in words', completion({ content: 'A cat.' }), 'an invalid answer also when asked again', 2],
-    [
-      'in words around the form',
-      completion({ content: 'Here: {"detections":[]}' }),
-      'an invalid answer also when asked again',
-      2,
-    ],
-    ['of another form', said({ things: [] }), 'an invalid answer also when asked again', 2],
-    ['that is empty', completion({ content: '' }), 'an empty answer also when asked again', 2],
-    ['that is null', completion({ content: null }), 'an empty answer also when asked again', 2],
-    ['that is refused', completion({ refusal: 'I cannot.' }), 'a refusal', 1],
-    ['that is filtered', said({ detections: [] }, { finish_reason: 'content_filter' }), 'a refusal', 1],
-    ['that is filtered by an error', { status: 400, code: 'content_filter' }, 'a refusal', 1],
-    ['that is cut off', said({ detections: [] }, { finish_reason: 'length' }), 'an answer cut off at its longest', 1],
+    ['in words', completion({ content: 'A cat.' }), 'the answer was invalid twice', 2],
+    ['in words around the form', completion({ content: 'Here: {"detections":[]}' }), 'the answer was invalid twice', 2],
+    ['of another form', said({ things: [] }), 'the answer was invalid twice', 2],
+    ['that is empty', completion({ content: '' }), 'the answer was empty twice', 2],
+    ['that is null', completion({ content: null }), 'the answer was empty twice', 2],
+    ['that is refused', completion({ refusal: 'I cannot.' }), 'the model refused', 1],
+    ['that is filtered', said({ detections: [] }, { finish_reason: 'content_filter' }), 'the model refused', 1],
+    ['that is filtered by an error', { status: 400, code: 'content_filter' }, 'the model refused', 1],
+    ['that is cut off', said({ detections: [] }, { finish_reason: 'length' }), 'the answer was cut off at its longest', 1],
   ];
   test.each(unusable)('%s fails the tile with that reason', async (_what, reply, reason, asked) => {
     const { vision, requests } = await visionOf(reply);
-    const message = expect.stringContaining(`Expected detections from ${MODEL}, got ${reason}. `);
+    const message = expect.stringContaining(`No detections from ${MODEL}: ${reason}. `);
     await expect(vision.detect(MODEL, TILE, EVERYTHING)).rejects.toMatchObject({ name: 'AnswerError', message });
     expect(requests).toHaveLength(asked);
   });
@@ -163,16 +158,16 @@ describe('an error of the server', () => {
     ['503', { status: 503 }, false],
     ['408', { status: 408 }, false],
     ['broken JSON', { raw: '{"choices": A message of the provider.' }, false],
-    ['a page in place of an answer', { raw: '<html>A message of the provider.</html>', type: 'text/html' }, false],
+    ['a page instead of an answer', { raw: '<html>A message of the provider.</html>', type: 'text/html' }, false],
     ['an error under a status of success', { body: { error: { message: 'A message of the provider.', code: 502 } } }, false],
     ['a connection cut before the head', 'cut before the head', false],
     ['a connection cut within the body', 'cut within the body', false],
   ];
-  test.each(transient)('%s may pass, and is asked for by others again', async (_name, reply, throttled) => {
+  test.each(transient)('%s may pass, and is not repeated here', async (_name, reply, throttled) => {
     const { vision, requests } = await visionOf(reply);
     const error = await vision.detect(MODEL, TILE, EVERYTHING).catch((thrown: unknown) => thrown);
     expect(error).toMatchObject({ name: 'TransientError', throttled, cause: expect.any(Error) });
-    expect(String(error)).toMatch(/^TransientError: Expected .*, got .*\. .*\.$/);
+    expect(String(error)).toMatch(/^TransientError: The model openai:qwen3-vl:8b [^.]+\. (Try again|Check)[^.]*\.$/);
     expect(String(error)).not.toContain('message of the provider');
     expect(requests).toHaveLength(1);
   });
@@ -181,8 +176,8 @@ describe('an error of the server', () => {
     ['401', { status: 401, code: 'invalid_api_key' }, /Set OPENAI_API_KEY/],
     ['403', { status: 403 }, /OPENAI_API_KEY use it/],
     ['404', { status: 404, code: 'model_not_found' }, /Check the model id and OPENAI_BASE_URL/],
-    ['400', { status: 400 }, /takes images and a JSON schema/],
-    ['422', { status: 422 }, /takes images and a JSON schema/],
+    ['400', { status: 400 }, /accepts images and a JSON schema/],
+    ['422', { status: 422 }, /accepts images and a JSON schema/],
     ['429 without money', { status: 429, code: 'insufficient_quota' }, /Check the account/],
     ['413', { status: 413 }, /Check OPENAI_BASE_URL/],
   ];
@@ -193,13 +188,13 @@ describe('an error of the server', () => {
     expect(String(error)).not.toContain('message of the provider');
   });
 
-  test.each(['before the head', 'within the body'] as const)('silence %s ends with the time of the call', async (hang) => {
+  test.each(['before the head', 'within the body'] as const)('silence %s ends at the timeout of the call', async (hang) => {
     const { baseUrl } = await openaiServer({ hang });
     const slow = openaiVision({ baseUrl, apiKey: null, timeoutMs: 300 }).detect(MODEL, TILE, EVERYTHING);
     await expect(slow).rejects.toMatchObject({ name: 'TransientError', throttled: false });
   });
 
-  it('may be that no server listens', async () => {
+  it('is transient if no server listens', async () => {
     const baseUrl = `http://127.0.0.1:${await closedPort()}/v1`;
     const elsewhere = openaiVision({ baseUrl, apiKey: null }).detect(MODEL, TILE, EVERYTHING);
     await expect(elsewhere).rejects.toMatchObject({
@@ -210,7 +205,7 @@ describe('an error of the server', () => {
 });
 
 describe('a setting that a model refuses', () => {
-  it('is left out or renamed from then on, as reasoning models want it', async () => {
+  it('is omitted or renamed from then on, as reasoning models need it', async () => {
     const { vision, requests } = await visionOf(({ body }) => {
       const unsupported = (param: string, message: string) => ({ status: 400, code: 'unsupported_parameter', param, message });
       if ('max_tokens' in body) {

@@ -9,9 +9,9 @@ import { depsByCaller, type SharedDeps } from '../../mcp-server/access/callers.t
 import type { AnalysisRequest } from '../../pipeline/contract/schemas.ts';
 import type { Blobs, ImageDownloads, ImageSources, PipelineDeps } from '../../pipeline/ports.ts';
 import { openSources, SOURCES } from '../../pipeline/sources/index.ts';
-import { type S3Settings, s3 } from '../../pipeline/sources/s3.ts';
+import { type S3Settings, s3 } from '../../pipeline/sources/s3-source.ts';
 import type { Source } from '../../pipeline/sources/source.ts';
-import { upload } from '../../pipeline/sources/upload.ts';
+import { upload } from '../../pipeline/sources/upload-source.ts';
 import { fsBlobs } from '../../pipeline/storage/folder-blobs.ts';
 import { s3Blobs } from '../../pipeline/storage/s3-blobs.ts';
 import { drawImage } from '../support/drawn.ts';

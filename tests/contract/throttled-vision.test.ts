@@ -1,3 +1,4 @@
+// The throttle gate in virtual time, and analyses through models that throttle.
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { describe, expect, test } from 'vitest';
@@ -11,7 +12,7 @@ import { seededRandom } from '../support/seeded-random.ts';
 
 const throttled = () => new TransientError('Expected an answer, got too many requests. Try again later.', { throttled: true });
 
-/** Time that passes only when everybody waits for it. */
+/** Time that passes only while everything waits for it. */
 function virtualPace(random: () => number): Pace & { run<T>(work: Promise<T>): Promise<T> } {
   let nowMs = 0;
   const sleepers: { at: number; wake: () => void }[] = [];
@@ -52,7 +53,7 @@ const STORM_MS = 10_000;
 
 describe('a storm that throttles 80 % of calls for 10 s', () => {
   test.each(Array.from({ length: 50 }, (_, seed) => seed))(
-    'ends with every tile and fewer than 3 calls a tile, seed %i',
+    'ends with every tile and fewer than 3 calls per tile, seed %i',
     async (seed) => {
       const random = seededRandom(seed).next;
       const pace = virtualPace(random);
@@ -78,7 +79,7 @@ describe('a storm that throttles 80 % of calls for 10 s', () => {
 });
 
 describe('the gate', () => {
-  test('serves those who came first first, and repeats before it begins anew', async () => {
+  test('serves calls in order, and repeats before it starts new ones', async () => {
     const pace = virtualPace(() => 0.5);
     const gate = throttleGate(2, 300_000, pace);
     const order: number[] = [];
@@ -94,7 +95,7 @@ describe('the gate', () => {
     expect(order).toEqual([0, 1, 2, 3, 0, 1, 4, 5]);
   });
 
-  test('lets as many through again as before, once it goes well', async () => {
+  test('returns to the full limit once calls succeed', async () => {
     const pace = virtualPace(() => 0.5);
     const gate = throttleGate(8, 300_000, pace);
     let inFlight = 0;
@@ -109,7 +110,7 @@ describe('the gate', () => {
     expect(Math.max(...seen.slice(-20))).toBe(8);
   });
 
-  test('halves once a round trip and waits twice as long each time, down to one call and up to 8 s', async () => {
+  test('halves once per round trip and waits twice as long each time, down to one call and up to 8 s', async () => {
     const pace = virtualPace(() => 0.5);
     const gate = throttleGate(8, 60_000, pace);
     const begun: number[] = [];
@@ -122,10 +123,10 @@ describe('the gate', () => {
     const waves = [...Map.groupBy(begun, (at) => at)].slice(0, 7);
     expect(waves.map(([, together]) => together.length)).toEqual([8, 4, 2, 1, 1, 1, 1]);
     const pausesMs = waves.map(([at], index) => at - (waves[index - 1]?.[0] ?? 0) - 10).slice(1);
-    expect(pausesMs).toEqual([375, 750, 1_500, 3_000, 6_000, 6_000]); // three quarters of 500 to 8,000: chance is in the middle
+    expect(pausesMs).toEqual([375, 750, 1_500, 3_000, 6_000, 6_000]); // three quarters of 500 to 8,000: the random number is 0.5
   });
 
-  test('repeats a call that alone is refused soon, later each time, and gives it up after its budget', async () => {
+  test('repeats a single throttled call soon, later each time, and fails it after its budget', async () => {
     const pace = virtualPace(seededRandom(5).next);
     const gate = throttleGate(4, 60_000, pace);
     const attempts: number[] = [];
@@ -142,7 +143,7 @@ describe('the gate', () => {
     expect(Math.min(...gapsMs.slice(7))).toBeGreaterThan(4_000);
   });
 
-  test('waits shortly again once it went well in between', async () => {
+  test('waits only briefly again once calls succeeded in between', async () => {
     const pace = virtualPace(() => 0.5);
     const gate = throttleGate(8, 300_000, pace);
     const begun: number[] = [];
@@ -163,7 +164,7 @@ describe('the gate', () => {
     expect(longestPauseMs(60_000, 70_000)).toBeLessThan(1_000);
   });
 
-  test('is not slowed down by one refusal in a hundred', async () => {
+  test('is not slowed down by one throttled call in a hundred', async () => {
     const pace = virtualPace(seededRandom(7).next);
     const gate = throttleGate(64, 300_000, pace);
     let calls = 0;
@@ -177,7 +178,7 @@ describe('the gate', () => {
     expect(pace.now()).toBeLessThan(idealMs * 1.2);
   });
 
-  test('gives a call up that is throttled for longer than its budget', async () => {
+  test('fails a call that is throttled for longer than its budget', async () => {
     const pace = virtualPace(() => 0.5);
     const gate = throttleGate(4, 20_000, pace);
     const call = async () => {
@@ -189,10 +190,10 @@ describe('the gate', () => {
     expect(pace.now()).toBeLessThan(40_000);
   });
 
-  test('counts time in line only while nobody gets an answer', async () => {
+  test('counts time in the queue only while no call succeeds', async () => {
     const pace = virtualPace(seededRandom(3).next);
     const gate = throttleGate(16, 300_000, pace);
-    let free = 10; // a quota of 12 calls a minute, 10 of them saved up
+    let free = 10; // a quota of 12 calls per minute, 10 of them saved up
     let filledAt = 0;
     const call = async () => {
       free = Math.min(10, free + (pace.now() - filledAt) / 5_000);
@@ -204,7 +205,7 @@ describe('the gate', () => {
     };
     const all = await pace.run(Promise.allSettled(Array.from({ length: 100 }, () => gate.through(call))));
     expect(all.filter(({ status }) => status === 'rejected')).toEqual([]);
-    expect(pace.now()).toBeGreaterThan(300_000); // the last were in line for longer than a call is repeated
+    expect(pace.now()).toBeGreaterThan(300_000); // the last calls were queued for longer than the budget
   });
 
   test.each([
@@ -229,7 +230,7 @@ describe('the gate', () => {
 const image = { bytes: new Uint8Array(), width: 1, height: 1 };
 const ask = { look_for: null, labels: [] };
 
-test('a model that is throttled does not hold up another', async () => {
+test('a throttled model does not delay another', async () => {
   const pace = virtualPace(() => 0.5);
   const vision = throttledVision(
     {
@@ -254,7 +255,7 @@ test('a model that is throttled does not hold up another', async () => {
   expect(Number((await pace.run(busy)).notes[0])).toBeGreaterThanOrEqual(60_000);
 });
 
-/** Grey noise, so that no tile is blank. */
+/** Gray noise, so that no tile is blank. */
 async function greyImage(width: number, height: number): Promise<string> {
   const path = join(await temporaryFolder(), 'grey.jpg');
   const noise = { type: 'gaussian', mean: 128, sigma: 30 } as const;
@@ -262,7 +263,7 @@ async function greyImage(width: number, height: number): Promise<string> {
   return path;
 }
 
-test('an analysis without access to its model fails after at most as many calls as run together', async () => {
+test('an analysis without access to its model fails after at most as many calls as run at once', async () => {
   const refusal = 'Expected access to test:eyes, got none. Ask for it.';
   const vision = scriptedVision({
     async detect() {
@@ -275,12 +276,13 @@ test('an analysis without access to its model fails after at most as many calls 
   expect(vision.looks).toBeLessThanOrEqual(4);
 }, 5_000);
 
-test('an analysis through a storm sees every tile, with fewer than 3 calls a tile', async () => {
+test('an analysis through a storm analyzes every tile, with fewer than 3 calls per tile', async () => {
   const seed = Date.now() % 1_000_000;
   const random = seededRandom(seed).next;
-  const stormUntil = Date.now() + 3_000;
+  let stormUntil: number | null = null; // begins with the first call, however long tiling takes
   const vision = scriptedVision({
     async detect() {
+      stormUntil ??= Date.now() + 3_000;
       await new Promise((resolve) => setTimeout(resolve, 20));
       if (Date.now() < stormUntil && random() < 0.8) throw throttled();
       return [];

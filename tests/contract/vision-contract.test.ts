@@ -1,14 +1,15 @@
-// Every adapter of Vision keeps its contract. Language models are scripted behind the real wire; the local ones are real.
+// Every provider keeps the contract of Vision. Language models are scripted behind the real wire format; local ones are real.
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import type { ProviderName } from '../../pipeline/planning/provider-registry.ts';
 import { bedrockVision } from '../../pipeline/vision/llm/bedrock-vision.ts';
 import { openaiVision } from '../../pipeline/vision/llm/openai-vision.ts';
 import { onnxVision } from '../../pipeline/vision/onnx/onnx-vision.ts';
 import { rulesVision } from '../../pipeline/vision/rules-vision.ts';
 import { bedrockServer, toolUse } from '../support/bedrock-server.ts';
 import { completion, openaiServer } from '../support/openai-server.ts';
-import { visionContract } from '../support/vision-contract.ts';
+import { type VisionUnderTest, visionContract } from '../support/vision-contract.ts';
 
 beforeEach(() => {
   vi.stubEnv('AWS_REGION', 'us-east-1');
@@ -28,55 +29,62 @@ const CAT = {
   description: 'a cat',
   text: '',
 };
-/** A model that is careless with boxes and with what was asked for. */
+/** The answers of a model that is careless with boxes and labels. */
 const FORMS: Record<string, object> = {
   report_detections: { detections: [CAT, { ...CAT, left: -20, bottom: 1_300 }, { ...CAT, label: 'dog' }, { ...CAT, right: 0 }] },
-  report_second_look: { verdict: 'corrected', ...CAT, bottom: 1_300 },
+  report_verification: { verdict: 'corrected', ...CAT, bottom: 1_300 },
   report_verdict: { verdict: 'blocked', category: 'gore', score: 0.8 },
   report_summary: { summary: 'A cat [f1] sits on the lawn.' },
 };
 
-visionContract('bedrockVision', {
-  async make() {
-    const { endpoint } = await bedrockServer(({ model, body }) => {
-      const { name } = body.toolConfig.tools[0]?.toolSpec ?? { name: '' };
-      if (model !== 'example.seeing-v1:0') return { error: 'ResourceNotFoundException', status: 404 };
-      return toolUse(name, FORMS[name]);
-    });
-    return bedrockVision({ endpoint });
+/** One row for each provider: without it, this does not compile. */
+const PROVIDERS_UNDER_TEST = {
+  bedrock: {
+    async make() {
+      const { endpoint } = await bedrockServer(({ model, body }) => {
+        const name = body.toolConfig.tools[0]?.toolSpec.name ?? 'none';
+        if (model !== 'example.seeing-v1:0') return { error: 'ResourceNotFoundException', status: 404 };
+        return toolUse(name, FORMS[name]);
+      });
+      return bedrockVision({ endpoint });
+    },
+    models: {
+      moderate: 'bedrock:example.seeing-v1:0',
+      detect: 'bedrock:example.seeing-v1:0',
+      verify: 'bedrock:example.seeing-v1:0',
+      summarize: 'bedrock:example.seeing-v1:0',
+    },
+    unknown: 'bedrock:example.blind-v1:0',
   },
-  models: {
-    moderate: 'bedrock:example.seeing-v1:0',
-    detect: 'bedrock:example.seeing-v1:0',
-    verify: 'bedrock:example.seeing-v1:0',
-    summarize: 'bedrock:example.seeing-v1:0',
+  openai: {
+    async make() {
+      const { baseUrl } = await openaiServer(({ body }) => {
+        if (body.model !== 'seeing:8b') return { status: 404, code: 'model_not_found' };
+        return completion({ content: JSON.stringify(FORMS[body.response_format.json_schema.name]) });
+      });
+      return openaiVision({ baseUrl, apiKey: null });
+    },
+    models: {
+      moderate: 'openai:seeing:8b',
+      detect: 'openai:seeing:8b',
+      verify: 'openai:seeing:8b',
+      summarize: 'openai:seeing:8b',
+    },
+    unknown: 'openai:blind:8b',
   },
-  unknown: 'bedrock:example.blind-v1:0',
-});
-
-visionContract('openaiVision', {
-  async make() {
-    const { baseUrl } = await openaiServer(({ body }) => {
-      if (body.model !== 'seeing:8b') return { status: 404, code: 'model_not_found' };
-      return completion({ content: JSON.stringify(FORMS[body.response_format.json_schema.name]) });
-    });
-    return openaiVision({ baseUrl, apiKey: null });
+  onnx: {
+    make: async () => onnxVision(),
+    models: { moderate: 'onnx:nsfw', detect: 'onnx:nanodet', verify: null, summarize: null },
+    unknown: 'onnx:blind',
   },
-  models: { moderate: 'openai:seeing:8b', detect: 'openai:seeing:8b', verify: 'openai:seeing:8b', summarize: 'openai:seeing:8b' },
-  unknown: 'openai:blind:8b',
-});
+  rules: {
+    make: async () => rulesVision(),
+    models: { moderate: null, detect: null, verify: null, summarize: 'rules:summary' },
+    unknown: 'rules:blind',
+  },
+} satisfies Record<ProviderName, VisionUnderTest>;
 
-visionContract('onnxVision with things', {
-  make: async () => onnxVision(),
-  models: { moderate: 'onnx:nsfw', detect: 'onnx:nanodet', verify: null, summarize: null },
-  unknown: 'onnx:blind',
-});
-
-visionContract('rulesVision', {
-  make: async () => rulesVision(),
-  models: { moderate: null, detect: null, verify: null, summarize: 'rules:summary' },
-  unknown: 'rules:blind',
-});
+for (const [name, provider] of Object.entries(PROVIDERS_UNDER_TEST)) visionContract(`${name}:`, provider);
 
 test('the clients of providers are loaded on first use, not before', async () => {
   const { endpoint } = await bedrockServer(toolUse('report_verdict', FORMS.report_verdict));

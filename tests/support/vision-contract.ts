@@ -1,4 +1,4 @@
-// What everything behind `Vision` must do, as far as it does it. tests/contract/vision-contract.test.ts runs this for each adapter.
+// The contract of `Vision`. tests/contract/vision-contract.test.ts runs it for each provider.
 import sharp from 'sharp';
 import { describe, expect, test } from 'vitest';
 import { Detection, type Finding, type ModelId, Usage } from '../../pipeline/contract/schemas.ts';
@@ -6,16 +6,16 @@ import type { Jpeg, SummaryMaterial, VerificationQuestion, Vision } from '../../
 
 export interface VisionUnderTest {
   make(): Promise<Vision>;
-  /** Which model serves a purpose; null: none of this adapter does. */
+  /** The model for each purpose; `null` if this provider has none. */
   models: Record<'moderate' | 'detect' | 'verify' | 'summarize', ModelId | null>;
-  /** Of the same provider, and not there. */
+  /** A model of the same provider that does not exist. */
   unknown: ModelId;
 }
 
 const EVERYTHING = { look_for: null, labels: [] };
 const SUMMARY_LENGTH_MAX = 2_000;
 
-/** A part of the example image with a cat in its middle, and other things. */
+/** A part of the example image with a cat in its middle, and other objects. */
 async function catTile(): Promise<Jpeg> {
   const bytes = await sharp('examples/lawn.jpg').extract({ left: 1_474, top: 0, width: 640, height: 512 }).jpeg().toBuffer();
   return { bytes, width: 640, height: 512 };
@@ -26,7 +26,7 @@ async function greyTile(): Promise<Jpeg> {
   return { bytes: await sharp({ create: grey }).jpeg().toBuffer(), width: 300, height: 200 };
 }
 
-const DOUBT: VerificationQuestion = {
+const TASK: VerificationQuestion = {
   ask: EVERYTHING,
   finding: { label: 'cat', description: 'a cat', score: 0.3, severity: 'info', text: null },
   boxInCrop: [20, 20, 40, 50],
@@ -34,7 +34,7 @@ const DOUBT: VerificationQuestion = {
 
 function material(): SummaryMaterial {
   const findings: Finding[] = Array.from({ length: 300 }, (_, index) => ({
-    ...DOUBT.finding,
+    ...TASK.finding,
     id: `f${index}`,
     label: `label ${index}`,
     box: [index, 2, 3, 4],
@@ -50,16 +50,16 @@ export function visionContract(name: string, { make, models, unknown }: VisionUn
   const asked: Record<keyof typeof models, (vision: Vision, model: ModelId) => Promise<unknown>> = {
     moderate: async (vision, model) => vision.moderate(model, await greyTile()),
     detect: async (vision, model) => vision.detect(model, await greyTile(), EVERYTHING),
-    verify: async (vision, model) => vision.verify(model, await greyTile(), DOUBT),
+    verify: async (vision, model) => vision.verify(model, await greyTile(), TASK),
     summarize: async (vision, model) => vision.summarize(model, material()),
   };
 
   describe(`${name} keeps the contract of Vision:`, () => {
-    test('a model that is not there is a UserError in a sentence, for every purpose', async () => {
+    test('a model that does not exist is a UserError with a sentence, for every purpose', async () => {
       const vision = await make();
       for (const ask of Object.values(asked)) {
         const error = await ask(vision, unknown).catch((thrown: unknown) => thrown);
-        expect(error).toMatchObject({ name: 'UserError', message: expect.stringMatching(/^Expected .+, got .+\. .+\.$/) });
+        expect(error).toMatchObject({ name: 'UserError', message: expect.stringMatching(/^The model .+\. .+\.$/) });
         expect(String(error)).toContain(unknown);
       }
     });
@@ -67,7 +67,7 @@ export function visionContract(name: string, { make, models, unknown }: VisionUn
     const { moderate, detect, verify, summarize } = models;
     for (const [purpose, model] of Object.entries(models) as [keyof typeof models, ModelId | null][]) {
       if (model !== null) continue;
-      test(`it does not ${purpose}, and says so in a UserError`, async () => {
+      test(`it cannot ${purpose}, which is a UserError`, async () => {
         const vision = await make();
         const served = Object.values(models).find((other) => other !== null) ?? unknown;
         await expect(asked[purpose](vision, served)).rejects.toMatchObject({ name: 'UserError' });
@@ -75,7 +75,7 @@ export function visionContract(name: string, { make, models, unknown }: VisionUn
     }
 
     if (moderate !== null)
-      test('a verdict says why and how surely an image is blocked, or that it is allowed', async () => {
+      test('a verdict blocks with a category and a score, or allows', async () => {
         const { usage, ...verdict } = await (await make()).moderate(moderate, await greyTile());
         Usage.parse(usage);
         expect(verdict.allowed ? { category: 'none', score: 0 } : verdict).toMatchObject({
@@ -91,15 +91,15 @@ export function visionContract(name: string, { make, models, unknown }: VisionUn
         Usage.parse(answer.usage);
         expect(answer.detections.length).toBeGreaterThan(0);
         expect(answer.clipped).toBeGreaterThanOrEqual(0);
-        for (const seen of answer.detections) {
-          const [left, top, width, height] = Detection.parse(seen).box;
+        for (const detection of answer.detections) {
+          const [left, top, width, height] = Detection.parse(detection).box;
           expect(width > 0 && height > 0).toBe(true);
           expect(left + width <= tile.width && top + height <= tile.height).toBe(true);
         }
       });
 
     if (detect !== null)
-      test('only labels that were asked for are reported, and notes are sentences', async () => {
+      test('only requested labels are reported, and notes are sentences', async () => {
         const ask = { look_for: null, labels: ['cat', 'unicorn'] };
         const answer = await (await make()).detect(detect, await catTile(), ask);
         expect(new Set(answer.detections.map(({ label }) => label))).toEqual(new Set(['cat']));
@@ -107,19 +107,19 @@ export function visionContract(name: string, { make, models, unknown }: VisionUn
       });
 
     if (verify !== null)
-      test('a second look confirms, rejects, or says what is there instead, with a box in the crop', async () => {
+      test('a verification confirms, rejects, or describes what is there instead, with a box in the crop', async () => {
         const crop = await catTile();
-        const { usage, ...look } = await (await make()).verify(verify, crop, DOUBT);
+        const { usage, ...answer } = await (await make()).verify(verify, crop, TASK);
         Usage.parse(usage);
-        expect(['confirmed', 'rejected', 'corrected']).toContain(look.verdict);
-        if (look.verdict !== 'corrected') return;
-        Detection.omit({ score: true }).parse({ ...look.instead, box: look.boxInCrop });
-        expect(look.boxInCrop[0] + look.boxInCrop[2]).toBeLessThanOrEqual(crop.width);
-        expect(look.boxInCrop[1] + look.boxInCrop[3]).toBeLessThanOrEqual(crop.height);
+        expect(['confirmed', 'rejected', 'corrected']).toContain(answer.verdict);
+        if (answer.verdict !== 'corrected') return;
+        Detection.omit({ score: true }).parse({ ...answer.instead, box: answer.boxInCrop });
+        expect(answer.boxInCrop[0] + answer.boxInCrop[2]).toBeLessThanOrEqual(crop.width);
+        expect(answer.boxInCrop[1] + answer.boxInCrop[3]).toBeLessThanOrEqual(crop.height);
       });
 
     if (summarize !== null)
-      test('a summary is words, and bounded however much was found', async () => {
+      test('a summary is text of bounded length, however much was found', async () => {
         const { summary, usage } = await (await make()).summarize(summarize, material());
         Usage.parse(usage);
         expect(summary).toMatch(/\w+ \w+/);

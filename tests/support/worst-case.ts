@@ -13,8 +13,7 @@ import { finding } from './tool-calls.ts';
 export const LETTERS = ['l', '图', '\u0001'] as const;
 
 export const SENTENCE = 'Beside the bench [f1] sits a cat [f2], and the door behind it is open. ';
-export const REASON =
-  'Expected an answer from bedrock:us.amazon.nova-lite-v1:0, got that there are too many calls. Try again later.';
+export const REASON = 'The model bedrock:us.amazon.nova-lite-v1:0 did not answer in time, or the answer was damaged. Try again.';
 export const ID = 'a-image-with-a-name-as-long-as-slugs-may-be-0123456789abcdef01'; // 64 characters
 const TILES = 99_000;
 const FAILED = 4_321;

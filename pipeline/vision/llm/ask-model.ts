@@ -1,76 +1,80 @@
-// Asks a model to fill in a form: once, and once more with what was wrong. Knows no provider and no purpose.
+// Makes a language model fill in a form. An unusable answer is repaired once. Knows no provider and no purpose.
 import { z } from 'zod';
 import { AnswerError } from '../../contract/errors.ts';
 import type { ModelId } from '../../contract/schemas.ts';
-import { repairPrompt } from '../prompts/repair-prompt.ts';
 import type { Form, Model, Question, Reply, Tokens } from './model.ts';
 
-/** Problems of an answer that the model is told about; 50 detections could have 500. */
-const PROBLEMS_TOLD_MAX = 10;
+/** Problems of an answer that the complaint lists; 50 detections could have 500. */
+const PROBLEMS_LISTED_MAX = 10;
 
 export interface Purpose<T> {
-  /** What is expected, as it stands in a sentence: `detections`. */
+  /** What the answer should contain, for a sentence: `detections`. */
   wanted: string;
-  /** What the caller can do about an answer that is too long. */
+  /** What the caller can do if the answer is too long. */
   whenTooLong: string;
   form: Form & { schema: z.ZodType<T> };
 }
 
-type Reading<T> = { answer: T } | { said: string; complaint: string; problem: string };
+type Reading<T> = { answer: T } | { text: string; complaint: string; problem: string };
 
 /**
- * The answer and the tokens of all attempts. An invalid or empty answer is asked for once more; a refusal and a cut-off answer
- * would come out the same again. Throws an AnswerError that says which it was.
+ * The answer, and the tokens of all attempts. Asks once more if the answer is invalid or empty; a refusal and a cut-off answer would
+ * come out the same again. Throws an AnswerError that says which it was.
  */
-export async function ask<T>(
-  askModel: Model,
+export async function askModel<T>(
+  send: Model,
   model: ModelId,
   purpose: Purpose<T>,
   question: Omit<Question, 'form' | 'repair'>,
 ): Promise<{ answer: T; tokens: Tokens }> {
-  const attempt = (repair: Question['repair']) => askModel(model, { ...question, form: purpose.form, repair });
+  const attempt = (repair: Question['repair']) => send(model, { ...question, form: purpose.form, repair });
   const first = await attempt(null);
   const reading = read(first, purpose, model);
   if ('answer' in reading) return { answer: reading.answer, tokens: first.tokens };
-  const second = await attempt({ said: reading.said, complaint: repairPrompt(reading.complaint) });
+  const second = await attempt({ answer: reading.text, complaint: repairPrompt(reading.complaint) });
   const repaired = read(second, purpose, model);
   if ('answer' in repaired) return { answer: repaired.answer, tokens: sumOf(first.tokens, second.tokens) };
-  throw failure(model, purpose, `${repaired.problem} also when asked again`, 'Look again later, or choose another model.');
+  throw failure(model, purpose, `the answer was ${repaired.problem} twice`, 'Try again later, or choose another model.');
 }
 
 function read<T>(reply: Reply, purpose: Purpose<T>, model: ModelId): Reading<T> {
-  if (reply.kind === 'refused') throw failure(model, purpose, 'a refusal', 'Choose another model for this image.');
-  if (reply.kind === 'cut-off') throw failure(model, purpose, 'an answer cut off at its longest', purpose.whenTooLong);
-  const { said } = reply;
-  const problem = said.trim() === '' ? 'an empty answer' : 'an invalid answer';
-  if (reply.kind === 'malformed') return { said, problem, complaint: reply.complaint };
-  const json = jsonIn(said);
-  if (json === undefined) return { said, problem, complaint: 'It is not JSON.' };
+  if (reply.kind === 'refused') throw failure(model, purpose, 'the model refused', 'Choose another model for this image.');
+  if (reply.kind === 'cut-off') throw failure(model, purpose, 'the answer was cut off at its longest', purpose.whenTooLong);
+  const { text } = reply;
+  const problem = text.trim() === '' ? 'empty' : 'invalid';
+  if (reply.kind === 'malformed') return { text, problem, complaint: reply.complaint };
+  const json = jsonIn(text);
+  if (json === undefined) return { text, problem, complaint: 'It is not JSON.' };
   const parsed = purpose.form.schema.safeParse(json);
-  return parsed.success ? { answer: parsed.data } : { said, problem, complaint: complaintOn(parsed.error) };
+  return parsed.success ? { answer: parsed.data } : { text, problem, complaint: complaintOn(parsed.error) };
 }
 
-/** The whole text, or the whole of one fence: JSON somewhere inside an answer may be quoted from the image. */
-function jsonIn(said: string): unknown {
-  const fenced = /^\s*```(?:json)?\s*\n(.*)\n\s*```\s*$/s.exec(said);
+/** Reads the whole text, or the whole of one fence: JSON somewhere inside an answer may be quoted from the image. */
+function jsonIn(text: string): unknown {
+  const fenced = /^\s*```(?:json)?\s*\n(.*)\n\s*```\s*$/s.exec(text);
   try {
-    return JSON.parse(fenced?.[1] ?? said);
+    return JSON.parse(fenced?.[1] ?? text);
   } catch {
     return undefined;
   }
 }
 
+/** `complaint` is ours, never the model's words. */
+function repairPrompt(complaint: string): string {
+  return `This answer cannot be used. ${complaint}\nFill in the form again, completely, by the same rules.`;
+}
+
 function complaintOn({ issues }: z.ZodError): string {
-  return z.prettifyError(new z.ZodError(issues.slice(0, PROBLEMS_TOLD_MAX)));
+  return z.prettifyError(new z.ZodError(issues.slice(0, PROBLEMS_LISTED_MAX)));
 }
 
-function failure(model: ModelId, { wanted }: Pick<Purpose<unknown>, 'wanted'>, got: string, advice: string): AnswerError {
-  return new AnswerError(`Expected ${wanted} from ${model}, got ${got}. ${advice}`);
+function failure(model: ModelId, { wanted }: Pick<Purpose<unknown>, 'wanted'>, why: string, advice: string): AnswerError {
+  return new AnswerError(`No ${wanted} from ${model}: ${why}. ${advice}`);
 }
 
-function sumOf(one: Tokens, other: Tokens): Tokens {
+function sumOf(first: Tokens, second: Tokens): Tokens {
   return {
-    input_tokens: one.input_tokens + other.input_tokens,
-    output_tokens: one.output_tokens + other.output_tokens,
+    input_tokens: first.input_tokens + second.input_tokens,
+    output_tokens: first.output_tokens + second.output_tokens,
   };
 }

@@ -1,5 +1,5 @@
-// Vision by models on Amazon Bedrock, `bedrock:<model or inference profile id>`: the Converse API, with the form as a tool.
-// Knows that wire only; what is asked is in llm/. Region and credentials come from the SDK's own chain.
+// Vision by models on Amazon Bedrock, `bedrock:<model or inference profile id>`: the Converse API, with the form as a tool. Knows only
+// this wire format; llm-vision.ts knows the questions. Region and credentials come from the SDK's own chain.
 import type { ConverseCommandInput, Message, ToolInputSchema } from '@aws-sdk/client-bedrock-runtime';
 import { z } from 'zod';
 import { TransientError } from '../../contract/errors.ts';
@@ -11,14 +11,14 @@ import { ANSWER_TOKENS_MAX, idAtProvider, type Model, type Question, type Reply 
 import { withoutRefused } from './refused-settings.ts';
 
 export interface BedrockVisionOptions {
-  /** In place of the region's own, for example a VPC endpoint. */
+  /** Instead of the region's own endpoint, for example a VPC endpoint. */
   endpoint?: string;
-  /** Of one question with its second attempt; CALL_TIMEOUT_MS when left out. */
+  /** For one question with its retry; CALL_TIMEOUT_MS by default. */
   timeoutMs?: number;
 }
 
 const CALL_TIMEOUT_MS = 120_000; // 4,096 tokens at 50 a second take 82 s
-const ATTEMPTS_MAX = 2; // whoever asks slows down and tries again; the SDK only bridges a hiccup
+const ATTEMPTS_MAX = 2; // throttled-vision.ts slows down and repeats; the SDK only bridges one fault
 
 /** Settings that some models refuse. */
 type Setting = 'temperature' | 'toolChoice';
@@ -54,7 +54,7 @@ export function bedrockVision(options: BedrockVisionOptions = {}): Vision {
       const sent = await withoutRefused(refused, refusedBy, (without) => send(inputOf(id, question, without)));
       return replyOf(parsed(sent, model), question);
     } catch (error) {
-      if (isMalformedToolUse(error)) return { kind: 'malformed', said: '', complaint: callTheTool(question), tokens: NO_TOKENS };
+      if (isMalformedToolUse(error)) return { kind: 'malformed', text: '', complaint: callTheTool(question), tokens: NO_TOKENS };
       throw bedrockError(error, model);
     }
   };
@@ -81,8 +81,8 @@ function inputOf(
   const block = { format: 'jpeg' as const, source: { bytes: image.bytes } };
   const messages: Message[] = [{ role: 'user', content: [{ image: block }, { text: user }] }];
   if (repair) {
-    const said = repair.said.trim() === '' ? '(nothing)' : repair.said; // an empty text is refused
-    messages.push({ role: 'assistant', content: [{ text: said }] }, { role: 'user', content: [{ text: repair.complaint }] });
+    const answer = repair.answer.trim() === '' ? '(nothing)' : repair.answer; // Converse refuses an empty text
+    messages.push({ role: 'assistant', content: [{ text: answer }] }, { role: 'user', content: [{ text: repair.complaint }] });
   }
   const { name, description } = form;
   const inputSchema = { json: jsonSchemaOf(form.schema, { closed: false }) } as ToolInputSchema;
@@ -98,7 +98,7 @@ function inputOf(
   };
 }
 
-/** Which setting a model does not know, from what the service says of it. */
+/** The setting that the service complains about, by its message. */
 function refusedBy(error: unknown): Setting | null {
   if (!(error instanceof Error) || error.name !== 'ValidationException') return null;
   if (/temperature/i.test(error.message)) return 'temperature';
@@ -108,7 +108,7 @@ function refusedBy(error: unknown): Setting | null {
 function parsed(sent: unknown, model: string): Answer {
   const { success, data, error } = Answer.safeParse(sent);
   if (success) return data;
-  throw new TransientError(`Expected a Converse answer from ${model}, got something else. Try again.`, { cause: error });
+  throw new TransientError(`The model ${model} sent an answer that is not Converse's. Try again.`, { cause: error });
 }
 
 function replyOf({ stopReason, output, usage }: Answer, question: Question): Reply {
@@ -116,13 +116,11 @@ function replyOf({ stopReason, output, usage }: Answer, question: Question): Rep
   if (REFUSALS.includes(stopReason)) return { kind: 'refused', tokens };
   if (CUTS.includes(stopReason)) return { kind: 'cut-off', tokens };
   const { content } = output.message;
-  const calls = content.flatMap(({ toolUse }) => (toolUse?.name === question.form.name ? [toolUse.input] : []));
-  const said =
-    calls.length > 0
-      ? calls.map((input) => JSON.stringify(input) ?? '').join('\n')
-      : content.map(({ text }) => text ?? '').join('');
-  if (calls.length === 1) return { kind: 'filled', said, tokens };
-  return { kind: 'malformed', said, complaint: callTheTool(question), tokens };
+  const calls = content.flatMap(({ toolUse }) => (toolUse?.name === question.form.name ? [toolUse] : []));
+  const inputs = calls.map(({ input }) => (input === undefined ? '' : JSON.stringify(input)));
+  const text = calls.length > 0 ? inputs.join('\n') : content.flatMap((block) => block.text ?? []).join('');
+  if (calls.length === 1) return { kind: 'filled', text, tokens };
+  return { kind: 'malformed', text, complaint: callTheTool(question), tokens };
 }
 
 function callTheTool({ form }: Question): string {

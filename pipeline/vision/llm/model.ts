@@ -1,9 +1,9 @@
-// One exchange with a language model, whoever serves it: a question with an image and a form, and what came back.
+// One exchange with a language model of any provider: a question with an image and a form, and the reply.
 import type { z } from 'zod';
 import type { ModelId } from '../../contract/schemas.ts';
 import type { Jpeg } from '../../ports.ts';
 
-/** Tokens of one answer. 50 detections take about 3,500; the smallest limit of a model in use is 4,096. */
+/** Tokens of one answer. 50 detections take about 3,500; the lowest limit of a model in use is 4,096. */
 export const ANSWER_TOKENS_MAX = 4_096;
 
 export interface Form {
@@ -16,11 +16,11 @@ export interface Form {
 export interface Question {
   system: string;
   user: string;
-  /** Shown before `user`. */
+  /** Goes before `user`. */
   image: Jpeg;
   form: Form;
-  /** An answer to this question that could not be used, and what the model is told about it. Null the first time. */
-  repair: { said: string; complaint: string } | null;
+  /** The unusable answer to this question, and what is wrong with it. `null` for the first attempt. */
+  repair: { answer: string; complaint: string } | null;
 }
 
 export interface Tokens {
@@ -28,15 +28,15 @@ export interface Tokens {
   output_tokens: number;
 }
 
-/** `said` is the model's own text, JSON or not: it goes back to the model at most, never to a caller. */
+/** `text` is the model's own, JSON or not. It may go back to the model, never to a caller. */
 export type Reply = { tokens: Tokens } & (
-  | { kind: 'filled'; said: string }
-  | { kind: 'malformed'; said: string; complaint: string }
+  | { kind: 'filled'; text: string }
+  | { kind: 'malformed'; text: string; complaint: string }
   | { kind: 'refused' }
   | { kind: 'cut-off' }
 );
 
-/** Throws a UserError or a TransientError when there is no answer; an answer of any kind is a reply. */
+/** Throws a UserError or a TransientError if there is no answer. An unusable answer is a reply, too. */
 export type Model = (model: ModelId, question: Question) => Promise<Reply>;
 
 /** `qwen3-vl:8b` of `openai:qwen3-vl:8b`. */

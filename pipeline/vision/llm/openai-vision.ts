@@ -1,5 +1,5 @@
-// Vision by any OpenAI-compatible server, `openai:<id>`: Ollama, vLLM, LM Studio, OpenAI. Images as data URLs, the form as a
-// strict JSON schema. Knows that wire only; what is asked is in llm/.
+// Vision by any OpenAI-compatible server, `openai:<id>`: Ollama, vLLM, LM Studio, OpenAI. Images are data URLs, the form is a strict
+// JSON schema. Knows only this wire format; llm-vision.ts knows the questions.
 import type OpenAI from 'openai';
 import { z } from 'zod';
 import { TransientError, UserError } from '../../contract/errors.ts';
@@ -12,19 +12,19 @@ import { isRefusedContent, openaiError } from './openai-errors.ts';
 import { withoutRefused } from './refused-settings.ts';
 
 export interface OpenaiVisionOptions {
-  /** With its path, for example http://127.0.0.1:11434/v1; null: OpenAI itself. */
+  /** With its path, for example http://127.0.0.1:11434/v1. `null` for OpenAI itself. */
   baseUrl: string | null;
-  /** Null for servers that want none. */
+  /** `null` for servers that need none. */
   apiKey: string | null;
-  /** Of one question; CALL_TIMEOUT_MS when left out. */
+  /** For one question; CALL_TIMEOUT_MS by default. */
   timeoutMs?: number;
 }
 
 const CALL_TIMEOUT_MS = 300_000; // 4,096 tokens at 15 a second, as on a small machine, take 273 s
-const RETRIES_MAX = 0; // whoever asks slows down and tries again
-const NO_KEY = 'none'; // the client wants one; local servers do not read it
+const RETRIES_MAX = 0; // throttled-vision.ts slows down and repeats
+const NO_KEY = 'none'; // the client needs one; local servers do not read it
 
-/** Settings that some models refuse. Without `max_tokens` its new name `max_completion_tokens` is used, which older servers ignore. */
+/** Settings that some models refuse. Instead of `max_tokens` they get its new name `max_completion_tokens`, which older servers ignore. */
 type Setting = 'temperature' | 'max_tokens';
 type Input = OpenAI.Chat.ChatCompletionCreateParamsNonStreaming;
 
@@ -33,14 +33,20 @@ const Completion = z.object({
     .array(
       z.object({
         finish_reason: z.string().nullish(),
-        message: z.object({ content: z.string().nullish(), refusal: z.string().nullish() }),
+        message: z.object({
+          content: z
+            .string()
+            .nullish()
+            .transform((text) => text || ''), // null: the model wrote nothing
+          refusal: z.string().nullish(),
+        }),
       }),
     )
     .min(1),
   usage: z.object({ prompt_tokens: z.number().int().nonnegative(), completion_tokens: z.number().int().nonnegative() }).nullish(),
 });
 
-/** The client is loaded on first use; with neither a base URL nor a key that use throws a UserError. */
+/** The client is loaded on first use. That throws a UserError if there is neither a base URL nor a key. */
 export function openaiVision(options: OpenaiVisionOptions): Vision {
   let complete: Promise<Complete> | undefined;
   const refusedByModel = new Map<ModelId, Set<Setting>>();
@@ -64,7 +70,7 @@ type Complete = (input: Input) => Promise<unknown>;
 
 async function load({ baseUrl, apiKey, timeoutMs = CALL_TIMEOUT_MS }: OpenaiVisionOptions): Promise<Complete> {
   if (baseUrl === null && apiKey === null) {
-    throw new UserError('Expected OPENAI_API_KEY, or OPENAI_BASE_URL of a local server, got neither. Set one of them.');
+    throw new UserError('openai: models need OPENAI_API_KEY, or OPENAI_BASE_URL of a local server. Set one of them.');
   }
   const { OpenAI } = await import('openai');
   const client = new OpenAI({
@@ -90,7 +96,7 @@ function inputOf(model: ModelId, { system, user, image, form, repair }: Question
       ],
     },
   ];
-  if (repair) messages.push({ role: 'assistant', content: repair.said }, { role: 'user', content: repair.complaint });
+  if (repair) messages.push({ role: 'assistant', content: repair.answer }, { role: 'user', content: repair.complaint });
   const schema = { ...jsonSchemaOf(form.schema, { closed: true }) };
   return {
     model: idAtProvider(model),
@@ -104,7 +110,7 @@ function inputOf(model: ModelId, { system, user, image, form, repair }: Question
   };
 }
 
-/** Which setting a model does not know; servers that name no parameter are told by their words. */
+/** The setting that the server complains about: its parameter, or else its message. */
 function refusedBy(error: unknown): Setting | null {
   if (!(error instanceof Error) || !('status' in error) || error.status !== 400) return null;
   const about = 'param' in error && typeof error.param === 'string' ? error.param : error.message;
@@ -116,12 +122,12 @@ function replyOf(sent: unknown, model: ModelId): Reply {
   const { data, error } = Completion.safeParse(sent);
   const choice = data?.choices[0];
   if (!data || !choice) {
-    const sentence = `Expected a chat completion from ${model}, got something else. Check OPENAI_BASE_URL, or try again.`;
+    const sentence = `The model ${model} sent an answer that is not a chat completion. Check OPENAI_BASE_URL, or try again.`;
     throw new TransientError(sentence, { cause: error });
   }
   const tokens = { input_tokens: data.usage?.prompt_tokens ?? 0, output_tokens: data.usage?.completion_tokens ?? 0 };
   const { content, refusal } = choice.message;
   if (refusal || choice.finish_reason === 'content_filter') return { kind: 'refused', tokens };
   if (choice.finish_reason === 'length') return { kind: 'cut-off', tokens };
-  return { kind: 'filled', said: content ?? '', tokens };
+  return { kind: 'filled', text: content, tokens };
 }

@@ -1,16 +1,16 @@
 // The 80 labels of the COCO data set in the order of NanoDet's outputs, and the words that mean them.
 
-export const COCO_LABELS: readonly string[] = [
-  ...['person', 'bicycle', 'car', 'motorcycle', 'airplane', 'bus', 'train', 'truck', 'boat', 'traffic light'],
-  ...['fire hydrant', 'stop sign', 'parking meter', 'bench', 'bird', 'cat', 'dog', 'horse', 'sheep', 'cow'],
-  ...['elephant', 'bear', 'zebra', 'giraffe', 'backpack', 'umbrella', 'handbag', 'tie', 'suitcase', 'frisbee'],
-  ...['skis', 'snowboard', 'sports ball', 'kite', 'baseball bat', 'baseball glove', 'skateboard', 'surfboard'],
-  ...['tennis racket', 'bottle', 'wine glass', 'cup', 'fork', 'knife', 'spoon', 'bowl', 'banana', 'apple'],
-  ...['sandwich', 'orange', 'broccoli', 'carrot', 'hot dog', 'pizza', 'donut', 'cake', 'chair', 'couch'],
-  ...['potted plant', 'bed', 'dining table', 'toilet', 'tv', 'laptop', 'mouse', 'remote', 'keyboard', 'cell phone'],
-  ...['microwave', 'oven', 'toaster', 'sink', 'refrigerator', 'book', 'clock', 'vase', 'scissors', 'teddy bear'],
-  ...['hair drier', 'toothbrush'],
-];
+export const COCO_LABELS: readonly string[] = `
+person, bicycle, car, motorcycle, airplane, bus, train, truck, boat, traffic light,
+fire hydrant, stop sign, parking meter, bench, bird, cat, dog, horse, sheep, cow,
+elephant, bear, zebra, giraffe, backpack, umbrella, handbag, tie, suitcase, frisbee,
+skis, snowboard, sports ball, kite, baseball bat, baseball glove, skateboard, surfboard, tennis racket, bottle,
+wine glass, cup, fork, knife, spoon, bowl, banana, apple, sandwich, orange,
+broccoli, carrot, hot dog, pizza, donut, cake, chair, couch, potted plant, bed,
+dining table, toilet, tv, laptop, mouse, remote, keyboard, cell phone, microwave, oven,
+toaster, sink, refrigerator, book, clock, vase, scissors, teddy bear, hair drier, toothbrush`
+  .trim()
+  .split(/,\s+/);
 
 const SYNONYMS: Readonly<Record<string, readonly string[]>> = {
   person: ['people', 'human', 'man', 'men', 'woman', 'women', 'child', 'children', 'pedestrian'],
@@ -42,12 +42,12 @@ const GROUPS: Readonly<Record<string, readonly string[]>> = {
 const LABELS_BY_WORD = labelsByWord();
 const WORDS_IN_A_LABEL_MAX = 2;
 
-/** The labels that a word or a pair of words means: `people` is `person`, `vehicles` are eight. Empty when it means none. */
+/** The labels that a word or a pair of words means: `people` is `person`, `vehicles` are eight. Empty if it means none. */
 export function cocoLabels(words: string): readonly string[] {
   return LABELS_BY_WORD.get(words.trim().toLowerCase()) ?? [];
 }
 
-/** The labels named in a sentence, in the order of COCO_LABELS. In `traffic lights` and `hot dog` the pair counts, not its words. */
+/** The labels named in a sentence, in the order of COCO_LABELS. In `traffic lights` and `hot dog` the pair counts, not the single words. */
 export function cocoLabelsIn(sentence: string): readonly string[] {
   const words = sentence.toLowerCase().match(/\p{L}+/gu) ?? [];
   const found = new Set<string>();
@@ -75,7 +75,7 @@ function labelsByWord(): Map<string, readonly string[]> {
   return result;
 }
 
-/** A noun and its plural: cup, cups; bus, buses; sandwich, sandwiches. A form that is no word does no harm. */
+/** A noun and its plural: cup, cups; bus, buses; sandwich, sandwiches. A form that is not a word does no harm. */
 function forms(noun: string): string[] {
   return /(s|x|z|ch|sh)$/.test(noun) ? [noun, `${noun}es`] : [noun, `${noun}s`];
 }

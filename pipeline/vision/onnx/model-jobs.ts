@@ -1,22 +1,41 @@
-// What the pool asks of a worker process and what comes back: plain values, because they are copied between processes.
-import type { Detection } from '../../contract/schemas.ts';
-import type { Jpeg } from '../../ports.ts';
-import type { NsfwScores } from './nsfw.ts';
+// What the pool asks of a worker process, and what it answers: plain values, because they are copied between processes. Loads no model.
+import { z } from 'zod';
+import { Detection } from '../../contract/schemas.ts';
 
-/** The looks there are, with what each sees. */
-export interface Looks {
-  nanodet: Detection[];
-  ppocr: Detection[];
-  nsfw: NsfwScores;
+/** The kinds of images that onnx:nsfw tells apart, in the order of its output. */
+export const NSFW_KINDS = ['Drawing', 'Hentai', 'Neutral', 'Porn', 'Sexy'] as const;
+export type NsfwKind = (typeof NSFW_KINDS)[number];
+
+/** How much an image resembles each kind. Between 0 and 1, with a sum of 1. */
+export const NsfwScores = z.record(z.enum(NSFW_KINDS), z.number());
+export type NsfwScores = z.infer<typeof NsfwScores>;
+
+const ModelName = z.enum(['nanodet', 'ppocr', 'nsfw']);
+export type ModelName = z.infer<typeof ModelName>;
+
+/** What a model answers for one image. */
+export interface ModelJob<Result> {
+  model: ModelName;
+  result: z.ZodType<Result>;
 }
-export type LookName = keyof Looks;
 
-export interface LookRequest {
-  look: LookName;
-  image: Jpeg;
-}
+export const NANODET: ModelJob<Detection[]> = { model: 'nanodet', result: z.array(Detection) };
+export const PPOCR: ModelJob<Detection[]> = { model: 'ppocr', result: z.array(Detection) };
+export const NSFW: ModelJob<NsfwScores> = { model: 'nsfw', result: NsfwScores };
 
-export type LookResponse =
-  | { state: 'seen'; seen: Looks[LookName] }
-  /** An error's class is lost between processes; its name says whether the caller can fix it. */
-  | { state: 'failed'; name: string; message: string };
+export const JobRequest = z.object({
+  model: ModelName,
+  image: z.object({
+    bytes: z.custom<Uint8Array>((bytes) => bytes instanceof Uint8Array),
+    width: z.number(),
+    height: z.number(),
+  }),
+});
+export type JobRequest = z.infer<typeof JobRequest>;
+
+export const JobResponse = z.discriminatedUnion('state', [
+  z.object({ state: z.literal('done'), result: z.unknown() }),
+  /** The class of an error is lost between processes; its name says whether the caller can fix it. */
+  z.object({ state: z.literal('failed'), name: z.string(), message: z.string() }),
+]);
+export type JobResponse = z.infer<typeof JobResponse>;

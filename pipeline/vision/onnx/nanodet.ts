@@ -1,18 +1,19 @@
-// Finds things with NanoDet-g: pixels in, boxes with COCO labels out, in pixels of the tile.
+// Detects objects with NanoDet-g: pixels in, boxes with COCO labels out, in pixels of the tile.
+import { at } from '../../contract/at.ts';
 import type { Box, Detection } from '../../contract/schemas.ts';
 import type { Jpeg } from '../../ports.ts';
 import { COCO_LABELS } from './coco-labels.ts';
-import { bgrPlanes, channelTable, decodeTo, scaled } from './pixels.ts';
+import { bgrPlanes, channelTable, decodeTo, scaled, valueAt } from './pixels.ts';
 import { output, run, type Sessions } from './sessions.ts';
 
-// The longer side. Below 320 px things are missed: images of 160 px had 18 of 54 right, enlarged to 320 39, to 640 37.
+// The longer side. Below 320 px objects are missed: of 54, images of 160 px showed 18, enlarged to 320 px 39, to 640 px 37.
 const EDGE_PX_MIN = 320;
 const EDGE_PX_MAX = 640;
 const STRIDES = [8, 16, 32] as const;
 const CLASSES = COCO_LABELS.length;
-const BINS = 11; // a side's distance is the mean of a distribution over 0..10 strides
+const BINS = 11; // the distance to a side is the mean of a distribution over 0..10 strides
 const SCORE_MIN = 0.4;
-const SAME_OBJECT_IOU = 0.6;
+const IOU_THRESHOLD = 0.6;
 const PADDING = { fill: 114, multiple: 32 };
 // Blue, green, red, as NanoDet was trained.
 const TABLES = [channelTable(103.53, 57.375), channelTable(116.28, 57.12), channelTable(123.675, 58.395)] as const;
@@ -26,8 +27,8 @@ interface Candidate {
   bottom: number;
 }
 
-/** Detections by falling score. The model sees the tile with a longer side of 320 to 640 px. */
-export async function findThings(sessions: Sessions, tile: Jpeg): Promise<Detection[]> {
+/** Detections by falling score. The model gets the tile with a longer side of 320 to 640 px. */
+export async function detectObjects(sessions: Sessions, tile: Jpeg): Promise<Detection[]> {
   const session = await sessions.get(sessions.path('nanodet.onnx'));
   const size = scaled(tile, EDGE_PX_MIN, EDGE_PX_MAX);
   const planes = bgrPlanes(await decodeTo(tile, size.width, size.height), TABLES, PADDING);
@@ -39,7 +40,7 @@ export async function findThings(sessions: Sessions, tile: Jpeg): Promise<Detect
   });
   const scaleX = tile.width / size.width;
   const scaleY = tile.height / size.height;
-  return withoutDoubles(candidates).flatMap((candidate) => {
+  return suppressed(candidates).flatMap((candidate) => {
     const box = boxInTile(candidate, scaleX, scaleY, tile);
     const score = Math.round(candidate.score * 1_000) / 1_000;
     return box
@@ -54,7 +55,7 @@ function candidatesAt(stride: number, columns: number, scores: Float32Array, dis
     let best = -1;
     let score = SCORE_MIN;
     for (let label = 0, from = cell * CLASSES; label < CLASSES; label++) {
-      const value = scores[from + label] as number;
+      const value = valueAt(scores, from + label);
       if (value >= score) {
         score = value;
         best = label;
@@ -65,7 +66,7 @@ function candidatesAt(stride: number, columns: number, scores: Float32Array, dis
     const y = (Math.floor(cell / columns) + 0.5) * stride;
     const side = (index: number): number => meanBin(distances, (cell * 4 + index) * BINS) * stride;
     candidates.push({
-      label: COCO_LABELS[best] as string,
+      label: at(COCO_LABELS, best),
       score,
       left: x - side(0),
       top: y - side(1),
@@ -81,18 +82,18 @@ function meanBin(logits: Float32Array, from: number): number {
   let sum = 0;
   let weighted = 0;
   for (let bin = 0; bin < BINS; bin++) {
-    const weight = Math.exp(logits[from + bin] as number);
+    const weight = Math.exp(valueAt(logits, from + bin));
     sum += weight;
     weighted += weight * bin;
   }
   return weighted / sum;
 }
 
-/** Keeps the surest of each group of same-label boxes that overlap. */
-function withoutDoubles(candidates: Candidate[]): Candidate[] {
+/** NMS: of boxes with one label that overlap, keeps the one with the highest score. */
+function suppressed(candidates: Candidate[]): Candidate[] {
   const kept: Candidate[] = [];
   for (const candidate of candidates.sort((a, b) => b.score - a.score)) {
-    if (!kept.some((other) => other.label === candidate.label && iou(other, candidate) > SAME_OBJECT_IOU)) kept.push(candidate);
+    if (!kept.some((other) => other.label === candidate.label && iou(other, candidate) > IOU_THRESHOLD)) kept.push(candidate);
   }
   return kept;
 }
@@ -101,11 +102,11 @@ function iou(a: Candidate, b: Candidate): number {
   const width = Math.max(0, Math.min(a.right, b.right) - Math.max(a.left, b.left));
   const height = Math.max(0, Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top));
   const area = (box: Candidate): number => (box.right - box.left) * (box.bottom - box.top);
-  const shared = width * height;
-  return shared === 0 ? 0 : shared / (area(a) + area(b) - shared);
+  const intersection = width * height;
+  return intersection === 0 ? 0 : intersection / (area(a) + area(b) - intersection);
 }
 
-/** Clipped to the tile, to a tenth of a pixel. Null when nothing is left of it: it lay in the padding. */
+/** Clipped to the tile, to a tenth of a pixel. `null` if nothing is left of it: it lay in the padding. */
 function boxInTile(candidate: Candidate, scaleX: number, scaleY: number, tile: Jpeg): Box | null {
   const inside = (value: number, end: number): number => Math.round(Math.min(Math.max(value, 0), end) * 10) / 10;
   const left = inside(candidate.left * scaleX, tile.width);

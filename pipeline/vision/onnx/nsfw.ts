@@ -1,14 +1,9 @@
-// Says how much an image resembles each of the five kinds that nsfwjs's MobileNetV2Mid knows.
+// Classifies an image with nsfwjs's MobileNetV2Mid: how much it resembles each of five kinds.
+import { at } from '../../contract/at.ts';
 import type { Jpeg } from '../../ports.ts';
+import { NSFW_KINDS, NsfwScores } from './model-jobs.ts';
 import { decodeTo } from './pixels.ts';
 import { output, run, type Sessions } from './sessions.ts';
-
-/** In the order of the model's output. */
-const KINDS = ['Drawing', 'Hentai', 'Neutral', 'Porn', 'Sexy'] as const;
-export type NsfwKind = (typeof KINDS)[number];
-
-/** Between 0 and 1, together 1. */
-export type NsfwScores = Record<NsfwKind, number>;
 
 const EDGE_PX = 224;
 
@@ -17,5 +12,5 @@ export async function classifyNsfw(sessions: Sessions, image: Jpeg): Promise<Nsf
   const { rgb } = await decodeTo(image, EDGE_PX, EDGE_PX);
   const values = Float32Array.from(rgb, (byte) => byte / 255);
   const scores = output(await run(session, values, [1, EDGE_PX, EDGE_PX, 3])).values;
-  return Object.fromEntries(KINDS.map((kind, index) => [kind, scores[index] ?? 0])) as NsfwScores;
+  return NsfwScores.parse(Object.fromEntries(NSFW_KINDS.map((kind, index) => [kind, at(scores, index)])));
 }

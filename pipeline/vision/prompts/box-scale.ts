@@ -1,18 +1,18 @@
-// The scale on which language models give boxes: corners from 0 to 1000, whatever the image's size. Pure.
-// Named edges, because models were trained on both orders: Qwen and Nova put x first, Gemini y.
+// The scale on which language models report boxes: edges from 0 to 1000, whatever the size of the image. Pure.
+// Edges have names because models were trained on both orders: Qwen and Nova put x first, Gemini y.
 import type { Box } from '../../contract/schemas.ts';
 
 export const BOX_SCALE = 1_000;
 
-export interface Corners {
+export interface Edges {
   left: number;
   top: number;
   right: number;
   bottom: number;
 }
 
-/** A box in pixels of an image of `width` x `height` as whole numbers on the scale. */
-export function cornersOf([left, top, boxWidth, boxHeight]: Box, width: number, height: number): Corners {
+/** The edges of a box, from pixels of an image of `width` x `height` to whole numbers on the scale. */
+export function edgesOf([left, top, boxWidth, boxHeight]: Box, width: number, height: number): Edges {
   const onScale = (length: number, whole: number) => Math.round((length / whole) * BOX_SCALE);
   return {
     left: onScale(left, width),
@@ -23,14 +23,10 @@ export function cornersOf([left, top, boxWidth, boxHeight]: Box, width: number, 
 }
 
 /**
- * Whole pixels of an image of `width` x `height`, rounded outwards, so that a thin box keeps a pixel. `clipped` says that the
- * box reached out of the image; `box` is null when nothing of it lies inside, or its edges have no room between them.
+ * The box in whole pixels of an image of `width` x `height`, rounded outwards so that a thin box keeps a pixel. `clipped` is true if
+ * it extended beyond the image; `box` is `null` if nothing of it lies inside, or its edges enclose no area.
  */
-export function boxOf(
-  { left, top, right, bottom }: Corners,
-  width: number,
-  height: number,
-): { box: Box | null; clipped: boolean } {
+export function boxOf({ left, top, right, bottom }: Edges, width: number, height: number): { box: Box | null; clipped: boolean } {
   const inside = (edge: number) => Math.min(BOX_SCALE, Math.max(0, edge));
   const clipped = [left, top, right, bottom].some((edge) => inside(edge) !== edge);
   if (inside(right) <= inside(left) || inside(bottom) <= inside(top)) return { box: null, clipped };

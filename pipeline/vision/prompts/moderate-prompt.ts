@@ -1,4 +1,4 @@
-// What a language model is told when it decides whether an image may be analyzed at all. Nothing of the caller's is in it.
+// The prompt that makes a language model decide whether an image may be analyzed. It contains nothing from the caller.
 import type { Prompt } from './data-block.ts';
 
 export const MODERATION_CATEGORIES = ['none', 'sexual', 'minors', 'gore', 'hate', 'self-harm'] as const;

@@ -8,7 +8,7 @@ import { elsewhere, type S3Connection, s3Client } from '../storage/s3/s3-client.
 import { answerOrRefuse } from '../storage/s3/s3-errors.ts';
 import { bodyOf, headOf, saveBody } from '../storage/s3/s3-object.ts';
 import { type NamedImage, nameList, notAccepted, notReadable, type ResolveContext, type Source, shown } from './source.ts';
-import { resolveUpload } from './upload.ts';
+import { resolveUpload } from './upload-source.ts';
 
 /** https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html */
 export const BucketName = z
