@@ -20,7 +20,7 @@ const PROGRESS_EVERY_MS = 2_000; // 0.5 writes a second and execution, of the 3,
 const config = readPipelineConfig();
 const limits = sizeLimits(config);
 
-/** What an earlier process of this machine left is removed: it was killed, or it would have done so. */
+/** Clears leftovers from a previous process that was killed before it could clean up. */
 const scratchFolder = join(tmpdir(), 'tilesight');
 rmSync(scratchFolder, { recursive: true, force: true });
 mkdirSync(scratchFolder);
@@ -40,12 +40,12 @@ const deps: PipelineDeps = {
   events,
   scratchFolder,
   limits: { ...limits, progressEveryMs: PROGRESS_EVERY_MS },
-  // Its own version, so that parts of an execution are looked at by the code that cut it.
+  // Its own version, so that the code that planned an execution also runs its shards.
   functionName: `${config.AWS_LAMBDA_FUNCTION_NAME}:${config.AWS_LAMBDA_FUNCTION_VERSION}`,
 };
 
 export const handler = withDurableExecution(pipeline(deps), {
   durableExecutionClient: survivingStaleTokens(new DurableExecutionApiClient()),
-  // Between invocations the process stands still, and what it has not told yet with it.
+  // Between invocations the process is frozen, and unpublished events with it.
   plugins: events ? [{ onInvocationEnd: events.flush }] : [],
 });

@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import { checkedFolder, checkedKey, checkRange, RESERVED_SEGMENT } from '../contract/keys.ts';
 import type { Blobs } from '../ports.ts';
 
-/** Holds what is being written. Whoever starts the only process on a folder may empty it: a killed one leaves parts. */
+/** Holds unfinished files. The only process on a folder may empty it at its start, because a killed process leaves parts. */
 export const PARTS_FOLDER = RESERVED_SEGMENT;
 
 /** Objects are the files below `folder`, one a key. Throws a RangeError for a key that could leave it. */
@@ -44,7 +44,7 @@ export function fsBlobs(folder: string): Blobs {
     async putNew(key, bytes) {
       const target = pathOf(key);
       try {
-        // A link is refused where a file is; a rename would take its place.
+        // A link fails if the file exists; a rename would replace it.
         await published(folder, target, (temporary) => written(temporary, bytes), link);
         return true;
       } catch (error) {
@@ -87,7 +87,7 @@ export function fsBlobs(folder: string): Blobs {
   };
 }
 
-/** As a bucket sorts: by the bytes of UTF-8. */
+/** Sorts as a bucket does: by UTF-8 bytes. */
 function byBytes(a: string, b: string): number {
   return Buffer.compare(Buffer.from(a), Buffer.from(b));
 }
@@ -98,13 +98,13 @@ async function written(path: string, bytes: Uint8Array): Promise<void> {
   await file.sync();
 }
 
-/** What was checkpointed as stored must outlive a power cut, not only a killed process. */
+/** A checkpointed write must survive a power failure, not only a killed process. */
 async function onDisk(path: string): Promise<void> {
   await using file = await open(path, 'r+');
   await file.sync();
 }
 
-/** Writes elsewhere and renames or links, so that a reader never meets a part. */
+/** Writes to a temporary file and renames or links it, so that a reader never gets a partial file. */
 async function published(
   folder: string,
   target: string,

@@ -12,18 +12,18 @@ import { type Body, bodyOf, headOf, saveBody, wholeBody } from './s3/s3-object.t
 
 const PART_BYTES = 8_388_608; // 8 MiB x the 10,000 parts that S3 takes = 84 GB, 8 times the temporary disk of a Lambda function
 const PARTS_AT_ONCE = 4; // 4 x 8 MiB = 34 MB of memory
-const READ_BYTES = 1_048_576; // 8 reads a part in place of 128
+const READ_BYTES = 1_048_576; // 8 reads a part instead of 128
 
 export interface S3BlobsOptions extends S3Options {
-  /** Where `materialize` puts its copies. */
+  /** Folder for the copies of `materialize`. */
   scratchFolder: string;
   /** The largest object that `materialize` copies. */
   materializeBytesMax: number;
 }
 
 /**
- * Objects of one bucket. Throws a RangeError for a key or range that cannot be, a UserError when the bucket may not be used, a
- * TransientError for what may pass, after the SDK's own attempts.
+ * Objects of one bucket. Throws a RangeError for an invalid key or range, a UserError if the bucket may not be used, and a
+ * TransientError for a temporary failure, after the SDK's own attempts.
  */
 export function s3Blobs(options: S3BlobsOptions): Blobs {
   const { bucket, scratchFolder, materializeBytesMax } = options;
@@ -84,7 +84,7 @@ export function s3Blobs(options: S3BlobsOptions): Blobs {
       const { client, ListObjectsV2Command } = await s3();
       const page = { Bucket: bucket, Prefix, Delimiter: '/', MaxKeys: limit, ...(after !== undefined && { StartAfter: after }) };
       const keys: string[] = [];
-      // A page may hold fewer keys than there are, where folders lie between them.
+      // A page may hold fewer keys than requested if folders lie between them.
       for (let token: string | undefined; ; ) {
         const found = await answerOf(client.send(new ListObjectsV2Command({ ...page, ContinuationToken: token })));
         keys.push(...(found.Contents ?? []).flatMap(({ Key }) => (Key === undefined ? [] : [Key])));

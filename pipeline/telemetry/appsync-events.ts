@@ -1,5 +1,5 @@
-// Events over AppSync Events, by signed HTTP: https://docs.aws.amazon.com/appsync/latest/eventapi/publish-http.html
-// The pipeline never waits for it: what cannot be told stays in a bounded queue, and what is dropped from there is counted.
+// Publishes live events to AppSync Events by signed HTTP: https://docs.aws.amazon.com/appsync/latest/eventapi/publish-http.html
+// The pipeline never waits for it: undelivered events stay in a bounded queue, and dropped ones are counted.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Sha256 } from '@aws-crypto/sha256-js';
 import { HttpRequest } from '@smithy/protocol-http';
@@ -9,13 +9,13 @@ import { channelOf, type LiveEvent } from '../progress/events.ts';
 
 const EVENTS_A_CALL_MAX = 5; // the service's own limit
 const QUEUED_MAX = 2_000; // of some 200 bytes: two shards of 850 tiles, each of which ends
-const PUBLISH_EVERY_MS = 1_000; // so that events of one moment share a call
+const PUBLISH_EVERY_MS = 1_000; // so that simultaneous events share a call
 const ANSWER_MS_MAX = 2_000;
-const FLUSH_MS_MAX = 1_000; // by so much an end of an invocation may be late
+const FLUSH_MS_MAX = 1_000; // the longest that it may delay the end of an invocation
 const PAUSE_MS_MIN = 1_000;
 const PAUSE_MS_MAX = 60_000;
 const LOG_EVERY_MS = 60_000;
-/** Another attempt with the same events would be refused as well. */
+/** A retry with the same events would be refused too. */
 const REFUSED_FOR_GOOD = new Set([400, 413]);
 
 export interface AppsyncEventsOptions {
@@ -54,7 +54,7 @@ export function appsyncEvents({ endpoint, region, credentials, clock, log }: App
     const nowMs = clock.now().getTime();
     if (nowMs - loggedMs < LOG_EVERY_MS) return;
     loggedMs = nowMs;
-    log.warn({ error, queued: queue.length() }, 'Live events could not be told; the executions go on.');
+    log.warn({ error, queued: queue.length() }, 'Live events could not be published. Executions continue.');
   };
 
   const sendAll = async () => {
@@ -91,13 +91,13 @@ export function appsyncEvents({ endpoint, region, credentials, clock, log }: App
       if (queue.length() > 0 && !sending) soon();
     },
     async flush() {
-      if (pauseMs > 0 || (queue.length() === 0 && !sending)) return; // a dead endpoint is waited for once, not each time
+      if (pauseMs > 0 || (queue.length() === 0 && !sending)) return; // waits for an unreachable endpoint only once
       await Promise.race([send(), sleep(FLUSH_MS_MAX, undefined, { ref: false })]);
     },
   };
 }
 
-/** Drops the oldest progress first, then tiles that are looked at, then tiles that have ended; ends never. */
+/** Drops the oldest `progress` events first, then tiles being analyzed, then ended tiles; never an `end`. */
 function boundedQueue() {
   const queue: LiveEvent[] = [];
   const dropped = new Map<string, number>();
@@ -114,7 +114,7 @@ function boundedQueue() {
       }
     }
   };
-  /** A progress or an end says what was dropped before it. */
+  /** Adds the number of events dropped before a `progress` or `end` event. */
   const counted = (event: LiveEvent): LiveEvent => {
     if (event.type === 'tile') return event;
     const before = dropped.get(event.execution_id) ?? 0;
@@ -129,7 +129,7 @@ function boundedQueue() {
       queue.push(...events);
       shrink();
     },
-    /** The oldest ones that can share a call; none when there is none. */
+    /** The oldest events that can share a call; empty if the queue is. */
     take(): LiveEvent[] {
       const [first] = queue;
       const other = queue.findIndex(({ execution_id }) => execution_id !== first?.execution_id);

@@ -1,7 +1,7 @@
-// A log whose every line says what it is about.
+// A log that adds the same facts to every line.
 import type { Log } from '../ports.ts';
 
-/** `facts` stand in every line, before those of the line itself. */
+/** Adds `facts` to every line, before the line's own. */
 export function logWith(log: Log, facts: object): Log {
   return {
     debug: (more, sentence) => log.debug({ ...facts, ...more }, sentence),

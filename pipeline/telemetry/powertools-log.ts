@@ -1,4 +1,4 @@
-// The log of functions on AWS: JSON lines of Powertools, which CloudWatch Logs Insights reads field by field.
+// The log of functions on AWS: JSON lines of Powertools, whose fields CloudWatch Logs Insights can query.
 import { Logger } from '@aws-lambda-powertools/logger';
 import type { Log } from '../ports.ts';
 
@@ -6,7 +6,7 @@ const LEVELS = { debug: 'DEBUG', info: 'INFO', warn: 'WARN', error: 'ERROR', sil
 
 export function powertoolsLog(serviceName: string, level: keyof typeof LEVELS): Log {
   let made: Logger | undefined;
-  // Made at the first line: it opens stdout, which loads a fifth of Node, and a cold start usually has nothing to say.
+  // Created for the first line: it opens stdout, which loads a fifth of Node, and a cold start usually logs nothing.
   const logger = () => {
     made ??= new Logger({ serviceName, logLevel: LEVELS[level] });
     return made;

@@ -17,7 +17,7 @@ const UNITS: Record<MetricName, (typeof MetricUnit)[keyof typeof MetricUnit]> = 
   AnalysesFailed: MetricUnit.Count,
 };
 
-/** `serviceName` tells deployments in one account apart: the function's name. */
+/** `serviceName` distinguishes deployments in one account: the function's name. */
 export function powertoolsMetrics(serviceName: string): Metrics {
   const metrics = new Powertools({ namespace: NAMESPACE, serviceName });
   return {

@@ -142,13 +142,13 @@ describe('events for AppSync', () => {
     expect(signatures[0]?.sent).toBe(signatures[0]?.right);
   });
 
-  test('that could not be told are told again, in order', { timeout: 20_000 }, async () => {
+  test('that could not be published are published again, in order', { timeout: 20_000 }, async () => {
     const api = await eventApiThat((call) => (call === 2 ? 503 : 200));
     const all = tiles('run-1', 12);
     api.events.publish(all);
     await until(() => eventsIn(api).length === all.length);
     expect(eventsIn(api)).toEqual(all);
-    expect(api.warnings).toEqual(['Live events could not be told; the executions go on.']);
+    expect(api.warnings).toEqual(['Live events could not be published. Executions continue.']);
   });
 
   test('that are refused for good are counted, and do not stand in the way of others', async () => {

@@ -1,11 +1,11 @@
-// AWS's S3 client, loaded when it is first needed: loaded at start it makes a cold start 3.3 times as long.
+// AWS's S3 client, loaded on first use: loading it at the start makes a cold start 3.3 times as long.
 // Region and credentials come from the SDK's own chain.
 import type { S3ClientConfig } from '@aws-sdk/client-s3';
 
 export interface S3Connection {
-  /** In place of the region's own: a VPC endpoint, or a store that speaks S3. */
+  /** Replaces the region's endpoint: a VPC endpoint, or an S3-compatible store. */
   endpoint?: string;
-  /** Without a byte in either direction; SILENCE_TIMEOUT_MS when left out. */
+  /** Longest time without a byte in either direction. Default: SILENCE_TIMEOUT_MS. */
   silenceTimeoutMs?: number;
 }
 
@@ -16,12 +16,12 @@ export interface S3Options extends S3Connection {
 const ATTEMPTS_MAX = 4; // waits of up to 0.05, 0.1 and 0.2 s after a fault, of 1, 2 and 4 s after too many calls
 const CONNECT_TIMEOUT_MS = 5_000; // two lost SYN packets: 1 + 2 s, and the way itself
 const SILENCE_TIMEOUT_MS = 20_000; // S3 answers within a second; a part's checks and a busy machine need a few
-const SOCKETS_MAX = 256; // as many tiles as may be looked at at once (TILE_CONCURRENCY)
+const SOCKETS_MAX = 256; // the most tiles that may be analyzed concurrently (TILE_CONCURRENCY)
 
-/** Settings for buckets of others, which may be in another region than ours. */
+/** Settings for foreign buckets, which may be in another region. */
 export const elsewhere: S3ClientConfig = { followRegionRedirects: true };
 
-/** `settings` are those of one adapter's own. */
+/** `settings` are specific to one adapter. */
 export function s3Client(options: S3Connection, settings: S3ClientConfig = {}): () => ReturnType<typeof load> {
   let loaded: ReturnType<typeof load> | undefined;
   return () => {
@@ -31,7 +31,7 @@ export function s3Client(options: S3Connection, settings: S3ClientConfig = {}): 
 }
 
 async function load({ endpoint, silenceTimeoutMs = SILENCE_TIMEOUT_MS }: S3Connection, settings: S3ClientConfig) {
-  // By name, so that a bundler leaves out the other hundred commands.
+  // Imported by name, so that a bundler omits the other hundred commands.
   const { S3Client, HeadObjectCommand, GetObjectCommand, PutObjectCommand, ListObjectsV2Command } = await import(
     '@aws-sdk/client-s3'
   );
