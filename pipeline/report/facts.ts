@@ -1,4 +1,5 @@
-// What was asked, with which models, what it cost, and how far all of this can be trusted. Pure.
+// The sections on models and cost, and on the scope and the limits of the analysis. Pure.
+import { at } from '../contract/at.ts';
 import { count, counted, foreign, type Hole, html, type Markup, shortened } from './html.ts';
 import type { ReportMaterial } from './material.ts';
 import type { Section } from './section.ts';
@@ -11,8 +12,8 @@ export function modelsSection({ document: { models, usage } }: ReportMaterial): 
   const { moderation, detection, verification, synthesis } = models;
   const body = facts([
     ['Moderation', moderation === null ? 'none' : model(moderation)],
-    ['Detection', detection.map((id, at) => [at > 0 && ', ', model(id)])],
-    ['Second look', verification === null ? 'none' : model(verification)],
+    ['Detection', detection.map((id, index) => [index > 0 && ', ', model(id)])],
+    ['Verification', verification === null ? 'none' : model(verification)],
     ['Summary', model(synthesis)],
     ['Tokens in', count(usage.input_tokens)],
     ['Tokens out', count(usage.output_tokens)],
@@ -27,25 +28,25 @@ export function cost(usd: number): string {
 
 export function limitsSection({ document: { request, notes, tiles }, plan }: ReportMaterial): Section {
   const { ask, plan: wishes } = request;
-  const [finest, coarsest] = [plan.levels[0]?.level ?? 0, plan.levels.at(-1)?.level ?? 0];
-  const shrunk = (level: number) => (level === 0 ? 'full resolution' : `1/${2 ** level}`);
+  const [finest, coarsest] = [at(plan.levels, 0).level, at(plan.levels, plan.levels.length - 1).level];
+  const scale = (level: number) => (level === 0 ? 'full resolution' : `1/${2 ** level}`);
   const more = notes.length - NOTES_MAX;
   const body = html`${facts([
-    ['Looked for', ask.look_for === null ? 'everything that the models know' : foreign(ask.look_for)],
+    ['Asked for', ask.look_for === null ? 'everything that the models detect' : foreign(ask.look_for)],
     ['Labels', ask.labels.length === 0 ? 'all' : labels(ask.labels)],
     ['Detail', wishes.detail],
     [
       'Levels',
-      finest === coarsest ? shrunk(finest) : `${counted(plan.levels.length, 'level')}, ${shrunk(finest)} to ${shrunk(coarsest)}`,
+      finest === coarsest ? scale(finest) : `${counted(plan.levels.length, 'level')}, ${scale(finest)} to ${scale(coarsest)}`,
     ],
-    ['Tiles', `of ${count(plan.stridePx + 2 * plan.marginPx)} px, neighbours share ${count(2 * plan.marginPx)} px`],
+    ['Tiles', `${count(plan.stridePx + 2 * plan.marginPx)} px, with an overlap of ${count(2 * plan.marginPx)} px`],
     ['Region', plan.region === null ? 'the whole image' : `left, top, width, height: ${plan.region.join(', ')}`],
   ])}
 <ul class="notes">${notes.slice(0, NOTES_MAX).map((note) => html`<li>${foreign(shortened(note, NOTE_CHARACTERS_MAX))}</li>`)}
 ${more > 0 && html`<li>And ${counted(more, 'more note')} in findings.json.</li>`}
-${tiles.failed.length > 0 && html`<li>What lies only in tiles that were not seen is missing here.</li>`}
-${finest > 0 && html`<li>The finest level is ${shrunk(finest)} of the resolution: what is only a few pixels wide there may be missing.</li>`}
-<li>Models err: they miss things, and see things that are not there. Descriptions, texts and summaries are their words, or were read in the image.</li></ul>`;
+${tiles.failed.length > 0 && html`<li>Objects that lie only in failed tiles are missing.</li>`}
+${finest > 0 && html`<li>The finest level has ${scale(finest)} of the resolution. Objects of only a few pixels at that level may be missing.</li>`}
+<li>Models make mistakes: they miss objects, and report objects that are not there. Descriptions, texts and summaries come from models or from the image.</li></ul>`;
   return { id: 'limits', title: 'Scope and limits', body };
 }
 
@@ -55,7 +56,7 @@ function model(id: string): Markup {
 
 function labels(all: readonly string[]): Hole {
   const more = all.length - LABELS_MAX;
-  return [all.slice(0, LABELS_MAX).map((label, at) => [at > 0 && ', ', foreign(label)]), more > 0 && ` and ${more} more`];
+  return [all.slice(0, LABELS_MAX).map((label, index) => [index > 0 && ', ', foreign(label)]), more > 0 && ` and ${more} more`];
 }
 
 function facts(pairs: [name: string, value: Hole][]): Markup {

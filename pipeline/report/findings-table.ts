@@ -5,7 +5,7 @@ import { rowOf, severityMark } from './material.ts';
 import { descriptionOf, type Rows } from './rows.ts';
 import type { Section } from './section.ts';
 
-/** Without the script. Their texts are short, so that 200 rows are 0.6 MB at most, with every character escaped. */
+/** Rows without the script. Their texts are short: 200 rows have at most 0.6 MB, even if every character is escaped. */
 export const PLAIN_ROWS_MAX = 200;
 const PLAIN_TEXT_CHARACTERS_MAX = 200;
 const LABEL_CHARACTERS_MAX = 100;
@@ -17,10 +17,10 @@ const COLUMNS = [
   { name: 'score', title: 'Score' },
   { name: 'words', title: 'Text and description' },
   { name: 'place', title: 'Left, top · size in px' },
-  { name: 'verdict', title: 'Second look' },
+  { name: 'verdict', title: 'Verification' },
 ] as const;
 
-/** `cited` ones are among the plain rows, so that links to them lead somewhere without the script, too. */
+/** Findings in `cited` are among the plain rows, so that links to them work without the script. */
 export function tableSection(ordered: readonly Finding[], rows: Rows, cited: ReadonlySet<string>): Section | null {
   if (ordered.length === 0) return null;
   const judged = ordered.some(({ verified }) => verified !== null);
@@ -29,26 +29,26 @@ export function tableSection(ordered: readonly Finding[], rows: Rows, cited: Rea
   );
   const plain = plainRows(ordered, cited);
   const left = ordered.length - rows.kept;
-  const body = html`${left > 0 && html`<p class="warning">This page holds the ${count(rows.kept)} most important ones; ${counted(left, 'finding')} more are in findings.json.</p>`}
+  const body = html`${left > 0 && html`<p class="warning">This page contains the ${count(rows.kept)} most important findings. findings.json has ${count(left)} more.</p>`}
 ${filters()}
 <table id="table" role="table" aria-labelledby="findings-title">
 <thead role="rowgroup"><tr role="row">${heads}</tr></thead>
 <tbody role="rowgroup">${plain.map((finding) => row(finding, judged))}</tbody></table>
 <nav id="pages" aria-label="Pages of findings" hidden></nav>
-<p id="without">Without its script this page shows ${count(plain.length)} of ${counted(ordered.length, 'finding')}, and no filters.</p>
-<p class="aside">${rows.shortened && `Texts end after ${count(rows.charactersMax)} characters here; findings.json holds them whole. `}Places and sizes are pixels of the upright full image. A score is the model’s own number, not a probability.</p>
+<p id="without">Without its script, this page shows ${count(plain.length)} of ${counted(ordered.length, 'finding')} and no filters.</p>
+<p class="aside">${rows.shortened && `Texts are cut after ${count(rows.charactersMax)} characters; findings.json has them in full. `}Positions and sizes are in pixels of the upright full image. A score is the model’s own confidence, not a probability.</p>
 <script type="application/json" id="rows">${rows.json}</script>`;
   return { id: 'findings', title: 'All findings', body };
 }
 
-/** The most important ones, and those that are cited. */
+/** The most important findings, and the cited ones. */
 function plainRows(ordered: readonly Finding[], cited: ReadonlySet<string>): Finding[] {
   const behind = ordered.slice(PLAIN_ROWS_MAX).filter(({ id }) => cited.has(id));
   const added = behind.slice(0, PLAIN_ROWS_MAX / 2);
   return [...ordered.slice(0, PLAIN_ROWS_MAX - added.length), ...added];
 }
 
-/** Shown by the script, which is what they need. */
+/** Hidden until the script shows them, because they need it. */
 function filters(): Markup {
   return html`<form id="filters" role="search" aria-label="Filter findings" hidden>
 <p><label for="words">Words</label><input id="words" type="search" autocomplete="off" spellcheck="false" placeholder="id, label, text"></p>
@@ -67,7 +67,7 @@ function row(finding: Finding, judged: boolean): Markup {
 <tr id="${rowOf(id)}" role="row" tabindex="-1"><th scope="row" role="rowheader"><a href="#${rowOf(id)}">${id}</a></th>
 <td role="cell">${foreign(shortened(label, LABEL_CHARACTERS_MAX))}</td><td role="cell">${severityMark(severity)}</td>
 <td role="cell" class="number">${score.toFixed(2)}</td><td role="cell" class="words">${words(finding)}</td>
-<td role="cell" class="number">${place(finding)}</td>${judged && html`<td role="cell">${verified ?? ''}</td>`}</tr>`;
+<td role="cell" class="number">${place(finding)}</td>${judged && html`<td role="cell">${verified}</td>`}</tr>`;
 }
 
 function words(finding: Finding): Markup {

@@ -1,4 +1,4 @@
-// What was not seen: how many tiles, why, and a map of them. Pure.
+// Tiles that were not analyzed: the number, the reasons, and a map. Pure.
 import type { FailedTile } from '../contract/schemas.ts';
 import { count, counted, foreign, html, type Markup, shortened } from './html.ts';
 import type { ReportMaterial } from './material.ts';
@@ -11,25 +11,25 @@ const EXAMPLES_MAX = 5;
 export function gapsSection({ document: { tiles }, plan, blankTiles, images: { thumbnail } }: ReportMaterial): Section {
   const failed = new Set(tiles.failed.map(({ tile }) => tile));
   const maps = levelMaps(plan, failed, new Set(blankTiles ?? []));
-  const body = html`<p>${counted(tiles.total, 'tile')}: ${count(tiles.done)} looked at, ${count(tiles.blank)} blank, ${count(tiles.failed.length)} not seen.
-${tiles.blank > 0 && 'A blank tile is of one colour all over; no model was asked.'}
-${blankTiles === null && 'Where the blank ones are is not known to this page.'}
-${plan.region !== null && `Only the region at left, top, width, height ${plan.region.join(', ')} was looked at.`}</p>
+  const body = html`<p>${counted(tiles.total, 'tile')}: ${count(tiles.done)} analyzed, ${count(tiles.blank)} blank, ${count(tiles.failed.length)} failed.
+${tiles.blank > 0 && 'A blank tile has a single color; no model analyzes it.'}
+${blankTiles === null && 'The positions of the blank tiles are not known.'}
+${plan.region !== null && `Only the region at left, top, width, height ${plan.region.join(', ')} was analyzed.`}</p>
 ${tiles.failed.length > 0 && reasons(tiles.failed)}
 ${maps.length > 0 && legend(plan.region !== null)}
 ${maps.length > 0 && thumbnail !== null && shared(thumbnail.base64)}
 ${maps.length > 0 && html`<ul class="maps" role="list">${maps}</ul>`}`;
-  return { id: 'gaps', title: 'What was not seen', body };
+  return { id: 'gaps', title: 'What was not analyzed', body };
 }
 
 function legend(withOutside: boolean): Markup {
   const outside = withOutside && html`<span class="outside">outside the region</span>`;
-  return html`<p class="legend" aria-hidden="true"><span class="failed">not seen</span> <span class="blank">blank</span> ${outside}</p>`;
+  return html`<p class="legend" aria-hidden="true"><span class="failed">failed</span> <span class="blank">blank</span> ${outside}</p>`;
 }
 
-/** One unit wide and high: every map shows it in its own size. */
+/** One unit wide and high; every map scales it to its own size. */
 function shared(base64: string): Markup {
-  return html`<svg class="unseen" aria-hidden="true"><defs>
+  return html`<svg class="visually-hidden" aria-hidden="true"><defs>
 <image id="thumbnail" href="data:image/jpeg;base64,${base64}" width="1" height="1" preserveAspectRatio="none"/></defs></svg>`;
 }
 
@@ -37,12 +37,12 @@ function reasons(failed: readonly FailedTile[]): Markup {
   const groups = [...Map.groupBy(failed, ({ reason }) => reason)].sort(([, a], [, b]) => b.length - a.length);
   const more = groups.length - REASONS_MAX;
   return html`<table>
-<caption>Why tiles were not seen</caption>
+<caption>Why tiles failed</caption>
 <thead><tr><th scope="col">Reason</th><th scope="col">Tiles</th><th scope="col">For example at left, top, width, height</th></tr></thead>
 <tbody>${groups.slice(0, REASONS_MAX).map(
     ([reason, group]) => html`
 <tr><th scope="row" class="words">${foreign(shortened(reason, 500))}</th><td class="number">${count(group.length)}</td>
 <td>${group.slice(0, EXAMPLES_MAX).map(({ tile, box }) => html`tile ${tile} at ${box.join(', ')}<br>`)}</td></tr>`,
   )}</tbody></table>
-${more > 0 && html`<p class="aside">And ${counted(more, 'more reason')}: findings.json holds all.</p>`}`;
+${more > 0 && html`<p class="aside">And ${counted(more, 'more reason')}; findings.json has all of them.</p>`}`;
 }

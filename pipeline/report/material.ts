@@ -1,11 +1,11 @@
-// What a report is made from, and what its parts share.
+// The input of a report, and helpers that its sections share. Pure.
 import type { Finding, FindingsDocument, Severity } from '../contract/schemas.ts';
 import { bySeverity } from '../findings/finding-order.ts';
 import { isRejected } from '../findings/verification.ts';
 import type { Plan } from '../planning/plan.ts';
 import { html, type Markup } from './html.ts';
 
-/** A JPEG as it stands in the page. */
+/** A JPEG that is part of the page. */
 export interface Embedded {
   base64: string;
   width: number;
@@ -17,22 +17,22 @@ export interface ReportMaterial {
   plan: Plan;
   /** ISO 8601. */
   startedAt: string;
-  /** One sentence when not all tiles were looked at. */
+  /** Why the analysis is not complete; `null` if it is. */
   reason: string | null;
-  /** Indexes of tiles of one colour; null: there are some, and where is not known. */
+  /** Indexes of blank tiles; `null` if there are some at unknown positions. */
   blankTiles: readonly number[] | null;
-  /** The overlay, the image without boxes but very small, and crops around findings by their ids. Null: could not be made. */
+  /** The overlay, a very small copy of the image, and crops by the id of their finding. `null` if one could not be made. */
   images: { overlay: Embedded | null; thumbnail: Embedded | null; crops: ReadonlyMap<string, Embedded> };
 }
 
 export const SEVERITIES_FALLING: readonly Severity[] = ['critical', 'high', 'medium', 'low', 'info'];
 
-/** The most important ones first, those that a second look rejected last. */
+/** The most important findings first, rejected ones last. */
 export function byImportance(findings: readonly Finding[]): Finding[] {
   return findings.toSorted((a, b) => Number(isRejected(a)) - Number(isRejected(b)) || bySeverity(a, b));
 }
 
-/** Where a link to a finding leads. */
+/** The target of a link to a finding. */
 export const rowOf = (id: string) => `row-${id}`;
 
 export function severityMark(severity: Severity): Markup {

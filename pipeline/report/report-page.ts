@@ -1,4 +1,4 @@
-// The report of an execution: one HTML file that needs nothing from outside and lets nothing in. Pure.
+// The report of an execution: one HTML file that loads nothing, and in which no foreign text can run. Pure.
 import { createHash } from 'node:crypto';
 import type { FindingsDocument } from '../contract/schemas.ts';
 import { cost, limitsSection, modelsSection } from './facts.ts';
@@ -13,11 +13,11 @@ import { compactRows } from './rows.ts';
 import { contents, type Section, sectionOf } from './section.ts';
 import { citedIn, countsSection, summarySection } from './summary-section.ts';
 
-/** Of 8 MB: rows without script are 0.6, maps 0.35, summary, notes and captions 0.3, style and script 0.03 at the very worst. */
+/** 8 MB minus, at worst, 0.6 for rows without script, 0.35 for maps, 0.3 for summary, notes and captions, 0.03 for style and script. */
 const ROWS_AND_IMAGES_BYTES_MAX = 6_600_000;
 const NAME_CHARACTERS_MAX = 200;
 
-/** A whole page, of less than 8 MB as long as its images leave room: they take 2 MB at most (imaging/report-images.ts). */
+/** A whole page of less than 8 MB, given images of at most 2 MB (imaging/report-images.ts). */
 export function reportPage(material: ReportMaterial): string {
   const { document } = material;
   const ordered = byImportance(document.findings);
@@ -52,7 +52,7 @@ ${heading(material, name, sections)}
 <main>
 ${sections.map(sectionOf)}
 </main>
-<footer><p>Execution <code>${document.execution_id}</code>. Made by tilesight. findings.json beside this page holds everything in full.</p></footer>
+<footer><p>Execution <code>${document.execution_id}</code>. Made by tilesight. findings.json has everything in full.</p></footer>
 <script>${code(SCRIPT)}</script>
 </body>
 </html>
@@ -65,7 +65,7 @@ function imageBytes({ images: { overlay, thumbnail, crops } }: ReportMaterial): 
 
 const hashOf = (text: string) => `'sha256-${createHash('sha256').update(text).digest('base64')}'`;
 
-/** Nothing may be loaded, sent or run but the style and the script that stand in the page. */
+/** Only the style and the script in the page may be applied and run; nothing may be loaded or sent. */
 const POLICY = [
   "default-src 'none'",
   'img-src data:',
@@ -79,30 +79,30 @@ function heading({ document, startedAt }: ReportMaterial, name: string, sections
   const { status, image, tiles, findings, usage } = document;
   const figures: [string, string][] = [
     ['findings', count(findings.length)],
-    ['tiles looked at', `${count(tiles.done + tiles.blank)} of ${count(tiles.total)}`],
+    ['tiles analyzed', `${count(tiles.done + tiles.blank)} of ${count(tiles.total)}`],
     ['pixels', `${count(image.width)} × ${count(image.height)}`],
     ['cost', cost(usage.cost_usd)],
   ];
   return html`<header>
 <p class="status ${status.toLowerCase()}">${status}</p>
 <h1>${foreign(name)}</h1>
-<p class="aside">${isUpload(image.uri) ? 'uploaded' : foreign(shortened(image.uri, 500))}, ${image.format}, looked at on <time datetime="${startedAt}">${startedAt.slice(0, 16).replace('T', ' ')} UTC</time></p>
-<dl class="figures">${figures.map(([what, figure]) => html`<div><dt>${what}</dt><dd>${figure}</dd></div>`)}</dl>
+<p class="aside">${isUpload(image.uri) ? 'uploaded' : foreign(shortened(image.uri, 500))}, ${image.format}, analyzed on <time datetime="${startedAt}">${startedAt.slice(0, 16).replace('T', ' ')} UTC</time></p>
+<dl class="figures">${figures.map(([name, figure]) => html`<div><dt>${name}</dt><dd>${figure}</dd></div>`)}</dl>
 ${contents(sections)}
 </header>`;
 }
 
-/** What makes an upload hard to guess is not shown: reports are handed on. */
+/** Reports are passed on, so the part of an upload id that makes it hard to guess is not shown. */
 const isUpload = (uri: string) => uri.startsWith('upload://');
 
-/** The last part of its address. */
+/** The last segment of the address. */
 function imageName({ image: { uri } }: FindingsDocument): string {
   const last = uri.split(/[/\\]/).findLast((part) => part !== '') ?? uri;
   const name = isUpload(uri) ? last.replace(/-[0-9a-f]{20}.*$/, '') : last;
   return shortened(name === '' ? uri : name, NAME_CHARACTERS_MAX);
 }
 
-/** For titles, where no element can stand: marks that end a direction of writing where the text ends. */
+/** For titles, which cannot contain elements: marks that keep the writing direction inside the text. */
 function isolated(text: string): string {
   return `\u2068${text.replace(/[\u202a-\u202e\u2066-\u2069]/g, '')}\u2069`;
 }

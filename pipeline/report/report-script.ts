@@ -1,14 +1,13 @@
-// The report's own script, as it runs in a browser: sorts, filters and turns pages. It is text and not a module of ours, so that
-// it is the same from source and from a bundle, and no minifier changes what the page's policy allows by its hash; a test runs it.
-// It writes text with textContent only. No backslash, backquote or dollar brace may stand in it.
+// The report's script, which sorts, filters and pages the table in a browser. It is text, not a module: the page's policy allows it
+// by its hash, and a bundler must not change it. Writes text with textContent only. Must not contain a backslash, a backquote or ${.
 
 export const SCRIPT = `'use strict';
 (() => {
   const PAGE = 100;
-  const OPEN_FROM = 160; // characters; longer texts are shown when asked for
+  const OPEN_FROM = 160; // characters; longer texts are collapsed
   const LABELS = 200;
   const SEVERITIES = ['info', 'low', 'medium', 'high', 'critical'];
-  // An option holds no element that could isolate its text: marks do, and those of the text itself are left out.
+  // An option cannot contain elements, so marks isolate the writing direction of its text; marks in the text are removed.
   const DIRECTIONS = new RegExp('[' + String.fromCharCode(0x202a, 45, 0x202e, 0x2066, 45, 0x2069) + ']', 'g');
   const isolated = (text) => String.fromCharCode(0x2068) + text.replace(DIRECTIONS, '') + String.fromCharCode(0x2069);
   const VERDICTS = ['', 'confirmed', 'rejected', 'corrected'];
@@ -29,7 +28,7 @@ export const SCRIPT = `'use strict';
   labels.map((name, label) => label).sort((a, b) => collator.compare(labels[a], labels[b])).forEach((label, rank) => { labelRank[label] = rank; });
   const wordsOf = (finding) => finding.text || finding.description;
 
-  // Each way to sort, ascending; and whether the first press begins with the largest.
+  // Each order ascending; falls is true if the first press begins with the largest value.
   const SORTS = {
     order: { compare: (a, b) => a.order - b.order },
     id: { compare: (a, b) => collator.compare(a.id, b.id) },
@@ -107,8 +106,8 @@ export const SCRIPT = `'use strict';
       if (head.dataset.column === sort.column) head.setAttribute('aria-sort', sort.falling ? 'descending' : 'ascending');
       else head.removeAttribute('aria-sort');
     }
-    const of = shown.length === findings.length ? count(findings.length) : count(shown.length) + ' that fit, of ' + count(findings.length);
-    byId('shown').textContent = shown.length === 0 ? 'No finding fits the filters.' : 'Findings ' + count(from + 1) + ' to ' + count(from + part.length) + ' of ' + of;
+    const of = shown.length === findings.length ? count(findings.length) : count(shown.length) + ' that match, ' + count(findings.length) + ' in total';
+    byId('shown').textContent = shown.length === 0 ? 'No finding matches the filters.' : 'Findings ' + count(from + 1) + ' to ' + count(from + part.length) + ' of ' + of;
     pager.hidden = pages === 1;
     byId('page').textContent = 'Page ' + count(page + 1) + ' of ' + count(pages);
     for (const button of pager.querySelectorAll('button')) {
@@ -121,7 +120,7 @@ export const SCRIPT = `'use strict';
     const label = byId('label').value === '' ? null : Number(byId('label').value);
     const severity = Number(byId('severity').value);
     const score = Number(byId('score').value) - 0.0001;
-    const fits = (finding) => {
+    const matches = (finding) => {
       if ((label !== null && finding.label !== label) || finding.severity < severity || finding.score < score) return false;
       if (words.length === 0) return true;
       finding.haystack ||= [finding.id, labels[finding.label], finding.text, finding.description].join(' ').toLowerCase();
@@ -129,7 +128,7 @@ export const SCRIPT = `'use strict';
     };
     const { compare } = SORTS[sort.column];
     const sign = sort.falling ? -1 : 1;
-    shown = findings.filter(fits).sort((a, b) => sign * compare(a, b) || a.order - b.order);
+    shown = findings.filter(matches).sort((a, b) => sign * compare(a, b) || a.order - b.order);
     page = 0;
     render();
   }
@@ -150,7 +149,7 @@ export const SCRIPT = `'use strict';
     row.scrollIntoView({ block: 'center' });
   }
 
-  // At least so large that it can be seen on the small copy.
+  // Large enough to be visible on the scaled-down copy.
   function mark({ box: [left, top, width, height] }) {
     const marker = byId('marker');
     if (!marker) return;
@@ -176,7 +175,7 @@ export const SCRIPT = `'use strict';
     try {
       showRow(decodeURIComponent(hash.slice(5)));
     } catch {
-      // an address that somebody typed
+      // a malformed hash, typed by hand
     }
   }
 
@@ -212,7 +211,7 @@ export const SCRIPT = `'use strict';
   form.addEventListener('input', select);
   form.addEventListener('submit', (event) => event.preventDefault());
   form.addEventListener('reset', () => setTimeout(select));
-  // The same link twice changes no address; a row may have left the page in between.
+  // A second click on the same link changes no address, but the row may have left the page in between.
   document.addEventListener('click', (event) => {
     const link = event.target.closest('a[href^="#row-"]');
     if (!link || link.getAttribute('href') !== location.hash) return;

@@ -1,4 +1,4 @@
-// How the report looks: on a phone and on a wide screen, by day and by night, on paper. No address, no font from elsewhere.
+// The style of the report: phone and wide screen, light and dark, print. Loads nothing, not even a font.
 
 export const STYLE = `
 :root { color-scheme: light dark; --ground: #f6f5f2; --surface: #fff; --ink: #1d2127; --soft: #5a6270; --line: #dddcd6; --accent: #0a58a6;
@@ -27,7 +27,7 @@ ul.notes { margin: 1rem 0 0; padding-inline-start: 1.25rem; max-width: 50em; }
 .notes li { margin-bottom: .35rem; }
 .skip { position: absolute; left: 1rem; top: -4rem; padding: .5rem 1rem; background: var(--surface); z-index: 3; }
 .skip:focus { top: .5rem; }
-.unseen { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
+.visually-hidden { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
 .aside, figcaption { color: var(--soft); font-size: .875rem; }
 .long { white-space: pre-line; max-width: 50em; }
 .number { font-variant-numeric: tabular-nums; }

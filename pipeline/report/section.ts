@@ -1,8 +1,8 @@
-// A part of the report with its place in the list of contents. Pure.
+// A section of the report, and the list of contents. Pure.
 import { html, type Markup } from './html.ts';
 
 export interface Section {
-  /** Where a link leads. */
+  /** The target of links to it. */
   id: string;
   title: string;
   body: Markup;
@@ -13,7 +13,7 @@ export function contents(sections: readonly Section[]): Markup {
   return html`<nav aria-label="On this page"><ul role="list">${links}</ul></nav>`;
 }
 
-/** Takes the focus when it is led to. */
+/** Can take the focus when a link leads to it. */
 export function sectionOf({ id, title, body }: Section): Markup {
   return html`<section id="${id}" aria-labelledby="${id}-title" tabindex="-1">
 <h2 id="${id}-title">${title}</h2>

@@ -1,4 +1,4 @@
-// The first things on the page: the summary with links to what it cites, and how many of what were found. Pure.
+// The sections with the summary, whose citations are links, and with the counts by label and severity. Pure.
 import type { Finding, Severity } from '../contract/schemas.ts';
 import { byLabel } from '../findings/finding-order.ts';
 import { isRejected } from '../findings/verification.ts';
@@ -7,18 +7,18 @@ import { type ReportMaterial, rowOf, SEVERITIES_FALLING, severityMark } from './
 import type { Section } from './section.ts';
 
 const SUMMARY_CHARACTERS_MAX = 10_000;
-/** More labels than this are a word cloud; the table's filter holds 200, and the rest is found by its words. */
+/** More labels make no readable chart. The table's filter has 200 labels, and its search field finds all. */
 const LABELS_MAX = 15;
 const LABEL_CHARACTERS_MAX = 100;
 
-/** `linked`: ids of findings that have a row. */
+/** `linked` has the ids of findings that have a row. */
 export function summarySection({ document, reason }: ReportMaterial, linked: ReadonlySet<string>): Section {
   const body = html`${reason !== null && html`<p class="warning">${foreign(shortened(reason, 1_000))}</p>`}
 <p class="long">${withLinks(shortened(document.summary, SUMMARY_CHARACTERS_MAX), linked)}</p>`;
   return { id: 'summary', title: 'Summary', body };
 }
 
-/** Ids that a text cites. */
+/** The ids that a text cites. */
 export function citedIn(text: string): string[] {
   return [...new Set(text.match(/\bf\d+\b/g))];
 }
@@ -33,7 +33,7 @@ function withLinks(text: string, linked: ReadonlySet<string>): Markup {
 export function countsSection({ document }: ReportMaterial): Section {
   const findings = document.findings.filter((finding) => !isRejected(finding));
   const rejected = document.findings.length - findings.length;
-  const note = rejected > 0 && html`<p>${counted(rejected, 'finding')} that a second look rejected not counted.</p>`;
+  const note = rejected > 0 && html`<p>Without ${counted(rejected, 'finding')} that verification rejected.</p>`;
   const [id, title] = ['counts', 'What was found'];
   if (findings.length === 0) return { id, title, body: html`<p>Nothing was found.</p>${note}` };
   const groups = byLabel(findings);
@@ -50,7 +50,7 @@ ${chart(
     return { name: foreign(shortened(label, LABEL_CHARACTERS_MAX)), total: group.length, bar: bar(parts, most) };
   }),
   more > 0
-    ? `And ${counted(more, 'more label')}, ${counted(restOf(groups), 'finding')} together: the table below filters by words.`
+    ? `And ${counted(more, 'more label')} with ${counted(restOf(groups), 'finding')} in total. Search for them in the table below.`
     : null,
 )}
 ${chart(
@@ -72,11 +72,11 @@ function countOf(findings: readonly Finding[], severity: Severity): number {
   return findings.reduce((sum, finding) => sum + Number(finding.severity === severity), 0);
 }
 
-/** A table first, so that every reader gets the numbers; the bars repeat them. */
+/** A table, so that every reader gets the numbers; the bars repeat them. */
 function chart(title: string, of: string, rows: { name: Markup; total: number; bar: Markup }[], more: string | null): Markup {
   return html`<div><table class="chart">
 <caption>${title}</caption>
-<thead class="unseen"><tr><th scope="col">${of}</th><th scope="col">findings</th><td></td></tr></thead>
+<thead class="visually-hidden"><tr><th scope="col">${of}</th><th scope="col">findings</th><td></td></tr></thead>
 <tbody>${rows.map(
     ({ name, total, bar }) => html`
 <tr><th scope="row">${name}</th><td class="number">${count(total)}</td><td class="bar">${bar}</td></tr>`,
@@ -84,7 +84,7 @@ function chart(title: string, of: string, rows: { name: Markup; total: number; b
 </tbody></table>${more !== null && html`<p class="aside">${more}</p>`}</div>`;
 }
 
-/** In hundredths of the longest bar; what is there at all is never thinner than one. */
+/** In hundredths of the longest bar; a part that is not empty is at least one hundredth wide. */
 function bar(parts: { severity: Severity; count: number }[], most: number): Markup {
   let left = 0;
   const pieces = parts

@@ -1,38 +1,39 @@
-// Draws which tiles of a level were not seen, on the small image that the page holds once. Pure; bounded for any number of tiles.
+// A map of the failed and blank tiles of a level, drawn over the thumbnail. Its size is limited for any number of tiles. Pure.
+import { at } from '../contract/at.ts';
 import { type PlannedLevel, type PlannedTile, tilesOf } from '../planning/grid.ts';
 import type { Plan } from '../planning/plan.ts';
 import { count, counted, html, type Markup } from './html.ts';
 
-/** A map has at most 60 x 60 cells of 32 characters: 115 KB, and three levels may be as full. */
+/** 60 x 60 cells of 32 characters are 115 KB; three levels may be as full. */
 const CELLS_MAX = 60;
 
-type State = 'failed' | 'blank' | 'outside' | 'seen';
+type State = 'failed' | 'blank' | 'outside' | 'analyzed';
 
-/** One map, as an item of a list, for every level on which something was not seen. `failed` and `blank` are indexes of tiles. */
+/** One list item with a map for every level that has failed or blank tiles. `failed` and `blank` are indexes of tiles. */
 export function levelMaps(plan: Plan, failed: ReadonlySet<number>, blank: ReadonlySet<number>): Markup[] {
   if (failed.size === 0 && blank.size === 0) return [];
   const byLevel = Map.groupBy(tilesOf(plan), ({ level }) => level);
   return plan.levels.flatMap((level) => {
     const tiles = byLevel.get(level.level) ?? [];
-    const stateOf = ({ index }: PlannedTile) => (failed.has(index) ? 'failed' : blank.has(index) ? 'blank' : 'seen');
+    const stateOf = ({ index }: PlannedTile) => (failed.has(index) ? 'failed' : blank.has(index) ? 'blank' : 'analyzed');
     const states = tiles.map(stateOf);
     const [missing, empty] = [states.filter((state) => state === 'failed'), states.filter((state) => state === 'blank')];
     if (missing.length + empty.length === 0) return [];
     const name = level.level === 0 ? 'Full resolution' : `1/${2 ** level.level} of the resolution`;
-    const words = `${name}: of ${counted(tiles.length, 'tile')}, ${count(missing.length)} not seen and ${count(empty.length)} blank.`;
+    const words = `${name}: ${counted(tiles.length, 'tile')}, ${count(missing.length)} failed and ${count(empty.length)} blank.`;
     return [html`<li><figure>${drawn(level, plan, tiles, states)}<figcaption>${words}</figcaption></figure></li>`];
   });
 }
 
-/** A cell is a tile, or a square of tiles where there are many: not seen when one of them was not, blank when all are. */
+/** A cell is a tile, or a square of tiles if there are many. It is failed if one of them is, and blank if all are. */
 function drawn(level: PlannedLevel, plan: Plan, tiles: readonly PlannedTile[], states: readonly string[]): Markup {
   const { width, height } = level;
   const side = Math.ceil(Math.max(level.columns, level.rows) / CELLS_MAX);
   const [columns, rows] = [Math.ceil(level.columns / side), Math.ceil(level.rows / side)];
   const cells = new Array<Set<string>>(columns * rows);
-  for (const [at, { row, column }] of tiles.entries()) {
+  for (const [index, { row, column }] of tiles.entries()) {
     const cell = Math.floor(row / side) * columns + Math.floor(column / side);
-    cells[cell] = (cells[cell] ?? new Set()).add(states[at] ?? '');
+    cells[cell] = (cells[cell] ?? new Set()).add(at(states, index));
   }
   const cellPx = side * plan.stridePx;
   const pathOf = (wanted: State) =>
@@ -54,10 +55,10 @@ function drawn(level: PlannedLevel, plan: Plan, tiles: readonly PlannedTile[], s
 function stateOf(cell: ReadonlySet<string> | undefined): State {
   if (!cell) return 'outside';
   if (cell.has('failed')) return 'failed';
-  return cell.has('seen') ? 'seen' : 'blank';
+  return cell.has('analyzed') ? 'analyzed' : 'blank';
 }
 
-/** Neighbouring cells of a row: [row, from, to). */
+/** Adjacent cells of a row: [row, from, to). */
 function runs(columns: number, rows: number, wanted: (cell: number) => boolean): [number, number, number][] {
   const found: [number, number, number][] = [];
   for (let row = 0; row < rows; row++) {

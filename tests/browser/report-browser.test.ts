@@ -33,7 +33,7 @@ const CONTENT = `(() => {
     handlers: all('*').filter((element) => element.getAttributeNames().some((name) => name.startsWith('on'))).length,
     strangers: all('iframe, object, embed, link, base, a:not([href^="#"]), [autofocus], b').length,
     notIsolated: all('body *').filter((element) => element.tagName !== 'SCRIPT' && !element.closest('bdi') && written(element).includes(String.fromCharCode(0x202e))).length,
-    wide: all('body *').filter((element) => element.getBoundingClientRect().right > innerWidth + 1 && !element.closest('.unseen, .map')).map((element) => element.outerHTML.slice(0, 80)),
+    wide: all('body *').filter((element) => element.getBoundingClientRect().right > innerWidth + 1 && !element.closest('.visually-hidden, .map')).map((element) => element.outerHTML.slice(0, 80)),
     title: document.title,
     labels: all('#table tbody td:nth-child(2) bdi').map(({ textContent }) => textContent),
     rowsHeight: Math.max(...all('#table tbody tr').map(({ offsetHeight }) => offsetHeight)),
@@ -165,10 +165,10 @@ describe.skipIf(!HAS_BROWSER)('in a browser, opened from disk,', () => {
 
     await page.getByLabel('Words').fill('v-4711 valve');
     expect(await column(page, 1)).toEqual(['f78']);
-    expect(await status.textContent()).toBe('Findings 1 to 1 of 1 that fit, of 250');
+    expect(await status.textContent()).toBe('Findings 1 to 1 of 1 that match, 250 in total');
     expect(await pages.isVisible()).toBe(false);
     await page.getByLabel('Words').fill('nothing like that');
-    expect(await status.textContent()).toBe('No finding fits the filters.');
+    expect(await status.textContent()).toBe('No finding matches the filters.');
     await page.getByRole('button', { name: 'Clear' }).click();
     await page.getByLabel('Label').selectOption({ label: '\u2068cat\u2069 (83)' });
     await page.getByLabel('Severity at least').selectOption('high');
@@ -189,7 +189,7 @@ describe.skipIf(!HAS_BROWSER)('in a browser, opened from disk,', () => {
     await page.getByLabel('Words').fill('f2');
     await summary.getByRole('link', { name: 'f240' }).click();
     expect(await focused(page)).toBe('row-f240');
-    expect(await page.getByRole('status').textContent()).toBe('Findings 1 to 62 of 62 that fit, of 250');
+    expect(await page.getByRole('status').textContent()).toBe('Findings 1 to 62 of 62 that match, 250 in total');
     await summary.getByRole('link', { name: 'f2', exact: true }).click();
     await page.getByLabel('Words').fill('f3');
     await summary.getByRole('link', { name: 'f240' }).click();
@@ -250,7 +250,7 @@ describe.skipIf(!HAS_BROWSER)('in a browser, opened from disk,', () => {
     expect(luminance(ground) > 0.5).toBe(options.colorScheme === 'light');
     expect(await page.evaluate('document.documentElement.scrollWidth - innerWidth')).toBeLessThanOrEqual(0);
     expect(await page.getByRole('main').getByRole('heading', { level: 2 }).allTextContents()).toEqual([
-      ...['Summary', 'The image', 'What was found', 'The 2 most important', 'All findings', 'What was not seen'],
+      ...['Summary', 'The image', 'What was found', 'The 2 most important', 'All findings', 'What was not analyzed'],
       ...['Models, tokens and cost', 'Scope and limits'],
     ]);
     expect(await page.getByRole('row', { name: /f1 / }).getByRole('cell').count()).toBe(5);

@@ -17,7 +17,7 @@ const many: [string, number, (at: number) => Partial<Finding>, { kept: number; s
   ],
   ['a label of their own', 200_000, (at) => ({ label: `${'l'.repeat(90)} ${at}` }), { kept: 30_000, shortened: false }],
 ];
-test.each(many)('of very many findings with %s is below 8 MB, and says what it leaves out', (_, number, words, expected) => {
+test.each(many)('of very many findings with %s is below 8 MB, and states what it leaves out', (_, number, words, expected) => {
   const far = { box: [44_000, 44_000, 180, 120] as Finding['box'] };
   const findings = Array.from({ length: number }, (_, at) =>
     finding(at + 1, { ...far, description: 'cup', label: 'cup', ...words(at) }),
@@ -31,6 +31,6 @@ test.each(many)('of very many findings with %s is below 8 MB, and says what it l
   expect(Buffer.byteLength(page)).toBeLessThan(REPORT_BYTES_MAX);
   const kept = rowsIn(page).rows.length;
   expect(kept).toBeGreaterThanOrEqual(expected.kept);
-  expect(page.includes(`${(number - kept).toLocaleString('en')} findings more are in findings.json`)).toBe(kept < number);
-  expect(page.includes('findings.json holds them whole')).toBe(expected.shortened);
+  expect(page.includes(`findings.json has ${(number - kept).toLocaleString('en')} more.`)).toBe(kept < number);
+  expect(page.includes('findings.json has them in full.')).toBe(expected.shortened);
 });

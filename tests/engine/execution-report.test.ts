@@ -25,7 +25,7 @@ describe('an execution', () => {
     const page = (await reportIn(stage.deps.blobs)) ?? '';
     expect(page.match(/<img src="data:image\/jpeg;base64,/g)).toHaveLength(1 + (document?.findings.length ?? 0));
     expect(page).toContain('Expected a tile, got &lt;fog&gt;. Send another.');
-    expect(page).toMatch(/1 not seen and [1-9]\d* blank/);
+    expect(page).toMatch(/1 failed and [1-9]\d* blank/);
     expect(page).toMatch(/class="failed" d="M\d/);
     expect(page).toMatch(/class="blank" d="M\d/);
     expect(contentTypeOf(keys.report('run-1'))).toBe('text/html; charset=utf-8');
@@ -45,7 +45,7 @@ describe('an execution', () => {
       log: telling(deps, warned),
     }));
     expect(progress.status).toBe('SUCCEEDED');
-    expect(warned).toEqual(['The report could not be made.']);
+    expect(warned).toEqual(['The report could not be written.']);
     expect(await reportIn(stage.deps.blobs)).toBeNull();
   });
 
@@ -67,7 +67,7 @@ describe('an execution', () => {
       log: telling(deps, warned),
     }));
     expect(progress).toMatchObject({ status: 'PARTIAL', findings: 1 });
-    expect(warned).toContain('A part of the report could not be made.');
+    expect(warned).toContain('A part of the report could not be drawn.');
     const page = await reportIn(blobs, 'run-2');
     expect(page).toContain('id="row-f1"');
     expect(page?.match(/<img /g)).toHaveLength(1); // the overlay

@@ -1,4 +1,4 @@
-// The report as text: how values become harmless in it, and how its data represent findings and tiles.
+// The report as text: how values are escaped in it, and how its data represent findings and tiles.
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { Script } from 'node:vm';
@@ -30,24 +30,53 @@ describe('the template tag', () => {
     return escaped.replace(/&[a-z0-9#]+;/g, (entity) => characters[entity] ?? '?');
   }
 
-  test.each([
-    ['the name of an element', (text: string) => html`<${text}>`],
-    ['an attribute without quotes', (text: string) => html`<p title=${text}>`],
-    ['single quotes', (text: string) => html`<p title='${text}'>`],
-    ['an event handler', (text: string) => html`<p onclick="${text}">`],
-    ['an inline style', (text: string) => html`<p style="${text}">`],
-    ['the beginning of a link', (text: string) => html`<a href="${text}">`],
-    ['a link to elsewhere', (text: string) => html`<a href="https://${text}">`],
-    ['the inside of a script', (text: string) => html`<script>${text}</script>`],
-    ['the inside of a style', (text: string) => html`<style>${html`${text}`}</style>`],
-    ['markup in an attribute', (text: string) => html`<p title="${html`${text}`}">`],
-  ] as [string, (text: string) => Markup][])('refuses a value as %s', (_, made) => {
-    expect(() => made('x')).toThrow(/^Expected /);
+  const refused: [name: string, made: (text: string) => Markup, sentence: string][] = [
+    ['the name of an element', (text) => html`<${text}>`, 'A template contains a bare <. Write &lt;.'],
+    [
+      'an attribute without quotes',
+      (text) => html`<p title=${text}>`,
+      'A template has a value inside <p> without double quotes.',
+    ],
+    ['single quotes', (text) => html`<p title='${text}'>`, "A template contains ' in <p>. Attribute values need double quotes."],
+    [
+      'an event handler',
+      (text) => html`<p onclick="${text}">`,
+      'A template has a value in the attribute onclick that begins with "".',
+    ],
+    [
+      'an inline style',
+      (text) => html`<p style="${text}">`,
+      'A template has a value in the attribute style that begins with "".',
+    ],
+    [
+      'the beginning of a link',
+      (text) => html`<a href="${text}">`,
+      'A template has a value in the attribute href that begins with "".',
+    ],
+    [
+      'a link to another site',
+      (text) => html`<a href="https://${text}">`,
+      'A template has a value in the attribute href that begins with "https://". No escaping makes it safe.',
+    ],
+    ['the inside of a script', (text) => html`<script>${text}</script>`, 'This value cannot stand in raw. Use jsonText or code'],
+    [
+      'the inside of a style',
+      (text) => html`<style>${html`${text}`}</style>`,
+      'This value cannot stand in raw. Use jsonText or code',
+    ],
+    [
+      'markup in an attribute',
+      (text) => html`<p title="${html`${text}`}">`,
+      'This value cannot stand in attribute. Use jsonText or',
+    ],
+  ];
+  test.each(refused)('refuses a value as %s', (_, made, sentence) => {
+    expect(() => made('x')).toThrow(sentence);
   });
 });
 
 describe('a report', () => {
-  test('says what each finding is in its data, the most important ones first and rejected ones last', () => {
+  test('has all findings in its data, the most important ones first and rejected ones last', () => {
     const page = reportPage(
       materialWith([
         finding(1, { score: 0.4, text: 'EXIT' }),
@@ -66,7 +95,7 @@ describe('a report', () => {
     });
   });
 
-  test('draws 100,000 tiles, seen and not, in a bounded map', () => {
+  test('draws 100,000 tiles, failed and blank, in a map of limited size', () => {
     const size = { width: 52_000, height: 52_000 };
     const { plan } = materialWith([], {}, {}, size);
     const total = tileCount(plan);
@@ -80,12 +109,12 @@ describe('a report', () => {
     const page = reportPage(
       materialWith([], { tiles: { total, done: 0, blank: blankTiles.length, failed } }, { blankTiles }, size),
     );
-    expect(page).toMatch(/not seen and [\d,]+ blank/);
+    expect(page).toMatch(/failed and [\d,]+ blank/);
     expect(page).toContain('more reasons');
     expect(Buffer.byteLength(page)).toBeLessThan(500_000);
   });
 
-  test('is the same out of a minified bundle, and its script is one that can be read', async () => {
+  test('is the same from a minified bundle, and its script is valid', async () => {
     new Script(SCRIPT); // throws when it is not
     const entry = join(import.meta.dirname, '../../../pipeline/report/report-page.ts');
     const out = join(await temporaryFolder(), 'page.mjs');
