@@ -49,7 +49,7 @@ export function functionUrlHandler({
   };
 }
 
-/** The caller of a session is its role: sessions are short-lived, and whoever assumes the role chooses their names. */
+/** The caller of a session is its role: sessions are short-lived, and their names are free to choose. */
 const Event = z.object({
   requestContext: z.object({ authorizer: z.object({ iam: z.object({ callerId: z.string().min(1), userArn: z.string() }) }) }),
 });

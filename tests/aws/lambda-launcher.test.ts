@@ -302,11 +302,11 @@ describe('a stop that the service refuses', () => {
 
   test.each(refusals)('with %d %s is no failure if the execution has ended meanwhile', async (status, type) => {
     const { launcher, errors } = await refusing(status, type, ({ engine }) =>
-      engine.stop('plan-1', { ErrorType: 'UserError', ErrorMessage: 'Somebody else did.' }),
+      engine.stop('plan-1', { ErrorType: 'UserError', ErrorMessage: 'Stopped elsewhere.' }),
     );
     expect(await launcher.stop('plan-1', { type: 'UserError', message: 'Stop.' })).toMatchObject({
       state: 'stopped',
-      error: { message: 'Somebody else did.' },
+      error: { message: 'Stopped elsewhere.' },
     });
     expect(errors).toEqual([]);
   });

@@ -13,7 +13,7 @@ const { scripts } = z.object({ scripts: z.record(z.string(), z.string()) }).pars
 /** Pages that another change adds. */
 const TO_COME = new Set([
   'docs/troubleshooting.md',
-  ...['tool', 'provider', 'source', 'format'].map((kind) => `docs/contributing/add-a-${kind}.md`),
+  ...['provider', 'source', 'format'].map((kind) => `docs/contributing/add-a-${kind}.md`),
 ]);
 
 /** Relative links of a page, as paths from the root. */

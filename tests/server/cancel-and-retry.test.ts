@@ -1,4 +1,4 @@
-// A real server with real workers and a local model: cancelled in the middle, what was found is there, and a retry does the rest.
+// A real server with real workers and a local model: findings survive a cancellation, and a retry analyzes the remaining tiles.
 import { cp } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -39,7 +39,7 @@ async function tools() {
 
 const Page = z.object({ totals: z.object({ findings: z.number() }) });
 
-test('an analysis that is cancelled at a third of its tiles ends soon, and is taken up where it was left', {
+test('an analysis that is cancelled at a third of its tiles ends soon, and a retry analyzes the rest', {
   timeout: 120_000,
 }, async () => {
   const { call, image } = await tools();

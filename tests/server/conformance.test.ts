@@ -1,7 +1,7 @@
-// The protocol's official conformance suites, as child processes, against the real local server; scenarios that want tools, resources
-// and prompts of the suites' own fixture, against that fixture over the same handler. Left out are those of what is not declared
-// here: logging and subscriptions to resources, questions to the client (sampling, elicitation, input that is required), sessions and
-// streams that are held open, and headers of a tool's own (x-mcp-header).
+// The protocol's official conformance suites, as child processes, against the real local server. Scenarios that need the tools, resources
+// and prompts of the suites' fixture run against that fixture over the same handler. Scenarios of features that this server does not
+// declare are left out: logging, subscriptions to resources, requests to the client (sampling, elicitation, required input), sessions,
+// open streams, and headers that a tool defines (x-mcp-header).
 import { spawn } from 'node:child_process';
 import { readdir, readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
@@ -17,7 +17,7 @@ import { tasksServer } from '../support/tasks-server.ts';
 
 const quiet = () => {};
 const SILENT: Log = { debug: quiet, info: quiet, warn: quiet, error: quiet };
-/** Where the package of a suite is, and what makes it speak the version meant. */
+/** The package of a suite, and the options that choose the protocol version. */
 type Suite = [packageFile: string, ...options: string[]];
 const require = createRequire(import.meta.url);
 const SUITE_2025: Suite = [require.resolve('@modelcontextprotocol/conformance/package.json')];
@@ -46,7 +46,7 @@ test.each([
   expect(await shortcomings(scenario, SUITE_2026, await ownServer())).toEqual([]);
 });
 
-/** subscriptions/listen is held open for changes of lists. These lists never change, and a Lambda that waits is paid for. */
+/** subscriptions/listen stays open for changes of lists. These lists never change, and a waiting Lambda costs money. */
 const HELD_OPEN = [
   { id: 'sep-2575-server-sends-subscription-ack', errorMessage: expect.any(String) },
   { id: 'sep-2575-server-tags-subscription-id', errorMessage: expect.any(String) },
@@ -85,8 +85,8 @@ test('the handler conforms to server-stateless of 2026-07-28, but for streams th
   expect(found).toEqual(HELD_OPEN);
 });
 
-// The suite calls tools of these names. They start executions, and are tasks by the same code as analyze_image.
-// Left out: scenarios of tasks that ask for input, of tools that are only tasks, and of tasks that fail as a protocol.
+// The suite calls tools of fixed names. They start executions, and become tasks by the same code as analyze_image. Left out: scenarios
+// of tasks that require input, of tools that are only tasks, and of tasks that fail in the protocol.
 test.each(['tasks-capability-negotiation', 'tasks-wire-fields', 'tasks-request-state-removal', 'tasks-request-headers'])(
   'analyses as tasks conform to %s',
   async (scenario) => {
@@ -94,7 +94,7 @@ test.each(['tasks-capability-negotiation', 'tasks-wire-fields', 'tasks-request-s
   },
 );
 
-/** What a scenario found wrong or doubtful; what it skipped is no shortcoming. Throws when it checked nothing. */
+/** The failures and warnings of a scenario; a skipped check is none. Throws if the scenario checked nothing. */
 async function shortcomings(scenario: string, [packageFile, ...options]: Suite, url: string): Promise<Omit<Check, 'status'>[]> {
   const out = await temporaryFolder();
   const program = join(dirname(packageFile), 'dist/index.js');

@@ -27,8 +27,8 @@ const embedded = (uri: string, mimeType: string, words: string) => ({
 });
 
 const TOOLS = {
-  // Of these the suite looks at what comes beside the answer: nothing.
-  test_streaming_elicitation: [text('Nobody is asked.')],
+  // For the first two, the suite checks that nothing comes with the answer.
+  test_streaming_elicitation: [text('Asks no client.')],
   test_logging_tool: [text('Nothing is logged.')],
   test_simple_text: [text('This is a simple text response for testing.')],
   test_image_content: [image],
@@ -66,7 +66,7 @@ function addTools(server: McpServer): void {
   server.registerTool('test_error_handling', { description: 'Fails.' }, async () => {
     throw new Error('This tool intentionally returns an error for testing');
   });
-  server.registerTool('test_tool_with_progress', { description: 'Tells how far it is.' }, async ({ mcpReq }) => {
+  server.registerTool('test_tool_with_progress', { description: 'Reports its progress.' }, async ({ mcpReq }) => {
     const progressToken = mcpReq._meta?.progressToken;
     for (const progress of [0, 50, 100]) {
       if (progressToken !== undefined)
@@ -77,7 +77,9 @@ function addTools(server: McpServer): void {
   });
   const inputSchema = {
     '~standard': {
-      ...{ vendor: 'test', version: 1 as const, jsonSchema: { input: () => SCHEMA_2020, output: () => SCHEMA_2020 } },
+      vendor: 'test',
+      version: 1 as const,
+      jsonSchema: { input: () => SCHEMA_2020, output: () => SCHEMA_2020 },
       validate: (value: unknown) => ({ value }),
     },
   };
@@ -136,7 +138,10 @@ export async function fixtureServer(): Promise<string> {
   const links = localLinks(new Uint8Array(32), () => '', { now: () => new Date() });
   const app = httpApp({
     mcp: (request) => mcp.fetch(request, null),
-    ...{ blobs: fsBlobs(folder), links, scratchFolder: folder, log: SILENT },
+    blobs: fsBlobs(folder),
+    links,
+    scratchFolder: folder,
+    log: SILENT,
   });
   const listener = createAdaptorServer({ fetch: app.fetch });
   await new Promise<void>((resolve) => listener.listen(0, '127.0.0.1', resolve));

@@ -4,11 +4,14 @@ import { dirname, join } from 'node:path';
 import { temporaryFolder } from './folder.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
-const COPIED = ['build', 'cli', 'docs', 'local', 'mcp-server', 'pipeline', 'web', 'package.json'];
+const COPIED = [
+  ...['build', 'cli', 'docs', 'local', 'mcp-server', 'pipeline', 'skills', 'tests', 'web'],
+  ...['package.json', 'README.md', 'tsconfig.json', 'vitest.config.ts'],
+];
 /** Too large to copy, and never changed by a guide. */
 const LINKED = ['examples', 'models', 'node_modules'];
 
-/** A copy that runs, but is no git repository and has no tests. */
+/** A copy that runs, but is no git repository. */
 export async function scratchRepository(): Promise<string> {
   const root = await temporaryFolder();
   for (const name of COPIED) cpSync(join(ROOT, name), join(root, name), { recursive: true });

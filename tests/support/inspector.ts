@@ -83,7 +83,7 @@ export async function inspector(era: Era, url: string): Promise<Inspector> {
   };
 }
 
-/** A result on standard output is told of even where the Inspector calls it a failure: a tool's refusal is one. */
+/** Returns a result on standard output even if the Inspector calls it a failure: the refusal of a tool is one. */
 async function ran(args: string[], home: string): Promise<Said> {
   // biome-ignore lint/style/noProcessEnv: a child starts from this process's environment.
   const env = { ...process.env, HOME: home };

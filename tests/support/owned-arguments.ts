@@ -64,7 +64,7 @@ export function ownedCalls(tool: AnyTool, ids: Ids): Arguments[] {
   return Object.keys(owned).some((name) => required.includes(name)) ? [least, ...optional] : optional;
 }
 
-/** A call without any id of `ids`, as somebody sends who knows none; `null` if the tool wants an id. */
+/** A call without any id of `ids`; `null` if the tool requires one. */
 export function callWithoutIds(tool: AnyTool, ids: Ids): Arguments | null {
   const least = leastArguments(tool, ids);
   return Object.values(ids).some((id) => JSON.stringify(least).includes(id)) ? null : least;

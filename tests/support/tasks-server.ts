@@ -47,7 +47,7 @@ function slowCompute(launcher: ReturnType<typeof scriptedLauncher>): Tool {
   return {
     name: 'slow_compute',
     title: 'Compute slowly',
-    description: 'An execution that takes so many seconds.',
+    description: 'Runs an execution for a number of seconds.',
     input: z.object({ seconds: z.number(), label: z.string().optional() }),
     output: analyzeImage.output,
     owned: {},
@@ -70,8 +70,13 @@ function requestOf(execution_id: string): AnalysisRequest {
     image: { source: { kind: 'blob', key: 'none' }, uri: 'none', version: '1' },
     ask: { look_for: null, labels: [] },
     plan: {
-      ...{ detail: 'standard', tile_size: null, overlap: null, grid: null },
-      ...{ region: null, max_tiles: null, skip_blank: true },
+      detail: 'standard',
+      tile_size: null,
+      overlap: null,
+      grid: null,
+      region: null,
+      max_tiles: null,
+      skip_blank: true,
     },
     models: { moderation: null, detection: ['none:none'], synthesis: 'none:none' },
   });
@@ -82,16 +87,14 @@ async function depsOfTasks(): Promise<ToolDeps & { launcher: ReturnType<typeof s
   const clock = { now: () => new Date() };
   const none = () => Promise.reject(new Error('Not for tasks.'));
   return {
-    ...{
-      blobs,
-      clock,
-      log: SILENT,
-      costUsdMax: null,
-      dryRunBytesMax: null,
-      caller: null,
-      owner: null,
-      limits: sizeLimits(readConfig({})),
-    },
+    blobs,
+    clock,
+    log: SILENT,
+    costUsdMax: null,
+    dryRunBytesMax: null,
+    caller: null,
+    owner: null,
+    limits: sizeLimits(readConfig({})),
     links: { forPut: none, forGet: async (key) => `https://links.example/${key}` },
     images: { resolve: none },
     models: {

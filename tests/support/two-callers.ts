@@ -67,7 +67,7 @@ async function uploadedBy(server: TestServer, client: TestClient): Promise<strin
   return upload.upload_id;
 }
 
-/** The same length and form, and nobody's. */
+/** An id of the same length and form that does not exist. */
 export const unknownLike = (id: string) => id.replace(/[0-9a-f]{16}(?=-[0-9a-f]{12}$)/, '0123456789abcdef');
 export const unknownUpload = (id: string) => id.replace(/[0-9a-f]{20}(?=-[0-9a-f]{12}$)/, '0123456789abcdef0123');
 
