@@ -63,7 +63,7 @@ export async function checkFolder(path: string): Promise<void> {
   await checkWritable(resolve(path), path);
 }
 
-/** The nearest folder that exists decides: the others will be made in it. */
+/** The nearest folder that exists decides, because the missing ones are created in it. */
 async function checkWritable(folder: string, out: string): Promise<void> {
   try {
     await access(`${folder}/.`, constants.W_OK); // the dot: ENOTDIR for a file

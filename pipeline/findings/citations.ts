@@ -4,7 +4,7 @@ import type { Finding } from '../contract/schemas.ts';
 const SUMMARY_CHARACTERS_MAX = 2_000; // about 500 tokens; get_execution has 800
 
 /** Removes citations of findings that do not exist, and states how many. A summary that is too long ends after a whole sentence. */
-export function citingOnly(summary: string, findings: readonly Pick<Finding, 'id'>[]): string {
+export function withKnownCitations(summary: string, findings: readonly Pick<Finding, 'id'>[]): string {
   const known = new Set(findings.map(({ id }) => id));
   let unknown = 0;
   const cited = summary.replace(/\bf\d+\b/g, (id) => {

@@ -11,7 +11,7 @@ export const Merged = z.object({
   tiles: z.object({ total: z.number().int(), done: z.number().int(), blank: z.number().int(), failed: z.array(FailedTile) }),
   /** Boxes that reached out of their tile. */
   clipped: z.number().int(),
-  /** Of this execution alone, without the earlier executions that it resumes. */
+  /** Usage of this execution alone, without the earlier executions that it resumes. */
   usage: Usage,
   notes: z.array(z.string()),
   stopped: Stop.nullable(),

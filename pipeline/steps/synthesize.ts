@@ -3,7 +3,7 @@
 import { sentenceOf } from '../contract/errors.ts';
 import type { AnalysisRequest, Finding, Usage } from '../contract/schemas.ts';
 import { NO_USAGE } from '../contract/usage.ts';
-import { citingOnly } from '../findings/citations.ts';
+import { withKnownCitations } from '../findings/citations.ts';
 import type { Merged } from '../findings/merged.ts';
 import { sentenceOnGaps } from '../findings/rules-summary.ts';
 import { isRejected } from '../findings/verification.ts';
@@ -31,7 +31,7 @@ export async function synthesize(
   const material = materialOf(plan, merged, findings);
   const { summary, usage } = await vision.summarize(models.synthesis, { ...material, ask, overview: image.overview });
   const gaps = sentenceOnGaps(material.tiles).filter((sentence) => !summary.includes(sentence));
-  return { summary: [citingOnly(summary, material.findings), ...gaps].join(' '), usage, notes: [] };
+  return { summary: [withKnownCitations(summary, material.findings), ...gaps].join(' '), usage, notes: [] };
 }
 
 /** A failed summary does not cost the findings. */

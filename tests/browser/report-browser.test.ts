@@ -83,7 +83,9 @@ describe.skipIf(!HAS_BROWSER)('in a browser, opened from disk,', () => {
     const material = materialWith(
       findings,
       {
-        ...{ summary: `${all} f2`, notes: [...HOSTILE], execution_id: HOSTILE[0] },
+        summary: `${all} f2`,
+        notes: [...HOSTILE],
+        execution_id: HOSTILE[0],
         image: { uri: `file:///a/${HOSTILE[9]} ${HOSTILE[2]}`, width: 3_000, height: 2_000, format: HOSTILE[0], version: '' },
         request: { ...materialWith([]).document.request, ask },
         tiles: { total: 2, done: 1, blank: 0, failed: [{ tile: 1, box: [0, 0, 1, 1], reason: all }] },

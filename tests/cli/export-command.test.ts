@@ -21,7 +21,7 @@ async function filesIn(folder: string): Promise<string[]> {
 }
 
 describe('tilesight export', () => {
-  /** Of a version that stored no exports. */
+  /** An execution of a version that stored no exports. */
   async function earlier(all: Finding[]): Promise<{ data: string; id: string; document: FindingsDocument; startedAt: string }> {
     const { server, client } = await serverAndClient({ script: ends(all) });
     const { execution_id: id } = await started(server, client);
@@ -88,7 +88,7 @@ describe('tilesight export', () => {
     expect(JSON.parse(stdout)).toMatchObject([{ data: { image: link } }]);
   });
 
-  test('ends quietly when nobody reads on', async () => {
+  test('ends quietly when its reader stops early', async () => {
     const { data, id } = await earlier(Array.from({ length: 5_000 }, (_, index) => finding(index)));
     const running = await startCommand(['export', id, '--format', 'geojson', '--data', data]);
     running.process.stdout?.destroy();

@@ -223,8 +223,8 @@ describe('retry_failed_tiles', () => {
     const { server, client } = await serverAndClient({ script: async ({ progress }) => progress.phase('detect') });
     const { execution_id } = await started(server, client);
     await planned(server, execution_id);
-    expect(await client.refusal('retry_failed_tiles', { execution_id })).toMatch(
-      /^Execution \S+ is still running, in phase detect\. Wait with get_execution/,
-    );
+    await expect
+      .poll(() => client.refusal('retry_failed_tiles', { execution_id })) // the phase is stored some milliseconds later
+      .toMatch(/^Execution \S+ is still running, in phase detect\. Wait with get_execution/);
   });
 });

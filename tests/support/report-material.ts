@@ -1,11 +1,11 @@
-// What reports are made from in tests: as many findings as wanted, and images that are one colour.
+// The input of reports in tests: any number of findings, and images of a single color.
 import sharp from 'sharp';
 import type { Finding, FindingsDocument } from '../../pipeline/contract/schemas.ts';
 import { planTiles } from '../../pipeline/planning/plan.ts';
 import type { Embedded, ReportMaterial } from '../../pipeline/report/material.ts';
 import { requestFor } from './pipeline-run.ts';
 
-/** What an image or a model might say to get out of its place. */
+/** Words of an image or a model that try to break out of their place. */
 export const HOSTILE = [
   '<img src=x onerror="document.title=\'taken\'">',
   '</script><script>document.title="taken"</script>',
@@ -21,15 +21,23 @@ export const HOSTILE = [
   'W'.repeat(10_000),
 ] as const;
 
-/** As a page shows it: what it cannot hold is marked. */
+/** As a page shows it: characters that it cannot contain become U+FFFD. */
 export function visible(text: string): string {
   return text.toWellFormed().replace(/[^\P{Cc}\n\t]/gu, '\ufffd');
 }
 
 export function finding(number: number, more: Partial<Finding> = {}): Finding {
   return {
-    ...{ id: `f${number}`, label: 'cup', description: 'cup', score: 0.5, severity: 'info', box: [number, 2 * number, 30, 20] },
-    ...{ text: null, level: 0, tiles: [0], verified: null },
+    id: `f${number}`,
+    label: 'cup',
+    description: 'cup',
+    score: 0.5,
+    severity: 'info',
+    box: [number, 2 * number, 30, 20],
+    text: null,
+    level: 0,
+    tiles: [0],
+    verified: null,
     ...more,
   };
 }
@@ -41,14 +49,14 @@ export async function oneImage(width: number, height: number): Promise<Embedded>
   return { base64: bytes.toString('base64'), width, height };
 }
 
-/** As large as images for a report get; of no use to look at. */
+/** As large as the images of a report can be; not valid JPEG. */
 export function imagesOfMostBytes(findings: readonly Finding[]): ReportMaterial['images'] {
   const jpeg = (bytes: number): Embedded => ({ base64: 'A'.repeat(Math.ceil(bytes / 3) * 4), width: 4, height: 3 });
   const crops = new Map(findings.slice(0, 60).map(({ id }) => [id, jpeg(14_000)]));
   return { overlay: jpeg(600_000), thumbnail: jpeg(54_000), crops };
 }
 
-/** Of an image of 3,000 x 2,000 pixels, or another size, of which all tiles were looked at. */
+/** A report on an image of 3,000 x 2,000 pixels, or of `size`, with all tiles analyzed. */
 export function materialWith(
   findings: Finding[],
   document: Partial<FindingsDocument> = {},
@@ -59,11 +67,16 @@ export function materialWith(
   const plan = planTiles(size, { ...wishes, detail: 'max' }, { edgePx: 256, overlapPx: 64 });
   return {
     document: {
-      ...{ execution_id: 'run-1', status: 'SUCCEEDED' },
+      execution_id: 'run-1',
+      status: 'SUCCEEDED',
       image: { uri: 'file:///images/lawn.jpg', ...size, format: 'jpeg', version: '1' },
-      ...{ request: { ask, plan: wishes }, models, tiles: { total: 10, done: 10, blank: 0, failed: [] } },
+      request: { ask, plan: wishes },
+      models,
+      tiles: { total: 10, done: 10, blank: 0, failed: [] },
       usage: { input_tokens: 1_234, output_tokens: 56, cost_usd: 0.0789 },
-      ...{ summary: 'Nothing to say.', notes: [], findings },
+      summary: 'A summary.',
+      notes: [],
+      findings,
       ...document,
     },
     plan,

@@ -2,7 +2,7 @@
 
 import { keys } from '../../pipeline/contract/keys.ts';
 import type { Finding, FindingsDocument, Progress } from '../../pipeline/contract/schemas.ts';
-import { citingOnly } from '../../pipeline/findings/citations.ts';
+import { withKnownCitations } from '../../pipeline/findings/citations.ts';
 import { reasonOf } from '../../pipeline/findings/document.ts';
 import { indexed } from '../../pipeline/findings/index-entry.ts';
 import { sentenceOnGaps } from '../../pipeline/findings/rules-summary.ts';
@@ -67,7 +67,7 @@ export async function storeWorst(blobs: Blobs, findings: Finding[], { summary, r
   const failed = Array.from({ length: FAILED }, (_, index) => ({ tile: index + 10_000, box, reason }));
   const usage = { input_tokens: 123_456_789, output_tokens: 12_345_678, cost_usd: 123.456_789_012_345 };
   const counts = { total: TILES, done: TILES - FAILED, blank: 0 };
-  const cited = citingOnly(summary, [{ id: 'f1' }, { id: 'f2' }]);
+  const cited = withKnownCitations(summary, [{ id: 'f1' }, { id: 'f2' }]);
   const document: FindingsDocument = {
     ...{ execution_id: ID, status: 'PARTIAL', usage, notes: [], findings },
     image: { uri, width: 123_456, height: 123_456, format: 'jpeg', version: '1795264582000.1234-123456789' },

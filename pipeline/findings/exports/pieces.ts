@@ -29,7 +29,7 @@ export function opened(members: object): string {
 }
 
 /**
- * JSON allows characters that steer a terminal (U+007F to U+009F) or reverse a line in an editor (U+202A and others). Escaped,
+ * JSON allows characters that steer a terminal (U+007F to U+009F) or reverse a line in an editor (such as U+202A). Escaped,
  * they are the same text.
  */
 export function withoutSteering(json: string): string {

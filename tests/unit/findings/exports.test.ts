@@ -143,7 +143,7 @@ describe('every export', () => {
 });
 
 describe('words from an image', () => {
-  test.each(hostileWords)('%s are the same words in JSON, and nothing steers whoever prints it', (_, said) => {
+  test.each(hostileWords)('%s are the same words in JSON, and cannot steer a terminal', (_, said) => {
     const document = documentOf([finding(1, { label: said, description: said, text: said }), finding(2)]);
     const words = said.toWellFormed();
     const coco = cocoOf(document);
@@ -295,7 +295,7 @@ describe('Label Studio', () => {
     expectValid(isLabelStudio, exported('label-studio', document));
   });
 
-  test('finds the image where the caller had named it, or where somebody says', () => {
+  test('names the address that was analyzed, or another one on request', () => {
     const document = documentOf([finding(1), finding(2, { score: 0.5 })]);
     expect(taskOf(document).data.image).toBe(IMAGE.uri);
     expect(taskOf(document).predictions[0].score).toBe(0.7);
