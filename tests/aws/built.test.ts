@@ -1,5 +1,5 @@
-// What `npm run build` makes works by itself: both functions run from copies outside of the repository, each in a process of its own
-// with the packages that it was built with and no others.
+// The output of `npm run build` is complete: both functions run from copies outside the repository, each in its own process, with only
+// the packages that it was built with.
 import { cp, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { DurableLambdaHandler } from '@aws/durable-execution-sdk-js';
@@ -18,7 +18,7 @@ import { wholeWay } from '../support/whole-way.ts';
 const server = s3Server();
 beforeAll(fakeCredentials);
 
-/** The build's folders, with its packages for this machine in place of Lambda's. */
+/** The built folders, with packages for this machine instead of Lambda's. */
 async function built(): Promise<Record<string, string>> {
   const outFolder = join(await temporaryFolder(), 'dist');
   const functions = lambdaFunctions({ onnx: true });
@@ -31,7 +31,7 @@ async function built(): Promise<Record<string, string>> {
     const { packages: locked } = await lockOf(packages);
     for (const path of Object.keys(locked)) {
       const missing = (error: NodeJS.ErrnoException) => {
-        if (error.code !== 'ENOENT') throw error; // a binary of another machine
+        if (error.code !== 'ENOENT') throw error; // a binary for another platform
       };
       await cp(join(ROOT, path), join(folder, path), { recursive: true, dereference: true }).catch(missing);
     }
@@ -40,7 +40,7 @@ async function built(): Promise<Record<string, string>> {
 }
 
 describe.skipIf(NO_S3_SERVER !== null)(`the built functions${NO_S3_SERVER ? ` (${NO_S3_SERVER})` : ''}`, () => {
-  test('take an image from upload to findings, with nothing of the repository', { timeout: 300_000 }, async () => {
+  test('analyze an image from upload to findings, without the repository', { timeout: 300_000 }, async () => {
     const { 'mcp-server': mcpServer = '', pipeline = '' } = await built();
     const service = await lambdaService();
     const common = {

@@ -12,12 +12,12 @@ const FOLDERS = ['build', 'pipeline', 'template.yaml', 'package.json'];
 
 interface Place {
   deploy(args: string[]): Promise<{ stdout: string; stderr: string }>;
-  /** Words of each call of sam. */
+  /** Arguments of each call of sam. */
   asked(): Promise<string[][]>;
   write(path: string, text: string): Promise<void>;
 }
 
-/** A copy of what deploying needs, built, with a sam of its own on the path. `deploying`: the exit code of `sam deploy`. */
+/** A built copy of the files that a deployment needs, with its own sam on the PATH. `deploying` is the exit code of `sam deploy`. */
 async function place({ sam = true, deploying = 0 } = {}): Promise<Place> {
   const [root, bin] = [await temporaryFolder(), await temporaryFolder()];
   await Promise.all(FOLDERS.map((name) => cp(join(ROOT, name), join(root, name), { recursive: true })));
@@ -54,7 +54,7 @@ async function place({ sam = true, deploying = 0 } = {}): Promise<Place> {
 const revisionIn = (call: string[] | undefined) => call?.find((word) => word.startsWith('Revision='));
 
 describe('npm run deploy', () => {
-  test('deploys the stack, and says where it is and who may call it', async () => {
+  test('deploys the stack, and prints its URL and the policy of callers', async () => {
     const { deploy, asked } = await place();
     const { stdout } = await deploy(['--no-build', '--region', 'us-east-1', 'TileConcurrency=64', 'VerificationModel=']);
     const [deployment = [], outputs] = await asked();
@@ -66,7 +66,7 @@ describe('npm run deploy', () => {
     for (const output of [FunctionUrl, ConnectCommand, ProxyCommand, CallerPolicy]) expect(stdout).toContain(output?.Value);
   });
 
-  test('has another revision when code, template or parameters have changed, and only then', async () => {
+  test('changes the revision if code, template or parameters change, and only then', async () => {
     const { deploy, asked, write } = await place();
     await deploy(['--no-build']);
     await deploy(['--no-build']);
@@ -80,7 +80,7 @@ describe('npm run deploy', () => {
     expect(new Set([first, ...others]).size).toBe(4);
   });
 
-  test('prints with --dry-run what it would run, and runs nothing', async () => {
+  test('prints the commands with --dry-run, and runs none', async () => {
     const { deploy, asked } = await place();
     const { stdout } = await deploy(['--dry-run', '--models', 'none', '--stack', 'eyes', 'AllowedImageHosts=*.example.org']);
     const [build, deployment, outputs] = stdout.trim().split('\n');

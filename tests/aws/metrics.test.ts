@@ -1,4 +1,4 @@
-// What dashboards and alarms are fed with, and what a line of the log says of itself.
+// The metrics of dashboards and alarms, and the fields of a log line.
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
@@ -24,7 +24,7 @@ function collector() {
 }
 
 describe('an analysis', () => {
-  test('tells its tiles, tokens and end once', async () => {
+  test('counts its tiles, tokens and end once', async () => {
     const { metrics, sum } = collector();
     const vision = scriptedVision({
       detect: (tile, look) => {
@@ -51,7 +51,7 @@ describe('an analysis', () => {
     expect([sum('AnalysesEnded'), sum('AnalysesFailed')]).toEqual([1, 1]);
   });
 
-  test('names itself in every line of its log', async () => {
+  test('has its execution id in every log line', async () => {
     const lines: object[] = [];
     const keep: Log['error'] = (facts) => void lines.push(facts);
     const log: Log = { debug: keep, info: keep, warn: keep, error: keep };
@@ -62,7 +62,7 @@ describe('an analysis', () => {
   });
 });
 
-/** What is written where Lambda reads it, as JSON. */
+/** The lines that Lambda reads, as JSON. */
 function written(run: () => void): unknown[] {
   const lines: unknown[] = [];
   const spies = [process.stdout, process.stderr].map((stream) =>
@@ -80,7 +80,7 @@ function written(run: () => void): unknown[] {
 }
 
 describe('on AWS', () => {
-  test('metrics are lines in the embedded format, with units, and none when there is nothing to tell', () => {
+  test('metrics are lines in the embedded format, with units, and there is no line without metrics', () => {
     const lines = written(() => {
       const metrics = powertoolsMetrics('pipeline');
       metrics.flush();
@@ -109,11 +109,11 @@ describe('on AWS', () => {
   test('a line of the log has its sentence, its facts and the error', () => {
     const lines = written(() => {
       const log = powertoolsLog('pipeline', 'info');
-      log.debug({}, 'Nobody reads this.');
-      log.warn({ execution: 'run-1', shard: 2, tile: 'tile-0-r1-c2', error: new Error('why') }, 'A tile could not be looked at.');
+      log.debug({}, 'Below the log level.');
+      log.warn({ execution: 'run-1', shard: 2, tile: 'tile-0-r1-c2', error: new Error('why') }, 'A tile could not be analyzed.');
     });
     const facts = { execution: 'run-1', shard: 2, tile: 'tile-0-r1-c2', service: 'pipeline', level: 'WARN' };
-    expect(lines).toEqual([expect.objectContaining({ ...facts, message: 'A tile could not be looked at.' })]);
+    expect(lines).toEqual([expect.objectContaining({ ...facts, message: 'A tile could not be analyzed.' })]);
     expect(lines[0]).toMatchObject({ error: { name: 'Error', message: 'why' } });
   });
 });

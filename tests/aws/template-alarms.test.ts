@@ -1,4 +1,4 @@
-// What watches the deployment: every alarm is explained, shown, and about something that is there.
+// The alarms of the deployment: each is documented, on the dashboard, and about a metric that exists.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -13,19 +13,19 @@ describe('an alarm', () => {
     Object.entries(deployed(parameters).Resources).filter(([, { Type }]) => Type === 'AWS::CloudWatch::Alarm');
   const names = alarms({}).map(([name]) => name);
   const source = readFileSync(join(ROOT, 'pipeline/telemetry/powertools-metrics.ts'), 'utf8');
-  const told = [...source.matchAll(/^ {2}(\w+): MetricUnit/gm)].map(([, name]) => name);
+  const published = [...source.matchAll(/^ {2}(\w+): MetricUnit/gm)].map(([, name]) => name);
 
   test.each(names)('%s is explained in docs/operations.md', (name) => {
     expect(readFileSync(join(ROOT, 'docs/operations.md'), 'utf8')).toContain(`\`${name}\``);
   });
 
-  test.each(names)('%s watches what this deployment tells, and writes to whoever is named', (name) => {
+  test.each(names)('%s watches a metric of this deployment, and notifies the given address', (name) => {
     const find = (parameters: Parameters) => alarms(parameters).find(([other]) => other === name)?.[1].Properties;
     const { AlarmActions, TreatMissingData } = find({});
     for (const { Namespace, MetricName, Dimensions } of watched(find({}))) {
       const [{ Name, Value }] = Dimensions;
       if (Namespace === 'tilesight')
-        expect([Name, Value, told]).toEqual(['service', 'PipelineFunction', expect.arrayContaining([MetricName])]);
+        expect([Name, Value, published]).toEqual(['service', 'PipelineFunction', expect.arrayContaining([MetricName])]);
       else expect(template.Resources[Value]?.Type).toBe(Name === 'QueueName' ? 'AWS::SQS::Queue' : 'AWS::Serverless::Function');
     }
     expect([AlarmActions, TreatMissingData]).toEqual([[], 'notBreaching']);
@@ -51,7 +51,7 @@ interface Metric {
   Dimensions: [{ Name: string; Value: string }];
 }
 
-/** Of one metric, or of several that it reckons with. */
+/** The metric, or all metrics of an expression. */
 function watched(alarm: Metric & { Metrics?: { MetricStat?: { Metric: Metric } }[] }): Metric[] {
   return alarm.Metrics?.flatMap(({ MetricStat }) => (MetricStat ? [MetricStat.Metric] : [])) ?? [alarm];
 }

@@ -1,4 +1,4 @@
-// What the roles of the template allow, decided as IAM would: each what its code calls, on what is this deployment's own.
+// The permissions of the template's roles, evaluated as IAM does: exactly the calls of the code, on this deployment's resources.
 import { describe, expect, test } from 'vitest';
 import { indexOf, keys } from '../../pipeline/contract/keys.ts';
 import { callsOf } from '../support/calls.ts';
@@ -39,7 +39,7 @@ const fits = (pattern: string, text: string) =>
       .join('.*')}$`,
   ).test(text);
 
-/** As IAM decides, without any statement that denies. */
+/** Evaluates as IAM does; the template has no Deny statements. */
 function allows(statements: Statement[], action: string, resource: string, context: Record<string, string> = {}): boolean {
   return statements.some(({ Action, Resource, Condition }) => {
     const conditions = Object.entries(Condition?.ArnLike ?? {});
@@ -52,7 +52,7 @@ function allows(statements: Statement[], action: string, resource: string, conte
 }
 
 describe('a role', () => {
-  /** What IAM asks for, by the call. S3 says of a missing object that it is missing only to those who may list the bucket. */
+  /** The actions that each call needs. S3 answers 404 for a missing object only to callers who may list the bucket. */
   const ACTIONS: Record<string, string[]> = {
     HeadObjectCommand: ['s3:GetObject', 's3:ListBucket'],
     GetObjectCommand: ['s3:GetObject', 's3:ListBucket'],
@@ -69,14 +69,14 @@ describe('a role', () => {
   };
   const everything = { DetectionModels: 'bedrock:amazon.nova-lite-v1:0', AllowedBuckets: 'plans', LiveEvents: 'true' };
 
-  test.each(NAMES)('of %s may do what its code calls, and nothing else', (name) => {
+  test.each(NAMES)('of %s allows the calls of its code, and no other', (name) => {
     const called = [...callsOf(ENTRIES[name])].flatMap((call) => ACTIONS[call] ?? [`the actions of ${call}`]);
     const allowed = statementsOf(name, everything).flatMap(({ Action }) => listOf(Action));
     // Checkpoints, logs, traces and dead letters: SAM attaches them by DurableConfig, Tracing and DeadLetterQueue.
     expect([...new Set(allowed)].toSorted()).toEqual([...new Set(called)].toSorted());
   });
 
-  test.each(NAMES)('of %s names its actions and resources, and denies nothing', (name) => {
+  test.each(NAMES)('of %s names its actions and resources, and has no Deny statement', (name) => {
     for (const { Effect, Action, Resource } of statementsOf(name, everything)) {
       expect(Effect).toBe('Allow');
       for (const action of listOf(Action)) expect(action).not.toContain('*');
@@ -92,20 +92,20 @@ describe('a role', () => {
     .map(([, key]) => (key as (id: string, more: string) => string)('id', 'csv'));
   const keysOfIndex = [null, 'owner'].flatMap((owner) => [`${indexOf(owner).byTime}x`, `${indexOf(owner).byLabel('cat')}x`]);
 
-  test('of the pipeline may write every key of results, and no upload or image', () => {
+  test('of the pipeline may write every result key, but no upload or image', () => {
     const statements = statementsOf('pipeline');
     for (const key of [...keysOfResults, ...keysOfIndex]) expect([key, write('pipeline', key)]).toEqual([key, true]);
     for (const key of keysOfResults) expect(allows(statements, 's3:AbortMultipartUpload', `${BUCKET}/${key}`)).toBe(true);
     for (const key of [keys.upload('plan.png'), 'plans/plan.png']) expect([key, write('pipeline', key)]).toEqual([key, false]);
   });
 
-  test('of the MCP server may write uploads and its notes, and no index or image', () => {
+  test('of the MCP server may write uploads and execution objects, but no index or image', () => {
     const own = [keys.upload('plan.png'), keys.startedBy('id'), keys.cancel('id'), keys.launched('id')];
     for (const key of own) expect([key, write('mcpServer', key)]).toEqual([key, true]);
     for (const key of [...keysOfIndex, 'plans/plan.png']) expect([key, write('mcpServer', key)]).toEqual([key, false]);
   });
 
-  test.each(NAMES)('of %s may read its own bucket, and others only when they are allowed', (name) => {
+  test.each(NAMES)('of %s may read its own bucket, and foreign ones only if they are allowed', (name) => {
     const read = (parameters: Parameters, arn: string) => allows(statementsOf(name, parameters), 's3:GetObject', arn);
     expect(read({}, `${BUCKET}/plans/plan.png`)).toBe(true);
     expect(read({}, 'arn:aws:s3:::plans/plan.png')).toBe(false);
@@ -114,7 +114,7 @@ describe('a role', () => {
     for (const bucket of ['plans2', 'other']) expect(read(two, `arn:aws:s3:::${bucket}/a/plan.png`)).toBe(false);
   });
 
-  test('of the MCP server reaches executions of the pipeline alone, and starts them through its alias', () => {
+  test('of the MCP server reaches only executions of the pipeline, and starts them through its alias', () => {
     const statements = statementsOf('mcpServer');
     const execution = (name: string) => `arn:aws:lambda:${REGION}:${ACCOUNT}:function:${name}:7/durable-execution/name/id`;
     for (const action of ['lambda:GetDurableExecution', 'lambda:StopDurableExecution']) {
@@ -126,13 +126,13 @@ describe('a role', () => {
     expect(allows(statements, 'lambda:InvokeFunction', `${PIPELINE}:7`)).toBe(false);
   });
 
-  test('of the pipeline invokes the versions of itself, and no other function', () => {
+  test('of the pipeline invokes its own versions, and no other function', () => {
     const statements = statementsOf('pipeline');
     expect(allows(statements, 'lambda:InvokeFunction', `${PIPELINE}:7`)).toBe(true);
     expect(allows(statements, 'lambda:InvokeFunction', PIPELINE.replace('Pipeline', 'McpServer'))).toBe(false);
   });
 
-  describe('of the pipeline asks', () => {
+  describe('of the pipeline invokes', () => {
     const profile = (id: string) => `arn:aws:bedrock:${REGION}:${ACCOUNT}:inference-profile/${id}`;
     const model = (id: string, region = REGION) => `arn:aws:bedrock:${region}::foundation-model/${id}`;
     const asks = (parameters: Parameters, arn: string, through?: string) =>
@@ -141,13 +141,13 @@ describe('a role', () => {
       });
     const [NOVA, CLAUDE] = ['amazon.nova-lite-v1:0', 'anthropic.claude-sonnet-4-5-20250929-v1:0'];
 
-    test('no model of Bedrock where none is chosen', () => {
+    test('no Bedrock model if none is configured', () => {
       const allowed = statementsOf('pipeline').flatMap(({ Action }) => listOf(Action));
       expect(allowed.filter((action) => action.startsWith('bedrock:'))).toEqual([]);
     });
 
     test.each(['ModerationModel', 'DetectionModels', 'VerificationModel', 'SynthesisModel', 'AllowedModels'])(
-      'the one that %s names, and no other',
+      'the model that %s names, and no other',
       (parameter) => {
         const chosen = { [parameter]: `bedrock:${NOVA}` };
         expect(asks(chosen, model(NOVA))).toBe(true);
@@ -164,7 +164,7 @@ describe('a role', () => {
       expect(asks(chosen, model(NOVA))).toBe(false);
     });
 
-    test('a profile of one’s own by its ARN', () => {
+    test('a custom profile by its ARN', () => {
       const own = `arn:aws:bedrock:eu-west-1:${ACCOUNT}:application-inference-profile/abc123`;
       const chosen = { DetectionModels: 'onnx:ppocr', AllowedModels: `bedrock:${own}` };
       expect(asks(chosen, own)).toBe(true);

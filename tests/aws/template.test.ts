@@ -1,4 +1,4 @@
-// The template against the code: what it sets is read, what it allows is called, what it names is there. Nothing here needs an account.
+// The template compared with the code: variables are read, permissions are used, files exist. Needs no AWS account.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -19,7 +19,7 @@ const NAMES: Name[] = ['mcpServer', 'pipeline'];
 type Parameters = Record<string, string | number>;
 
 describe('the environment', () => {
-  /** Lambda sets the former, Node reads the latter. */
+  /** Lambda sets the first two, Node reads the third. */
   const OTHERS = /^AWS_LAMBDA_|^NODE_OPTIONS$/;
   const variablesOf = (name: Name, parameters: Parameters = {}): Record<string, string> => {
     const { Globals, Resources } = deployed(parameters);
@@ -36,7 +36,7 @@ describe('the environment', () => {
     expect(set.toSorted()).toEqual(read.toSorted());
   });
 
-  test('is what the code takes by itself, but for sizes that a function of its own allows', () => {
+  test('has the defaults of the code, except for sizes that suit a separate function', () => {
     const mcpServer = readMcpServerConfig(variablesOf('mcpServer'));
     const { BUCKET, PIPELINE_FUNCTION } = mcpServer;
     const pipeline = readPipelineConfig({ ...variablesOf('pipeline'), ...SET_BY_LAMBDA });
@@ -46,7 +46,7 @@ describe('the environment', () => {
     expect(PIPELINE_FUNCTION).toBe(`${PIPELINE}:live`);
   });
 
-  test('says what the parameters say', () => {
+  test('has the values of the parameters', () => {
     const parameters = {
       DetectionModels: 'bedrock:us.amazon.nova-lite-v1:0,onnx:ppocr',
       AllowedBuckets: 'plans,photos',
@@ -63,10 +63,10 @@ describe('the environment', () => {
       TILE_CONCURRENCY: 64,
     });
     const { OPENAI_API_KEY } = variablesOf('pipeline', parameters);
-    expect(OPENAI_API_KEY).toBe('{{resolve:secretsmanager:openai}}'); // CloudFormation's, never seen as a parameter
+    expect(OPENAI_API_KEY).toBe('{{resolve:secretsmanager:openai}}'); // CloudFormation's own, not a parameter
   });
 
-  test('names the Event API where live events are wanted, and none elsewhere', () => {
+  test('names the Event API only with live events', () => {
     expect(variablesOf('pipeline').EVENTS_ENDPOINT).toBe('');
     const { EVENTS_ENDPOINT = '' } = variablesOf('pipeline', { LiveEvents: 'true' });
     expect(eventApi({ EVENTS_ENDPOINT })).toEqual({ endpoint: EVENTS_ENDPOINT, region: 'us-east-1' });
@@ -83,7 +83,7 @@ describe('the environment', () => {
 });
 
 describe('a function', () => {
-  test.each(NAMES)('%s is the folder and the file that the build makes', (name) => {
+  test.each(NAMES)('%s is the folder and file that the build writes', (name) => {
     const { CodeUri } = template.Resources[FUNCTIONS[name]]?.Properties ?? {};
     const built = lambdaFunctions({ onnx: true }).find((one) => `dist/${one.name}` === CodeUri);
     expect(built?.entries.index).toBe(ENTRIES[name]);
@@ -97,13 +97,13 @@ describe('a function', () => {
   test('has room for what its limits allow', () => {
     const { Properties } = deployed().Resources.PipelineFunction ?? {};
     const limit = (name: string) => Number(template.Parameters[name]?.Default);
-    const reserveBytes = 1_000_000_000; // the process itself, models, and tiles under way
+    const reserveBytes = 1_000_000_000; // the process, models, and tiles in progress
     expect(2 * limit('WorkingBytesMax') + reserveBytes).toBeLessThanOrEqual(Properties.MemorySize * 1_048_576);
     expect(limit('ScratchBytesMax')).toBeLessThanOrEqual(Properties.EphemeralStorage.Size * 1_048_576);
     expect(limit('DecodeSecondsMax')).toBeLessThanOrEqual(Properties.Timeout / 2);
   });
 
-  test('can be called by its URL by nobody but whom IAM lets in', () => {
+  test('accepts only callers that IAM authorizes on its URL', () => {
     const { FunctionUrlConfig, Timeout } = template.Resources.McpServerFunction?.Properties ?? {};
     expect(FunctionUrlConfig).toEqual({ AuthType: 'AWS_IAM', InvokeMode: 'BUFFERED' });
     expect(Timeout).toBe(30);
@@ -111,7 +111,7 @@ describe('a function', () => {
     expect(types).not.toContain('AWS::Lambda::Permission');
   });
 
-  test('is durable, and publishes the versions that executions stay on', () => {
+  test('is durable, and publishes versions for executions in flight', () => {
     expect(deployed({ Revision: 'a1' }).Resources.PipelineFunction?.Properties).toMatchObject({
       DurableConfig: { ExecutionTimeout: 86_400, RetentionPeriodInDays: 14 },
       AutoPublishAlias: 'live',
@@ -123,7 +123,7 @@ describe('a function', () => {
 describe('the bucket', () => {
   const { Properties } = deployed().Resources.Bucket ?? {};
 
-  test('is closed, encrypted, without versions, and talked to over TLS', () => {
+  test('is private, encrypted, unversioned, and requires TLS', () => {
     expect(new Set(Object.values(Properties.PublicAccessBlockConfiguration))).toEqual(new Set([true]));
     expect(Properties.OwnershipControls).toEqual({ Rules: [{ ObjectOwnership: 'BucketOwnerEnforced' }] });
     expect(JSON.stringify(Properties.BucketEncryption)).toContain('AES256');
@@ -136,7 +136,7 @@ describe('the bucket', () => {
     ]);
   });
 
-  test('forgets every folder that the code writes, and no other', () => {
+  test('expires every folder that the code writes, and no other', () => {
     const { Rules } = Properties.LifecycleConfiguration as { Rules: { Prefix?: string; ExpirationInDays?: number }[] };
     const written = [
       ...Object.values(keys).map((key) => (key as (id: string, more: string) => string)('id', 'csv')),
@@ -152,7 +152,7 @@ describe('the bucket', () => {
 describe('an output', () => {
   const { Outputs } = deployed();
 
-  test('is a policy with which a caller can use the URL, and nothing but the URL', () => {
+  test('is a policy that lets a caller use the URL only', () => {
     const { Statement } = JSON.parse(Outputs.CallerPolicy?.Value ?? '');
     const Resource = PIPELINE.replace('Pipeline', 'McpServer');
     expect(Statement).toEqual([
@@ -167,7 +167,7 @@ describe('an output', () => {
     ]);
   });
 
-  test('is the command that the client files have', () => {
+  test('is the command of the client files', () => {
     const file = readFileSync(join(ROOT, 'examples/clients/mcp-proxy-for-aws/.mcp.json'), 'utf8');
     const { command, args } = JSON.parse(file).mcpServers.tilesight;
     const replaced = [command, ...args].join(' ').replaceAll('REGION', REGION).replace('ID', 'id');

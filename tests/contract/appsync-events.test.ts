@@ -1,4 +1,4 @@
-// The publisher of live events against a server that takes them as AppSync Events does: the same address, body and signature.
+// The publisher of live events against a server with the address, body format and signature of AppSync Events.
 import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
@@ -38,13 +38,13 @@ const Publish = z.object({
 
 interface EventApi {
   events: Events;
-  /** Every call that had an answer of 200. */
+  /** Every call that was answered with 200. */
   calls: { channel: string; events: LiveEvent[] }[];
   asked: number;
   warnings: string[];
 }
 
-/** `answer` says what becomes of a call, by its number; null: nothing, for ever. */
+/** `answer` returns the answer to a call, by its number; `null` if there is none. */
 async function eventApiThat(answer: (call: number) => number | null = () => 200): Promise<EventApi> {
   const api: Omit<EventApi, 'events'> = { calls: [], asked: 0, warnings: [] };
   const server = createServer(async (request, response) => {
@@ -101,7 +101,7 @@ async function image(): Promise<string> {
 }
 
 describe('events for AppSync', () => {
-  test('go out in order, at most five a call, to the channel of their execution', async () => {
+  test('are sent in order, at most five per call, to the channel of their execution', async () => {
     const api = await eventApiThat();
     const all = [...tiles('run-1', 12), ...tiles('run-2', 3), progressEvent(told('run-2'), null), endEvent(told('run-2'))];
     api.events.publish(all);
@@ -115,7 +115,7 @@ describe('events for AppSync', () => {
     ]);
   });
 
-  test('go out by themselves, soon', async () => {
+  test('are sent soon, without a flush', async () => {
     const api = await eventApiThat();
     for (const event of tiles('run-1', 5)) api.events.publish([event]);
     await until(() => eventsIn(api).length === 5);
@@ -151,7 +151,7 @@ describe('events for AppSync', () => {
     expect(api.warnings).toEqual(['Live events could not be published. Executions continue.']);
   });
 
-  test('that are refused for good are counted, and do not stand in the way of others', async () => {
+  test('that are refused permanently are counted, and do not block later ones', async () => {
     const api = await eventApiThat((call) => (call === 1 ? 400 : 200));
     api.events.publish([...tiles('run-1', 7), endEvent(told('run-1'))]);
     await api.events.flush();
@@ -159,7 +159,7 @@ describe('events for AppSync', () => {
     expect(eventsIn(api).at(-1)).toMatchObject({ type: 'end', dropped: 5 });
   });
 
-  test('that are too many are dropped from the oldest on, progress first and ends never; the next one says how many', {
+  test('beyond the limit of the queue are dropped, oldest progress first and ends never; the next event counts them', {
     timeout: 30_000,
   }, async () => {
     const api = await eventApiThat();
@@ -183,7 +183,7 @@ describe('events for AppSync', () => {
     ['fails', () => 500],
     ['refuses', () => 403],
     ['never answers', () => null],
-  ])('cost a run nothing where the service %s', { timeout: 30_000 }, async (_, answer) => {
+  ])('do not delay an execution if the service %s', { timeout: 30_000 }, async (_, answer) => {
     const path = await image();
     const calm = await (await pipelineStage()).run(requestFor(path), scriptedVision());
     const api = await eventApiThat(answer);
@@ -192,11 +192,11 @@ describe('events for AppSync', () => {
     await api.events.flush();
     expect(run.document).toEqual({ ...calm.document, image: run.document?.image });
     expect(vision.looks).toBe(run.document?.tiles.done);
-    expect(api.asked).toBeLessThan(5); // it is not asked again and again
+    expect(api.asked).toBeLessThan(5); // it is not called repeatedly
     expect(api.warnings.length).toBeLessThanOrEqual(1);
   });
 
-  test('of a run reach the channel whole', { timeout: 30_000 }, async () => {
+  test('of an execution reach the channel completely', { timeout: 30_000 }, async () => {
     const api = await eventApiThat();
     const run = await (await pipelineStage()).run(requestFor(await image()), scriptedVision(), (deps) => ({
       ...deps,
@@ -213,7 +213,7 @@ describe('events for AppSync', () => {
 describe('the subscriber of the examples', () => {
   const example = join(import.meta.dirname, '../../examples/clients/live-events.ts');
 
-  test('signs its connection and its subscription, and tells what comes twice once', async () => {
+  test('signs its connection and subscription, and prints a repeated event once', async () => {
     const ours = [...tiles('run-1', 2), progressEvent(told('run-1'), null), endEvent({ ...told('run-1'), status: 'SUCCEEDED' })];
     const api = await eventApiSocket([...ours.slice(0, 2), ...tiles('run-3', 1), ...ours]);
     const { accessKeyId, secretAccessKey, sessionToken } = CREDENTIALS;
@@ -233,7 +233,7 @@ describe('the subscriber of the examples', () => {
     );
   });
 
-  test('is the one of the documentation', async () => {
+  test('is the one in the documentation', async () => {
     const [code, page] = await Promise.all([
       readFile(example, 'utf8'),
       readFile(join(import.meta.dirname, '../../docs/events.md'), 'utf8'),
@@ -247,7 +247,7 @@ describe('the channel', () => {
     ['lawn-0123456789abcdef', '/pipeline/lawn-0123456789abcdef'],
     [`${'a-'.repeat(16)}-0123456789abcdef-0123456789ab`, `/pipeline/${'a-'.repeat(10)}-0123456789abcdef-0123456789ab`],
     ['--_x_y-', '/pipeline/x-y'],
-  ])('of %s is one that the service takes', (executionId, channel) => {
+  ])('of %s is valid for the service', (executionId, channel) => {
     expect(Publish.shape.channel.safeParse(channelOf(executionId)).success).toBe(true);
     expect(channelOf(executionId)).toBe(channel);
   });
@@ -256,12 +256,12 @@ describe('the channel', () => {
 describe('EVENTS_ENDPOINT', () => {
   const others = { BUCKET: 'images', AWS_LAMBDA_FUNCTION_NAME: 'pipeline', AWS_LAMBDA_FUNCTION_VERSION: '1' };
 
-  test('names the region for which requests are signed', () => {
+  test('determines the region of the signature', () => {
     const config = readPipelineConfig({ ...others, EVENTS_ENDPOINT: 'https://abc123.appsync-api.eu-central-1.amazonaws.com' });
     expect(eventApi(config)).toEqual({ endpoint: config.EVENTS_ENDPOINT, region: 'eu-central-1' });
   });
 
-  test('that is not set means that nobody is told', () => {
+  test('that is not set turns publishing off', () => {
     expect(eventApi(readPipelineConfig({ ...others, EVENTS_ENDPOINT: '' }))).toBeNull();
   });
 
@@ -276,7 +276,7 @@ describe('EVENTS_ENDPOINT', () => {
   });
 });
 
-/** What the header must be, signed again from what arrived. */
+/** The expected header, computed from the request that arrived. */
 async function signatureOf(
   { method = '', url = '', headers }: Pick<IncomingMessage, 'method' | 'url'> & { headers: Record<string, unknown> },
   body: string,

@@ -29,7 +29,7 @@ const url = z.enum([LOCAL_URL]);
 const servers = <Server extends z.ZodType>(server: Server) => z.strictObject({ tilesight: server });
 const mcpServers = <Server extends z.ZodType>(server: Server) => z.strictObject({ mcpServers: servers(server) });
 
-/** What each client reads, by its own documentation: a local server by URL or command, others by command. */
+/** The format that each client documents: a local server by URL or command, a remote one by command. */
 const SHAPES = {
   '.mcp.json': mcpServers(z.union([z.strictObject({ type: z.literal('http'), url }), Command])),
   'claude_desktop_config.json': mcpServers(Command),
@@ -53,7 +53,7 @@ async function commandOf(way: string, file: keyof typeof SHAPES): Promise<Comman
   return entry;
 }
 
-/** The environment of a child that finds credentials only where the test puts them. */
+/** Environment of a child process that finds only the credentials of the test. */
 async function environment(more: Record<string, string> = {}): Promise<Record<string, string>> {
   const nowhere = join(await temporaryFolder(), 'none');
   // biome-ignore lint/style/noProcessEnv: a child needs the path of this process.
@@ -72,7 +72,7 @@ async function toolsThrough({ command, args, env }: Command, endpoint: string, m
       command: replaced(command),
       args: [...args.map(replaced), ...more],
       env: { ...(await environment(found)), ...env },
-      cwd: await temporaryFolder(), // a client starts it anywhere
+      cwd: await temporaryFolder(), // a client may start it in any folder
     }),
   );
   return (await client.listTools()).tools.map(({ name }) => name);
@@ -87,7 +87,7 @@ async function credentialsFile(profile: string): Promise<string> {
 
 describe('a configuration', () => {
   test.each(['local', 'connect', 'mcp-proxy-for-aws'].flatMap((way) => FILES.map((file) => [way, file] as const)))(
-    'in %s/%s has the shape that its client reads',
+    'in %s/%s has the format of its client',
     async (way, file) => {
       const entry = await entryOf(way, file);
       if (way !== 'local') expect(entry).toMatchObject({ args: expect.arrayContaining([FUNCTION_URL]) });
@@ -95,7 +95,7 @@ describe('a configuration', () => {
     },
   );
 
-  test('names the address at which npm start serves', async () => {
+  test('names the address of npm start', async () => {
     const { stdout } = await runCommand(['serve', '--help']);
     const { hostname, port } = new URL(LOCAL_URL);
     expect(stdout).toContain(`(default: ${port})`);
@@ -117,11 +117,11 @@ describe('a configuration', () => {
     }
   });
 
-  test.each(FILES)('of connect/%s reaches a server that wants signatures, with the keys of its profile', async (file) => {
+  test.each(FILES)('of connect/%s reaches a server that requires signatures, with the keys of its profile', async (file) => {
     const { url: served } = await signedServer();
     const command = await commandOf('connect', file);
     const keys = { AWS_SHARED_CREDENTIALS_FILE: await credentialsFile(command.env.AWS_PROFILE ?? '') };
-    // A Function URL names its region, the address of the test does not.
+    // Unlike a Function URL, the address of the test contains no region.
     expect(await toolsThrough(command, `${served}/mcp`, ['--region', REGION], keys)).toContain('analyze_image');
   });
 
@@ -156,7 +156,7 @@ describe('sigv4.ts', () => {
     return path;
   }
 
-  test('uploads an image, has it analysed and prints what was found', async () => {
+  test('uploads an image, analyzes it and prints the findings', async () => {
     const { url: served } = await signedServer();
     const { stdout } = await run([`${served}/mcp`, await portrait(), '--region', REGION, '--look-for', 'every person']);
     expect(stdout).toMatch(/^Tools: .*analyze_image/);
@@ -165,7 +165,7 @@ describe('sigv4.ts', () => {
     expect(stdout).toMatch(/^f1 person 0\.\d\d \[\d+(\.\d+)?(, \d+(\.\d+)?){3}\]$/m);
   });
 
-  test('is refused with other keys, and says what it needs', async () => {
+  test('is refused with wrong keys, and names missing arguments', async () => {
     const { url: served } = await signedServer();
     const refused = run([`${served}/mcp`, await portrait(), '--region', REGION], otherKeys);
     await expect(refused).rejects.toMatchObject({ stderr: expect.stringContaining('signature we calculated does not match') });
@@ -193,7 +193,7 @@ describe.skipIf(!curlSigns)('sigv4.sh (skipped where curl is missing or cannot s
     expect(await run(['list_findings'], temporary)).toMatchObject({ structuredContent: { totals: { findings: 0 } } });
   });
 
-  test('fails with other keys, and says what it needs', async () => {
+  test('fails with wrong keys, and names missing variables', async () => {
     const { url: served } = await signedServer();
     const refused = run([], { ...placeOf(served), ...otherKeys });
     await expect(refused).rejects.toMatchObject({ stdout: expect.stringContaining('signature we calculated does not match') });
@@ -201,7 +201,7 @@ describe.skipIf(!curlSigns)('sigv4.sh (skipped where curl is missing or cannot s
     await expect(run([], keys)).rejects.toMatchObject({ stderr: expect.stringContaining(sentence) });
   });
 
-  test('does not show its keys to those who list processes', async () => {
+  test('does not show its keys in the list of processes', async () => {
     const folder = await temporaryFolder();
     const seen = join(folder, 'seen');
     await writeFile(join(folder, 'curl'), `#!/bin/sh\nprintf '%s\\n' "$@" > '${seen}'\necho '{"result":{}}'\n`);

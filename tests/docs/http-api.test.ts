@@ -23,7 +23,7 @@ async function localApp(): Promise<Hono> {
   const { blobs, links, launcher, scratchFolder } = await testServer();
   const quiet = () => {};
   const log = { debug: quiet, info: quiet, warn: quiet, error: quiet };
-  const none = () => Promise.reject(new Error('Expected nobody to ask.'));
+  const none = () => Promise.reject(new Error('This test sends no such request.'));
   const history = { ...launcher, list: none, history: none };
   const events = eventRoutes({ blobs, launcher: history, progressOf: none, clock: { now: () => new Date() }, log });
   const page = pageRoutes({ blobs, files: none, findingsOf: none });

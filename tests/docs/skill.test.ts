@@ -14,7 +14,7 @@ const blocks = [...body.matchAll(/^```\n(.*?)^```$/gms)].map(([, block = '']) =>
 const calls = blocks.flatMap((block) => block.trim().split('\n'));
 const spans = [...body.replace(/^```.*?^```$/gms, '').matchAll(/`([^`\n]+)`/g)].map(([, span = '']) => span);
 
-/** Every name and fixed word of a schema, however deep. */
+/** Every property name and enum value of a schema, at any depth. */
 function wordsOf(schema: unknown): string[] {
   if (Array.isArray(schema)) return schema.flatMap(wordsOf);
   if (typeof schema !== 'object' || schema === null) return [];
@@ -28,24 +28,24 @@ async function listed(): Promise<ListedTool[]> {
 }
 
 describe('the skill', () => {
-  test('has a head by which agents find it, and is short', () => {
+  test('is short, and has front matter that agents search', () => {
     const Head = z.strictObject({ name: z.literal('tilesight'), description: z.string().max(1_024) });
     expect(Head.parse(parse(head)).description).toMatch(/\bUse when\b/);
     expect(text.split('\n').length).toBeLessThan(LINES_MAX);
   });
 
-  test('names every tool, and nothing that the tools do not have', async () => {
+  test('names every tool, and only existing parameters and values', async () => {
     const tools = await listed();
     const names = tools.map(({ name }) => name);
     expect(names.filter((name) => !spans.includes(name))).toEqual([]);
-    const schemas = TOOLS.flatMap(({ input, output }) => (output ? [input, output] : [input])); // the list has them one level deep
+    const schemas = TOOLS.flatMap(({ input, output }) => (output ? [input, output] : [input])); // the list has only one level of them
     const words = new Set([...names, ...schemas.flatMap((schema) => wordsOf(z.toJSONSchema(schema)))]);
     const named = spans.filter((span) => /^\w+$/.test(span));
     expect(named.length).toBeGreaterThan(50);
     expect(named.filter((span) => !words.has(span))).toEqual([]);
   });
 
-  test('shows calls that the tools take', async () => {
+  test('shows valid calls', async () => {
     const tools = await listed();
     const ajv = new Ajv2020({ strict: false });
     expect(calls.length).toBeGreaterThan(5);

@@ -1,4 +1,4 @@
-// What is written in an image is found and told, and changes nothing else: not what models are told to do, not what is found.
+// Text in an image is reported as a finding and changes nothing else: neither the prompts nor the other findings.
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { expect, test } from 'vitest';
@@ -37,7 +37,7 @@ const seen = {
   text: '',
 };
 
-/** Reads what is written locally; everything else is asked of a server that keeps what it was told. */
+/** Reads text with the local model; all other requests go to a server that records its prompts. */
 async function analyzed(written: string) {
   const server = await openaiServer((request) =>
     completion({
@@ -71,7 +71,7 @@ function wordsOf({ body }: ChatRequest): { system: string; user: string } {
   return { system: textOf('system'), user: textOf('user') };
 }
 
-test('an instruction that is written in an image becomes a finding with that text, and nothing else', {
+test('an instruction written in an image becomes a finding with that text, and has no other effect', {
   timeout: 60_000,
 }, async () => {
   const plain = await analyzed('');
@@ -84,7 +84,7 @@ test('an instruction that is written in an image becomes a finding with that tex
   expect(labels(hostile.findings.filter((finding) => finding !== withText[0]))).toEqual(labels(plain.findings));
   expect(labels(plain.findings).some((label) => label.startsWith('plate'))).toBe(true);
 
-  expect(hostile.detect).toEqual(plain.detect); // the image is all that differs
+  expect(hostile.detect).toEqual(plain.detect); // only the image differs
   expect(hostile.summarize).toHaveLength(1);
   const [told] = hostile.summarize;
   expect(told?.system).toBe(plain.summarize[0]?.system);

@@ -1,4 +1,4 @@
-// The realtime side of AppSync Events, as far as its documented protocol goes, over a hand-made WebSocket: no package, one subscriber.
+// The realtime side of AppSync Events by its documented protocol, over a minimal WebSocket server for one subscriber.
 import { createHash } from 'node:crypto';
 import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -12,7 +12,7 @@ export interface EventApiSocket {
   /** For example `http://127.0.0.1:3333`. */
   endpoint: string;
   path: string;
-  /** The headers that authorize the connection, and what was subscribed to with which. */
+  /** The headers that authorized the connection, and the subscription with its own. */
   connectedWith: Record<string, string>;
   subscription: { type: string; id: string; channel: string; authorization: Record<string, string> } | null;
 }
@@ -61,7 +61,7 @@ function framed(first: number, text: string): Buffer {
   return Buffer.concat([Buffer.from([first, ...length]), payload]);
 }
 
-/** A client's frame is masked. Null until all of it is there. */
+/** A client's frame is masked. `null` until it is complete. */
 function frameOf(bytes: Buffer): { first: number; text: string; bytes: number } | null {
   if (bytes.length < 6) return null;
   const short = bytes.readUInt8(1) & 0x7f;

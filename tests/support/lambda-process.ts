@@ -1,10 +1,10 @@
-// A function as Lambda runs it: a process of its own that loads the handler from a folder, with an environment of its own.
+// A function as Lambda runs it: its own process and environment, with the handler of a folder.
 import { fork } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 
-/** Beside the bundle, where Lambda has its own runtime. */
+/** Stands in for Lambda's runtime, beside the bundle. */
 const RUNTIME = `
 import { handler } from './index.mjs';
 process.on('message', async ({ id, event, deadlineMs }) => {
@@ -22,7 +22,7 @@ interface Said {
   error?: string;
 }
 
-/** What `handler` of `folder`/index.mjs answers to an event. Its process ends with the test. */
+/** Calls `handler` of `folder`/index.mjs with an event. The process ends with the test. */
 export async function lambdaProcess(folder: string, environment: Record<string, string>, timeoutMs: number) {
   await writeFile(join(folder, 'runtime.mjs'), RUNTIME);
   // biome-ignore lint/style/noProcessEnv: a child needs the path of this process.
@@ -40,7 +40,8 @@ export async function lambdaProcess(folder: string, environment: Record<string, 
     waiting.delete(id);
   });
   child.on('exit', (code) => {
-    for (const { reject } of waiting.values()) reject(new Error(`Expected an answer, got an end with ${code}:\n${stderr}`));
+    for (const { reject } of waiting.values())
+      reject(new Error(`The process ended before it answered, with ${code}:\n${stderr}`));
   });
   let invocations = 0;
   return async (event: object): Promise<unknown> => {

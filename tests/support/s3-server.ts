@@ -1,4 +1,4 @@
-// A real S3-compatible server: the one at S3_TEST_ENDPOINT, or else moto_server, started on a free port when it is on the path.
+// A real S3-compatible server: the one at S3_TEST_ENDPOINT, or moto_server on a free port if it is installed.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { accessSync, constants } from 'node:fs';
@@ -13,19 +13,18 @@ import {
 } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, onTestFinished, vi } from 'vitest';
 
-// biome-ignore-start lint/style/noProcessEnv: where the server of these tests is, is no setting of tilesight.
+// biome-ignore-start lint/style/noProcessEnv: the address of the test server is not a setting of tilesight.
 const GIVEN = process.env.S3_TEST_ENDPOINT;
 const ON_PATH = (process.env.PATH ?? '').split(delimiter).some((folder) => isProgram(join(folder, 'moto_server')));
 // biome-ignore-end lint/style/noProcessEnv: until here
 
-/** Null when there is a server to test against. */
-export const NO_S3_SERVER =
-  GIVEN || ON_PATH ? null : 'skipped: moto_server is not on the path, and S3_TEST_ENDPOINT names no other server';
+/** `null` if there is a server to test against. */
+export const NO_S3_SERVER = GIVEN || ON_PATH ? null : 'skipped: moto_server is not installed, and S3_TEST_ENDPOINT is not set';
 
 export interface S3Server {
   endpoint(): string;
   client(): S3Client;
-  /** An empty one, removed when the test ends. */
+  /** An empty bucket, removed when the test ends. */
   bucket(): Promise<string>;
 }
 
@@ -84,10 +83,10 @@ async function endpointSaidBy(child: ChildProcess): Promise<string> {
     said.push(line);
     const [endpoint] = /http:\/\/127\.0\.0\.1:\d+/.exec(line) ?? [];
     if (!endpoint) continue;
-    child.stderr.resume(); // one line a request follows
+    child.stderr.resume(); // one line per request follows
     return endpoint;
   }
-  throw new Error(`Expected moto_server to say where it listens, got: ${said.join('\n')}`);
+  throw new Error(`moto_server did not print its address: ${said.join('\n')}`);
 }
 
 async function removeBucket(client: S3Client, Bucket: string): Promise<void> {

@@ -1,12 +1,12 @@
-// Stands before a store, on loopback: answers what a test wants answered otherwise, and lets the rest through.
-// Checks signed links as S3 does, which moto does not.
+// A proxy in front of a store, on loopback: a test can answer some requests itself. Checks signed links as S3 does, because moto does
+// not.
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { onTestFinished } from 'vitest';
 
-/** Answers the request and returns true, or returns false: then it goes on to the store. */
+/** Answers the request and returns true, or returns false to forward it to the store. */
 export type Doorman = (request: IncomingMessage, response: ServerResponse) => boolean;
 
 export interface Door {
@@ -42,7 +42,7 @@ function passOn(incoming: IncomingMessage, response: ServerResponse, store: stri
   incoming.pipe(onward);
 }
 
-/** A doorman for whoever comes with a signed link: refuses what the link does not cover, as it arrived on the wire. */
+/** Checks requests with a signed link, as they arrive on the wire, and refuses anything that the link does not cover. */
 export function checksLinks(secret: string): Doorman {
   return (incoming, response) => {
     const [path = '', query = ''] = (incoming.url ?? '').split('?');

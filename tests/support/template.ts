@@ -1,5 +1,5 @@
 // template.yaml as CloudFormation would resolve it, without an account: parameters, conditions and the functions that it uses.
-// What only a deployment knows gets a name from the resource's own.
+// Values that only a deployment knows are derived from the resource's name.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type CollectionTag, parse, type ScalarTag } from 'yaml';
@@ -41,7 +41,7 @@ interface Template {
 /** As it is written. */
 export const template: Template = parse(readFileSync(FILE, 'utf8'), { customTags: TAGS });
 
-/** As it is deployed with these parameters; the others keep their defaults. */
+/** The template with these parameters, and defaults for the rest. */
 export function deployed(parameters: Record<string, string | number> = {}): Template {
   const given = (name: string) => parameters[name] ?? template.Parameters[name]?.Default;
 
@@ -74,7 +74,7 @@ export function deployed(parameters: Record<string, string | number> = {}): Temp
   }
 
   function substituted(inner: string): string {
-    const [, name = '', attribute] = inner.match(/^([^.]+)(?:\.(.+))?$/) ?? []; // an attribute may have parts of its own
+    const [, name = '', attribute] = inner.match(/^([^.]+)(?:\.(.+))?$/) ?? []; // an attribute may have several parts
     return String(attribute === undefined ? referred(name) : attributeOf(name, attribute));
   }
 
