@@ -1,5 +1,5 @@
 // The HTTP application of the local deployment: MCP, and single objects by signed link. Checks Host and Origin, and with a gate also
-// signatures. Must not know MCP.
+// signatures. Must not know what MCP messages hold.
 import { createReadStream, createWriteStream } from 'node:fs';
 import { mkdtemp, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';

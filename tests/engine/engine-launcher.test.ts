@@ -8,6 +8,8 @@ import { temporaryFolder } from '../support/folder.ts';
 
 type Request = Parameters<LauncherWithHistory['start']>[0];
 
+const TIMER_MS = 100; // long enough for an invocation to end before its timer fires
+
 async function launcherFor(workflow: Workflow) {
   let now = Date.parse('2026-01-01T00:00:00Z');
   const clock = { now: () => new Date(now++) };
@@ -15,7 +17,7 @@ async function launcherFor(workflow: Workflow) {
     const timer = setTimeout(() => {
       now += Math.min(ms, 2_000);
       work();
-    }, 5);
+    }, TIMER_MS);
     return () => clearTimeout(timer);
   };
   const engine = engineIn(await temporaryFolder(), invokerOf(workflow), { clock, afterDelay });
