@@ -40,8 +40,8 @@ export async function run(): Promise<BenchResult> {
     const ours = await bundle(mcpServer);
     const entry = await written(join(folder, 'mcp-server'), ours);
     const entries = { index: 'bench/empty-server.ts' };
-    const empty = await written(join(folder, 'empty'), await bundle({ entries, instead: {} }));
-    const bare = await written(join(folder, 'bare'), await bundle({ entries, instead: mcpServer.instead }));
+    const empty = await written(join(folder, 'empty'), await bundle({ entries, replacements: {} }));
+    const bare = await written(join(folder, 'bare'), await bundle({ entries, replacements: mcpServer.replacements }));
     const costs = { ours: [] as Cost[], empty: [] as Cost[], bare: [] as Cost[] };
     for (let turn = 0; turn < RUNS; turn++) {
       costs.ours.push(Cost.parse(await inFreshNode(IMPORT, entry)));

@@ -1,20 +1,21 @@
 // `npm run build`: writes the folders in dist/ that are deployed to Lambda, and prints their sizes.
-
 import { join } from 'node:path';
 import Table from 'cli-table3';
 import { Command, Option } from 'commander';
+import { z } from 'zod';
 import { sentenceOf } from '../pipeline/contract/errors.ts';
 import { lambdaFunctions, ROOT } from './functions.ts';
 import type { FolderSize } from './size.ts';
 import { writeFunctions } from './write-functions.ts';
 
+const BuildOptions = z.strictObject({ models: z.enum(['onnx', 'none']) });
 const INTERRUPTED = 130; // 128 + SIGINT, as shells report it
 
 const program = new Command('npm run build --')
   .description('Builds what is deployed to AWS Lambda (Node 24, arm64): dist/mcp-server and dist/pipeline.')
   .addOption(
     new Option('--models <models>', 'with none, the pipeline is a third of the size, but cannot run the default models (onnx:)')
-      .choices(['onnx', 'none'])
+      .choices(BuildOptions.shape.models.options)
       .default('onnx'),
   )
   .showHelpAfterError()
@@ -23,7 +24,7 @@ const program = new Command('npm run build --')
 const stop = new AbortController();
 for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => stop.abort());
 
-const functions = lambdaFunctions({ onnx: program.opts<{ models: 'onnx' | 'none' }>().models === 'onnx' });
+const functions = lambdaFunctions({ onnx: BuildOptions.parse(program.opts()).models === 'onnx' });
 try {
   const sizes = await writeFunctions({ functions, outFolder: join(ROOT, 'dist'), install: true, signal: stop.signal });
   console.log(sizesTable(sizes));
@@ -40,7 +41,8 @@ function sizesTable(sizes: ReadonlyMap<string, FolderSize>): string {
     style: { head: [], border: [], compact: true },
   });
   for (const { name, limits } of functions) {
-    const size = sizes.get(name) ?? { codeBytes: 0, bytes: 0, zippedBytes: 0 };
+    const size = sizes.get(name);
+    if (!size) throw new Error(`The build has no size of ${name}.`);
     const { codeBytesMax, bytesMax, zippedBytesMax } = limits;
     const columns = [size.codeBytes, codeBytesMax, size.bytes, bytesMax, size.zippedBytes, zippedBytesMax];
     table.push([name, ...columns.map(megabytes)]);

@@ -24,8 +24,11 @@ export const builtinsOnFirstUse: Plugin = {
 };
 
 function functionsOf(name: string): string {
-  const found = Object.entries(process.getBuiltinModule(name as 'node:fs'));
-  const names = found.flatMap(([key, value]) => (typeof value === 'function' && /^[a-z]\w*$/.test(key) ? [key] : []));
+  const builtin = process.getBuiltinModule(name);
+  if (!builtin) throw new Error(`Node has no module ${name}.`);
+  const names = Object.entries(builtin).flatMap(([key, value]) =>
+    typeof value === 'function' && /^[a-z]\w*$/.test(key) ? [key] : [],
+  );
   const functions = names.sort().map((key) => `export const ${key} = (...values) => from().${key}(...values);`);
   return [`const from = () => process.getBuiltinModule('${name}');`, ...functions].join('\n');
 }

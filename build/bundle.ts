@@ -18,16 +18,32 @@ const FOLDER = 'dist/function';
 // CommonJS dependencies call `require` for Node's modules, which ES modules do not have.
 const REQUIRE = "import{createRequire as requireOf}from'node:module';const require=requireOf(import.meta.url);";
 
-/** `entries` and `instead` name files relative to the repository. */
-export async function bundle({ entries, instead }: Pick<LambdaFunction, 'entries' | 'instead'>): Promise<BundledFile[]> {
+/** `entries` and `replacements` name files relative to the repository. */
+export async function bundle({
+  entries,
+  replacements,
+}: Pick<LambdaFunction, 'entries' | 'replacements'>): Promise<BundledFile[]> {
   const { outputFiles } = await build({
-    ...{ entryPoints: { ...entries }, absWorkingDir: ROOT, outdir: FOLDER, write: false, logLevel: 'silent' },
-    ...{ bundle: true, splitting: true, format: 'esm', platform: 'node', target: TARGET.node },
-    ...{ minify: true, legalComments: 'none', sourcemap: true, sourcesContent: false },
-    ...{ outExtension: { '.js': '.mjs' }, chunkNames: 'chunks/[name]-[hash]', banner: { js: REQUIRE } },
+    entryPoints: { ...entries },
+    absWorkingDir: ROOT,
+    outdir: FOLDER,
+    outExtension: { '.js': '.mjs' },
+    chunkNames: 'chunks/[name]-[hash]',
+    write: false,
+    logLevel: 'silent',
+    bundle: true,
+    splitting: true,
+    format: 'esm',
+    platform: 'node',
+    target: TARGET.node,
+    minify: true,
+    legalComments: 'none',
+    sourcemap: true,
+    sourcesContent: false,
+    banner: { js: REQUIRE },
     mainFields: ['module', 'main'], // prefer ES modules: only they can be tree-shaken
     external: [...NOT_BUNDLED],
-    alias: { ...instead },
+    alias: { ...replacements },
     plugins: [onlyWhatIsUsed, builtinsOnFirstUse],
   });
   const files = outputFiles.map(({ path, contents }) => ({ path: relative(`${ROOT}/${FOLDER}`, path), bytes: contents }));

@@ -15,7 +15,7 @@ export interface LambdaFunction {
   /** Source by the name of its file in the bundle: `index` becomes index.mjs. */
   entries: Readonly<Record<string, string>>;
   /** Replacements for modules that the function never uses. */
-  instead: Readonly<Record<string, string>>;
+  replacements: Readonly<Record<string, string>>;
   /** Packages with binaries or files of their own; installed beside the bundle, not bundled. */
   packages: readonly string[];
   /** Files and folders of the repository that are read at run time. */
@@ -32,7 +32,7 @@ const IMAGING = ['sharp', 'dejavu-fonts-ttf'];
 const MCP_SERVER: LambdaFunction = {
   name: 'mcp-server',
   entries: { index: 'mcp-server/lambda.ts' },
-  instead: { '@modelcontextprotocol/server/_shims': './build/left-out/json-schema-validator.ts' },
+  replacements: { '@modelcontextprotocol/server/_shims': './build/left-out/json-schema-validator.ts' },
   packages: IMAGING,
   files: [],
   imports: {},
@@ -43,7 +43,7 @@ const MCP_SERVER: LambdaFunction = {
 const PIPELINE: LambdaFunction = {
   name: 'pipeline',
   entries: { index: 'pipeline/lambda.ts' },
-  instead: {},
+  replacements: {},
   packages: IMAGING,
   files: [],
   imports: {},

@@ -12,6 +12,8 @@ export interface Stack {
   region: string | null;
 }
 
+export type CommandLine = readonly [program: string, ...args: string[]];
+
 /** Values by parameter name. */
 export type Overrides = Readonly<Record<string, string>>;
 
@@ -21,8 +23,8 @@ export function overridesIn(words: readonly string[], template: string): Overrid
   const names = Object.keys(Parameters).filter((name) => name !== REVISION);
   return Object.fromEntries(
     words.map((word) => {
-      const [, name = '', value = ''] = /^([^=]*)=(.*)$/s.exec(word) ?? [];
-      if (names.includes(name)) return [name, value];
+      const [, name, value] = /^([^=]*)=(.*)$/s.exec(word) ?? [];
+      if (name !== undefined && value !== undefined && names.includes(name)) return [name, value];
       throw new UserError(`${word} is not Parameter=value with a parameter of template.yaml. Choose from ${names.join(', ')}.`);
     }),
   );
@@ -32,25 +34,32 @@ const Template = z.object({ Parameters: z.record(z.string(), z.unknown()) });
 const REVISION = 'Revision';
 
 /** Omitted parameters keep the values of the previous deployment. */
-export function deployCommand(stack: Stack, overrides: Overrides, revision: string): string[] {
+export function deployCommand(stack: Stack, overrides: Overrides, revision: string): CommandLine {
   const parameters = Object.entries({ [REVISION]: revision, ...overrides }).map(([name, value]) => `${name}=${quoted(value)}`);
-  return [
-    ...['sam', 'deploy', '--template-file', 'template.yaml', '--stack-name', stack.name, ...regionOf(stack)],
-    ...['--capabilities', 'CAPABILITY_IAM', '--resolve-s3', '--no-confirm-changeset', '--no-fail-on-empty-changeset'],
-    ...['--parameter-overrides', ...parameters],
-  ];
+  const changeSet = ['--no-confirm-changeset', '--no-fail-on-empty-changeset'];
+  const options = ['--capabilities', 'CAPABILITY_IAM', '--resolve-s3', ...changeSet, '--parameter-overrides', ...parameters];
+  return ['sam', 'deploy', '--template-file', 'template.yaml', ...stackOf(stack), ...options];
 }
 
-export function outputsCommand(stack: Stack): string[] {
-  return ['sam', 'list', 'stack-outputs', '--stack-name', stack.name, ...regionOf(stack), '--output', 'json'];
+export function outputsCommand(stack: Stack): CommandLine {
+  return ['sam', 'list', 'stack-outputs', ...stackOf(stack), '--output', 'json'];
 }
 
-/** The output of `outputsCommand`, by output name. */
-export function outputsIn(printed: string): Record<string, string> {
-  return Object.fromEntries(Outputs.parse(JSON.parse(printed)).map(({ OutputKey, OutputValue }) => [OutputKey, OutputValue]));
+/** Parses the output of `outputsCommand`. */
+export function outputsIn(printed: string): Outputs {
+  const outputs = PrintedOutputs.parse(JSON.parse(printed));
+  return Outputs.parse(Object.fromEntries(outputs.map(({ OutputKey, OutputValue }) => [OutputKey, OutputValue])));
 }
 
-const Outputs = z.array(z.object({ OutputKey: z.string(), OutputValue: z.string() }));
+const PrintedOutputs = z.array(z.object({ OutputKey: z.string(), OutputValue: z.string() }));
+/** The outputs of template.yaml that a person needs after a deployment. */
+const Outputs = z.object({
+  FunctionUrl: z.string(),
+  ConnectCommand: z.string(),
+  ProxyCommand: z.string(),
+  CallerPolicy: z.string(),
+});
+type Outputs = z.infer<typeof Outputs>;
 
 /** Changes whenever the pipeline's code, the template or a parameter does. Throws a UserError if nothing has been built. */
 export async function revisionOf(root: string, overrides: Overrides): Promise<string> {
@@ -66,8 +75,8 @@ export async function revisionOf(root: string, overrides: Overrides): Promise<st
   return hash.digest('hex').slice(0, 16); // SAM names the version by the first ten
 }
 
-function regionOf({ region }: Stack): string[] {
-  return region === null ? [] : ['--region', region];
+function stackOf({ name, region }: Stack): string[] {
+  return region === null ? ['--stack-name', name] : ['--stack-name', name, '--region', region];
 }
 
 /** SAM splits an argument as a shell would, so an empty value or one with spaces needs quotes. */

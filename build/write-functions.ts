@@ -41,8 +41,8 @@ export async function writeFunctions({ functions, outFolder, install, signal }: 
   }
 }
 
-async function writeCode(folder: string, { entries, instead, files, imports }: LambdaFunction): Promise<void> {
-  for (const { path, bytes } of await bundle({ entries, instead })) {
+async function writeCode(folder: string, { entries, replacements, files, imports }: LambdaFunction): Promise<void> {
+  for (const { path, bytes } of await bundle({ entries, replacements })) {
     await mkdir(dirname(join(folder, path)), { recursive: true });
     await writeFile(join(folder, path), bytes);
   }
