@@ -1,6 +1,7 @@
 // Writes docs/limits.md from the constants, or with --check fails when it is stale: `node build/docs/limits-page.ts [--check]`.
 import { readConfig, sizeLimits } from '../../pipeline/config.ts';
-import * as limits from '../../pipeline/imaging/decoder-limits.ts';
+import { PAGES_MAX } from '../../pipeline/imaging/decoder-limits.ts';
+import { DECODER_BYTES_PER_PIXEL } from '../../pipeline/imaging/formats.ts';
 import { TILES_MAX } from '../../pipeline/planning/plan.ts';
 import { TILE_EDGE_MAX_PX, TILE_EDGE_MIN_PX } from '../../pipeline/planning/tile-size.ts';
 import { table, writeOrCheck } from './generated-page.ts';
@@ -33,7 +34,7 @@ function page(): string {
       megabytes(scratchBytesMax),
       'an image and its pyramid: 1 byte a pixel, all levels, overlap',
     ],
-    ['frames or pages', '', count(limits.PAGES_MAX), '200 s at 25 a second; one of them is analyzed, `page`'],
+    ['frames or pages', '', count(PAGES_MAX), '200 s at 25 a second; one of them is analyzed, `page`'],
     [
       'tiles',
       '`TILES_MAX`',
@@ -42,7 +43,7 @@ function page(): string {
     ],
     ['tile edge', '', `${TILE_EDGE_MIN_PX} to ${count(TILE_EDGE_MAX_PX)} px`, 'models scale down larger tiles'],
   ];
-  const held = Object.entries(limits.DECODER_BYTES_PER_PIXEL).map(([kind, bytes]) => [
+  const held = Object.entries(DECODER_BYTES_PER_PIXEL).map(([kind, bytes]) => [
     kind,
     count(bytes),
     count(Math.floor(workingBytesMax / bytes)),
@@ -50,7 +51,7 @@ function page(): string {
   const turned = ['any, rotated by its orientation tag', '3 more', count(Math.floor(workingBytesMax / 3))];
   return `# Limits
 
-Written by \`npm run docs\` from the constants in pipeline/imaging/decoder-limits.ts, pipeline/planning/{plan,tile-size}.ts and pipeline/config.ts. All of them except the duration are checked from the file's header, before any pixel is decoded. Settings are environment variables.
+Written by \`npm run docs\` from the constants in pipeline/imaging/{decoder-limits,formats}.ts, pipeline/planning/{plan,tile-size}.ts and pipeline/config.ts. All of them except the duration are checked from the file's header, before any pixel is decoded. Settings are environment variables.
 
 ${table(general)}
 

@@ -1,11 +1,11 @@
-// Cuts any box of an image out of its pyramid, at any smaller size. Reads only the tiles of the fitting level that meet the box.
+// Cuts any box out of an image's pyramid, at any smaller scale. Reads only the tiles of the matching level that meet the box.
 import sharp, { type Sharp } from 'sharp';
 import type { Box } from '../contract/schemas.ts';
 import type { Plan } from '../planning/plan.ts';
 import type { Jpeg } from '../ports.ts';
 import type { Szi } from './szi/szi.ts';
 
-/** Fits a screen; its names can be read, and a language model sees all of it. */
+/** Fits a screen: names in it are legible, and a language model sees all of it. */
 export const OVERVIEW_EDGE_MAX_PX = 2_400;
 const JPEG = { quality: 85 } as const;
 
@@ -22,19 +22,19 @@ export async function overviewOf(szi: Szi, plan: Plan): Promise<Jpeg> {
   return { bytes: data, width: info.width, height: info.height };
 }
 
-/** `box` lies inside the full image, in its pixels; `scale` is at most 1. Where the pyramid begins coarser, the result is soft. */
+/** `box` is in pixels of the full image, inside it; `scale` is at most 1. If the pyramid begins at a coarser level, the result is soft. */
 export async function cutOut(szi: Szi, plan: Plan, box: Box, scale: number): Promise<Sharp> {
   const coarsest = plan.levels.at(-1)?.level ?? 0;
   const level = Math.min(coarsest, Math.max(plan.pyramidLevel, Math.floor(Math.log2(1 / scale))));
   const [left, top, right, bottom] = edgesInLevel(box, level, plan);
-  const stitched = await stitch(szi, level, [left, top, right - left, bottom - top], plan);
+  const assembled = await assemble(szi, level, [left, top, right - left, bottom - top], plan);
   const width = Math.max(1, Math.round(box[2] * scale));
   const height = Math.max(1, Math.round(box[3] * scale));
-  const resized = await sharp(stitched.data, { raw: stitched.info }).resize(width, height, { fit: 'fill' }).raw().toBuffer();
+  const resized = await sharp(assembled.data, { raw: assembled.info }).resize(width, height, { fit: 'fill' }).raw().toBuffer();
   return sharp(resized, { raw: { width, height, channels: 3 } });
 }
 
-/** Whole pixels of the level around a box of the full image, at least one. */
+/** The pixels of the level that enclose a box of the full image; at least one. */
 function edgesInLevel([x, y, width, height]: Box, level: number, plan: Plan): [number, number, number, number] {
   const [levelWidth, levelHeight] = [Math.ceil(plan.width / 2 ** level), Math.ceil(plan.height / 2 ** level)];
   const left = Math.min(Math.floor(x / 2 ** level), levelWidth - 1);
@@ -44,8 +44,8 @@ function edgesInLevel([x, y, width, height]: Box, level: number, plan: Plan): [n
   return [left, top, right, bottom];
 }
 
-/** Puts a box of one level together from its tiles, each without its margins. */
-async function stitch(szi: Szi, level: number, [left, top, width, height]: Box, { stridePx, marginPx }: Plan): Promise<Raster> {
+/** Assembles a box of one level from its tiles, each without its margins. */
+async function assemble(szi: Szi, level: number, [left, top, width, height]: Box, { stridePx, marginPx }: Plan): Promise<Raster> {
   const info = { width, height, channels: 3 } as const;
   const data = Buffer.alloc(width * height * info.channels);
   for (let row = Math.floor(top / stridePx); row * stridePx < top + height; row++) {

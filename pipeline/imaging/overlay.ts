@@ -1,7 +1,8 @@
-// Draws findings on a small copy of the image: boxes and labels where people would look.
+// Draws findings on a copy of the image: boxes and labels.
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import sharp, { type OverlayOptions, type Sharp } from 'sharp';
+import { at } from '../contract/at.ts';
 import type { Box, Finding } from '../contract/schemas.ts';
 import { intersectionOf } from '../planning/geometry.ts';
 
@@ -10,16 +11,16 @@ const NAMED_MAX = 300;
 const NAME_CHARACTERS_MAX = 32;
 const STROKE_PX = 3;
 const NAME_POINTS = 11;
-/** Okabe and Ito's colours, which most kinds of colour blindness tell apart. */
-const COLOURS = ['#d55e00', '#0072b2', '#009e73', '#cc79a7', '#e69f00', '#56b4e9', '#f0e442'] as const;
+/** Okabe and Ito's colors, which people with most kinds of color blindness can tell apart. */
+const COLORS = ['#d55e00', '#0072b2', '#009e73', '#cc79a7', '#e69f00', '#56b4e9', '#f0e442'] as const;
 
-// The font comes from npm, as a Lambda has none.
+// The font comes from npm: Lambda has none.
 const FONT_FILE = join(
   dirname(createRequire(import.meta.url).resolve('dejavu-fonts-ttf/package.json')),
   'ttf/DejaVuSans-Bold.ttf',
 );
 
-/** The overview with every finding. `image` is the size of the full image. */
+/** The overview with every finding drawn in. `image` is the size of the full image. */
 export async function drawOverlay(
   overview: Uint8Array,
   image: { width: number; height: number },
@@ -37,37 +38,42 @@ export async function withFindings(
   findings: readonly Finding[],
   nameOf: (finding: Finding) => string,
 ): Promise<Sharp> {
-  const { data, info } = await image.toColourspace('srgb').raw().toBuffer({ resolveWithObject: true });
+  const { data, info } = await image.toColorspace('srgb').raw().toBuffer({ resolveWithObject: true });
   const scale = info.width / shown[2];
-  const colours = coloursOf(findings);
+  const colorOf = colorsByLabel(findings);
   const marks = findings
     .filter(({ box }) => intersectionOf(box, shown) > 0)
     .map((finding) => {
       const [left, top, width, height] = finding.box;
       const box = [(left - shown[0]) * scale, (top - shown[1]) * scale, width * scale, height * scale] as const;
-      return { box, colour: colours.get(finding.label) ?? COLOURS[0], name: nameOf(finding) };
+      return { box, color: colorOf(finding.label), name: nameOf(finding) };
     });
   const names = await Promise.all(marks.slice(0, NAMED_MAX).map((mark) => nameTag(mark, info)));
   const boxes = { input: Buffer.from(boxesSvg(marks, info)), left: 0, top: 0 };
   return sharp(data, { raw: info }).composite([boxes, ...names.flat()]);
 }
 
-/** A box in pixels of the image that is drawn on. */
+/** A box in pixels of the copy that is drawn on. */
 interface Mark {
   box: readonly [number, number, number, number];
-  colour: string;
+  color: string;
   name: string;
 }
 
-function coloursOf(findings: readonly Finding[]): Map<string, string> {
+function colorsByLabel(findings: readonly Finding[]): (label: string) => string {
   const labels = [...new Set(findings.map(({ label }) => label))].sort();
-  return new Map(labels.map((label, index) => [label, COLOURS[index % COLOURS.length] ?? COLOURS[0]]));
+  const places = new Map(labels.map((label, place) => [label, place]));
+  return (label) => {
+    const place = places.get(label);
+    if (place === undefined) throw new Error(`No finding has the label ${label}.`);
+    return at(COLORS, place % COLORS.length);
+  };
 }
 
 function boxesSvg(marks: readonly Mark[], { width, height }: { width: number; height: number }): string {
-  const boxes = marks.map(({ box, colour }) => {
+  const boxes = marks.map(({ box, color }) => {
     const [x, y, boxWidth, boxHeight] = box.map((side) => side.toFixed(1));
-    return `<rect x="${x}" y="${y}" width="${boxWidth}" height="${boxHeight}" stroke="${colour}"/>`;
+    return `<rect x="${x}" y="${y}" width="${boxWidth}" height="${boxHeight}" stroke="${color}"/>`;
   });
   return (
     `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}">` +
@@ -75,12 +81,12 @@ function boxesSvg(marks: readonly Mark[], { width, height }: { width: number; he
   );
 }
 
-/** Above its box, or inside where there is no room; none where it would not fit at all. */
-async function nameTag({ box, colour, name }: Mark, image: { width: number; height: number }): Promise<OverlayOptions[]> {
+/** Above its box, or inside if there is no room above; none if it does not fit at all. */
+async function nameTag({ box, color, name }: Mark, image: { width: number; height: number }): Promise<OverlayOptions[]> {
   const shortened = [...name].slice(0, NAME_CHARACTERS_MAX).join('');
   const { data, info } = await sharp({
     text: {
-      text: `<span foreground="white" background="${colour}"> ${escaped(shortened)} </span>`,
+      text: `<span foreground="white" background="${color}"> ${escaped(shortened)} </span>`,
       font: `DejaVu Sans Bold ${NAME_POINTS}`,
       fontfile: FONT_FILE,
       rgba: true,
@@ -95,7 +101,7 @@ async function nameTag({ box, colour, name }: Mark, image: { width: number; heig
   return [{ input: data, left: within(box[0], image.width - info.width), top: within(above, image.height - info.height) }];
 }
 
-/** Pango reads markup: text that came from an image must not be any. Control characters have no glyph. */
+/** Pango reads markup, and text from an image must not be any. Control characters have no glyph. */
 function escaped(text: string): string {
   const visible = text.replace(/\p{Cc}/gu, ' ');
   return visible.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');

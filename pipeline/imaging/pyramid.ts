@@ -3,13 +3,13 @@ import type { Plan } from '../planning/plan.ts';
 import type { ImageFile } from './decoder-limits.ts';
 import { damagedImage, uprightImage } from './image-file.ts';
 
-/** The folder inside the zip, and so a part of every entry's name. */
+/** The folder inside the zip, which is a part of every entry's name. */
 export const PYRAMID_NAME = 'pyramid';
 
-// Optimised Huffman tables cost 1.7 times the whole pass for 4 % fewer bytes (measured), so not.
+// No optimized Huffman tables: they take 1.7 times as long for 4 % fewer bytes (measured).
 const TILE_JPEG = { quality: 90, optimiseCoding: false } as const;
 
-/** Writes every level from the plan's down to one pixel. A failure leaves a part of the file behind: publish only what succeeded. */
+/** Writes every level from the plan's down to one pixel. A failure leaves a partial file: publish it only after success. */
 export async function writePyramid(
   file: ImageFile,
   sziPath: string,

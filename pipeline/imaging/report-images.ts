@@ -1,4 +1,4 @@
-// Images small enough to stand in a report: the overlay, a thumbnail, and crops around findings. Reads the pyramid and the stored copies.
+// Images small enough for a report: the overlay, a thumbnail, and crops around findings. Reads the pyramid and the stored copies.
 import sharp, { type Sharp } from 'sharp';
 import type { Box, Finding } from '../contract/schemas.ts';
 import { withContext } from '../planning/geometry.ts';
@@ -14,16 +14,16 @@ const LIMITS = {
   thumbnail: { edgePx: 480, bytesMax: 54_000 },
   crop: { edgePx: 360, bytesMax: 14_000 },
 } as const;
-/** The first that is small enough is taken; the last one halves the image as often as it has to. */
+/** The first quality that is small enough wins. At the last one, the image is halved until it is. */
 const QUALITIES = [80, 65, 50, 35] as const;
 const CROP_SHAPE = 4 / 3;
 
-/** A stored copy, smaller. */
+/** A smaller version of a stored copy. */
 export async function reportCopy(jpeg: Uint8Array, as: 'overlay' | 'thumbnail'): Promise<Jpeg> {
   return await within(sharp(jpeg), LIMITS[as]);
 }
 
-/** A finding with what is around it, drawn in with its id. */
+/** A finding with its surroundings, drawn in with its id. */
 export async function reportCrop(szi: Szi, plan: Plan, finding: Finding): Promise<Jpeg> {
   const box = shaped(withContext(finding.box, plan), plan);
   const finest = 1 / 2 ** plan.pyramidLevel;
@@ -32,7 +32,7 @@ export async function reportCrop(szi: Szi, plan: Plan, finding: Finding): Promis
   return await within(await withFindings(image, box, [finding], ({ id }) => id), LIMITS.crop);
 }
 
-/** Made wider or higher until it has the shape of all crops, as far as the image goes. */
+/** Widened or heightened to the aspect ratio of all crops, within the image. */
 function shaped([left, top, width, height]: Box, image: { width: number; height: number }): Box {
   const wide = Math.min(image.width, Math.max(width, Math.round(height * CROP_SHAPE)));
   const high = Math.min(image.height, Math.max(height, Math.round(width / CROP_SHAPE)));

@@ -1,5 +1,4 @@
-// A closer look at one box of an analysed image, as a JPEG that fits into an answer.
-
+// Cuts one box out of an analyzed image, as a JPEG that fits into an answer.
 import { keys } from '../contract/keys.ts';
 import type { Box, Finding } from '../contract/schemas.ts';
 import type { Plan } from '../planning/plan.ts';
@@ -11,15 +10,15 @@ import { cachedSzi } from './szi/szi.ts';
 export interface View {
   executionId: string;
   plan: Plan;
-  /** Inside the full image, in its pixels. */
+  /** In pixels of the full image, inside it. */
   box: Box;
-  /** Pixels of the answer. */
+  /** Limit of the answer. */
   pixelsMax: number;
-  /** Drawn with their ids. */
+  /** Drawn on the view, with their ids and labels. */
   findings: readonly Finding[];
 }
 
-/** Costs the pyramid's directory, once a process, and the runs of tiles of the fitting level that meet the box. */
+/** Reads the pyramid's directory once per process, and the runs of tiles of the matching level that meet the box. */
 export async function viewOf({ executionId, plan, box, pixelsMax, findings }: View, blobs: Blobs): Promise<Jpeg> {
   const szi = await cachedSzi(blobs, keys.pyramid(executionId), plan);
   const finest = 1 / 2 ** plan.pyramidLevel;
@@ -29,7 +28,7 @@ export async function viewOf({ executionId, plan, box, pixelsMax, findings }: Vi
   return { bytes: data, width: info.width, height: info.height };
 }
 
-/** Both sides are rounded down to whole pixels; a sliver stays one pixel thin. */
+/** Rounds both sides down to whole pixels. A sliver keeps one pixel. */
 function scaleWithin(pixelsMax: number, [, , width, height]: Box): number {
   const scale = Math.min(1, Math.sqrt(pixelsMax / (width * height)), pixelsMax / Math.max(width, height));
   return Math.min(...[width, height].map((side) => Math.max(1, Math.floor(side * scale)) / side));

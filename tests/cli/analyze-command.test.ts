@@ -78,11 +78,11 @@ describe('tilesight analyze refuses with one sentence, and leaves no file, for',
       /The image file .*none\.jpg does not exist\. Check the path\.$/,
     ],
     ['a folder', async (folder) => folder, /: .* is not a file\. Name an image file\.$/],
-    ['a truncated JPEG', truncatedJpeg, /Expected a whole image, got one whose data is damaged or cut off/],
+    ['a truncated JPEG', truncatedJpeg, /The data of the image is damaged or cut off/],
     [
       'an image over the pixel limit',
       () => drawing('big'),
-      /Expected an image of at most 1,000,000 pixels, got 1500 x 900/,
+      /The image must not have more than 1,000,000 pixels, but it has 1500 x 900/,
       { PIXELS_MAX: '1000000' },
     ],
     [

@@ -1,9 +1,10 @@
-// Every format that is taken, in every orientation it can carry and in odd sizes: found upright, in sRGB, at the right pixel.
+// Every accepted format, in every orientation that it can store and in odd sizes: upright, in sRGB, at the right pixel.
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import sharp, { type Sharp } from 'sharp';
 import { describe, expect, test } from 'vitest';
 import type { AnalysisRequest } from '../../pipeline/contract/schemas.ts';
+import { FORMATS } from '../../pipeline/imaging/formats.ts';
 import { readHeader } from '../../pipeline/imaging/image-file.ts';
 import { writePyramid } from '../../pipeline/imaging/pyramid.ts';
 import { fileSource, openSzi } from '../../pipeline/imaging/szi/szi.ts';
@@ -13,7 +14,7 @@ import { planTiles } from '../../pipeline/planning/plan.ts';
 import { temporaryFolder } from '../support/folder.ts';
 
 const LIMITS = { ...DEFAULT_LIMITS, pixelsMax: 1_000_000 };
-const GREY = 128;
+const GRAY = 128;
 const WISHES: AnalysisRequest['plan'] = {
   detail: 'standard',
   tile_size: 128,
@@ -29,27 +30,27 @@ interface Raster {
   height: number;
   data: Buffer;
 }
-interface Format {
+interface Drawing {
   draw(image: Raster, orientation: number): Promise<Buffer>;
   orientations?: number[];
-  /** The longest side that the format can hold. */
+  /** The longest side that the format can store. */
   sideMaxPx?: number;
   notes?: string[];
-  /** What is behind the marker, when it is not grey. */
+  /** The value of the background, if it is not gray. */
   ground?: number;
 }
 
 const inSharp = ({ data, width, height }: Raster) => sharp(data, { raw: { width, height, channels: 3 } });
-const encoded = (encode: (image: Sharp) => Sharp): Pick<Format, 'draw'> => ({
+const encoded = (encode: (image: Sharp) => Sharp): Pick<Drawing, 'draw'> => ({
   draw: (image, orientation) => encode(inSharp(image)).withMetadata({ orientation }).toBuffer(),
 });
 const UPRIGHT = { orientations: [1] };
 
-/** The marker on nothing: the ground is transparent. */
+/** The marker on a transparent background. */
 const cutOut = ({ data, width, height }: Raster): Sharp => {
   const pixels = Buffer.alloc(width * height * 4);
   for (let pixel = 0; pixel < width * height; pixel++) {
-    if (data[pixel * 3] !== GREY) pixels.set([...data.subarray(pixel * 3, pixel * 3 + 3), 255], pixel * 4);
+    if (data[pixel * 3] !== GRAY) pixels.set([...data.subarray(pixel * 3, pixel * 3 + 3), 255], pixel * 4);
   }
   return sharp(pixels, { raw: { width, height, channels: 4 } });
 };
@@ -66,7 +67,7 @@ async function frames(image: Raster, format: 'gif' | 'webp' | 'tiff'): Promise<B
     .toBuffer();
 }
 
-/** A TIFF of 16 bits a sample, which sharp does not write: one strip, nothing packed, little-endian. */
+/** A TIFF with 16 bits per sample, which sharp does not write: one strip, uncompressed, little-endian. */
 function tiff16({ data, width, height }: Raster, orientation: number, bits: number): Buffer {
   const tags: [tag: number, type: 3 | 4, count: number, value: number][] = [
     [256, 4, 1, width],
@@ -94,7 +95,7 @@ function tiff16({ data, width, height }: Raster, orientation: number, bits: numb
   return Buffer.concat([head, samples16(data, bits)]);
 }
 
-/** `bits` of 16, in the machine's order of bytes. */
+/** Samples that use `bits` of 16, in the machine's byte order. */
 function samples16(data: Buffer, bits: number): Buffer {
   return Buffer.from(Uint16Array.from(data, (sample) => Math.round((sample / 255) * (2 ** bits - 1))).buffer);
 }
@@ -109,7 +110,7 @@ async function png16({ data, width, height }: Raster, orientation: number, bits:
     .toBuffer();
 }
 
-const FORMATS: Record<string, Format> = {
+const CORPUS: Record<string, Drawing> = {
   'jpeg 4:2:0': encoded((image) => image.jpeg()),
   'jpeg 4:4:4': encoded((image) => image.jpeg({ chromaSubsampling: '4:4:4' })),
   'jpeg progressive': encoded((image) => image.jpeg({ progressive: true })),
@@ -135,23 +136,23 @@ const FORMATS: Record<string, Format> = {
     draw: (image) => frames(image, 'webp'),
     ...UPRIGHT,
     sideMaxPx: 16_383,
-    notes: ['Looked at the first of 3 frames.'],
+    notes: ['Analyzed only the first of 3 frames.'],
   },
   gif: { draw: (image) => inSharp(image).gif({ dither: 0 }).toBuffer(), ...UPRIGHT },
-  'gif animated': { draw: (image) => frames(image, 'gif'), ...UPRIGHT, notes: ['Looked at the first of 3 frames.'] },
+  'gif animated': { draw: (image) => frames(image, 'gif'), ...UPRIGHT, notes: ['Analyzed only the first of 3 frames.'] },
   'tiff in strips': encoded((image) => image.tiff({ compression: 'deflate' })),
   'tiff in tiles': encoded((image) => image.tiff({ compression: 'lzw', tile: true, tileWidth: 64, tileHeight: 64 })),
   'tiff as a pyramid': encoded((image) =>
     image.tiff({ compression: 'lzw', pyramid: true, tile: true, tileWidth: 64, tileHeight: 64 }),
   ),
   'tiff in CMYK': encoded((image) => image.toColourspace('cmyk').tiff()),
-  'tiff of 3 pages': { draw: (image) => frames(image, 'tiff'), ...UPRIGHT, notes: ['Looked at the first of 3 pages.'] },
+  'tiff of 3 pages': { draw: (image) => frames(image, 'tiff'), ...UPRIGHT, notes: ['Analyzed only the first of 3 pages.'] },
   'tiff 16 bits': { draw: async (image, orientation) => tiff16(image, orientation, 16) },
   'tiff 12 bits in 16': { draw: async (image, orientation) => tiff16(image, orientation, 12) },
   avif: { ...encoded((image) => image.avif({ quality: 90, effort: 0 })), sideMaxPx: 16_384 },
 };
 
-/** Which stored pixel a viewer shows at x, y of the upright image. `width` and `height` are those of the stored one. */
+/** The stored pixel that is at x, y of the upright image. `width` and `height` are those of the stored image. */
 const STORED_AT: Record<number, (x: number, y: number, width: number, height: number) => [number, number]> = {
   1: (x, y) => [x, y],
   2: (x, y, width) => [width - 1 - x, y],
@@ -164,9 +165,9 @@ const STORED_AT: Record<number, (x: number, y: number, width: number, height: nu
 };
 const ORIENTATIONS = Object.keys(STORED_AT).map(Number);
 
-/** Grey, with a red block of up to 16 pixels whose middle is at `marker`. */
+/** Gray, with a red block of up to 16 pixels around `marker`. */
 function uprightRaster(width: number, height: number, marker: [number, number]): Raster {
-  const data = Buffer.alloc(width * height * 3, GREY);
+  const data = Buffer.alloc(width * height * 3, GRAY);
   for (let y = Math.max(0, marker[1] - 8); y < Math.min(height, marker[1] + 8); y++) {
     for (let x = Math.max(0, marker[0] - 8); x < Math.min(width, marker[0] + 8); x++) data.set([255, 0, 0], (y * width + x) * 3);
   }
@@ -186,14 +187,14 @@ function storedRaster(upright: Raster, orientation: number): Raster {
   return { width, height, data };
 }
 
-/** The colour at one pixel of the full image, out of every tile of the finest level that shows it. */
-async function coloursAt(path: string, points: [number, number][]) {
+/** The color of a pixel of the full image, from every tile of the finest level that shows it. */
+async function colorsAt(path: string, points: [number, number][]) {
   const file = { path, page: 0, limits: LIMITS };
   const { width, height, notes } = await readHeader(file);
   const plan = planTiles({ width, height }, WISHES, { edgePx: 128, overlapPx: 32 });
   await writePyramid(file, `${path}.szi`, plan);
   const szi = await openSzi(await fileSource(`${path}.szi`), plan);
-  const colours = points.map(async ([x, y]) => {
+  const colors = points.map(async ([x, y]) => {
     const showing = tilesOf(plan).filter(
       ({ level, box: [left, top, wide, high] }) => level === 0 && x >= left && x < left + wide && y >= top && y < top + high,
     );
@@ -206,29 +207,29 @@ async function coloursAt(path: string, points: [number, number][]) {
     });
     return await Promise.all(seen);
   });
-  return { width, height, notes, colours: await Promise.all(colours) };
+  return { width, height, notes, colors: await Promise.all(colors) };
 }
 
-const near = (colour: number[], wanted: number[]) =>
-  colour.every((channel, index) => Math.abs(channel - (wanted[index] ?? Number.NaN)) < 60);
+const near = (color: number[], wanted: number[]) =>
+  color.every((channel, index) => Math.abs(channel - (wanted[index] ?? Number.NaN)) < 60);
 
-async function expectUpright(format: Format, upright: Raster, orientation: number, marker: [number, number]) {
+async function expectUpright(format: Drawing, upright: Raster, orientation: number, marker: [number, number]) {
   const path = join(await temporaryFolder(), 'image');
   await writeFile(path, await format.draw(storedRaster(upright, orientation), orientation));
   const { width, height } = upright;
   const opposite: [number, number] = [width - 1 - marker[0], height - 1 - marker[1]];
   const hasGround = width * height > 1;
-  const seen = await coloursAt(path, hasGround ? [marker, opposite] : [marker]);
+  const seen = await colorsAt(path, hasGround ? [marker, opposite] : [marker]);
   expect({ width: seen.width, height: seen.height, notes: seen.notes }).toEqual({ width, height, notes: format.notes ?? [] });
-  const [red = [], ground = []] = seen.colours;
+  const [red = [], ground = []] = seen.colors;
   expect(red.length).toBeGreaterThan(0);
-  expect(red.filter((colour) => !near(colour, [255, 0, 0]))).toEqual([]);
-  const expected = format.ground ?? GREY;
-  expect(ground.filter((colour) => !near(colour, [expected, expected, expected]))).toEqual([]);
+  expect(red.filter((color) => !near(color, [255, 0, 0]))).toEqual([]);
+  const expected = format.ground ?? GRAY;
+  expect(ground.filter((color) => !near(color, [expected, expected, expected]))).toEqual([]);
   expect(ground.length > 0).toBe(hasGround);
 }
 
-describe.each(Object.entries(FORMATS))('%s', (_, format) => {
+describe.each(Object.entries(CORPUS))('%s', (_, format) => {
   test.each(format.orientations ?? ORIENTATIONS)('is shown upright, orientation %i', async (orientation) => {
     const marker: [number, number] = [211, 42];
     await expectUpright(format, uprightRaster(301, 173, marker), orientation, marker);
@@ -244,4 +245,8 @@ describe.each(Object.entries(FORMATS))('%s', (_, format) => {
     for (const orientation of format.orientations ? [1] : [1, 6])
       await expectUpright(format, uprightRaster(...size, marker), orientation, marker);
   });
+});
+
+test.each(Object.keys(FORMATS))('the accepted format %s is in the corpus', (name) => {
+  expect(Object.keys(CORPUS).filter((drawing) => drawing.split(' ')[0] === name)).not.toEqual([]);
 });

@@ -1,11 +1,12 @@
-// Where each tile of an SZI lies, and which neighbours are read with it. Some 12 bytes a tile: an archive may hold 100,000 of them.
+// Where each tile of an SZI lies, and which neighbors are read with it. About 12 bytes per tile: an archive may hold 100,000 of them.
+import { at } from '../../contract/at.ts';
 
 const LOCAL_HEADER_BYTES = 30;
 const LOCAL_HEADER_SIGNATURE = 0x04034b50;
 const STORED = 0;
-/** Some 15 tiles of 640 pixels: a tenth of the reads, and of a bucket's price for them, for a megabyte of memory. */
+/** About 15 tiles of 640 pixels: a tenth of the reads, and of their price, for a megabyte of memory. */
 const RUN_BYTES_MAX = 1_048_576;
-/** Between the data of neighbours stand their checksum and sizes, 24 bytes in zip64. */
+/** Between the data of neighbors are their checksum and sizes, 24 bytes in zip64. */
 const GAP_BYTES_MAX = 24;
 const TILE_NAME = /^(.*_files)\/(\d{1,2})\/(\d{1,6})_(\d{1,6})\.jpeg$/;
 
@@ -23,14 +24,14 @@ export class SziDirectory {
   folder = '';
   readonly starts: number[] = [];
   readonly lengths: number[] = [];
-  /** Of the tile; -1 for what is none. */
+  /** Level of the tile; -1 for an entry that is not a tile. */
   readonly levels: number[] = [];
   readonly rows: number[] = [];
   readonly columns: number[] = [];
 
-  /** Throws when the entry is packed. */
+  /** Throws if the entry is compressed. */
   add({ fileName, fileNameLength, compressionMethod, compressedSize, relativeOffsetOfLocalHeader }: Entry): void {
-    if (compressionMethod !== STORED) throw pointless(fileName);
+    if (compressionMethod !== STORED) throw notStored(fileName);
     const [, folder, level, column, row] = TILE_NAME.exec(fileName) ?? [];
     if (folder !== undefined) this.folder = folder;
     this.starts.push(relativeOffsetOfLocalHeader);
@@ -41,7 +42,7 @@ export class SziDirectory {
   }
 }
 
-/** A tile with its local header, and the run of neighbours it is read with. Bytes from the start of the archive. */
+/** A tile with its local header, and the run of neighbors that it is read with. Bytes from the start of the archive. */
 export interface TileSpan {
   name: string;
   start: number;
@@ -62,10 +63,10 @@ export class SziIndex {
   /** In the order of the archive. */
   readonly #runs: { starts: Float64Array; ends: Float64Array };
 
-  /** Throws when entries overlap or reach into the directory's own bytes, or when none is a tile. */
+  /** Throws if entries overlap or reach into the directory, or if none is a tile. */
   constructor(directory: SziDirectory, directoryStart: number) {
     this.#finest = directory.levels.reduce((most, level) => Math.max(most, level), -1);
-    if (this.#finest < 0) throw new Error('Expected a Deep Zoom pyramid, got a zip without tiles.');
+    if (this.#finest < 0) throw new Error('The zip has no tiles of a Deep Zoom pyramid.');
     this.#folder = directory.folder;
     this.#runs = runsOf(directory, directoryStart);
     for (let level = 0; level <= this.#finest; level++) {
@@ -74,26 +75,25 @@ export class SziIndex {
     }
   }
 
-  /** `level` counts from the finest one, 0. Throws when there is no such tile. */
+  /** Level 0 is the finest. Throws if there is no such tile. */
   find(level: number, row: number, column: number): TileSpan {
     const number = this.#finest - level;
     const name = `${this.#folder}/${number}/${column}_${row}.jpeg`;
-    const found = this.#levels.get(number);
-    const at = found && column < found.columns ? row * found.columns + column : -1;
-    const length = found?.lengths[at] ?? 0;
-    if (!found || length === 0) throw new Error(`No tile ${name} in the pyramid.`);
-    const start = found.starts[at] as number;
-    return { name, start, length, run: this.#runAround(start) };
+    const tiles = this.#levels.get(number);
+    const place = tiles && column < tiles.columns ? row * tiles.columns + column : -1;
+    if (!tiles || place < 0 || place >= tiles.starts.length) throw new Error(`The pyramid has no tile ${name}.`);
+    const start = at(tiles.starts, place);
+    return { name, start, length: at(tiles.lengths, place), run: this.#runAround(start) };
   }
 
-  /** The JPEG inside a span's bytes. Throws when they are not what the directory says. */
+  /** The JPEG inside a span's bytes. Throws if they do not match the directory. */
   dataOf({ name, start }: TileSpan, bytes: Uint8Array): Uint8Array {
     const header = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     const dataStart = LOCAL_HEADER_BYTES + header.readUInt16LE(26);
     const found = header.toString('utf8', LOCAL_HEADER_BYTES, dataStart);
-    // No local header of an SZI has an extra field, so the data begins right behind the name.
+    // No local header of an SZI has an extra field, so the data begins right after the name.
     if (header.readUInt32LE(0) !== LOCAL_HEADER_SIGNATURE || header.readUInt16LE(28) !== 0 || found !== name) {
-      throw new Error(`Expected ${name} at ${start}, got other bytes: the archive changed or is damaged.`);
+      throw new Error(`The bytes at ${start} are not ${name}: the archive changed or is damaged.`);
     }
     return bytes.subarray(dataStart);
   }
@@ -103,42 +103,44 @@ export class SziIndex {
     let [low, high] = [0, starts.length];
     while (high - low > 1) {
       const middle = (low + high) >>> 1;
-      if ((starts[middle] as number) <= start) low = middle;
+      if (at(starts, middle) <= start) low = middle;
       else high = middle;
     }
-    const from = starts[low] as number;
-    return { start: from, length: (ends[low] as number) - from };
+    const from = at(starts, low);
+    return { start: from, length: at(ends, low) - from };
   }
 }
 
-/** Null when there is no tile on it. */
+/** `null` if the level has no tile. */
 function levelOf({ levels, rows, columns, starts, lengths }: SziDirectory, wanted: number): Level | null {
-  const at = levels.flatMap((level, index) => (level === wanted ? [index] : []));
-  if (at.length === 0) return null;
-  const width = at.reduce((most, index) => Math.max(most, columns[index] ?? 0), 0) + 1;
-  const height = at.reduce((most, index) => Math.max(most, rows[index] ?? 0), 0) + 1;
-  if (width * height !== at.length) {
-    throw new Error(`Expected a pyramid whose levels are full of tiles, got ${at.length} of ${width} x ${height}.`);
+  const entries = levels.flatMap((level, index) => (level === wanted ? [index] : []));
+  if (entries.length === 0) return null;
+  const width = entries.reduce((most, index) => Math.max(most, at(columns, index)), 0) + 1;
+  const height = entries.reduce((most, index) => Math.max(most, at(rows, index)), 0) + 1;
+  if (width * height !== entries.length) {
+    throw new Error(`A level of the pyramid has ${entries.length} tiles instead of ${width} x ${height}.`);
   }
-  const level = { columns: width, starts: new Float64Array(at.length), lengths: new Uint32Array(at.length) };
-  for (const index of at) {
-    const place = (rows[index] ?? 0) * width + (columns[index] ?? 0);
-    level.starts[place] = starts[index] ?? 0;
-    level.lengths[place] = lengths[index] ?? 0;
+  const level = { columns: width, starts: new Float64Array(entries.length), lengths: new Uint32Array(entries.length) };
+  for (const index of entries) {
+    const place = at(rows, index) * width + at(columns, index);
+    if (at(level.lengths, place) !== 0)
+      throw new Error(`The pyramid has two tiles at ${at(columns, index)}, ${at(rows, index)}.`);
+    level.starts[place] = at(starts, index);
+    level.lengths[place] = at(lengths, index);
   }
   return level;
 }
 
-/** Neighbours in the archive, up to RUN_BYTES_MAX together. */
+/** Neighbors in the archive, up to RUN_BYTES_MAX together. */
 function runsOf({ starts, lengths }: SziDirectory, directoryStart: number): { starts: Float64Array; ends: Float64Array } {
-  const inOrder = Uint32Array.from(starts, (_, index) => index).sort((a, b) => (starts[a] ?? 0) - (starts[b] ?? 0));
-  const runs = { starts: [] as number[], ends: [] as number[] };
+  const inOrder = Uint32Array.from(starts, (_, index) => index).sort((a, b) => at(starts, a) - at(starts, b));
+  const runs: { starts: number[]; ends: number[] } = { starts: [], ends: [] };
   let end = 0;
   for (const index of inOrder) {
-    const start = starts[index] ?? 0;
-    const length = lengths[index] ?? 0;
-    if (start + length > directoryStart) throw pointless(`an entry at ${start}`);
-    if (start < end) throw new Error(`Expected the entry at ${start} behind the one before, got one that overlaps it.`);
+    const start = at(starts, index);
+    const length = at(lengths, index);
+    if (start + length > directoryStart) throw notStored(`The entry at ${start}`);
+    if (start < end) throw new Error(`The entry at ${start} of the archive overlaps the one before it.`);
     const run = runs.starts.at(-1);
     if (run === undefined || start - end > GAP_BYTES_MAX || start + length - run > RUN_BYTES_MAX) runs.starts.push(start);
     end = start + length;
@@ -147,6 +149,6 @@ function runsOf({ starts, lengths }: SziDirectory, directoryStart: number): { st
   return { starts: Float64Array.from(runs.starts), ends: Float64Array.from(runs.ends) };
 }
 
-function pointless(what: string): Error {
-  return new Error(`Expected ${what} stored inside the archive, got one that is packed or points outside.`);
+function notStored(entry: string): Error {
+  return new Error(`${entry} is compressed or lies outside of the archive: only stored entries can be read.`);
 }

@@ -1,32 +1,33 @@
-// Reads tiles out of an SZI by ranged reads. Knows zips and Deep Zoom names; knows nothing of models or executions.
+// Reads tiles from an SZI by ranged reads. Knows zips and Deep Zoom names; knows nothing of models or executions.
 import { open, stat } from 'node:fs/promises';
 import { fromRandomAccessReaderPromise, RandomAccessReader, type ZipFile } from 'yauzl';
+import { lru } from '../../contract/lru.ts';
 import type { Plan } from '../../planning/plan.ts';
 import { pyramidTileCount } from '../../planning/pyramid-levels.ts';
 import type { Blobs } from '../../ports.ts';
 import { SziDirectory, SziIndex } from './szi-index.ts';
 
-/** A central directory entry is 46 bytes and a name of at most 50, for example `pyramid_files/17/12345_12345.jpeg`. */
+/** A central directory entry has 46 bytes and a name of at most 50, for example `pyramid_files/17/12345_12345.jpeg`. */
 const DIRECTORY_BYTES_PER_TILE = 96;
-/** The end record with the longest comment that is allowed, and room for its zip64 form. */
+/** The end record with the longest possible comment, and room for its zip64 form. */
 const END_RECORD_BYTES_MAX = 65_535 + 22 + 76;
-/** 15 runs of neighbouring tiles; a tile is in use for milliseconds, and its neighbours are asked for next. */
+/** 15 runs of neighboring tiles: a tile is in use for milliseconds, and its neighbors are needed next. */
 const CACHE_BYTES_MAX = 16_000_000;
 
-/** Where an archive's bytes come from: an object, or a file that is not one yet. */
+/** Where the bytes of an archive come from: an object, or a file that is not stored yet. */
 export interface ByteSource {
   bytes: number;
   read(start: number, length: number): Promise<Uint8Array>;
 }
 
 export interface Szi {
-  /** The stored JPEG. `level` counts down from full resolution (0), as in a plan. Throws when there is no such tile. */
+  /** The stored JPEG. Level 0 is full resolution, as in a plan. Throws if there is no such tile. */
   readTile(level: number, row: number, column: number): Promise<Uint8Array>;
 }
 
 export async function blobSource(blobs: Blobs, key: string): Promise<ByteSource> {
   const head = await blobs.head(key);
-  if (!head) throw new Error(`No object ${key}.`);
+  if (!head) throw new Error(`The object ${key} does not exist.`);
   return { bytes: head.bytes, read: (start, length) => blobs.getRange(key, start, length) };
 }
 
@@ -37,13 +38,13 @@ export async function fileSource(path: string): Promise<ByteSource> {
     async read(start, length) {
       await using file = await open(path);
       const { buffer, bytesRead } = await file.read(Buffer.alloc(length), 0, length, start);
-      if (bytesRead < length) throw new RangeError(`Expected ${length} bytes at ${start} of ${path}, got ${bytesRead}.`);
+      if (bytesRead < length) throw new RangeError(`${path} has only ${bytesRead} of the ${length} bytes at ${start}.`);
       return buffer;
     },
   };
 }
 
-/** Reads the directory once, in one read. Throws when it is no SZI, or one that could lead a reader astray. */
+/** Reads the directory once, in one read. Throws if it is not an SZI, or not a consistent one. */
 export async function openSzi(source: ByteSource, plan: Plan): Promise<Szi> {
   const index = await readIndex(source, pyramidTileCount(plan));
   const runs = new RunCache(source);
@@ -56,23 +57,23 @@ export async function openSzi(source: ByteSource, plan: Plan): Promise<Szi> {
   };
 }
 
-const OPEN_MAX = 16; // archives of which the directory is kept: 16 x 1,000 tiles x 12 bytes, and 16 x 16 MB of tiles at most
-const opened = new WeakMap<Blobs, Map<string, Promise<Szi>>>();
+/** Archives whose directory is kept: 16 x 1,000 tiles x 12 bytes, and at most 16 x 16 MB of tiles. */
+const OPEN_MAX = 16;
+const openArchives = lru<string, { blobs: Blobs; szi: Promise<Szi> }>(OPEN_MAX);
 
-/** Like `openSzi`, with the directory read once a process and object. A failed read is forgotten. */
+/** As `openSzi`, but reads the directory once per process and object. A failed read is not kept. */
 export async function cachedSzi(blobs: Blobs, key: string, plan: Plan): Promise<Szi> {
-  const byKey = opened.get(blobs) ?? new Map<string, Promise<Szi>>();
-  opened.set(blobs, byKey);
-  const known = byKey.get(key) ?? blobSource(blobs, key).then((source) => openSzi(source, plan));
-  byKey.delete(key);
-  byKey.set(key, known); // the last used one comes last
-  const oldest = byKey.keys().next().value;
-  if (byKey.size > OPEN_MAX && oldest !== undefined) byKey.delete(oldest);
-  known.catch(() => byKey.delete(key));
-  return await known;
+  const known = openArchives.get(key);
+  if (known?.blobs === blobs) return await known.szi; // callers with other rights have other blobs
+  const szi = blobSource(blobs, key).then((source) => openSzi(source, plan));
+  openArchives.set(key, { blobs, szi });
+  szi.catch(() => {
+    if (openArchives.get(key)?.szi === szi) openArchives.delete(key);
+  });
+  return await szi;
 }
 
-/** Runs of neighbouring tiles, as last read. Whoever asks for one that is on its way waits for it. */
+/** The runs of neighboring tiles that were read last. A run that is being read is not requested twice. */
 class RunCache {
   readonly #source: ByteSource;
   readonly #runs = new Map<number, { bytes: number; content: Promise<Uint8Array> }>();
@@ -85,7 +86,7 @@ class RunCache {
   async read({ start, length }: { start: number; length: number }): Promise<Uint8Array> {
     const known = this.#runs.get(start) ?? { bytes: length, content: this.#source.read(start, length) };
     this.#forget(start);
-    this.#runs.set(start, known); // the last used one comes last
+    this.#runs.set(start, known); // the most recently used one comes last
     this.#bytes += known.bytes;
     for (const oldest of this.#runs.keys()) {
       if (this.#bytes <= CACHE_BYTES_MAX || oldest === start) break;
@@ -96,7 +97,9 @@ class RunCache {
   }
 
   #forget(start: number): void {
-    this.#bytes -= this.#runs.get(start)?.bytes ?? 0;
+    const run = this.#runs.get(start);
+    if (!run) return;
+    this.#bytes -= run.bytes;
     this.#runs.delete(start);
   }
 }
@@ -112,14 +115,14 @@ async function readIndex(source: ByteSource, tilesExpected: number): Promise<Szi
   return new SziIndex(directory, directoryStart);
 }
 
-/** Where yauzl begins to read entries; its types leave it out. */
+/** Where yauzl begins to read entries, which its types omit. */
 function startOfDirectory(zip: ZipFile): number {
   const { readEntryCursor } = zip as ZipFile & { readEntryCursor?: unknown };
-  if (typeof readEntryCursor !== 'number') throw new Error('Expected yauzl to know where the directory begins.');
+  if (typeof readEntryCursor !== 'number') throw new Error('yauzl did not report where the directory begins.');
   return readEntryCursor;
 }
 
-/** yauzl reads a directory in thousands of small pieces: nearly all of them come out of the tail held in memory. */
+/** yauzl reads a directory in thousands of small pieces: nearly all of them come from the tail in memory. */
 class TailReader extends RandomAccessReader {
   readonly #source: ByteSource;
   readonly #tail: Uint8Array;

@@ -11,7 +11,7 @@ import { drawImage, imageIn, isRed, pyramidOf } from '../../support/drawn.ts';
 import { temporaryFolder } from '../../support/folder.ts';
 
 describe('an SZI', () => {
-  test('shows every planned tile at its place and size, on every level', async () => {
+  test('has every planned tile at its place and size, on every level', async () => {
     const path = join(await temporaryFolder(), 'image.png');
     await drawImage(path, 1_100, 700, { left: 512, top: 256, edge: 128 });
     const { blobs, plan } = await pyramidOf(path);
@@ -30,7 +30,7 @@ describe('an SZI', () => {
     }
   });
 
-  test('costs one read of its directory, and one for many neighbouring tiles', async () => {
+  test('needs one read for its directory, and one for many neighboring tiles', async () => {
     const path = join(await temporaryFolder(), 'image.png');
     await drawImage(path, 1_100, 700, { left: 0, top: 0, edge: 10 });
     const { blobs, plan } = await pyramidOf(path);
@@ -48,10 +48,10 @@ describe('an SZI', () => {
     const all = await Promise.all(tiles.map(({ level, row, column }) => szi.readTile(level, row, column)));
     expect(all.every((jpeg) => jpeg[0] === 0xff && jpeg[1] === 0xd8)).toBe(true);
     expect(tiles.length).toBeGreaterThan(10);
-    expect(ranges).toHaveLength(2); // all of them are less than half a megabyte
+    expect(ranges).toHaveLength(2); // together less than half a megabyte
   });
 
-  test('holds what is asked for and no finer level for an overview', async () => {
+  test('has no finer level than an overview needs', async () => {
     const path = join(await temporaryFolder(), 'image.png');
     await drawImage(path, 2_600, 1_300, { left: 2_000, top: 900, edge: 200 });
     const { blobs, plan } = await pyramidOf(path, { detail: 'overview' });
@@ -63,7 +63,7 @@ describe('an SZI', () => {
     expect([width, height]).toEqual([2_400, 1_200]);
     expect(isRed(data, width, Math.round(2_100 * scale), Math.round(1_000 * scale))).toBe(true);
     expect(isRed(data, width, Math.round(1_950 * scale), Math.round(1_000 * scale))).toBe(false);
-    await expect(szi.readTile(plan.pyramidLevel - 1, 0, 0)).rejects.toThrow('No tile');
+    await expect(szi.readTile(plan.pyramidLevel - 1, 0, 0)).rejects.toThrow('The pyramid has no tile');
   });
 
   test('that is damaged is refused', async () => {
@@ -81,7 +81,7 @@ describe('an SZI', () => {
     await expect(openSzi(await blobSource(blobs, 'pyramid.szi'), plan)).rejects.toThrow();
   });
 
-  test('holds the upright image when the file lies on its side', async () => {
+  test('holds the upright image if the file is rotated', async () => {
     const path = join(await temporaryFolder(), 'image.jpg');
     await drawImage(path, 800, 400, { left: 0, top: 0, edge: 100 }, 6); // 6: shown turned right by 90 degrees
     expect(await readHeader(imageIn(path))).toEqual({ format: 'jpeg', width: 400, height: 800, notes: [] });
@@ -98,7 +98,7 @@ describe('an SZI', () => {
     [[500, 240, 160, 160], 1],
     [[417, 201, 333, 277], 0.5],
     [[1_099, 699, 1, 1], 1],
-  ] as const)('gives the box %j at scale %d, seams included', async (box, scale) => {
+  ] as const)('yields the box %j at scale %d, seams included', async (box, scale) => {
     const path = join(await temporaryFolder(), 'image.png');
     await drawImage(path, 1_100, 700, { left: 512, top: 256, edge: 128 });
     const { blobs, plan } = await pyramidOf(path);
@@ -109,7 +109,7 @@ describe('an SZI', () => {
       const [x, y] = [index % info.width, Math.floor(index / info.width)];
       const [fullX, fullY] = [box[0] + (x + 0.5) / scale, box[1] + (y + 0.5) / scale];
       const distance = Math.max(Math.abs(fullX - 576), Math.abs(fullY - 320)) - 64; // from the square's edge, inside it below 0
-      const nearEdge = Math.abs(distance) < 3 + 2 / scale; // JPEG and shrinking blur it
+      const nearEdge = Math.abs(distance) < 3 + 2 / scale; // JPEG and scaling blur it
       return nearEdge ? false : isRed(data, info.width, x, y) !== distance < 0;
     });
     expect(wrong.filter(Boolean)).toHaveLength(0);
