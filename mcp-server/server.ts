@@ -30,7 +30,7 @@ const OPTIONS = {
   cacheHints: Object.fromEntries(LISTS.map((list) => [list, { ttlMs: LISTS_KEPT_MS, cacheScope: 'public' as const }])),
 };
 
-export interface McpFace {
+export interface McpEndpoint {
   fetch(request: Request, caller: Caller | null): Promise<Response>;
   close(): Promise<void>;
 }
@@ -38,7 +38,7 @@ export interface McpFace {
 export function mcpHandler(
   depsFor: (caller: Caller | null) => ToolDeps,
   { version, log }: { version: string; log: Log },
-): McpFace {
+): McpEndpoint {
   const tools = toolList(TOOLS);
   const factory = ({ era, authInfo }: McpRequestContext) => {
     const deps = depsFor(authInfo ? CallerIn.parse(authInfo.extra) : null);
@@ -50,14 +50,14 @@ export function mcpHandler(
     if (era === 'modern') addTasks(server, deps);
     return server;
   };
-  return mcpFace(factory, log);
+  return mcpEndpoint(factory, log);
 }
 
 /**
  * Makes a server with `factory` for every request. Holds no stream open: lists and resources do not change, and a Lambda must
  * answer and end.
  */
-export function mcpFace(factory: (context: McpRequestContext) => McpServer, log: Log): McpFace {
+export function mcpEndpoint(factory: (context: McpRequestContext) => McpServer, log: Log): McpEndpoint {
   const handler = createMcpHandler(factory, {
     maxSubscriptions: 0,
     onerror: (error) => log.warn({ error }, 'An MCP request was refused.'),

@@ -11,31 +11,33 @@ export interface ModelOffer {
   moderationMayBeOff: boolean;
 }
 
-export const ModelWishes = z.strictObject({
+export const RequestedModels = z.strictObject({
   moderation: ModelId.optional(),
   detection: z.array(ModelId).min(1).max(4).optional(),
   verification: ModelId.optional(),
   synthesis: ModelId.optional(),
 });
-export type ModelWishes = z.infer<typeof ModelWishes>;
+export type RequestedModels = z.infer<typeof RequestedModels>;
 
 /** Throws a UserError that names the allowed models. */
 export function chosenModels(
-  wishes: ModelWishes | undefined,
+  requested: RequestedModels | undefined,
   { moderation, verify }: { moderation: 'on' | 'off'; verify: boolean },
   offer: ModelOffer,
 ): AnalysisRequest['models'] {
   const { defaults, allowed, moderationMayBeOff } = offer;
   const usable = new Set([...Object.values(defaults).flat(), ...allowed].filter((model) => model !== null));
-  const wished = Object.entries(wishes ?? {}).flatMap(([step, model]) => (model === undefined ? [] : [[step, model] as const]));
-  for (const model of wished.flatMap(([, model]) => model)) {
+  const chosen = Object.entries(requested ?? {}).flatMap(([step, model]) =>
+    model === undefined ? [] : [[step, model] as const],
+  );
+  for (const model of chosen.flatMap(([, model]) => model)) {
     if (!usable.has(model))
       throw new UserError(`This server does not allow the model ${model}. Allowed models: ${[...usable].sort().join(', ')}.`);
   }
   if (moderation === 'off' && !moderationMayBeOff) {
     throw new UserError('This server does not allow moderation off. Leave moderation out.');
   }
-  const models: AnalysisRequest['models'] = { ...defaults, ...Object.fromEntries(wished) };
+  const models: AnalysisRequest['models'] = { ...defaults, ...Object.fromEntries(chosen) };
   if (verify && models.verification === null) {
     throw new UserError(
       'This server has no verification model, so verify is not available. Leave verify out, or name an allowed model in models.verification.',

@@ -47,7 +47,7 @@ export function addTasks({ server }: McpServer, deps: ToolDeps): void {
     server.setRequestHandler(method, { params: Params, result: Result }, async ({ taskId }, context) => {
       if (!declaresTasks(context))
         throw new MissingRequiredClientCapabilityError({ requiredCapabilities: { extensions: { [TASKS]: {} } } });
-      return { ...(await sentenced(method, () => run(checkedId(taskId)), deps)) };
+      return { ...(await withSentences(method, () => run(checkedId(taskId)), deps)) };
     });
   }
 }
@@ -83,7 +83,7 @@ function checkedId(taskId: string): string {
   );
 }
 
-async function sentenced<Answer>(method: string, run: () => Promise<Answer>, deps: ToolDeps): Promise<Answer> {
+async function withSentences<Answer>(method: string, run: () => Promise<Answer>, deps: ToolDeps): Promise<Answer> {
   try {
     return await run();
   } catch (error) {

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { type AnalysisRequest, Box, Detail, Status } from '../../pipeline/contract/schemas.ts';
 import { GRID_MAX, GRID_MIN, TILE_EDGE_MAX_PX, TILE_EDGE_MIN_PX } from '../../pipeline/planning/tile-size.ts';
 import { checkCost } from '../access/cost-limit.ts';
-import { chosenModels, ModelWishes } from '../access/model-policy.ts';
+import { chosenModels, RequestedModels } from '../access/model-policy.ts';
 import { dryRun, PlannedRun } from '../executions/estimate.ts';
 import { executionName } from '../executions/execution-name.ts';
 import { startExecution } from '../executions/start.ts';
@@ -54,7 +54,7 @@ const input = z.strictObject({
     .default(false)
     .describe('Let another model verify low-scoring and severe findings: confirmed, rejected or corrected.'),
   moderation: z.enum(['on', 'off']).default('on').describe('off only if this server allows it.'),
-  models: ModelWishes.optional().describe('Models instead of the default ones, for example {"detection": ["onnx:nanodet"]}.'),
+  models: RequestedModels.optional().describe('Models instead of the default ones, for example {"detection": ["onnx:nanodet"]}.'),
   skip_blank: z.boolean().default(true).describe('Skip tiles of a single color.'),
   dry_run: z
     .boolean()

@@ -19,8 +19,16 @@ const SIZE = { width: 3_000, height: 2_000 };
 const SQUARE: Box = [1_900, 1_200, 200, 200];
 
 const finding: Finding = {
-  ...{ id: 'f1', label: 'red square', description: '', score: 0.9, severity: 'info', box: SQUARE },
-  ...{ text: null, level: 0, tiles: [0], verified: null },
+  id: 'f1',
+  label: 'red square',
+  description: '',
+  score: 0.9,
+  severity: 'info',
+  box: SQUARE,
+  text: null,
+  level: 0,
+  tiles: [0],
+  verified: null,
 };
 
 /** A server with one ended execution, whose image is grey with a red square. */

@@ -6,7 +6,7 @@ import { onTestFinished } from 'vitest';
 import { z } from 'zod';
 import { httpApp } from '../../local/http/http-app.ts';
 import { localLinks } from '../../local/http/local-links.ts';
-import { mcpFace } from '../../mcp-server/server.ts';
+import { mcpEndpoint } from '../../mcp-server/server.ts';
 import type { Log } from '../../pipeline/ports.ts';
 import { fsBlobs } from '../../pipeline/storage/folder-blobs.ts';
 import { temporaryFolder } from './folder.ts';
@@ -133,7 +133,7 @@ export async function fixtureServer(): Promise<string> {
     addPrompts(server);
     return server;
   };
-  const mcp = mcpFace(factory, SILENT);
+  const mcp = mcpEndpoint(factory, SILENT);
   const folder = await temporaryFolder();
   const links = localLinks(new Uint8Array(32), () => '', { now: () => new Date() });
   const app = httpApp({
