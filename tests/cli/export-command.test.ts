@@ -55,8 +55,7 @@ describe('tilesight export', () => {
     const { data, id, document, startedAt } = await earlier([finding(1), finding(2, { label: 'größer' })]);
     const source = { document, startedAt, imageUrl: null };
     const expected = exportFiles(format).map(({ pieces }) => [...pieces(source)].join(''));
-    const empty = await temporaryFolder();
-    for (const out of [join(empty, 'new', 'folder'), join(empty, 'new', 'other'), await temporaryFolder()]) {
+    for (const out of [join(await temporaryFolder(), 'new', 'folder'), await temporaryFolder()]) {
       const { code, stdout, stderr } = await runCommand(['export', id, '--format', format, '--out', out, '--data', data]);
       const wrote = `Wrote ${paths.map((path) => join(out, path)).join(' and ')}.\n`;
       expect({ code, stdout, stderr }).toEqual({ code: 0, stdout: wrote, stderr: '' });

@@ -1,4 +1,5 @@
-// Findings as a Pascal VOC data set of one image. Format: VOC2012 development kit, http://host.robots.ox.ac.uk/pascal/VOC/voc2012/htmldoc. Pure.
+// Findings as a Pascal VOC data set of one image, by the VOC2012 development kit:
+// http://host.robots.ox.ac.uk/pascal/VOC/voc2012/htmldoc. Pure.
 import type { Box, FindingsDocument } from '../../contract/schemas.ts';
 import type { ExportDefinition } from './export-definition.ts';
 import { type ExportedFinding, type ExportSource, exportedFindings } from './export-source.ts';
@@ -29,6 +30,7 @@ function imageSet({ document }: ExportSource): Iterable<string> {
   return [`${imageStem(document)}\n`];
 }
 
+/** `depth` is that of the upright RGB image that was analyzed, whatever the file contains. */
 function* annotation({ document }: ExportSource): Generator<string> {
   const { execution_id, image } = document;
   yield `<annotation>
