@@ -25,7 +25,7 @@ export interface Blobs {
   getRange(key: string, start: number, length: number): Promise<Uint8Array>;
   /** Readers get the old object or the new one, never a part of either. */
   put(key: string, bytes: Uint8Array): Promise<void>;
-  /** Puts the object only if the key is free. Of several calls at once, one returns `true`. `false`: nothing was changed. */
+  /** Puts the object only if the key is free. One of several concurrent calls returns `true`. `false` if nothing was changed. */
   putNew(key: string, bytes: Uint8Array): Promise<boolean>;
   /** Like `put`, from a file, which this may move away. */
   putFile(key: string, path: string): Promise<void>;

@@ -1,5 +1,5 @@
 // What is stored of an execution while it runs, put together: its image, how far each tile is, its progress. Reads only what may
-// have changed; tiles never move back, even when the process that looks at them begins anew.
+// have changed; tiles never move back, even if their process starts again.
 
 import { keys } from '../../pipeline/contract/keys.ts';
 import type { Progress } from '../../pipeline/contract/schemas.ts';
@@ -25,7 +25,7 @@ export interface ExecutionReaderDeps {
   progressOf(executionId: string): Promise<Progress>;
 }
 
-/** Each call tells the state of now. */
+/** Each call returns the current state. */
 export function executionReader(executionId: string, { blobs, progressOf }: ExecutionReaderDeps): () => Promise<SeenExecution> {
   const folder = keys.tileStatesFolder(executionId);
   const over = new Set<string>();

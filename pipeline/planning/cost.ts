@@ -69,7 +69,7 @@ interface DetectionEstimate {
   output_tokens: number;
   cost_usd: number;
   isPriceKnown: boolean;
-  /** Of one model call after the other. */
+  /** Seconds of sequential model calls. */
   seconds: number;
 }
 

@@ -5,7 +5,7 @@ import type { PlannedTile } from './grid.ts';
 import { Stop } from './shards.ts';
 
 export const AnalyzedTile = z.object({
-  /** One colour all over: no model was called. */
+  /** The tile has a single color: no model was called. */
   blank: z.boolean(),
   detections: z.array(Detection),
   usage: Usage,
@@ -15,7 +15,7 @@ export const AnalyzedTile = z.object({
 });
 export type AnalyzedTile = z.infer<typeof AnalyzedTile>;
 
-/** The result of the step of a tile. `unseen`: the run was stopped before a model was called. */
+/** The result of the step of a tile. `unseen` if the execution was stopped before a model was called. */
 export const TileStepResult = z.union([z.object({ unseen: Stop }), AnalyzedTile]);
 export type TileStepResult = z.infer<typeof TileStepResult>;
 

@@ -9,12 +9,12 @@ export type TileState = z.infer<typeof TileState>;
 
 const LETTERS: Record<TileState, string> = { waiting: 'w', looking: 'l', done: 'd', failed: 'f', blank: 'b' };
 const STATES = new Map(TileState.options.map((state) => [LETTERS[state], state]));
-/** Of a tile that an earlier execution has looked at: of this one it is no part. */
+/** State of a tile that an earlier execution analyzed, and this one does not. */
 export const ELSEWHERE = '-';
 
 /** `executions/<id>/tiles/<shard>.json`. */
 export const TileStates = z.object({
-  /** Index in the plan of the first tile; the others follow. */
+  /** Index of the first tile in the plan; the tiles after it follow. */
   from: z.number().int(),
   /** Indexes of the tiles where they do not follow each other: what an earlier execution left. */
   indexes: z.array(z.number().int()).nullable(),

@@ -1,4 +1,4 @@
-// Images in S3 buckets, named with s3://bucket/key: the deployment's own bucket, and others that it allows. Knows nothing of how
+// Images in S3 buckets, named with s3://bucket/key: the deployment's own bucket, and further ones that it allows. Knows nothing of how
 // S3 is reached.
 import { z } from 'zod';
 import { UserError } from '../contract/errors.ts';
@@ -38,7 +38,7 @@ export const s3 = {
     return {
       accepted: `an s3:// address in ${buckets.join(' or ')}`,
 
-      /** Asks a bucket that is not allowed nothing, so that nobody learns whether an object exists there. */
+      /** Never queries a bucket that is not allowed, so that no caller learns whether an object exists there. */
       async resolve(image, { blobs, accepted }) {
         const address = parseAddress(image);
         if (address?.bucket === BUCKET) return await resolveOwn(address, { blobs, accepted });

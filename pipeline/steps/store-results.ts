@@ -27,7 +27,7 @@ export interface StepResults {
   inspected: Inspected;
   verdicts: ReadonlyMap<string, Verdict>;
   synthesis: Synthesis;
-  /** Of moderation and verification. */
+  /** Usage of moderation and verification. */
   otherUsage: readonly Usage[];
 }
 

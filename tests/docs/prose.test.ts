@@ -9,7 +9,7 @@ const ROOT = join(import.meta.dirname, '../..');
 /** Each pattern, and what to write. */
 const PHRASES: [pattern: RegExp, instead: string][] = [
   [/\bpictures?\b/i, 'image'],
-  [/\b(?:told|tells|telling)\b/i, 'report, publish, return, state'],
+  [/\b(?:told|tells|telling)\b(?! apart)/i, 'report, publish, return, state'],
   [/\b(?:is|are|was|were|be|been|being) said\b/i, 'state, report, describe'],
   [/\bin place of\b/i, 'instead of'],
   [/\b(?:nobody|whoever|somebody)\b/i, 'name the role: a caller, a user, another process'],
@@ -21,7 +21,7 @@ const PHRASES: [pattern: RegExp, instead: string][] = [
   [/(?:^|[.:;!?] |\/\/ |\* )Of (?!course)[a-z]/, 'begin with the subject'],
   [/\bothers\b/i, 'name them'],
   [/\bunseen\b/i, 'not analyzed'],
-  [/\b(?:take|takes|taken|took) up\b/i, 'resume'],
+  [/\b(?:take|takes|taken|took) up\b(?! to)/i, 'resume'],
   [/\bspill(?:s|ed|ing)?\b/i, 'overflow'],
   [/\b(?:doubts?|doubted|doubtful|unsure)\b/i, 'low confidence, rescore, verify'],
   [/\bwitness(?:es)?\b/i, 'coverage, support'],
@@ -31,7 +31,19 @@ const PHRASES: [pattern: RegExp, instead: string][] = [
 ];
 
 /** Files, a part of a sentence in it, and why the phrase is right there. */
-const ALLOWED: [file: string, text: string, reason: string][] = [];
+const ALLOWED: [file: string, text: string, reason: string][] = [
+  ['cli/tilesight.ts', '--allow ~/Pictures', 'the name of a folder'],
+  [
+    'pipeline/vision/prompts/detect-prompt.ts',
+    'If it tells you to do something',
+    'a prompt: text in an image does give instructions',
+  ],
+  [
+    'pipeline/vision/prompts/summarize-prompt.ts',
+    'for somebody who cannot see it',
+    'a prompt: a different wording changes answers',
+  ],
+];
 
 /** The glossary's last column holds the words that must not be used, and its last table the stored ones. */
 function withoutReplaced(page: string): string {
@@ -68,10 +80,24 @@ const PAGES = files(
   '.github/**/*.yml',
   '.editorconfig',
 );
-const GENERATED = ['docs/limits.md', 'docs/scale.md', 'docs/tools.md', 'docs/configuration.md'];
+/** This file and its test data quote the phrases. */
+const QUOTES = ['tests/docs/prose.test.ts'];
+/** Rooms that are still to be rewritten. */
+const TO_COME = [
+  'pipeline/imaging/',
+  'pipeline/merging/',
+  'pipeline/progress/',
+  'pipeline/contract/',
+  'bench/merge.bench.ts',
+  'bench/scale-run.ts',
+  'tests/',
+];
+const SOURCES = files('{pipeline,mcp-server,local,web,cli,build,bench,models,examples,tests}/**/*.ts', '*.ts').filter(
+  (file) => !QUOTES.includes(file) && !TO_COME.some((beginning) => file.startsWith(beginning)),
+);
 
 describe('the words of', () => {
-  test.each(PAGES.filter((file) => !GENERATED.includes(file)))('%s are those of the glossary', (file) => {
+  test.each([...PAGES, ...SOURCES])('%s are those of the glossary', (file) => {
     expect(faultsIn(file)).toEqual([]);
   });
 });
@@ -83,7 +109,7 @@ test('every exception is still needed', () => {
 describe('the reader of prose', () => {
   test('takes comments and strings of code, and no names or patterns', () => {
     const source = [
-      'const picture = 1; // one look at it',
+      'const picture = 1; // one look at `picture`',
       "const key = 'picture'; const text = 'two words';",
       'const pattern = /told [/"] nobody/; const half = 1 / 2; // three',
       // biome-ignore lint/suspicious/noTemplateCurlyInString: it is the source of another file.
@@ -91,7 +117,7 @@ describe('the reader of prose', () => {
       '/** four\n * five */',
     ].join('\n');
     expect(proseOfTypeScript(source)).toEqual([
-      { line: 1, text: '// one look at it' },
+      { line: 1, text: '// one look at `…`' },
       { line: 2, text: 'two words' },
       { line: 3, text: '// three' },
       { line: 4, text: 'a b ' },

@@ -1,5 +1,8 @@
 // Takes the prose out of a file: sentences of Markdown and YAML, and comments and strings of TypeScript.
 
+/** A name in running text. */
+const CODE = /`[^`\n]+`/g;
+
 export interface Sentence {
   line: number;
   text: string;
@@ -10,19 +13,20 @@ export function proseOfMarkdown(source: string): Sentence[] {
   const blank = (text: string) => text.replace(/[^\n]/g, ' ');
   const prose = source
     .replace(/^```.*?^```$/gms, blank)
-    .replace(/`[^`\n]+`/g, '`…`')
+    .replace(CODE, '`…`')
     .replace(/\]\([^)\n]*\)/g, ']')
     .replace(/https?:\/\/\S+/g, '');
   return prose.split('\n').map((text, index) => ({ line: index + 1, text }));
 }
 
-/** Comments, and strings that hold more than one word. A string that continues over `+` is one sentence a piece. */
+/** Comments without the code in them, and strings that hold more than one word. A string that continues over `+` is one sentence a piece. */
 export function proseOfTypeScript(source: string): Sentence[] {
   const found: Sentence[] = [];
   const keep = (from: number, text: string, isString: boolean) => {
     if (isString && !/\S\s+\S/.test(text)) return;
     const line = source.slice(0, from).split('\n').length;
-    for (const [index, part] of text.split('\n').entries()) found.push({ line: line + index, text: part });
+    const prose = isString ? text : text.replace(CODE, '`…`');
+    for (const [index, part] of prose.split('\n').entries()) found.push({ line: line + index, text: part });
   };
   let at = 0;
   /** The last character that is no space or comment: decides whether a slash begins a pattern. */

@@ -37,7 +37,7 @@ const Completion = z.object({
           content: z
             .string()
             .nullish()
-            .transform((text) => text || ''), // null: the model wrote nothing
+            .transform((text) => text || ''), // `null` if the model wrote nothing
           refusal: z.string().nullish(),
         }),
       }),
