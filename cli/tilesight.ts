@@ -52,7 +52,7 @@ program
   .option('--keys <file>', 'with --auth iam: a file of mode 600 with the access keys that may sign')
   .option('--region <region>', 'with --auth iam: region that requests are signed for (default: us-east-1)')
   .option('--host <address>', 'with --auth iam: address to listen on (default: 127.0.0.1)')
-  .addHelpText('after', example('npx tilesight serve --port 8080 --allow ~/Pictures'))
+  .addHelpText('after', example('npx tilesight serve --port 8080 --allow ~/scans'))
   .addHelpText(
     'after',
     '\nThe file for --keys:\n  {"keys":[{"access_key_id":"…","secret_access_key":"…","principal":"a name for the log"}]}',

@@ -5,10 +5,11 @@ import { defaultProvider } from '@aws-sdk/credential-provider-node';
 import { HttpRequest } from '@smithy/protocol-http';
 import { SignatureV4 } from '@smithy/signature-v4';
 
-const [endpoint = '', execution = ''] = process.argv.slice(2);
+const [endpoint, execution] = process.argv.slice(2);
+const [, , region] = endpoint ? new URL(endpoint).hostname.split('.') : [];
+if (!endpoint || !execution || !region) throw new Error('Usage: node live-events.ts ENDPOINT EXECUTION_ID');
 const channel = `/pipeline/${execution.slice(-50).replace(/^-+/, '')}`;
-const { host, hostname } = new URL(endpoint);
-const region = hostname.split('.')[2] ?? '';
+const { host } = new URL(endpoint);
 const signing = { service: 'appsync', region, sha256: Sha256, applyChecksum: false };
 const signer = new SignatureV4({ ...signing, credentials: defaultProvider() });
 

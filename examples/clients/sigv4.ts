@@ -37,8 +37,8 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: { region: { type: 'string' }, 'look-for': { type: 'string' } },
 });
-const [address = '', image = ''] = positionals;
-const url = URL.parse(address);
+const [address, image] = positionals;
+const url = address === undefined ? null : URL.parse(address);
 const region = values.region ?? url?.hostname.match(/\.lambda-url\.([a-z0-9-]+)\.on\.aws$/)?.[1];
 if (!url || !image || !region) {
   console.error('Expected the URL of a server and an image, and --region where the URL names none.');
@@ -63,7 +63,7 @@ async function uploaded(path: string): Promise<string> {
   const file = await openAsBlob(path);
   const { upload_id, url, headers } = await call<Upload>('create_upload', { file_name: basename(path), bytes: file.size });
   const response = await fetch(url, { method: 'PUT', headers, body: file });
-  if (!response.ok) throw new Error(`Expected the image to be taken, got HTTP ${response.status}.`);
+  if (!response.ok) throw new Error(`The server refused the image with HTTP ${response.status}.`);
   return upload_id;
 }
 

@@ -97,6 +97,6 @@ function showName(uri: string): void {
 /** The server gives this page at `/executions/<id>` only. */
 function executionIdIn(path: string): string {
   const id = /^\/executions\/([\w-]+)$/.exec(path)?.[1];
-  if (id === undefined) throw new Error(`Expected the path of an execution, got ${path}.`);
+  if (id === undefined) throw new Error(`${path} is not the path of an execution.`);
   return id;
 }

@@ -4,7 +4,7 @@
 export function byId<E extends HTMLElement>(id: string, kind: abstract new () => E): E {
   const element = document.getElementById(id);
   if (element instanceof kind) return element;
-  throw new Error(`Expected a ${kind.name} with the id ${id}.`);
+  throw new Error(`The document has no ${kind.name} with the id ${id}.`);
 }
 
 type Properties<Name extends keyof HTMLElementTagNameMap> = Partial<Omit<HTMLElementTagNameMap[Name], 'style'>>;

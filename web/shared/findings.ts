@@ -43,7 +43,7 @@ export async function loadFindings(executionId: string): Promise<Findings | null
   return columns && findingsOf(columns);
 }
 
-function findingsOf(columns: FindingColumns): Findings {
+export function findingsOf(columns: FindingColumns): Findings {
   const { boxes, ids, labels, label, severity, score } = columns;
   const boxOf = (row: number): Box => {
     const first = row * 4;

@@ -1,5 +1,5 @@
-// Which findings are drawn over the image, and which of them lies under a point: boxes where they can be told apart, and bubbles with a
-// number where they cannot. The screen bounds what is drawn, however many findings there are.
+// Decides which findings are drawn over the image, and finds the one under a point. Where findings are too close for boxes, a bubble
+// with their number is drawn, so that the screen bounds what is drawn, however many findings there are.
 import { at } from '../../pipeline/contract/at.ts';
 import { type Box, type Findings, SEVERITIES } from '../shared/findings.ts';
 import { type Bubble, boxPainter } from './box-painter.ts';

@@ -1,4 +1,4 @@
-// Findings that lie too close together to be told apart, gathered in the cells of a grid. Pure.
+// Gathers findings that lie too close together for boxes, by the cells of a grid. Pure.
 import { at } from '../../pipeline/contract/at.ts';
 import type { Findings } from '../shared/findings.ts';
 

@@ -43,7 +43,7 @@ export const readGridLevel: read.Read<GridLevel> = read.fields({
 export function tileStatesOf(letters: string): Grid['states'] {
   return Array.from(letters, (letter) => {
     const state = LETTERS[letter];
-    if (state === undefined) throw new TypeError(`Expected the letter of a tile state, got ${letter}.`);
+    if (state === undefined) throw new TypeError(`${letter} is not the letter of a tile state.`);
     return state;
   });
 }
