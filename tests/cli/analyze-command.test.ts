@@ -69,7 +69,7 @@ describe('tilesight analyze refuses with one sentence, and leaves no file, for',
     [
       'a text file named .jpg',
       (folder) => written(folder, 'I am text'),
-      /Expected an image \(jpeg, .*\), got a file that is none of them/,
+      /The file is not an image of an accepted format \(jpeg, .*\), or only the beginning of one/,
     ],
     ['an empty file', (folder) => written(folder, ''), /The image file .*image\.jpg is empty \(0 bytes\)\. Check the file\.$/],
     [

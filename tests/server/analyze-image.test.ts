@@ -197,7 +197,7 @@ describe('dry_run', () => {
       /^The region \[[\d, ]+\] lies outside the image \(6000 x 4000 pixels\)/,
     );
     expect(await client.refusal('analyze_image', { image: await uploadedImage(server), dry_run: true })).toMatch(
-      /^Expected an image/,
+      /^The file is not an image of an accepted format/,
     );
   });
 });
