@@ -9,7 +9,7 @@ import { promisify } from 'node:util';
 import sharp from 'sharp';
 import { z } from 'zod';
 import { type Box, FindingsDocument } from '../pipeline/contract/schemas.ts';
-import { readHeader, smallCopy } from '../pipeline/imaging/image-file.ts';
+import { readHeader, smallCopy } from '../pipeline/imaging/image-reader.ts';
 import { intersectionOf, iou } from '../pipeline/planning/geometry.ts';
 import { DEFAULT_LIMITS } from '../pipeline/planning/image-limits.ts';
 import { onnxVision } from '../pipeline/vision/onnx/onnx-vision.ts';

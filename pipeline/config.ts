@@ -8,7 +8,7 @@ import { ModelId } from './contract/schemas.ts';
 import { list, variablesOf } from './contract/variables.ts';
 import { DEFAULT_LIMITS, type ImageLimits } from './planning/image-limits.ts';
 import { TILES_MAX } from './planning/plan.ts';
-import { PROVIDERS } from './planning/provider-registry.ts';
+import { PROVIDERS } from './providers/provider-registry.ts';
 import { SOURCES } from './sources/index.ts';
 import { BucketName } from './sources/s3-source.ts';
 

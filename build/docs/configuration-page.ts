@@ -2,7 +2,7 @@
 // --check fails if it is stale: `node build/docs/configuration-page.ts [--check]`.
 import { ENVIRONMENTS, VARIABLE_GROUPS } from '../../pipeline/config.ts';
 import { type Variables, variablesOf } from '../../pipeline/contract/variables.ts';
-import { PROVIDERS } from '../../pipeline/planning/provider-registry.ts';
+import { PROVIDERS } from '../../pipeline/providers/provider-registry.ts';
 import { SOURCES } from '../../pipeline/sources/index.ts';
 import type { Source } from '../../pipeline/sources/source.ts';
 import { table, writeOrCheck } from './generated-page.ts';
@@ -36,8 +36,8 @@ function variableRow(name: string): string[] {
 function defaultOf(name: string): string {
   const value = ALL[name]?.safeParse(undefined);
   if (!value?.success) return 'required';
-  const text = Array.isArray(value.data) ? value.data.join(',') : String(value.data ?? '');
-  return text === '' ? 'none' : `\`${text}\``;
+  if (value.data === undefined || (Array.isArray(value.data) && value.data.length === 0)) return 'none';
+  return `\`${Array.isArray(value.data) ? value.data.join(',') : String(value.data)}\``;
 }
 
 /** A parameter may have a default that suits a function better than the one of the code. */
@@ -45,7 +45,7 @@ function parameterCell(name: string): string {
   if (!(name in mcpServer || name in pipeline)) return '';
   const parameter = PARAMETERS.get(name);
   if (!parameter) return name.startsWith('AWS_') ? 'set by Lambda' : BY_TEMPLATE;
-  const shown = parameter.default === '' ? 'none' : `\`${parameter.default}\``;
+  const shown = parameter.default === null ? 'none' : `\`${parameter.default}\``;
   const usual = defaultOf(name);
   const differs = parameter.sameValue && shown !== usual;
   return differs ? `\`${parameter.name}\`, default ${shown}` : `\`${parameter.name}\``;

@@ -4,8 +4,8 @@ import { SHARD_TILES_MAX } from '../../pipeline/contract/protocol.ts';
 import type { AnalysisRequest } from '../../pipeline/contract/schemas.ts';
 import { estimateOf } from '../../pipeline/planning/cost.ts';
 import { planTiles } from '../../pipeline/planning/plan.ts';
-import { priceOf } from '../../pipeline/planning/prices.ts';
 import { serviceEstimateOf } from '../../pipeline/planning/service-cost.ts';
+import { priceOf } from '../../pipeline/providers/prices.ts';
 import { table, writeOrCheck } from './generated-page.ts';
 
 const PACE = { tileConcurrency: 64, shardConcurrency: 8 };
@@ -13,7 +13,12 @@ const MODELS = ['bedrock:us.amazon.nova-lite-v1:0', 'bedrock:us.anthropic.claude
 const TILE = { edgePx: 1_024, overlapPx: 128 };
 
 const WISHES: AnalysisRequest['plan'] = {
-  ...{ detail: 'max', tile_size: null, overlap: null, grid: null, region: null, max_tiles: null },
+  detail: 'max',
+  tile_size: null,
+  overlap: null,
+  grid: null,
+  region: null,
+  max_tiles: null,
   skip_blank: true,
 };
 /** A grid of a 12,000 px square, or the side of a square image with about this number of tiles of 1,024 px, all levels counted. */
@@ -84,7 +89,7 @@ function page(): string {
   });
   return `# Scale
 
-Written by \`npm run docs\` from pipeline/planning/{cost,service-cost,shards,price-lists}.ts. These are estimates: only tiles, operations and overhead are measured (\`npm run bench scale\`). Blank tiles need no model call, and their number is known only after tiling. Model prices cover detection only.
+Written by \`npm run docs\` from pipeline/planning/{cost,service-cost,shards}.ts and pipeline/providers/price-lists.ts. These are estimates: only tiles, operations and overhead are measured (\`npm run bench scale\`). Blank tiles need no model call, and their number is known only after tiling. Model prices cover detection only.
 
 ${table([head, ...ROWS.map(row)])}
 

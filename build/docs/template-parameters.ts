@@ -5,7 +5,8 @@ import { z } from 'zod';
 
 export interface TemplateParameter {
   name: string;
-  default: string;
+  /** `null` if it is empty. */
+  default: string | null;
   /** Whether the variable has the value of the parameter, and not one that depends on it. */
   sameValue: boolean;
 }
@@ -36,7 +37,8 @@ export function templateParameters(): Map<string, TemplateParameter> {
       const name = named.find((word) => word in Parameters);
       if (name === undefined) return [];
       const sameValue = z.object({ Ref: z.literal(name) }).safeParse(value).success;
-      return [[variable, { name, default: String(Parameters[name]?.Default ?? ''), sameValue }]];
+      const byDefault = Parameters[name]?.Default;
+      return [[variable, { name, default: byDefault === undefined || byDefault === '' ? null : String(byDefault), sameValue }]];
     }),
   );
 }

@@ -41,7 +41,7 @@ export async function dryRun(request: Omit<AnalysisRequest, 'execution_id'>, dep
   const file = source.kind === 'file' ? { path: source.path, release: async () => {} } : await blobs.materialize(source.key);
   try {
     // Sharp is loaded only here and for view_region: a cold start should not wait for it.
-    const { readHeader } = await import('../../pipeline/imaging/image-file.ts');
+    const { readHeader } = await import('../../pipeline/imaging/image-reader.ts');
     const { width, height, notes } = await readHeader({ path: file.path, page: request.page - 1, limits: limits.image });
     const plan = planTiles({ width, height }, request.plan, preferredTileOf(request.models.detection), limits.tilesMax);
     checkOperations(tileCount(plan), request);

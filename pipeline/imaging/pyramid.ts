@@ -1,7 +1,7 @@
 // One decode pass from an image to an SZI: a Deep Zoom pyramid of JPEG tiles, stored in a zip. Knows nothing of executions.
 import type { Plan } from '../planning/plan.ts';
 import type { ImageFile } from './decoder-limits.ts';
-import { damagedImage, uprightImage } from './image-file.ts';
+import { damagedImage, uprightImage } from './image-reader.ts';
 
 /** The folder inside the zip, which is a part of every entry's name. */
 export const PYRAMID_NAME = 'pyramid';

@@ -1,9 +1,9 @@
 // Estimates an analysis before it starts: model calls, tokens, cost, time and operations. Pure.
 import { SHARD_TILES_MAX } from '../contract/protocol.ts';
 import type { AnalysisRequest, ModelId } from '../contract/schemas.ts';
+import { costOf, isLocal } from '../providers/prices.ts';
 import { tileCount, tilesOf } from './grid.ts';
 import type { Plan } from './plan.ts';
-import { costOf, isLocal } from './prices.ts';
 import { operationsAtMost, shardsOf } from './shards.ts';
 
 /** Claude models count an image as width x height / 750: https://platform.claude.com/docs/en/build-with-claude/vision, "Evaluate image size". */

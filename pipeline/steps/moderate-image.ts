@@ -1,6 +1,6 @@
 // Step 2: a model decides on a small copy whether the image may be analyzed. Without a verdict the analysis fails.
 import type { ModelId } from '../contract/schemas.ts';
-import { smallCopy } from '../imaging/image-file.ts';
+import { smallCopy } from '../imaging/image-reader.ts';
 import type { ModerationAnswer, PipelineDeps } from '../ports.ts';
 import type { SourceImage } from './source-image.ts';
 

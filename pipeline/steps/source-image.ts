@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { keys } from '../contract/keys.ts';
 import type { AnalysisRequest } from '../contract/schemas.ts';
 import type { ImageFile } from '../imaging/decoder-limits.ts';
-import { jpegOf } from '../imaging/image-file.ts';
+import { jpegOf } from '../imaging/image-reader.ts';
 import { pyramidOf } from '../planning/stored-plan.ts';
 import type { Jpeg, LocalFile, PipelineDeps } from '../ports.ts';
 

@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Sha256 } from '@aws-crypto/sha256-js';
 import { HttpRequest } from '@smithy/protocol-http';
 import { SignatureV4 } from '@smithy/signature-v4';
+import { at } from '../contract/at.ts';
 import type { Clock, Events, Log } from '../ports.ts';
 import { channelOf, type LiveEvent } from '../progress/events.ts';
 
@@ -37,7 +38,7 @@ export function appsyncEvents({ endpoint, region, credentials, clock, log }: App
   let loggedMs = Number.NEGATIVE_INFINITY;
 
   const post = async (events: readonly LiveEvent[]): Promise<void> => {
-    const channel = channelOf(events[0]?.execution_id ?? '');
+    const channel = channelOf(at(events, 0).execution_id);
     const body = JSON.stringify({ channel, events: events.map((event) => JSON.stringify(event)) });
     const headers = { host: url.host, 'content-type': 'application/json' };
     const signed = await signer.sign(new HttpRequest({ method: 'POST', path: url.pathname, headers, body }));
@@ -107,10 +108,9 @@ function boundedQueue() {
   };
   const shrink = () => {
     for (const isLess of LESS_FIRST) {
-      for (let at = 0; at < queue.length && queue.length > QUEUED_MAX; ) {
-        const event = queue[at];
-        if (event && isLess(event)) count(queue.splice(at, 1));
-        else at++;
+      for (let index = 0; index < queue.length && queue.length > QUEUED_MAX; ) {
+        if (isLess(at(queue, index))) count(queue.splice(index, 1));
+        else index++;
       }
     }
   };

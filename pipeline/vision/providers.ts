@@ -2,8 +2,8 @@
 // Throttled models get fewer calls at once.
 import { UserError } from '../contract/errors.ts';
 import type { ModelId } from '../contract/schemas.ts';
-import type { ProviderName, ProviderSettings } from '../planning/provider-registry.ts';
 import type { Vision } from '../ports.ts';
+import type { ProviderName, ProviderSettings } from '../providers/provider-registry.ts';
 import { bedrockVision } from './llm/bedrock-vision.ts';
 import { openaiVision } from './llm/openai-vision.ts';
 import { onnxVision } from './onnx/onnx-vision.ts';

@@ -1,8 +1,8 @@
 // Models on Bedrock through the Vision port: the real SDK against Converse's wire format on loopback.
 import { afterEach, beforeEach, describe, expect, it, test, vi } from 'vitest';
 import type { Ask, Finding } from '../../pipeline/contract/schemas.ts';
-import { costOf } from '../../pipeline/planning/prices.ts';
 import type { Jpeg, SummaryMaterial, VerificationQuestion, Vision } from '../../pipeline/ports.ts';
+import { costOf } from '../../pipeline/providers/prices.ts';
 import { bedrockVision } from '../../pipeline/vision/llm/bedrock-vision.ts';
 import { DETECTIONS_MAX } from '../../pipeline/vision/prompts/detect-prompt.ts';
 import { answer, type BedrockReply, bedrockServer, type ConverseRequest, toolUse } from '../support/bedrock-server.ts';

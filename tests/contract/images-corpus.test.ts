@@ -5,7 +5,7 @@ import sharp, { type Sharp } from 'sharp';
 import { describe, expect, test } from 'vitest';
 import type { AnalysisRequest } from '../../pipeline/contract/schemas.ts';
 import { FORMATS } from '../../pipeline/imaging/formats.ts';
-import { readHeader } from '../../pipeline/imaging/image-file.ts';
+import { readHeader } from '../../pipeline/imaging/image-reader.ts';
 import { writePyramid } from '../../pipeline/imaging/pyramid.ts';
 import { fileSource, openSzi } from '../../pipeline/imaging/szi/szi.ts';
 import { tilesOf } from '../../pipeline/planning/grid.ts';

@@ -2,8 +2,8 @@
 // How answers are read is the same for every language model and tested in bedrock-vision.test.ts.
 import { afterEach, beforeEach, describe, expect, it, test, vi } from 'vitest';
 import type { Ask } from '../../pipeline/contract/schemas.ts';
-import { costOf } from '../../pipeline/planning/prices.ts';
 import type { Jpeg, SummaryMaterial, Vision } from '../../pipeline/ports.ts';
+import { costOf } from '../../pipeline/providers/prices.ts';
 import { openaiVision } from '../../pipeline/vision/llm/openai-vision.ts';
 import { closedPort } from '../support/closed-port.ts';
 import { type ChatRequest, type CompletionParts, completion, type OpenaiReply, openaiServer } from '../support/openai-server.ts';

@@ -2,7 +2,7 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import type { ProviderName } from '../../pipeline/planning/provider-registry.ts';
+import type { ProviderName } from '../../pipeline/providers/provider-registry.ts';
 import { bedrockVision } from '../../pipeline/vision/llm/bedrock-vision.ts';
 import { openaiVision } from '../../pipeline/vision/llm/openai-vision.ts';
 import { onnxVision } from '../../pipeline/vision/onnx/onnx-vision.ts';

@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import sharp from 'sharp';
 import type { AnalysisRequest } from '../../pipeline/contract/schemas.ts';
-import { readHeader } from '../../pipeline/imaging/image-file.ts';
+import { readHeader } from '../../pipeline/imaging/image-reader.ts';
 import { writePyramid } from '../../pipeline/imaging/pyramid.ts';
 import { DEFAULT_LIMITS } from '../../pipeline/planning/image-limits.ts';
 import { type Plan, planTiles } from '../../pipeline/planning/plan.ts';

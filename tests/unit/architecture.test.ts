@@ -11,7 +11,8 @@ const DURABLE = '@aws/durable-execution-sdk-js';
 const AWS = ['@aws-sdk/', '@smithy/', '@aws-crypto/'];
 /** Pure rooms: no I/O, no clock, no randomness. They only import each other, downwards. */
 const CONTRACT = 'pipeline/contract/';
-const PLANNING = [CONTRACT, 'pipeline/planning/'];
+const PROVIDERS = [CONTRACT, 'pipeline/providers/'];
+const PLANNING = [...PROVIDERS, 'pipeline/planning/'];
 const FINDINGS = [...PLANNING, 'pipeline/findings/'];
 const PROGRESS = 'pipeline/progress/';
 const IMAGING = 'pipeline/imaging/';
@@ -31,6 +32,7 @@ const MAY_IMPORT: [pattern: string, allowed: string[] | 'anything'][] = [
   ['{mcp-server,pipeline}/lambda.ts', 'anything'],
   ['cli/*.ts', 'anything'],
   ['pipeline/contract/**', [CONTRACT, 'zod']],
+  ['pipeline/providers/**', [...PROVIDERS, 'zod']],
   ['pipeline/planning/**', [...PLANNING, 'zod']],
   ['pipeline/merging/**', [...PLANNING, 'pipeline/merging/', 'flatbush']],
   // RFC 4180 is older and odder than it looks: the writer of tables is a library, as pure as the room around it.

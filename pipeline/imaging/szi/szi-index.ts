@@ -4,6 +4,7 @@ import { at } from '../../contract/at.ts';
 const LOCAL_HEADER_BYTES = 30;
 const LOCAL_HEADER_SIGNATURE = 0x04034b50;
 const STORED = 0;
+const NO_TILE = -1;
 /** About 15 tiles of 640 pixels: a tenth of the reads, and of their price, for a megabyte of memory. */
 const RUN_BYTES_MAX = 1_048_576;
 /** Between the data of neighbors are their checksum and sizes, 24 bytes in zip64. */
@@ -24,7 +25,7 @@ export class SziDirectory {
   folder = '';
   readonly starts: number[] = [];
   readonly lengths: number[] = [];
-  /** Level of the tile; -1 for an entry that is not a tile. */
+  /** Level of the tile, or NO_TILE. Entries that are not tiles have no place, and 0 in the other columns. */
   readonly levels: number[] = [];
   readonly rows: number[] = [];
   readonly columns: number[] = [];
@@ -36,7 +37,7 @@ export class SziDirectory {
     if (folder !== undefined) this.folder = folder;
     this.starts.push(relativeOffsetOfLocalHeader);
     this.lengths.push(LOCAL_HEADER_BYTES + fileNameLength + compressedSize);
-    this.levels.push(Number(level ?? -1));
+    this.levels.push(level === undefined ? NO_TILE : Number(level));
     this.rows.push(Number(row ?? 0));
     this.columns.push(Number(column ?? 0));
   }

@@ -1,8 +1,8 @@
 // Vision by any language model that accepts images and fills in forms. Knows the questions and reads the answers; knows no wire format.
 import type { z } from 'zod';
 import type { Ask, Detection, ModelId, Usage } from '../../contract/schemas.ts';
-import { costOf } from '../../planning/prices.ts';
 import type { DetectionAnswer, Jpeg, VerificationAnswer, Vision } from '../../ports.ts';
+import { costOf } from '../../providers/prices.ts';
 import { boxOf } from '../prompts/box-scale.ts';
 import { DETECTIONS_MAX, detectPrompt } from '../prompts/detect-prompt.ts';
 import { moderatePrompt } from '../prompts/moderate-prompt.ts';

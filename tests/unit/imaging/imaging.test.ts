@@ -5,7 +5,7 @@ import sharp from 'sharp';
 import { describe, expect, test } from 'vitest';
 import type { Finding } from '../../../pipeline/contract/schemas.ts';
 import { overviewOf } from '../../../pipeline/imaging/cut-out.ts';
-import { readHeader, smallCopy } from '../../../pipeline/imaging/image-file.ts';
+import { readHeader, smallCopy } from '../../../pipeline/imaging/image-reader.ts';
 import { checkRows, checkScratch } from '../../../pipeline/imaging/limit-checks.ts';
 import { drawOverlay } from '../../../pipeline/imaging/overlay.ts';
 import { writePyramid } from '../../../pipeline/imaging/pyramid.ts';

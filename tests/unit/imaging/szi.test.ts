@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import sharp from 'sharp';
 import { describe, expect, test } from 'vitest';
 import { cutOut, overviewOf } from '../../../pipeline/imaging/cut-out.ts';
-import { readHeader } from '../../../pipeline/imaging/image-file.ts';
+import { readHeader } from '../../../pipeline/imaging/image-reader.ts';
 import { blobSource, openSzi } from '../../../pipeline/imaging/szi/szi.ts';
 import { tilesOf } from '../../../pipeline/planning/grid.ts';
 import type { Blobs } from '../../../pipeline/ports.ts';

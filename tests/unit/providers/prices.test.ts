@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { costOf, priceOf } from '../../../pipeline/planning/prices.ts';
+import { costOf, priceOf } from '../../../pipeline/providers/prices.ts';
 
 const million = { input_tokens: 1_000_000, output_tokens: 1_000_000 };
 
