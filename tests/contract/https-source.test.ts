@@ -1,4 +1,4 @@
-// Images at https:// addresses, downloaded from a small internet on loopback that has public and inside addresses.
+// Images at https:// addresses, downloaded from a simulated internet on loopback with public and internal addresses.
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { readdir, readFile } from 'node:fs/promises';
@@ -51,7 +51,7 @@ async function downloaded(from: ImageDownloads, url: string): Promise<Buffer> {
 
 type Kind = 'UserError' | 'TransientError' | 'throttled';
 
-/** How a download fails: one sentence, nothing on disk, and nobody came to a number inside. */
+/** Checks that a download fails with one sentence, leaves no file, and connects to no internal address. */
 async function refusal(
   place: SmallInternet,
   url = URL_OF_PLAN,
@@ -84,7 +84,7 @@ describe('an image on an allowed host', () => {
     }
   });
 
-  test('is asked for by name, in clear words, at the number that was checked', async () => {
+  test('is requested by host name at the address that was checked', async () => {
     const place = await smallInternet(NAMES, sendPlan);
     await downloaded(images(place), 'HTTPS://Images.Example./a%20b?size=large&n=1#top');
     expect(place.asked).toEqual(['images.example']);
@@ -95,19 +95,19 @@ describe('an image on an allowed host', () => {
     expect(place.requests[0]?.headers).toMatchObject({ 'user-agent': 'tilesight', 'accept-encoding': 'identity' });
   });
 
-  test('is taken up to the last byte that is allowed', async () => {
+  test('may have as many bytes as the limit', async () => {
     const place = await smallInternet(NAMES, (_, response) => void response.end(Buffer.alloc(BYTES_MAX)));
     expect(await downloaded(images(place), URL_OF_PLAN)).toHaveLength(BYTES_MAX);
   });
 
-  test.each(['1.1.1.1', '[2606:4700::1111]'])('may be at a listed public number: %s', async (number) => {
+  test.each(['1.1.1.1', '[2606:4700::1111]'])('may be at an allowed public IP address: %s', async (number) => {
     const place = await smallInternet({}, sendPlan);
     expect((await downloaded(images(place, { allowedHosts: [number] }), `https://${number}/plan.jpg`)).equals(PLAN)).toBe(true);
     expect(place.asked).toEqual([]);
     expect(place.dialled).toEqual([`${number.replace(/[[\]]/g, '')} 443`]);
   });
 
-  test('may be at a listed port, and at no other', async () => {
+  test('may be at an allowed port, and at no other', async () => {
     const place = await smallInternet(NAMES, sendPlan);
     const from = images(place, { allowedHosts: ['images.example:8443'] });
     await downloaded(from, 'https://images.example:8443/plan.jpg');
@@ -116,7 +116,7 @@ describe('an image on an allowed host', () => {
     expect((await refusal(place, URL_OF_PLAN, from))[0]).toBe('UserError');
   });
 
-  test('is fetched from the next address when one takes no connection', async () => {
+  test('is downloaded from the next address if one accepts no connection', async () => {
     const names = { 'images.example': [CLOSED, SILENT, PUBLIC_IPV6, PUBLIC_IPV4] };
     const place = await smallInternet(names, sendPlan);
     const from = images(place, { timeouts: { connectMs: 300 } });
@@ -124,7 +124,7 @@ describe('an image on an allowed host', () => {
     expect(place.dialled).toEqual([`${CLOSED} 443`, `${SILENT} 443`, `${PUBLIC_IPV6} 443`]);
   });
 
-  test('is fetched through redirects between allowed hosts, relative ones too', async () => {
+  test('is downloaded through redirects between allowed hosts, also relative ones', async () => {
     const names = { ...NAMES, 'cdn.images.example': [PUBLIC_IPV6] };
     const hops: Record<string, string> = {
       '/plan.jpg': '/2/plan.jpg',
@@ -151,7 +151,7 @@ describe('an image on an allowed host', () => {
   });
 });
 
-describe('what leads inside', () => {
+describe('an internal address', () => {
   const INSIDE = [
     ...['127.0.0.1', '127.9.9.9', '0.0.0.0', '10.0.0.1', '172.16.0.1', '192.168.1.1', '100.64.0.1', '100.100.100.200'],
     ...['169.254.169.254', '169.254.170.2', '168.63.129.16', '192.0.0.192', '198.18.0.1', '224.0.0.1', '240.0.0.1'],
@@ -163,14 +163,14 @@ describe('what leads inside', () => {
   const leadsInside = (host: string) =>
     `The host ${host} leads inside a network; only hosts on the public internet are accepted. Upload the image instead.`;
 
-  test('could be reached by these tests if it were not refused', async () => {
+  test('would be reachable in these tests if it were not refused', async () => {
     const place = await smallInternet(NAMES, sendPlan);
     await once(place.internet.connect('169.254.169.254', 443), 'close');
     expect(place.inside.connections).toBe(1);
   });
 
   test.each([...INSIDE, 'fe80::1%eth0', '2606:4700::1%eth0', '127.1', '0177.0.0.1', 'localhost', ''])(
-    'is refused as the address of an allowed host: %s',
+    'is refused as the resolved address of an allowed host: %s',
     async (address) => {
       const place = await smallInternet({ 'images.example': [address] }, sendPlan);
       expect(await refusal(place)).toEqual(['UserError', leadsInside('images.example')]);
@@ -179,7 +179,7 @@ describe('what leads inside', () => {
   );
 
   test.each(INSIDE.map((address) => (address.includes(':') ? `[${address}]` : address)))(
-    'is refused as a number in the address, though it is listed: %s',
+    'is refused as an IP address in the URL, even if it is allowed: %s',
     async (host) => {
       const place = await smallInternet({}, sendPlan);
       const from = images(place, { allowedHosts: [host] });
@@ -192,7 +192,7 @@ describe('what leads inside', () => {
   );
 
   test.each(['2130706433', '0x7f.1', '0177.0.0.1', '127.1', '%31%32%37.0.0.1', '①②⑦.⓪.⓪.①'])(
-    'is recognised however it is written: %s',
+    'is recognized in every notation: %s',
     async (host) => {
       const place = await smallInternet({}, sendPlan);
       const from = images(place, { allowedHosts: ['127.0.0.1'] });
@@ -201,7 +201,7 @@ describe('what leads inside', () => {
     },
   );
 
-  test('is refused on this very machine, with nothing injected', async () => {
+  test('is refused on this machine with the real resolver', async () => {
     const place = await smallInternet({}, sendPlan);
     const { port } = place.inside;
     for (const host of [`localhost:${port}`, `127.0.0.1:${port}`, `[::1]:${port}`, `[::ffff:127.0.0.1]:${port}`]) {
@@ -213,7 +213,7 @@ describe('what leads inside', () => {
     }
   });
 
-  test('is refused as one address among public ones', async () => {
+  test('is refused if it is one of several addresses', async () => {
     for (const addresses of [
       [PUBLIC_IPV4, '10.0.0.1'],
       ['10.0.0.1', PUBLIC_IPV4],
@@ -225,7 +225,7 @@ describe('what leads inside', () => {
     }
   });
 
-  test('is not reached by a name that is public when it is checked and inside when it is connected to', async () => {
+  test('is not reached by a name that changes from public to internal between check and connection', async () => {
     const answers = [[PUBLIC_IPV4], ['169.254.169.254']];
     const place = await smallInternet({ 'images.example': () => answers.shift() ?? ['127.0.0.1'] }, sendPlan);
     expect((await downloaded(images(place), URL_OF_PLAN)).equals(PLAN)).toBe(true);
@@ -235,14 +235,14 @@ describe('what leads inside', () => {
     expect(place.dialled).toHaveLength(1);
   });
 
-  test('is not reached by a redirect to the same name, which is inside by then', async () => {
+  test('is not reached by a redirect to the same name, which has become internal', async () => {
     const answers = [[PUBLIC_IPV4], ['169.254.169.254']];
     const place = await smallInternet({ 'images.example': () => answers.shift() ?? [] }, redirectTo('/again'));
     expect(await refusal(place)).toEqual(['UserError', leadsInside('images.example')]);
     expect(place.dialled).toEqual([`${PUBLIC_IPV4} 443`]);
   });
 
-  test('is not reached by a redirect to a listed number', async () => {
+  test('is not reached by a redirect to an allowed IP address', async () => {
     const place = await smallInternet(NAMES, redirectTo('https://169.254.169.254/latest/meta-data/'));
     const from = images(place, { allowedHosts: [...ALLOWED, '169.254.169.254'] });
     expect(await refusal(place, URL_OF_PLAN, from)).toEqual(['UserError', leadsInside('169.254.169.254')]);
@@ -257,12 +257,12 @@ describe('a redirect', () => {
     ['to the metadata service over https', 'https://169.254.169.254/', 'https://169.254.169.254'],
     ['to the metadata service in another notation', 'https://[::ffff:a9fe:a9fe]/', 'https://[::ffff:a9fe:a9fe]'],
     ['to a host that is not allowed', 'https://other.example/plan.jpg', 'https://other.example'],
-    ['to such a host without a scheme', '//other.example/plan.jpg', 'https://other.example'],
+    ['to a host that is not allowed, without a scheme', '//other.example/plan.jpg', 'https://other.example'],
     ['to another port', 'https://images.example:8443/plan.jpg', 'https://images.example:8443'],
     ['with a user name', 'https://user@images.example/plan.jpg', 'https://images.example'],
     ['to a file', 'file:///etc/passwd', 'no address'],
     ['to data', 'data:image/png;base64,AAAA', 'no address'],
-    ['that cannot be read', 'https://[', 'no address'],
+    ['that is not a valid URL', 'https://[', 'no address'],
   ])('%s is not followed', async (_, location, shown) => {
     const place = await smallInternet(NAMES, redirectTo(location));
     expect(await refusal(place)).toEqual([
@@ -278,7 +278,7 @@ describe('a redirect', () => {
     expect(await refusal(place)).toEqual(['UserError', expect.stringContaining('redirects to no address')]);
   });
 
-  test('repeats nothing of where it leads but the host, and not all of a long one', async () => {
+  test('reports only the host of its target, and shortens a long one', async () => {
     const host = `${'ignore-what-was-said.'.repeat(8)}example`;
     const place = await smallInternet(NAMES, redirectTo(`https://${host}/and-do-this`));
     const [, sentence] = await refusal(place);
@@ -286,7 +286,7 @@ describe('a redirect', () => {
     expect(sentence).not.toContain(host);
   });
 
-  test('is followed five times and not a sixth', async () => {
+  test('is followed five times, but not a sixth time', async () => {
     const place = await smallInternet(NAMES, redirectTo('/plan.jpg'));
     expect(await refusal(place)).toEqual([
       'UserError',
@@ -307,7 +307,7 @@ describe('a redirect', () => {
   });
 });
 
-/** Sends as long as anybody takes it, and gives how often it sent. */
+/** Sends until the connection closes, and returns the number of writes. */
 function pour({ socket }: IncomingMessage, send: () => boolean): { sent: number } {
   const poured = { sent: 0 };
   const more = () => {
@@ -324,25 +324,25 @@ describe('a body', () => {
   const tooLarge = 'The image on images.example must not be larger than 4,000,000 bytes. Name a smaller one.';
   const brokeOff = 'The connection to images.example broke off before the whole image arrived. Try again.';
 
-  test('without an end is refused, and not read on', async () => {
+  test('that never ends is refused and not read further', async () => {
     let poured = { sent: 0 };
     const place = await smallInternet(NAMES, (request, response) => {
       poured = pour(request, () => response.write(Buffer.alloc(65_536)));
     });
     expect(await refusal(place)).toEqual(['UserError', tooLarge]);
     await expect.poll(place.open).toBe(0);
-    expect(poured.sent * 65_536).toBeLessThan(10 * BYTES_MAX); // what was taken and what was under way
+    expect(poured.sent * 65_536).toBeLessThan(10 * BYTES_MAX); // bytes read plus bytes in flight
   });
 
-  test('that is announced too long is refused before it is read', async () => {
+  test('with a content-length above the limit is refused before it is read', async () => {
     const place = await smallInternet(NAMES, (_, response) => {
-      response.writeHead(200, { 'content-length': BYTES_MAX + 1 }).flushHeaders(); // and nothing of it ever comes
+      response.writeHead(200, { 'content-length': BYTES_MAX + 1 }).flushHeaders(); // and sends no body
     });
     expect(await refusal(place)).toEqual(['UserError', tooLarge]);
     await expect.poll(place.open).toBe(0);
   });
 
-  test('that is longer than announced is refused', async () => {
+  test('that is longer than its content-length is refused', async () => {
     const head = 'HTTP/1.1 200 OK\r\nContent-Length: 5\r\n';
     for (const more of ['', 'Connection: close\r\n']) {
       const place = await smallInternet(NAMES, raw(`${head}${more}\r\n${'x'.repeat(100)}`));
@@ -353,7 +353,7 @@ describe('a body', () => {
     }
   });
 
-  test('that was whole is not read on, however much is sent later', async () => {
+  test('that is complete is not read further, whatever is sent later', async () => {
     const place = await smallInternet(NAMES, async (request) => {
       request.socket.write('HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nwhole');
       await sleep(50);
@@ -364,14 +364,14 @@ describe('a body', () => {
   });
 
   test.each([
-    ['that is shorter than announced', 'HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\nxxxxx'],
-    ['whose chunks break off', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n50\r\nxxxxx'],
-  ])('%s may be whole next time', async (_, text) => {
+    ['that is shorter than its content-length', 'HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\nxxxxx'],
+    ['whose chunks end early', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n50\r\nxxxxx'],
+  ])('%s is a temporary failure', async (_, text) => {
     const place = await smallInternet(NAMES, raw(text));
     expect(await refusal(place)).toEqual(['TransientError', brokeOff]);
   });
 
-  test('that breaks off with its connection may be whole next time', async () => {
+  test('that ends with a broken connection is a temporary failure', async () => {
     const place = await smallInternet(NAMES, ({ socket }, response) => {
       response.writeHead(200, { 'content-length': PLAN.length });
       response.write(PLAN.subarray(0, 500_000), () => void socket.destroy());
@@ -379,12 +379,12 @@ describe('a body', () => {
     expect(await refusal(place)).toEqual(['TransientError', brokeOff]);
   });
 
-  test('of nothing is no image', async () => {
+  test('without bytes is refused', async () => {
     const place = await smallInternet(NAMES, (_, response) => void response.end());
     expect(await refusal(place)).toEqual(['UserError', 'The host images.example answered without any bytes. Check the address.']);
   });
 
-  test.each(['gzip', 'br', 'identity, gzip', 'aws-chunked'])('that is packed is refused: %s', async (encoding) => {
+  test.each(['gzip', 'br', 'identity, gzip', 'aws-chunked'])('that is compressed is refused: %s', async (encoding) => {
     const place = await smallInternet(NAMES, (_, response) => {
       response.writeHead(200, { 'content-encoding': encoding }).end(gzipSync(Buffer.alloc(1_000_000)));
     });
@@ -394,7 +394,7 @@ describe('a body', () => {
     ]);
   });
 
-  test('of which nothing comes any more is given up', async () => {
+  test('that stops sending is aborted after the idle timeout', async () => {
     const place = await smallInternet(NAMES, (_, response) => void response.write('x'));
     expect(await refusal(place, URL_OF_PLAN, images(place, { timeouts: { idleMs: 200 } }))).toEqual([
       'TransientError',
@@ -403,7 +403,7 @@ describe('a body', () => {
     await expect.poll(place.open).toBe(0);
   });
 
-  test('may take longer as a whole than nothing may come', async () => {
+  test('may take longer in total than the idle timeout', async () => {
     const place = await smallInternet(NAMES, async (_, response) => {
       for (let piece = 0; piece < 10; piece++) {
         response.write('x');
@@ -416,7 +416,7 @@ describe('a body', () => {
     expect(await readFile(path, 'utf8')).toBe('x'.repeat(10));
   });
 
-  test('that comes drop by drop is given up after the time for all of it', async () => {
+  test('that arrives slowly is aborted after the total timeout', async () => {
     const place = await smallInternet(NAMES, async ({ socket }, response) => {
       while (!socket.destroyed) {
         response.write('x');
@@ -443,7 +443,7 @@ describe('an answer', () => {
     [503, 'TransientError', 'Try again later.'],
   ];
   test.each(statuses)('of status %d is refused as a %s', async (status, kind, advice) => {
-    const place = await smallInternet(NAMES, (_, response) => void response.writeHead(status).end('<h1>words of the host</h1>'));
+    const place = await smallInternet(NAMES, (_, response) => void response.writeHead(status).end('<h1>text of the host</h1>'));
     expect(await refusal(place)).toEqual([
       kind,
       `The host images.example answered with status ${status} instead of an image. ${advice}`,
@@ -453,20 +453,20 @@ describe('an answer', () => {
 
   const somethingElse = 'The host images.example did not answer in valid HTTP. Upload the image instead.';
   test.each([
-    ['that is no HTTP', 'SSH-2.0-OpenSSH_9\r\n\r\n'],
+    ['that is not HTTP', 'SSH-2.0-OpenSSH_9\r\n\r\n'],
     ['with two lengths', 'HTTP/1.1 200 OK\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabcd'],
     [
       'with a length and chunks',
       'HTTP/1.1 200 OK\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n',
     ],
-    ['with a length that is no number', 'HTTP/1.1 200 OK\r\nContent-Length: -3\r\n\r\nabc'],
+    ['with a length that is not a number', 'HTTP/1.1 200 OK\r\nContent-Length: -3\r\n\r\nabc'],
     ['with an endless head', `HTTP/1.1 200 OK\r\nX-Long: ${'x'.repeat(100_000)}`],
   ])('%s is refused', async (_, text) => {
     const place = await smallInternet(NAMES, raw(text));
     expect(await refusal(place)).toEqual(['UserError', somethingElse]);
   });
 
-  test('that never begins is given up', async () => {
+  test('that never begins is aborted', async () => {
     for (const serve of [() => {}, raw('HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n')]) {
       const place = await smallInternet(NAMES, serve);
       const [kind] = await refusal(place, URL_OF_PLAN, images(place, { timeouts: { idleMs: 200 } }));
@@ -475,7 +475,7 @@ describe('an answer', () => {
     }
   });
 
-  test('in place of which the connection breaks off may come next time', async () => {
+  test('before which the connection breaks is a temporary failure', async () => {
     const place = await smallInternet(NAMES, ({ socket }) => void socket.destroy());
     expect(await refusal(place)).toEqual([
       'TransientError',
@@ -485,7 +485,7 @@ describe('an answer', () => {
 });
 
 describe('a host', () => {
-  test('that is not allowed is not even looked up', async () => {
+  test('that is not allowed is not resolved', async () => {
     const place = await smallInternet(NAMES, sendPlan);
     expect((await refusal(place, 'https://other.example/plan.jpg'))[1]).toBe(
       'This server accepts images on images.example or *.images.example, not on other.example. Upload the image instead.',
@@ -494,7 +494,7 @@ describe('a host', () => {
     expect(place.asked).toEqual([]);
   });
 
-  test('without an address does not exist', async () => {
+  test('without an address is reported as missing', async () => {
     for (const names of [{}, { 'images.example': [] }]) {
       const place = await smallInternet(names, sendPlan);
       expect(await refusal(place)).toEqual([
@@ -504,7 +504,7 @@ describe('a host', () => {
     }
   });
 
-  test('whose address cannot be told just now may have one later', async () => {
+  test('whose name cannot be resolved at the moment is a temporary failure', async () => {
     const failing = () => {
       throw Object.assign(new Error('getaddrinfo EAI_AGAIN'), { code: 'EAI_AGAIN' });
     };
@@ -512,7 +512,7 @@ describe('a host', () => {
     expect(await refusal(place)).toEqual(['TransientError', 'The address of images.example could not be looked up. Try again.']);
   });
 
-  test('whose address is never told is given up', async () => {
+  test('whose name resolution never answers is aborted', async () => {
     const place = await smallInternet(NAMES, sendPlan);
     const internet = { ...place.internet, resolve: () => new Promise<string[]>(() => {}) };
     const from = https.open({
@@ -523,7 +523,7 @@ describe('a host', () => {
     expect((await refusal(place, URL_OF_PLAN, from))[0]).toBe('TransientError');
   });
 
-  test('that takes no connection may take one later', async () => {
+  test('that accepts no connection is a temporary failure', async () => {
     const place = await smallInternet({ 'images.example': [CLOSED, SILENT] }, sendPlan);
     expect(await refusal(place, URL_OF_PLAN, images(place, { timeouts: { connectMs: 100 } }))).toEqual([
       'TransientError',
@@ -531,7 +531,7 @@ describe('a host', () => {
     ]);
   });
 
-  test('with more addresses than are tried is given up', async () => {
+  test('with more addresses than are tried is a temporary failure', async () => {
     const place = await smallInternet({ 'images.example': [...Array(8).fill(CLOSED), PUBLIC_IPV4] }, sendPlan);
     expect((await refusal(place))[0]).toBe('TransientError');
     expect(place.dialled).toHaveLength(8);
@@ -539,14 +539,14 @@ describe('a host', () => {
 
   const unproven = (host: string) => `The certificate of ${host} does not prove its name. Upload the image instead.`;
 
-  test('that cannot prove its name is sent no request', async () => {
+  test('with a certificate for another name gets no request', async () => {
     const place = await smallInternet({ 'wrong.example': [PUBLIC_IPV4] }, sendPlan);
     const from = images(place, { allowedHosts: ['wrong.example'] });
     expect(await refusal(place, 'https://wrong.example/', from)).toEqual(['UserError', unproven('wrong.example')]);
     expect(place.requests).toEqual([]);
   });
 
-  test('whose certificate nobody vouches for is refused, even when the environment would trust anyone', async () => {
+  test('with an untrusted certificate is refused, even if the environment turns verification off', async () => {
     vi.stubEnv('NODE_TLS_REJECT_UNAUTHORIZED', '0');
     try {
       const place = await smallInternet(NAMES, sendPlan);
@@ -560,7 +560,7 @@ describe('a host', () => {
   });
 });
 
-test('a file that cannot be written is our own failure, not the host’s', async () => {
+test('a file that cannot be written is a failure of this server, not of the host', async () => {
   const place = await smallInternet(NAMES, sendPlan);
   const path = join(await temporaryFolder(), 'missing', 'image');
   await expect(images(place).download(URL_OF_PLAN, path, BYTES_MAX)).rejects.toMatchObject({ code: 'ENOENT' });

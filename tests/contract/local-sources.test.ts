@@ -25,7 +25,7 @@ async function place() {
   return { root, blobs, allowed, uri, images: localImages(blobs, [allowed], []) };
 }
 
-/** The sentence that an image is refused with. */
+/** The sentence with which an image is refused. */
 async function refusal(images: ImageSources, image: string): Promise<string> {
   const error = await images.resolve(image).catch((thrown: unknown) => thrown);
   if (!(error instanceof UserError)) throw new Error(`Expected a UserError for ${image}, got ${JSON.stringify(error)}`);
@@ -43,7 +43,7 @@ describe('file://', () => {
     },
   );
 
-  test('is a scheme in any case', async () => {
+  test('accepts its scheme in upper and lower case', async () => {
     const { images, uri } = await place();
     expect((await images.resolve(uri('/allowed/plan.jpg').replace('file:', 'FILE:'))).source.kind).toBe('file');
   });
@@ -70,7 +70,7 @@ describe('file://', () => {
     );
   });
 
-  test('is refused for a file outside in the same words as for one that is missing', async () => {
+  test('is refused with the same sentence for an outside file and a missing one', async () => {
     const { images, uri } = await place();
     const words = async (path: string) => (await refusal(images, uri(path))).replace(uri(path), 'URI');
     expect(await words('/secret.jpg')).toBe(await words('/no-secret.jpg'));
@@ -88,7 +88,7 @@ describe('file://', () => {
     expect(await refusal(images, image)).toMatch(/^The image file:.* This server accepts an upload_id or a file:\/\/ URL inside/);
   });
 
-  test('follows a symbolic link that stays inside, and none that leads out', async () => {
+  test('follows a symbolic link that stays inside, but none that leads outside', async () => {
     const { root, images, uri, allowed } = await place();
     await symlink(join(allowed, 'plan.jpg'), join(allowed, 'inside.jpg'));
     await symlink(join(root, 'secret.jpg'), join(allowed, 'outside.jpg'));
@@ -102,7 +102,7 @@ describe('file://', () => {
     expect((await images.resolve(uri('/allowed/up/allowed/plan.jpg'))).source.kind).toBe('file');
   });
 
-  test('finds an image in an allowed folder that is itself a symbolic link, or not there yet', async () => {
+  test('finds an image in an allowed folder that is a symbolic link, or was created later', async () => {
     const { root, blobs, allowed } = await place();
     await symlink(allowed, join(root, 'alias'));
     const images = localImages(blobs, [join(root, 'later'), join(root, 'alias')], []);
@@ -112,14 +112,14 @@ describe('file://', () => {
     expect((await images.resolve(pathToFileURL(join(root, 'later/new.jpg')).href)).source.kind).toBe('file');
   });
 
-  test('is refused everywhere when no folder is allowed, and not offered', async () => {
+  test('is refused if no folder is allowed, and is not offered', async () => {
     const { blobs, uri } = await place();
     expect(await refusal(localImages(blobs, [], []), uri('/allowed/plan.jpg'))).toMatch(
       /^This server accepts an upload_id, not file:/,
     );
   });
 
-  test('has another version when the bytes change', async () => {
+  test('changes its version when the bytes change', async () => {
     const { images, uri, allowed } = await place();
     const before = await images.resolve(uri('/allowed/plan.jpg'));
     await writeFile(join(allowed, 'plan.jpg'), 'more pixels');
@@ -130,7 +130,7 @@ describe('file://', () => {
 describe('https://', () => {
   const hosts = ['example.com', '*.example.net'];
 
-  test('names an image on an allowed host by its address, which is its version too', async () => {
+  test('names an image on an allowed host by its address, which is also its version', async () => {
     const { blobs } = await place();
     const url = 'https://example.com/plan.jpg?size=2';
     expect(await localImages(blobs, [], hosts).resolve('HTTPS://Example.com./plan.jpg?size=2#top')).toEqual({
@@ -140,7 +140,7 @@ describe('https://', () => {
     });
   });
 
-  test('is refused on another host, and the allowed ones are said', async () => {
+  test('is refused on another host, and the sentence names the allowed ones', async () => {
     const { blobs, allowed } = await place();
     const images = localImages(blobs, [allowed], hosts);
     expect(await refusal(images, 'https://evil.example/plan.jpg')).toBe(
@@ -159,7 +159,7 @@ test.each([
   'http://127.0.0.1/plan.jpg',
   'data:image/png;base64,AAAA',
   'C:\\plan.jpg',
-])('%s is refused, and what is accepted is said', async (image) => {
+])('%s is refused, and the sentence names what is accepted', async (image) => {
   const { images, allowed } = await place();
   expect(await refusal(images, image)).toBe(
     `This server accepts an upload_id or a file:// URL inside ${allowed}, not ${image}. Upload the image instead.`,
@@ -167,7 +167,7 @@ test.each([
 });
 
 describe('an upload id', () => {
-  test('names what was sent, with a version that changes with it', async () => {
+  test('names the uploaded bytes, with a version that changes with them', async () => {
     const { images, blobs } = await place();
     await blobs.put(keys.upload('plan.jpg-0123'), Buffer.from('pixels'));
     const first = await images.resolve('plan.jpg-0123');
@@ -193,7 +193,7 @@ describe('an upload id', () => {
     'x'.repeat(200),
     '/absolute/plan.jpg',
     '__proto__',
-  ])('%j is refused, and nothing outside the uploads is looked at', async (image) => {
+  ])('%j is refused, and nothing outside the uploads is read', async (image) => {
     const { images, blobs } = await place();
     await blobs.put(keys.upload('plan.jpg-0123'), Buffer.from('pixels'));
     await blobs.put(keys.findings('e1'), Buffer.from('{}'));

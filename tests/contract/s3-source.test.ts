@@ -35,7 +35,7 @@ const ODD_KEYS = [
   "it's (1)!*~&=@:,;$.jpg",
 ];
 
-/** The sentence that it is refused with. */
+/** The sentence with which the image is refused. */
 async function refusal(attempt: Promise<unknown>): Promise<string> {
   const error: unknown = await attempt.catch((thrown: unknown) => thrown);
   if (error instanceof Error && error.name === 'UserError') return error.message;
@@ -48,7 +48,7 @@ function openedOn(blobs: Blobs, settings: S3Settings): { images: ImageSources; r
   return { images: imagesIn(blobs), remote: downloads };
 }
 
-/** Into a folder of its own, which is empty again when that fails. */
+/** Downloads into a new folder, which must be empty after a failure. */
 async function downloaded(from: ImageDownloads, url: string, version?: string, bytesMax = BYTES_MAX): Promise<Buffer> {
   const folder = await temporaryFolder();
   try {
@@ -64,7 +64,7 @@ async function downloaded(from: ImageDownloads, url: string, version?: string, b
 describe.skipIf(NO_S3_SERVER)(NO_S3_SERVER ?? 'against a real S3-compatible server:', () => {
   const server = s3Server();
 
-  /** A bucket of the deployment, and another that it allows. */
+  /** The bucket of the deployment, and another allowed bucket. */
   async function place() {
     const [own, other, scratchFolder] = [await server.bucket(), await server.bucket(), await temporaryFolder()];
     const endpoint = server.endpoint();
@@ -87,7 +87,7 @@ describe.skipIf(NO_S3_SERVER)(NO_S3_SERVER ?? 'against a real S3-compatible serv
     expect(await downloaded(remote, url, image.version)).toEqual(PIXELS);
   });
 
-  test('an image that was replaced after it was named is refused, and one that was put again with the same bytes is not', async () => {
+  test('an image that was replaced after it was named is refused, unless its bytes are the same', async () => {
     const { other, put, images, remote } = await place();
     const url = `s3://${other}/plan.jpg`;
     await put(other, 'plan.jpg');
@@ -101,7 +101,7 @@ describe.skipIf(NO_S3_SERVER)(NO_S3_SERVER ?? 'against a real S3-compatible serv
     expect((await images.resolve(url)).version).not.toBe(version);
   });
 
-  test.each(ODD_KEYS)('a key is taken as it is written: %s', async (key) => {
+  test.each(ODD_KEYS)('a key is used exactly as written: %s', async (key) => {
     const { own, other, put, images, remote } = await place();
     for (const bucket of [own, other]) await put(bucket, key);
     expect((await images.resolve(`s3://${own}/${key}`)).source).toEqual({ kind: 'blob', key });
@@ -120,7 +120,7 @@ describe.skipIf(NO_S3_SERVER)(NO_S3_SERVER ?? 'against a real S3-compatible serv
     expect(await images.resolve(uri)).toEqual({ source: { kind: 'blob', key: 'plans/site.jpg' }, uri, version });
   });
 
-  test('what is missing and what may not be read are refused in the same words', async () => {
+  test('a missing image and an unreadable one are refused with the same sentence', async () => {
     const { other, put, images, remote } = await place();
     await put(other, 'plan.jpg');
     const url = (key: string) => `s3://${other}/${key}`;
@@ -137,7 +137,7 @@ describe.skipIf(NO_S3_SERVER)(NO_S3_SERVER ?? 'against a real S3-compatible serv
     expect(await refusal(downloaded(remote, url('plan.jpg')))).toBe(notCopied.replace('none.jpg', 'plan.jpg'));
   });
 
-  test('an allowed bucket that is not there is refused, not a fault of the deployment', async () => {
+  test('an allowed bucket that does not exist is refused, and is not a fault of the deployment', async () => {
     const { own, blobs } = await place();
     const [allowedBuckets, endpoint] = [['tilesight-not-there'], server.endpoint()];
     const { images, remote } = openedOn(blobs, { BUCKET: own, ALLOWED_BUCKETS: allowedBuckets, endpoint });
@@ -146,7 +146,7 @@ describe.skipIf(NO_S3_SERVER)(NO_S3_SERVER ?? 'against a real S3-compatible serv
     expect(await refusal(downloaded(remote, url))).toContain('does not exist or may not be read. Check the address');
   });
 
-  test('an object over the limit is not copied, one of just the limit is', async () => {
+  test('an object above the limit is not copied, but one exactly at the limit is', async () => {
     const { other, put, remote } = await place();
     await put(other, 'plan.jpg', Buffer.alloc(2_000_000));
     expect(await refusal(downloaded(remote, `s3://${other}/plan.jpg`, undefined, 1_999_999))).toMatch(
@@ -166,7 +166,7 @@ describe.skipIf(NO_S3_SERVER)(NO_S3_SERVER ?? 'against a real S3-compatible serv
       return await runPipeline('', scriptedVision(), {}, { around, request: { image } });
     };
 
-    test('it is looked at as any other', async () => {
+    test('it is analyzed like any other image', async () => {
       const { other, put, images, remote } = await place();
       await put(other, 'site plan.png', await drawn());
       const image = await images.resolve(`s3://${other}/site plan.png`);
@@ -176,7 +176,7 @@ describe.skipIf(NO_S3_SERVER)(NO_S3_SERVER ?? 'against a real S3-compatible serv
       expect(files.filter((file) => file.startsWith('scratch'))).toEqual([]);
     });
 
-    test('one that has changed since it was named fails, and says so', async () => {
+    test('an image that has changed since it was named fails with that reason', async () => {
       const { other, put, images, remote } = await place();
       await put(other, 'plan.png');
       const image = await images.resolve(`s3://${other}/plan.png`);
@@ -199,7 +199,7 @@ describe('without a real server:', () => {
   type Doorman = (response: ServerResponse, request: IncomingMessage) => unknown;
   const nobody: Doorman = (response) => response.writeHead(501).end();
 
-  /** Other buckets answer so; the deployment's own is a folder. */
+  /** The answer of foreign buckets; the deployment's own bucket is a folder. */
   async function place(doorman: Doorman = nobody, options: Partial<S3Settings & { hosts: string[] }> = {}) {
     const { endpoint, requests } = await storeDoor((request, response) => {
       doorman(response, request);
@@ -211,8 +211,8 @@ describe('without a real server:', () => {
     return { blobs, imagesIn, images: imagesIn(blobs), remote: downloads, requests };
   }
 
-  describe('what is named', () => {
-    test('an upload is itself, by its id and by its address', async () => {
+  describe('an address', () => {
+    test('of an upload is the upload, by its id and by its key', async () => {
       const { blobs, images } = await place();
       await blobs.put('uploads/plan.jpg-0123', PIXELS);
       const image = await images.resolve('plan.jpg-0123');
@@ -220,20 +220,15 @@ describe('without a real server:', () => {
       expect(await images.resolve(`s3://${OWN}/uploads/plan.jpg-0123`)).toEqual(image);
     });
 
-    test.each(['none', '', 'a/b', 'PLAN', 'a..b'])(
-      'the address of an upload %j that is not there is refused as its id is',
-      async (id) => {
-        const { blobs, images } = await place();
-        for (const key of ['uploads/a/b', 'uploads/PLAN', 'uploads/a..b']) await blobs.put(key, PIXELS);
-        if (id === '')
-          return expect(await refusal(images.resolve(`s3://${OWN}/uploads/`))).toContain(
-            `This server accepts ${ACCEPTED}, not s3`,
-          );
-        expect(await refusal(images.resolve(`s3://${OWN}/uploads/${id}`))).toBe(await refusal(images.resolve(id)));
-      },
-    );
+    test.each(['none', '', 'a/b', 'PLAN', 'a..b'])('of a missing upload %j is refused as its id is', async (id) => {
+      const { blobs, images } = await place();
+      for (const key of ['uploads/a/b', 'uploads/PLAN', 'uploads/a..b']) await blobs.put(key, PIXELS);
+      if (id === '')
+        return expect(await refusal(images.resolve(`s3://${OWN}/uploads/`))).toContain(`This server accepts ${ACCEPTED}, not s3`);
+      expect(await refusal(images.resolve(`s3://${OWN}/uploads/${id}`))).toBe(await refusal(images.resolve(id)));
+    });
 
-    test('an upload of another caller is as if it were not there, one’s own and what is nobody’s are seen', async () => {
+    test('of another caller’s upload is refused as missing; own and shared objects are found', async () => {
       const { blobs, imagesIn } = await place();
       const depsOf = depsByCaller({ blobs, imagesIn } as unknown as SharedDeps, 'caller');
       const [first, second] = [depsOf(USER), depsOf(ROLE)];
@@ -248,7 +243,7 @@ describe('without a real server:', () => {
     });
 
     test.each(['executions/e1/findings.json', 'executions/e1/overview.jpg', 'index/by-time/1-e1'])(
-      '%s belongs to an execution, and is refused as if it were not there',
+      '%s belongs to an execution, and is refused as missing',
       async (key) => {
         const { blobs, images } = await place(nobody, { ALLOWED_BUCKETS: [...ALLOWED, OWN] });
         await blobs.put(key, PIXELS);
@@ -258,7 +253,7 @@ describe('without a real server:', () => {
       },
     );
 
-    test.each(ODD_KEYS)('nothing in a key of the deployment’s bucket is decoded: %s', async (key) => {
+    test.each(ODD_KEYS)('in the deployment’s bucket is not URL-decoded: %s', async (key) => {
       const { blobs, images } = await place();
       await blobs.put(key, PIXELS);
       const uri = `s3://${OWN}/${key}`;
@@ -278,7 +273,7 @@ describe('without a real server:', () => {
         'ü'.repeat(513),
         '',
       ],
-    ])('a key that could lead elsewhere is refused in every bucket, and nobody is asked: %j', async (key) => {
+    ])('with a key that could lead elsewhere is refused in every bucket without a request: %j', async (key) => {
       const { images, remote, requests } = await place();
       for (const bucket of [OWN, ...ALLOWED]) {
         const url = `s3://${bucket}/${key}`;
@@ -296,7 +291,7 @@ describe('without a real server:', () => {
       's3://plans.example/plan.jpg',
       's3://plan/s.jpg',
       's3:///plans/a.jpg',
-    ])('another bucket is refused, and nobody is asked whether it is there: %s', async (url) => {
+    ])('in another bucket is refused without a request: %s', async (url) => {
       const { images, remote, requests } = await place();
       expect(await refusal(images.resolve(url))).toBe(`This server accepts ${ACCEPTED}, not ${url}. Upload the image instead.`);
       expect(await refusal(downloaded(remote, url))).toContain('is not an s3:// address in an allowed bucket');
@@ -309,14 +304,14 @@ describe('without a real server:', () => {
       'http://example.org/plan.jpg',
       'https://example.org/plan.jpg',
       's3:plans/plan.jpg',
-    ])('%s is refused, and what can be named is said', async (image) => {
+    ])('%s is refused, and the sentence names what is accepted', async (image) => {
       const { images } = await place();
       expect(await refusal(images.resolve(image))).toBe(
         `This server accepts ${ACCEPTED}, not ${image}. Upload the image instead.`,
       );
     });
 
-    test('an address on an allowed host is taken, and hosts and buckets are said only where there are some', async () => {
+    test('on an allowed host is accepted, and the sentence names hosts and buckets only if there are any', async () => {
       const { images } = await place(nobody, { ALLOWED_BUCKETS: [], hosts: ['example.org'] });
       const url = 'https://example.org/plan.jpg';
       expect(await images.resolve(url)).toEqual({ source: { kind: 'url', url }, uri: url, version: url });
@@ -326,13 +321,13 @@ describe('without a real server:', () => {
       );
     });
 
-    test('a long list of buckets has an end in the sentence', async () => {
+    test('outside a long list of buckets is refused with a shortened list', async () => {
       const { images } = await place(nobody, { ALLOWED_BUCKETS: Array.from({ length: 500 }, (_, at) => `bucket-${at}`) });
       expect(await refusal(images.resolve('file:///plan.jpg'))).toContain('or bucket-9 or 490 more buckets, not file:');
     });
 
     test.each([301, 400, 401, 403, 404, 410])(
-      'an allowed bucket that answers %d has not got it, in the same words',
+      'in an allowed bucket that answers %d is refused as missing, with the same sentence',
       async (status) => {
         const { images, requests } = await place((response) => response.writeHead(status).end());
         const url = 's3://plans/plan.jpg';
@@ -343,12 +338,12 @@ describe('without a real server:', () => {
       },
     );
 
-    test.each([500, 503])('an allowed bucket that goes on answering %d may have it later', async (status) => {
+    test.each([500, 503])('in an allowed bucket that keeps answering %d is a temporary failure', async (status) => {
       const { images } = await place((response) => response.writeHead(status).end());
       await expect(images.resolve('s3://plans/plan.jpg')).rejects.toMatchObject({ name: 'TransientError' });
     });
 
-    test('without credentials, that is said, and not that the image is missing', async () => {
+    test('is refused without credentials because of them, not as missing', async () => {
       for (const name of ['AWS_ACCESS_KEY_ID', 'AWS_PROFILE']) vi.stubEnv(name, undefined);
       vi.stubEnv('AWS_EC2_METADATA_DISABLED', 'true');
       const none = join(await temporaryFolder(), 'none');
@@ -359,7 +354,7 @@ describe('without a real server:', () => {
       expect(await refusal(downloaded(remote, 's3://plans/plan.jpg'))).toContain(sentence);
     });
 
-    test('a bucket in another region is asked there', async () => {
+    test('in a bucket of another region is read from that region', async () => {
       const { images, remote } = await place((response, { headers }) =>
         headers.authorization?.includes('/eu-central-1/s3/')
           ? response.writeHead(200, { etag: '"e1"', 'content-length': '0' }).end()
@@ -370,18 +365,18 @@ describe('without a real server:', () => {
     });
   });
 
-  describe('what is copied', () => {
+  describe('a copy', () => {
     const URL_OF_PLAN = 's3://plans/plan.jpg';
     const head = (bytes: number) => ({ etag: '"e1"', 'content-length': String(bytes) });
 
-    test.each([301, 400, 403, 404])('is refused when the bucket answers %d', async (status) => {
+    test.each([301, 400, 403, 404])('is refused if the bucket answers %d', async (status) => {
       const { remote } = await place((response) => response.writeHead(status).end());
       expect(await refusal(downloaded(remote, URL_OF_PLAN))).toBe(
         `The image ${URL_OF_PLAN} does not exist or may not be read. Check the address, or upload the image.`,
       );
     });
 
-    test('may come later when the bucket has a fault, and one fault is bridged', async () => {
+    test('fails temporarily if the bucket keeps failing, and survives a single fault', async () => {
       let asked = 0;
       const { remote } = await place((response) =>
         ++asked === 1 ? response.writeHead(503).end() : response.writeHead(200, head(6)).end(PIXELS),
@@ -391,17 +386,17 @@ describe('without a real server:', () => {
       await expect(downloaded(broken, URL_OF_PLAN)).rejects.toMatchObject({ name: 'TransientError', throttled: true });
     });
 
-    test('may come later when the connection breaks off, and leaves nothing', async () => {
+    test('fails temporarily if the connection breaks, and leaves no file', async () => {
       const { remote } = await place((response) => response.writeHead(200, head(100)).write(PIXELS, () => response.destroy()));
       await expect(downloaded(remote, URL_OF_PLAN)).rejects.toMatchObject({ name: 'TransientError' });
     });
 
-    test('may come later when the connection falls silent, and leaves nothing', async () => {
+    test('fails temporarily if the connection falls silent, and leaves no file', async () => {
       const { remote } = await place((response) => response.writeHead(200, head(100)).write(PIXELS), { silenceTimeoutMs: 100 });
       await expect(downloaded(remote, URL_OF_PLAN)).rejects.toMatchObject({ name: 'TransientError' });
     });
 
-    test('is counted when no length is announced', async () => {
+    test('is counted if no length is announced', async () => {
       const { remote } = await place((response) => {
         response.writeHead(200, { etag: '"e1"' }).write(Buffer.alloc(1_000), () => response.end('x'));
       });
@@ -422,13 +417,13 @@ describe('without a real server:', () => {
       await closed.promise;
     });
 
-    test('that cannot be written fails with what is wrong with the file', async () => {
+    test('that cannot be written fails with the error of the file', async () => {
       const { remote } = await place((response) => response.writeHead(200, head(6)).end(PIXELS));
       await expect(remote.download(URL_OF_PLAN, '/not/there/image', BYTES_MAX)).rejects.toMatchObject({ code: 'ENOENT' });
     });
   });
 
-  test('each scheme has its own way, and an unknown one is refused', async () => {
+  test('each scheme has its own source, and an unknown one is refused', async () => {
     const asked: string[] = [];
     const way = (name: string): ImageDownloads => ({
       download: async (...given) => void asked.push([name, ...given].join(' ')),

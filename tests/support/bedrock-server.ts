@@ -14,7 +14,7 @@ export type BedrockReply =
   | 'cut before the head'
   | 'cut within the body';
 
-/** The parts of a Converse request that tests look at. */
+/** The parts of a Converse request that tests check. */
 export interface ConverseRequest {
   model: string;
   headers: Record<string, string | string[] | undefined>;

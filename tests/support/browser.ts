@@ -1,4 +1,4 @@
-// A real browser that opens files from disk and tells what they asked for. Tests that need it are skipped where there is none.
+// A real browser that opens files from disk and records their requests. Tests that need it are skipped if there is none.
 import { existsSync } from 'node:fs';
 import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
 import { onTestFinished } from 'vitest';

@@ -6,10 +6,10 @@ const ROOT = join(import.meta.dirname, '../..');
 const CALL = /\bnew (\w+Command|Upload)\(|\b\w*[cC]ontext\s*\.(invoke)\b|\bservice: '(appsync)'/g;
 /** A method of a port, in the object that an adapter returns. */
 const METHOD = /^ {4}async (\w+)\(/gm;
-/** What implements the ports is no caller of them. */
+/** Adapters implement the ports and are not their callers. */
 const ADAPTERS = /^pipeline\/(vision|sources|storage|telemetry)\//;
-/** It hands on every method of Blobs, whoever calls it or not. */
-const HANDS_ON = 'mcp-server/access/callers.ts';
+/** Forwards every method of Blobs. */
+const FORWARDS = 'mcp-server/access/callers.ts';
 
 /** Files of the repository that `entry` imports, now or later. */
 export function reached(entry: string, seen = new Set<string>()): Set<string> {
@@ -27,7 +27,7 @@ export function reached(entry: string, seen = new Set<string>()): Set<string> {
  */
 export function callsOf(entry: string): Set<string> {
   const files = [...reached(entry)];
-  const callers = files.filter((file) => file !== HANDS_ON && !ADAPTERS.test(file)).map(sourceOf);
+  const callers = files.filter((file) => file !== FORWARDS && !ADAPTERS.test(file)).map(sourceOf);
   const isCalled = (method: string) => callers.some((source) => source.includes(`.${method}(`));
   const found = files.flatMap((file) => {
     const source = sourceOf(file);

@@ -14,7 +14,7 @@ export type OpenaiReply =
   | 'cut before the head'
   | 'cut within the body';
 
-/** The parts of a request that tests look at. */
+/** The parts of a request that tests check. */
 export interface ChatRequest {
   headers: Record<string, string | string[] | undefined>;
   body: {
@@ -59,7 +59,7 @@ export interface CompletionParts {
   content?: string | null;
   refusal?: string | null;
   finish_reason?: string;
-  /** Null: the server counts none. */
+  /** `null` if the server counts none. */
   usage?: { prompt_tokens: number; completion_tokens: number } | null;
 }
 

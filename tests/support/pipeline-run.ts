@@ -32,7 +32,7 @@ export interface PipelineRun {
 export interface PipelineStage {
   deps: PipelineDeps;
   run(request: AnalysisRequest, vision: Vision, around?: (deps: PipelineDeps) => PipelineDeps): Promise<PipelineRun>;
-  /** Of every execution, shards included. */
+  /** All executions, shards included. */
   operations(): (WireOperation & { arn: string })[];
   /** As the service counts them, one number an execution. */
   operationCounts(): number[];

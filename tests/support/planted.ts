@@ -13,7 +13,7 @@ const TEXT_HEIGHT_MIN_PX = 12;
 const TILE_EDGES_MAX = 2;
 const VISIBLE_SHARE_MIN = 0.1;
 const JITTER_PX = 2;
-/** Of its letters one is read that shows to this share; what is cut in the middle may be taken for another. */
+/** The share of a letter that must be visible for it to be read; a letter cut in the middle may be misread. */
 const LETTER_SHARE_MIN = 0.6;
 const LETTER_WIDTH_BY_HEIGHT = 0.6;
 const MISREAD = '|';

@@ -62,7 +62,7 @@ export function scriptedLauncher(deps: { blobs: Blobs; clock: Clock; log: Log },
 }
 
 function makeRun(request: AnalysisRequest, { blobs, clock, log }: { blobs: Blobs; clock: Clock; log: Log }): Run {
-  const nothing = () => Promise.reject(new Error('A scripted run looks at nothing.'));
+  const nothing = () => Promise.reject(new Error('A scripted run calls no model.'));
   const vision = { moderate: nothing, detect: nothing, verify: nothing, summarize: nothing };
   const limits = {
     image: DEFAULT_LIMITS,

@@ -34,7 +34,7 @@ export function scriptedVision({ moderate, detect, verify, summarize }: Script =
     verify: async (_model, crop, doubt) => (await verify?.(crop, doubt)) ?? { verdict: 'confirmed', usage: NO_USAGE },
     async summarize(_model, material) {
       const { done, total } = material.tiles;
-      return { summary: (await summarize?.(material)) ?? `Looked at ${done} of ${total}.`, usage: NO_USAGE };
+      return { summary: (await summarize?.(material)) ?? `Analyzed ${done} of ${total}.`, usage: NO_USAGE };
     },
   };
 }

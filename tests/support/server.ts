@@ -43,7 +43,7 @@ export interface TestServerOptions {
   script?: Script;
   clock?: Clock;
   images?: ImageSources;
-  /** What the tools give out in place of links to this server. */
+  /** The links that tools return instead of links to this server. */
   links?: Links;
   models?: ModelOffer;
   costUsdMax?: number;

@@ -13,7 +13,7 @@ const PEM = readFileSync(new URL('../fixtures/known-to-everybody.pem', import.me
 
 export const PUBLIC_IPV4 = '1.1.1.1';
 export const PUBLIC_IPV6 = '2606:4700::1111';
-/** Public too, and nobody takes a connection there: the first refuses it, the second says nothing. */
+/** Public addresses without a server: the first refuses connections, the second never answers. */
 export const CLOSED = '9.9.9.9';
 export const SILENT = '8.8.8.8';
 
@@ -38,7 +38,7 @@ export async function smallInternet(names: Record<string, string[] | (() => stri
   const publicServer = createHttpsServer({ key: PEM, cert: PEM }, (request, response) => {
     const { url, headers, socket } = request;
     requests.push({ host: headers.host, url, headers, servername: 'servername' in socket && socket.servername });
-    socket.on('error', () => {}); // whoever fetches may go at any moment
+    socket.on('error', () => {}); // the client may disconnect at any time
     serve(request, response);
   });
   const inside = { connections: 0, port: 0 };

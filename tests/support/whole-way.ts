@@ -1,4 +1,4 @@
-// The way of an agent through a whole deployment on AWS: upload, analyse, poll, list, look closer, cancel.
+// An agent's path through a whole deployment on AWS: upload, analyze, poll, list, view, cancel.
 import { readFile } from 'node:fs/promises';
 import { expect } from 'vitest';
 import { ExecutionView } from '../../mcp-server/executions/status.ts';
@@ -9,7 +9,7 @@ import { type ClientKind, connected, type TestClient } from './mcp-clients.ts';
 import { Page, Started, Upload } from './tool-calls.ts';
 
 export interface Deployment {
-  /** Of the Function URL. */
+  /** The Function URL. */
   fetch(url: string | URL, init?: RequestInit): Promise<Response>;
   service: LambdaService;
 }
@@ -48,7 +48,7 @@ export async function wholeWay(kind: ClientKind, { fetch: fetchMcp, service }: D
 
   const count = (call: string) => service.calls.filter((one) => one.startsWith(call)).length;
   expect(count('Invoke pipeline:live')).toBe(3);
-  // Whoever polls reads an object; the control plane is asked for what has no word of its own yet.
+  // Polling reads an object; only an execution without progress of its own is looked up in the control plane.
   expect(count('GetDurableExecution') + count('ListDurable')).toBeLessThan(15);
 }
 
