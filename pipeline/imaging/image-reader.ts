@@ -7,7 +7,7 @@ import { type ImageFacts, readFacts } from './image-header.ts';
 import { checkDecoder, checkFile, checkPages, checkPixels } from './limit-checks.ts';
 
 const SAMPLE_BITS = 16;
-/** Rounding in a color profile may lift 4,095 to 4,100. Up to a fiftieth more may saturate: nobody can see that. */
+/** Rounding in a color profile may lift 4,095 to 4,100. Up to a fiftieth more may saturate, which is not visible. */
 const ABOVE_FULL = 1.02;
 
 export interface ImageHeader {

@@ -121,7 +121,7 @@ describe('detections', () => {
     expect(seen[0]?.box).toEqual([100, 0, 1, 100]);
   });
 
-  it('have only requested labels, as the request spells them, and a note mentions others', async () => {
+  it('have only requested labels, as the request spells them, and a note mentions further labels', async () => {
     const answer = await detected(detections({ ...CAT, label: ' CAT ' }, { ...CAT, label: 'dog' }), {
       look_for: null,
       labels: ['Cat'],

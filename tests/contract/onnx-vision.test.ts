@@ -77,7 +77,7 @@ describe('onnx:nanodet', () => {
     });
   });
 
-  it('names a label that it does not know, and reports only the others', async () => {
+  it('names a label that it does not know, and reports only the known ones', async () => {
     const answer = await vision.detect('onnx:nanodet', await catTile(), { look_for: null, labels: ['valve', 'dog'] });
     expect(answer.detections).toEqual([]);
     expect(answer.notes).toEqual(['onnx:nanodet knows the 80 COCO labels; "valve" is not one of them.']);

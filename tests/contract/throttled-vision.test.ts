@@ -212,7 +212,7 @@ describe('the gate', () => {
     new UserError('Expected access, got none. Ask for it.'),
     new TransientError('Expected an answer, got none.'),
     new Error('bug'),
-  ])('lets %s rise at once, and the others go on', async (error) => {
+  ])('throws %s at once, and the remaining calls continue', async (error) => {
     const pace = virtualPace(() => 0.5);
     const gate = throttleGate(1, 300_000, pace);
     let calls = 0;

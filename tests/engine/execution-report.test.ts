@@ -32,7 +32,7 @@ describe('an execution', () => {
     expect(contentTypeOf('uploads/report.html')).toBe('application/octet-stream');
   });
 
-  test('succeeds without a report when it cannot be written', async () => {
+  test('succeeds without a report if it cannot be written', async () => {
     const { stage, request } = await halfBlank();
     const put: Blobs['put'] = async (key, bytes) => {
       if (key === keys.report('run-1')) throw new Error('Disk full.');
@@ -49,7 +49,7 @@ describe('an execution', () => {
     expect(await reportIn(stage.deps.blobs)).toBeNull();
   });
 
-  test('leaves a report without crops when the pyramid is gone', async () => {
+  test('leaves a report without crops if the pyramid is missing', async () => {
     const { stage, request } = await halfBlank();
     const vision = scriptedVision({
       detect(_, look) {
@@ -73,7 +73,7 @@ describe('an execution', () => {
     expect(page?.match(/<img /g)).toHaveLength(1); // the overlay
   });
 
-  /** The upper half is noise, the lower half of one colour. */
+  /** The upper half is noise, the lower half a single color. */
   async function halfBlank() {
     const path = join(await temporaryFolder(), 'half.png');
     const noise = { type: 'gaussian', mean: 128, sigma: 30 } as const;

@@ -11,19 +11,19 @@ import { FindingsDocument } from '../../pipeline/contract/schemas.ts';
 import { temporaryFolder } from '../support/folder.ts';
 
 const KILLS = 20;
-const LOOKS_MAX = 16; // a life: 20 of them come to about the tiles of one run
+const LOOKS_MAX = 16; // between two kills: 20 of these cover about one execution
 const LIFE_MS_MAX = 6_000;
 const EXAMPLES = fileURLToPath(new URL('../../examples', import.meta.url));
 const CLI = fileURLToPath(new URL('../../cli/tilesight.ts', import.meta.url));
 
 interface Life {
   url: string;
-  /** Names of the tiles that were looked at, in order. */
+  /** Names of the analyzed tiles, in order. */
   looked: string[];
   killed(): Promise<void>;
 }
 
-/** A server in a process group of its own, so that a kill reaches it and everything it started. */
+/** A server in its own process group, so that a kill reaches it and its children. */
 async function live(dataFolder: string): Promise<Life> {
   // biome-ignore lint/style/noProcessEnv: a child starts from this process's environment.
   const env = { ...process.env, LOG_LEVEL: 'debug', DETECTION_MODELS: 'onnx:nanodet' };
@@ -63,7 +63,7 @@ function killGroup({ pid }: ChildProcess): void {
   try {
     if (pid) process.kill(-pid, 'SIGKILL');
   } catch {
-    // it is gone already
+    // it has ended already
   }
 }
 
@@ -89,7 +89,7 @@ async function finished(url: string, executionId: string, dataFolder: string): P
   return FindingsDocument.parse(JSON.parse(await readFile(join(dataFolder, 'blobs', keys.findings(executionId)), 'utf8')));
 }
 
-/** Names of the tiles whose look is on disk. */
+/** Names of the tiles whose result is on disk. */
 function tilesOnDisk(dataFolder: string): Set<string> {
   const database = new DatabaseSync(join(dataFolder, 'engine.db'));
   const rows = database.prepare("select json ->> 'Name' as name from operations where json ->> 'Status' = 'SUCCEEDED'").all();
@@ -97,7 +97,7 @@ function tilesOnDisk(dataFolder: string): Set<string> {
   return new Set(rows.map(({ name }) => String(name)).filter((name) => name.startsWith('tile-')));
 }
 
-/** Some moments are before the first tile: in the start, the moderation, the decode pass. */
+/** Some kills happen before the first tile: at the start, in moderation, in the decode pass. */
 async function untilLooked({ looked }: Life, looks: number, moreMs: number): Promise<void> {
   const deadline = Date.now() + LIFE_MS_MAX;
   while (looked.length < looks && Date.now() < deadline) await sleep(5);
@@ -112,7 +112,7 @@ function seededRandom(seed: number): () => number {
   };
 }
 
-test('killed with everything it started, 20 times at random, a run ends as if nothing had happened', {
+test('an execution whose processes are killed 20 times at random ends as if nothing had happened', {
   timeout: 240_000,
 }, async () => {
   const seed = Date.now() % 1_000_000;

@@ -1,4 +1,4 @@
-// What the pipeline does with what models answer: failures of every kind, second looks, summaries.
+// How the pipeline handles the answers of models: failures of every kind, verification, summaries.
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { describe, expect, test } from 'vitest';
@@ -9,7 +9,7 @@ import { temporaryFolder } from '../support/folder.ts';
 import { runPipeline } from '../support/pipeline-run.ts';
 import { scriptedVision, seen } from '../support/scripted-vision.ts';
 
-/** Grey noise, so that no tile is blank: some 30 tiles. */
+/** Gray noise, so that no tile is blank: about 30 tiles. */
 async function greyImage(width = 1_000, height = 800): Promise<string> {
   const path = join(await temporaryFolder(), 'grey.jpg');
   const noise = { type: 'gaussian', mean: 128, sigma: 30 } as const;
@@ -21,7 +21,7 @@ const CONCURRENCY = 4; // of tests/support/pipeline-run.ts
 const usage = (cost_usd: number) => ({ input_tokens: 1, output_tokens: 1, cost_usd });
 
 describe('a model that', () => {
-  test('gives no usable answer for some tiles costs only those, each named with its box and the reason', async () => {
+  test('gives no usable answer for some tiles loses only those, each reported with its box and the reason', async () => {
     const reason = 'Expected detections, got an answer that was cut off. Choose smaller tiles.';
     const vision = scriptedVision({
       detect(tile, look) {
@@ -39,14 +39,14 @@ describe('a model that', () => {
     expect(document?.summary).toContain(`${tiles?.failed.length} of ${tiles?.total} tiles failed`);
   });
 
-  test('gives none for any tile fails the analysis', async () => {
+  test('gives no usable answer for any tile fails the analysis', async () => {
     const vision = scriptedVision({ detect: () => Promise.reject(new AnswerError('Expected detections, got a refusal.')) });
     const { progress, document } = await runPipeline(await greyImage(), vision);
     expect(progress).toMatchObject({ status: 'FAILED', tiles: { done: 0, failed: document?.tiles.total } });
     expect(document?.findings).toEqual([]);
   });
 
-  test('may not be used fails the analysis at once, after at most as many calls as run together', async () => {
+  test('may not be used fails the analysis at once, after at most as many calls as run concurrently', async () => {
     const refusal = 'Expected access to bedrock:nova, got none. Give this role bedrock:InvokeModel.';
     const vision = scriptedVision({
       async detect() {
@@ -61,7 +61,7 @@ describe('a model that', () => {
     expect(files).not.toContain('blobs/executions/run-1/findings.json');
   });
 
-  test('is not there for moderation blocks nothing and allows nothing: the analysis fails', async () => {
+  test('gives no verdict in moderation fails the analysis', async () => {
     const vision = scriptedVision({
       moderate() {
         throw new AnswerError('Expected a verdict, got words.');
@@ -73,7 +73,7 @@ describe('a model that', () => {
   });
 });
 
-test('without moderation the image is looked at, and the findings say that it was not moderated', async () => {
+test('without moderation the image is analyzed, and a note states that it was not moderated', async () => {
   const vision = scriptedVision({ moderate: () => ({ allowed: false, category: 'x', score: 1, usage: NO_USAGE }) });
   const models = { moderation: null, detection: ['test:eyes'], verification: null, synthesis: 'test:eyes' };
   const { document } = await runPipeline(await greyImage(300, 300), vision, {}, { request: { models } });
@@ -81,7 +81,7 @@ test('without moderation the image is looked at, and the findings say that it wa
   expect(document?.notes).toContain('The image was not moderated, as the request asked.');
 });
 
-test('boxes that reached out of their tile are counted in the notes', async () => {
+test('boxes that extend beyond their tile are counted in a note', async () => {
   const vision = scriptedVision();
   const clipping = { ...vision, detect: async () => ({ detections: [], usage: NO_USAGE, clipped: 2, notes: [] }) };
   const { document } = await runPipeline(await greyImage(300, 200), clipping);
@@ -90,8 +90,8 @@ test('boxes that reached out of their tile are counted in the notes', async () =
   );
 });
 
-describe('second looks', () => {
-  /** In the first tile: a sure one, a doubtful one, a severe one. */
+describe('verification', () => {
+  /** In the first tile: one with a high score, one with a low score, one severe. */
   const detect = (_: unknown, look: number) =>
     look > 0
       ? []
@@ -102,7 +102,7 @@ describe('second looks', () => {
         ];
   const asked = (doubts: VerificationQuestion[]) => doubts.map(({ finding }) => finding.label).sort();
 
-  test('go to doubtful and severe findings only, and confirm, reject or correct them', async () => {
+  test('checks only low-scoring and severe findings, and confirms, rejects or corrects them', async () => {
     const doubts: VerificationQuestion[] = [];
     const vision = scriptedVision({
       detect,
@@ -124,14 +124,14 @@ describe('second looks', () => {
     expect(operations.filter(({ Name }) => Name?.startsWith('verify-'))).toHaveLength(2);
   });
 
-  test('are not made unless they were asked for', async () => {
+  test('runs only if requested', async () => {
     const doubts: VerificationQuestion[] = [];
     const vision = scriptedVision({ detect, verify: (_, doubt) => void doubts.push(doubt) as never });
     await runPipeline(await greyImage(), vision);
     expect(doubts).toEqual([]);
   });
 
-  test('that fail leave the finding as it was, and the notes say why', async () => {
+  test('that fails keeps the finding, and a note gives the reason', async () => {
     const vision = scriptedVision({ detect, verify: () => Promise.reject(new AnswerError('Expected a verdict, got words.')) });
     const { document } = await runPipeline(await greyImage(), vision, {}, { request: { verify: true } });
     expect(document?.status).toBe('SUCCEEDED');
@@ -139,7 +139,7 @@ describe('second looks', () => {
     expect(document?.notes).toContain('2 findings were not verified: Expected a verdict, got words.');
   });
 
-  test('end when they have cost a dollar', async () => {
+  test('ends once it has cost a dollar', async () => {
     const many = Array.from({ length: 40 }, (_, index) =>
       seen(`thing ${index}`, [(index % 8) * 30, Math.floor(index / 8) * 30, 20, 20], { score: 0.5 }),
     );
@@ -162,7 +162,7 @@ describe('second looks', () => {
 describe('the summary', () => {
   const detect = (_: unknown, look: number) => (look === 0 ? [seen('cat', [10, 10, 40, 40])] : []);
 
-  test('cites only findings that exist, and its model is shown the small copy', async () => {
+  test('cites only findings that exist, and its model gets the overview', async () => {
     const given: SummaryMaterial[] = [];
     const vision = scriptedVision({
       detect,
@@ -180,7 +180,7 @@ describe('the summary', () => {
 
   test.each([
     ['an answer that cannot be used', new AnswerError('Expected a summary, got none.')],
-    ['a provider that stays away', new TransientError('Expected an answer, got none. Try again later.')],
+    ['an unreachable provider', new TransientError('Expected an answer, got none. Try again later.')],
     ['no access', new UserError('Expected access to the model, got none. Ask for it.')],
   ])('follows fixed rules after %s, and the findings are kept', async (_, error) => {
     const vision = scriptedVision({ detect, summarize: () => Promise.reject(error) });

@@ -11,7 +11,7 @@ import { temporaryFolder } from '../support/folder.ts';
 import { runPipeline } from '../support/pipeline-run.ts';
 import { scriptedVision, seen } from '../support/scripted-vision.ts';
 
-/** Grey noise, so that no tile is blank. */
+/** Gray noise, so that no tile is blank. */
 async function greyImage(width = 900, height = 700): Promise<string> {
   const path = join(await temporaryFolder(), 'grey.jpg');
   const noise = { type: 'gaussian', mean: 128, sigma: 30 } as const;
@@ -21,7 +21,7 @@ async function greyImage(width = 900, height = 700): Promise<string> {
 
 const CHECKPOINT_BYTES_MAX = 20_000;
 
-test('an image becomes findings, an overlay and a last word of progress', async () => {
+test('an image becomes findings, an overlay and a final progress', async () => {
   const vision = scriptedVision({ detect: (tile, look) => (look === 0 ? [seen('cat', [10, 10, tile.width / 2, 50])] : []) });
   const { progress, document, files, state } = await runPipeline(await greyImage(), vision);
   expect(state).toMatchObject({ state: 'succeeded' });
@@ -66,7 +66,7 @@ test('the operations are the tiles and at most 12 more, none over 20 KB a tile',
   expect(document?.findings.length).toBeGreaterThan(100);
 });
 
-test('tiles that fail for good are named with their box, and all others are looked at', async () => {
+test('tiles that fail permanently are reported with their box, and all remaining tiles are analyzed', async () => {
   const vision = scriptedVision({
     detect(_, look) {
       if (look % 3 === 0) throw new AnswerError('Expected a tile that can be seen, got fog. Send a clear image.');
@@ -84,7 +84,7 @@ test('tiles that fail for good are named with their box, and all others are look
   expect(progress.reason).toMatch(/^\d+ of \d+ tiles failed\. Reason of the first: Expected a tile/);
 });
 
-test('what a library says in its error stays inside', async () => {
+test('the error text of a library does not leave the pipeline', async () => {
   const vision = scriptedVision({
     detect() {
       throw new Error('secret-bucket exploded at /home/someone');
@@ -95,7 +95,7 @@ test('what a library says in its error stays inside', async () => {
   expect(JSON.stringify({ progress, document })).not.toMatch(/secret-bucket|someone/);
 });
 
-test('a tile that fails once for a passing reason is looked at again', async () => {
+test('a tile with a temporary failure is analyzed again', async () => {
   const vision = scriptedVision({
     detect(_, look) {
       if (look === 1) throw new TransientError('The model is busy.');
@@ -107,7 +107,7 @@ test('a tile that fails once for a passing reason is looked at again', async () 
   expect(vision.looks).toBe((document?.tiles.total ?? 0) + 1);
 });
 
-test('a blocked image ends with category and score, and no tile is looked at', async () => {
+test('a blocked image ends with category and score, and no tile is analyzed', async () => {
   const vision = scriptedVision({ moderate: () => ({ allowed: false, category: 'Porn', score: 0.93, usage: NO_USAGE }) });
   const { progress, state, files } = await runPipeline(await greyImage(), vision);
   expect(progress).toMatchObject({ status: 'BLOCKED', reason: expect.stringMatching(/Porn, score 0\.93/) });
@@ -128,7 +128,7 @@ test('without a verdict there is no analysis', async () => {
   expect(files).toEqual(['blobs/executions/run-1/progress.json']);
 });
 
-test('an image that is cut off fails with a sentence and leaves only that', async () => {
+test('a truncated image fails with a sentence and leaves no other object', async () => {
   const path = join(await temporaryFolder(), 'cut.png');
   await sharp('examples/lawn.jpg').resize(600).png().toFile(path);
   await truncate(path, Math.round((await stat(path)).size / 2));
@@ -146,14 +146,14 @@ async function whitePaper(mark: string): Promise<string> {
   return path;
 }
 
-test('tiles of one colour are counted and not looked at', async () => {
+test('tiles of a single color are counted and not analyzed', async () => {
   const vision = scriptedVision();
   const { progress, document } = await runPipeline(await whitePaper(''), vision);
   expect(vision.looks).toBe(0);
   expect(progress).toMatchObject({ status: 'SUCCEEDED', tiles: { done: 0, failed: 0, blank: document?.tiles.total } });
 });
 
-test('a tile with the faintest mark that a JPEG keeps is looked at', async () => {
+test('a tile with the faintest mark that JPEG preserves is analyzed', async () => {
   const mark = '<rect x="700" y="500" width="6" height="1" fill="#f0f0f0"/>';
   const vision = scriptedVision();
   const { document } = await runPipeline(await whitePaper(mark), vision);
@@ -162,14 +162,14 @@ test('a tile with the faintest mark that a JPEG keeps is looked at', async () =>
   expect(document?.tiles.blank).toBeGreaterThan(10);
 });
 
-test('blank tiles are looked at when that is asked for', async () => {
+test('blank tiles are analyzed on request', async () => {
   const vision = scriptedVision();
   const { document } = await runPipeline(await whitePaper(''), vision, { skip_blank: false });
   expect(document?.tiles).toMatchObject({ done: vision.looks, blank: 0 });
   expect(vision.looks).toBe(document?.tiles.total);
 });
 
-/** Counts what is read, and keeps the object `uploads/u1` as an image. */
+/** Records every read in `reads`. */
 function countingReads(blobs: Blobs, reads: string[]): Blobs {
   const counted =
     <Args extends [string, ...unknown[]], T>(name: string, read: (...args: Args) => Promise<T>) =>
@@ -209,7 +209,7 @@ test('an uploaded image of more than 529 tiles costs far fewer object reads than
   const others = reads.filter((read) => !read.startsWith('range') && !read.endsWith('cancel.json')); // asked now and then
   expect(others).toEqual([
     'materialize uploads/u1',
-    'get executions/run-1/tiles/0.json', // what a process before this one may have told
+    'get executions/run-1/tiles/0.json', // events that an earlier process may have published
     'head executions/run-1/pyramid.szi',
     'get executions/run-1/looks/0.json',
     'get executions/run-1/merged.json',
@@ -219,7 +219,7 @@ test('an uploaded image of more than 529 tiles costs far fewer object reads than
   expect(reads.length).toBeLessThan(vision.looks / 2);
 });
 
-test('an image elsewhere is fetched once, and looked at as any other', async () => {
+test('a remote image is downloaded once, and analyzed like any other image', async () => {
   const image = await greyImage(300, 300);
   const asked: string[] = [];
   const around = (deps: PipelineDeps): PipelineDeps => ({
@@ -241,7 +241,7 @@ test('an image elsewhere is fetched once, and looked at as any other', async () 
   expect(files.filter((file) => file.startsWith('scratch'))).toEqual([]);
 });
 
-test('an image elsewhere that may not be fetched fails the analysis with that sentence', async () => {
+test('a remote image that may not be downloaded fails the analysis with that sentence', async () => {
   const refusal = 'Expected an image on an allowed host, got another. Upload it instead.';
   const around = (deps: PipelineDeps): PipelineDeps => ({
     ...deps,

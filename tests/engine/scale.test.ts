@@ -1,4 +1,4 @@
-// Large plans are spread over executions of their own: the same findings, every tile accounted for, stopped and taken up again.
+// Large plans run as shards: the same findings, every tile accounted for, cancelled and resumed.
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import sharp from 'sharp';
@@ -33,7 +33,7 @@ async function noiseImage(): Promise<string> {
 
 const doneIn = ({ document }: PipelineRun) => (document?.tiles.done ?? 0) + (document?.tiles.blank ?? 0);
 
-test('a plan of two shards is looked at whole, in executions of at most 3,000 operations', async () => {
+test('a plan of two shards is analyzed completely, in executions of at most 3,000 operations', async () => {
   const stage = await pipelineStage();
   const vision = scriptedVision({ detect: (_, look) => (look % 100 === 0 ? [seen('cat', [10, 10, 50, 50])] : []) });
   const run = await stage.run(requestFor(await noiseImage(), plan), vision);
@@ -50,7 +50,7 @@ test('a plan of two shards is looked at whole, in executions of at most 3,000 op
   expect(Math.max(...stage.operationCounts())).toBeLessThanOrEqual(OPERATIONS_MAX);
 });
 
-test('no access ends it at once, in every shard', async () => {
+test('missing access ends it at once, in every shard', async () => {
   const stage = await pipelineStage();
   const refusal = 'Expected access to the model, got none. Ask for it.';
   const vision = scriptedVision({ detect: () => Promise.reject(new UserError(refusal)) });
@@ -59,7 +59,7 @@ test('no access ends it at once, in every shard', async () => {
   expect(vision.looks).toBeLessThanOrEqual(CONCURRENCY * SHARDS_AT_ONCE);
 });
 
-test('tiles that fail are looked at again by a retry, and only those; the findings are those of an undisturbed run', async () => {
+test('a retry analyzes the failed tiles, and only those; the findings are those of an undisturbed execution', async () => {
   const path = await noiseImage();
   const detections = () => [seen('cat', [10, 10, 50, 50])];
   const calm = await (await pipelineStage()).run(requestFor(path, plan), scriptedVision({ detect: detections }));
@@ -85,7 +85,7 @@ test('tiles that fail are looked at again by a retry, and only those; the findin
   expect(second.document?.tiles).toMatchObject({ total: first.document?.tiles.total, failed: [] });
 });
 
-test('a retry of a retry looks at what both left', async () => {
+test('a retry of a retry analyzes the tiles that both left', async () => {
   const path = await noiseImage();
   const stage = await pipelineStage();
   const failingFrom = (first: number) =>
@@ -114,7 +114,7 @@ describe('an analysis that is cancelled', () => {
   test.each<[string, object]>([
     ['in one execution', { detail: 'standard', tile_size: 128, overlap: 32 }],
     ['in two shards', plan],
-  ])('%s stops, keeps what was found, and can be taken up', async (_, wishes) => {
+  ])('%s stops, keeps its findings, and can be resumed', async (_, wishes) => {
     const path = await noiseImage();
     const stage = await pipelineStage();
     const cancelAt = 60;
@@ -168,7 +168,7 @@ describe('a budget', () => {
   });
 });
 
-test('a shard that is lost is a named gap, and the others are kept', async () => {
+test('a lost shard is reported as failed tiles, and the remaining shards are kept', async () => {
   const stage = await pipelineStage();
   const losing = (deps: PipelineDeps): PipelineDeps => ({
     ...deps,

@@ -314,7 +314,7 @@ async function shownStates({ deps: { blobs } }: PipelineStage, executionId: stri
   return (await executionReader(executionId, { blobs, progressOf })()).states;
 }
 
-/** Noise on the left, one colour on the right. */
+/** Noise on the left, a single color on the right. */
 async function halfBlank(width: number, height: number): Promise<string> {
   const noise = { type: 'gaussian', mean: 128, sigma: 30 } as const;
   const left = await sharp({ create: { width: Math.round(width / 2), height, channels: 3, background: '#777', noise } })

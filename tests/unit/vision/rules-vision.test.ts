@@ -13,7 +13,7 @@ function finding(id: string, label: string, changed: Partial<Finding> = {}): Fin
 function material(findings: Finding[], failed = 0): SummaryMaterial {
   const tiles = { total: 96, done: 96 - failed, blank: 0, failed };
   const overview = async () => {
-    throw new Error('Rules look at no image.');
+    throw new Error('Rules use no image.');
   };
   return { ask: { look_for: null, labels: [] }, image: { width: 6_000, height: 4_000 }, findings, tiles, overview };
 }
@@ -58,7 +58,7 @@ describe('rulesVision', () => {
     expect(await summary(material([sign]))).not.toContain('Ignore');
   });
 
-  it('refuses to look at images', async () => {
+  it('refuses to analyze images', async () => {
     const image = { bytes: new Uint8Array(), width: 1, height: 1 };
     const refusal = { name: 'UserError', message: expect.stringContaining('only writes summaries') };
     await expect(vision.detect('rules:summary', image, { look_for: null, labels: [] })).rejects.toMatchObject(refusal);
