@@ -4,7 +4,7 @@ import { at } from '../../pipeline/contract/at.ts';
 import { foreign, make } from '../shared/element.ts';
 import type { Findings } from '../shared/findings.ts';
 
-const ROW_PX = 52; // as in style.css
+const ROW_PX = 52; // as in findings.css
 /** Rows in the document above and below the visible ones. */
 const MARGIN_ROWS = 4;
 
