@@ -57,3 +57,9 @@ test('it names every object of an execution', () => {
   const objects = PAGE.split('## Objects of an execution')[1] ?? '';
   expect(names.filter((name) => !objects.includes(`\`${name}`))).toEqual([]);
 });
+
+test('the map for coding agents names every room', () => {
+  const map = readFileSync(join(ROOT, 'AGENTS.md'), 'utf8');
+  const named = new Set([...map.matchAll(/`([^`]+)`/g)].map(([, name = '']) => name));
+  expect(Object.keys(realImports()).filter((room) => !named.has(room) && !named.has(room.split('/').at(-1) ?? ''))).toEqual([]);
+});

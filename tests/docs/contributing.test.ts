@@ -30,6 +30,13 @@ describe('pages', () => {
     expect(linksOf(page).filter((path) => !TO_COME.has(path) && !existsSync(join(ROOT, path)))).toEqual([]);
   });
 
+  test.each(PAGES)('%s names only source files that exist', (page) => {
+    const paths = [...read(page).matchAll(/`((?:[a-z-]+\/)+[a-z0-9.*-]+\.(?:ts|md))`/g)].map(([, path = '']) => path);
+    const isThere = (path: string) =>
+      ['', 'pipeline/', dirname(page)].some((folder) => globSync(join(folder, path), { cwd: ROOT }).length > 0);
+    expect(paths.filter((path) => !isThere(path))).toEqual([]);
+  });
+
   test('name only npm scripts that exist', () => {
     const named = PAGES.flatMap((page) => scriptsIn(read(page)).map((script) => ({ page, script })));
     expect(named.length).toBeGreaterThan(20);
