@@ -91,7 +91,7 @@ export interface SummaryMaterial {
 
 /**
  * Models that analyze images. Throws a UserError for a failure that every tile would share (an unknown model, no access), a
- * TransientError for one that may pass, and an AnswerError for an answer that cannot be used.
+ * TransientError for a temporary one, and an AnswerError for an answer that cannot be used.
  */
 export interface Vision {
   moderate(model: ModelId, image: Jpeg): Promise<ModerationAnswer>;
@@ -122,7 +122,7 @@ export interface ImageDownloads {
   /**
    * Streams the image at `url` into the file `path`, at most `bytesMax` bytes. `version` was found when the image was named: a
    * source that knows versions accepts no other. Throws a UserError if the address is not allowed, leads inside a network, answers
-   * without the image or sends more; a TransientError for what may pass. A failure leaves no file.
+   * without the image or sends more; a TransientError for a temporary failure. A failure leaves no file.
    */
   download(url: string, path: string, bytesMax: number, version?: string): Promise<void>;
 }

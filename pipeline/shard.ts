@@ -47,7 +47,7 @@ export async function runShard(input: ShardRequest, context: DurableContext, giv
 }
 
 /**
- * Analyzes the tiles of one shard in this execution. A tile that fails for good is a result. Throws a UserError for a failure that
+ * Analyzes the tiles of one shard in this execution. A tile that fails permanently is a result. Throws a UserError for a failure that
  * every other tile would share, and ends the map at once.
  */
 export async function detectTiles(

@@ -19,7 +19,7 @@ export type AnalyzedTile = z.infer<typeof AnalyzedTile>;
 export const TileStepResult = z.union([z.object({ unseen: Stop }), AnalyzedTile]);
 export type TileStepResult = z.infer<typeof TileStepResult>;
 
-/** A tile that failed for good, or was not analyzed, is a result too: its reason outlives the checkpoint of the map. */
+/** A tile that failed permanently, or was not analyzed, is a result too: its reason outlives the checkpoint of the map. */
 export const TileResult = z.union([z.object({ failed: FailedTile, stop: Stop.nullable() }), AnalyzedTile]);
 export type TileResult = z.infer<typeof TileResult>;
 

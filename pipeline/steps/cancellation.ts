@@ -6,7 +6,7 @@ import type { Stop } from '../planning/shards.ts';
 import type { PipelineDeps } from '../ports.ts';
 
 export interface Cancellation {
-  /** Why to stop, as far as it is known; `null` to go on. */
+  /** Why to stop, as far as it is known; `null` to continue. */
   reason(): Stop | null;
   /** The same, after reading the store. */
   check(): Promise<Stop | null>;

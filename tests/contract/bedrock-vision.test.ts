@@ -236,7 +236,7 @@ describe('an error of the service', () => {
     ['a connection cut before the head', 'cut before the head', false],
     ['a connection cut within the body', 'cut within the body', false],
   ];
-  test.each(transient)('%s may pass', async (_name, reply, throttled) => {
+  test.each(transient)('%s is a temporary failure', async (_name, reply, throttled) => {
     const { vision, requests } = await visionOf(reply);
     const error = await vision.detect(MODEL, TILE, EVERYTHING).catch((thrown: unknown) => thrown);
     expect(error).toMatchObject({ name: 'TransientError', throttled, cause: expect.any(Error) });

@@ -26,7 +26,7 @@ const CAT = {
 const said = (form: object, parts: CompletionParts = {}): OpenaiReply => completion({ content: JSON.stringify(form), ...parts });
 const detections = (...seen: object[]): OpenaiReply => said({ detections: seen });
 
-/** What the package would read by itself. */
+/** Variables that the package would read on its own. */
 beforeEach(() => {
   vi.stubEnv('OPENAI_API_KEY', 'from-the-environment');
   vi.stubEnv('OPENAI_BASE_URL', 'http://127.0.0.1:9/from-the-environment');
@@ -163,7 +163,7 @@ describe('an error of the server', () => {
     ['a connection cut before the head', 'cut before the head', false],
     ['a connection cut within the body', 'cut within the body', false],
   ];
-  test.each(transient)('%s may pass, and is not repeated here', async (_name, reply, throttled) => {
+  test.each(transient)('%s is a temporary failure, and is not repeated here', async (_name, reply, throttled) => {
     const { vision, requests } = await visionOf(reply);
     const error = await vision.detect(MODEL, TILE, EVERYTHING).catch((thrown: unknown) => thrown);
     expect(error).toMatchObject({ name: 'TransientError', throttled, cause: expect.any(Error) });

@@ -1,4 +1,4 @@
-// The store in a bucket, and links to it: against a real S3-compatible server where there is one, and against faults on loopback.
+// The store in a bucket, and links to it: against a real S3-compatible server if one is installed, and against faults on loopback.
 import { execFile } from 'node:child_process';
 import { readdir, readFile, readlink, writeFile } from 'node:fs/promises';
 import type { ServerResponse } from 'node:http';
@@ -36,7 +36,7 @@ describe.skipIf(NO_S3_SERVER)(NO_S3_SERVER ?? 'against a real S3-compatible serv
 
   blobsContract('s3Blobs', async () => (await store()).blobs);
 
-  test('a file goes up in parts of 8 MiB, and in one piece when it is smaller', async () => {
+  test('a file is uploaded in parts of 8 MiB, and a smaller one in one piece', async () => {
     const { blobs } = await store();
     await blobs.putFile('large', await fileOf(20_000_000));
     expect((await blobs.head('large'))?.version).toMatch(/^[0-9a-f]{32}-3$/);
@@ -55,10 +55,10 @@ describe.skipIf(NO_S3_SERVER)(NO_S3_SERVER ?? 'against a real S3-compatible serv
     expect(await blobs.head(KEY)).toBeNull();
     const { Uploads = [] } = await server.client().send(new ListMultipartUploadsCommand({ Bucket: bucket }));
     expect(Uploads).toEqual([]);
-    expect(refusesPart2.requests.some((line) => /^POST .*\?uploads/.test(line))).toBe(true); // parts there were
+    expect(refusesPart2.requests.some((line) => /^POST .*\?uploads/.test(line))).toBe(true); // parts were sent
   });
 
-  test('the content type follows the ending of the key, for one piece and for parts', async () => {
+  test('the content type depends on the extension of the key, for one piece and for parts', async () => {
     const { bucket, blobs } = await store();
     await blobs.put('a/findings.json', Buffer.from('{}'));
     await blobs.put('a/overview.jpg', Buffer.from('x'));
@@ -72,7 +72,7 @@ describe.skipIf(NO_S3_SERVER)(NO_S3_SERVER ?? 'against a real S3-compatible serv
     expect(await typeOf('a/large.jpg')).toBe('image/jpeg');
   });
 
-  test('a local copy lies in the scratch folder until its release', async () => {
+  test('a local copy is in the scratch folder until its release', async () => {
     const { scratchFolder, blobs } = await store();
     await blobs.put(KEY, Buffer.from('pixels'));
     const file = await blobs.materialize(KEY);
@@ -81,7 +81,7 @@ describe.skipIf(NO_S3_SERVER)(NO_S3_SERVER ?? 'against a real S3-compatible serv
     expect(await readdir(scratchFolder)).toEqual([]);
   });
 
-  test('an object over the limit is not copied, one of just the limit is', async () => {
+  test('an object above the limit is not copied, but one exactly at the limit is', async () => {
     const { scratchFolder, blobs } = await store({ materializeBytesMax: 2_000_000 });
     await blobs.putFile('over', await fileOf(2_500_000));
     await expect(blobs.materialize('over')).rejects.toMatchObject({
@@ -105,7 +105,7 @@ describe.skipIf(NO_S3_SERVER)(NO_S3_SERVER ?? 'against a real S3-compatible serv
     await expect.poll(() => openFiles()).not.toContain(path);
   });
 
-  test('a bucket that may not be used is a UserError without its name', async () => {
+  test('a bucket without permission is a UserError that does not name it', async () => {
     const { bucket, blobs } = await store();
     await blobs.put(KEY, Buffer.from('x'));
     const refusal = {
@@ -129,7 +129,7 @@ describe.skipIf(NO_S3_SERVER)(NO_S3_SERVER ?? 'against a real S3-compatible serv
     }
   });
 
-  test('a bucket that is not there is a UserError without its name', async () => {
+  test('a missing bucket is a UserError that does not name it', async () => {
     const { blobs } = await store({ bucket: 'tilesight-not-there' });
     for (const attempt of [() => blobs.get(KEY), () => blobs.put(KEY, Buffer.from('y'))]) {
       await expect(attempt()).rejects.toMatchObject({
@@ -169,7 +169,7 @@ describe.skipIf(NO_S3_SERVER)(NO_S3_SERVER ?? 'against a real S3-compatible serv
       expect(await blobs.head(KEY)).toBeNull();
     });
 
-    test('the link holds for one key, one method and one time', async () => {
+    test('a link is valid for one key, one method and a limited time', async () => {
       const { links, blobs } = await linked();
       await blobs.put(KEY, Buffer.from('pixels'));
       const { url } = await links.forPut(KEY, { bytesMax: 6, expiresInS: 60 });
@@ -202,7 +202,7 @@ describe('without a real server:', () => {
     return { blobs, scratchFolder };
   }
 
-  /** A store that answers each request so. */
+  /** A store that answers each request with this. */
   async function answering(
     answer: (response: ServerResponse, attempt: number) => unknown,
     options: Partial<S3BlobsOptions> = {},
@@ -222,7 +222,7 @@ describe('without a real server:', () => {
     ['materialize', (blobs) => blobs.materialize(KEY)],
   ];
 
-  test('one fault of the store is bridged', async () => {
+  test('a single fault of the store is retried', async () => {
     const { blobs } = await answering((response, attempt) =>
       attempt === 1
         ? response.writeHead(503).end()
@@ -235,7 +235,7 @@ describe('without a real server:', () => {
     [503, true],
     [429, true],
     [500, false],
-  ])('a store that goes on answering %d is a TransientError after 4 attempts', async (status, throttled) => {
+  ])('a store that keeps answering %d is a TransientError after 4 attempts', async (status, throttled) => {
     const { blobs, requests } = await answering((response) => response.writeHead(status).end('<Error><Code>Said</Code></Error>'));
     const error = await blobs.get(KEY).then(
       () => null,
@@ -246,7 +246,7 @@ describe('without a real server:', () => {
     expect(requests).toHaveLength(4);
   });
 
-  test('a store that cannot be reached is a TransientError', async () => {
+  test('an unreachable store is a TransientError', async () => {
     const { blobs } = await storeAt(`http://127.0.0.1:${await closedPort()}`);
     await expect(blobs.head(KEY)).rejects.toMatchObject({
       name: 'TransientError',
@@ -254,7 +254,7 @@ describe('without a real server:', () => {
     });
   });
 
-  test.each(READS)('a body that breaks off fails %s for now and leaves nothing', async (_, read) => {
+  test.each(READS)('a body that ends early fails %s temporarily and leaves no file', async (_, read) => {
     const { blobs, scratchFolder } = await answering((response) => {
       response.writeHead(206, { etag: '"e"', 'content-length': '100' }).write('pixels', () => response.destroy());
     });
@@ -265,7 +265,7 @@ describe('without a real server:', () => {
     expect(await readdir(scratchFolder)).toEqual([]);
   });
 
-  test.each(READS)('a body that falls silent fails %s for now and leaves nothing', async (_, read) => {
+  test.each(READS)('a body that falls silent fails %s temporarily and leaves no file', async (_, read) => {
     const { blobs, scratchFolder } = await answering(
       (response) => response.writeHead(206, { etag: '"e"', 'content-length': '100' }).write('pixels'),
       { silenceTimeoutMs: 100 },
@@ -274,12 +274,12 @@ describe('without a real server:', () => {
     expect(await readdir(scratchFolder)).toEqual([]);
   });
 
-  test('a store that says nothing at all is a TransientError', async () => {
+  test('a store that never answers is a TransientError', async () => {
     const { blobs } = await answering(() => {}, { silenceTimeoutMs: 100 });
     await expect(blobs.head(KEY)).rejects.toMatchObject({ name: 'TransientError' });
   });
 
-  test('bytes are counted when no length is announced', async () => {
+  test('bytes are counted if no length is announced', async () => {
     const { blobs, scratchFolder } = await answering((response) => {
       response.writeHead(200, { etag: '"e"' }).write(Buffer.alloc(1_000), () => response.end('x'));
     });
@@ -291,8 +291,8 @@ describe('without a real server:', () => {
   });
 
   test.each<[string, Partial<S3BlobsOptions>, (blobs: Blobs) => Promise<unknown>, object]>([
-    ['a range, when the store ignores ranges,', {}, (blobs) => blobs.getRange(KEY, 5, 10), { name: 'RangeError' }],
-    ['an object over the limit', {}, (blobs) => blobs.materialize(KEY), { name: 'UserError' }],
+    ['a range from a store that ignores ranges', {}, (blobs) => blobs.getRange(KEY, 5, 10), { name: 'RangeError' }],
+    ['an object above the limit', {}, (blobs) => blobs.materialize(KEY), { name: 'UserError' }],
     [
       'a copy that cannot be written',
       { ...LARGE, scratchFolder: '/not/there' },
@@ -309,14 +309,14 @@ describe('without a real server:', () => {
     await closed.promise;
   });
 
-  test('the bucket is in the path at a store of another name', async () => {
+  test('the bucket is part of the path at an S3-compatible store', async () => {
     const door = await storeDoor((_, response) => !!response.writeHead(404).end());
     const { blobs } = await storeAt(door.endpoint.replace('127.0.0.1', 'localhost'));
     expect(await blobs.head(KEY)).toBeNull();
     expect(door.requests).toEqual(['HEAD /images/uploads/u1']);
   });
 
-  test('a refusal without words, as HEAD gets it, is a UserError', async () => {
+  test('a refusal without a body, as for HEAD, is a UserError', async () => {
     const { blobs, requests } = await answering((response) => response.writeHead(403).end());
     await expect(blobs.head(KEY)).rejects.toMatchObject({
       name: 'UserError',
@@ -335,7 +335,7 @@ describe('without a real server:', () => {
     });
   });
 
-  test('no credentials are a UserError, for objects and for links', async () => {
+  test('missing credentials are a UserError, for objects and for links', async () => {
     vi.stubEnv('AWS_ACCESS_KEY_ID', undefined);
     vi.stubEnv('AWS_EC2_METADATA_DISABLED', 'true');
     for (const file of ['AWS_SHARED_CREDENTIALS_FILE', 'AWS_CONFIG_FILE'])
@@ -354,7 +354,7 @@ describe('without a real server:', () => {
     await expect(links.forPut(key, { bytesMax: 1, expiresInS: 60 })).rejects.toThrow(/Expected a relative key/);
   });
 
-  test('links carry no checksum of bytes that are not known yet', async () => {
+  test('links contain no checksum of bytes that are not known yet', async () => {
     const { url } = await s3Links({ bucket: 'images' }).forPut(KEY, { bytesMax: 6, expiresInS: 60 });
     expect(url).not.toMatch(/checksum/i);
     expect(new URL(url).searchParams.get('X-Amz-SignedHeaders')).toBe('content-length;host');

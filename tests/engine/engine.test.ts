@@ -74,7 +74,7 @@ describe('a workflow', () => {
     expect({ invocations, steps }).toEqual({ invocations: 2, steps: 2 });
   });
 
-  test('maps over items although one fails for good', async () => {
+  test('maps over items although one fails permanently', async () => {
     const engine = await engineFor(async (_, context) => {
       const batch = await context.map(
         'tiles',

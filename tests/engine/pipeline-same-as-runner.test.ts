@@ -17,7 +17,7 @@ afterAll(() => LocalDurableTestRunner.teardownTestEnvironment());
 const SCRIPTS: [string, Script][] = [
   ['that finds something', { detect: () => [seen('cat', [10, 10, 50, 50])] }],
   [
-    'of which a tile fails for good',
+    'of which a tile fails permanently',
     {
       detect(tile) {
         if (tile.width < 256) throw new AnswerError('Expected a wide tile, got a narrow one. Choose another.');

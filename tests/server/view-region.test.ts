@@ -31,7 +31,7 @@ const finding: Finding = {
   verified: null,
 };
 
-/** A server with one ended execution, whose image is grey with a red square. */
+/** A server with one ended execution, whose image is gray with a red square. */
 async function ended(kind: (typeof CLIENTS)[number] = CLIENTS[0]) {
   const path = join(await temporaryFolder(), 'image.png');
   await drawImage(path, SIZE.width, SIZE.height, { left: SQUARE[0], top: SQUARE[1], edge: SQUARE[2] });

@@ -1,4 +1,4 @@
-// What every store must do. Each adapter's test is three lines that run this.
+// The contract of Blobs, which every store must keep. The test of an adapter only runs it.
 import { randomBytes } from 'node:crypto';
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -8,7 +8,7 @@ import { temporaryFolder } from './folder.ts';
 
 export function blobsContract(name: string, make: () => Promise<Blobs>): void {
   describe(`${name} keeps the contract of Blobs:`, () => {
-    test('what was put comes back, whole and in ranges', async () => {
+    test('a stored object is read back, as a whole and in ranges', async () => {
       const blobs = await make();
       const bytes = randomBytes(70_000);
       await blobs.put('executions/a/image.bin', bytes);
@@ -17,7 +17,7 @@ export function blobsContract(name: string, make: () => Promise<Blobs>): void {
       expect(await blobs.head('executions/a/image.bin')).toMatchObject({ bytes: 70_000 });
     });
 
-    test('what is not there is null, and a range of it throws', async () => {
+    test('a missing object is null, and a range of it throws', async () => {
       const blobs = await make();
       expect(await blobs.get('nothing/here')).toBeNull();
       expect(await blobs.head('nothing/here')).toBeNull();
@@ -25,7 +25,7 @@ export function blobsContract(name: string, make: () => Promise<Blobs>): void {
       await expect(blobs.materialize('nothing/here')).rejects.toThrow();
     });
 
-    test('the beginning of a key is no object', async () => {
+    test('a prefix of a key is not an object', async () => {
       const blobs = await make();
       await blobs.put('uploads/u1', Buffer.from('x'));
       expect(await blobs.head('uploads')).toBeNull();
@@ -46,7 +46,7 @@ export function blobsContract(name: string, make: () => Promise<Blobs>): void {
       expect((await blobs.head('key'))?.version).not.toBe(first?.version);
     });
 
-    test('a new object is put only where nothing is, by one of many at once', async () => {
+    test('of several concurrent calls, one creates a new object, and none replaces it', async () => {
       const blobs = await make();
       const texts = ['a', 'b', 'c', 'd', 'e'];
       const done = await Promise.all(texts.map((text) => blobs.putNew('executions/a/first.json', Buffer.from(text))));
@@ -57,7 +57,7 @@ export function blobsContract(name: string, make: () => Promise<Blobs>): void {
       expect(Buffer.from((await blobs.get('executions/a/first.json')) ?? []).toString()).toBe(first);
     });
 
-    test('a file becomes an object, and an object a file', async () => {
+    test('a file becomes an object, and an object becomes a file', async () => {
       const blobs = await make();
       const path = join(await temporaryFolder(), 'image.bin');
       await writeFile(path, 'pixels');
@@ -68,7 +68,7 @@ export function blobsContract(name: string, make: () => Promise<Blobs>): void {
       expect(Buffer.from((await blobs.get('uploads/u1')) ?? []).toString()).toBe('pixels');
     });
 
-    test('a file of 20 MB comes back byte for byte', async () => {
+    test('a file of 20 MB is read back byte for byte', async () => {
       const blobs = await make();
       const path = join(await temporaryFolder(), 'pyramid.szi');
       const bytes = randomBytes(20_000_000);
@@ -80,7 +80,7 @@ export function blobsContract(name: string, make: () => Promise<Blobs>): void {
       expect(bytes.subarray(8_388_600, 8_388_620).equals(range)).toBe(true);
     });
 
-    test('an empty file is an object, too', async () => {
+    test('an empty file is an object too', async () => {
       const blobs = await make();
       const path = join(await temporaryFolder(), 'empty');
       await writeFile(path, '');
@@ -92,7 +92,7 @@ export function blobsContract(name: string, make: () => Promise<Blobs>): void {
       await file.release();
     });
 
-    test('a file that is not there makes no object', async () => {
+    test('a missing file creates no object', async () => {
       const blobs = await make();
       await expect(blobs.putFile('uploads/u1', join(await temporaryFolder(), 'nothing'))).rejects.toThrow(/ENOENT/);
       expect(await blobs.head('uploads/u1')).toBeNull();
@@ -109,7 +109,7 @@ export function blobsContract(name: string, make: () => Promise<Blobs>): void {
       expect(await blobs.get('image')).toEqual(Buffer.from('pixels'));
     });
 
-    test('a folder lists what lies directly in it, by the bytes of the keys, page by page', async () => {
+    test('a folder lists the objects directly in it, ordered by key bytes, page by page', async () => {
       const blobs = await make();
       for (const name of ['b', 'a', 'é', 'Z', 'a-', 'deeper/x', '日本']) await blobs.put(`index/${name}`, Buffer.from('x'));
       await blobs.put('index-other/a', Buffer.from('x'));

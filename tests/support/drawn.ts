@@ -15,7 +15,7 @@ import { requestFor } from './pipeline-run.ts';
 export const imageIn = (path: string) => ({ path, page: 0, limits: { ...DEFAULT_LIMITS, pixelsMax: 100_000_000 } });
 const RED = { r: 255, g: 0, b: 0 };
 
-/** A grey image with one red square. */
+/** A gray image with one red square. */
 export async function drawImage(
   path: string,
   width: number,

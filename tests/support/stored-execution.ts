@@ -20,7 +20,7 @@ export interface StoredExecution {
   height: number;
   findings: readonly Finding[];
   wishes?: Partial<AnalysisRequest['plan']>;
-  /** Squares on the grey image. */
+  /** Squares on the gray image. */
   squares?: readonly { box: Box; colour: string }[];
   summary?: string;
   /** What the caller named. */
