@@ -16,6 +16,7 @@ import { keys } from '../pipeline/contract/keys.ts';
 import type { Finding, Progress } from '../pipeline/contract/schemas.ts';
 import { NO_USAGE } from '../pipeline/contract/usage.ts';
 import type { Blobs, Launcher, Log } from '../pipeline/ports.ts';
+import { progressReader } from '../pipeline/progress/progress-reader.ts';
 import { openSources, SOURCES } from '../pipeline/sources/index.ts';
 import { fsBlobs } from '../pipeline/storage/folder-blobs.ts';
 import type { BenchResult } from './run.ts';
@@ -95,6 +96,7 @@ async function served(folder: string): Promise<{ url: string; close(): void }> {
     launcher,
     images: openSources(SOURCES.local, { ALLOWED_FOLDERS: [], ALLOWED_IMAGE_HOSTS: [] }).imagesIn(blobs),
     models,
+    progress: progressReader({ blobs, launcher, clock }),
   };
   const rest = {
     costUsdMax: null,

@@ -4,13 +4,13 @@ import { mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createAdaptorServer } from '@hono/node-server';
 import { depsByCaller, type SharedDeps } from '../mcp-server/access/callers.ts';
-import { readProgress } from '../mcp-server/executions/status.ts';
 import { readFindings } from '../mcp-server/executions/stored-findings.ts';
 import { mcpHandler } from '../mcp-server/server.ts';
 import { VERSION } from '../mcp-server/version.ts';
 import { type Config, modelOffer, sizeLimits } from '../pipeline/config.ts';
 import { UserError } from '../pipeline/contract/errors.ts';
 import type { Clock, Log } from '../pipeline/ports.ts';
+import { progressReader } from '../pipeline/progress/progress-reader.ts';
 import { openSources, SOURCES } from '../pipeline/sources/index.ts';
 import { fsBlobs, PARTS_FOLDER } from '../pipeline/storage/folder-blobs.ts';
 import { type Engine, openEngine } from './engine/engine.ts';
@@ -106,9 +106,8 @@ async function openHttp(options: ServeOptions, address: string, engine: Engine, 
   };
   const depsOf = depsByCaller(shared, config.ISOLATION);
   const mcp = mcpHandler(depsOf, { version: VERSION, log });
-  const progressOf = (executionId: string) => readProgress(executionId, depsOf(null));
   const page = [
-    eventRoutes({ blobs, launcher, progressOf, clock, log }),
+    eventRoutes({ blobs, launcher, progress: progressReader({ blobs, launcher, clock }), clock, log }),
     pageRoutes({
       blobs,
       // Loads the bundler at the first request for the page.

@@ -1,4 +1,4 @@
-// Entry of the pipeline on AWS: wires it to the bucket, to models and to the durable execution service.
+// Entry of the pipeline on AWS: connects it to the bucket, the models and the durable execution service.
 import { mkdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -15,12 +15,12 @@ import { powertoolsLog } from './telemetry/powertools-log.ts';
 import { powertoolsMetrics } from './telemetry/powertools-metrics.ts';
 import { allProviders } from './vision/providers.ts';
 
-const PROGRESS_EVERY_MS = 2_000; // 0.5 writes a second and execution, of the 3,500 that a bucket takes
+const PROGRESS_EVERY_MS = 2_000; // half a write a second for each execution; a bucket accepts 3,500
 
 const config = readPipelineConfig();
 const limits = sizeLimits(config);
 
-/** Clears leftovers from a previous process that was killed before it could clean up. */
+// Clear leftovers from a previous process that was killed before it could clean up.
 const scratchFolder = join(tmpdir(), 'tilesight');
 rmSync(scratchFolder, { recursive: true, force: true });
 mkdirSync(scratchFolder);
@@ -40,12 +40,12 @@ const deps: PipelineDeps = {
   events,
   scratchFolder,
   limits: { ...limits, progressEveryMs: PROGRESS_EVERY_MS },
-  // Its own version, so that the code that planned an execution also runs its shards.
+  // Shards run on the version of the code that planned them.
   functionName: `${config.AWS_LAMBDA_FUNCTION_NAME}:${config.AWS_LAMBDA_FUNCTION_VERSION}`,
 };
 
 export const handler = withDurableExecution(pipeline(deps), {
   durableExecutionClient: survivingStaleTokens(new DurableExecutionApiClient()),
-  // Between invocations the process is frozen, and unpublished events with it.
+  // Between invocations the process is frozen: publish every event before.
   plugins: events ? [{ onInvocationEnd: events.flush }] : [],
 });

@@ -6,7 +6,7 @@ import { type SSEStreamingApi, streamSSE } from 'hono/streaming';
 import { at } from '../../pipeline/contract/at.ts';
 import { sentenceOf } from '../../pipeline/contract/errors.ts';
 import { ExecutionId } from '../../pipeline/contract/schemas.ts';
-import { gridOf, moved } from '../../pipeline/planning/tile-states.ts';
+import { changedTiles, gridOf } from '../../pipeline/planning/tile-states.ts';
 import type { Clock, Log } from '../../pipeline/ports.ts';
 import {
   endEvent,
@@ -18,7 +18,7 @@ import {
 } from '../../pipeline/progress/events.ts';
 import type { Routes } from '../http/http-app.ts';
 import { type ExecutionListDeps, executionList } from './execution-list.ts';
-import { executionReader, type SeenExecution } from './execution-reader.ts';
+import { type ExecutionSnapshot, executionReader } from './execution-reader.ts';
 import { type SharedPoll, sharedPoll } from './shared-poll.ts';
 
 const SUBSCRIBERS_MAX = 50; // each page holds one connection
@@ -42,11 +42,11 @@ type ServerEvent =
 /** `GET /executions/events` and `GET /executions/<id>/events`. Add them before `GET /executions/<id>`, which matches the first too. */
 export function eventRoutes(deps: EventsDeps): Routes {
   const onError = rateLimitedWarning(deps);
-  const polls = new Map<string, SharedPoll<SeenExecution>>();
+  const polls = new Map<string, SharedPoll<ExecutionSnapshot>>();
   const list = sharedPoll(executionList(deps), { everyMs: LIST_EVERY_MS, onError });
   let subscribers = 0;
 
-  const pollOf = (id: string): SharedPoll<SeenExecution> => {
+  const pollOf = (id: string): SharedPoll<ExecutionSnapshot> => {
     const onIdle = () => polls.delete(id);
     const poll = polls.get(id) ?? sharedPoll(executionReader(id, deps), { everyMs: EXECUTION_EVERY_MS, onError, onIdle });
     polls.set(id, poll);
@@ -77,7 +77,7 @@ export function eventRoutes(deps: EventsDeps): Routes {
       refuseOtherSites(context);
       const id = ExecutionId.safeParse(context.req.param('id'));
       if (!id.success) throw new HTTPException(404, { message: at(id.error.issues, 0).message });
-      await deps.progressOf(id.data).catch((error) => {
+      await deps.progress.current(id.data).catch((error) => {
         throw new HTTPException(404, { message: sentenceOf(error) ?? 'The execution could not be read.', cause: error });
       });
       return subscribe(context, (signal) => eventsOfExecution(pollOf(id.data).watch(signal)));
@@ -108,8 +108,8 @@ async function send(stream: SSEStreamingApi, events: (signal: AbortSignal) => As
 }
 
 /** A snapshot, then each change, then the end. */
-async function* eventsOfExecution(watch: AsyncIterable<SeenExecution>): AsyncGenerator<ServerEvent> {
-  let before: SeenExecution | null = null;
+async function* eventsOfExecution(watch: AsyncIterable<ExecutionSnapshot>): AsyncGenerator<ServerEvent> {
+  let before: ExecutionSnapshot | null = null;
   for await (const now of watch) {
     if (before && (before.plan === null) === (now.plan === null)) yield* changesBetween(before, now);
     else yield snapshotOf(now);
@@ -121,7 +121,7 @@ async function* eventsOfExecution(watch: AsyncIterable<SeenExecution>): AsyncGen
   }
 }
 
-function snapshotOf({ plan, states, progress }: SeenExecution): SnapshotEvent {
+function snapshotOf({ plan, states, progress }: ExecutionSnapshot): SnapshotEvent {
   const { execution_id, started_at } = progress;
   const image = plan && {
     uri: plan.request.image.uri,
@@ -141,8 +141,8 @@ function snapshotOf({ plan, states, progress }: SeenExecution): SnapshotEvent {
   };
 }
 
-function* changesBetween(before: SeenExecution, { states, progress }: SeenExecution): Generator<LiveEvent> {
-  for (const { at: tile, state } of moved(before.states, states)) yield* tileEvent(progress.execution_id, tile, state);
+function* changesBetween(before: ExecutionSnapshot, { states, progress }: ExecutionSnapshot): Generator<LiveEvent> {
+  for (const { position, state } of changedTiles(before.states, states)) yield* tileEvent(progress.execution_id, position, state);
   const event = progressEvent(progress, null);
   if (JSON.stringify(event) !== JSON.stringify(progressEvent(before.progress, null))) yield event;
 }

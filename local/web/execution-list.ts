@@ -48,8 +48,8 @@ async function newestIds({ blobs, launcher }: ExecutionListDeps): Promise<string
   return newest.slice(0, LISTED_MAX).map(([id]) => id);
 }
 
-async function listed(id: string, image: string | null, { blobs, progressOf }: ExecutionListDeps): Promise<ListedExecution> {
-  const { execution_id, status, phase, tiles, findings, usage, started_at, updated_at, reason } = await progressOf(id);
+async function listed(id: string, image: string | null, { blobs, progress }: ExecutionListDeps): Promise<ListedExecution> {
+  const { execution_id, status, phase, tiles, findings, usage, started_at, updated_at, reason } = await progress.current(id);
   const named = image ?? (await readDocument(documents.plan(id), blobs))?.request.image.uri ?? null;
   return { execution_id, status, phase, tiles, findings, usage, image: named, started_at, updated_at, reason };
 }

@@ -4,13 +4,14 @@ import { createHash } from 'node:crypto';
 import { keys, ownerOf } from '../../pipeline/contract/keys.ts';
 import { lru } from '../../pipeline/contract/lru.ts';
 import type { Blobs, ImageSources, Launcher, Links } from '../../pipeline/ports.ts';
+import { progressReader } from '../../pipeline/progress/progress-reader.ts';
 import type { Caller, ToolDeps } from './deps.ts';
 
 /** `account`: every caller sees everything. `caller`: every caller sees only its own executions and uploads. */
 export type Isolation = 'account' | 'caller';
 
 /** What the tools need, except for what depends on the caller. */
-export type SharedDeps = Omit<ToolDeps, 'caller' | 'owner' | 'images'> & { imagesIn(blobs: Blobs): ImageSources };
+export type SharedDeps = Omit<ToolDeps, 'caller' | 'owner' | 'images' | 'progress'> & { imagesIn(blobs: Blobs): ImageSources };
 
 const OWNER_CHARACTERS = 12; // 48 bits of an id that AWS assigns: a principal with the same bits cannot be made on purpose
 const VIEWS_KEPT_MAX = 100;
@@ -22,7 +23,8 @@ export function depsByCaller(shared: SharedDeps, isolation: Isolation): (caller:
   const { imagesIn, ...common } = shared;
   if (isolation === 'account') {
     const images = imagesIn(shared.blobs);
-    return (caller) => ({ ...common, images, caller, owner: null });
+    const progress = progressReader(shared);
+    return (caller) => ({ ...common, images, progress, caller, owner: null });
   }
   const views = lru<string, View>(VIEWS_KEPT_MAX);
   return (caller) => {
@@ -36,13 +38,15 @@ export function depsByCaller(shared: SharedDeps, isolation: Isolation): (caller:
 
 function viewOf(owner: string, { imagesIn, ...common }: SharedDeps): View {
   const blobs = ownBlobs(common.blobs, owner);
+  const launcher = ownLauncher(common.launcher, owner);
   return {
     ...common,
     owner,
     blobs,
     links: ownLinks(common.links, owner),
-    launcher: ownLauncher(common.launcher, owner),
+    launcher,
     images: imagesIn(blobs),
+    progress: progressReader({ blobs, launcher, clock: common.clock }),
   };
 }
 

@@ -1,5 +1,6 @@
 // What the tools need, as one object of ports. Entries fill it.
 import type { Blobs, Clock, ImageSources, Launcher, Links, Log, PipelineDeps } from '../../pipeline/ports.ts';
+import type { ProgressReader } from '../../pipeline/progress/progress-reader.ts';
 import type { ModelOffer } from './model-policy.ts';
 
 /** An authenticated principal. */
@@ -15,6 +16,7 @@ export interface ToolDeps {
   links: Links;
   launcher: Launcher;
   images: ImageSources;
+  progress: ProgressReader;
   /** `null` if requests are not authenticated. */
   caller: Caller | null;
   /** The owner of the executions, uploads and indexes that the caller sees (keys.ts); `null` if they are shared by all. */

@@ -1,16 +1,9 @@
-// The state of an execution, the same in every tool and resource. Reads the progress document; asks the launcher only if the document
-// is missing or old.
+// The state of an execution as agents read it, the same in every tool and resource.
 import { z } from 'zod';
-import { UserError } from '../../pipeline/contract/errors.ts';
-import { keys } from '../../pipeline/contract/keys.ts';
 import { FailedTile, Phase, Progress, Status, Usage } from '../../pipeline/contract/schemas.ts';
-import { documents, readDocument } from '../../pipeline/documents.ts';
-import { sumOfCounts } from '../../pipeline/planning/shards.ts';
-import type { Blobs, ExecutionState } from '../../pipeline/ports.ts';
 import type { ToolDeps } from '../access/deps.ts';
 import { whole } from './token-budget.ts';
 
-const STALE_MS = 10_000; // progress is written every 2 s at the latest, so five were missed
 // Pauses between reads while a caller waits: short at first for short analyses, then longer, since a store charges for reads.
 const FIRST_PAUSE_MS = 250;
 const PAUSE_MAX_MS = 1_000;
@@ -39,13 +32,13 @@ export type ExecutionView = z.infer<typeof ExecutionView>;
  * pay for a call every two seconds.
  */
 export async function viewExecution(executionId: string, waitSeconds: number, deps: ToolDeps): Promise<ExecutionView> {
-  const before = await readProgress(executionId, deps);
+  const before = await deps.progress.current(executionId);
   return await viewWhen((progress) => progress.phase !== before.phase, before, waitSeconds, deps);
 }
 
 /** Waits up to `waitSeconds` for the end of the execution, then returns the state. */
 export async function viewEnd(executionId: string, waitSeconds: number, deps: ToolDeps): Promise<ExecutionView> {
-  return await viewWhen(() => false, await readProgress(executionId, deps), waitSeconds, deps);
+  return await viewWhen(() => false, await deps.progress.current(executionId), waitSeconds, deps);
 }
 
 /** Waits until `hasChanged`, the end of the execution, or the deadline. */
@@ -64,88 +57,10 @@ async function viewWhen(
     const mayDescribe = nowMs() - describedMs >= DESCRIBE_EVERY_MS;
     if (mayDescribe) describedMs = nowMs();
     latest = mayDescribe
-      ? await readProgress(before.execution_id, deps)
-      : ((await storedProgress(before.execution_id, deps)) ?? latest);
+      ? await deps.progress.current(before.execution_id)
+      : ((await deps.progress.stored(before.execution_id)) ?? latest);
   }
   return viewOf(latest, deps);
-}
-
-/** Throws a UserError if no execution has that id. */
-export async function readProgress(executionId: string, deps: ToolDeps): Promise<Progress> {
-  const progress = await storedProgress(executionId, deps);
-  if (progress && progress.status !== 'RUNNING') return progress;
-  // A cancelled execution may have ended without storing its last state.
-  const isFresh = progress && ageMs(progress, deps) < STALE_MS && !(await deps.blobs.head(keys.cancel(executionId)));
-  if (isFresh) return progress;
-  const state = await deps.launcher.describe(executionId);
-  if (!state) {
-    throw new UserError(
-      `This server has no execution ${executionId}. ` +
-        'Use an execution_id that analyze_image returned; list_findings without execution_id lists executions with findings.',
-    );
-  }
-  return { ...(progress ?? notYetStarted(executionId, state)), ...endOf(state) };
-}
-
-/** Reads under way, by execution: of many who ask at once, one reads for all. */
-const underWay = new WeakMap<Blobs, Map<string, Promise<Progress | null>>>();
-
-async function storedProgress(executionId: string, { blobs }: ToolDeps): Promise<Progress | null> {
-  const reads = underWay.get(blobs) ?? new Map<string, Promise<Progress | null>>();
-  underWay.set(blobs, reads);
-  const read = reads.get(executionId) ?? progressIn(blobs, executionId).finally(() => reads.delete(executionId));
-  reads.set(executionId, read);
-  return await read;
-}
-
-/** With what the shards that run now have done: each says so in an object of its own. */
-async function progressIn(blobs: Blobs, executionId: string): Promise<Progress | null> {
-  const progress = await readDocument(documents.progress(executionId), blobs);
-  if (!progress) return null;
-  const reports = await Promise.all(
-    progress.running_shards.map((shard) => readDocument(documents.shardProgress(executionId, shard), blobs)),
-  );
-  const running = reports.filter((report) => report !== null);
-  const { tiles, findings, usage } = progress;
-  const sum = sumOfCounts([{ tiles, detections: findings, usage }, ...running]);
-  const latest = [progress, ...running].map(({ updated_at }) => updated_at).sort();
-  return {
-    ...progress,
-    tiles: { total: tiles.total, ...sum.tiles },
-    findings: sum.detections,
-    usage: sum.usage,
-    updated_at: latest.at(-1) ?? progress.updated_at,
-  };
-}
-
-function ageMs(progress: Progress, { clock }: ToolDeps): number {
-  return clock.now().getTime() - Date.parse(progress.updated_at);
-}
-
-function notYetStarted(executionId: string, { startedAt }: ExecutionState): Progress {
-  return {
-    execution_id: executionId,
-    status: 'RUNNING',
-    phase: 'queued',
-    tiles: { total: 0, done: 0, failed: 0, blank: 0 },
-    findings: 0,
-    usage: { input_tokens: 0, output_tokens: 0, cost_usd: 0 },
-    started_at: startedAt.toISOString(),
-    updated_at: startedAt.toISOString(),
-    reason: null,
-    summary: null,
-    failed_tiles: [],
-    running_shards: [],
-  };
-}
-
-/** The end of an execution that did not store it. */
-function endOf(state: ExecutionState): Partial<Progress> {
-  if (state.state === 'running' || state.state === 'succeeded') return {};
-  const status = ({ failed: 'FAILED', stopped: 'CANCELLED', 'timed-out': 'TIMED_OUT' } as const)[state.state];
-  const isOurs = state.error.type === 'UserError';
-  const reason = isOurs ? state.error.message : 'Internal error. See the server log for the cause.';
-  return { status, phase: 'done', reason, updated_at: state.endedAt.toISOString() };
 }
 
 function viewOf(progress: Progress, { clock }: ToolDeps): ExecutionView {

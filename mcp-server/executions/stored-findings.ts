@@ -7,7 +7,6 @@ import { documents, readDocument } from '../../pipeline/documents.ts';
 import type { StoredPlan } from '../../pipeline/planning/stored-plan.ts';
 import type { Blobs } from '../../pipeline/ports.ts';
 import type { ToolDeps } from '../access/deps.ts';
-import { readProgress } from './status.ts';
 
 /** An agent pages through one execution, perhaps beside another one. 100,000 findings take about 60 MB of memory. */
 export const DOCUMENTS_KEPT_MAX = 2;
@@ -41,7 +40,7 @@ export async function readFindings(executionId: string, { blobs }: Pick<ToolDeps
 export async function readPlan(executionId: string, deps: ToolDeps): Promise<StoredPlan> {
   const plan = await readDocument(documents.plan(executionId), deps.blobs);
   if (plan) return plan;
-  const { status, phase } = await readProgress(executionId, deps);
+  const { status, phase } = await deps.progress.current(executionId);
   if (status === 'RUNNING') {
     throw new UserError(
       `The image of execution ${executionId} is not cut into tiles yet: it is in phase ${phase}. ` +

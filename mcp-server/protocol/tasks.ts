@@ -12,7 +12,7 @@ import { z } from 'zod';
 import { mustBeFixed } from '../../pipeline/contract/errors.ts';
 import { ExecutionId } from '../../pipeline/contract/schemas.ts';
 import type { ToolDeps } from '../access/deps.ts';
-import { type ExecutionView, readProgress, viewExecution } from '../executions/status.ts';
+import { type ExecutionView, viewExecution } from '../executions/status.ts';
 import { analyzeImage } from '../tools/analyze-image.ts';
 import { cancelExecution } from '../tools/cancel-execution.ts';
 import { answerWith, sentenceFor } from './answers.ts';
@@ -40,7 +40,7 @@ export function addTasks({ server }: McpServer, deps: ToolDeps): void {
   const methods: Record<string, (executionId: string) => Promise<object>> = {
     'tasks/get': (executionId) => taskOf(executionId, deps),
     // No task asks for input, so there is nothing to update.
-    'tasks/update': (executionId) => readProgress(executionId, deps).then(acknowledged),
+    'tasks/update': (executionId) => deps.progress.current(executionId).then(acknowledged),
     'tasks/cancel': (executionId) => cancelExecution.run({ execution_id: executionId }, deps).then(acknowledged),
   };
   for (const [method, run] of Object.entries(methods)) {
@@ -61,7 +61,7 @@ function declaresTasks({ mcpReq }: ServerContext): boolean {
 /** A failed analysis is a completed task whose result has the reason. A failed task would mean that the protocol failed. */
 async function taskOf(executionId: string, deps: ToolDeps): Promise<Record<string, unknown>> {
   const view = await viewExecution(executionId, 0, deps);
-  const { started_at, updated_at } = await readProgress(executionId, deps);
+  const { started_at, updated_at } = await deps.progress.current(executionId);
   const task = { taskId: executionId, createdAt: started_at, lastUpdatedAt: updated_at, ttlMs: KEPT_MS };
   if (view.status === 'RUNNING')
     return { ...task, status: 'working', statusMessage: messageOf(view), pollIntervalMs: view.poll_after_seconds * 1_000 };

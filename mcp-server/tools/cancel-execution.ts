@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { ExecutionId, type Phase } from '../../pipeline/contract/schemas.ts';
 import { documents, writeDocument } from '../../pipeline/documents.ts';
 import type { ToolDeps } from '../access/deps.ts';
-import { ExecutionView, readProgress, viewEnd, viewExecution } from '../executions/status.ts';
+import { ExecutionView, viewEnd, viewExecution } from '../executions/status.ts';
 import type { Tool } from './define.ts';
 
 /** The pipeline notices a cancellation within two seconds, aborts the tiles in progress and merges what it has. */
@@ -26,7 +26,7 @@ export const cancelExecution = {
   owned: { execution_id: 'execution' },
   annotations: { readOnlyHint: false, destructiveHint: true, idempotentHint: true, openWorldHint: false },
   async run({ execution_id }, deps) {
-    const { status, phase } = await readProgress(execution_id, deps);
+    const { status, phase } = await deps.progress.current(execution_id);
     if (status !== 'RUNNING') return await viewExecution(execution_id, 0, deps);
     const cancellation = { cancelled_at: deps.clock.now().toISOString() };
     await writeDocument(documents.cancellation(execution_id), cancellation, deps.blobs);

@@ -7,7 +7,6 @@ import { IndexEntry } from '../../pipeline/findings/index-entry.ts';
 import type { ToolDeps } from '../access/deps.ts';
 import { matchingFindings } from '../executions/finding-query.ts';
 import { queryExecutions } from '../executions/search.ts';
-import { readProgress } from '../executions/status.ts';
 import { readFindings } from '../executions/stored-findings.ts';
 import { firstWithin, shortened } from '../executions/token-budget.ts';
 import { responseFormat } from './arguments.ts';
@@ -153,7 +152,7 @@ async function listExecutions(
 async function findingsOf(executionId: string, deps: ToolDeps): Promise<FindingsDocument> {
   const document = await readFindings(executionId, deps);
   if (document) return document;
-  const { status, phase, tiles, reason } = await readProgress(executionId, deps);
+  const { status, phase, tiles, reason } = await deps.progress.current(executionId);
   if (status !== 'RUNNING') {
     throw new UserError(`Execution ${executionId} ended as ${status} and has no findings.${reason === null ? '' : ` ${reason}`}`);
   }

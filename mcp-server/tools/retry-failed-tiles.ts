@@ -6,7 +6,7 @@ import { checkCost } from '../access/cost-limit.ts';
 import type { ToolDeps } from '../access/deps.ts';
 import { executionName } from '../executions/execution-name.ts';
 import { startExecution } from '../executions/start.ts';
-import { readProgress, viewEnd } from '../executions/status.ts';
+import { viewEnd } from '../executions/status.ts';
 import { readFindings, readPlan } from '../executions/stored-findings.ts';
 import { Started } from './analyze-image.ts';
 import { waitForEnd } from './arguments.ts';
@@ -51,7 +51,7 @@ export const retryFailedTiles = {
 async function checkHasPendingTiles(executionId: string, deps: ToolDeps): Promise<void> {
   const document = await readFindings(executionId, deps);
   if (document && document.tiles.failed.length > 0) return;
-  const { status, phase } = await readProgress(executionId, deps);
+  const { status, phase } = await deps.progress.current(executionId);
   if (status === 'RUNNING') {
     throw new UserError(
       `Execution ${executionId} is still running, in phase ${phase}. Wait with get_execution, or end it with cancel_execution.`,

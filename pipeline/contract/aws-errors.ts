@@ -1,6 +1,6 @@
-// What the AWS SDK says in its errors beside their names. Pure; what they mean is for each service's adapter.
+// Reads the facts in errors of the AWS SDK. Pure. The adapter of each service decides what they mean.
 
-/** What the SDK adds. `$response` is there when the body could not be read as an answer. */
+/** The fields that the SDK adds. `$response` exists if the body could not be parsed. */
 interface Facts {
   code?: unknown;
   $metadata?: { httpStatusCode?: number };
@@ -11,7 +11,7 @@ const NETWORK_CODES = new Set<unknown>(
   'ECONNRESET ECONNREFUSED EPIPE ETIMEDOUT EHOSTUNREACH ENETUNREACH ENOTFOUND EAI_AGAIN'.split(' '),
 );
 
-/** `status` is 0 when there was no answer; `lostOnTheWay`: the network, not the service. */
+/** `status` is 0 if there was no answer. `lostOnTheWay`: the network failed, not the service. */
 export function factsOf(error: unknown): { status: number; lostOnTheWay: boolean } {
   if (!(error instanceof Error)) return { status: 0, lostOnTheWay: false };
   const { code, $metadata, $response }: Error & Facts = error;

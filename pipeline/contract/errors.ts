@@ -1,14 +1,14 @@
-// The kinds of failure, decided where they are thrown. Anything else that is thrown is a bug.
+// The kinds of failure. The code that throws decides which one it is; any other error is a bug.
 
-/** The caller can fix it, and nothing goes on until then. The message is one sentence or two: what was expected, what came, what to do. */
+/** The caller can fix it, and nothing continues until then. The message says what was expected, what came and what to do. */
 export class UserError extends Error {
   override name = 'UserError';
 }
 
-/** Worth another attempt: throttling, a cut connection, a busy disk. */
+/** Another attempt may succeed: throttling, a lost connection, a busy disk. */
 export class TransientError extends Error {
   override name = 'TransientError';
-  /** True when the other side asked for fewer calls, so that everybody should slow down, not only this call. */
+  /** The service asks for fewer calls: all callers should slow down, not only this one. */
   readonly throttled: boolean;
 
   constructor(message: string, options: ErrorOptions & { throttled?: boolean } = {}) {
@@ -18,25 +18,25 @@ export class TransientError extends Error {
 }
 
 /**
- * A model was asked and gave nothing that can be used: refused, cut off, empty, invalid, or its process ended over it. Costs one
- * tile, not the execution, and another attempt would not help.
+ * The answer of a model cannot be used: it was refused, cut off, empty or invalid, or the process of the model crashed. Costs one
+ * tile, not the execution. Another attempt would not help.
  */
 export class AnswerError extends Error {
   override name = 'AnswerError';
 }
 
-/** What a caller reads in place of an error that is a bug. */
-export const INTERNAL_ERROR = 'Internal error. The log of this server has the details.';
+/** What a caller reads if the error is a bug. */
+export const INTERNAL_ERROR = 'Internal error. See the server log for the cause.';
 
 /**
- * The sentence of the first of these errors in a chain of causes, or null. Only such sentences may leave the
- * deployment. Goes by name: `instanceof` is lost once an error has crossed a checkpoint or a process.
+ * The message of the first of these errors in a chain of causes, or `null`. Only such messages may leave the deployment.
+ * Compares names: an error that has crossed a checkpoint or a process is no instance of its class any more.
  */
 export function sentenceOf(error: unknown): string | null {
   return ours(error)?.message ?? null;
 }
 
-/** True when the caller has to do something before any other attempt could go well. */
+/** True if no other attempt can succeed before the caller has fixed something. */
 export function mustBeFixed(error: unknown): boolean {
   return ours(error)?.name === 'UserError';
 }

@@ -1,5 +1,5 @@
-// Words about names of executions that every launcher has in common.
+// Errors about the names of executions, the same in every launcher.
 
 export function nameTaken(executionId: string): string {
-  return `Expected a new name for a new request, got ${executionId}, which another request has. Choose another idempotency_key.`;
+  return `Another request already has the name ${executionId}. Choose another idempotency_key.`;
 }

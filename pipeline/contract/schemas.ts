@@ -1,8 +1,8 @@
-// The words that the tools, the pipeline and its adapters share, as schemas. Types come from them.
-// Every length is in pixels of the upright full image unless its name says another space.
+// The terms that tools, pipeline and adapters share, as schemas with their types. Requests and stored documents use them.
+// Every length is in pixels of the upright full image, unless its name states another space.
 import { z } from 'zod';
 
-/** COCO order: left, top, width, height. The field name around it says the space (`boxInTile`, `box`). */
+/** Left, top, width and height, in the order of COCO. The name of the field states the space (`boxInTile`, `box`). */
 export const Box = z.tuple([
   z.number().nonnegative(),
   z.number().nonnegative(),
@@ -21,11 +21,11 @@ export type Severity = z.infer<typeof Severity>;
 export const Detail = z.enum(['overview', 'standard', 'fine', 'max']);
 export type Detail = z.infer<typeof Detail>;
 
-/** What the caller wants to have found. An empty `labels` and a null `look_for` mean: everything the model knows. */
+/** What to look for. Without `labels` and `look_for`: everything that the model knows. */
 export const Ask = z.object({ look_for: z.string().max(2_000).nullable(), labels: z.array(z.string().min(1).max(100)).max(100) });
 export type Ask = z.infer<typeof Ask>;
 
-/** What a detector saw in one tile. `box` is in pixels of the tile it was given. */
+/** What a model reports in one tile. `box` is in pixels of that tile. */
 export const Detection = z.object({
   label: z.string().min(1).max(100),
   description: z.string().max(1_000),
@@ -43,10 +43,7 @@ export const Usage = z.object({
 });
 export type Usage = z.infer<typeof Usage>;
 
-/**
- * Where an image is: an object of the deployment's store, a file inside a folder the server was given, or an allowed https or s3
- * address.
- */
+/** An object in the store of the deployment, a file in an allowed folder, or an allowed https or s3 address. */
 export const ImageSource = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('blob'), key: z.string() }),
   z.object({ kind: z.literal('file'), path: z.string() }),
@@ -56,41 +53,41 @@ export type ImageSource = z.infer<typeof ImageSource>;
 
 export const ExecutionId = z.string().regex(/^[a-zA-Z0-9-_]{1,64}$/, 'expected an execution_id that analyze_image returned');
 
-/** What the pipeline is started with. The same request and image version have the same execution id. */
+/** The input of an execution. The same request and image version have the same execution id. */
 export const AnalysisRequest = z.object({
   execution_id: ExecutionId,
-  /** `uri` is what the caller named; `version` changes when the bytes do. */
+  /** `uri` is the name that the caller used. `version` changes when the bytes do. */
   image: z.object({ source: ImageSource, uri: z.string(), version: z.string() }),
-  /** From 1: a page of a TIFF, a frame of an animation. */
+  /** A page of a TIFF or a frame of an animation, from 1. */
   page: z.number().int().min(1).default(1),
   ask: Ask,
   plan: z.object({
     detail: Detail,
-    /** Pixels; null: the detection model's own. */
+    /** In pixels; `null` for the preference of the detection model. */
     tile_size: z.number().int().nullable(),
     overlap: z.number().int().nullable(),
-    /** The longer side in so many tiles, in place of `tile_size`. */
+    /** The number of tiles along the longer side, as an alternative to `tile_size`. */
     grid: z.number().int().nullable(),
-    /** Only tiles that meet it are looked at; null: all. */
+    /** Only tiles that overlap it are analyzed; `null` for the whole image. */
     region: Box.nullable(),
-    /** Null: as many as `detail` allows. */
+    /** `null` for as many as `detail` allows. */
     max_tiles: z.number().int().nullable(),
-    /** Tiles of one colour are not given to the models. */
+    /** Tiles of a single color are not sent to the models. */
     skip_blank: z.boolean(),
   }),
-  /** Looks stop when they have cost this much; null: no limit. */
+  /** Detection stops when it has cost this much; `null` for no limit. */
   max_cost_usd: z.number().positive().nullable().default(null),
-  /** Only the tiles that this earlier execution left unseen are looked at, on the pyramid of `pyramid_of`. */
+  /** Analyzes only the tiles that this earlier execution did not analyze, on the pyramid of `pyramid_of`. */
   retry_of: z.object({ execution_id: ExecutionId, pyramid_of: ExecutionId }).nullable().default(null),
-  /** Who alone may see it, as keys.ts tells owners apart; null: every caller of the deployment. */
+  /** The only caller that may see the execution (keys.ts); `null` if every caller of the deployment may. */
   owner: z.string().nullable().default(null),
-  /** Doubtful and severe findings get a second look. */
+  /** Low-scoring and severe findings are verified. */
   verify: z.boolean().default(false),
   models: z.object({
-    /** Null: the image is not moderated, where the deployment allows it. */
+    /** `null` if the image is not moderated, which a deployment may allow. */
     moderation: ModelId.nullable(),
     detection: z.array(ModelId).min(1),
-    /** Null: there is none, and nothing can be verified. */
+    /** `null` if there is none. */
     verification: ModelId.nullable().default(null),
     synthesis: ModelId,
   }),
@@ -105,10 +102,10 @@ export const Finding = z.object({
   severity: Severity,
   box: Box,
   text: z.string().nullable(),
-  /** 0 is full resolution, n is shrunk by 2 to the power of n: where it was seen best. */
+  /** The level that shows the object best. 0 is full resolution, n is scaled down by 2 to the power of n. */
   level: z.number().int(),
   tiles: z.array(z.number().int()),
-  /** Null until a second look was asked for. */
+  /** `null` if the finding was not verified. */
   verified: z.enum(['confirmed', 'rejected', 'corrected']).nullable(),
 });
 export type Finding = z.infer<typeof Finding>;
@@ -133,7 +130,7 @@ export type Phase = z.infer<typeof Phase>;
 export const FailedTile = z.object({ tile: z.number().int(), box: Box, reason: z.string() });
 export type FailedTile = z.infer<typeof FailedTile>;
 
-/** `executions/<id>/progress.json`, written while the run goes on and once at its end. */
+/** How far an execution is: stored while it runs, and once at its end. */
 export const Progress = z.object({
   execution_id: z.string(),
   status: Status,
@@ -145,17 +142,17 @@ export const Progress = z.object({
   /** ISO 8601. */
   started_at: z.string(),
   updated_at: z.string(),
-  /** Shards that run now, each with a progress of its own; what they have done is not in `tiles`. */
+  /** The shards that run now. Each reports its tiles in a document of its own: `tiles` does not count them. */
   running_shards: z.array(z.number().int()).default([]),
-  /** One sentence when the status is not RUNNING or SUCCEEDED. */
+  /** One sentence if the status is neither RUNNING nor SUCCEEDED. */
   reason: z.string().nullable(),
   summary: z.string().nullable(),
-  /** Failed tiles by box and reason, at most 20 of them; all are in findings.json. */
+  /** At most 20. findings.json lists all of them. */
   failed_tiles: z.array(FailedTile),
 });
 export type Progress = z.infer<typeof Progress>;
 
-/** `executions/<id>/findings.json`: what people download. */
+/** The findings that people download. */
 export const FindingsDocument = z.object({
   execution_id: z.string(),
   status: Status,
@@ -176,7 +173,7 @@ export const FindingsDocument = z.object({
   }),
   usage: Usage,
   summary: z.string(),
-  /** What the reader should know of how the request was understood. */
+  /** How the request was understood, and what the result leaves out. */
   notes: z.array(z.string()),
   findings: z.array(Finding),
 });

@@ -1,4 +1,4 @@
-// Adds up what model calls cost.
+// Adds up the tokens and the cost of model calls.
 import type { Usage } from './schemas.ts';
 
 export const NO_USAGE: Usage = { input_tokens: 0, output_tokens: 0, cost_usd: 0 };

@@ -1,4 +1,4 @@
-// Maps kinds of errors to retries. The only place that decides whether a step runs again.
+// Decides by the kind of error whether a step runs again. Nothing else does.
 import { createRetryStrategy, JitterStrategy, type StepConfig } from '@aws/durable-execution-sdk-js';
 import { ATTEMPTS_MAX } from '../planning/shards.ts';
 
@@ -10,7 +10,7 @@ const whileTransient = createRetryStrategy({
   jitter: JitterStrategy.FULL,
 });
 
-/** What the caller must fix, and bugs, fail at once. */
+/** Only a TransientError is retried. Bugs and errors that the caller must fix end the step at once. */
 export function retryTransient(error: Error, attempt: number): ReturnType<NonNullable<StepConfig<unknown>['retryStrategy']>> {
   return error.name === 'TransientError' ? whileTransient(error, attempt) : { shouldRetry: false };
 }

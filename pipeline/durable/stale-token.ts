@@ -1,18 +1,18 @@
-// A stale checkpoint token ends an invocation, never the execution: a newer invocation holds the execution by then.
+// A stale checkpoint token ends the invocation, not the execution: a newer invocation has taken over.
 import {
   type DurableExecutionClient,
   DurableExecutionClientError,
   isDurableExecutionClientError,
 } from '@aws/durable-execution-sdk-js';
 
-// SDK 2.4.0 looks for "Invalid Checkpoint Token", the service says "Invalid checkpoint token": unwrapped, the execution dies.
+// SDK 2.4.0 compares with "Invalid Checkpoint Token", but the service sends "Invalid checkpoint token", which would fail the execution.
 const STALE_TOKEN = /^invalid checkpoint token/i;
 
 export function staleTokenError(cause?: unknown): DurableExecutionClientError {
   return new DurableExecutionClientError('Invalid checkpoint token', { scope: 'INVOCATION', cause });
 }
 
-/** The same client, whose refusals of a stale token say how far they reach. */
+/** The same client, with errors about a stale token that end the invocation only. */
 export function survivingStaleTokens(client: DurableExecutionClient): DurableExecutionClient {
   return {
     checkpoint: (request, logger) => client.checkpoint(request, logger).catch(rethrow),
@@ -21,6 +21,6 @@ export function survivingStaleTokens(client: DurableExecutionClient): DurableExe
 }
 
 function rethrow(error: unknown): never {
-  const stale = error instanceof Error && error.name === 'InvalidParameterValueException' && STALE_TOKEN.test(error.message);
-  throw stale && !isDurableExecutionClientError(error) ? staleTokenError(error) : error;
+  const isStale = error instanceof Error && error.name === 'InvalidParameterValueException' && STALE_TOKEN.test(error.message);
+  throw isStale && !isDurableExecutionClientError(error) ? staleTokenError(error) : error;
 }

@@ -1,10 +1,11 @@
-// Writes a document that changes often: the latest state, at most every `progressEveryMs`, one write at a time.
+// Stores a document that changes often: the latest state, at most every `progressEveryMs`, one write at a time.
 import { type StoredDocument, writeDocument } from '../documents.ts';
 import type { PipelineDeps } from '../ports.ts';
 
 export interface DocumentWriter<T> {
+  /** Stores a snapshot within `progressEveryMs`. */
   soon(): void;
-  /** Resolves when `state` is stored, as the last one for now. */
+  /** Resolves when `state` is stored, after every write before it. */
   last(state: T | Promise<T>): Promise<void>;
   /** Stops the timer and waits for a write under way. */
   close(): Promise<void>;
@@ -19,10 +20,10 @@ export function documentWriter<T>(
   let writing: Promise<void> = Promise.resolve();
   const write = (state: T | Promise<T>): Promise<void> => {
     const written = Promise.all([state, writing]).then(([latest]) => writeDocument(document, latest, blobs));
-    writing = written.catch(() => {}); // the next write must not fail for this one; its caller hears of it
+    writing = written.catch(() => {}); // only the caller of this write handles its failure, not the next write
     return written;
   };
-  const stop = () => {
+  const stopTimer = () => {
     if (timer) clearTimeout(timer);
     timer = null;
   };
@@ -30,15 +31,15 @@ export function documentWriter<T>(
     soon() {
       timer ??= setTimeout(() => {
         timer = null;
-        write(snapshot()).catch((error) => log.warn({ error }, 'Progress could not be stored; the run goes on.'));
+        write(snapshot()).catch((error) => log.warn({ error }, 'Progress could not be stored; the execution continues.'));
       }, limits.progressEveryMs);
     },
     async last(state) {
-      stop();
+      stopTimer();
       await write(state);
     },
     async close() {
-      stop();
+      stopTimer();
       await writing;
     },
   };

@@ -1,5 +1,4 @@
-// Tells whoever polls how far a run is, as one small object. Rebuilt from results after a crash, so it never counts a tile twice.
-
+// Reports how far an execution is, as one small document. A replay rebuilds it from step results, so that no tile counts twice.
 import type { AnalysisRequest, FindingsDocument, Phase, Progress, Status, Usage } from '../contract/schemas.ts';
 import { documents } from '../documents.ts';
 import type { Inspected } from '../planning/inspected.ts';
@@ -11,18 +10,18 @@ import type { TileResultCounter } from './tile-result-counter.ts';
 
 const FAILED_TILES_SHOWN_MAX = 20;
 
-type Ending = Partial<Pick<Progress, 'findings' | 'reason' | 'summary' | 'usage' | 'tiles' | 'failed_tiles'>>;
+type End = Partial<Pick<Progress, 'findings' | 'reason' | 'summary' | 'usage' | 'tiles' | 'failed_tiles'>>;
 
 export interface ProgressReport {
   inspected(inspected: Pick<Inspected, 'startedAt'>, tilesTotal: number): void;
   phase(phase: Phase): void;
-  /** Something has changed that is worth writing soon. */
+  /** Something has changed that is worth storing soon. */
   changed(): void;
-  /** What this process itself looks with: its counts are part of every report from now on. */
+  /** From now on, adds the counts of the tiles that this execution analyzes itself. */
   counting(counter: TileResultCounter): void;
-  /** Which shards run elsewhere now, and what has come of those that ended. A replay says it again, which is harmless. */
+  /** The shards that run now, and the results of those that have ended. A replay reports them again, which is harmless. */
   shards(running: readonly number[], ended: readonly ShardResult[]): void;
-  /** These three resolve when the last word is stored. */
+  /** These three resolve when the end is stored. */
   end(document: FindingsDocument, reason: string | null): Promise<void>;
   block(verdict: { category: string; score: number; usage: Usage }): Promise<void>;
   fail(reason: string): Promise<void>;
@@ -38,17 +37,17 @@ export function reportProgress(request: AnalysisRequest, deps: PipelineDeps): Pr
   let running: readonly number[] = [];
   let ended: readonly ShardResult[] = [];
 
-  const snapshot = (status: Status): Progress => {
+  const progressAs = (status: Status): Progress => {
     const own = counter ? [{ tiles: counter.tiles(), detections: counter.detections(), usage: counter.usage() }] : [];
-    const all = sumOfCounts([...own, ...ended]);
+    const sum = sumOfCounts([...own, ...ended]);
     const failed = (counter?.results() ?? []).flatMap(({ outcome }) => ('failed' in outcome ? [outcome.failed] : []));
     return {
       execution_id: request.execution_id,
       status,
       phase,
-      tiles: { total: tilesTotal, ...all.tiles },
-      findings: all.detections,
-      usage: all.usage,
+      tiles: { total: tilesTotal, ...sum.tiles },
+      findings: sum.detections,
+      usage: sum.usage,
       started_at: startedAt,
       updated_at: deps.clock.now().toISOString(),
       running_shards: [...running],
@@ -57,16 +56,16 @@ export function reportProgress(request: AnalysisRequest, deps: PipelineDeps): Pr
       failed_tiles: failed.slice(0, FAILED_TILES_SHOWN_MAX),
     };
   };
-  const tell = () => {
-    const progress = snapshot('RUNNING');
+  const snapshot = () => {
+    const progress = progressAs('RUNNING');
     deps.events?.publish([progressEvent(progress, null)]);
     return progress;
   };
-  const writer = documentWriter(documents.progress(request.execution_id), tell, deps);
-  const last = async (status: Status, ending: Ending) => {
+  const writer = documentWriter(documents.progress(request.execution_id), snapshot, deps);
+  const endAs = async (status: Status, end: End) => {
     phase = 'done';
     running = [];
-    const progress = { ...snapshot(status), ...ending };
+    const progress = { ...progressAs(status), ...end };
     await writer.last(progress);
     deps.events?.publish([endEvent(progress)]);
   };
@@ -89,34 +88,45 @@ export function reportProgress(request: AnalysisRequest, deps: PipelineDeps): Pr
       ended = nowEnded;
       writer.soon();
     },
-    end({ status, findings, tiles, usage, summary }, reason) {
-      const failed_tiles = tiles.failed.slice(0, FAILED_TILES_SHOWN_MAX);
-      const counts = { ...tiles, failed: tiles.failed.length };
-      return last(status, { findings: findings.length, tiles: counts, failed_tiles, usage, summary, reason });
-    },
+    end: ({ status, findings, tiles, usage, summary }, reason) =>
+      endAs(status, {
+        findings: findings.length,
+        tiles: { ...tiles, failed: tiles.failed.length },
+        failed_tiles: tiles.failed.slice(0, FAILED_TILES_SHOWN_MAX),
+        usage,
+        summary,
+        reason,
+      }),
     block({ category, score, usage }) {
-      const reason = `The image was blocked by moderation: ${category}, score ${score.toFixed(2)}. Nothing else was looked at.`;
-      return last('BLOCKED', { reason, usage });
+      const reason = `The image was blocked by moderation: ${category}, score ${score.toFixed(2)}. It was not analyzed.`;
+      return endAs('BLOCKED', { reason, usage });
     },
-    fail: (reason) => last('FAILED', { reason }),
+    fail: (reason) => endAs('FAILED', { reason }),
     close: () => writer.close(),
   };
 }
 
-/** The same for a shard: whoever reads the execution's progress adds it up. */
+/** Reports how far a running shard is, as a document of its own: progress-reader.ts adds it to that of its execution. */
 export function reportShard(
-  { request, shard }: ShardRequest,
+  { request: { execution_id }, shard }: ShardRequest,
   counter: Pick<TileResultCounter, 'tiles' | 'detections' | 'usage'>,
   deps: PipelineDeps,
 ): { changed(): void; close(): Promise<void> } {
-  const tell = (): ShardProgress => {
-    const counts = { tiles: counter.tiles(), usage: counter.usage() };
-    const { execution_id } = request;
-    const tiles = { total: shard.to - shard.from, ...counts.tiles };
-    const told = { execution_id, status: 'RUNNING', phase: 'detect', ...counts, tiles, findings: counter.detections() } as const;
-    deps.events?.publish([progressEvent(told, shard.number)]);
-    return { ...counts, detections: counter.detections(), updated_at: deps.clock.now().toISOString() };
+  const snapshot = (): ShardProgress => {
+    const tiles = counter.tiles();
+    const detections = counter.detections();
+    const usage = counter.usage();
+    const progress = {
+      execution_id,
+      status: 'RUNNING',
+      phase: 'detect',
+      tiles: { total: shard.to - shard.from, ...tiles },
+      findings: detections,
+      usage,
+    } as const;
+    deps.events?.publish([progressEvent(progress, shard.number)]);
+    return { tiles, detections, usage, updated_at: deps.clock.now().toISOString() };
   };
-  const writer = documentWriter(documents.shardProgress(request.execution_id, shard.number), tell, deps);
+  const writer = documentWriter(documents.shardProgress(execution_id, shard.number), snapshot, deps);
   return { changed: () => writer.soon(), close: () => writer.close() };
 }

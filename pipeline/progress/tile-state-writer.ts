@@ -1,12 +1,13 @@
-// Tells how far each tile of a shard is: as one small object, and as events where somebody listens. What was told stays told.
-
+// Reports the state of each tile of a shard: as one small document, and as events if something subscribes. A reported state is never
+// taken back.
+import { at } from '../contract/at.ts';
 import { keys } from '../contract/keys.ts';
 import type { AnalysisRequest } from '../contract/schemas.ts';
 import { documents, readDocument, type StoredDocument } from '../documents.ts';
 import type { PlannedTile } from '../planning/grid.ts';
 import type { Plan } from '../planning/plan.ts';
 import { type PendingTiles, type Shard, type ShardResult, tilesOfShard } from '../planning/shards.ts';
-import { further, lettersOf, moved, type TileStates, waiting } from '../planning/tile-states.ts';
+import { allWaiting, changedTiles, furthest, lettersOf, type TileStates } from '../planning/tile-states.ts';
 import type { PipelineDeps } from '../ports.ts';
 import { documentWriter } from './document-writer.ts';
 import { tileEvent } from './events.ts';
@@ -15,7 +16,7 @@ import type { TileResultCounter } from './tile-result-counter.ts';
 export interface TileReport {
   /** A tile has begun or ended. */
   changed(): void;
-  /** Resolves when the states of now are stored. */
+  /** Resolves when the present states are stored. */
   last(): Promise<void>;
   close(): Promise<void>;
 }
@@ -28,14 +29,17 @@ export function reportTiles(
   deps: PipelineDeps,
 ): TileReport {
   const document = documents.tileStates(keys.tileStates(execution_id, shard.number));
-  // What an earlier process stored was durable: until this one knows as much again, it counts.
+  // An earlier process may have stored more than this one knows yet.
   const earlier = storedStates(document, deps);
-  let told = waiting(tiles.length); // a crash may have come between the object and the events: they are told again
+  // Begins with no state published: a crash may have come between the document and its events, so they are published again.
+  let published = allWaiting(tiles.length);
   const snapshot = async (): Promise<TileStates> => {
-    const states = further(await earlier, further(told, lettersOf(tiles.map(({ index }) => counter.state(index)))));
-    deps.events?.publish(moved(told, states).flatMap(({ at, state }) => tileEvent(execution_id, tiles[at]?.index ?? -1, state)));
-    told = states;
-    return { ...placesOf(tiles), states };
+    const now = lettersOf(tiles.map(({ index }) => counter.state(index)));
+    const states = furthest(await earlier, furthest(published, now));
+    const changed = changedTiles(published, states);
+    deps.events?.publish(changed.flatMap(({ position, state }) => tileEvent(execution_id, at(tiles, position).index, state)));
+    published = states;
+    return { ...positionsOf(tiles), states };
   };
   const writer = documentWriter(document, snapshot, deps);
   return {
@@ -45,30 +49,31 @@ export function reportTiles(
   };
 }
 
-/** Tiles of shards that were lost or never begun have failed, but for those of which more is known. */
+/** The tiles of lost shards count as failed, except for those that are known to have ended. */
 export async function failLostTiles(
   request: Pick<AnalysisRequest, 'execution_id'>,
   { plan, pendingTiles, shards }: { plan: Plan; pendingTiles: PendingTiles; shards: readonly ShardResult[] },
   deps: PipelineDeps,
 ): Promise<void> {
   for (const { shard, key } of shards) {
-    if (key === null)
-      await reportTiles(request, shard, tilesOfShard(plan, pendingTiles, shard), { state: () => 'failed' }, deps).last();
+    if (key !== null) continue;
+    const tiles = tilesOfShard(plan, pendingTiles, shard);
+    await reportTiles(request, shard, tiles, { state: () => 'failed' }, deps).last();
   }
 }
 
-/** Neighbours are told by the first of them. */
-function placesOf(tiles: readonly PlannedTile[]): Pick<TileStates, 'from' | 'indexes'> {
+/** Tiles that follow each other need only the index of the first. A shard of no tiles has none. */
+function positionsOf(tiles: readonly PlannedTile[]): Pick<TileStates, 'from' | 'indexes'> {
   const from = tiles[0]?.index ?? 0;
-  const areNeighbours = tiles.every(({ index }, at) => index === from + at);
-  return { from, indexes: areNeighbours ? null : tiles.map(({ index }) => index) };
+  const followEachOther = tiles.every(({ index }, position) => index === from + position);
+  return { from, indexes: followEachOther ? null : tiles.map(({ index }) => index) };
 }
 
 async function storedStates(document: StoredDocument<TileStates>, { blobs, log }: PipelineDeps): Promise<string> {
   try {
     return (await readDocument(document, blobs))?.states ?? '';
   } catch (error) {
-    log.warn({ error }, 'The states of tiles could not be read; they are told from the start.');
+    log.warn({ error }, 'The stored states of the tiles could not be read; they are reported from the beginning.');
     return '';
   }
 }

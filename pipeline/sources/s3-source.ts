@@ -2,7 +2,8 @@
 // S3 is reached.
 import { z } from 'zod';
 import { UserError } from '../contract/errors.ts';
-import { checkedKey, keys, ownerOf } from '../contract/keys.ts';
+import { checkedKey } from '../contract/key-checks.ts';
+import { keys, ownerOf } from '../contract/keys.ts';
 import { list } from '../contract/variables.ts';
 import { elsewhere, type S3Connection, s3Client } from '../storage/s3/s3-client.ts';
 import { answerOrRefuse } from '../storage/s3/s3-errors.ts';

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { copyFile, link, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { checkedFolder, checkedKey, checkRange, RESERVED_SEGMENT } from '../contract/keys.ts';
+import { checkedFolder, checkedKey, checkRange, RESERVED_SEGMENT } from '../contract/key-checks.ts';
 import type { Blobs } from '../ports.ts';
 
 /** Holds unfinished files. The only process on a folder may empty it at its start, because a killed process leaves parts. */

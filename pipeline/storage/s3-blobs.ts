@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { checkedFolder, checkedKey, checkRange } from '../contract/keys.ts';
+import { checkedFolder, checkedKey, checkRange } from '../contract/key-checks.ts';
 import { contentTypeOf } from '../findings/content-type.ts';
 import type { Blobs } from '../ports.ts';
 import { type S3Options, s3Client } from './s3/s3-client.ts';

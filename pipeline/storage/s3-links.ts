@@ -1,5 +1,5 @@
 // Links to single objects of a bucket, signed by this deployment's role; S3 checks them.
-import { checkedKey } from '../contract/keys.ts';
+import { checkedKey } from '../contract/key-checks.ts';
 import type { Links } from '../ports.ts';
 import { type S3Options, s3Client } from './s3/s3-client.ts';
 import { answerOf } from './s3/s3-errors.ts';

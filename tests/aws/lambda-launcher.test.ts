@@ -54,9 +54,7 @@ describe('over the engine behind the wire', () => {
     const { launcher } = await launcherOver(await lambdaService());
     await launcher.start(request);
     await expect(launcher.start({ ...request, verify: true })).rejects.toThrow(
-      new UserError(
-        'Expected a new name for a new request, got plan-1, which another request has. Choose another idempotency_key.',
-      ),
+      new UserError('Another request already has the name plan-1. Choose another idempotency_key.'),
     );
   });
 
@@ -165,7 +163,7 @@ describe.each(Object.entries(CALLS))('%s', (_, call) => {
 
 const OPERATOR = 'AWS does not allow this server to start or watch analyses\\.';
 const TEMPORARY = 'The durable execution service (is receiving too many calls|failed or did not answer in time)\\.';
-const CALLER = '(Expected a new name for a new request|The request is too large for the durable execution service\\.)';
+const CALLER = '(Another request already has the name|The request is too large for the durable execution service\\.)';
 
 /** Every one that the four calls declare, with its status: those of the SDK's schemas. */
 describe.each([

@@ -133,7 +133,7 @@ test('a truncated image fails with a sentence and leaves no other object', async
   await sharp('examples/lawn.jpg').resize(600).png().toFile(path);
   await truncate(path, Math.round((await stat(path)).size / 2));
   const { progress, state, files } = await runPipeline(path, scriptedVision());
-  const sentence = expect.stringContaining('data is damaged or cut off');
+  const sentence = expect.stringContaining('data of the image is damaged or cut off');
   expect(progress).toMatchObject({ status: 'FAILED', reason: sentence });
   expect(state).toMatchObject({ state: 'failed', error: { type: 'UserError', message: sentence } });
   expect(files).toEqual(['blobs/executions/run-1/progress.json']);

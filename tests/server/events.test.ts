@@ -11,12 +11,13 @@ import { executionReader } from '../../local/web/execution-reader.ts';
 import { readConfig } from '../../pipeline/config.ts';
 import { AnswerError } from '../../pipeline/contract/errors.ts';
 import { keys } from '../../pipeline/contract/keys.ts';
-import { FindingsDocument, Progress } from '../../pipeline/contract/schemas.ts';
+import { FindingsDocument } from '../../pipeline/contract/schemas.ts';
 import { tilesOf } from '../../pipeline/planning/grid.ts';
 import { StoredPlan } from '../../pipeline/planning/stored-plan.ts';
 import { gridOf, type TileState, TileStates } from '../../pipeline/planning/tile-states.ts';
 import type { Log, PipelineDeps } from '../../pipeline/ports.ts';
 import type { LiveEvent, TileEvent } from '../../pipeline/progress/events.ts';
+import { progressReader } from '../../pipeline/progress/progress-reader.ts';
 import { reportTiles } from '../../pipeline/progress/tile-state-writer.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import { type GridSubscriber, serverSentData, subscribeToGrid } from '../support/grid-subscriber.ts';
@@ -309,9 +310,9 @@ const lettersOf = (ends: readonly (TileEvent | undefined)[]): string => ends.map
 
 /** The states that a page would get now. */
 async function shownStates({ deps: { blobs } }: PipelineStage, executionId: string): Promise<string> {
-  const progressOf = async () =>
-    Progress.parse(JSON.parse(Buffer.from((await blobs.get(keys.progress(executionId))) ?? []).toString()));
-  return (await executionReader(executionId, { blobs, progressOf })()).states;
+  const launcher = { describe: () => Promise.reject(new Error('The progress is stored.')) };
+  const progress = progressReader({ blobs, launcher, clock: { now: () => new Date() } });
+  return (await executionReader(executionId, { blobs, progress })()).states;
 }
 
 /** Noise on the left, a single color on the right. */

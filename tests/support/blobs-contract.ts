@@ -141,7 +141,7 @@ export function blobsContract(name: string, make: () => Promise<Blobs>): void {
     ])('a range of %d, %d is refused', async (start, length) => {
       const blobs = await make();
       await blobs.put('key', Buffer.from('abc'));
-      await expect(blobs.getRange('key', start, length)).rejects.toThrow(/Expected a range of at least one byte/);
+      await expect(blobs.getRange('key', start, length)).rejects.toThrow(/must contain at least one byte/);
     });
 
     test.each([
@@ -168,7 +168,7 @@ export function blobsContract(name: string, make: () => Promise<Blobs>): void {
         () => blobs.putFile(key, 'nothing'),
         () => blobs.materialize(key),
       ];
-      for (const attempt of attempts) await expect((async () => attempt())()).rejects.toThrow(/Expected a relative key/);
+      for (const attempt of attempts) await expect((async () => attempt())()).rejects.toThrow(/is invalid\. A key is relative/);
     });
   });
 }

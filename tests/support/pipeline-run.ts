@@ -10,7 +10,7 @@ import { SHARD_TILES_MAX } from '../../pipeline/contract/protocol.ts';
 import { type AnalysisRequest, FindingsDocument, Progress } from '../../pipeline/contract/schemas.ts';
 import { pipeline } from '../../pipeline/pipeline.ts';
 import { DEFAULT_LIMITS } from '../../pipeline/planning/image-limits.ts';
-import type { ExecutionState, ImageDownloads, Log, PipelineDeps, Vision } from '../../pipeline/ports.ts';
+import type { Blobs, ExecutionState, ImageDownloads, Log, PipelineDeps, Vision } from '../../pipeline/ports.ts';
 import { fsBlobs } from '../../pipeline/storage/folder-blobs.ts';
 import { temporaryFolder } from './folder.ts';
 import { scriptedVision } from './scripted-vision.ts';
@@ -31,7 +31,17 @@ export interface PipelineRun {
 /** One folder and one engine, on which executions run one after another. */
 export interface PipelineStage {
   deps: PipelineDeps;
+  /** The engine's database. */
+  file: string;
+  /** Runs an execution to its end, or resumes one that was killed. */
   run(request: AnalysisRequest, vision: Vision, around?: (deps: PipelineDeps) => PipelineDeps): Promise<PipelineRun>;
+  /** Runs an execution until `killed` resolves. Then nothing that its process does counts any more. */
+  runUntil(
+    killed: Promise<void>,
+    request: AnalysisRequest,
+    vision: Vision,
+    around?: (deps: PipelineDeps) => PipelineDeps,
+  ): Promise<void>;
   /** All executions, shards included. */
   operations(): (WireOperation & { arn: string })[];
   /** As the service counts them, one number an execution. */
@@ -44,20 +54,32 @@ export async function pipelineStage(): Promise<PipelineStage> {
   const file = join(folder, 'engine.db');
   const stored = async (key: string) => JSON.parse(await readFile(join(folder, 'blobs', key), 'utf8'));
   const has = async (key: string) => await fsBlobs(join(folder, 'blobs')).head(key);
+  const opened = (given: PipelineDeps) =>
+    openEngine({
+      file,
+      clock: deps.clock,
+      log: SILENT,
+      invoke: async (event, client, timeoutMs) => {
+        const context = { awsRequestId: 'test', getRemainingTimeInMillis: () => timeoutMs };
+        const handler = withDurableExecution(pipeline(given), { durableExecutionClient: client });
+        return await handler(event, context as Parameters<typeof handler>[1]);
+      },
+    });
   return {
     deps,
-    async run(request, vision, around = (same) => same) {
+    file,
+    async runUntil(killed, request, vision, around = (same) => same) {
+      let isDead = false;
       const given = around({ ...deps, vision });
-      const engine = openEngine({
-        file,
-        clock: deps.clock,
-        log: SILENT,
-        invoke: async (event, client, timeoutMs) => {
-          const context = { awsRequestId: 'test', getRemainingTimeInMillis: () => timeoutMs };
-          const handler = withDurableExecution(pipeline(given), { durableExecutionClient: client });
-          return await handler(event, context as Parameters<typeof handler>[1]);
-        },
-      });
+      const engine = opened({ ...given, blobs: mortalBlobs(given.blobs, () => isDead) });
+      await localLauncher(engine).start(request);
+      await killed;
+      isDead = true;
+      engine.close();
+    },
+    async run(request, vision, around = (same) => same) {
+      const engine = opened(around({ ...deps, vision }));
+      engine.start();
       const launcher = localLauncher(engine);
       const name = request.execution_id;
       await launcher.start(request);
@@ -76,6 +98,21 @@ export async function pipelineStage(): Promise<PipelineStage> {
     },
     operations: () => operationsIn(file),
     operationCounts: () => countsIn(file),
+  };
+}
+
+/** In a process that was killed every call hangs. */
+function mortalBlobs(blobs: Blobs, isDead: () => boolean): Blobs {
+  const alive = <T>(call: () => Promise<T>): Promise<T> => (isDead() ? new Promise<T>(() => {}) : call());
+  return {
+    head: (key) => alive(() => blobs.head(key)),
+    get: (key) => alive(() => blobs.get(key)),
+    getRange: (key, start, length) => alive(() => blobs.getRange(key, start, length)),
+    put: (key, bytes) => alive(() => blobs.put(key, bytes)),
+    putNew: (key, bytes) => alive(() => blobs.putNew(key, bytes)),
+    putFile: (key, path) => alive(() => blobs.putFile(key, path)),
+    materialize: (key) => alive(() => blobs.materialize(key)),
+    list: (folder, page) => alive(() => blobs.list(folder, page)),
   };
 }
 

@@ -1,6 +1,7 @@
 // A Launcher whose executions do what a test says. They write progress and findings with the pipeline's own code.
 
 import { UserError } from '../../pipeline/contract/errors.ts';
+import { nameTaken } from '../../pipeline/contract/execution-names.ts';
 import { keys } from '../../pipeline/contract/keys.ts';
 import type { AnalysisRequest, Finding, FindingsDocument } from '../../pipeline/contract/schemas.ts';
 import { NO_USAGE } from '../../pipeline/contract/usage.ts';
@@ -42,7 +43,7 @@ export function scriptedLauncher(deps: { blobs: Blobs; clock: Clock; log: Log },
     async start(request) {
       const before = runs.find((run) => run.request.execution_id === request.execution_id);
       if (before && JSON.stringify(before.request) !== JSON.stringify(request))
-        throw new UserError('Expected a new name for a new request, got one in use. Choose another idempotency_key.');
+        throw new UserError(nameTaken(request.execution_id));
       if (before) return { created: false };
       const run = makeRun(request, deps);
       runs.push(run);

@@ -12,6 +12,7 @@ import type { Tool } from '../../mcp-server/tools/define.ts';
 import { readConfig, sizeLimits } from '../../pipeline/config.ts';
 import { AnalysisRequest } from '../../pipeline/contract/schemas.ts';
 import type { Log } from '../../pipeline/ports.ts';
+import { progressReader } from '../../pipeline/progress/progress-reader.ts';
 import { fsBlobs } from '../../pipeline/storage/folder-blobs.ts';
 import { temporaryFolder } from './folder.ts';
 import { scriptedLauncher } from './scripted-launcher.ts';
@@ -85,23 +86,25 @@ function requestOf(execution_id: string): AnalysisRequest {
 async function depsOfTasks(): Promise<ToolDeps & { launcher: ReturnType<typeof scriptedLauncher> }> {
   const blobs = fsBlobs(await temporaryFolder());
   const clock = { now: () => new Date() };
+  const launcher = scriptedLauncher({ blobs, clock, log: SILENT }, async () => {});
   const none = () => Promise.reject(new Error('Not for tasks.'));
   return {
     blobs,
-    clock,
-    log: SILENT,
-    costUsdMax: null,
-    dryRunBytesMax: null,
+    links: { forPut: none, forGet: async (key) => `https://links.example/${key}` },
+    launcher,
+    images: { resolve: none },
+    progress: progressReader({ blobs, launcher, clock }),
     caller: null,
     owner: null,
-    limits: sizeLimits(readConfig({})),
-    links: { forPut: none, forGet: async (key) => `https://links.example/${key}` },
-    images: { resolve: none },
     models: {
       defaults: { moderation: null, detection: [], verification: null, synthesis: 'none:none' },
       allowed: [],
       moderationMayBeOff: true,
     },
-    launcher: scriptedLauncher({ blobs, clock, log: SILENT }, async () => {}),
+    costUsdMax: null,
+    limits: sizeLimits(readConfig({})),
+    dryRunBytesMax: null,
+    clock,
+    log: SILENT,
   };
 }

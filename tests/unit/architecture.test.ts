@@ -83,7 +83,7 @@ const MAY_IMPORT: [pattern: string, allowed: string[] | 'anything'][] = [
   ['pipeline/telemetry/appsync-events.ts', [...DOMAIN, PROGRESS, 'node:', ...AWS]],
   ['pipeline/telemetry/**', [PORTS, 'pipeline/telemetry/', '@aws-lambda-powertools/']],
   ['mcp-server/version.ts', ['package.json']],
-  ['mcp-server/access/**', ['mcp-server/access/', ...DOMAIN, 'zod', 'node:crypto']],
+  ['mcp-server/access/**', ['mcp-server/access/', ...DOMAIN, PROGRESS, 'zod', 'node:crypto']],
   [
     'mcp-server/executions/**',
     ['mcp-server/access/', 'mcp-server/executions/', ...DOMAIN, DOCUMENTS, PROGRESS, IMAGING, 'zod', 'node:crypto'],

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { checkedKey, keys } from '../../../pipeline/contract/keys.ts';
+import { checkedKey } from '../../../pipeline/contract/key-checks.ts';
+import { keys } from '../../../pipeline/contract/keys.ts';
 import { contentTypeOf } from '../../../pipeline/findings/content-type.ts';
 import { imageFileName, imageStem } from '../../../pipeline/findings/exports/image-file.ts';
 import { EXPORT_FILES, EXPORT_FORMATS, EXPORTS, isStoredAs, pathFor } from '../../../pipeline/findings/exports/index.ts';

@@ -1,0 +1,102 @@
+// Reads how far an execution is: its progress document, those of its running shards and, if they are missing or old, the state that
+// the launcher reports. MCP tools and the local page use this reader, so that they agree.
+import { at } from '../contract/at.ts';
+import { INTERNAL_ERROR, UserError } from '../contract/errors.ts';
+import type { Progress } from '../contract/schemas.ts';
+import { NO_USAGE } from '../contract/usage.ts';
+import { documents, readDocument } from '../documents.ts';
+import { sumOfCounts } from '../planning/shards.ts';
+import type { Blobs, Clock, ExecutionState, Launcher } from '../ports.ts';
+
+const STALE_MS = 10_000; // progress is stored every 2 s at the latest: five writes are missing
+
+export interface ProgressReader {
+  /** What is stored; `null` if nothing is. */
+  stored(executionId: string): Promise<Progress | null>;
+  /** What is stored, with the state that the launcher reports if that is missing or old. Throws a UserError if there is no such execution. */
+  current(executionId: string): Promise<Progress>;
+}
+
+export interface ProgressReaderDeps {
+  blobs: Pick<Blobs, 'get' | 'head'>;
+  launcher: Pick<Launcher, 'describe'>;
+  clock: Clock;
+}
+
+export function progressReader({ blobs, launcher, clock }: ProgressReaderDeps): ProgressReader {
+  const stored = coalesced((executionId) => withRunningShards(executionId, blobs));
+  const isFresh = async ({ execution_id, updated_at }: Progress) => {
+    if (clock.now().getTime() - Date.parse(updated_at) >= STALE_MS) return false;
+    // A cancelled execution may have ended without storing its end.
+    return (await blobs.head(documents.cancellation(execution_id).key)) === null;
+  };
+  return {
+    stored,
+    async current(executionId) {
+      const progress = await stored(executionId);
+      if (progress && (progress.status !== 'RUNNING' || (await isFresh(progress)))) return progress;
+      const state = await launcher.describe(executionId);
+      if (!state) {
+        throw new UserError(
+          `This server has no execution ${executionId}. ` +
+            'Use an execution_id that analyze_image returned; list_findings without execution_id lists executions with findings.',
+        );
+      }
+      return { ...(progress ?? queued(executionId, state)), ...endOf(state) };
+    },
+  };
+}
+
+/** Calls for the same key share a read while it is under way. */
+function coalesced<Value>(read: (key: string) => Promise<Value>): (key: string) => Promise<Value> {
+  const underWay = new Map<string, Promise<Value>>();
+  return async (key) => {
+    const reading = underWay.get(key) ?? read(key).finally(() => underWay.delete(key));
+    underWay.set(key, reading);
+    return await reading;
+  };
+}
+
+/** The tiles of a running shard are in a document of its own: adds them up. */
+async function withRunningShards(executionId: string, blobs: Pick<Blobs, 'get'>): Promise<Progress | null> {
+  const progress = await readDocument(documents.progress(executionId), blobs);
+  if (!progress) return null;
+  const reads = progress.running_shards.map((shard) => readDocument(documents.shardProgress(executionId, shard), blobs));
+  const running = (await Promise.all(reads)).filter((shard) => shard !== null);
+  const { tiles, findings, usage } = progress;
+  const sum = sumOfCounts([{ tiles, detections: findings, usage }, ...running]);
+  const times = [progress, ...running].map(({ updated_at }) => updated_at).sort();
+  return {
+    ...progress,
+    tiles: { total: tiles.total, ...sum.tiles },
+    findings: sum.detections,
+    usage: sum.usage,
+    updated_at: at(times, times.length - 1),
+  };
+}
+
+/** An execution that has not stored anything yet. */
+function queued(executionId: string, { startedAt }: ExecutionState): Progress {
+  return {
+    execution_id: executionId,
+    status: 'RUNNING',
+    phase: 'queued',
+    tiles: { total: 0, done: 0, failed: 0, blank: 0 },
+    findings: 0,
+    usage: NO_USAGE,
+    started_at: startedAt.toISOString(),
+    updated_at: startedAt.toISOString(),
+    running_shards: [],
+    reason: null,
+    summary: null,
+    failed_tiles: [],
+  };
+}
+
+/** The end of an execution that could not store it. */
+function endOf(state: ExecutionState): Partial<Progress> {
+  if (state.state === 'running' || state.state === 'succeeded') return {};
+  const status = ({ failed: 'FAILED', stopped: 'CANCELLED', 'timed-out': 'TIMED_OUT' } as const)[state.state];
+  const reason = state.error.type === 'UserError' ? state.error.message : INTERNAL_ERROR;
+  return { status, phase: 'done', reason, updated_at: state.endedAt.toISOString() };
+}
