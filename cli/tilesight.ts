@@ -1,14 +1,11 @@
 #!/usr/bin/env node
-// The command line: declares commands and options, passes each command to its own file, and turns a failure into one sentence.
+// The command line: declares commands and options, loads the file of the command that runs, and turns a failure into one sentence.
 import { Command, InvalidArgumentError, Option } from 'commander';
 import packageJson from '../package.json' with { type: 'json' };
 import { sentenceOf } from '../pipeline/contract/errors.ts';
 import { Detail } from '../pipeline/contract/schemas.ts';
 import { EXPORT_FORMATS } from '../pipeline/findings/exports/index.ts';
-import { analyzeCommand } from './analyze-command.ts';
-import { connectCommand } from './connect-command.ts';
 import { exportCommand, formatsHelp, formatsThatNameTheImage } from './export-command.ts';
-import { serveCommand } from './serve-command.ts';
 
 const { version, description } = packageJson;
 
@@ -36,7 +33,7 @@ program
   .option('--json <file>', 'also write the findings to this file; - prints them instead of the table')
   .addHelpText('after', example('npx tilesight analyze site-plan.png --look-for "fire extinguishers" --out results'))
   .addHelpText('after', '\nExit codes: 0 all tiles analyzed, 1 failed or blocked, 3 some tiles not analyzed, 130 interrupted.')
-  .action(analyzeCommand);
+  .action(async (image, options) => (await import('./analyze-command.ts')).analyzeCommand(image, options));
 
 program
   .command('serve')
@@ -57,7 +54,7 @@ program
     'after',
     '\nThe file for --keys:\n  {"keys":[{"access_key_id":"…","secret_access_key":"…","principal":"a name for the log"}]}',
   )
-  .action(serveCommand);
+  .action(async (options) => (await import('./serve-command.ts')).serveCommand(options));
 
 program
   .command('export')
@@ -89,7 +86,7 @@ program
   )
   .addHelpText('after', example('npx tilesight connect https://ID.lambda-url.us-east-1.on.aws/mcp'))
   .addHelpText('after', '\nCredentials come from the environment, a profile or a role, as for any AWS tool.')
-  .action(connectCommand);
+  .action(async (url, options) => (await import('./connect-command.ts')).connectCommand(url, options));
 
 try {
   await program.parseAsync();
