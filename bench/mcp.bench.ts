@@ -94,7 +94,7 @@ async function served(folder: string): Promise<{ url: string; close(): void }> {
     blobs,
     links,
     launcher,
-    images: openSources(SOURCES.local, { ALLOWED_FOLDERS: [], ALLOWED_IMAGE_HOSTS: [] }).imagesIn(blobs),
+    images: openSources(SOURCES.local, readConfig({})).imagesIn(blobs),
     models,
     progress: progressReader({ blobs, launcher, clock }),
   };

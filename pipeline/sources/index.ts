@@ -17,6 +17,8 @@ export const SOURCES = {
   aws: { upload, s3, https },
 } satisfies Record<string, Rows>;
 
+export type SourceName = { [Deployment in keyof typeof SOURCES]: keyof (typeof SOURCES)[Deployment] }[keyof typeof SOURCES];
+
 type SettingsOf<R extends Rows> = AllOf<{ [Name in keyof R]: Parameters<R[Name]['open']>[0] }[keyof R]>;
 
 export interface OpenSources {

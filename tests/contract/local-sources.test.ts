@@ -3,6 +3,7 @@ import { mkdir, realpath, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { describe, expect, test } from 'vitest';
+import { readConfig } from '../../pipeline/config.ts';
 import { UserError } from '../../pipeline/contract/errors.ts';
 import { keys } from '../../pipeline/contract/keys.ts';
 import type { Blobs, ImageSources } from '../../pipeline/ports.ts';
@@ -11,7 +12,7 @@ import { fsBlobs } from '../../pipeline/storage/folder-blobs.ts';
 import { temporaryFolder } from '../support/folder.ts';
 
 const localImages = (blobs: Blobs, folders: readonly string[], hosts: readonly string[]) =>
-  openSources(SOURCES.local, { ALLOWED_FOLDERS: folders, ALLOWED_IMAGE_HOSTS: hosts }).imagesIn(blobs);
+  openSources(SOURCES.local, { ...readConfig({}), ALLOWED_FOLDERS: folders, ALLOWED_IMAGE_HOSTS: hosts }).imagesIn(blobs);
 
 /** `allowed/plan.jpg` may be named; `allowed-too/plan.jpg` and `secret.jpg` beside it may not. */
 async function place() {

@@ -361,16 +361,17 @@ describe('without a real server:', () => {
   });
 
   test('clients of AWS and of web hosts are loaded on first use', async () => {
-    const adapters = ['storage/s3-blobs', 'storage/s3-links', 'sources/index'].map(
+    const adapters = ['storage/s3-blobs', 'storage/s3-links', 'sources/index', 'config'].map(
       (name) => new URL(`../../pipeline/${name}.ts`, import.meta.url).href,
     );
     const program = `
       import { registerHooks } from 'node:module';
       const loaded = [];
       registerHooks({ resolve(name, context, next) { if (/^@aws-sdk.|^ipaddr.js$|https-request/.test(name)) loaded.push(name); return next(name, context); } });
-      const [{ s3Blobs }, { s3Links }, { openSources, SOURCES }] = await Promise.all(${JSON.stringify(adapters)}.map((url) => import(url)));
+      const [{ s3Blobs }, { s3Links }, { openSources, SOURCES }, { readMcpServerConfig }] = await Promise.all(${JSON.stringify(adapters)}.map((url) => import(url)));
       const blobs = s3Blobs({ bucket: 'images', scratchFolder: '.', materializeBytesMax: 1 });
-      openSources(SOURCES.aws, { BUCKET: 'images', ALLOWED_BUCKETS: ['plans'], ALLOWED_IMAGE_HOSTS: ['example.org'] });
+      const allowed = { ALLOWED_BUCKETS: 'plans', ALLOWED_IMAGE_HOSTS: 'example.org' };
+      openSources(SOURCES.aws, readMcpServerConfig({ BUCKET: 'images', PIPELINE_FUNCTION: 'pipeline:live', ...allowed }));
       const before = [...loaded];
       await s3Links({ bucket: 'images' }).forGet('${KEY}', { expiresInS: 60 });
       console.log(JSON.stringify({ before, after: loaded }));`;

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { PutBucketPolicyCommand, PutObjectCommand } from '@aws-sdk/client-s3';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { depsByCaller, type SharedDeps } from '../../mcp-server/access/callers.ts';
+import { readMcpServerConfig } from '../../pipeline/config.ts';
 import type { AnalysisRequest } from '../../pipeline/contract/schemas.ts';
 import type { Blobs, ImageDownloads, ImageSources, PipelineDeps } from '../../pipeline/ports.ts';
 import { openSources, SOURCES } from '../../pipeline/sources/index.ts';
@@ -206,8 +207,9 @@ describe('without a real server:', () => {
       return true;
     });
     const blobs = fsBlobs(await temporaryFolder());
-    const settings = { BUCKET: OWN, ALLOWED_BUCKETS: ALLOWED, endpoint, ...options };
-    const { imagesIn, downloads } = openSources(SOURCES.aws, { ...settings, ALLOWED_IMAGE_HOSTS: options.hosts ?? [] });
+    const config = readMcpServerConfig({ BUCKET: OWN, PIPELINE_FUNCTION: 'pipeline:live', ALLOWED_BUCKETS: ALLOWED.join() });
+    const settings = { ...config, ALLOWED_IMAGE_HOSTS: options.hosts ?? [], endpoint, ...options };
+    const { imagesIn, downloads } = openSources(SOURCES.aws, settings);
     return { blobs, imagesIn, images: imagesIn(blobs), remote: downloads, requests };
   }
 

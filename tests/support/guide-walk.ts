@@ -6,7 +6,7 @@ import { temporaryFolder } from './folder.ts';
 const ROOT = join(import.meta.dirname, '../..');
 const COPIED = [
   ...['build', 'cli', 'docs', 'local', 'mcp-server', 'pipeline', 'skills', 'tests', 'web'],
-  ...['package.json', 'README.md', 'tsconfig.json', 'vitest.config.ts'],
+  ...['package.json', 'README.md', 'template.yaml', 'tsconfig.json', 'vitest.config.ts'],
 ];
 /** Too large to copy, and never changed by a guide. */
 const LINKED = ['examples', 'models', 'node_modules'];

@@ -69,7 +69,7 @@ export async function testServer(options: TestServerOptions = {}): Promise<TestS
   const blobs = fsBlobs(blobsFolder);
   const links = localLinks(SECRET, () => ORIGIN, clock);
   const launcher = scriptedLauncher({ blobs, clock, log }, options.script ?? (async () => {}));
-  const sources = openSources(SOURCES.local, { ALLOWED_FOLDERS: [folder], ALLOWED_IMAGE_HOSTS: [] });
+  const sources = openSources(SOURCES.local, { ...readConfig({}), ALLOWED_FOLDERS: [folder] });
   const shared: SharedDeps = {
     ...{ blobs, links: options.links ?? links, launcher, clock, log },
     imagesIn: (seen) => options.images ?? sources.imagesIn(seen),
