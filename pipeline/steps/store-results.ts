@@ -1,9 +1,13 @@
 // Step 8: stores the findings document, exports, overlay, report and index entries, and ends the progress. Storing twice is harmless.
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { keys } from '../contract/keys.ts';
 import type { AnalysisRequest, Status, Usage } from '../contract/schemas.ts';
 import { totalUsage } from '../contract/usage.ts';
 import { documents, readExisting, writeDocument } from '../documents.ts';
 import { findingsDocument, reasonOf } from '../findings/document.ts';
+import type { ExportSource } from '../findings/exports/export-source.ts';
+import { EXPORT_FILES, pathFor } from '../findings/exports/index.ts';
 import { indexed } from '../findings/index-entry.ts';
 import { summaryByRules } from '../findings/rules-summary.ts';
 import { isRejected, type Verdict, withVerdicts } from '../findings/verification.ts';
@@ -14,7 +18,6 @@ import type { ProgressReport } from '../progress/progress-writer.ts';
 import type { SourceImage } from './source-image.ts';
 import { measureUsage } from './store-tile-results.ts';
 import { materialOf, type Synthesis } from './synthesize.ts';
-import { writeExports } from './write-exports.ts';
 import { writeReport } from './write-report.ts';
 
 export interface StoredResults {
@@ -71,6 +74,21 @@ export async function storeResults(
   metrics?.add('Findings', findings.length);
   measureEnd(document.status, deps);
   return { status: document.status, findings: findings.length };
+}
+
+/** Written through a file, so that no export is whole in memory. */
+async function writeExports(source: ExportSource, { blobs, scratchFolder }: PipelineDeps): Promise<void> {
+  const { document } = source;
+  const folder = await mkdtemp(join(scratchFolder, 'exports-'));
+  try {
+    for (const { storedAs, pieces } of EXPORT_FILES) {
+      const path = join(folder, 'export');
+      await writeFile(path, pieces(source));
+      await blobs.putFile(keys.export(document.execution_id, pathFor(storedAs, document)), path);
+    }
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
 }
 
 /** Measures every end of an execution, also without stored results. */

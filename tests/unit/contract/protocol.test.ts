@@ -1,0 +1,63 @@
+// Names by which executions in flight resume and stored executions are found. A change here breaks them: it needs an old reader.
+import { describe, expect, test } from 'vitest';
+import { SHARD_TILES_MAX_OF_0_1, STEPS } from '../../../pipeline/contract/protocol.ts';
+import { documents } from '../../../pipeline/documents.ts';
+import { storedShards } from '../../../pipeline/planning/shards.ts';
+
+describe('what is stored keeps its name', () => {
+  test('in steps', () => {
+    const { runShard, checkShard, detectTile, verifyFinding, ...steps } = STEPS;
+    expect(Object.values(steps)).toEqual([
+      'fetch',
+      'inspect',
+      'moderate',
+      'store-verdict',
+      'tile',
+      'take-up',
+      'shards',
+      'detect',
+      'keep-looks',
+      'merge',
+      'verify',
+      'synthesize',
+      'store',
+      'store-failure',
+    ]);
+    expect([runShard(3), checkShard(3), detectTile(0, 12, 7), verifyFinding('f4')]).toEqual([
+      'shard-3',
+      'begin-3',
+      'tile-0-r12-c7',
+      'verify-f4',
+    ]);
+  });
+
+  test('in documents', () => {
+    const { shardProgress, tileStates, tileResults, blankTiles, indexEntry, tileStepResult, ...ofExecution } = documents;
+    expect(Object.fromEntries(Object.entries(ofExecution).map(([name, document]) => [name, document('e1').key]))).toEqual({
+      plan: 'executions/e1/plan.json',
+      findings: 'executions/e1/findings.json',
+      progress: 'executions/e1/progress.json',
+      merged: 'executions/e1/merged.json',
+      startedBy: 'executions/e1/started-by.json',
+      launched: 'executions/e1/launched.json',
+      cancellation: 'executions/e1/cancel.json',
+      mergeResult: 'executions/e1/doubtful.json',
+      resumedTiles: 'executions/e1/todo.json',
+    });
+    expect(shardProgress('e1', 2).key).toBe('executions/e1/progress/2.json');
+    expect(tileStepResult('e1', 'tile-0-r0-c0').key).toBe('executions/e1/detections/tile-0-r0-c0.json');
+    for (const document of [tileStates, tileResults, blankTiles, indexEntry]) expect(document('any/key').key).toBe('any/key');
+  });
+});
+
+test('boundaries of shards that version 0.1 did not store are computed as it did', () => {
+  expect(SHARD_TILES_MAX_OF_0_1).toBe(850);
+  expect(storedShards(undefined, 850)).toEqual([{ number: 0, from: 0, to: 850 }]);
+  expect(storedShards(undefined, 1_701)).toEqual([
+    { number: 0, from: 0, to: 567 },
+    { number: 1, from: 567, to: 1_134 },
+    { number: 2, from: 1_134, to: 1_701 },
+  ]);
+  const stored = [{ number: 0, from: 0, to: 1_701 }];
+  expect(storedShards(stored, 1_701)).toBe(stored);
+});

@@ -1,0 +1,57 @@
+import { describe, expect, test } from 'vitest';
+import { documents, readDocument, readExisting, writeDocument, writeNewDocument } from '../../pipeline/documents.ts';
+import { contentTypeOf } from '../../pipeline/findings/content-type.ts';
+
+function memory() {
+  const objects = new Map<string, Uint8Array>();
+  return {
+    objects,
+    get: async (key: string) => objects.get(key) ?? null,
+    put: async (key: string, bytes: Uint8Array) => void objects.set(key, bytes),
+    async putNew(key: string, bytes: Uint8Array) {
+      if (objects.has(key)) return false;
+      objects.set(key, bytes);
+      return true;
+    },
+  };
+}
+
+describe('a document', () => {
+  test('is read as it was written', async () => {
+    const blobs = memory();
+    const states = { from: 3, indexes: null, states: 'wld' };
+    await writeDocument(documents.tileStates('executions/e1/tiles/0.json'), states, blobs);
+    expect(await readDocument(documents.tileStates('executions/e1/tiles/0.json'), blobs)).toEqual(states);
+  });
+
+  test('is null if there is none, and an error where it must exist', async () => {
+    const blobs = memory();
+    expect(await readDocument(documents.launched('e1'), blobs)).toBeNull();
+    await expect(readExisting(documents.launched('e1'), blobs)).rejects.toThrow(
+      'Expected a document at executions/e1/launched.json, but there is none.',
+    );
+  });
+
+  test.each(['', '{', 'null', '{"arn":3}'])('with the content %j is refused with its key and the cause', async (content) => {
+    const blobs = memory();
+    blobs.objects.set('executions/e1/launched.json', Buffer.from(content));
+    const error = await readDocument(documents.launched('e1'), blobs).catch((thrown: Error) => thrown);
+    expect(error).toMatchObject({
+      message: 'The document at executions/e1/launched.json does not have the expected content.',
+      cause: expect.any(Error),
+    });
+  });
+
+  test('that exists is not written as a new one', async () => {
+    const blobs = memory();
+    expect(await writeNewDocument(documents.launched('e1'), { arn: 'first' }, blobs)).toBe(true);
+    expect(await writeNewDocument(documents.launched('e1'), { arn: 'second' }, blobs)).toBe(false);
+    expect(await readDocument(documents.launched('e1'), blobs)).toEqual({ arn: 'first' });
+  });
+});
+
+test('documents of an execution are JSON by the end of their key', () => {
+  const { tileStates, tileResults, blankTiles, indexEntry, shardProgress, tileStepResult, ...ofExecution } = documents;
+  const keys = [...Object.values(ofExecution).map((document) => document('e1').key), shardProgress('e1', 0).key];
+  expect(keys.filter((key) => contentTypeOf(key) !== 'application/json')).toEqual([]);
+});
