@@ -1,49 +1,61 @@
-// Knows which places the tiles that were looked at had whole: what they do not report there speaks against a look. Pure.
+// Knows which areas were analyzed at which level: a tile that covered an object but did not detect it is evidence against it. Pure.
+import { type PlannedLevel, type TileGrid, tilesOf } from '../planning/grid.ts';
+import type { DetectionTable } from './detection-table.ts';
 
-import { tilesOf } from '../planning/grid.ts';
-import type { Plan } from '../planning/plan.ts';
-import type { Looks } from './detection-table.ts';
-
-/** An object that fills more of a tile has too little around it to be recognised, and may well be missed. */
+/** An object that fills more of a tile has too little context around it, so the model may miss it. */
 const TILE_SHARE_MAX = 3 / 4;
 
-export interface Witnesses {
-  /** True when a tile of `level` had all of it in sight and was large enough for it. */
-  hadWhole(at: number, level: number): boolean;
+export interface Coverage {
+  /** True if one analyzed tile of `level` contains the whole box, and is large enough for the model to recognize it. */
+  covers(row: number, level: number): boolean;
 }
 
-/** `unseen` holds indexes of tiles of the plan that nobody could look at. */
-export function witnessesOf(looks: Looks, plan: Plan, unseen: readonly number[]): Witnesses {
-  const edgePx = plan.stridePx + 2 * plan.marginPx;
-  const levels = new Map(
-    plan.levels.map((level) => [level.level, { ...level, seen: new Uint8Array(level.columns * level.rows) }]),
-  );
-  const gaps = new Set(unseen);
-  for (const { index, level, row, column } of tilesOf(plan)) {
-    const planned = levels.get(level);
-    if (planned && !gaps.has(index)) planned.seen[row * planned.columns + column] = 1;
-  }
+/** `notAnalyzed` holds the indexes of tiles that could not be analyzed. */
+export function coverageOf(table: DetectionTable, grid: TileGrid, notAnalyzed: readonly number[]): Coverage {
+  const { stridePx, marginPx } = grid;
+  const sideMaxPx = (stridePx + 2 * marginPx) * TILE_SHARE_MAX;
+  const levels = analyzedLevels(grid, new Set(notAnalyzed));
   return {
-    hadWhole(at, level) {
-      const planned = levels.get(level);
-      if (!planned) return false;
+    covers(row, level) {
+      const analyzed = levels.get(level);
+      if (!analyzed) return false;
       const scale = 2 ** level;
-      const left = (looks.left[at] as number) / scale;
-      const top = (looks.top[at] as number) / scale;
-      const right = (looks.right[at] as number) / scale;
-      const bottom = (looks.bottom[at] as number) / scale;
-      if (Math.max(right - left, bottom - top) > edgePx * TILE_SHARE_MAX) return false;
-      // A tile begins `marginPx` before its place in the grid. Of the tiles along an axis at most the last two that begin before a box hold it.
-      const lastColumn = Math.min(planned.columns - 1, Math.floor((left + plan.marginPx) / plan.stridePx));
-      const lastRow = Math.min(planned.rows - 1, Math.floor((top + plan.marginPx) / plan.stridePx));
-      for (let row = Math.max(0, lastRow - 1); row <= lastRow; row++) {
-        if (bottom > Math.min(planned.height, (row + 1) * plan.stridePx + plan.marginPx)) continue;
+      const left = table.left(row) / scale;
+      const top = table.top(row) / scale;
+      const right = table.right(row) / scale;
+      const bottom = table.bottom(row) / scale;
+      if (Math.max(right - left, bottom - top) > sideMaxPx) return false;
+      // A tile starts `marginPx` before its grid cell. So along each axis, only the last two tiles that start before the box can contain it.
+      const lastColumn = Math.min(analyzed.columns - 1, Math.floor((left + marginPx) / stridePx));
+      const lastRow = Math.min(analyzed.rows - 1, Math.floor((top + marginPx) / stridePx));
+      for (let tileRow = Math.max(0, lastRow - 1); tileRow <= lastRow; tileRow++) {
+        if (bottom > Math.min(analyzed.height, (tileRow + 1) * stridePx + marginPx)) continue;
         for (let column = Math.max(0, lastColumn - 1); column <= lastColumn; column++) {
-          if (right > Math.min(planned.width, (column + 1) * plan.stridePx + plan.marginPx)) continue;
-          if (planned.seen[row * planned.columns + column] === 1) return true;
+          if (right > Math.min(analyzed.width, (column + 1) * stridePx + marginPx)) continue;
+          if (analyzed.tiles[tileRow * analyzed.columns + column] === 1) return true;
         }
       }
       return false;
     },
   };
+}
+
+interface AnalyzedLevel extends PlannedLevel {
+  /** 1 for every analyzed tile, row by row. */
+  tiles: Uint8Array;
+}
+
+function analyzedLevels(grid: TileGrid, notAnalyzed: ReadonlySet<number>): Map<number, AnalyzedLevel> {
+  const levels = new Map<number, AnalyzedLevel>();
+  let indexOffset = 0;
+  for (const level of grid.levels) {
+    const planned = tilesOf({ ...grid, levels: [level] });
+    const tiles = new Uint8Array(level.columns * level.rows);
+    for (const { index, row, column } of planned) {
+      if (!notAnalyzed.has(indexOffset + index)) tiles[row * level.columns + column] = 1;
+    }
+    indexOffset += planned.length;
+    levels.set(level.level, { ...level, tiles });
+  }
+  return levels;
 }

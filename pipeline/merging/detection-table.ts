@@ -1,162 +1,218 @@
-// From what a model reported in a tile to a look at an object: where it lies in the image, which edges of its tile cut it. Pure.
-// Looks are rows of typed columns, as a run may hold a million of them.
+// The detections of one merge, a row each: boxes, scores, ranking, unions, and which row was merged into which. Pure.
+// A run may have a million rows, so they are typed columns. The table must not know the plan, or why rows are merged.
+import { at } from '../contract/at.ts';
 import type { Detection } from '../contract/schemas.ts';
-import type { PlannedLevel, PlannedTile } from '../planning/grid.ts';
-import type { Plan } from '../planning/plan.ts';
+import type { PlannedTile } from '../planning/grid.ts';
+import { BoxColumns, cell, type Edges } from './box-columns.ts';
 
-/** A box this near to a tile's inner edge, in pixels of its level, is taken for cut. */
-export const CUT_MARGIN_PX = 3;
+/** Boxes of one label whose IoU exceeds this are one object: the usual threshold for a match. */
+export const IOU_THRESHOLD = 0.5;
+/** A box whose IoS (intersection over smaller) with a larger box of its label exceeds this is a part or a duplicate of it. */
+export const IOS_THRESHOLD = 0.7;
+/** The outline of a low-confidence box is inexact: half of it inside a confident one is enough. */
+export const IOS_THRESHOLD_LOW_CONFIDENCE = 0.5;
 
-/** Sides of a box; a sum of them says which are cut. */
-export const SIDE = { left: 1, top: 2, right: 4, bottom: 8 } as const;
+export class DetectionTable extends BoxColumns {
+  readonly #detections: Detection[] = [];
+  readonly #tiles: PlannedTile[] = [];
+  readonly #label: Int32Array;
+  readonly #level: Uint8Array;
+  readonly #isText: Uint8Array;
+  readonly #cutSides: Uint8Array;
+  readonly #score: Float32Array;
+  readonly #secondScore: Float32Array;
+  readonly #rank: Float32Array;
+  readonly #lowConfidence: Uint8Array;
+  readonly #mergedInto: Int32Array;
+  #reportedCount = 0;
+  #labelCount = 0;
 
-export interface SeenTile {
-  tile: PlannedTile;
-  detections: readonly Detection[];
-}
-
-export interface Looks {
-  /** Rows that tiles reported; behind them come unions of two or more cut looks. */
-  reported: number;
-  /** Rows in use. */
-  count: number;
-  /** Finest level first, then rows, then columns, with the row of the first look of each. */
-  seen: (SeenTile & { first: number })[];
-  /** What the unions say. */
-  unions: Detection[];
-  /** Place in `seen`; of a union, that of its surest part. */
-  tile: Int32Array;
-  level: Uint8Array;
-  /** The same for the same label, in capitals or not; below `labels`. */
-  label: Int32Array;
-  labels: number;
-  /** Edges in pixels of the full image: to 1/100 of a pixel up to sides of 131,072. */
-  left: Float32Array;
-  top: Float32Array;
-  right: Float32Array;
-  bottom: Float32Array;
-  /** Sides that lie on an inner edge of the tile: a sum of SIDE. */
-  cut: Uint8Array;
-  /** 1 when the detection is a reading of text. */
-  isText: Uint8Array;
-  /** Score, halved for every doubt; of a union, by both its surest parts. */
-  weight: Float32Array;
-  /** Of a union, the score of its second surest part; else 0. */
-  second: Float32Array;
-  /** What is looked at first: as `weight`, halved where a finer look shows the same thing better. */
-  rank: Float32Array;
-  /** 1 when there is any doubt, or a better look at the same thing. */
-  unsure: Uint8Array;
-  /** The look that this one was merged into; itself while it stands. */
-  owner: Int32Array;
-}
-
-interface ScaledImage {
-  width: number;
-  height: number;
-  /** Pixels of the image in a pixel of the tile. */
-  scale: number;
-}
-
-/** All looks of all tiles, in the order of the plan. */
-export function looksOf(seen: readonly SeenTile[], plan: Plan): Looks {
-  const sorted = seen.toSorted((a, b) => a.tile.index - b.tile.index);
-  const looks = roomFor(sorted.reduce((sum, { detections }) => sum + detections.length, 0));
-  const labels = new LabelNumbers();
-  for (const { tile, detections } of sorted) {
-    const place = looks.seen.push({ tile, detections, first: looks.count }) - 1;
-    const inner = innerEdges(tile, plan.levels);
-    const image = { width: plan.width, height: plan.height, scale: 2 ** tile.level };
-    for (const detection of detections) {
-      const at = looks.count++;
-      looks.tile[at] = place;
-      looks.level[at] = tile.level;
-      looks.label[at] = labels.of(detection.label);
-      looks.cut[at] = cutSides(detection, tile, inner);
-      looks.isText[at] = detection.text === null ? 0 : 1;
-      looks.weight[at] = detection.score;
-      looks.owner[at] = at;
-      setBox(looks, at, detection, tile, image);
-    }
+  /** Holds up to `reportedMax` detections, and half as many unions: a union joins at least two detections. */
+  constructor(reportedMax: number) {
+    const rowsMax = reportedMax + (reportedMax >> 1);
+    super(rowsMax);
+    this.#label = new Int32Array(rowsMax);
+    this.#level = new Uint8Array(rowsMax);
+    this.#isText = new Uint8Array(rowsMax);
+    this.#cutSides = new Uint8Array(rowsMax);
+    this.#score = new Float32Array(rowsMax);
+    this.#secondScore = new Float32Array(rowsMax);
+    this.#rank = new Float32Array(rowsMax);
+    this.#lowConfidence = new Uint8Array(rowsMax);
+    this.#mergedInto = new Int32Array(rowsMax);
   }
-  looks.reported = looks.count;
-  looks.labels = labels.count;
-  return looks;
+
+  /** All rows: the reported detections, then the unions. */
+  get count(): number {
+    return this.#detections.length;
+  }
+
+  /** The rows that tiles reported. */
+  get reportedCount(): number {
+    return this.#reportedCount;
+  }
+
+  /** Labels are numbers from 0 up to, but not including, this count. */
+  get labelCount(): number {
+    return this.#labelCount;
+  }
+
+  /** Adds a detection that a tile reported. `cutSides` is a sum of SIDE. */
+  add(detection: Detection, tile: PlannedTile, label: number, edges: Edges, cutSides: number): void {
+    this.#append(detection, tile, label, edges, cutSides);
+    this.#reportedCount++;
+    this.#labelCount = Math.max(this.#labelCount, label + 1);
+  }
+
+  /** Adds the union of the `parts` and merges them into it. Tile and label are those of the part `best`. */
+  addUnion(parts: readonly number[], best: number, detection: Detection): void {
+    const edges = this.edgesAround(parts);
+    let cutSides = 0; // an object continues beyond its union where a part is cut at the outer edge
+    let secondScore = 0;
+    for (const part of parts) {
+      cutSides |= this.cutSides(part) & this.sidesOn(part, edges);
+      if (part !== best) secondScore = Math.max(secondScore, this.score(part));
+    }
+    const union = this.#append(detection, this.tile(best), this.label(best), edges, cutSides);
+    this.#secondScore[union] = secondScore;
+    for (const part of parts) this.mergeInto(part, union);
+  }
+
+  detection(row: number): Detection {
+    return at(this.#detections, row);
+  }
+
+  /** The tile that reported the detection; for a union, the tile of its best part. */
+  tile(row: number): PlannedTile {
+    return at(this.#tiles, row);
+  }
+
+  level(row: number): number {
+    return cell(this.#level, row);
+  }
+
+  /** The number of the label: equal labels have equal numbers, regardless of case. */
+  label(row: number): number {
+    return cell(this.#label, row);
+  }
+
+  /** True if the detection is a line of text. */
+  isText(row: number): boolean {
+    return cell(this.#isText, row) === 1;
+  }
+
+  /** The sides on which a tile edge cuts the box: a sum of SIDE. */
+  cutSides(row: number): number {
+    return cell(this.#cutSides, row);
+  }
+
+  /** True if the row is the union of cut boxes and not of text. Such a union is less exact than a box that one tile contains. */
+  isStitchedBox(row: number): boolean {
+    return row >= this.#reportedCount && !this.isText(row);
+  }
+
+  /** As the model reported it; after rescoring, lower if other tiles contradict it. */
+  score(row: number): number {
+    return cell(this.#score, row);
+  }
+
+  /** For a union, the score of its second best part; otherwise 0. */
+  secondScore(row: number): number {
+    return cell(this.#secondScore, row);
+  }
+
+  /** Decides which of two rows wins: the score, lowered if another row shows the same object better. */
+  rank(row: number): number {
+    return cell(this.#rank, row);
+  }
+
+  /** True if other tiles contradict the row, or another row shows the same object better. */
+  lowConfidence(row: number): boolean {
+    return cell(this.#lowConfidence, row) === 1;
+  }
+
+  /** Sets the score, and the rank as a share of it. */
+  rescore(row: number, score: number, rankShare: number, lowConfidence: boolean): void {
+    this.#score[row] = score;
+    this.#rank[row] = rankShare * this.score(row);
+    this.#lowConfidence[row] = lowConfidence ? 1 : 0;
+  }
+
+  /** Raises the score and confidence of a row to those of a row that was merged into it. */
+  adoptScore(row: number, merged: number): void {
+    this.#score[row] = Math.max(this.score(row), this.score(merged));
+    if (!this.lowConfidence(merged)) this.#lowConfidence[row] = 0;
+  }
+
+  /** Negative if `a` wins over `b`: by rank, then top to bottom, left to right, then by all other differences. */
+  compare(a: number, b: number): number {
+    return this.rank(b) - this.rank(a) || this.top(a) - this.top(b) || this.left(a) - this.left(b) || this.#compareRest(a, b);
+  }
+
+  /** The row that this row was merged into; the row itself if it was not merged. */
+  mergedInto(row: number): number {
+    return cell(this.#mergedInto, row);
+  }
+
+  isMerged(row: number): boolean {
+    return this.mergedInto(row) !== row;
+  }
+
+  mergeInto(row: number, other: number): void {
+    this.#mergedInto[row] = other;
+  }
+
+  /** The row that a row belongs to after all merges. */
+  finalRow(row: number): number {
+    let last = row;
+    while (this.isMerged(last)) last = this.mergedInto(last);
+    return last;
+  }
+
+  /** All rows that were not merged into another row. */
+  unmergedRows(): Int32Array {
+    const rows = new Int32Array(this.count);
+    let found = 0;
+    for (let row = 0; row < this.count; row++) if (!this.isMerged(row)) rows[found++] = row;
+    return rows.subarray(0, found);
+  }
+
+  #append(detection: Detection, tile: PlannedTile, label: number, edges: Edges, cutSides: number): number {
+    const row = this.#detections.push(detection) - 1;
+    this.#tiles.push(tile);
+    this.setEdges(row, edges);
+    this.#label[row] = label;
+    this.#level[row] = tile.level;
+    this.#isText[row] = detection.text === null ? 0 : 1;
+    this.#cutSides[row] = cutSides;
+    this.#score[row] = detection.score;
+    this.#mergedInto[row] = row;
+    return row;
+  }
+
+  #compareRest(a: number, b: number): number {
+    return (
+      this.right(b) - this.right(a) ||
+      this.bottom(b) - this.bottom(a) ||
+      this.score(b) - this.score(a) ||
+      this.level(a) - this.level(b) ||
+      this.tile(a).index - this.tile(b).index ||
+      compareContent(this.detection(a), this.detection(b))
+    );
+  }
 }
 
-/** What was reported of a look, or what its parts say together. */
-export function detectionOf({ reported, seen, tile, unions }: Looks, at: number): Detection {
-  const looked = at < reported ? seen[tile[at] as number] : undefined;
-  return (looked ? looked.detections[at - looked.first] : unions[at - reported]) as Detection;
-}
-
-export function tileOf({ seen, tile }: Looks, at: number): PlannedTile {
-  return (seen[tile[at] as number] as SeenTile).tile;
-}
-
-function roomFor(count: number): Looks {
-  const rows = count + (count >> 1); // a union has two parts at least
-  const floats = () => new Float32Array(rows);
-  const [left, top, right, bottom] = [floats(), floats(), floats(), floats()];
-  const [weight, second, rank] = [floats(), floats(), floats()];
-  const [tile, label, owner] = [new Int32Array(rows), new Int32Array(rows), new Int32Array(rows)];
-  const [level, cut, isText, unsure] = [new Uint8Array(rows), new Uint8Array(rows), new Uint8Array(rows), new Uint8Array(rows)];
-  const columns = { tile, level, label, left, top, right, bottom, cut, isText, weight, second, rank, unsure, owner };
-  return { reported: 0, count: 0, seen: [], unions: [], labels: 0, ...columns };
-}
-
-/** Sides of a tile behind which the image goes on. */
-function innerEdges({ level, boxInLevel: [left, top, width, height] }: PlannedTile, levels: readonly PlannedLevel[]): number {
-  const size = levels.find((planned) => planned.level === level);
-  if (!size) throw new Error(`No level ${level} in the plan.`);
+function compareContent(a: Detection, b: Detection): number {
   return (
-    (left > 0 ? SIDE.left : 0) |
-    (top > 0 ? SIDE.top : 0) |
-    (left + width < size.width ? SIDE.right : 0) |
-    (top + height < size.height ? SIDE.bottom : 0)
+    compareText(a.label, b.label) ||
+    compareText(a.text, b.text) ||
+    compareText(a.severity, b.severity) ||
+    compareText(a.description, b.description)
   );
 }
 
-/** A line of text may go on behind a space: its ends are taken for cut when they are nearer to the edge than the line is high. */
-function cutSides({ box, text }: Detection, { boxInLevel }: PlannedTile, inner: number): number {
-  const marginPx = text === null ? CUT_MARGIN_PX : Math.max(CUT_MARGIN_PX, Math.min(box[2], box[3]));
-  const touched =
-    (box[0] <= marginPx ? SIDE.left : 0) |
-    (box[1] <= CUT_MARGIN_PX ? SIDE.top : 0) |
-    (box[0] + box[2] >= boxInLevel[2] - marginPx ? SIDE.right : 0) |
-    (box[1] + box[3] >= boxInLevel[3] - CUT_MARGIN_PX ? SIDE.bottom : 0);
-  return touched & inner;
-}
-
-/** From pixels of the tile to pixels of the image, whose last pixels on a coarse level may stand for less than the others. */
-function setBox(looks: Looks, at: number, { box }: Detection, { boxInLevel }: PlannedTile, image: ScaledImage): void {
-  const { scale, width, height } = image;
-  const left = (boxInLevel[0] + box[0]) * scale;
-  const top = (boxInLevel[1] + box[1]) * scale;
-  looks.left[at] = Math.min(left, width);
-  looks.top[at] = Math.min(top, height);
-  looks.right[at] = Math.min(left + box[2] * scale, width);
-  looks.bottom[at] = Math.min(top + box[3] * scale, height);
-}
-
-/** Numbers labels as they come; the spelling with capitals is looked up once. */
-class LabelNumbers {
-  readonly #bySpelling = new Map<string, number>();
-  readonly #byName = new Map<string, number>();
-
-  of(spelling: string): number {
-    return this.#bySpelling.get(spelling) ?? this.#add(spelling);
-  }
-
-  #add(spelling: string): number {
-    const name = spelling.toLowerCase();
-    const number = this.#byName.get(name) ?? this.#byName.size;
-    this.#byName.set(name, number);
-    this.#bySpelling.set(spelling, number);
-    return number;
-  }
-
-  get count(): number {
-    return this.#byName.size;
-  }
+function compareText(a: string | null, b: string | null): number {
+  if (a === b) return 0;
+  if (a === null || b === null) return a === null ? -1 : 1;
+  return a < b ? -1 : 1;
 }

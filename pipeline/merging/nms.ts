@@ -1,65 +1,85 @@
-// Of several looks at the same object the most important one stands and takes over the others. Pure.
+// Non-maximum suppression (NMS): of all rows that show the same object, keeps the one that ranks highest. Pure.
+import { type DetectionTable, IOS_THRESHOLD_LOW_CONFIDENCE, IOU_THRESHOLD } from './detection-table.ts';
+import type { SpatialIndex } from './spatial-index.ts';
 
-import type { Looks } from './detection-table.ts';
-import { areaOf, INSIDE_SHARE_UNSURE, SAME_OBJECT_IOU, sharedArea } from './overlap.ts';
-import { compareLooks } from './ranking.ts';
-import type { Neighbours } from './spatial-index.ts';
+/** Starts with high ranks, which are likely to be maxima: most other rows are then merged before their turn. */
+const RANKS_MIN = [0.9, 0.8, 0.7, 0.6, 0.5, 0] as const;
 
-/** Climbs begin with those that are likely to be the summit. */
-const RANKS_FROM = [0.9, 0.8, 0.7, 0.6, 0.5, 0] as const;
+/** Two rows of which one may be a part of the other. */
+export type NestedPair = readonly [number, number];
 
 /**
- * Non-maximum suppression, for all labels at once. Returns, two by two, rows of which one may be a part of the other.
- * Only looks that are alike decide about each other, so it climbs from any look to one that nothing alike outranks, instead of
- * going through all by rank: the outcome is the same, and what is looked up in turn lies close together in memory.
+ * Merges duplicates, for all labels at once. Returns the pairs of nested rows.
+ * Classic NMS visits all rows by rank. Only overlapping rows decide about each other, so this one climbs from any row to a local
+ * maximum. The result is the same, and successive reads stay close together in memory.
  */
-export function mergeDuplicates(looks: Looks, neighbours: Neighbours): number[] {
-  const { owner, rank, count } = looks;
-  const settled = new Uint8Array(count);
-  const alike: number[] = [];
-  const inside: number[] = [];
-  const pairs: number[] = [];
-  let at = 0;
-  const meet = (other: number): boolean => {
-    const shared = other === at ? 0 : sharedArea(looks, at, other);
-    if (shared === 0) return false;
-    const [area, otherArea] = [areaOf(looks, at), areaOf(looks, other)];
-    if (shared > SAME_OBJECT_IOU * (area + otherArea - shared)) alike.push(other);
-    else if (settled[other] === 0 && shared > INSIDE_SHARE_UNSURE * Math.min(area, otherArea)) inside.push(other);
-    return false;
-  };
-  const summitFrom = (first: number): number => {
-    for (let summit = first; ; summit = at) {
-      [alike.length, inside.length] = [0, 0];
-      at = summit;
-      neighbours.visit(summit, meet);
-      for (const other of alike) if (owner[other] === other && compareLooks(looks, other, at) < 0) at = other;
-      if (at === summit) return summit;
-    }
-  };
-  for (const least of RANKS_FROM) {
-    for (let first = 0; first < count; first++) {
-      while (owner[first] === first && settled[first] === 0 && (rank[first] as number) >= least) {
-        const summit = summitFrom(first);
-        settled[summit] = 1;
-        for (const other of alike) {
-          settled[other] = 1;
-          if (owner[other] === other || compareLooks(looks, summit, owner[other] as number) < 0) owner[other] = summit;
+export function mergeDuplicates(table: DetectionTable, index: SpatialIndex): NestedPair[] {
+  const overlaps = new Overlaps(table, index);
+  const decided = new Uint8Array(table.count);
+  const nestedPairs: NestedPair[] = [];
+  for (const rankMin of RANKS_MIN) {
+    for (let row = 0; row < table.count; row++) {
+      while (decided[row] === 0 && !table.isMerged(row) && table.rank(row) >= rankMin) {
+        const maximum = localMaximumFrom(row, table, overlaps);
+        decided[maximum] = 1;
+        for (const duplicate of overlaps.duplicates) {
+          decided[duplicate] = 1;
+          const isHigher = !table.isMerged(duplicate) || table.compare(maximum, table.mergedInto(duplicate)) < 0;
+          if (isHigher) table.mergeInto(duplicate, maximum);
         }
-        for (const other of inside) pairs.push(summit, other);
+        for (const other of overlaps.nested) if (decided[other] === 0) nestedPairs.push([maximum, other]);
       }
     }
   }
-  shareEvidence(looks, settled);
-  return pairs;
+  adoptScores(table, decided);
+  return nestedPairs;
 }
 
-/** What stands is as sure as the surest of the looks that were merged into it. */
-function shareEvidence({ owner, weight, unsure, count }: Looks, settled: Uint8Array): void {
-  for (let at = 0; at < count; at++) {
-    const keeper = owner[at] as number;
-    if (keeper === at || settled[at] === 0) continue;
-    weight[keeper] = Math.max(weight[keeper] as number, weight[at] as number);
-    unsure[keeper] = (unsure[keeper] as number) & (unsure[at] as number);
+/** Climbs to the overlapping row that ranks highest until no overlapping row ranks higher. Leaves that row's overlaps collected. */
+function localMaximumFrom(row: number, table: DetectionTable, overlaps: Overlaps): number {
+  let maximum = row;
+  for (;;) {
+    overlaps.collect(maximum);
+    let best = maximum;
+    for (const other of overlaps.duplicates) if (!table.isMerged(other) && table.compare(other, best) < 0) best = other;
+    if (best === maximum) return maximum;
+    maximum = best;
   }
+}
+
+/** A row is as certain as the most certain row that was merged into it. */
+function adoptScores(table: DetectionTable, decided: Uint8Array): void {
+  for (let row = 0; row < table.count; row++) {
+    if (decided[row] === 1 && table.isMerged(row)) table.adoptScore(table.mergedInto(row), row);
+  }
+}
+
+/** The rows that overlap one row. Reused for every row, so that a million rows need no million lists. */
+class Overlaps {
+  readonly duplicates: number[] = [];
+  readonly nested: number[] = [];
+  readonly #table: DetectionTable;
+  readonly #index: SpatialIndex;
+  #row = 0;
+
+  constructor(table: DetectionTable, index: SpatialIndex) {
+    this.#table = table;
+    this.#index = index;
+  }
+
+  collect(row: number): void {
+    this.duplicates.length = 0;
+    this.nested.length = 0;
+    this.#row = row;
+    this.#index.visit(row, this.#visit);
+  }
+
+  readonly #visit = (other: number): boolean => {
+    const intersection = other === this.#row ? 0 : this.#table.intersection(this.#row, other);
+    if (intersection === 0) return false;
+    const [area, otherArea] = [this.#table.area(this.#row), this.#table.area(other)];
+    if (intersection > IOU_THRESHOLD * (area + otherArea - intersection)) this.duplicates.push(other);
+    else if (intersection > IOS_THRESHOLD_LOW_CONFIDENCE * Math.min(area, otherArea)) this.nested.push(other);
+    return false;
+  };
 }

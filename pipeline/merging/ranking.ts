@@ -1,86 +1,47 @@
-// Which of two looks counts for more, and all of them in that order, whatever order they came in. Pure.
-import { detectionOf, type Looks } from './detection-table.ts';
+// Sorts rows by score in linear time: sorting a million rows by comparison takes longer than the merge. Pure.
+import { cell } from './box-columns.ts';
+import type { DetectionTable } from './detection-table.ts';
 
-/** A digit of the sort: a number in 65,536 steps. */
-const STEPS = 2 ** 16;
+/** A sort key has 16 bits. */
+const KEY_MAX = 2 ** 16 - 1;
 
-/** As fine as a finding's score is written. */
+/** The precision of a finding's score. */
 export const SCORE_STEPS = 1_000;
 
-/** Below 0 when `a` comes first: by rank, then from top to bottom, left to right, then by all else that tells two looks apart. */
-export function compareLooks(looks: Looks, a: number, b: number): number {
-  const { rank, top, left } = looks;
-  return (
-    (rank[b] as number) - (rank[a] as number) ||
-    (top[a] as number) - (top[b] as number) ||
-    (left[a] as number) - (left[b] as number) ||
-    compareRest(looks, a, b)
-  );
-}
-
-/** Rows by falling score, then from top to bottom, left to right; in n, as a comparison sort of a million is slower than the merge. */
-export function sortByScore(looks: Looks, rows: Int32Array): Int32Array {
-  const digits = [
-    digitsOf(rows, looks.left, stepsOver(looks.right, rows)),
-    digitsOf(rows, looks.top, stepsOver(looks.bottom, rows)),
-    digitsOf(rows, looks.weight, -SCORE_STEPS), // falling
-  ] as const;
-  const order = radixSorted(digits, rows.length);
-  const tied = (a: number, b: number) => digits.every((digit) => digit[a] === digit[b]);
+/** Rows by falling score, then top to bottom, left to right; equal keys as `compare` ranks the rows. */
+export function sortByScore(table: DetectionTable, rows: Int32Array): Int32Array {
+  const keysPerPxAcross = KEY_MAX / largestOf(rows, (row) => table.right(row));
+  const keysPerPxDown = KEY_MAX / largestOf(rows, (row) => table.bottom(row));
+  const leftKeys = rows.map((row) => Math.round(table.left(row) * keysPerPxAcross));
+  const topKeys = rows.map((row) => Math.round(table.top(row) * keysPerPxDown));
+  const scoreKeys = rows.map((row) => SCORE_STEPS + Math.round(-SCORE_STEPS * table.score(row)));
+  // A radix sort: each pass is stable, so the last key counts most.
+  const positions = rows.map((_, position) => position);
+  const order = sortedByKey(sortedByKey(sortedByKey(positions, leftKeys), topKeys), scoreKeys);
+  const isTie = (a: number, b: number) =>
+    scoreKeys[a] === scoreKeys[b] && topKeys[a] === topKeys[b] && leftKeys[a] === leftKeys[b];
   for (let from = 0, to = 1; from < order.length; from = to++) {
-    while (to < order.length && tied(order[from] as number, order[to] as number)) to++;
-    if (to - from > 1) order.subarray(from, to).sort((a, b) => compareLooks(looks, rows[a] as number, rows[b] as number));
+    while (to < order.length && isTie(cell(order, from), cell(order, to))) to++;
+    if (to - from > 1) order.subarray(from, to).sort((a, b) => table.compare(cell(rows, a), cell(rows, b)));
   }
-  return order.map((at) => rows[at] as number);
+  return order.map((position) => cell(rows, position));
 }
 
-function compareRest(looks: Looks, a: number, b: number): number {
-  const { right, bottom, weight, level, tile } = looks;
-  const falling = [right, bottom, weight].map((column) => (column[b] as number) - (column[a] as number));
-  const rising = [level, tile].map((column) => (column[a] as number) - (column[b] as number));
-  const [one, two] = [detectionOf(looks, a), detectionOf(looks, b)];
-  const words = (['label', 'text', 'severity', 'description'] as const).map((word) => compareWords(one[word], two[word]));
-  return [...falling, ...rising, ...words].find((difference) => difference !== 0) ?? 0;
+function largestOf(rows: Int32Array, edgeOf: (row: number) => number): number {
+  return rows.reduce((largest, row) => Math.max(largest, edgeOf(row)), 1);
 }
 
-function compareWords(a: string | null, b: string | null): number {
-  return a === b ? 0 : (a ?? '') < (b ?? '') ? -1 : 1;
-}
-
-/** Steps a pixel, so that the whole image fits into STEPS. */
-function stepsOver(edges: Float32Array, rows: Int32Array): number {
-  let most = 1;
-  for (let at = 0; at < rows.length; at++) most = Math.max(most, edges[rows[at] as number] as number);
-  return (STEPS - 1) / most;
-}
-
-function digitsOf(rows: Int32Array, values: Float32Array, steps: number): Uint16Array {
-  const digits = new Uint16Array(rows.length);
-  const first = steps < 0 ? SCORE_STEPS : 0;
-  for (let at = 0; at < rows.length; at++) digits[at] = first + Math.round((values[rows[at] as number] as number) * steps);
-  return digits;
-}
-
-/** Places in `digits`, by the last digit first; stable, so that the digits before it decide between equals. */
-function radixSorted(digits: readonly Uint16Array[], count: number): Int32Array {
-  let order = new Int32Array(count);
-  for (let at = 0; at < count; at++) order[at] = at;
-  let next = new Int32Array(count);
-  for (const digit of digits) {
-    const starts = new Int32Array(STEPS + 1);
-    for (let at = 0; at < count; at++) add(starts, (digit[at] as number) + 1, 1);
-    for (let value = 1; value < STEPS; value++) add(starts, value, starts[value - 1] as number);
-    for (let at = 0; at < count; at++) {
-      const row = order[at] as number;
-      const value = digit[row] as number;
-      next[starts[value] as number] = row;
-      add(starts, value, 1);
-    }
-    [order, next] = [next, order];
+/** Positions by rising key; positions with equal keys keep their order. */
+function sortedByKey(positions: Int32Array, keys: Int32Array): Int32Array {
+  const starts = new Int32Array(KEY_MAX + 2); // the place in the result where each key begins
+  for (const key of keys) starts[key + 1] = cell(starts, key + 1) + 1;
+  for (let key = 1; key <= KEY_MAX; key++) starts[key] = cell(starts, key) + cell(starts, key - 1);
+  const sorted = new Int32Array(positions.length);
+  for (const position of positions) {
+    const key = cell(keys, position);
+    const place = cell(starts, key);
+    sorted[place] = position;
+    starts[key] = place + 1;
   }
-  return order;
-}
-
-function add(counts: Int32Array, at: number, more: number): void {
-  counts[at] = (counts[at] as number) + more;
+  return sorted;
 }

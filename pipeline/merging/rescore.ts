@@ -1,79 +1,105 @@
-// Weighs looks by what other tiles showed of the same place: a look that those with as good a view contradict is doubted. Pure.
+// Rescores detections by what other tiles detected in the same area: a detection without expected support loses half its score. Pure.
+import type { TileGrid } from '../planning/grid.ts';
+import type { Coverage } from './coverage.ts';
+import { type DetectionTable, IOS_THRESHOLD, IOU_THRESHOLD } from './detection-table.ts';
+import type { SpatialIndex } from './spatial-index.ts';
 
-import type { Plan } from '../planning/plan.ts';
-import type { Witnesses } from './coverage.ts';
-import type { Looks } from './detection-table.ts';
-import { areAlike, INSIDE_SHARE, liesInside } from './overlap.ts';
-import type { Neighbours } from './spatial-index.ts';
-
-/** What a doubt leaves of a score. */
-const DOUBT_WEIGHT = 1 / 2;
-/** On a coarser level a thing is seen whose longer side is still a quarter of a tile there, the size at which detectors see best. */
-const THING_TILE_SHARE = 1 / 4;
-/** A line of text is legible when it is this high: 20 px of a tile of 640. */
+const PENALTY_FACTOR = 1 / 2;
+/** A coarser level should detect an object if its longer side is still a quarter of a tile there, the size that detectors handle best. */
+const OBJECT_TILE_SHARE = 1 / 4;
+/** A line of text is legible at this height: 20 px in a tile of 640. */
 const TEXT_TILE_SHARE = 1 / 32;
 
 /**
- * Sets weight, rank and `unsure` of every look. It is a doubt when a finer tile had the place whole and showed nothing like it, and no
- * part of it; and when nobody shows it whole: it is cut, or it is so large that a coarser level should show it, one doubt a level,
- * and none does. Of a union each of the two surest parts is doubted alike, and counts as a witness of its own.
+ * Halves the score (a) if a finer tile fully covered the box but detected nothing matching, and (b) once per coarser level that
+ * should have detected the object but did not, or once if the box is cut. For a union, halves the scores of its two best parts and
+ * combines them as independent evidence. Finer levels go first: a detection that (a) contradicts supports no other.
  */
-export function weigh(looks: Looks, neighbours: Neighbours, witnesses: Witnesses, plan: Plan): void {
-  const coarsest = plan.levels.at(-1)?.level ?? 0;
-  const { level, cut, weight, second, rank, unsure, owner } = looks;
-  const refuted = new Uint8Array(looks.count); // a finer tile had it whole and showed nothing of it
-  let at = 0;
-  let isLarge = false;
-  let [finer, finerWhole, coarser] = [false, false, false];
-  const meet = (other: number): boolean => {
-    const deeper = (level[other] as number) - (level[at] as number);
-    if (deeper === 0 || refuted[other] === 1) return false;
-    const isAlike = areAlike(looks, at, other);
-    if (deeper > 0) coarser ||= isAlike;
-    else {
-      finer ||= isAlike || (isPart(looks, other, at) && !witnesses.hadWhole(at, level[other] as number));
-      finerWhole ||= isAlike && cut[other] === 0 && !isUnionOfThings(looks, other);
-    }
-    return finerWhole && (coarser || !isLarge);
-  };
-  for (const { level: here } of plan.levels) {
-    const tileEdgePx = (plan.stridePx + 2 * plan.marginPx) * 2 ** here;
-    for (at = 0; at < looks.count; at++) {
-      if (level[at] !== here || owner[at] !== at) continue;
-      const finerHadIt = witnesses.hadWhole(at, here - 1);
-      const coarserLevels = Math.min(coarsest - here, levelsUp(looks, at, tileEdgePx));
-      isLarge = coarserLevels > 0;
-      finer = finerWhole = coarser = false;
-      if (finerHadIt || isLarge) neighbours.visit(at, meet);
-      refuted[at] = finerHadIt && !finer ? 1 : 0;
-      const silent = coarser ? 0 : coarserLevels;
-      const doubts = Math.max(cut[at] === 0 ? 0 : 1, silent) + (refuted[at] as number);
-      const share = DOUBT_WEIGHT ** doubts;
-      weight[at] = 1 - (1 - share * (weight[at] as number)) * (1 - share * (second[at] as number));
-      const isShownBetter = (finerHadIt && finerWhole) || isUnionOfThings(looks, at);
-      rank[at] = (weight[at] as number) * (isShownBetter ? DOUBT_WEIGHT : 1);
-      unsure[at] = doubts > 0 || isShownBetter ? 1 : 0;
+export function rescore(table: DetectionTable, index: SpatialIndex, coverage: Coverage, grid: TileGrid): void {
+  const support = new Support(table, index, coverage);
+  const coarsest = Math.max(...grid.levels.map(({ level }) => level));
+  for (const { level } of grid.levels) {
+    const tileEdgePx = (grid.stridePx + 2 * grid.marginPx) * 2 ** level;
+    for (let row = 0; row < table.count; row++) {
+      if (table.level(row) !== level || table.isMerged(row)) continue;
+      const finerCovers = coverage.covers(row, level - 1);
+      const levelsExpected = Math.min(coarsest - level, coarserLevelsExpected(table, row, tileEdgePx));
+      support.collect(row, finerCovers, levelsExpected > 0);
+      const isContradicted = finerCovers && !support.finer;
+      if (isContradicted) support.exclude(row);
+      const levelsMissing = support.coarser ? 0 : levelsExpected;
+      const penalties = Math.max(table.cutSides(row) === 0 ? 0 : 1, levelsMissing) + (isContradicted ? 1 : 0);
+      const factor = PENALTY_FACTOR ** penalties;
+      const score = 1 - (1 - factor * table.score(row)) * (1 - factor * table.secondScore(row));
+      const isShownBetter = (finerCovers && support.finerComplete) || table.isStitchedBox(row);
+      table.rescore(row, score, isShownBetter ? PENALTY_FACTOR : 1, penalties > 0 || isShownBetter);
     }
   }
 }
 
-/** What was put together is a worse witness than a look at the whole, but of a line of text a finer reading is a better one. */
-function isUnionOfThings({ reported, isText }: Looks, at: number): boolean {
-  return at >= reported && isText[at] === 0;
+/** Collects which other detections support a row. */
+class Support {
+  /** A finer detection matches the row, or shows a part of it. */
+  finer = false;
+  /** A finer detection matches the row, and no tile edge cuts it. */
+  finerComplete = false;
+  /** A coarser detection matches the row. */
+  coarser = false;
+  readonly #table: DetectionTable;
+  readonly #index: SpatialIndex;
+  readonly #coverage: Coverage;
+  readonly #excluded: Uint8Array;
+  #row = 0;
+  #needsCoarser = false;
+
+  constructor(table: DetectionTable, index: SpatialIndex, coverage: Coverage) {
+    this.#table = table;
+    this.#index = index;
+    this.#coverage = coverage;
+    this.#excluded = new Uint8Array(table.count);
+  }
+
+  collect(row: number, needsFiner: boolean, needsCoarser: boolean): void {
+    this.finer = false;
+    this.finerComplete = false;
+    this.coarser = false;
+    this.#row = row;
+    this.#needsCoarser = needsCoarser;
+    if (needsFiner || needsCoarser) this.#index.visit(row, this.#visit);
+  }
+
+  /** Ignores the row from now on: it supports no other row. */
+  exclude(row: number): void {
+    this.#excluded[row] = 1;
+  }
+
+  readonly #visit = (other: number): boolean => {
+    const table = this.#table;
+    const row = this.#row;
+    const levelsUp = table.level(other) - table.level(row);
+    if (levelsUp === 0 || this.#excluded[other] === 1) return false;
+    const matches = table.iouExceeds(row, other, IOU_THRESHOLD);
+    if (levelsUp > 0) this.coarser ||= matches;
+    else {
+      this.finer ||= matches || this.#isPart(other);
+      this.finerComplete ||= matches && table.cutSides(other) === 0 && !table.isStitchedBox(other);
+    }
+    return this.finerComplete && (this.coarser || !this.#needsCoarser);
+  };
+
+  /** True if `other` is the visible part of the row's object in a finer tile that is too small for it. */
+  #isPart(other: number): boolean {
+    const table = this.#table;
+    const isCutBox = table.cutSides(other) !== 0 && !table.isText(other);
+    if (!isCutBox || !table.isInside(other, this.#row, IOS_THRESHOLD)) return false;
+    return !this.#coverage.covers(this.#row, table.level(other));
+  }
 }
 
-/** What is cut off a thing that reaches beyond a tile. */
-function isPart(looks: Looks, small: number, large: number): boolean {
-  return looks.cut[small] !== 0 && looks.isText[small] === 0 && liesInside(looks, small, large, INSIDE_SHARE);
-}
-
-/** On how many coarser levels the look should still be seen. */
-function levelsUp({ isText, left, top, right, bottom }: Looks, at: number, tileEdgePx: number): number {
-  const width = (right[at] as number) - (left[at] as number);
-  const height = (bottom[at] as number) - (top[at] as number);
-  const times =
-    isText[at] === 0
-      ? Math.max(width, height) / (tileEdgePx * THING_TILE_SHARE)
-      : Math.min(width, height) / (tileEdgePx * TEXT_TILE_SHARE);
+/** The number of coarser levels that should detect the object too. */
+function coarserLevelsExpected(table: DetectionTable, row: number, tileEdgePx: number): number {
+  const times = table.isText(row)
+    ? Math.min(table.width(row), table.height(row)) / (tileEdgePx * TEXT_TILE_SHARE)
+    : Math.max(table.width(row), table.height(row)) / (tileEdgePx * OBJECT_TILE_SHARE);
   return times < 2 ? 0 : Math.floor(Math.log2(times));
 }

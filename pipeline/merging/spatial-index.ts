@@ -1,43 +1,64 @@
-// Finds which looks of one label meet, without comparing all with all. Pure.
+// Finds the rows of one label that lie near a box without comparing every pair. Pure.
 import Flatbush from 'flatbush';
-import type { Looks } from './detection-table.ts';
+import type { Size } from '../planning/geometry.ts';
+import { cell } from './box-columns.ts';
+import type { DetectionTable } from './detection-table.ts';
 
-/** Between the sheets of two labels, so that rounding never lets them touch. */
-const SHEET_GAP_PX = 16;
+/** The gap between the areas of two labels, so that rounding never lets them touch. */
+const LABEL_GAP_PX = 16;
 
-/** Boxes in a node of the tree: Flatbush's own choice. Its single precision moves edges by less than half a pixel, both sides alike. */
+/** Boxes in a node of the tree: Flatbush's default. */
 const NODE_SIZE = 16;
 
-export interface Neighbours {
-  /**
-   * Calls `meet` with every indexed look of the same label within `reachPx` of the box of `at`, itself included, in no set order,
-   * until it answers that this is enough.
-   */
-  visit(at: number, meet: (other: number) => boolean, reachPx?: number): void;
-}
+/** Called for every row found, in no set order; returns true to end the search. */
+export type Visitor = (other: number) => boolean;
 
-/** One index for all labels: every label lies on a sheet of its own, and the sheets side by side in a square. */
-export function neighboursOf(looks: Looks, rows: Int32Array, image: { width: number; height: number }): Neighbours {
-  if (rows.length === 0) return { visit: () => {} };
-  const { left, top, right, bottom, label } = looks;
-  const sheetsAcross = Math.ceil(Math.sqrt(looks.labels));
-  const sheetLeft = (row: number) => ((label[row] as number) % sheetsAcross) * (image.width + SHEET_GAP_PX);
-  const sheetTop = (row: number) => Math.floor((label[row] as number) / sheetsAcross) * (image.height + SHEET_GAP_PX);
-  const index = new Flatbush(rows.length, NODE_SIZE, Float32Array);
-  for (const row of rows) {
-    const [x, y] = [sheetLeft(row), sheetTop(row)];
-    index.add(x + (left[row] as number), y + (top[row] as number), x + (right[row] as number), y + (bottom[row] as number));
+/**
+ * One index for all labels: each label has an area of its own, as large as the image, and the areas form a square. Single precision
+ * moves edges by less than half a pixel, the same way for the index and for its queries.
+ */
+export class SpatialIndex {
+  readonly #table: DetectionTable;
+  readonly #rows: Int32Array;
+  readonly #areaWidth: number;
+  readonly #areaHeight: number;
+  readonly #areasAcross: number;
+  readonly #tree: Flatbush | null;
+  #visitor: Visitor = () => true;
+  readonly #visitRow = (position: number): boolean => this.#visitor(cell(this.#rows, position));
+
+  constructor(table: DetectionTable, rows: Int32Array, image: Size) {
+    this.#table = table;
+    this.#rows = rows;
+    this.#areaWidth = image.width + LABEL_GAP_PX;
+    this.#areaHeight = image.height + LABEL_GAP_PX;
+    this.#areasAcross = Math.ceil(Math.sqrt(table.labelCount));
+    this.#tree = rows.length === 0 ? null : new Flatbush(rows.length, NODE_SIZE, Float32Array);
+    for (const row of rows) {
+      const [x, y] = [this.#offsetX(row), this.#offsetY(row)];
+      this.#tree?.add(x + table.left(row), y + table.top(row), x + table.right(row), y + table.bottom(row));
+    }
+    this.#tree?.finish();
   }
-  index.finish();
-  let tell: (other: number) => boolean = () => true;
-  const met = (found: number) => tell(rows[found] as number);
-  return {
-    visit(at, meet, reachPx = 0) {
-      tell = meet; // and not a list of what was found: a million lists are slow to collect
-      const [x, y] = [sheetLeft(at), sheetTop(at)];
-      const [fromX, fromY] = [x + (left[at] as number) - reachPx, y + (top[at] as number) - reachPx];
-      const [toX, toY] = [x + (right[at] as number) + reachPx, y + (bottom[at] as number) + reachPx];
-      index.collides(Math.fround(fromX), Math.fround(fromY), Math.fround(toX), Math.fround(toY), met);
-    },
-  };
+
+  /** Visits the indexed rows of the same label within `reachPx` of the box of `row`, including the row itself. */
+  visit(row: number, visitor: Visitor, reachPx = 0): void {
+    this.#visitor = visitor; // visits at once: collecting a list of results for each of a million rows is slow
+    const [x, y] = [this.#offsetX(row), this.#offsetY(row)];
+    this.#tree?.collides(
+      Math.fround(x + this.#table.left(row) - reachPx),
+      Math.fround(y + this.#table.top(row) - reachPx),
+      Math.fround(x + this.#table.right(row) + reachPx),
+      Math.fround(y + this.#table.bottom(row) + reachPx),
+      this.#visitRow,
+    );
+  }
+
+  #offsetX(row: number): number {
+    return (this.#table.label(row) % this.#areasAcross) * this.#areaWidth;
+  }
+
+  #offsetY(row: number): number {
+    return Math.floor(this.#table.label(row) / this.#areasAcross) * this.#areaHeight;
+  }
 }

@@ -1,128 +1,120 @@
-// Joins what the edges of neighbouring tiles have cut: boxes to their union, readings of a line to the whole line. Pure.
+// Stitches what tile edges cut: joins the boxes of one object to their union, and the readings of one line of text to the whole line. Pure.
+import type { Box, Detection } from '../contract/schemas.ts';
+import type { Size } from '../planning/geometry.ts';
+import { type Axis, SIDE } from './box-columns.ts';
+import type { DetectionTable } from './detection-table.ts';
+import { SpatialIndex } from './spatial-index.ts';
+import { joinReadings, type Reading } from './stitch-text.ts';
+import { CUT_MARGIN_PX } from './table-of-tiles.ts';
 
-import { CUT_MARGIN_PX, detectionOf, type Looks, SIDE, tileOf } from './detection-table.ts';
-import { compareLooks } from './ranking.ts';
-import { neighboursOf } from './spatial-index.ts';
-import { joinedReading, type Reading } from './stitch-text.ts';
+/** Cut boxes of one object share more than this part of the longer box's side along the cut. */
+const SHARED_SIDE_MIN = 0.5;
 
-/** Halves have more than this share of the longer one's side along the cut in common. */
-const COMMON_SHARE_MIN = 0.5;
+const AXES = {
+  x: {
+    startSide: SIDE.left,
+    endSide: SIDE.right,
+    startOf: ([left]: Box) => left,
+    endOf: ([left, , width]: Box) => left + width,
+  },
+  y: {
+    startSide: SIDE.top,
+    endSide: SIDE.bottom,
+    startOf: ([, top]: Box) => top,
+    endOf: ([, top, , height]: Box) => top + height,
+  },
+} as const;
 
-/** Adds a look for every object of which neighbouring tiles of one level show a part each; the parts are merged into it. */
-export function joinHalves(looks: Looks, image: { width: number; height: number }): void {
-  const cut = Int32Array.from(cutRows(looks));
-  const neighbours = neighboursOf(looks, cut, image);
-  const walked = new Uint8Array(looks.count);
+/** Adds a union for every object that is cut into parts in neighboring tiles of one level, and merges the parts into it. */
+export function stitchCutBoxes(table: DetectionTable, image: Size): void {
+  const cut = Int32Array.from(cutRows(table));
+  const index = new SpatialIndex(table, cut, image);
+  const visited = new Uint8Array(table.count);
   for (const first of cut) {
-    if (walked[first] === 1) continue;
-    walked[first] = 1;
-    const parts = [first]; // grows while it is walked: a quarter's neighbours' neighbours belong to it too
+    if (visited[first] === 1) continue;
+    visited[first] = 1;
+    const parts = [first]; // grows during the loop: the neighbors of a part are parts too
     for (const part of parts) {
-      const meet = (other: number): boolean => {
-        if (walked[other] === 1 || !areHalves(looks, part, other)) return false;
-        walked[other] = 1;
+      const addPart = (other: number): boolean => {
+        if (visited[other] === 1 || !areParts(table, part, other)) return false;
+        visited[other] = 1;
         parts.push(other);
         return false;
       };
-      neighbours.visit(part, meet, slackOf(looks, part));
+      index.visit(part, addPart, cutTolerancePx(table, part));
     }
-    if (parts.length > 1) addUnion(looks, parts);
+    if (parts.length > 1) addUnion(table, parts);
   }
 }
 
-function cutRows({ count, cut }: Looks): number[] {
+function cutRows(table: DetectionTable): number[] {
   const rows: number[] = [];
-  for (let at = 0; at < count; at++) if (cut[at] !== 0) rows.push(at);
+  for (let row = 0; row < table.count; row++) if (table.cutSides(row) !== 0) rows.push(row);
   return rows;
 }
 
-function areHalves(looks: Looks, a: number, b: number): boolean {
-  if (looks.level[a] !== looks.level[b] || looks.isText[a] !== looks.isText[b]) return false;
-  const [one, two] = [tileOf(looks, a), tileOf(looks, b)];
-  const [across, down] = [two.column - one.column, two.row - one.row];
+/** True if two boxes are parts of one object that is cut between their tiles. */
+function areParts(table: DetectionTable, a: number, b: number): boolean {
+  if (table.level(a) !== table.level(b) || table.isText(a) !== table.isText(b)) return false;
+  const across = table.tile(b).column - table.tile(a).column;
+  const down = table.tile(b).row - table.tile(a).row;
   if (Math.abs(across) > 1 || Math.abs(down) > 1) return false;
-  if (across !== 0 && shareSide(looks.top, looks.bottom, a, b) && (across > 0 ? goOn(looks, a, b, 0) : goOn(looks, b, a, 0))) {
-    return looks.isText[a] === 0 || joinedReading([readingOf(looks, a), readingOf(looks, b)]) !== null;
+  const [leftRow, rightRow] = across > 0 ? [a, b] : [b, a];
+  if (across !== 0 && shareExtent(table, a, b, 'y') && continuesIn(table, leftRow, rightRow, 'x')) {
+    return !table.isText(a) || joinReadings([readingOf(table, a), readingOf(table, b)]) !== null;
   }
-  if (down === 0 || looks.isText[a] === 1) return false; // a line cut along its length is not legible
-  return shareSide(looks.left, looks.right, a, b) && (down > 0 ? goOn(looks, a, b, 1) : goOn(looks, b, a, 1));
+  if (down === 0 || table.isText(a)) return false; // a line that is cut along its length is not legible
+  const [upperRow, lowerRow] = down > 0 ? [a, b] : [b, a];
+  return shareExtent(table, a, b, 'x') && continuesIn(table, upperRow, lowerRow, 'y');
 }
 
 /**
- * True when what the tile of `before` cuts off at its end may go on in `after`, along x (0) or y (1): each reaches over all that the
- * tiles share. Of two things that touch each other there, each lies in one of the tiles whole.
+ * True if the object that a tile edge cuts at the end of `before` may continue in `after`. Both boxes must span the overlap of the
+ * tiles: two separate objects that touch inside the overlap would each be complete in one tile.
  */
-function goOn(looks: Looks, before: number, after: number, axis: 0 | 1): boolean {
-  const { cut, left, top, right, bottom } = looks;
-  const [starts, ends, start, end] = axis === 0 ? [left, right, SIDE.left, SIDE.right] : [top, bottom, SIDE.top, SIDE.bottom];
-  if (((cut[before] as number) & end) === 0 || ((cut[after] as number) & start) === 0) return false;
-  const [first, second] = [tileOf(looks, before).box, tileOf(looks, after).box];
-  const slackPx = Math.min(slackOf(looks, before), slackOf(looks, after));
-  if ((starts[after] as number) - (ends[before] as number) > slackPx) return false;
-  const firstEnd = first[axis] + (axis === 0 ? first[2] : first[3]);
-  return (starts[before] as number) < second[axis] + slackPx && (ends[after] as number) > firstEnd - slackPx;
+function continuesIn(table: DetectionTable, before: number, after: number, axis: Axis): boolean {
+  const { startSide, endSide } = AXES[axis];
+  if ((table.cutSides(before) & endSide) === 0 || (table.cutSides(after) & startSide) === 0) return false;
+  const tolerancePx = Math.min(cutTolerancePx(table, before), cutTolerancePx(table, after));
+  const overlapStart = AXES[axis].startOf(table.tile(after).box);
+  const overlapEnd = AXES[axis].endOf(table.tile(before).box);
+  return (
+    table.start(after, axis) - table.end(before, axis) <= tolerancePx &&
+    table.start(before, axis) < overlapStart + tolerancePx &&
+    table.end(after, axis) > overlapEnd - tolerancePx
+  );
 }
 
-/** How far a look may end from the edge that cuts it, in pixels of the image. */
-function slackOf({ isText, level, top, bottom }: Looks, at: number): number {
-  return isText[at] === 1 ? (bottom[at] as number) - (top[at] as number) : CUT_MARGIN_PX * 2 ** (level[at] as number);
+/** How far from the edge that cuts it a box may end, in pixels of the image. */
+function cutTolerancePx(table: DetectionTable, row: number): number {
+  return table.isText(row) ? table.height(row) : CUT_MARGIN_PX * 2 ** table.level(row);
 }
 
-function shareSide(starts: Float32Array, ends: Float32Array, a: number, b: number): boolean {
-  const [startA, endA] = [starts[a] as number, ends[a] as number];
-  const [startB, endB] = [starts[b] as number, ends[b] as number];
-  return Math.min(endA, endB) - Math.max(startA, startB) > Math.max(endA - startA, endB - startB) * COMMON_SHARE_MIN;
+/** True if the boxes lie side by side: they share most of their extent along the axis. */
+function shareExtent(table: DetectionTable, a: number, b: number, axis: Axis): boolean {
+  const sharedPx = Math.min(table.end(a, axis), table.end(b, axis)) - Math.max(table.start(a, axis), table.start(b, axis));
+  const longerPx = Math.max(table.end(a, axis) - table.start(a, axis), table.end(b, axis) - table.start(b, axis));
+  return sharedPx > longerPx * SHARED_SIDE_MIN;
 }
 
-function readingOf(looks: Looks, at: number): Reading {
-  return { text: detectionOf(looks, at).text ?? '', left: looks.left[at] as number, right: looks.right[at] as number };
+function readingOf(table: DetectionTable, row: number): Reading {
+  const { text } = table.detection(row);
+  if (text === null) throw new Error(`Row ${row} is not a line of text.`);
+  return { text, left: table.left(row), right: table.right(row) };
 }
 
-/** The surest part speaks; of a line of text, all parts do. Adds nothing when their readings do not fit together. */
-function addUnion(looks: Looks, parts: readonly number[]): void {
-  const surest = parts.reduce((a, b) => (comparePart(looks, a, b) <= 0 ? a : b));
-  const detection = detectionOf(looks, surest);
-  const line = detection.text === null ? null : joinedReading(parts.map((part) => readingOf(looks, part)));
-  if (detection.text !== null && line === null) return;
-  const { text, description } = detection;
-  const said = line && text !== null ? { text: line.text, description: description.replace(text, () => line.text) } : {};
-  const at = looks.count++;
-  looks.unions.push({ ...detection, ...said });
-  for (const column of [
-    looks.tile,
-    looks.level,
-    looks.label,
-    looks.isText,
-    looks.left,
-    looks.top,
-    looks.right,
-    looks.bottom,
-    looks.weight,
-  ]) {
-    column[at] = column[surest] as number;
+/** The union takes its content from its best part; a line of text takes its text from all parts. Adds nothing if the texts do not fit. */
+function addUnion(table: DetectionTable, parts: readonly number[]): void {
+  const best = parts.reduce((a, b) => ((table.score(b) - table.score(a) || table.compare(a, b)) <= 0 ? a : b));
+  const detection = table.detection(best);
+  if (detection.text === null) {
+    table.addUnion(parts, best, detection);
+    return;
   }
-  looks.owner[at] = at;
-  for (const part of parts) {
-    looks.owner[part] = at;
-    if (part !== surest) looks.second[at] = Math.max(looks.second[at] as number, looks.weight[part] as number);
-    looks.left[at] = Math.min(looks.left[at] as number, looks.left[part] as number);
-    looks.top[at] = Math.min(looks.top[at] as number, looks.top[part] as number);
-    looks.right[at] = Math.max(looks.right[at] as number, looks.right[part] as number);
-    looks.bottom[at] = Math.max(looks.bottom[at] as number, looks.bottom[part] as number);
-  }
-  for (const part of parts) looks.cut[at] = (looks.cut[at] as number) | outerCut(looks, part, at);
+  const line = joinReadings(parts.map((part) => readingOf(table, part)));
+  if (line) table.addUnion(parts, best, withText(detection, detection.text, line.text));
 }
 
-function comparePart(looks: Looks, a: number, b: number): number {
-  return (looks.weight[b] as number) - (looks.weight[a] as number) || compareLooks(looks, a, b);
-}
-
-/** Sides on which a part is cut and reaches as far as the union does: there the object goes on. */
-function outerCut({ cut, left, top, right, bottom }: Looks, part: number, union: number): number {
-  const reaches =
-    (left[part] === left[union] ? SIDE.left : 0) |
-    (top[part] === top[union] ? SIDE.top : 0) |
-    (right[part] === right[union] ? SIDE.right : 0) |
-    (bottom[part] === bottom[union] ? SIDE.bottom : 0);
-  return (cut[part] as number) & reaches;
+function withText(detection: Detection, partText: string, text: string): Detection {
+  return { ...detection, text, description: detection.description.replace(partText, () => text) };
 }

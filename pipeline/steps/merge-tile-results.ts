@@ -4,8 +4,8 @@ import { totalUsage } from '../contract/usage.ts';
 import { documents, readExisting, writeDocument } from '../documents.ts';
 import type { Merged, MergeResult } from '../findings/merged.ts';
 import { selectForVerification } from '../findings/verification.ts';
-import type { SeenTile } from '../merging/detection-table.ts';
 import { mergeDetections } from '../merging/merge.ts';
+import type { TileDetections } from '../merging/table-of-tiles.ts';
 import { tileCount, tilesBetween } from '../planning/grid.ts';
 import type { Plan } from '../planning/plan.ts';
 import { type PendingTiles, type ShardResult, tilesOfShard } from '../planning/shards.ts';
@@ -32,7 +32,7 @@ export async function mergeTileResults(
   const sources = [...detected.sources, ...shards.flatMap(({ key }) => (key === null ? [] : [key]))];
   const collected = await collectTileResults(detected, sources, deps);
   const { done, blank, failed, clipped, notes } = collected;
-  const { findings, unsure } = mergeDetections(
+  const { findings, lowConfidence } = mergeDetections(
     collected.detected,
     plan,
     failed.map(({ tile }) => tile),
@@ -40,7 +40,7 @@ export async function mergeTileResults(
   const stopped = shards.find((shard) => shard.stopped)?.stopped ?? null;
   const merged: Merged = {
     findings,
-    unsure,
+    unsure: lowConfidence,
     tiles: { total: tileCount(plan), done, blank, failed },
     clipped,
     usage: totalUsage(shards.map(({ usage }) => usage)),
@@ -55,7 +55,7 @@ export async function mergeTileResults(
 
 interface CollectedTiles {
   /** Tiles with detections, ascending. */
-  detected: SeenTile[];
+  detected: TileDetections[];
   /** Ascending. */
   failed: FailedTile[];
   done: number;

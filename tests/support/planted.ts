@@ -1,13 +1,13 @@
-// Scenes of known objects, and an ideal detector: in every tile it reports what is visible of them, cut where the tile ends, off by a
-// pixel or two, the less sure the less is visible. Everything is drawn from a seed.
+// Random scenes of known objects, and an ideal detector. In every tile it reports the visible part of each object, off by a pixel or
+// two; the smaller the visible part, the lower the score. A seed determines everything.
 import type { Box, Detection } from '../../pipeline/contract/schemas.ts';
-import type { SeenTile } from '../../pipeline/merging/detection-table.ts';
+import type { TileDetections } from '../../pipeline/merging/table-of-tiles.ts';
 import { intersectionOf } from '../../pipeline/planning/geometry.ts';
 import { type PlannedTile, tilesOf } from '../../pipeline/planning/grid.ts';
 import type { Plan } from '../../pipeline/planning/plan.ts';
 import type { Random } from './seeded-random.ts';
 
-/** What the detector can recognise, in pixels of the tile: not smaller, and not by a part of something larger than two tiles. */
+/** The detector recognizes an object from this size on, in pixels of the tile, and up to a size of two tiles. */
 const SIDE_MIN_PX = 16;
 const TEXT_HEIGHT_MIN_PX = 12;
 const TILE_EDGES_MAX = 2;
@@ -24,7 +24,7 @@ export interface Planted {
   /** Pixels of the full image. */
   box: Box;
   text: string | null;
-  /** True for a box around several objects that the detector takes for one: not a part of the truth. */
+  /** True for a box around several objects that the detector reports as one: not part of the ground truth. */
   isGroup: boolean;
 }
 
@@ -34,7 +34,7 @@ export const SCENE_KINDS: readonly SceneKind[] = ['scattered', 'seams', 'rows', 
 const LABELS = ['person', 'cup', 'cat'] as const;
 const WORDS = ['VALVE', 'PUMP', 'Office', 'stair', '12.8', 'm2', 'DN-150', 'north', 'EXIT', 'ROOM', 'A-204', 'kitchen'] as const;
 
-/** Objects of which no two of a label cover each other. */
+/** Random objects. No two objects of one label overlap. */
 export function plantedScene(kind: SceneKind, plan: Plan, random: Random): Planted[] {
   const planted: Planted[] = [];
   const plant = (...together: Planted[]): void => {
@@ -48,31 +48,34 @@ export function plantedScene(kind: SceneKind, plan: Plan, random: Random): Plant
   return planted;
 }
 
-/** What the detector reports in every tile of the plan. */
-export function idealLooks(planted: readonly Planted[], plan: Plan, random: Random): SeenTile[] {
-  return tilesOf(plan).map((tile) => ({ tile, detections: planted.flatMap((object) => lookAt(object, tile, plan, random)) }));
+/** The detector's report for every tile of the plan. */
+export function idealDetections(planted: readonly Planted[], plan: Plan, random: Random): TileDetections[] {
+  return tilesOf(plan).map((tile) => ({
+    tile,
+    detections: planted.flatMap((object) => detectionsOf(object, tile, plan, random)),
+  }));
 }
 
 const SCENES: Record<SceneKind, { objects: number; draw: (plan: Plan, random: Random) => Planted[] }> = {
   scattered: {
     objects: 300,
-    draw: (plan, random) => [thing(anywhere(anySize(20, edgeOf(plan) / 2, random), plan, random), random)],
+    draw: (plan, random) => [object(anywhere(anySize(20, edgeOf(plan) / 2, random), plan, random), random)],
   },
-  seams: { objects: 150, draw: (plan, random) => [thing(onSeam(anySize(20, edgeOf(plan), random), plan, random), random)] },
-  rows: { objects: 300, draw: rowOfThings },
+  seams: { objects: 150, draw: (plan, random) => [object(onSeam(anySize(20, edgeOf(plan), random), plan, random), random)] },
+  rows: { objects: 300, draw: rowOfObjects },
   levels: {
     objects: 40,
-    draw: (plan, random) => [thing(anywhere(anySize(edgeOf(plan) / 2, 4 * edgeOf(plan), random), plan, random), random)],
+    draw: (plan, random) => [object(anywhere(anySize(edgeOf(plan) / 2, 4 * edgeOf(plan), random), plan, random), random)],
   },
-  groups: { objects: 200, draw: groupOfThings },
+  groups: { objects: 200, draw: groupOfObjects },
   lines: { objects: 150, draw: (plan, random) => [line(plan, random)] },
 };
 
-function thing(box: Box, random: Random): Planted {
+function object(box: Box, random: Random): Planted {
   return { label: random.oneOf(LABELS), box, text: null, isGroup: false };
 }
 
-/** Sides by a logarithmic scale, so that there are as many small ones as large ones; one is up to twice the other. */
+/** Sides on a logarithmic scale, so that small and large objects are equally frequent. The sides differ by 30 % at most. */
 function anySize(leastPx: number, mostPx: number, random: Random): [width: number, height: number] {
   const side = leastPx * (mostPx / leastPx) ** random.next();
   const shape = 0.7 + 0.6 * random.next();
@@ -88,7 +91,7 @@ function anywhere([width, height]: [number, number], plan: Plan, random: Random)
   ];
 }
 
-/** Over a seam of some level, every other time over a corner of four tiles. */
+/** Across a tile edge of a random level; every third time across a corner of four tiles. */
 function onSeam([width, height]: [number, number], plan: Plan, random: Random): Box {
   const box = anywhere([width, height], plan, random);
   const { level, columns, rows } = random.oneOf(plan.levels as [Plan['levels'][number], ...Plan['levels']]);
@@ -100,8 +103,8 @@ function onSeam([width, height]: [number, number], plan: Plan, random: Random): 
   return box;
 }
 
-/** Up to 20 touching objects of one label, side by side or one above the other. */
-function rowOfThings(plan: Plan, random: Random): Planted[] {
+/** 3 to 20 touching objects of one label, side by side or one below the other. */
+function rowOfObjects(plan: Plan, random: Random): Planted[] {
   const [width, height] = anySize(20, edgeOf(plan) / 4, random);
   const [left, top] = anywhere([width, height], plan, random);
   const across = random.next() < 0.5;
@@ -113,8 +116,8 @@ function rowOfThings(plan: Plan, random: Random): Planted[] {
   return boxes.map((box) => ({ label, box, text: null, isGroup: false }));
 }
 
-/** Rows and columns of objects with a little room between them, and a box around them. */
-function groupOfThings(plan: Plan, random: Random): Planted[] {
+/** Rows and columns of objects with small gaps, and a box around them. */
+function groupOfObjects(plan: Plan, random: Random): Planted[] {
   const [width, height] = anySize(40, edgeOf(plan) / 6, random);
   const [columns, rows] = [random.between(2, 4), random.between(2, 4)];
   const [stepX, stepY] = [Math.round(width * 1.2), Math.round(height * 1.2)];
@@ -132,7 +135,7 @@ function groupOfThings(plan: Plan, random: Random): Planted[] {
   return [...members, { label, box: [left, top, columns * stepX, rows * stepY], text: null, isGroup: true }];
 }
 
-/** A line of words, up to a tile and a half long. */
+/** A line of words, up to one and a half tiles long. */
 function line(plan: Plan, random: Random): Planted {
   const height = random.between(20, 40);
   const wantedPx = random.between(edgeOf(plan) / 4, edgeOf(plan) * 1.5);
@@ -150,40 +153,45 @@ function edgeOf({ stridePx, marginPx }: Plan): number {
   return stridePx + 2 * marginPx;
 }
 
-function lookAt({ label, box, text }: Planted, { level, boxInLevel }: PlannedTile, plan: Plan, random: Random): Detection[] {
+function detectionsOf(
+  { label, box, text }: Planted,
+  { level, boxInLevel }: PlannedTile,
+  plan: Plan,
+  random: Random,
+): Detection[] {
   const [tileLeft, tileTop, tileWidth, tileHeight] = boxInLevel;
   const [left, top] = [box[0] / 2 ** level - tileLeft, box[1] / 2 ** level - tileTop];
   const [width, height] = [box[2] / 2 ** level, box[3] / 2 ** level];
   const inTile: Edges = [left, top, left + width, top + height];
-  const visible = clipped(inTile, tileWidth, tileHeight);
+  const inside = clipped(inTile, tileWidth, tileHeight);
+  if (!inside) return [];
+  const visible = text === null ? detectObject(inTile, inside, plan) : readLine(text, inTile, inside, random);
   if (!visible) return [];
-  const seen = text === null ? seenThing(inTile, visible, plan) : readLine(text, inTile, visible, random);
-  if (!seen) return [];
-  const jittered = seen.edges.map((edge) => Math.round(edge) + random.between(-JITTER_PX, JITTER_PX)) as Edges;
+  const jittered = visible.edges.map((edge) => Math.round(edge) + random.between(-JITTER_PX, JITTER_PX)) as Edges;
   const reported = clipped(jittered, tileWidth, tileHeight);
   if (!reported) return [];
-  const score = Math.round((0.4 + 0.55 * seen.share + 0.04 * (random.next() - 0.5)) * 1_000) / 1_000;
+  const score = Math.round((0.4 + 0.55 * visible.share + 0.04 * (random.next() - 0.5)) * 1_000) / 1_000;
   const boxInTile: Box = [reported[0], reported[1], reported[2] - reported[0], reported[3] - reported[1]];
-  const description = seen.text === null ? label : `text: ${seen.text}`;
-  return [{ label, description, score, severity: 'info', box: boxInTile, text: seen.text }];
+  const description = visible.text === null ? label : `text: ${visible.text}`;
+  return [{ label, description, score, severity: 'info', box: boxInTile, text: visible.text }];
 }
 
 type Edges = [left: number, top: number, right: number, bottom: number];
 
-interface Seen {
+interface Visible {
   edges: Edges;
-  /** How much of it is visible. */
+  /** The share of the object that is visible. */
   share: number;
   text: string | null;
 }
 
-/** Null when nothing is inside the tile. */
+/** `null` if nothing lies inside the tile. */
 function clipped([left, top, right, bottom]: Edges, width: number, height: number): Edges | null {
   const inside: Edges = [Math.max(0, left), Math.max(0, top), Math.min(width, right), Math.min(height, bottom)];
   return inside[2] - inside[0] >= 1 && inside[3] - inside[1] >= 1 ? inside : null;
 }
 
-function seenThing(whole: Edges, visible: Edges, plan: Plan): Seen | null {
+function detectObject(whole: Edges, visible: Edges, plan: Plan): Visible | null {
   const [width, height] = [visible[2] - visible[0], visible[3] - visible[1]];
   const [wholeWidth, wholeHeight] = [whole[2] - whole[0], whole[3] - whole[1]];
   const share = (width * height) / (wholeWidth * wholeHeight);
@@ -192,8 +200,8 @@ function seenThing(whole: Edges, visible: Edges, plan: Plan): Seen | null {
   return isSmall || isLarge || share < VISIBLE_SHARE_MIN ? null : { edges: visible, share, text: null };
 }
 
-/** The letters that show; at a cut, one that shows by half is now and then taken for another. */
-function readLine(text: string, whole: Edges, visible: Edges, random: Random): Seen | null {
+/** The visible letters. A letter that is half visible at a cut is sometimes misread. */
+function readLine(text: string, whole: Edges, visible: Edges, random: Random): Visible | null {
   const [left, top, right, bottom] = whole;
   const height = bottom - top;
   if (height < TEXT_HEIGHT_MIN_PX || visible[3] - visible[1] < height * LETTER_SHARE_MIN) return null;

@@ -1,0 +1,87 @@
+// Builds the detection table from what the tiles reported: converts boxes to image pixels and marks the sides that a tile edge cuts. Pure.
+import type { Detection } from '../contract/schemas.ts';
+import type { PlannedLevel, PlannedTile, TileGrid } from '../planning/grid.ts';
+import { type Edges, SIDE } from './box-columns.ts';
+import { DetectionTable } from './detection-table.ts';
+
+/** A box this close to an inner edge of its tile, in pixels of its level, counts as cut. */
+export const CUT_MARGIN_PX = 3;
+
+/** The detections of one tile, in pixels of the tile. */
+export interface TileDetections {
+  tile: PlannedTile;
+  detections: readonly Detection[];
+}
+
+/** All detections of all tiles, in the order of the plan. */
+export function tableOf(tiles: readonly TileDetections[], grid: TileGrid): DetectionTable {
+  const table = new DetectionTable(tiles.reduce((sum, { detections }) => sum + detections.length, 0));
+  const labels = new LabelNumbers();
+  for (const { tile, detections } of tiles.toSorted((a, b) => a.tile.index - b.tile.index)) {
+    const innerSides = innerSidesOf(tile, grid.levels);
+    for (const detection of detections) {
+      table.add(
+        detection,
+        tile,
+        labels.numberOf(detection.label),
+        edgesInImage(detection, tile, grid),
+        cutSidesOf(detection, tile, innerSides),
+      );
+    }
+  }
+  return table;
+}
+
+/** Sides of a tile beyond which the image continues. */
+function innerSidesOf({ level, boxInLevel: [left, top, width, height] }: PlannedTile, levels: readonly PlannedLevel[]): number {
+  const size = levels.find((planned) => planned.level === level);
+  if (!size) throw new Error(`The plan has no level ${level}.`);
+  return (
+    (left > 0 ? SIDE.left : 0) |
+    (top > 0 ? SIDE.top : 0) |
+    (left + width < size.width ? SIDE.right : 0) |
+    (top + height < size.height ? SIDE.bottom : 0)
+  );
+}
+
+/** A line of text may continue after a space, so its ends count as cut if they are closer to the edge than the line is high. */
+function cutSidesOf({ box, text }: Detection, { boxInLevel }: PlannedTile, innerSides: number): number {
+  const endMarginPx = text === null ? CUT_MARGIN_PX : Math.max(CUT_MARGIN_PX, Math.min(box[2], box[3]));
+  const touchedSides =
+    (box[0] <= endMarginPx ? SIDE.left : 0) |
+    (box[1] <= CUT_MARGIN_PX ? SIDE.top : 0) |
+    (box[0] + box[2] >= boxInLevel[2] - endMarginPx ? SIDE.right : 0) |
+    (box[1] + box[3] >= boxInLevel[3] - CUT_MARGIN_PX ? SIDE.bottom : 0);
+  return touchedSides & innerSides;
+}
+
+/** Converts tile pixels to image pixels. The last pixel of a coarse level may cover fewer image pixels than the rest. */
+function edgesInImage({ box }: Detection, { level, boxInLevel }: PlannedTile, image: TileGrid): Edges {
+  const scale = 2 ** level;
+  const left = (boxInLevel[0] + box[0]) * scale;
+  const top = (boxInLevel[1] + box[1]) * scale;
+  return {
+    left: Math.min(left, image.width),
+    top: Math.min(top, image.height),
+    right: Math.min(left + box[2] * scale, image.width),
+    bottom: Math.min(top + box[3] * scale, image.height),
+  };
+}
+
+/** Numbers labels regardless of case. Lower-cases each spelling once: a run has a million detections but few labels. */
+class LabelNumbers {
+  readonly #bySpelling = new Map<string, number>();
+  readonly #byName = new Map<string, number>();
+
+  numberOf(spelling: string): number {
+    return this.#bySpelling.get(spelling) ?? this.#add(spelling);
+  }
+
+  #add(spelling: string): number {
+    const name = spelling.toLowerCase();
+    const number = this.#byName.get(name) ?? this.#byName.size;
+    this.#byName.set(name, number);
+    this.#bySpelling.set(spelling, number);
+    return number;
+  }
+}
