@@ -1,5 +1,6 @@
 // Findings as a table for a terminal: totals by label, then the first findings.
 import Table from 'cli-table3';
+import { printable } from '../pipeline/contract/printable.ts';
 import type { FindingsDocument } from '../pipeline/contract/schemas.ts';
 
 const ROWS_MAX = 40;
@@ -13,20 +14,19 @@ export function findingsTable({ findings, image, tiles }: FindingsDocument): str
   if (findings.length === 0) return `${head}.`;
   const counts = [...Map.groupBy(findings, ({ label }) => label)].map(([label, group]) => ({ label, count: group.length }));
   const byCount = counts.sort((a, b) => b.count - a.count || a.label.localeCompare(b.label));
-  const totals = byCount.map(({ label, count }) => `${printable(label)} ${count}`).join(', ');
+  const totals = byCount.map(({ label, count }) => `${short(label)} ${count}`).join(', ');
   const table = new Table({
     head: ['id', 'label', 'score', 'left', 'top', 'width', 'height', 'text'],
     style: { head: [], border: [], compact: true },
   });
   for (const { id, label, score, box, text } of findings.slice(0, ROWS_MAX)) {
     const sides = box.map((side) => Math.round(side).toString());
-    table.push([id, printable(label), score.toFixed(2), ...sides, text === null ? '' : printable(text)]);
+    table.push([printable(id), short(label), score.toFixed(2), ...sides, text === null ? '' : short(text)]);
   }
   const more = findings.length > ROWS_MAX ? `\n… and ${findings.length - ROWS_MAX} more in findings.json` : '';
   return `${head}: ${totals}\n${table.toString()}${more}`;
 }
 
-/** Without control characters: text in an image must not control the terminal. */
-function printable(text: string): string {
-  return [...text.replace(/\p{C}/gu, ' ')].slice(0, TEXT_CHARACTERS_MAX).join('');
+function short(text: string): string {
+  return [...printable(text)].slice(0, TEXT_CHARACTERS_MAX).join('');
 }

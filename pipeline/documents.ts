@@ -22,6 +22,8 @@ export interface StoredDocument<T> {
 
 const StartedBy = z.object({ principal: z.string(), at: z.string() });
 const Launched = z.object({ arn: z.string() });
+/** Keys of index entries. */
+const IndexKeys = z.object({ keys: z.array(z.string()) });
 /** Its existence is what counts. */
 const Cancellation = z.object({ cancelled_at: z.string() });
 
@@ -50,6 +52,8 @@ export const documents = {
   cancellation: (executionId: string) => ({ key: keys.cancel(executionId), schema: Cancellation }),
   /** One line in the list of executions, by a key in a folder of `indexOf`. */
   indexEntry: (key: string) => ({ key, schema: IndexEntry }),
+  /** Where the list of executions has an execution, so that it can be taken out again. */
+  indexKeys: (executionId: string) => ({ key: keys.indexKeys(executionId), schema: IndexKeys }),
   /** Overflow of the step `merge`. */
   mergeResult: (executionId: string) => ({ key: keys.mergeResult(executionId), schema: MergeResult }),
   /** Overflow of the step `take-up`. */

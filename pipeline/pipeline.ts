@@ -31,7 +31,7 @@ import { mergeTileResults } from './steps/merge-tile-results.ts';
 import { moderateImage } from './steps/moderate-image.ts';
 import { resumeFailedTiles } from './steps/resume-failed-tiles.ts';
 import { fetchImage, type SourceImage, sourceImage } from './steps/source-image.ts';
-import { measureEnd, storeResults } from './steps/store-results.ts';
+import { measureEnd, storeFailure, storeResults } from './steps/store-results.ts';
 import { NO_SYNTHESIS, synthesisByRules, synthesize } from './steps/synthesize.ts';
 import { tileImage } from './steps/tile-image.ts';
 import { accountFor, type VerificationBudget, verifyFinding } from './steps/verify-finding.ts';
@@ -82,10 +82,10 @@ async function runAnalysis(request: AnalysisRequest, context: DurableContext, gi
   } catch (error) {
     const sentence = sentenceOf(error);
     deps.log.error({ error }, 'The analysis failed.');
-    await context.step(STEPS.storeFailure, async () => {
-      await progress.fail(sentence ?? INTERNAL_ERROR);
-      measureEnd('FAILED', deps);
-    });
+    const stored = await context.step(STEPS.storeFailure, () =>
+      storeFailure(request, sentence ?? INTERNAL_ERROR, progress, deps),
+    );
+    if (stored) return { execution_id: request.execution_id, ...stored };
     throw sentence ? new UserError(sentence) : error;
   } finally {
     await image.release();

@@ -25,34 +25,47 @@ export async function queryExecutions(
   query: ExecutionQuery,
   { blobs, owner }: Pick<ToolDeps, 'blobs' | 'owner'>,
 ): Promise<{ executions: IndexEntry[]; cursor: string | null }> {
-  const [label] = query.labels;
-  const folders = indexOf(owner);
-  const folder = query.labels.length === 1 && label !== undefined ? folders.byLabel(label) : folders.byTime;
-  const names = await namesAfter(query.cursor, folder, blobs);
+  const found = await keysAfter(query.cursor, foldersOf(query, owner), blobs);
   const executions: IndexEntry[] = [];
   let last: string | null = null;
-  for (let from = 0; from < names.length && executions.length < query.limit; from += READ_AT_ONCE) {
-    const batch = names.slice(from, from + READ_AT_ONCE);
-    const entries = await Promise.all(batch.map((name) => readDocument(documents.indexEntry(folder + name), blobs)));
+  for (let from = 0; from < found.length && executions.length < query.limit; from += READ_AT_ONCE) {
+    const batch = found.slice(from, from + READ_AT_ONCE);
+    const entries = await Promise.all(batch.map((key) => readDocument(documents.indexEntry(key), blobs)));
     for (const [position, entry] of entries.entries()) {
-      const name = at(batch, position);
+      const name = nameOf(at(batch, position));
       if (query.since && index.startedAt(name) < query.since) return { executions, cursor: null };
       if (executions.length === query.limit) return { executions, cursor: last };
       last = name;
       if (entry && matches(entry, query)) executions.push(entry);
     }
   }
-  const isLast = last === names.at(-1) && names.length < SCANNED_MAX;
+  const isLast = found.length < SCANNED_MAX && (found.length === 0 || last === nameOf(at(found, found.length - 1)));
   return { executions, cursor: isLast ? null : last };
 }
 
-async function namesAfter(cursor: string | null, folder: string, blobs: Blobs): Promise<string[]> {
+function foldersOf({ labels }: ExecutionQuery, owner: string | null): string[] {
+  const folders = indexOf(owner);
+  const [label] = labels;
+  if (labels.length !== 1 || label === undefined) return [folders.byTime];
+  return [folders.byLabel(label), folders.byLabelOf01(label)].filter((folder) => folder !== null);
+}
+
+/** The keys of the entries after the cursor in all of the folders, newest first, one an execution. */
+async function keysAfter(cursor: string | null, folders: readonly string[], blobs: Blobs): Promise<string[]> {
   if (cursor !== null && !INDEX_NAME.test(cursor)) {
     throw new UserError('The cursor is not a next_cursor of the previous page. Leave cursor out to start from the first page.');
   }
-  const page = { limit: SCANNED_MAX, ...(cursor !== null && { after: folder + cursor }) };
-  const names = (await blobs.list(folder, page)).map((key) => key.slice(folder.length));
-  return names.filter((name) => INDEX_NAME.test(name));
+  const byName = new Map<string, string>();
+  for (const folder of folders) {
+    const page = { limit: SCANNED_MAX, ...(cursor !== null && { after: folder + cursor }) };
+    for (const key of await blobs.list(folder, page)) byName.set(nameOf(key), key);
+  }
+  const named = [...byName].filter(([name]) => INDEX_NAME.test(name)).sort(([a], [b]) => (a < b ? -1 : 1));
+  return named.slice(0, SCANNED_MAX).map(([, key]) => key);
+}
+
+function nameOf(key: string): string {
+  return key.slice(key.lastIndexOf('/') + 1);
 }
 
 function matches({ image, by_label }: IndexEntry, { labels, image: wanted }: ExecutionQuery): boolean {

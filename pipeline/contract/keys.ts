@@ -1,5 +1,6 @@
 // The keys of all stored objects. A key is a function of the input, so writing an object twice is harmless.
 // Never change a key: runs in flight and stored executions depend on it.
+import { createHash } from 'node:crypto';
 
 const execution = (executionId: string) => `executions/${executionId}`;
 
@@ -30,6 +31,8 @@ export const keys = {
   exportsFolder: (executionId: string) => `${execution(executionId)}/exports/`,
   /** One page for people with everything that the analysis found. */
   report: (executionId: string) => `${execution(executionId)}/report.html`,
+  /** The keys under which the list of executions has it. */
+  indexKeys: (executionId: string) => `${execution(executionId)}/index.json`,
   progress: (executionId: string) => `${execution(executionId)}/progress.json`,
   shardProgress: (executionId: string, shard: number) => `${execution(executionId)}/progress/${shard}.json`,
   tileStatesFolder: (executionId: string) => `${execution(executionId)}/tiles/`,
@@ -53,9 +56,28 @@ export function indexOf(owner: string | null) {
   const folder = owner === null ? 'index' : `index/of-${owner}`;
   return {
     byTime: `${folder}/by-time/`,
-    /** Labels in lower case, escaped: any label is one segment. */
-    byLabel: (label: string) => `${folder}/by-label/l-${encodeURIComponent(label.toLowerCase().toWellFormed())}/`,
+    byLabel: (label: string) => `${folder}/by-label/${labelSegment(escaped(label))}/`,
+    /** Where version 0.1 put a label that `byLabel` shortens; `null` for any other label. */
+    byLabelOf01: (label: string) => {
+      const segment = `l-${escaped(label)}`;
+      return segment.length > LABEL_SEGMENT_BYTES_MAX ? `${folder}/by-label/${segment}/` : null;
+    },
   };
+}
+
+/** Of the 255 bytes that a file name has; an encrypted folder takes 143: https://ecryptfs.org */
+const LABEL_SEGMENT_BYTES_MAX = 140;
+const LABEL_HASH_CHARACTERS = 32;
+
+/** A label of any script and length as one segment. A long one becomes its hash: a label is a model's text, and no name. */
+function labelSegment(label: string): string {
+  if (`l-${label}`.length <= LABEL_SEGMENT_BYTES_MAX) return `l-${label}`;
+  return `h-${createHash('sha256').update(label).digest('hex').slice(0, LABEL_HASH_CHARACTERS)}`;
+}
+
+/** Lower case, in ASCII: its length is its number of bytes. */
+function escaped(label: string): string {
+  return encodeURIComponent(label.toLowerCase().toWellFormed());
 }
 
 /** The last segment of an index key. In the order of keys, the newest execution comes first. */

@@ -3,17 +3,20 @@ import type { AnalysisRequest, FailedTile, Finding, FindingsDocument, Status, Us
 import type { Plan } from '../planning/plan.ts';
 import type { Stop } from '../planning/shards.ts';
 
-export interface AnalysisResult {
-  findings: Finding[];
-  /** How many detections had too low a confidence to become a finding. */
-  unsure: number;
-  /** Boxes that reached out of their tile. */
-  clipped: number;
+interface CountedTiles {
   /** Why not all tiles were analyzed; `null` if all were. */
   stopped: Stop | null;
   done: number;
   blank: number;
   failed: FailedTile[];
+}
+
+export interface AnalysisResult extends CountedTiles {
+  findings: Finding[];
+  /** How many detections had too low a confidence to become a finding. */
+  unsure: number;
+  /** Boxes that reached out of their tile. */
+  clipped: number;
   usage: Usage;
   notes: string[];
 }
@@ -26,7 +29,7 @@ export function statusOf({ done, failed, stopped }: AnalysisResult): Status {
 }
 
 /** Why the status is not SUCCEEDED; `null` if it is. */
-export function reasonOf({ done, blank, failed, stopped }: AnalysisResult): string | null {
+export function reasonOf({ done, blank, failed, stopped }: CountedTiles): string | null {
   const [first] = failed;
   if (!first) return null;
   const total = done + blank + failed.length;

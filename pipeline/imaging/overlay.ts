@@ -3,6 +3,7 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import sharp, { type OverlayOptions, type Sharp } from 'sharp';
 import { at } from '../contract/at.ts';
+import { printable } from '../contract/printable.ts';
 import type { Box, Finding } from '../contract/schemas.ts';
 import { intersectionOf } from '../planning/geometry.ts';
 
@@ -83,7 +84,8 @@ function boxesSvg(marks: readonly Mark[], { width, height }: { width: number; he
 
 /** Above its box, or inside if there is no room above; none if it does not fit at all. */
 async function nameTag({ box, color, name }: Mark, image: { width: number; height: number }): Promise<OverlayOptions[]> {
-  const shortened = [...name].slice(0, NAME_CHARACTERS_MAX).join('');
+  const shortened = [...printable(name)].slice(0, NAME_CHARACTERS_MAX).join('');
+  if (shortened.trim() === '') return []; // the renderer refuses a text without ink
   const { data, info } = await sharp({
     text: {
       text: `<span foreground="white" background="${color}"> ${escaped(shortened)} </span>`,

@@ -1,13 +1,9 @@
 // Step 8: stores the findings document, exports, overlay, report and index entries, and ends the progress. Storing twice is harmless.
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { keys } from '../contract/keys.ts';
-import type { AnalysisRequest, Status, Usage } from '../contract/schemas.ts';
+import type { AnalysisRequest, FindingsDocument, Status, Usage } from '../contract/schemas.ts';
 import { totalUsage } from '../contract/usage.ts';
-import { documents, readExisting, writeDocument } from '../documents.ts';
+import { documents, readDocument, readExisting, writeDocument } from '../documents.ts';
 import { findingsDocument, reasonOf } from '../findings/document.ts';
-import type { ExportSource } from '../findings/exports/export-source.ts';
-import { EXPORT_FILES, pathFor } from '../findings/exports/index.ts';
 import { indexed } from '../findings/index-entry.ts';
 import { summaryByRules } from '../findings/rules-summary.ts';
 import { isRejected, type Verdict, withVerdicts } from '../findings/verification.ts';
@@ -15,10 +11,12 @@ import { drawOverlay } from '../imaging/overlay.ts';
 import type { Inspected } from '../planning/inspected.ts';
 import type { PipelineDeps } from '../ports.ts';
 import type { ProgressReport } from '../progress/progress-writer.ts';
+import { type Attempt, optionalWrites } from './optional-writes.ts';
 import type { SourceImage } from './source-image.ts';
 import { measureUsage } from './store-tile-results.ts';
 import { materialOf, type Synthesis } from './synthesize.ts';
-import { writeReport } from './write-report.ts';
+import { writeExports } from './write-exports.ts';
+import { type ReportSource, writeReport } from './write-report.ts';
 
 export interface StoredResults {
   status: Status;
@@ -59,15 +57,15 @@ export async function storeResults(
   const document = findingsDocument(request, inspected, analysis, summary);
   const reason = reasonOf(analysis);
 
-  const { bytes: overview } = await image.overview();
-  const shown = findings.filter((finding) => !isRejected(finding));
-  const overlay = await drawOverlay(overview, document.image, shown);
-  await blobs.put(keys.overlay(execution_id), overlay);
-  await writeDocument(documents.findings(execution_id), document, blobs);
-  await writeExports({ document, startedAt: inspected.startedAt, imageUrl: null }, deps);
-  await writeReport(request, { document, inspected, reason, sources: merged.sources, overview, overlay }, deps);
-  const { entry, keys: indexKeys } = indexed(document, inspected.startedAt, request.owner);
-  for (const key of indexKeys) await writeDocument(documents.indexEntry(key), entry, blobs);
+  // Files that an execution can do without come first, and the status last: whatever fails, findings and status agree.
+  const { attempt, leftOut } = optionalWrites(request, deps);
+  const images = await attempt('overlay.jpg', () => writeOverlay(document, image, deps));
+  await writeExports({ document, startedAt: inspected.startedAt, imageUrl: null }, attempt, deps);
+  await attempt('report.html', () =>
+    writeReport(request, { document, inspected, reason, sources: merged.sources, images }, deps),
+  );
+  await writeDocument(documents.findings(execution_id), { ...document, notes: [...document.notes, ...leftOut()] }, blobs);
+  await writeIndex(document, inspected.startedAt, request, attempt, deps);
   await progress.end(document, reason);
 
   measureUsage(totalUsage([...otherUsage, synthesis.usage]), metrics); // each shard has measured its own usage
@@ -76,19 +74,52 @@ export async function storeResults(
   return { status: document.status, findings: findings.length };
 }
 
-/** Written through a file, so that no export is whole in memory. */
-async function writeExports(source: ExportSource, { blobs, scratchFolder }: PipelineDeps): Promise<void> {
-  const { document } = source;
-  const folder = await mkdtemp(join(scratchFolder, 'exports-'));
-  try {
-    for (const { storedAs, pieces } of EXPORT_FILES) {
-      const path = join(folder, 'export');
-      await writeFile(path, pieces(source));
-      await blobs.putFile(keys.export(document.execution_id, pathFor(storedAs, document)), path);
-    }
-  } finally {
-    await rm(folder, { recursive: true, force: true });
+/** The overview, and the same with a box around every finding. */
+async function writeOverlay(
+  document: FindingsDocument,
+  image: SourceImage,
+  { blobs }: PipelineDeps,
+): Promise<ReportSource['images']> {
+  const { bytes: overview } = await image.overview();
+  const shown = document.findings.filter((finding) => !isRejected(finding));
+  const overlay = await drawOverlay(overview, document.image, shown);
+  await blobs.put(keys.overlay(document.execution_id), overlay);
+  return { overview, overlay };
+}
+
+/** The keys are stored first, so that each entry can be found again from its execution. */
+async function writeIndex(
+  document: FindingsDocument,
+  startedAt: string,
+  { execution_id, owner }: AnalysisRequest,
+  attempt: Attempt,
+  { blobs }: PipelineDeps,
+): Promise<void> {
+  const { entry, keys: indexKeys } = indexed(document, startedAt, owner);
+  await attempt('index.json', () => writeDocument(documents.indexKeys(execution_id), { keys: indexKeys }, blobs));
+  for (const key of indexKeys) await attempt(key, () => writeDocument(documents.indexEntry(key), entry, blobs));
+}
+
+/**
+ * Ends the progress of an execution that failed. If its findings are stored, only a later write failed: they are complete, and
+ * their status counts. `null` if there are none.
+ */
+export async function storeFailure(
+  { execution_id }: AnalysisRequest,
+  sentence: string,
+  progress: ProgressReport,
+  deps: PipelineDeps,
+): Promise<StoredResults | null> {
+  const document = await readDocument(documents.findings(execution_id), deps.blobs);
+  if (document === null) {
+    await progress.fail(sentence);
+    measureEnd('FAILED', deps);
+    return null;
   }
+  const { stopped } = await readExisting(documents.merged(execution_id), deps.blobs);
+  await progress.end(document, reasonOf({ ...document.tiles, stopped }));
+  measureEnd(document.status, deps);
+  return { status: document.status, findings: document.findings.length };
 }
 
 /** Measures every end of an execution, also without stored results. */

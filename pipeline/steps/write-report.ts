@@ -1,4 +1,4 @@
-// Part of step 8: the report for people, as one file. A missing report never fails an execution.
+// Part of step 8: the report for people, as one file. An execution can do without it.
 import { keys } from '../contract/keys.ts';
 import type { AnalysisRequest, Finding, FindingsDocument } from '../contract/schemas.ts';
 import { documents, readExisting } from '../documents.ts';
@@ -20,33 +20,28 @@ export interface ReportSource {
   reason: string | null;
   /** Keys of the tile results, also of earlier executions. */
   sources: readonly string[];
-  /** JPEG bytes. */
-  overview: Uint8Array;
-  overlay: Uint8Array;
+  /** JPEG bytes; `null` if they could not be drawn. */
+  images: { overview: Uint8Array; overlay: Uint8Array } | null;
 }
 
-/** Leaves out what cannot be drawn, and the whole report if it cannot be written. The log has the reason. */
+/** Leaves out what cannot be drawn; the log has the reason. Throws if the whole report cannot be written. */
 export async function writeReport(request: AnalysisRequest, source: ReportSource, deps: PipelineDeps): Promise<void> {
-  try {
-    const { document, inspected, reason } = source;
-    const attempt = <T>(part: Promise<T>) => part.catch((error) => leaveOut(error, request, deps));
-    const [blankTiles, overlay, thumbnail, crops] = await Promise.all([
-      document.tiles.blank === 0 ? [] : attempt(blankTilesIn(source.sources, deps)),
-      attempt(reportCopy(source.overlay, 'overlay')),
-      attempt(reportCopy(source.overview, 'thumbnail')),
-      attempt(cropsOf(request, source, deps)),
-    ]);
-    const { plan, startedAt } = inspected;
-    const images = {
-      overlay: overlay && embedded(overlay),
-      thumbnail: thumbnail && embedded(thumbnail),
-      crops: crops ?? new Map(),
-    };
-    const page = reportPage({ document, plan, startedAt, reason, blankTiles, images });
-    await deps.blobs.put(keys.report(request.execution_id), Buffer.from(page));
-  } catch (error) {
-    deps.log.warn({ error, execution: request.execution_id }, 'The report could not be written.');
-  }
+  const { document, inspected, reason, images: drawn } = source;
+  const attempt = <T>(part: Promise<T>) => part.catch((error) => leaveOut(error, request, deps));
+  const [blankTiles, overlay, thumbnail, crops] = await Promise.all([
+    document.tiles.blank === 0 ? [] : attempt(blankTilesIn(source.sources, deps)),
+    drawn && attempt(reportCopy(drawn.overlay, 'overlay')),
+    drawn && attempt(reportCopy(drawn.overview, 'thumbnail')),
+    attempt(cropsOf(request, source, deps)),
+  ]);
+  const { plan, startedAt } = inspected;
+  const images = {
+    overlay: overlay && embedded(overlay),
+    thumbnail: thumbnail && embedded(thumbnail),
+    crops: crops ?? new Map(),
+  };
+  const page = reportPage({ document, plan, startedAt, reason, blankTiles, images });
+  await deps.blobs.put(keys.report(request.execution_id), Buffer.from(page));
 }
 
 function leaveOut(error: unknown, { execution_id }: AnalysisRequest, { log }: PipelineDeps): null {

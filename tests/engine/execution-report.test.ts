@@ -45,7 +45,7 @@ describe('an execution', () => {
       log: telling(deps, warned),
     }));
     expect(progress.status).toBe('SUCCEEDED');
-    expect(warned).toEqual(['The report could not be written.']);
+    expect(warned).toEqual(['A file of the results could not be written.']);
     expect(await reportIn(stage.deps.blobs)).toBeNull();
   });
 

@@ -40,6 +40,7 @@ test('an image becomes findings, an overlay and a final progress', async () => {
     [
       ...EXPORT_FILES.map(({ storedAs }) => `exports/${storedAs.replace('{image}', 'grey')}`).sort(),
       'findings.json',
+      'index.json',
       'looks/0.json',
       'merged.json',
       'overlay.jpg',

@@ -1,5 +1,8 @@
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { listFindings } from '../../mcp-server/tools/list-findings.ts';
+import { indexOf } from '../../pipeline/contract/keys.ts';
 import type { FindingsDocument } from '../../pipeline/contract/schemas.ts';
 import { indexed } from '../../pipeline/findings/index-entry.ts';
 import type { TestServer } from '../support/server.ts';
@@ -50,6 +53,20 @@ describe('list_findings without an execution', () => {
     expect(await ids({ image: 'file:///images/other.png' })).toEqual(['c']);
     expect(await ids({ image: 'plan.png-1' })).toEqual(['b', 'a']);
     expect(await ids({ since: '2026-01-01T00:02:00Z' })).toEqual(['c', 'b']);
+  });
+
+  test('finds an execution by a long label where version 0.1 put it, and where it is put now, once', async () => {
+    const { server, client } = await serverAndClient();
+    const label = 'пожарный гидрант у входа в дом'; // 25 letters of 6 bytes each, escaped
+    const [now, before] = [indexOf(null).byLabel(label), indexOf(null).byLabelOf01(label)];
+    if (before === null) expect.fail('Expected a label that is shortened now.');
+    for (const [minute, id] of ['old', 'both', 'new'].entries()) await ended(server, id, minute, [label]);
+    for (const key of await server.blobs.list(now, { limit: 10 })) {
+      const [name, bytes] = [key.slice(now.length), await server.blobs.get(key)];
+      if (!name.endsWith('-new')) await server.blobs.put(before + name, bytes ?? Buffer.from(''));
+      if (name.endsWith('-old')) await rm(join(server.blobsFolder, key));
+    }
+    expect(idsOf(await client.call('list_findings', { labels: [label] }, Page))).toEqual(['new', 'both', 'old']);
   });
 
   test('returns pages whose cursor stays valid while new executions are added', async () => {

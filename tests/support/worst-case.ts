@@ -82,7 +82,7 @@ export async function storeWorst(blobs: Blobs, findings: Finding[], { summary, r
   const progress: Progress = {
     ...{ execution_id: ID, status: 'PARTIAL', phase: 'done', findings: findings.length, usage, summary: document.summary },
     ...{ tiles: { ...counts, failed: FAILED }, started_at: AT, updated_at: AT, running_shards: [] },
-    reason: reasonOf({ ...document, done: counts.done, blank: 0, failed, unsure: 0, clipped: 0, stopped: null }),
+    reason: reasonOf({ ...document, done: counts.done, blank: 0, failed, stopped: null }),
     failed_tiles: failed.slice(0, FAILED_TOLD),
   };
   const { entry, keys: indexKeys } = indexed(document, AT, null);
