@@ -8,9 +8,10 @@ import { readConfig } from '../pipeline/config.ts';
 import { UserError } from '../pipeline/contract/errors.ts';
 import { Detail } from '../pipeline/contract/schemas.ts';
 import { documents, parseDocument } from '../pipeline/documents.ts';
+import { terminalLog } from '../pipeline/telemetry/terminal-log.ts';
 import { type Agent, type AnalyzeRequest, agent, type Execution } from './agent.ts';
-import { makeLog } from './log.ts';
 import { showProgress } from './progress-bar.ts';
+import { print, report } from './terminal.ts';
 import { findingsTable } from './terminal-table.ts';
 import { writeWhole } from './write-whole.ts';
 
@@ -47,12 +48,12 @@ export async function analyzeCommand(image: string, values: unknown): Promise<vo
   try {
     // A failure ends in one sentence on the terminal; a log would only repeat it.
     const LOG_LEVEL = config.LOG_LEVEL === 'info' ? 'silent' : config.LOG_LEVEL;
-    const log = makeLog(LOG_LEVEL);
+    const log = terminalLog(LOG_LEVEL);
     server = await serve({ config: { ...config, LOG_LEVEL }, dataFolder, allowedFolders: [], port: 0, log });
     await analyzeWith(server.url, path, options, interrupt.signal);
   } catch (error) {
     if (!interrupt.signal.aborted) throw error;
-    process.stderr.write('Interrupted. No results were kept.\n');
+    report('Interrupted. No results were kept.\n');
     process.exitCode = EXIT_INTERRUPTED;
   } finally {
     process.off('SIGINT', onInterrupt).off('SIGTERM', onInterrupt);
@@ -70,7 +71,7 @@ async function analyzeWith(url: string, path: string, options: AnalyzeOptions, s
       throw new UserError(execution.reason ?? `The analysis ended with the status ${execution.status}.`);
     await deliver(executionId, await downloaded(execution, tools), options);
     if (execution.status === 'PARTIAL') {
-      process.stderr.write(`${execution.reason}\n`);
+      report(`${execution.reason}\n`);
       process.exitCode = EXIT_PARTIAL;
     }
   } finally {
@@ -130,9 +131,9 @@ async function deliver(executionId: string, results: Results, { out, json }: Ana
     await writeWhole(json, results.findings);
     written.push(json);
   }
-  process.stdout.write(`${findingsTable(document)}\n\n${document.summary}\n`);
-  for (const note of document.notes) process.stdout.write(`Note: ${note}\n`);
-  process.stdout.write(`\nWrote ${new Intl.ListFormat('en').format(written)}.\n`);
+  print(`${findingsTable(document)}\n\n${document.summary}\n`);
+  for (const note of document.notes) print(`Note: ${note}\n`);
+  print(`\nWrote ${new Intl.ListFormat('en').format(written)}.\n`);
 }
 
 async function imageFile(image: string): Promise<string> {

@@ -13,6 +13,7 @@ import { StdioServerTransport } from '@modelcontextprotocol/server/stdio';
 import { z } from 'zod';
 import { sentenceOf, UserError } from '../pipeline/contract/errors.ts';
 import { signedFetch } from './signed-fetch.ts';
+import { report } from './terminal.ts';
 
 const ConnectOptions = z.strictObject({ region: z.string().optional() });
 
@@ -82,7 +83,7 @@ async function forward(client: StdioServerTransport, server: StreamableHTTPClien
       cancelling.cancellation.abort(); // closes its stream, which cancels the request; a 2025-era server needs the message too
     }
     if (isJSONRPCRequest(message)) void send(message);
-    else if (!cancelling || isOf2025(cancelling.request)) void server.send(message).catch(report);
+    else if (!cancelling || isOf2025(cancelling.request)) void server.send(message).catch(reportError);
   };
   client.onclose = () => void server.close().finally(resolve);
   server.onmessage = onAnswer;
@@ -123,6 +124,6 @@ function sentenceFor(error: unknown): string {
   return `The server answered with HTTP status ${error.status}. Check the URL, then try again.`;
 }
 
-function report(error: unknown): void {
-  process.stderr.write(`tilesight: ${sentenceFor(error)}\n`);
+function reportError(error: unknown): void {
+  report(`tilesight: ${sentenceFor(error)}\n`);
 }

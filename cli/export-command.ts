@@ -11,6 +11,7 @@ import type { ExportSource } from '../pipeline/findings/exports/export-source.ts
 import { EXPORT_FORMATS, EXPORTS, type ExportFormat, exportFiles, pathFor } from '../pipeline/findings/exports/index.ts';
 import type { Blobs } from '../pipeline/ports.ts';
 import { fsBlobs } from '../pipeline/storage/folder-blobs.ts';
+import { print } from './terminal.ts';
 import { checkFile, checkFolder, writeWhole, writeWholeFolder } from './write-whole.ts';
 
 interface ExportOptions {
@@ -33,13 +34,13 @@ export async function exportCommand(executionId: string, { format, out, data, im
   if (files.length > 1) {
     const named = files.map(({ path, pieces }) => ({ path: pathFor(path, source.document), content: pieces(source) }));
     await writeWholeFolder(out, named);
-    process.stdout.write(`Wrote ${named.map(({ path }) => join(out, path)).join(' and ')}.\n`);
+    print(`Wrote ${named.map(({ path }) => join(out, path)).join(' and ')}.\n`);
     return;
   }
   const pieces = at(files, 0).pieces(source);
-  if (out === STANDARD_OUTPUT) return await print(pieces);
+  if (out === STANDARD_OUTPUT) return await printPieces(pieces);
   await writeWhole(out, pieces);
-  process.stdout.write(`Wrote ${out}.\n`);
+  print(`Wrote ${out}.\n`);
 }
 
 /** For the help: what each format is for, and the files of those that are folders. */
@@ -97,7 +98,7 @@ async function stored<T>(document: StoredDocument<T>, blobs: Blobs): Promise<T |
 }
 
 /** A reader such as `head` may stop early. */
-async function print(pieces: Iterable<string>): Promise<void> {
+async function printPieces(pieces: Iterable<string>): Promise<void> {
   try {
     await pipeline(Readable.from(pieces), process.stdout, { end: false });
   } catch (error) {

@@ -1,6 +1,7 @@
 // Shows the progress of an analysis on standard error: a bar on a terminal, lines in a file or pipe.
 import { Presets, SingleBar } from 'cli-progress';
 import type { Execution } from './agent.ts';
+import { report } from './terminal.ts';
 
 /** Consumes the states and returns the last one. */
 export async function showProgress(name: string, states: AsyncIterable<Execution>): Promise<Execution> {
@@ -32,7 +33,7 @@ async function showLines(name: string, states: AsyncIterable<Execution>): Promis
   return await lastOf(states, ({ tiles, phase, findings_so_far, status }) => {
     const ended = tiles.done + tiles.failed + tiles.blank;
     const line = `${name}: ${status === 'RUNNING' ? phase : status.toLowerCase()}, ${ended} of ${tiles.total} tiles, ${findings_so_far} found`;
-    if (line !== shown) process.stderr.write(`${line}\n`);
+    if (line !== shown) report(`${line}\n`);
     shown = line;
   });
 }

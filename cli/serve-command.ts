@@ -6,7 +6,8 @@ import { readAccessKeys } from '../local/http/access-keys.ts';
 import { type ServeOptions as LocalOptions, serve } from '../local/serve.ts';
 import { readConfig } from '../pipeline/config.ts';
 import { UserError } from '../pipeline/contract/errors.ts';
-import { makeLog } from './log.ts';
+import { terminalLog } from '../pipeline/telemetry/terminal-log.ts';
+import { print, report } from './terminal.ts';
 
 const ServeOptions = z.strictObject({
   port: z.number(),
@@ -31,10 +32,10 @@ export async function serveCommand(values: unknown): Promise<void> {
   const iam = await iamOf(options);
   const dataFolder = resolve(data ?? config.TILESIGHT_HOME);
   const allowedFolders = (allow ?? config.ALLOWED_FOLDERS).map((folder) => resolve(folder));
-  const server = await serve({ config, dataFolder, allowedFolders, port, host, iam, log: makeLog(config.LOG_LEVEL) });
+  const server = await serve({ config, dataFolder, allowedFolders, port, host, iam, log: terminalLog(config.LOG_LEVEL) });
   const folders = allowedFolders.map((folder) => `file://${folder}/…`);
   const hosts = config.ALLOWED_IMAGE_HOSTS.map((name) => `https://${name}/…`);
-  process.stdout.write(
+  print(
     `tilesight serves MCP at ${server.url}/mcp\n` +
       (iam ? '' : `  page:     ${server.url}/\n`) +
       `  data:     ${dataFolder}\n` +
@@ -43,7 +44,7 @@ export async function serveCommand(values: unknown): Promise<void> {
       'Press Ctrl-C to stop. Running analyses continue after a restart.\n',
   );
   await interrupted();
-  process.stderr.write('\nStopping …\n');
+  report('\nStopping …\n');
   await server.close();
 }
 

@@ -1,11 +1,13 @@
 #!/usr/bin/env node
 // The command line: declares commands and options, loads the file of the command that runs, and turns a failure into one sentence.
+import { inspect } from 'node:util';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import packageJson from '../package.json' with { type: 'json' };
 import { sentenceOf } from '../pipeline/contract/errors.ts';
 import { Detail } from '../pipeline/contract/schemas.ts';
 import { EXPORT_FORMATS } from '../pipeline/findings/exports/index.ts';
 import { exportCommand, formatsHelp, formatsThatNameTheImage } from './export-command.ts';
+import { report } from './terminal.ts';
 
 const { version, description } = packageJson;
 
@@ -92,8 +94,8 @@ try {
   await program.parseAsync();
 } catch (error) {
   const sentence = sentenceOf(error);
-  process.stderr.write(`tilesight: ${sentence ?? 'Internal error. Its cause follows.'}\n`);
-  if (!sentence) console.error(error);
+  report(`tilesight: ${sentence ?? 'Internal error. Its cause follows.'}\n`);
+  if (!sentence) report(`${inspect(error)}\n`);
   process.exitCode = 1;
 }
 

@@ -1,27 +1,26 @@
 // Entry of a worker process: wires the pipeline to the folder, the models and the engine of the parent process.
 import { join } from 'node:path';
 import { withDurableExecution } from '@aws/durable-execution-sdk-js';
-import { pino } from 'pino';
 import { z } from 'zod';
 import { readConfig, sizeLimits } from '../pipeline/config.ts';
 import { pipeline } from '../pipeline/pipeline.ts';
 import type { PipelineDeps } from '../pipeline/ports.ts';
 import { openSources, SOURCES } from '../pipeline/sources/index.ts';
 import { fsBlobs } from '../pipeline/storage/folder-blobs.ts';
+import { terminalLog } from '../pipeline/telemetry/terminal-log.ts';
 import { allProviders } from '../pipeline/vision/providers.ts';
 import { FUNCTION_NAME } from './engine/service-limits.ts';
 import { serveInvocations } from './workers/worker-protocol.ts';
 
 const [dataFolder, logLevel] = z.tuple([z.string(), z.string()]).parse(process.argv.slice(2));
 const config = readConfig();
-const options = { level: logLevel, base: null, timestamp: pino.stdTimeFunctions.isoTime, errorKey: 'error' };
 
 const deps: PipelineDeps = {
   blobs: fsBlobs(join(dataFolder, 'blobs')),
   imageDownloads: openSources(SOURCES.local, config).downloads,
   vision: allProviders(config),
   clock: { now: () => new Date() },
-  log: pino(options, pino.destination({ fd: 2, sync: true })),
+  log: terminalLog(logLevel),
   metrics: null,
   events: null, // the local page polls the stored progress instead
   scratchFolder: join(dataFolder, 'scratch'),
