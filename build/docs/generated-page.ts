@@ -1,15 +1,17 @@
 // What generated pages share: tables as the formatter would write them, and a check that a page is not stale.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { at } from '../../pipeline/contract/at.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 
-/** Every column as wide as its widest cell; the first row is the head. */
-export function table(rows: readonly string[][]): string {
-  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((cells) => cells[column]?.length ?? 0)));
-  const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
-  const [head = [], ...body] = rows.map((cells) => cells.map((cell, column) => cell.padEnd(widths[column] ?? 0)));
-  return [line(head), line(widths.map((width) => '-'.repeat(width))), ...body.map(line)].join('\n');
+/** Every column is as wide as its widest cell; the first row is the head. A cell that is `null` is empty. */
+export function table(rows: readonly (string | null)[][]): string {
+  const texts = rows.map((cells) => cells.map((cell) => (cell === null ? '' : cell)));
+  const widths = at(texts, 0).map((_, column) => Math.max(...texts.map((cells) => at(cells, column).length)));
+  const line = (cells: readonly string[]) => `| ${cells.map((cell, column) => cell.padEnd(at(widths, column))).join(' | ')} |`;
+  const [head, ...body] = texts.map(line);
+  return [head, line(widths.map((width) => '-'.repeat(width))), ...body].join('\n');
 }
 
 /** Writes `docs/<name>`, or with --check on the command line fails the process if the page is stale. */

@@ -11,7 +11,8 @@ export interface FieldRow {
   fallback: string | null;
   required: boolean;
   limits: string;
-  description: string;
+  /** `null` if the schema has none. */
+  description: string | null;
 }
 
 /** Fields in the order of the schema, each followed by the fields inside it. */
@@ -37,11 +38,11 @@ function schemaOf(field: z.core.JSONSchema._JSONSchema): JsonSchema {
 }
 
 /** The schema of the value if it is not null, and whether it may be null. */
-function withoutNull(field: JsonSchema): { schema: JsonSchema; isNullable: boolean; description: string } {
+function withoutNull(field: JsonSchema): { schema: JsonSchema; isNullable: boolean; description: string | null } {
   const alternatives = field.anyOf?.map(schemaOf) ?? [field.type ?? []].flat().map((type) => ({ ...field, type }));
   const [schema, ...more] = alternatives.filter(({ type }) => type !== 'null');
   if (!schema || more.length > 0) throw new TypeError('A field needs one type, with or without null.');
-  const description = field.description ?? schema.description ?? '';
+  const description = field.description ?? schema.description ?? null;
   return { schema, isNullable: alternatives.length > 1, description };
 }
 

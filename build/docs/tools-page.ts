@@ -7,13 +7,13 @@ import { TOOLS } from '../../mcp-server/tools/index.ts';
 import { table, writeOrCheck, writeOrCheckBlock } from './generated-page.ts';
 import { type FieldRow, rowsOf } from './schema-rows.ts';
 
-const cell = (text: string) => text.replaceAll('|', '\\|');
+const cell = (text: string | null) => text?.replaceAll('|', '\\|') ?? null;
 
 function parametersOf({ input }: AnyTool): string {
   const rows = rowsOf(z.toJSONSchema(input, { io: 'input' })).map((row) => [
     `\`${row.path}\``,
     row.type,
-    row.required ? 'required' : (row.fallback ?? ''),
+    row.required ? 'required' : row.fallback,
     row.limits,
     row.description,
   ]);

@@ -39,7 +39,7 @@ test('a row has the type, the default, the limits and the meaning of a field, ho
     names: z.array(z.string().max(9)).min(2).optional(),
     boxes: z.array(z.object({ box: z.tuple([z.number().nonnegative(), z.number().nonnegative()]) })),
   });
-  const none = { fallback: null, limits: '', description: '' };
+  const none = { fallback: null, limits: '', description: null };
   expect(rowsOf(z.toJSONSchema(schema, { io: 'input' }))).toEqual([
     { path: 'size', type: 'integer', fallback: '5', required: false, limits: '1 to 1,000', description: 'How large.' },
     { ...none, path: 'kind', type: '`a`, `b` or null', required: true },
