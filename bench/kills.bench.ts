@@ -104,7 +104,11 @@ const model: Vision = {
     await sleep(ANSWER_MS);
     const [first = 0, left = 0, top = 0] = createHash('sha1').update(bytes).digest();
     const seen: Detection = {
-      ...{ label: `thing ${first % 5}`, description: '', score: 0.9, severity: 'info', text: null },
+      label: `thing ${first % 5}`,
+      description: '',
+      score: 0.9,
+      severity: 'info',
+      text: null,
       box: [20 + (left % 60), 20 + (top % 60), 30, 30],
     };
     return { detections: first % 20 === 0 ? [seen] : [], usage: NO_USAGE, clipped: 0, notes: [] };

@@ -88,7 +88,8 @@ async function served(folder: string): Promise<{ url: string; close(): void }> {
   const links = localLinks(new Uint8Array(32).fill(7), () => url, clock);
   const models = {
     defaults: { moderation: null, detection: ['onnx:nanodet'], verification: null, synthesis: 'rules:summary' },
-    ...{ allowed: [], moderationMayBeOff: true },
+    allowed: [],
+    moderationMayBeOff: true,
   };
   const deps = {
     blobs,
@@ -130,29 +131,48 @@ async function store(blobs: Blobs): Promise<void> {
   const at = new Date().toISOString();
   const tiles = { total: 900, done: 900, failed: 0, blank: 0 };
   const progress: Progress = {
-    ...{ execution_id: EXECUTION, status: 'SUCCEEDED', phase: 'done', tiles, findings: FINDINGS, usage: NO_USAGE },
-    ...{ started_at: at, updated_at: at, running_shards: [], reason: null, summary: 'Many things.', failed_tiles: [] },
+    execution_id: EXECUTION,
+    status: 'SUCCEEDED',
+    phase: 'done',
+    tiles,
+    findings: FINDINGS,
+    usage: NO_USAGE,
+    started_at: at,
+    updated_at: at,
+    running_shards: [],
+    reason: null,
+    summary: 'Many things.',
+    failed_tiles: [],
   };
   const findings = Array.from(
     { length: FINDINGS },
     (_, index): Finding => ({
-      ...{ id: `f${index + 1}`, label: `thing ${index % 20}`, description: 'A thing.', score: 0.9, severity: 'info', text: null },
-      ...{ box: [(index * 37) % 20_000, (index * 53) % 20_000, 30, 20], level: 0, tiles: [index % 900], verified: null },
+      id: `f${index + 1}`,
+      label: `thing ${index % 20}`,
+      description: 'A thing.',
+      score: 0.9,
+      severity: 'info',
+      text: null,
+      box: [(index * 37) % 20_000, (index * 53) % 20_000, 30, 20],
+      level: 0,
+      tiles: [index % 900],
+      verified: null,
     }),
   );
   const document = {
-    ...{
-      execution_id: EXECUTION,
-      status: 'SUCCEEDED',
-      image: { uri: 'upload://x', width: 20_000, height: 20_000, format: 'jpeg', version: '1' },
-    },
+    execution_id: EXECUTION,
+    status: 'SUCCEEDED',
+    image: { uri: 'upload://x', width: 20_000, height: 20_000, format: 'jpeg', version: '1' },
     request: {
       ask: { look_for: null, labels: [] },
       plan: { detail: 'standard', tile_size: null, overlap: null, grid: null, region: null, max_tiles: null, skip_blank: true },
     },
     models: { moderation: null, detection: ['onnx:nanodet'], verification: null, synthesis: 'rules:summary' },
     tiles: { total: 900, done: 900, blank: 0, failed: [] },
-    ...{ usage: NO_USAGE, summary: 'Many things.', notes: [], findings },
+    usage: NO_USAGE,
+    summary: 'Many things.',
+    notes: [],
+    findings,
   };
   await blobs.put(keys.progress(EXECUTION), Buffer.from(JSON.stringify(progress)));
   await blobs.put(keys.findings(EXECUTION), Buffer.from(JSON.stringify(document)));
@@ -169,7 +189,9 @@ async function agent(url: string, tool: string, untilMs: number, times: number[]
   const headers = {
     'content-type': 'application/json',
     accept: 'application/json, text/event-stream',
-    ...{ 'mcp-protocol-version': '2026-07-28', 'mcp-method': 'tools/call', 'mcp-name': tool },
+    'mcp-protocol-version': '2026-07-28',
+    'mcp-method': 'tools/call',
+    'mcp-name': tool,
   };
   const params = { name: tool, arguments: { execution_id: EXECUTION }, _meta };
   let errors = 0;

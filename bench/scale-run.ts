@@ -32,7 +32,13 @@ export async function runOnce({ folder, image, vision, log, ...concurrency }: Sc
   const deps: PipelineDeps = {
     blobs: fsBlobs(join(folder, 'blobs')),
     imageDownloads: { download: () => Promise.reject(new Error('Nothing is fetched here.')) },
-    ...{ vision, clock, log, metrics: null, events: null, scratchFolder: folder, functionName: FUNCTION_NAME },
+    vision,
+    clock,
+    log,
+    metrics: null,
+    events: null,
+    scratchFolder: folder,
+    functionName: FUNCTION_NAME,
     limits: {
       image: DEFAULT_LIMITS,
       tilesMax: TILES_MAX,
@@ -43,7 +49,9 @@ export async function runOnce({ folder, image, vision, log, ...concurrency }: Sc
   };
   const file = join(folder, 'engine.db');
   const engine = openEngine({
-    ...{ file, clock, log },
+    file,
+    clock,
+    log,
     invoke: async (event, client, timeoutMs) => {
       const context = { awsRequestId: 'bench', getRemainingTimeInMillis: () => timeoutMs };
       const handler = withDurableExecution(pipeline(deps), { durableExecutionClient: client });
@@ -74,7 +82,12 @@ function requestFor(image: string): AnalysisRequest {
     image: { source: { kind: 'file', path: image }, uri: `file://${image}`, version: '1' },
     ask: { look_for: null, labels: [] },
     plan: {
-      ...{ detail: 'max', tile_size: TILE_PX, overlap: OVERLAP_PX, grid: null, region: null, max_tiles: null },
+      detail: 'max',
+      tile_size: TILE_PX,
+      overlap: OVERLAP_PX,
+      grid: null,
+      region: null,
+      max_tiles: null,
       skip_blank: false,
     },
     models: { moderation: 'test:model', detection: ['test:model'], verification: null, synthesis: 'test:model' },

@@ -104,7 +104,9 @@ async function measure(size: number): Promise<Figures> {
     const image = await drawNoise(folder, SIDES[size] ?? 0);
     const beginMs = performance.now();
     const { file } = await runOnce({
-      ...{ folder, image, log },
+      folder,
+      image,
+      log,
       vision: throttledVision(scriptedModel(), CONCURRENCY),
       // Concurrent shards share the limit, so that the total concurrency is the same for all sizes.
       tileConcurrency: size > 1_000 ? CONCURRENCY / SHARDS_AT_ONCE : CONCURRENCY,
@@ -119,9 +121,14 @@ async function measure(size: number): Promise<Figures> {
     return {
       tiles: tiles.total,
       ...countsIn(file),
-      ...{ wall_s, detect_s, ideal_s, overhead: Math.round((detect_s / ideal_s) * 100) / 100 },
+      wall_s,
+      detect_s,
+      ideal_s,
+      overhead: Math.round((detect_s / ideal_s) * 100) / 100,
       rss_mb: Math.round((process.resourceUsage().maxRSS * 1_024) / 1_000_000),
-      ...{ done: tiles.done, failed: tiles.failed.length, accounted: looks === tiles.total },
+      done: tiles.done,
+      failed: tiles.failed.length,
+      accounted: looks === tiles.total,
     };
   } finally {
     await rm(folder, { recursive: true, force: true, maxRetries: 5 });

@@ -111,7 +111,11 @@ async function measured(folder: string, name: keyof typeof IMAGES): Promise<Reco
   const jpg = join(folder, `${name}.jpg`);
   await cost('draw', '', jpg, width, height);
   const files = [jpg];
-  if (png) await cost('png', jpg, files[files.push(join(folder, `${name}.png`)) - 1] ?? '', width, height);
+  if (png) {
+    const file = join(folder, `${name}.png`);
+    files.push(file);
+    await cost('png', jpg, file, width, height);
+  }
   for (const file of files) {
     const kind = `${name}_${file.slice(-3)}`;
     const costs: Record<string, Cost> = {};
@@ -169,7 +173,10 @@ if (process.argv[1] === import.meta.filename) {
   const { size } = await stat(to);
   console.log(
     JSON.stringify({
-      ...{ wall_s, cpu_s: (user + system) / 1e6, rss_mb, anonymous_mb },
+      wall_s,
+      cpu_s: (user + system) / 1e6,
+      rss_mb,
+      anonymous_mb,
       bytes: variant === 'extract' ? size * SAMPLE_TILES : size,
     }),
   );
