@@ -65,7 +65,7 @@ export function indexOf(owner: string | null) {
   };
 }
 
-/** Of the 255 bytes that a file name has; an encrypted folder takes 143: https://ecryptfs.org */
+/** A file name has at most 255 bytes, and 143 in an encrypted folder: https://ecryptfs.org */
 const LABEL_SEGMENT_BYTES_MAX = 140;
 const LABEL_HASH_CHARACTERS = 32;
 
