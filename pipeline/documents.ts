@@ -20,7 +20,7 @@ export interface StoredDocument<T> {
   indent?: number;
 }
 
-const StartedBy = z.object({ principal: z.string(), at: z.string() });
+const StartedBy = z.object({ principal: z.string().nullable(), at: z.string() });
 const Launched = z.object({ arn: z.string() });
 /** Keys of index entries. */
 const IndexKeys = z.object({ keys: z.array(z.string()) });
@@ -44,7 +44,7 @@ export const documents = {
   blankTiles: (key: string) => ({ key, schema: BlankTiles }),
   /** What the last steps work on, and what a retry resumes from. */
   merged: (executionId: string) => ({ key: keys.merged(executionId), schema: Merged }),
-  /** The principal that started an execution, where callers are known. */
+  /** When an execution was started and, where callers are known, the principal that started it. */
   startedBy: (executionId: string) => ({ key: keys.startedBy(executionId), schema: StartedBy }),
   /** The ARN under which the service knows an execution. */
   launched: (executionId: string) => ({ key: keys.launched(executionId), schema: Launched }),

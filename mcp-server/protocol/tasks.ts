@@ -12,6 +12,7 @@ import { z } from 'zod';
 import { mustBeFixed } from '../../pipeline/contract/errors.ts';
 import { ExecutionId } from '../../pipeline/contract/schemas.ts';
 import type { ToolDeps } from '../access/deps.ts';
+import { creationOf } from '../executions/start.ts';
 import { type ExecutionView, viewExecution } from '../executions/status.ts';
 import { analyzeImage } from '../tools/analyze-image.ts';
 import { cancelExecution } from '../tools/cancel-execution.ts';
@@ -62,11 +63,14 @@ function declaresTasks({ mcpReq }: ServerContext): boolean {
 async function taskOf(executionId: string, deps: ToolDeps): Promise<Record<string, unknown>> {
   const view = await viewExecution(executionId, 0, deps);
   const { started_at, updated_at } = await deps.progress.current(executionId);
-  const task = { taskId: executionId, createdAt: started_at, lastUpdatedAt: updated_at, ttlMs: KEPT_MS };
+  const createdAt = (await creationOf(executionId, deps)) ?? started_at;
+  const task = { taskId: executionId, createdAt, lastUpdatedAt: updated_at, ttlMs: KEPT_MS };
   if (view.status === 'RUNNING')
     return { ...task, status: 'working', statusMessage: messageOf(view), pollIntervalMs: view.poll_after_seconds * 1_000 };
   if (view.status === 'CANCELLED') return { ...task, status: 'cancelled', statusMessage: view.next_step };
-  return { ...task, status: 'completed', result: answerWith(analyzeImage.output.parse({ ...view, created: false, plan: null })) };
+  const answer = answerWith(analyzeImage.output.parse({ ...view, created: false, plan: null }));
+  // The SDK adds the resultType to an outer result only; clients of 2026-07-28 refuse an inner one without it.
+  return { ...task, status: 'completed', result: { resultType: 'complete', ...answer } };
 }
 
 function messageOf({ phase, tiles, findings_so_far }: ExecutionView): string {

@@ -1,4 +1,4 @@
-// The Tasks extension over the wire: the official clients do not speak it. What they do with a server that offers it is in
+// The Tasks extension over the wire, and with its official client. What clients without it do with a server that offers it is in
 // mcp-tools.test.ts.
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
 import { describe, expect, onTestFinished, test } from 'vitest';
@@ -7,6 +7,7 @@ import { keys } from '../../pipeline/contract/keys.ts';
 import { CLIENTS, connected } from '../support/mcp-clients.ts';
 import { ORIGIN, type TestServer, testServer } from '../support/server.ts';
 import { asked, DECLARING, TASKS, VERSION } from '../support/task-requests.ts';
+import { tasksClient } from '../support/tasks-client.ts';
 import { ends, finding, Started, started, uploadedImage } from '../support/tool-calls.ts';
 
 async function launched(server: TestServer, capabilities: object = DECLARING) {
@@ -75,6 +76,33 @@ describe('analyze_image for a client that declares tasks', () => {
     const refused = await asked(server, 'tools/call', { name: 'analyze_image', arguments: {} });
     expect(refused.result).toMatchObject({ resultType: 'complete', isError: true });
   });
+});
+
+test('the official Tasks client calls analyze_image, polls, and gets the findings as its result', async () => {
+  const server = await testServer();
+  const session = await tasksClient(server);
+  const execution = await session.callTool('analyze_image', { image: await uploadedImage(server) });
+  await server.launcher.runs[0]?.end([finding(1), finding(2)]);
+  const { outcome } = await execution.settle();
+  expect(outcome).toMatchObject({
+    status: 'completed',
+    result: { resultType: 'complete', structuredContent: { status: 'SUCCEEDED', summary: 'Found 2.' } },
+  });
+});
+
+test('the createdAt of a task stays the same when the worker begins later, and when the analysis has ended', async () => {
+  let second = 0;
+  const server = await testServer({ clock: { now: () => new Date(Date.UTC(2026, 0, 1, 0, 0, second++)) } });
+  const { taskId, createdAt } = await launched(server);
+  const [run] = server.launcher.runs;
+  await run?.progress.phase('detect');
+  const working = await getTask(server, taskId);
+  await run?.end([finding(1)]);
+  const completed = await getTask(server, taskId);
+  expect([working, completed]).toMatchObject([
+    { status: 'working', createdAt },
+    { status: 'completed', createdAt },
+  ]);
 });
 
 describe('tasks/cancel', () => {
