@@ -41,6 +41,7 @@ describe('what is stored keeps its name', () => {
       startedBy: 'executions/e1/started-by.json',
       launched: 'executions/e1/launched.json',
       cancellation: 'executions/e1/cancel.json',
+      indexKeys: 'executions/e1/index.json',
       mergeResult: 'executions/e1/doubtful.json',
       resumedTiles: 'executions/e1/todo.json',
     });
