@@ -6,6 +6,7 @@ import { readAccessKeys } from '../local/http/access-keys.ts';
 import { type ServeOptions as LocalOptions, serve } from '../local/serve.ts';
 import { readConfig } from '../pipeline/config.ts';
 import { UserError } from '../pipeline/contract/errors.ts';
+import { openSources, SOURCES } from '../pipeline/sources/index.ts';
 import { terminalLog } from '../pipeline/telemetry/terminal-log.ts';
 import { print, report } from './terminal.ts';
 
@@ -33,13 +34,12 @@ export async function serveCommand(values: unknown): Promise<void> {
   const dataFolder = resolve(data ?? config.TILESIGHT_HOME);
   const allowedFolders = (allow ?? config.ALLOWED_FOLDERS).map((folder) => resolve(folder));
   const server = await serve({ config, dataFolder, allowedFolders, port, host, iam, log: terminalLog(config.LOG_LEVEL) });
-  const folders = allowedFolders.map((folder) => `file://${folder}/…`);
-  const hosts = config.ALLOWED_IMAGE_HOSTS.map((name) => `https://${name}/…`);
+  const { accepted } = openSources(SOURCES.local, { ...config, ALLOWED_FOLDERS: allowedFolders });
   print(
     `tilesight serves MCP at ${server.url}/mcp\n` +
       (iam ? '' : `  page:     ${server.url}/\n`) +
       `  data:     ${dataFolder}\n` +
-      `  images:   ${['uploads', ...folders, ...hosts].join(', ')}\n` +
+      `  images:   ${accepted.join(', ')}\n` +
       `  connect:  ${connectLine(`${server.url}/mcp`, iam)}\n` +
       'Press Ctrl-C to stop. Running analyses continue after a restart.\n',
   );

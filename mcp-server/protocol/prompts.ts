@@ -13,7 +13,7 @@ const inspect = {
   title: 'Inspect an image at full resolution',
   description: 'Analyze a large image, view what matters up close, and report it with boxes and gaps.',
   argsSchema: z.object({
-    image: z.string().min(1).max(2_000).describe('A local file, an upload_id, or a file:/// or https:// address.'),
+    image: z.string().min(1).max(2_000).describe('A local file, or what analyze_image accepts as image.'),
     look_for: z.string().max(2_000).optional().describe('What to detect, in words.'),
   }),
 };

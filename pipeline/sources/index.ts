@@ -22,6 +22,8 @@ export type SourceName = { [Deployment in keyof typeof SOURCES]: keyof (typeof S
 type SettingsOf<R extends Rows> = AllOf<{ [Name in keyof R]: Parameters<R[Name]['open']>[0] }[keyof R]>;
 
 export interface OpenSources {
+  /** What a caller may name, one part of a sentence for each source that the settings allow. */
+  accepted: readonly string[];
   /** The images that a caller may name who sees these blobs. */
   imagesIn(blobs: Blobs): ImageSources;
   downloads: ImageDownloads;
@@ -29,9 +31,11 @@ export interface OpenSources {
 
 export function openSources<R extends Rows>(rows: R, settings: SettingsOf<R> & object): OpenSources {
   const open = Object.values(rows).map(({ scheme, open }) => ({ scheme, ...open(settings) }));
-  const accepted = open.flatMap((source) => source.accepted ?? []).join(' or ');
+  const parts = open.flatMap((source) => source.accepted ?? []);
+  const accepted = parts.join(' or ');
   const downloads = new Map(open.flatMap(({ scheme, download }) => (scheme && download ? [[`${scheme}://`, download]] : [])));
   return {
+    accepted: parts,
     imagesIn: (blobs) => ({
       async resolve(image) {
         const scheme = /^([a-z0-9]+):/i.exec(image)?.[1]?.toLowerCase() ?? null;
