@@ -6,17 +6,19 @@ import packageJson from '../package.json' with { type: 'json' };
 import { sentenceOf } from '../pipeline/contract/errors.ts';
 import { Detail } from '../pipeline/contract/schemas.ts';
 import { EXPORT_FORMATS } from '../pipeline/findings/exports/index.ts';
+import { FORMATS } from '../pipeline/imaging/formats.ts';
 import { exportCommand, formatsHelp, formatsThatNameTheImage } from './export-command.ts';
 import { report } from './terminal.ts';
 
 const { version, description } = packageJson;
+const imageFormats = new Intl.ListFormat('en', { type: 'disjunction' }).format(Object.keys(FORMATS));
 
 const program = new Command('tilesight').description(description).version(version).showHelpAfterError();
 
 program
   .command('analyze')
   .description('Analyzes one image at full resolution on this machine, prints its findings and writes a report.')
-  .argument('<image>', 'a JPEG, PNG, WebP, TIFF, GIF or AVIF file')
+  .argument('<image>', `an image file: ${imageFormats}`)
   .option('--look-for <text>', 'what to detect, in words (default: everything the models know)')
   .option('--label <label...>', 'report only these labels (default: all)')
   .addOption(new Option('--detail <detail>', 'how much resolution to use').choices(Detail.options).default('standard'))

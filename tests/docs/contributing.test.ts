@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { z } from 'zod';
+import { FORMATS } from '../../pipeline/imaging/formats.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 const read = (path: string) => readFileSync(join(ROOT, path), 'utf8');
@@ -45,6 +46,12 @@ describe('pages', () => {
     for (const page of reached) for (const link of linksOf(page)) if (PAGES.includes(link)) reached.add(link);
     expect(PAGES.filter((page) => page.startsWith('docs/') && !/\/adr\//.test(page) && !reached.has(page))).toEqual([]);
   });
+});
+
+test.each(['docs/glossary.md', 'web/executions/executions.html'])('%s names every accepted image format', (page) => {
+  const text = read(page).toLowerCase();
+  expect(Object.keys(FORMATS).length).toBeGreaterThan(4);
+  expect(Object.keys(FORMATS).filter((format) => !text.includes(format))).toEqual([]);
 });
 
 describe('the editor', () => {
