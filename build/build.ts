@@ -14,7 +14,10 @@ const INTERRUPTED = 130; // 128 + SIGINT, as shells report it
 const program = new Command('npm run build --')
   .description('Builds what is deployed to AWS Lambda (Node 24, arm64): dist/mcp-server and dist/pipeline.')
   .addOption(
-    new Option('--models <models>', 'with none, the pipeline is a third of the size, but cannot run the default models (onnx:)')
+    new Option(
+      '--models <models>',
+      'with none, the pipeline is less than a third of the size, but cannot run the default models (onnx:)',
+    )
       .choices(BuildOptions.shape.models.options)
       .default('onnx'),
   )

@@ -60,7 +60,7 @@ const PIPELINE_WITH_ONNX: LambdaFunction = {
   limits: { ...PIPELINE.limits, bytesMax: LAMBDA_BYTES_MAX, zippedBytesMax: LAMBDA_ZIPPED_BYTES_MAX },
 };
 
-/** With `onnx`, the pipeline can run `onnx:` models. Without it, the pipeline's folder is a quarter of the size. */
+/** With `onnx`, the pipeline can run `onnx:` models. Without it, the pipeline's folder is less than a third of the size. */
 export function lambdaFunctions({ onnx }: { onnx: boolean }): LambdaFunction[] {
   return [MCP_SERVER, onnx ? PIPELINE_WITH_ONNX : PIPELINE];
 }
