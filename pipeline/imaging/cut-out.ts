@@ -1,5 +1,6 @@
 // Cuts any box out of an image's pyramid, at any smaller scale. Reads only the tiles of the matching level that meet the box.
 import sharp, { type Sharp } from 'sharp';
+import { at } from '../contract/at.ts';
 import type { Box } from '../contract/schemas.ts';
 import type { Plan } from '../planning/plan.ts';
 import type { Jpeg } from '../ports.ts';
@@ -24,7 +25,7 @@ export async function overviewOf(szi: Szi, plan: Plan): Promise<Jpeg> {
 
 /** `box` is in pixels of the full image, inside it; `scale` is at most 1. If the pyramid begins at a coarser level, the result is soft. */
 export async function cutOut(szi: Szi, plan: Plan, box: Box, scale: number): Promise<Sharp> {
-  const coarsest = plan.levels.at(-1)?.level ?? 0;
+  const { level: coarsest } = at(plan.levels, plan.levels.length - 1);
   const level = Math.min(coarsest, Math.max(plan.pyramidLevel, Math.floor(Math.log2(1 / scale))));
   const [left, top, right, bottom] = edgesInLevel(box, level, plan);
   const assembled = await assemble(szi, level, [left, top, right - left, bottom - top], plan);

@@ -37,7 +37,7 @@ export function visionByProvider(providers: Readonly<Record<string, Vision>>): V
   return {
     moderate: async (model, image) => of(model).moderate(model, image),
     detect: async (model, tile, ask) => of(model).detect(model, tile, ask),
-    verify: async (model, crop, doubt) => of(model).verify(model, crop, doubt),
+    verify: async (model, crop, question) => of(model).verify(model, crop, question),
     summarize: async (model, material) => of(model).summarize(model, material),
   };
 }

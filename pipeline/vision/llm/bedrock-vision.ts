@@ -108,7 +108,7 @@ function refusedBy(error: unknown): Setting | null {
 function parsed(sent: unknown, model: string): Answer {
   const { success, data, error } = Answer.safeParse(sent);
   if (success) return data;
-  throw new TransientError(`The model ${model} sent an answer that is not Converse's. Try again.`, { cause: error });
+  throw new TransientError(`The model ${model} sent an answer that is not a Converse response. Try again.`, { cause: error });
 }
 
 function replyOf({ stopReason, output, usage }: Answer, question: Question): Reply {
