@@ -145,7 +145,7 @@ function coversHalf(a: Box, b: Box): boolean {
 /** Detects once in the image, scaled down to the model's input. */
 async function lookedAtWhole(image: string, model: keyof typeof WHOLE_EDGE_PX): Promise<Seen[]> {
   const file = { path: image, page: 0, limits: DEFAULT_LIMITS };
-  const copy = await smallCopy(file, WHOLE_EDGE_PX[model]);
+  const copy = await smallCopy(file, WHOLE_EDGE_PX[model], tmpdir());
   const { width } = await readHeader(file);
   const scale = width / copy.width;
   const { detections } = await onnxVision().detect(model, copy, { look_for: null, labels: [] });

@@ -11,7 +11,7 @@ import { withOverflow } from './durable/checkpoint-overflow.ts';
 import { retryTransient } from './durable/retry-policy.ts';
 import { withVerdicts } from './findings/verification.ts';
 import type { Inspected } from './planning/inspected.ts';
-import type { Plan } from './planning/plan.ts';
+import { type Plan, withNotes } from './planning/plan.ts';
 import {
   type PendingTiles,
   pendingTileCount,
@@ -152,8 +152,9 @@ async function prepare(run: Run): Promise<Prepared | null> {
   }
 
   progress.phase('tile');
-  await context.step(STEPS.tile, () => tileImage(request, inspected, image, deps), retry);
-  return { inspected, pendingTiles: null, sources: [], moderation };
+  const { notes = [] } = await context.step(STEPS.tile, () => tileImage(request, inspected, image, deps), retry);
+  const plan = withNotes(inspected.plan, notes);
+  return { inspected: { ...inspected, plan }, pendingTiles: null, sources: [], moderation };
 }
 
 /** Continues an earlier execution, which has moderated the image and cut it into tiles. */

@@ -42,7 +42,12 @@ export async function dryRun(request: Omit<AnalysisRequest, 'execution_id'>, dep
   try {
     // Sharp is loaded only here and for view_region: a cold start should not wait for it.
     const { readHeader } = await import('../../pipeline/imaging/image-reader.ts');
-    const { width, height, notes } = await readHeader({ path: file.path, page: request.page - 1, limits: limits.image });
+    const { width, height, notes } = await readHeader({
+      path: file.path,
+      page: request.page - 1,
+      bands: request.bands,
+      limits: limits.image,
+    });
     const plan = planTiles({ width, height }, request.plan, preferredTileOf(request.models.detection), limits.tilesMax);
     checkOperations(tileCount(plan), request);
     const { tiles, calls, input_tokens, output_tokens, cost_usd, seconds } = estimateOf(plan, request, limits);

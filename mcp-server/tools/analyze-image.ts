@@ -44,6 +44,11 @@ const input = z.strictObject({
   region: Box.optional().describe('Analyze only this box: [left, top, width, height] in full-image pixels.'),
   max_tiles: z.number().int().min(1).optional().describe('Analyze at most this many tiles, at a coarser level if necessary.'),
   page: z.number().int().min(1).default(1).describe('Page of a TIFF or frame of an animation, from 1.'),
+  bands: z
+    .array(z.number().int().min(1))
+    .refine(({ length }) => length === 1 || length === 3, 'expected one band or three')
+    .optional()
+    .describe('Bands as [red, green, blue] or [gray], from 1.'),
   max_cost_usd: z
     .number()
     .positive()
@@ -102,6 +107,7 @@ export const analyzeImage = {
     const request: Omit<AnalysisRequest, 'execution_id'> = {
       image: await deps.images.resolve(args.image),
       page: args.page,
+      bands: args.bands ?? null,
       ask: { look_for: args.look_for ?? null, labels: [...new Set(args.labels)].sort() },
       plan: {
         detail: args.detail,

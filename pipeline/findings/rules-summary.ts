@@ -31,6 +31,18 @@ function sentencesOn(findings: readonly Finding[], scope: string): string[] {
   ];
 }
 
+/** If blank tiles are analyzed too, an image of a single color is known by its overview. */
+export const BLANK_OVERVIEW = 'The image is blank: its overview has a single color.';
+
+/** Begins the summary, because an image that was read wrongly often comes out blank. Empty if there was something to analyze. */
+export function sentenceOnBlank({ total, blank }: SummaryCounts['tiles'], imageNotes: readonly string[]): string[] {
+  if (total > 0 && blank === total) {
+    const tiles = total === 1 ? 'its only tile has' : `all ${total} tiles have`;
+    return [`The image is blank: ${tiles} a single color, so no model analyzed it.`];
+  }
+  return imageNotes.filter((note) => note === BLANK_OVERVIEW);
+}
+
 /** Empty if no tile failed. */
 export function sentenceOnGaps(tiles: SummaryCounts['tiles']): string[] {
   if (tiles.failed === 0) return [];

@@ -7,14 +7,13 @@ export interface ImageFile {
   path: string;
   /** From 0: a frame of an animation, a page of a TIFF. */
   page: number;
+  /** From 1: one band, or red, green and blue. Missing or `null`: those that the file names. */
+  bands?: readonly number[] | null;
   limits: ImageLimits;
 }
 
 /** Frames or pages: 200 s of an animation at 25 frames per second. All their headers are read before the first pixel. */
 export const PAGES_MAX = 5_000;
-
-/** The longer side of the copy that shows how many of 16 bits per sample an image uses. */
-export const RANGE_COPY_EDGE_PX = 2_048;
 
 /** Noise at quality 90, the worst case of a 4:2:0 JPEG (measured 0.9); photos take a fifth of it. */
 const PYRAMID_BYTES_PER_PIXEL = 1;
@@ -37,4 +36,17 @@ export function pyramidBytes(plan: {
 /** Bytes that the pyramid's writer holds: a row of tiles being filled and one being written, in RGB. */
 export function rowBytes(width: number, height: number, { stridePx, marginPx }: { stridePx: number; marginPx: number }): number {
   return 2 * width * Math.min(height, stridePx + 2 * marginPx) * 3;
+}
+
+/** Bytes of the temporary files of an image whose bands are decoded one by one: the bands, and the 8-bit copy that is scaled down. */
+export function bandFileBytes({ width, height, bytesPerSample, bands }: BandFacts): number {
+  if (bands.picked === null) return bands.dropsExtraBands ? width * height * 3 : 0;
+  return width * height * (bands.picked.length * bytesPerSample + 3);
+}
+
+interface BandFacts {
+  width: number;
+  height: number;
+  bytesPerSample: number;
+  bands: { picked: number[] | null; dropsExtraBands: boolean };
 }

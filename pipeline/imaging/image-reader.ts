@@ -1,14 +1,14 @@
 // Opens images that came from outside: by an allow-listed loader, within the limits, upright. Knows sharp; knows nothing of plans.
+import { mkdtemp, rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import sharp, { type Sharp } from 'sharp';
+import { at } from '../contract/at.ts';
 import { sentenceOf, UserError } from '../contract/errors.ts';
 import type { Jpeg } from '../ports.ts';
-import { type ImageFile, RANGE_COPY_EDGE_PX } from './decoder-limits.ts';
+import { bandFileBytes, type ImageFile } from './decoder-limits.ts';
 import { type ImageFacts, readFacts } from './image-header.ts';
 import { checkDecoder, checkFile, checkPages, checkPixels } from './limit-checks.ts';
-
-const SAMPLE_BITS = 16;
-/** Rounding in a color profile may lift 4,095 to 4,100. Up to a fiftieth more may saturate, which is not visible. */
-const ABOVE_FULL = 1.02;
+import { joinedBands, type OpenedPage, wholeImage } from './stretch.ts';
 
 export interface ImageHeader {
   format: string;
@@ -17,35 +17,120 @@ export interface ImageHeader {
   height: number;
   /** How the file was understood, for the reader of the results. */
   notes: string[];
+  /** What decoding it writes to the temporary disk, beside the pyramid. */
+  temporaryBytes: number;
 }
 
 /** Reads only the header. Throws a UserError if the file is not an accepted image, or exceeds a limit. */
 export async function readHeader(file: ImageFile): Promise<ImageHeader> {
-  const { format, width, height, notes } = await checkedFacts(file);
-  return { format, width, height, notes };
+  const facts = await checkedFacts(file);
+  const { format, width, height, notes } = facts;
+  return { format, width, height, notes, temporaryBytes: bandFileBytes(facts) };
 }
 
+/** How large the image is wanted: scaled down by 2 to the power of `level`, or to at most `edgePx` on its longer side. */
+export type WantedSize = { level: number } | { edgePx: number };
+
 /**
- * One frame or page, upright, in 8-bit sRGB, on white where it is transparent, scaled down by 2 to the power of `level`. Throws what
- * `readHeader` throws. Damaged pixels make its output fail.
+ * Decodes one frame or page for `use`: upright, in 8-bit sRGB, on white where it is transparent. Throws what `readHeader` throws, and a
+ * UserError if the data is damaged. Returns notes on how its samples were understood.
  */
-export async function uprightImage(file: ImageFile, level = 0): Promise<Sharp> {
-  const facts = await checkedFacts(file);
-  const { path, limits } = file;
-  const stretch = await stretchOf(file);
-  // A JPEG whose data ends early is only a warning of its decoder, and would continue in gray.
-  const options = { limitInputPixels: limits.pixelsMax, failOn: 'warning', page: copyFor(facts, level) ?? file.page } as const;
-  const image = sharp(path, options)
-    .timeout({ seconds: limits.decodeSecondsMax })
-    .autoOrient()
-    .flatten({ background: '#ffffff' });
-  const [width, height] = [Math.ceil(facts.width / 2 ** level), Math.ceil(facts.height / 2 ** level)];
-  const shrunk = level === 0 ? image : image.resize(width, height, { fit: 'fill' });
-  return (stretch === 1 ? shrunk : shrunk.linear(stretch, 0)).toColourspace('srgb');
+export async function decodeImage(
+  file: ImageFile,
+  wanted: WantedSize,
+  scratchFolder: string,
+  use: (image: Sharp) => Promise<unknown>,
+): Promise<string[]> {
+  const folder = await mkdtemp(join(scratchFolder, 'bands-'));
+  try {
+    const facts = await checkedFacts(file);
+    const attempt = { file, facts, wanted, folder, use };
+    return await decodeOnce(attempt, 'warning').catch(async (cause: unknown) => {
+      const doubts = doubtsIn(cause, facts);
+      if (doubts.length === 0) throw cause;
+      const notes = await decodeOnce(attempt, facts.hasUnknownCodec ? 'truncated' : 'error');
+      return doubts.every((doubt) => HARMLESS.test(doubt)) ? notes : [...notes, IRREGULAR];
+    });
+  } catch (cause) {
+    throw damagedImage(cause, file);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+interface Attempt {
+  file: ImageFile;
+  facts: ImageFacts;
+  wanted: WantedSize;
+  /** For temporary files. */
+  folder: string;
+  use(image: Sharp): Promise<unknown>;
+}
+
+async function decodeOnce({ file, facts, wanted, folder, use }: Attempt, failOn: OpenedPage['failOn']): Promise<string[]> {
+  const warnings: string[] = [];
+  const warn = (warning: string) => warnings.push(warning);
+  const opened = { file, facts, page: pageFor(facts, wanted), failOn, warn };
+  const { picked, dropsExtraBands } = facts.bands;
+  const shown = picked ? await joinedBands(opened, picked, folder) : await wholeImage(opened);
+  // sharp takes extra bands for transparency when it scales, and joins bands after it has scaled.
+  const scalable = (picked || dropsExtraBands) && isScaled(wanted) ? await plainCopy(shown.image, folder, file) : shown.image;
+  await use(scaled(scalable, facts, wanted).toColourspace('srgb'));
+  if (warnings.some((warning) => MISSING_DATA.test(warning))) throw new Error(warnings.join(' '));
+  return [...shown.notes, ...(warnings.some((warning) => /profile/i.test(warning)) ? [NO_PROFILE] : [])];
+}
+
+const IRREGULAR = 'The decoder found irregularities in the file and ignored them: parts of the image may be damaged.';
+const NO_PROFILE = 'The color profile of the image cannot be used: colors may differ.';
+const MISSING_DATA = /premature end/i;
+/** What whole files have: of phones, scanners and microscopes. Everything else that a decoder warns of is damage. */
+const DOUBTS = [
+  /Invalid SOS parameters/,
+  /extraneous bytes before marker/,
+  /does not end in null byte/,
+  /tags are not sorted in ascending order/,
+  /Unknown field with tag/,
+];
+/** Transparency is decided in bands.ts, and other pages do not matter. */
+const HARMLESS = /doesn't match SamplesPerPixel|compression support is not configured/;
+const WORDS_AROUND = /^(Warning treated as error.*|tiff2vips: read error|error in tile .*|read gave .* warnings|)$/;
+
+/** What fails only the strictest reading and leaves the pixels whole. Empty if there is any other reason. */
+function doubtsIn(cause: unknown, { hasUnknownCodec }: ImageFacts): string[] {
+  if (!(cause instanceof Error)) return [];
+  const lines = cause.message.split('\n').map((line) => line.trim());
+  const reasons = lines.filter((line) => !WORDS_AROUND.test(line));
+  const isDoubt = (reason: string) =>
+    DOUBTS.some((doubt) => doubt.test(reason)) || (HARMLESS.test(reason) && (hasUnknownCodec || !reason.includes('compression')));
+  return reasons.every(isDoubt) ? reasons : [];
+}
+
+function isScaled(wanted: WantedSize): boolean {
+  return 'edgePx' in wanted || wanted.level > 0;
+}
+
+async function plainCopy(image: Sharp, folder: string, { limits }: ImageFile): Promise<Sharp> {
+  const path = join(folder, 'plain.tif');
+  await image.toColourspace('srgb').tiff({ compression: 'none', bigtiff: true }).toFile(path);
+  return sharp(path, { limitInputPixels: limits.pixelsMax }).timeout({ seconds: limits.decodeSecondsMax });
+}
+
+function scaled(image: Sharp, facts: ImageFacts, wanted: WantedSize): Sharp {
+  if ('edgePx' in wanted) return image.resize(wanted.edgePx, wanted.edgePx, { fit: 'inside', withoutEnlargement: true });
+  if (wanted.level === 0) return image;
+  const [width, height] = [Math.ceil(facts.width / 2 ** wanted.level), Math.ceil(facts.height / 2 ** wanted.level)];
+  return image.resize(width, height, { fit: 'fill' });
+}
+
+/** The page of a pyramidal TIFF that already holds the wanted size, or the next larger one. */
+function pageFor({ page, copies, width, height }: ImageFacts, wanted: WantedSize): number {
+  const level = 'edgePx' in wanted ? Math.floor(Math.log2(Math.max(width, height) / wanted.edgePx)) : wanted.level;
+  const copy = copies[Math.min(level, copies.length) - 1];
+  return level > 0 && copy ? copy.page : page;
 }
 
 /** Our own error for a decoder's failure, with what the caller can do about it. */
-export function damagedImage(cause: unknown, { limits }: ImageFile): Error {
+function damagedImage(cause: unknown, { limits }: ImageFile): Error {
   if (sentenceOf(cause) !== null && cause instanceof Error) return cause;
   if (cause instanceof Error && cause.message.startsWith('timeout')) {
     const sentence = `Decoding the image takes longer than the limit of ${limits.decodeSecondsMax} s.`;
@@ -55,17 +140,13 @@ export function damagedImage(cause: unknown, { limits }: ImageFile): Error {
 }
 
 /** A JPEG of at most `edgePx` on its longer side. Throws a UserError if the image is damaged. */
-export async function smallCopy(file: ImageFile, edgePx: number): Promise<Jpeg> {
-  try {
-    const { width, height } = await readHeader(file);
-    const level = Math.max(0, Math.floor(Math.log2(Math.max(width, height) / edgePx)));
-    const image = await uprightImage(file, level);
-    const small = image.resize(edgePx, edgePx, { fit: 'inside', withoutEnlargement: true }); // of several resizes, sharp applies the last
-    const { data, info } = await small.jpeg({ quality: 90 }).toBuffer({ resolveWithObject: true });
-    return { bytes: data, width: info.width, height: info.height };
-  } catch (cause) {
-    throw damagedImage(cause, file);
-  }
+export async function smallCopy(file: ImageFile, edgePx: number, scratchFolder: string): Promise<Jpeg> {
+  const copies: Jpeg[] = [];
+  await decodeImage(file, { edgePx }, scratchFolder, async (image) => {
+    const { data, info } = await image.jpeg({ quality: 90 }).toBuffer({ resolveWithObject: true });
+    copies.push({ bytes: data, width: info.width, height: info.height });
+  });
+  return at(copies, 0);
 }
 
 /** One of our own JPEGs with its size. */
@@ -74,39 +155,12 @@ export async function jpegOf(bytes: Uint8Array): Promise<Jpeg> {
   return { bytes, width, height };
 }
 
-async function checkedFacts({ path, page, limits }: ImageFile): Promise<ImageFacts> {
-  await checkFile(path, limits);
-  const facts = await readFacts(path, page);
+async function checkedFacts(file: ImageFile): Promise<ImageFacts> {
+  const { page, limits } = file;
+  await checkFile(file.path, limits);
+  const facts = await readFacts(file);
   checkPixels(facts, limits);
   checkPages(facts, page);
   checkDecoder(facts, limits);
   return facts;
-}
-
-/** The page of a pyramidal TIFF that already holds the level, or the next finer one. */
-function copyFor({ copies }: ImageFacts, level: number): number | null {
-  return copies.length === 0 || level === 0 ? null : Math.min(level, copies.length);
-}
-
-/**
- * The factor that stretches the samples of an image with 16 bits to their full range; 1 for 8 bits. Scanners and cameras store 10, 12
- * or 14 bits in 16, which would come out nearly black. Goes by a copy of at most RANGE_COPY_EDGE_PX: in larger images, single pixels
- * far brighter than everything around them may saturate.
- */
-async function stretchOf({ path, page, limits }: ImageFile): Promise<number> {
-  const input = sharp(path, { limitInputPixels: limits.pixelsMax, failOn: 'warning', page });
-  const { depth } = await input.metadata();
-  if (depth !== 'ushort') return 1;
-  const { data, info } = await input
-    .timeout({ seconds: limits.decodeSecondsMax })
-    // The linear kernel never overshoots: nothing comes out brighter than it is.
-    .resize(RANGE_COPY_EDGE_PX, RANGE_COPY_EDGE_PX, { fit: 'inside', withoutEnlargement: true, kernel: 'linear' })
-    .removeAlpha()
-    .toColourspace('rgb16')
-    .raw({ depth: 'ushort' })
-    .toBuffer({ resolveWithObject: true });
-  const samples = new Uint16Array(data.buffer, data.byteOffset, info.width * info.height * info.channels);
-  const highest = samples.reduce((most, sample) => Math.max(most, sample), 0);
-  const bits = highest === 0 ? SAMPLE_BITS : Math.max(1, Math.ceil(Math.log2((highest + 1) / ABOVE_FULL)));
-  return (2 ** SAMPLE_BITS - 1) / (2 ** bits - 1);
 }

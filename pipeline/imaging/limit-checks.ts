@@ -59,10 +59,18 @@ export function checkRows(plan: Plan, { workingBytesMax }: ImageLimits): void {
   );
 }
 
-/** Throws a UserError if the pyramid might not fit on the temporary disk, next to the image's own file. */
-export async function checkScratch(plan: Plan, scratchFolder: string, { scratchBytesMax }: ImageLimits): Promise<void> {
+/**
+ * Throws a UserError if the pyramid, and the `temporaryBytes` of decoding, might not fit on the temporary disk, next to the image's own
+ * file.
+ */
+export async function checkScratch(
+  plan: Plan,
+  scratchFolder: string,
+  { scratchBytesMax }: ImageLimits,
+  temporaryBytes = 0,
+): Promise<void> {
   const { bavail, bsize } = await statfs(scratchFolder);
-  const [needed, free] = [pyramidBytes(plan), Math.min(scratchBytesMax, bavail * bsize)];
+  const [needed, free] = [pyramidBytes(plan) + temporaryBytes, Math.min(scratchBytesMax, bavail * bsize)];
   if (needed <= free) return;
   throw new UserError(
     `The tiles need up to ${megabytes(needed)} of temporary disk, but only ${megabytes(free)} are available. ` +

@@ -22,6 +22,11 @@ export const Plan = z.object({
 });
 export type Plan = z.infer<typeof Plan>;
 
+/** The plan with what a later step has learned about the image. */
+export function withNotes(plan: Plan, notes: readonly string[]): Plan {
+  return { ...plan, notes: [...plan.notes, ...notes] };
+}
+
 /**
  * Uses all levels from the finest one that stays within the tile limit up to the one that is a single tile.
  * Throws a UserError if the request contradicts itself or the image, or needs more tiles than `tilesMax`.

@@ -13,12 +13,12 @@ import type { SourceImage } from './source-image.ts';
 /** Throws a UserError if the file is not an image, is too large, or cannot be analyzed as requested. */
 export async function inspectImage(request: AnalysisRequest, image: SourceImage, deps: PipelineDeps): Promise<Inspected> {
   const startedAt = deps.clock.now().toISOString();
-  const { format, notes, ...size } = await readHeader(await image.file());
+  const { format, notes, temporaryBytes, ...size } = await readHeader(await image.file());
   const plan = planTiles(size, request.plan, preferredTileOf(request.models.detection), deps.limits.tilesMax);
   const tiles = tileCount(plan);
   checkOperations(tiles, request);
   checkRows(plan, deps.limits.image);
-  await checkScratch(plan, deps.scratchFolder, deps.limits.image);
+  await checkScratch(plan, deps.scratchFolder, deps.limits.image, temporaryBytes);
   return {
     format,
     plan: { ...plan, notes: [...notes, ...plan.notes] },

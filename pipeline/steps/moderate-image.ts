@@ -8,6 +8,6 @@ import type { SourceImage } from './source-image.ts';
 const COPY_EDGE_PX = 1_024;
 
 export async function moderateImage(model: ModelId, image: SourceImage, deps: PipelineDeps): Promise<ModerationAnswer> {
-  const copy = await smallCopy(await image.file(), COPY_EDGE_PX);
+  const copy = await smallCopy(await image.file(), COPY_EDGE_PX, deps.scratchFolder);
   return await deps.vision.moderate(model, copy);
 }

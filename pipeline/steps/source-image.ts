@@ -26,7 +26,7 @@ export function sourceImage(request: AnalysisRequest, deps: PipelineDeps): Sourc
       const { path } = await onFailure(fetched, () => {
         fetched = null;
       });
-      return { path, page: request.page - 1, limits: deps.limits.image };
+      return { path, page: request.page - 1, bands: request.bands, limits: deps.limits.image };
     },
     async overview() {
       overview ??= storedOverview(request, deps);

@@ -5,7 +5,7 @@ import { totalUsage } from '../contract/usage.ts';
 import { documents, readDocument, readExisting, writeDocument } from '../documents.ts';
 import { findingsDocument, reasonOf } from '../findings/document.ts';
 import { indexed } from '../findings/index-entry.ts';
-import { summaryByRules } from '../findings/rules-summary.ts';
+import { sentenceOnBlank, summaryByRules } from '../findings/rules-summary.ts';
 import { isRejected, type Verdict, withVerdicts } from '../findings/verification.ts';
 import { drawOverlay } from '../imaging/overlay.ts';
 import type { Inspected } from '../planning/inspected.ts';
@@ -42,6 +42,8 @@ export async function storeResults(
   const { execution_id } = request;
   const merged = await readExisting(documents.merged(execution_id), blobs);
   const { findings, notes } = withVerdicts(merged.findings, verdicts);
+  const material = materialOf(inspected.plan, merged, findings);
+  const blank = sentenceOnBlank(material.tiles, inspected.plan.notes);
   const analysis = {
     findings,
     unsure: merged.unsure,
@@ -51,9 +53,14 @@ export async function storeResults(
     clipped: merged.clipped,
     stopped: merged.stopped,
     usage: totalUsage([merged.usage, ...otherUsage, synthesis.usage]),
-    notes: [...merged.notes, ...notes, ...synthesis.notes],
+    notes: [
+      ...blank.filter((sentence) => !inspected.plan.notes.includes(sentence)),
+      ...merged.notes,
+      ...notes,
+      ...synthesis.notes,
+    ],
   };
-  const summary = synthesis.summary ?? summaryByRules(materialOf(inspected.plan, merged, findings));
+  const summary = [...blank, synthesis.summary ?? summaryByRules(material)].join(' ');
   const document = findingsDocument(request, inspected, analysis, summary);
   const reason = reasonOf(analysis);
 

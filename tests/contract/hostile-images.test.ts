@@ -175,15 +175,19 @@ test('a GIF of 10,000 frames is refused', async () => {
 });
 
 test.each([
-  ['an SVG', '<svg xmlns="http://www.w3.org/2000/svg" width="10" height="10"/>'],
-  ['an SVG with an entity', '<?xml version="1.0"?><!DOCTYPE a [<!ENTITY b SYSTEM "file:///etc/passwd">]><svg>&b;</svg>'],
-  ['a PDF', '%PDF-1.4\n1 0 obj <<>> endobj\ntrailer <<>>'],
-  ['an HTML page', '<!doctype html><html><img src="http://169.254.169.254/"></html>'],
-  ['a PPM', 'P3 1 1 255 255 0 0\n'],
-  ['a zip', 'PK\x03\x04\x14\0\0\0\0\0'],
-  ['nothing', ''],
-])('%s named .png is refused', async (_, content) => {
-  await expectRefused(content, NO_IMAGE);
+  ['an SVG', '<svg xmlns="http://www.w3.org/2000/svg" width="10" height="10"/>', /^The file is an SVG drawing, which is not/],
+  [
+    'an SVG with an entity',
+    '<?xml version="1.0"?><!DOCTYPE a [<!ENTITY b SYSTEM "file:///etc/passwd">]><svg>&b;</svg>',
+    /^The file is an SVG drawing, which is not/,
+  ],
+  ['a PDF', '%PDF-1.4\n1 0 obj <<>> endobj\ntrailer <<>>', /^The file is a PDF document, which is not/],
+  ['an HTML page', '<!doctype html><html><img src="http://169.254.169.254/"></html>', /^The file is a web page, which is not/],
+  ['a PPM', 'P3 1 1 255 255 0 0\n', /^The file is a Netpbm image, which is not/],
+  ['a zip', 'PK\x03\x04\x14\0\0\0\0\0', /^The file is an archive, which is not/],
+  ['nothing', '', NO_IMAGE],
+])('%s named .png is refused', async (_, content, sentence) => {
+  await expectRefused(content, sentence);
 });
 
 interface ZipEntry {

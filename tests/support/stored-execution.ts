@@ -40,7 +40,12 @@ export async function storeExecution(blobs: Blobs, executionId: string, executio
     summary = 'Some things.',
   } = execution;
   const request: AnalysisRequest = {
-    ...{ execution_id: executionId, image: { source: { kind: 'blob', key: 'uploads/drawn' }, uri, version: '1' }, page: 1 },
+    ...{
+      execution_id: executionId,
+      image: { source: { kind: 'blob', key: 'uploads/drawn' }, uri, version: '1' },
+      page: 1,
+      bands: null,
+    },
     ...{ ask: { look_for: null, labels: [] }, max_cost_usd: null, retry_of: null, owner: null, verify: false, models: MODELS },
     plan: {
       ...{ detail: 'standard', tile_size: null, overlap: null, grid: null, region: null, max_tiles: null, skip_blank: true },

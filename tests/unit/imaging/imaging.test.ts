@@ -61,7 +61,7 @@ describe('a file that is not an accepted image', () => {
     [
       'an SVG named .png',
       '<svg xmlns="http://www.w3.org/2000/svg" width="10" height="10"/>',
-      /^The file is not an image of an accepted format/,
+      /^The file is an SVG drawing, which is not an accepted format \(jpeg, png, webp, tiff, gif, avif\)/,
     ],
     ['a CSV of numbers', '1 2 3\n4 5 6\n', /^The file is not an image of an accepted format/],
   ])('%s is refused with a sentence', async (_, content, sentence) => {
@@ -133,7 +133,7 @@ describe('of a TIFF with several pages,', () => {
   test('the requested page is analyzed, with a note', async () => {
     const file = { ...imageIn(await drawPages()), page: 2 };
     expect((await readHeader(file)).notes).toEqual(['Analyzed only page 3 of 3.']);
-    const { bytes } = await smallCopy(file, 100);
+    const { bytes } = await smallCopy(file, 100, await temporaryFolder());
     const [red, , blue] = (await sharp(bytes).stats()).channels;
     expect([red?.mean, blue?.mean].map((mean) => Math.round((mean ?? 0) / 255))).toEqual([0, 1]);
   });
@@ -152,8 +152,10 @@ test('an overview of a pyramidal TIFF reads its smaller copies and not its damag
   const whole = await readFile(path);
   // The first tiles in the file have full resolution.
   await writeFile(path, Buffer.concat([whole.subarray(0, 16), Buffer.alloc(2_000), whole.subarray(2_016)]));
-  await expect(smallCopy(imageIn(path), 4_096)).rejects.toThrow('The data of the image is damaged or cut off');
-  const { bytes, width } = await smallCopy(imageIn(path), 500);
+  await expect(smallCopy(imageIn(path), 4_096, await temporaryFolder())).rejects.toThrow(
+    'The data of the image is damaged or cut off',
+  );
+  const { bytes, width } = await smallCopy(imageIn(path), 500, await temporaryFolder());
   expect(width).toBe(500);
   expect(Math.round((await sharp(bytes).stats()).channels[0]?.mean ?? 0)).toBeGreaterThan(245);
 });

@@ -84,7 +84,7 @@ describe('an SZI', () => {
   test('holds the upright image if the file is rotated', async () => {
     const path = join(await temporaryFolder(), 'image.jpg');
     await drawImage(path, 800, 400, { left: 0, top: 0, edge: 100 }, 6); // 6: shown turned right by 90 degrees
-    expect(await readHeader(imageIn(path))).toEqual({ format: 'jpeg', width: 400, height: 800, notes: [] });
+    expect(await readHeader(imageIn(path))).toEqual({ format: 'jpeg', width: 400, height: 800, notes: [], temporaryBytes: 0 });
     const { blobs, plan } = await pyramidOf(path);
     const szi = await openSzi(await blobSource(blobs, 'pyramid.szi'), plan);
     const { data, info } = await sharp(await szi.readTile(0, 0, 1))
