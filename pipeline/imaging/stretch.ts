@@ -38,11 +38,12 @@ export function openPage({ file, page, failOn, warn }: OpenedPage, options: { ig
 
 /** The decoder's own reading of the colors, upright and on white. All colors of a 16-bit image get the same stretch. */
 export async function wholeImage(opened: OpenedPage): Promise<Shown> {
-  const { depth, space, nodata, bands } = opened.facts;
+  const { depth, space, nodata, bands, width, height, orientation } = opened.facts;
   const oriented = openPage(opened).autoOrient();
   const image = bands.dropsExtraBands ? oriented.removeAlpha() : oriented.flatten({ background: '#ffffff' });
   if (depth !== 'ushort' || !['grey16', 'rgb16'].includes(space)) return { image, notes: [] };
-  const { data, info } = await reduced(openPage(opened), opened.facts)
+  const stored = orientation > 4 ? { width: height, height: width } : { width, height };
+  const { data, info } = await reduced(openPage(opened), stored)
     .toColourspace('rgb16')
     .raw({ depth: 'ushort' })
     .toBuffer({ resolveWithObject: true });
