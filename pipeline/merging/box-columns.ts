@@ -1,5 +1,6 @@
 // Boxes as typed columns, a row each, and their geometry. Pure. The columns must not know what the boxes are.
 import type { Box } from '../contract/schemas.ts';
+import type { Size } from '../planning/geometry.ts';
 
 type Column = Float32Array | Int32Array | Uint8Array;
 
@@ -30,17 +31,32 @@ export interface Edges {
 }
 
 export class BoxColumns {
+  readonly #image: Size;
   /** Single precision keeps edges to 1/100 of a pixel in images of up to 131,072 pixels. */
   readonly #left: Float32Array;
   readonly #top: Float32Array;
   readonly #right: Float32Array;
   readonly #bottom: Float32Array;
 
-  constructor(rowsMax: number) {
+  constructor(rowsMax: number, image: Size) {
+    this.#image = image;
     this.#left = new Float32Array(rowsMax);
     this.#top = new Float32Array(rowsMax);
     this.#right = new Float32Array(rowsMax);
     this.#bottom = new Float32Array(rowsMax);
+  }
+
+  /**
+   * Sets a box in pixels of a tile. `origin` is where the tile starts in its level. A pixel of the level covers `scale` x `scale` image
+   * pixels, and the last ones may cover fewer. Allocates nothing, as a run has a million rows.
+   */
+  protected setBoxInTile(row: number, box: Box, origin: Box, scale: number): void {
+    const left = (origin[0] + box[0]) * scale;
+    const top = (origin[1] + box[1]) * scale;
+    this.#left[row] = Math.min(left, this.#image.width);
+    this.#top[row] = Math.min(top, this.#image.height);
+    this.#right[row] = Math.min(left + box[2] * scale, this.#image.width);
+    this.#bottom[row] = Math.min(top + box[3] * scale, this.#image.height);
   }
 
   protected setEdges(row: number, edges: Edges): void {

@@ -2,8 +2,9 @@
 // A run may have a million rows, so they are typed columns. The table must not know the plan, or why rows are merged.
 import { at } from '../contract/at.ts';
 import type { Detection } from '../contract/schemas.ts';
+import type { Size } from '../planning/geometry.ts';
 import type { PlannedTile } from '../planning/grid.ts';
-import { BoxColumns, cell, type Edges } from './box-columns.ts';
+import { BoxColumns, cell } from './box-columns.ts';
 
 /** Boxes of one label whose IoU exceeds this are one object: the usual threshold for a match. */
 export const IOU_THRESHOLD = 0.5;
@@ -12,13 +13,23 @@ export const IOS_THRESHOLD = 0.7;
 /** The outline of a low-confidence box is inexact: half of it inside a confident one is enough. */
 export const IOS_THRESHOLD_LOW_CONFIDENCE = 0.5;
 
+/** The detections of one tile, which are rows from `firstRow` on. */
+interface TileReport {
+  tile: PlannedTile;
+  detections: readonly Detection[];
+  /** Image pixels across a pixel of the tile. */
+  scale: number;
+  firstRow: number;
+}
+
 export class DetectionTable extends BoxColumns {
-  readonly #detections: Detection[] = [];
-  readonly #tiles: PlannedTile[] = [];
+  readonly #reports: TileReport[] = [];
+  readonly #unions: Detection[] = [];
+  readonly #report: Int32Array;
   readonly #label: Int32Array;
   readonly #level: Uint8Array;
   readonly #isText: Uint8Array;
-  readonly #cutSides: Uint8Array;
+  readonly #truncatedSides: Uint8Array;
   readonly #score: Float32Array;
   readonly #secondScore: Float32Array;
   readonly #rank: Float32Array;
@@ -28,13 +39,14 @@ export class DetectionTable extends BoxColumns {
   #labelCount = 0;
 
   /** Holds up to `reportedMax` detections, and half as many unions: a union joins at least two detections. */
-  constructor(reportedMax: number) {
+  constructor(reportedMax: number, image: Size) {
     const rowsMax = reportedMax + (reportedMax >> 1);
-    super(rowsMax);
+    super(rowsMax, image);
+    this.#report = new Int32Array(rowsMax);
     this.#label = new Int32Array(rowsMax);
     this.#level = new Uint8Array(rowsMax);
     this.#isText = new Uint8Array(rowsMax);
-    this.#cutSides = new Uint8Array(rowsMax);
+    this.#truncatedSides = new Uint8Array(rowsMax);
     this.#score = new Float32Array(rowsMax);
     this.#secondScore = new Float32Array(rowsMax);
     this.#rank = new Float32Array(rowsMax);
@@ -44,7 +56,7 @@ export class DetectionTable extends BoxColumns {
 
   /** All rows: the reported detections, then the unions. */
   get count(): number {
-    return this.#detections.length;
+    return this.#reportedCount + this.#unions.length;
   }
 
   /** The rows that tiles reported. */
@@ -57,34 +69,47 @@ export class DetectionTable extends BoxColumns {
     return this.#labelCount;
   }
 
-  /** Adds a detection that a tile reported. `cutSides` is a sum of SIDE. */
-  add(detection: Detection, tile: PlannedTile, label: number, edges: Edges, cutSides: number): void {
-    this.#append(detection, tile, label, edges, cutSides);
-    this.#reportedCount++;
+  /** Begins a tile: as many calls of `add` follow as it has detections. */
+  addTile(tile: PlannedTile, detections: readonly Detection[]): void {
+    this.#reports.push({ tile, detections, scale: 2 ** tile.level, firstRow: this.#reportedCount });
+  }
+
+  /** Adds the next detection of the tile. `truncatedSides` is a sum of SIDE. */
+  add(detection: Detection, label: number, truncatedSides: number): void {
+    const row = this.#reportedCount++;
+    const report = this.#reports.length - 1;
+    const { tile, scale } = at(this.#reports, report);
+    this.setBoxInTile(row, detection.box, tile.boxInLevel, scale);
+    this.#set(row, report, detection, label, truncatedSides);
     this.#labelCount = Math.max(this.#labelCount, label + 1);
   }
 
   /** Adds the union of the `parts` and merges them into it. Tile and label are those of the part `best`. */
   addUnion(parts: readonly number[], best: number, detection: Detection): void {
     const edges = this.edgesAround(parts);
-    let cutSides = 0; // an object continues beyond its union where a part is cut at the outer edge
+    let truncatedSides = 0; // the object continues beyond the union where a part is truncated at its outer edge
     let secondScore = 0;
     for (const part of parts) {
-      cutSides |= this.cutSides(part) & this.sidesOn(part, edges);
+      truncatedSides |= this.truncatedSides(part) & this.sidesOn(part, edges);
       if (part !== best) secondScore = Math.max(secondScore, this.score(part));
     }
-    const union = this.#append(detection, this.tile(best), this.label(best), edges, cutSides);
+    const union = this.count;
+    this.#unions.push(detection);
+    this.setEdges(union, edges);
+    this.#set(union, cell(this.#report, best), detection, this.label(best), truncatedSides);
     this.#secondScore[union] = secondScore;
     for (const part of parts) this.mergeInto(part, union);
   }
 
   detection(row: number): Detection {
-    return at(this.#detections, row);
+    if (row >= this.#reportedCount) return at(this.#unions, row - this.#reportedCount);
+    const { detections, firstRow } = at(this.#reports, cell(this.#report, row));
+    return at(detections, row - firstRow);
   }
 
   /** The tile that reported the detection; for a union, the tile of its best part. */
   tile(row: number): PlannedTile {
-    return at(this.#tiles, row);
+    return at(this.#reports, cell(this.#report, row)).tile;
   }
 
   level(row: number): number {
@@ -102,11 +127,11 @@ export class DetectionTable extends BoxColumns {
   }
 
   /** The sides on which a tile edge cuts the box: a sum of SIDE. */
-  cutSides(row: number): number {
-    return cell(this.#cutSides, row);
+  truncatedSides(row: number): number {
+    return cell(this.#truncatedSides, row);
   }
 
-  /** True if the row is the union of cut boxes and not of text. Such a union is less exact than a box that one tile contains. */
+  /** True if the row is a union, but not of text: less exact than a box that one tile contains. */
   isStitchedBox(row: number): boolean {
     return row >= this.#reportedCount && !this.isText(row);
   }
@@ -177,17 +202,14 @@ export class DetectionTable extends BoxColumns {
     return rows.subarray(0, found);
   }
 
-  #append(detection: Detection, tile: PlannedTile, label: number, edges: Edges, cutSides: number): number {
-    const row = this.#detections.push(detection) - 1;
-    this.#tiles.push(tile);
-    this.setEdges(row, edges);
+  #set(row: number, report: number, detection: Detection, label: number, truncatedSides: number): void {
+    this.#report[row] = report;
+    this.#level[row] = at(this.#reports, report).tile.level;
     this.#label[row] = label;
-    this.#level[row] = tile.level;
     this.#isText[row] = detection.text === null ? 0 : 1;
-    this.#cutSides[row] = cutSides;
+    this.#truncatedSides[row] = truncatedSides;
     this.#score[row] = detection.score;
     this.#mergedInto[row] = row;
-    return row;
   }
 
   #compareRest(a: number, b: number): number {

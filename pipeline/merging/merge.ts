@@ -6,12 +6,12 @@ import type { TileGrid } from '../planning/grid.ts';
 import { cell } from './box-columns.ts';
 import { coverageOf } from './coverage.ts';
 import type { DetectionTable } from './detection-table.ts';
-import { mergeDuplicates } from './nms.ts';
+import { suppressNonMaxima } from './nms.ts';
 import { mergeParts } from './parts.ts';
 import { SCORE_STEPS, sortByScore } from './ranking.ts';
 import { rescore } from './rescore.ts';
 import { SpatialIndex } from './spatial-index.ts';
-import { stitchCutBoxes } from './stitch.ts';
+import { stitchTruncated } from './stitch.ts';
 import { type TileDetections, tableOf } from './table-of-tiles.ts';
 
 /** An object with a lower score is not a finding: local detectors report from this score on. */
@@ -34,10 +34,10 @@ export function mergeDetections(
   notAnalyzed: readonly number[] = [],
 ): MergedDetections {
   const table = tableOf(tiles, grid);
-  stitchCutBoxes(table, grid);
+  stitchTruncated(table, grid);
   const index = new SpatialIndex(table, table.unmergedRows(), grid);
   rescore(table, index, coverageOf(table, grid, notAnalyzed), grid);
-  const nestedPairs = mergeDuplicates(table, index);
+  const nestedPairs = suppressNonMaxima(table, index);
   mergeParts(table, nestedPairs);
   const objects = table.unmergedRows().filter((row) => isInRegion(table, row, grid));
   const confident = objects.filter((row) => table.score(row) >= SCORE_MIN);

@@ -9,23 +9,24 @@ const RANKS_MIN = [0.9, 0.8, 0.7, 0.6, 0.5, 0] as const;
 export type NestedPair = readonly [number, number];
 
 /**
- * Merges duplicates, for all labels at once. Returns the pairs of nested rows.
- * Classic NMS visits all rows by rank. Only overlapping rows decide about each other, so this one climbs from any row to a local
- * maximum. The result is the same, and successive reads stay close together in memory.
+ * Merges every row into the one that outranks it, for all labels at once. Returns the pairs of nested rows.
+ * Classic NMS visits all rows by rank. But only matching rows decide about each other, so this function climbs from any row to a local
+ * maximum: the result is the same, and successive reads stay close together in memory.
  */
-export function mergeDuplicates(table: DetectionTable, index: SpatialIndex): NestedPair[] {
+export function suppressNonMaxima(table: DetectionTable, index: SpatialIndex): NestedPair[] {
+  const { count } = table;
   const overlaps = new Overlaps(table, index);
-  const decided = new Uint8Array(table.count);
+  const decided = new Uint8Array(count);
   const nestedPairs: NestedPair[] = [];
   for (const rankMin of RANKS_MIN) {
-    for (let row = 0; row < table.count; row++) {
+    for (let row = 0; row < count; row++) {
       while (decided[row] === 0 && !table.isMerged(row) && table.rank(row) >= rankMin) {
         const maximum = localMaximumFrom(row, table, overlaps);
         decided[maximum] = 1;
-        for (const duplicate of overlaps.duplicates) {
-          decided[duplicate] = 1;
-          const isHigher = !table.isMerged(duplicate) || table.compare(maximum, table.mergedInto(duplicate)) < 0;
-          if (isHigher) table.mergeInto(duplicate, maximum);
+        for (const match of overlaps.matches) {
+          decided[match] = 1;
+          const isHigher = !table.isMerged(match) || table.compare(maximum, table.mergedInto(match)) < 0;
+          if (isHigher) table.mergeInto(match, maximum);
         }
         for (const other of overlaps.nested) if (decided[other] === 0) nestedPairs.push([maximum, other]);
       }
@@ -35,13 +36,13 @@ export function mergeDuplicates(table: DetectionTable, index: SpatialIndex): Nes
   return nestedPairs;
 }
 
-/** Climbs to the overlapping row that ranks highest until no overlapping row ranks higher. Leaves that row's overlaps collected. */
+/** Climbs from match to match until no match ranks higher. `overlaps` then holds those of the local maximum. */
 function localMaximumFrom(row: number, table: DetectionTable, overlaps: Overlaps): number {
   let maximum = row;
   for (;;) {
     overlaps.collect(maximum);
     let best = maximum;
-    for (const other of overlaps.duplicates) if (!table.isMerged(other) && table.compare(other, best) < 0) best = other;
+    for (const other of overlaps.matches) if (!table.isMerged(other) && table.compare(other, best) < 0) best = other;
     if (best === maximum) return maximum;
     maximum = best;
   }
@@ -54,9 +55,11 @@ function adoptScores(table: DetectionTable, decided: Uint8Array): void {
   }
 }
 
-/** The rows that overlap one row. Reused for every row, so that a million rows need no million lists. */
+/** The rows that overlap a row. One instance serves all rows: a million rows need no million lists. */
 class Overlaps {
-  readonly duplicates: number[] = [];
+  /** IoU above the threshold. */
+  readonly matches: number[] = [];
+  /** One box lies in the other. */
   readonly nested: number[] = [];
   readonly #table: DetectionTable;
   readonly #index: SpatialIndex;
@@ -68,7 +71,7 @@ class Overlaps {
   }
 
   collect(row: number): void {
-    this.duplicates.length = 0;
+    this.matches.length = 0;
     this.nested.length = 0;
     this.#row = row;
     this.#index.visit(row, this.#visit);
@@ -78,7 +81,7 @@ class Overlaps {
     const intersection = other === this.#row ? 0 : this.#table.intersection(this.#row, other);
     if (intersection === 0) return false;
     const [area, otherArea] = [this.#table.area(this.#row), this.#table.area(other)];
-    if (intersection > IOU_THRESHOLD * (area + otherArea - intersection)) this.duplicates.push(other);
+    if (intersection > IOU_THRESHOLD * (area + otherArea - intersection)) this.matches.push(other);
     else if (intersection > IOS_THRESHOLD_LOW_CONFIDENCE * Math.min(area, otherArea)) this.nested.push(other);
     return false;
   };

@@ -12,15 +12,16 @@ const TEXT_TILE_SHARE = 1 / 32;
 
 /**
  * Halves the score (a) if a finer tile fully covered the box but detected nothing matching, and (b) once per coarser level that
- * should have detected the object but did not, or once if the box is cut. For a union, halves the scores of its two best parts and
+ * should have detected the object but did not, or once if the box is truncated. For a union, halves the scores of its two best parts and
  * combines them as independent evidence. Finer levels go first: a detection that (a) contradicts supports no other.
  */
 export function rescore(table: DetectionTable, index: SpatialIndex, coverage: Coverage, grid: TileGrid): void {
+  const { count } = table;
   const support = new Support(table, index, coverage);
   const coarsest = Math.max(...grid.levels.map(({ level }) => level));
   for (const { level } of grid.levels) {
     const tileEdgePx = (grid.stridePx + 2 * grid.marginPx) * 2 ** level;
-    for (let row = 0; row < table.count; row++) {
+    for (let row = 0; row < count; row++) {
       if (table.level(row) !== level || table.isMerged(row)) continue;
       const finerCovers = coverage.covers(row, level - 1);
       const levelsExpected = Math.min(coarsest - level, coarserLevelsExpected(table, row, tileEdgePx));
@@ -28,7 +29,7 @@ export function rescore(table: DetectionTable, index: SpatialIndex, coverage: Co
       const isContradicted = finerCovers && !support.finer;
       if (isContradicted) support.exclude(row);
       const levelsMissing = support.coarser ? 0 : levelsExpected;
-      const penalties = Math.max(table.cutSides(row) === 0 ? 0 : 1, levelsMissing) + (isContradicted ? 1 : 0);
+      const penalties = Math.max(table.truncatedSides(row) === 0 ? 0 : 1, levelsMissing) + (isContradicted ? 1 : 0);
       const factor = PENALTY_FACTOR ** penalties;
       const score = 1 - (1 - factor * table.score(row)) * (1 - factor * table.secondScore(row));
       const isShownBetter = (finerCovers && support.finerComplete) || table.isStitchedBox(row);
@@ -41,7 +42,7 @@ export function rescore(table: DetectionTable, index: SpatialIndex, coverage: Co
 class Support {
   /** A finer detection matches the row, or shows a part of it. */
   finer = false;
-  /** A finer detection matches the row, and no tile edge cuts it. */
+  /** A finer detection matches the row, and is not truncated. */
   finerComplete = false;
   /** A coarser detection matches the row. */
   coarser = false;
@@ -82,7 +83,7 @@ class Support {
     if (levelsUp > 0) this.coarser ||= matches;
     else {
       this.finer ||= matches || this.#isPart(other);
-      this.finerComplete ||= matches && table.cutSides(other) === 0 && !table.isStitchedBox(other);
+      this.finerComplete ||= matches && table.truncatedSides(other) === 0 && !table.isStitchedBox(other);
     }
     return this.finerComplete && (this.coarser || !this.#needsCoarser);
   };
@@ -90,8 +91,8 @@ class Support {
   /** True if `other` is the visible part of the row's object in a finer tile that is too small for it. */
   #isPart(other: number): boolean {
     const table = this.#table;
-    const isCutBox = table.cutSides(other) !== 0 && !table.isText(other);
-    if (!isCutBox || !table.isInside(other, this.#row, IOS_THRESHOLD)) return false;
+    const isTruncatedBox = table.truncatedSides(other) !== 0 && !table.isText(other);
+    if (!isTruncatedBox || !table.isInside(other, this.#row, IOS_THRESHOLD)) return false;
     return !this.#coverage.covers(this.#row, table.level(other));
   }
 }

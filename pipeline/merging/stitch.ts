@@ -5,9 +5,9 @@ import { type Axis, SIDE } from './box-columns.ts';
 import type { DetectionTable } from './detection-table.ts';
 import { SpatialIndex } from './spatial-index.ts';
 import { joinReadings, type Reading } from './stitch-text.ts';
-import { CUT_MARGIN_PX } from './table-of-tiles.ts';
+import { EDGE_MARGIN_PX } from './table-of-tiles.ts';
 
-/** Cut boxes of one object share more than this part of the longer box's side along the cut. */
+/** Truncated boxes of one object share more than this part of the longer box's side along the tile edge. */
 const SHARED_SIDE_MIN = 0.5;
 
 const AXES = {
@@ -25,12 +25,12 @@ const AXES = {
   },
 } as const;
 
-/** Adds a union for every object that is cut into parts in neighboring tiles of one level, and merges the parts into it. */
-export function stitchCutBoxes(table: DetectionTable, image: Size): void {
-  const cut = Int32Array.from(cutRows(table));
-  const index = new SpatialIndex(table, cut, image);
+/** Adds a union for every object that lies in several neighboring tiles of one level, and merges its truncated boxes into it. */
+export function stitchTruncated(table: DetectionTable, image: Size): void {
+  const truncated = Int32Array.from(truncatedRows(table));
+  const index = new SpatialIndex(table, truncated, image);
   const visited = new Uint8Array(table.count);
-  for (const first of cut) {
+  for (const first of truncated) {
     if (visited[first] === 1) continue;
     visited[first] = 1;
     const parts = [first]; // grows during the loop: the neighbors of a part are parts too
@@ -41,15 +41,15 @@ export function stitchCutBoxes(table: DetectionTable, image: Size): void {
         parts.push(other);
         return false;
       };
-      index.visit(part, addPart, cutTolerancePx(table, part));
+      index.visit(part, addPart, edgeTolerancePx(table, part));
     }
     if (parts.length > 1) addUnion(table, parts);
   }
 }
 
-function cutRows(table: DetectionTable): number[] {
+function truncatedRows(table: DetectionTable): number[] {
   const rows: number[] = [];
-  for (let row = 0; row < table.count; row++) if (table.cutSides(row) !== 0) rows.push(row);
+  for (let row = 0; row < table.count; row++) if (table.truncatedSides(row) !== 0) rows.push(row);
   return rows;
 }
 
@@ -74,8 +74,8 @@ function areParts(table: DetectionTable, a: number, b: number): boolean {
  */
 function continuesIn(table: DetectionTable, before: number, after: number, axis: Axis): boolean {
   const { startSide, endSide } = AXES[axis];
-  if ((table.cutSides(before) & endSide) === 0 || (table.cutSides(after) & startSide) === 0) return false;
-  const tolerancePx = Math.min(cutTolerancePx(table, before), cutTolerancePx(table, after));
+  if ((table.truncatedSides(before) & endSide) === 0 || (table.truncatedSides(after) & startSide) === 0) return false;
+  const tolerancePx = Math.min(edgeTolerancePx(table, before), edgeTolerancePx(table, after));
   const overlapStart = AXES[axis].startOf(table.tile(after).box);
   const overlapEnd = AXES[axis].endOf(table.tile(before).box);
   return (
@@ -86,8 +86,8 @@ function continuesIn(table: DetectionTable, before: number, after: number, axis:
 }
 
 /** How far from the edge that cuts it a box may end, in pixels of the image. */
-function cutTolerancePx(table: DetectionTable, row: number): number {
-  return table.isText(row) ? table.height(row) : CUT_MARGIN_PX * 2 ** table.level(row);
+function edgeTolerancePx(table: DetectionTable, row: number): number {
+  return table.isText(row) ? table.height(row) : EDGE_MARGIN_PX * 2 ** table.level(row);
 }
 
 /** True if the boxes lie side by side: they share most of their extent along the axis. */

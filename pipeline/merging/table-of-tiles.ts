@@ -1,11 +1,11 @@
-// Builds the detection table from what the tiles reported: converts boxes to image pixels and marks the sides that a tile edge cuts. Pure.
+// Builds the detection table from the detections of all tiles, and marks truncated boxes. Pure.
 import type { Detection } from '../contract/schemas.ts';
 import type { PlannedLevel, PlannedTile, TileGrid } from '../planning/grid.ts';
-import { type Edges, SIDE } from './box-columns.ts';
+import { SIDE } from './box-columns.ts';
 import { DetectionTable } from './detection-table.ts';
 
-/** A box this close to an inner edge of its tile, in pixels of its level, counts as cut. */
-export const CUT_MARGIN_PX = 3;
+/** A box this close to an inner edge of its tile, in pixels of its level, is truncated: the object may continue in the next tile. */
+export const EDGE_MARGIN_PX = 3;
 
 /** The detections of one tile, in pixels of the tile. */
 export interface TileDetections {
@@ -15,18 +15,16 @@ export interface TileDetections {
 
 /** All detections of all tiles, in the order of the plan. */
 export function tableOf(tiles: readonly TileDetections[], grid: TileGrid): DetectionTable {
-  const table = new DetectionTable(tiles.reduce((sum, { detections }) => sum + detections.length, 0));
+  const table = new DetectionTable(
+    tiles.reduce((sum, { detections }) => sum + detections.length, 0),
+    grid,
+  );
   const labels = new LabelNumbers();
   for (const { tile, detections } of tiles.toSorted((a, b) => a.tile.index - b.tile.index)) {
     const innerSides = innerSidesOf(tile, grid.levels);
+    table.addTile(tile, detections);
     for (const detection of detections) {
-      table.add(
-        detection,
-        tile,
-        labels.numberOf(detection.label),
-        edgesInImage(detection, tile, grid),
-        cutSidesOf(detection, tile, innerSides),
-      );
+      table.add(detection, labels.numberOf(detection.label), truncatedSidesOf(detection, tile, innerSides));
     }
   }
   return table;
@@ -44,28 +42,15 @@ function innerSidesOf({ level, boxInLevel: [left, top, width, height] }: Planned
   );
 }
 
-/** A line of text may continue after a space, so its ends count as cut if they are closer to the edge than the line is high. */
-function cutSidesOf({ box, text }: Detection, { boxInLevel }: PlannedTile, innerSides: number): number {
-  const endMarginPx = text === null ? CUT_MARGIN_PX : Math.max(CUT_MARGIN_PX, Math.min(box[2], box[3]));
+/** A line of text may continue after a space, so its ends are truncated if they are closer to the edge than the line is high. */
+function truncatedSidesOf({ box, text }: Detection, { boxInLevel }: PlannedTile, innerSides: number): number {
+  const endMarginPx = text === null ? EDGE_MARGIN_PX : Math.max(EDGE_MARGIN_PX, Math.min(box[2], box[3]));
   const touchedSides =
     (box[0] <= endMarginPx ? SIDE.left : 0) |
-    (box[1] <= CUT_MARGIN_PX ? SIDE.top : 0) |
+    (box[1] <= EDGE_MARGIN_PX ? SIDE.top : 0) |
     (box[0] + box[2] >= boxInLevel[2] - endMarginPx ? SIDE.right : 0) |
-    (box[1] + box[3] >= boxInLevel[3] - CUT_MARGIN_PX ? SIDE.bottom : 0);
+    (box[1] + box[3] >= boxInLevel[3] - EDGE_MARGIN_PX ? SIDE.bottom : 0);
   return touchedSides & innerSides;
-}
-
-/** Converts tile pixels to image pixels. The last pixel of a coarse level may cover fewer image pixels than the rest. */
-function edgesInImage({ box }: Detection, { level, boxInLevel }: PlannedTile, image: TileGrid): Edges {
-  const scale = 2 ** level;
-  const left = (boxInLevel[0] + box[0]) * scale;
-  const top = (boxInLevel[1] + box[1]) * scale;
-  return {
-    left: Math.min(left, image.width),
-    top: Math.min(top, image.height),
-    right: Math.min(left + box[2] * scale, image.width),
-    bottom: Math.min(top + box[3] * scale, image.height),
-  };
 }
 
 /** Numbers labels regardless of case. Lower-cases each spelling once: a run has a million detections but few labels. */
