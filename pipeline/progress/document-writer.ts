@@ -3,7 +3,7 @@ import { type StoredDocument, writeDocument } from '../documents.ts';
 import type { PipelineDeps } from '../ports.ts';
 
 export interface DocumentWriter<T> {
-  /** Stores a snapshot within `progressEveryMs`. */
+  /** Stores a snapshot within `progressEveryMs`. Does nothing after `last` and `close`. */
   soon(): void;
   /** Resolves when `state` is stored, after every write before it. */
   last(state: T | Promise<T>): Promise<void>;
@@ -11,35 +11,42 @@ export interface DocumentWriter<T> {
   close(): Promise<void>;
 }
 
+/** A snapshot that is `null` is not stored. */
 export function documentWriter<T>(
   document: StoredDocument<T>,
-  snapshot: () => T | Promise<T>,
+  snapshot: () => T | null | Promise<T | null>,
   { blobs, log, limits }: Pick<PipelineDeps, 'blobs' | 'log' | 'limits'>,
 ): DocumentWriter<T> {
   let timer: NodeJS.Timeout | null = null;
   let writing: Promise<void> = Promise.resolve();
-  const write = (state: T | Promise<T>): Promise<void> => {
-    const written = Promise.all([state, writing]).then(([latest]) => writeDocument(document, latest, blobs));
+  let closed = false;
+  /** Reads the state only after the write before: a snapshot may depend on what is stored. */
+  const write = (state: () => T | null | Promise<T | null>): Promise<void> => {
+    const written = writing.then(state).then(async (latest) => {
+      if (latest !== null) await writeDocument(document, latest, blobs);
+    });
     writing = written.catch(() => {}); // only the caller of this write handles its failure, not the next write
     return written;
   };
-  const stopTimer = () => {
+  const disarm = () => {
+    closed = true;
     if (timer) clearTimeout(timer);
     timer = null;
   };
   return {
     soon() {
+      if (closed) return;
       timer ??= setTimeout(() => {
         timer = null;
-        write(snapshot()).catch((error) => log.warn({ error }, 'Progress could not be stored; the execution continues.'));
+        write(snapshot).catch((error) => log.warn({ error }, 'Progress could not be stored; the execution continues.'));
       }, limits.progressEveryMs);
     },
     async last(state) {
-      stopTimer();
-      await write(state);
+      disarm();
+      await write(() => state);
     },
     async close() {
-      stopTimer();
+      disarm();
       await writing;
     },
   };

@@ -1,19 +1,20 @@
 // Reads how far an execution is: its progress document, those of its running shards and, if they are missing or old, the state that
 // the launcher reports. MCP tools and the local page use this reader, so that they agree.
 import { at } from '../contract/at.ts';
-import { INTERNAL_ERROR, UserError } from '../contract/errors.ts';
+import { UserError } from '../contract/errors.ts';
 import type { Progress } from '../contract/schemas.ts';
 import { NO_USAGE } from '../contract/usage.ts';
 import { documents, readDocument } from '../documents.ts';
 import { sumOfCounts } from '../planning/shards.ts';
 import type { Blobs, Clock, ExecutionState, Launcher } from '../ports.ts';
+import { endOfExecution } from './stored-end.ts';
 
 const STALE_MS = 10_000; // progress is stored every 2 s at the latest: five writes are missing
 
 export interface ProgressReader {
   /** What is stored; `null` if nothing is. */
   stored(executionId: string): Promise<Progress | null>;
-  /** What is stored, with the state that the launcher reports if that is missing or old. Throws a UserError if there is no such execution. */
+  /** What is stored; if that is missing or old, what the launcher reports counts. Throws a UserError if there is no such execution. */
   current(executionId: string): Promise<Progress>;
 }
 
@@ -42,7 +43,11 @@ export function progressReader({ blobs, launcher, clock }: ProgressReaderDeps): 
             'Use an execution_id that analyze_image returned; list_findings without execution_id lists executions with findings.',
         );
       }
-      return { ...(progress ?? queued(executionId, state)), ...endOf(state) };
+      if (state.state === 'running') return progress ?? queued(executionId, state);
+      // The end may have been stored since the first read. A document that still says RUNNING was written late.
+      const latest = await stored(executionId);
+      if (latest && latest.status !== 'RUNNING') return latest;
+      return { ...(latest ?? queued(executionId, state)), ...(await endOfExecution(executionId, state, blobs)) };
     },
   };
 }
@@ -91,12 +96,4 @@ function queued(executionId: string, { startedAt }: ExecutionState): Progress {
     summary: null,
     failed_tiles: [],
   };
-}
-
-/** The end of an execution that could not store it. */
-function endOf(state: ExecutionState): Partial<Progress> {
-  if (state.state === 'running' || state.state === 'succeeded') return {};
-  const status = ({ failed: 'FAILED', stopped: 'CANCELLED', 'timed-out': 'TIMED_OUT' } as const)[state.state];
-  const reason = state.error.type === 'UserError' ? state.error.message : INTERNAL_ERROR;
-  return { status, phase: 'done', reason, updated_at: state.endedAt.toISOString() };
 }

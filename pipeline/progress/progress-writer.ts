@@ -1,16 +1,15 @@
 // Reports how far an execution is, as one small document. A replay rebuilds it from step results, so that no tile counts twice.
 import type { AnalysisRequest, FindingsDocument, Phase, Progress, Status, Usage } from '../contract/schemas.ts';
-import { documents } from '../documents.ts';
+import { documents, readDocument } from '../documents.ts';
 import type { Inspected } from '../planning/inspected.ts';
 import { type ShardProgress, type ShardRequest, type ShardResult, sumOfCounts } from '../planning/shards.ts';
 import type { PipelineDeps } from '../ports.ts';
 import { documentWriter } from './document-writer.ts';
 import { endEvent, progressEvent } from './events.ts';
+import { endOfFindings, FAILED_TILES_SHOWN_MAX, isEndSince } from './stored-end.ts';
 import type { TileResultCounter } from './tile-result-counter.ts';
 
-const FAILED_TILES_SHOWN_MAX = 20;
-
-type End = Partial<Pick<Progress, 'findings' | 'reason' | 'summary' | 'usage' | 'tiles' | 'failed_tiles'>>;
+type End = Partial<Omit<ReturnType<typeof endOfFindings>, 'status'>>;
 
 export interface ProgressReport {
   inspected(inspected: Pick<Inspected, 'startedAt'>, tilesTotal: number): void;
@@ -56,12 +55,15 @@ export function reportProgress(request: AnalysisRequest, deps: PipelineDeps): Pr
       failed_tiles: failed.slice(0, FAILED_TILES_SHOWN_MAX),
     };
   };
-  const snapshot = () => {
+  const document = documents.progress(request.execution_id);
+  /** `null` if the end is stored: another process may have stored it while this one was frozen. */
+  const snapshot = async () => {
     const progress = progressAs('RUNNING');
+    if (isEndSince(startedAt, await readDocument(document, deps.blobs))) return null;
     deps.events?.publish([progressEvent(progress, null)]);
     return progress;
   };
-  const writer = documentWriter(documents.progress(request.execution_id), snapshot, deps);
+  const writer = documentWriter(document, snapshot, deps);
   const endAs = async (status: Status, end: End) => {
     phase = 'done';
     running = [];
@@ -88,15 +90,10 @@ export function reportProgress(request: AnalysisRequest, deps: PipelineDeps): Pr
       ended = nowEnded;
       writer.soon();
     },
-    end: ({ status, findings, tiles, usage, summary }, reason) =>
-      endAs(status, {
-        findings: findings.length,
-        tiles: { ...tiles, failed: tiles.failed.length },
-        failed_tiles: tiles.failed.slice(0, FAILED_TILES_SHOWN_MAX),
-        usage,
-        summary,
-        reason,
-      }),
+    end(document, reason) {
+      const { status, ...end } = endOfFindings(document, reason);
+      return endAs(status, end);
+    },
     block({ category, score, usage }) {
       const reason = `The image was blocked by moderation: ${category}, score ${score.toFixed(2)}. It was not analyzed.`;
       return endAs('BLOCKED', { reason, usage });

@@ -40,7 +40,7 @@ const MAY_IMPORT: [pattern: string, allowed: string[] | 'anything'][] = [
   ['pipeline/findings/exports/**', [...FINDINGS, 'csv-stringify/sync']],
   ['pipeline/findings/**', [...FINDINGS, 'zod']],
   ['pipeline/progress/events.ts', [...PLANNING, PROGRESS, 'zod']],
-  ['pipeline/progress/**', [...PLANNING, PORTS, DOCUMENTS, PROGRESS]],
+  ['pipeline/progress/**', [...FINDINGS, PORTS, DOCUMENTS, PROGRESS]], // the end of an execution follows from its findings
   ['pipeline/ports.ts', [...PLANNING, 'pipeline/progress/events.ts']],
   ['pipeline/documents.ts', [...DOMAIN, 'zod']],
   ['pipeline/config.ts', [...PLANNING, 'pipeline/sources/', 'zod', 'node:os', 'node:path']],

@@ -1,0 +1,51 @@
+// The end of an execution as its progress shows it: from its findings, or from the state that the launcher reports if it has none.
+import { INTERNAL_ERROR } from '../contract/errors.ts';
+import type { FindingsDocument, Progress } from '../contract/schemas.ts';
+import { documents, readDocument } from '../documents.ts';
+import { reasonOf } from '../findings/document.ts';
+import type { Blobs, ExecutionState } from '../ports.ts';
+
+export const FAILED_TILES_SHOWN_MAX = 20;
+
+export type EndedState = Exclude<ExecutionState, { state: 'running' }>;
+type EndOfFindings = Pick<Progress, 'status' | 'findings' | 'tiles' | 'failed_tiles' | 'usage' | 'summary' | 'reason'>;
+
+export function endOfFindings(document: FindingsDocument, reason: string | null): EndOfFindings {
+  const { status, findings, tiles, usage, summary } = document;
+  return {
+    status,
+    findings: findings.length,
+    tiles: { ...tiles, failed: tiles.failed.length },
+    failed_tiles: tiles.failed.slice(0, FAILED_TILES_SHOWN_MAX),
+    usage,
+    summary,
+    reason,
+  };
+}
+
+/**
+ * The end of an execution whose progress does not have it. Stored findings count whatever the state is: they are complete. An
+ * execution that succeeds without findings was blocked.
+ */
+export async function endOfExecution(
+  executionId: string,
+  state: EndedState,
+  blobs: Pick<Blobs, 'get'>,
+): Promise<Partial<Progress>> {
+  const end: Partial<Progress> = { phase: 'done', running_shards: [], updated_at: state.endedAt.toISOString() };
+  const document = await readDocument(documents.findings(executionId), blobs);
+  if (document) {
+    const merged = await readDocument(documents.merged(executionId), blobs);
+    return { ...endOfFindings(document, reasonOf({ ...document.tiles, stopped: merged?.stopped ?? null })), ...end };
+  }
+  if (state.state === 'succeeded') {
+    return { status: 'BLOCKED', reason: 'The image was blocked by moderation. It was not analyzed.', ...end };
+  }
+  const status = ({ failed: 'FAILED', stopped: 'CANCELLED', 'timed-out': 'TIMED_OUT' } as const)[state.state];
+  return { status, reason: state.error.type === 'UserError' ? state.error.message : INTERNAL_ERROR, ...end };
+}
+
+/** Whether `stored` is the end of an execution that has run since `startedAt`. An earlier execution may have had the same id. */
+export function isEndSince(startedAt: string, stored: Pick<Progress, 'status' | 'updated_at'> | null): boolean {
+  return stored !== null && stored.status !== 'RUNNING' && Date.parse(stored.updated_at) >= Date.parse(startedAt);
+}
