@@ -83,7 +83,7 @@ async function served(folder: string): Promise<{ url: string; close(): void }> {
   const blobs = fsBlobs(folder);
   await store(blobs);
   const nobody = () => Promise.reject(new Error('Nothing is started here.'));
-  const launcher: Launcher = { start: nobody, describe: nobody, stop: nobody };
+  const launcher: Launcher = { start: nobody, describe: nobody, stop: nobody, forget: nobody };
   let url = '';
   const links = localLinks(new Uint8Array(32).fill(7), () => url, clock);
   const models = {
@@ -93,6 +93,7 @@ async function served(folder: string): Promise<{ url: string; close(): void }> {
   };
   const deps = {
     blobs,
+    removal: { objects: nobody, folder: nobody },
     links,
     launcher,
     images: openSources(SOURCES.local, readConfig({})).imagesIn(blobs),

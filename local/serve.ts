@@ -13,6 +13,7 @@ import type { Clock, Log } from '../pipeline/ports.ts';
 import { progressReader } from '../pipeline/progress/progress-reader.ts';
 import { openSources, SOURCES } from '../pipeline/sources/index.ts';
 import { fsBlobs, PARTS_FOLDER } from '../pipeline/storage/folder-blobs.ts';
+import { fsRemoval } from '../pipeline/storage/folder-removal.ts';
 import { type Engine, openEngine } from './engine/engine.ts';
 import { localLauncher } from './engine/local-launcher.ts';
 import type { AccessKey } from './http/access-keys.ts';
@@ -94,6 +95,7 @@ async function openHttp(options: ServeOptions, address: string, engine: Engine, 
   const links = localLinks(await readSecret(join(dataFolder, 'secret.key')), () => url, clock);
   const shared: SharedDeps = {
     blobs,
+    removal: fsRemoval(blobsFolder),
     links,
     launcher,
     models: modelOffer(config),

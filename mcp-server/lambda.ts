@@ -5,6 +5,7 @@ import type { Clock } from '../pipeline/ports.ts';
 import { openSources, SOURCES } from '../pipeline/sources/index.ts';
 import { s3Blobs } from '../pipeline/storage/s3-blobs.ts';
 import { s3Links } from '../pipeline/storage/s3-links.ts';
+import { s3Removal } from '../pipeline/storage/s3-removal.ts';
 import { powertoolsLog } from '../pipeline/telemetry/powertools-log.ts';
 import { depsByCaller } from './access/callers.ts';
 import { functionUrlHandler } from './aws/function-url.ts';
@@ -24,6 +25,7 @@ const blobs = s3Blobs({ bucket, scratchFolder: tmpdir(), materializeBytesMax: DR
 const depsFor = depsByCaller(
   {
     blobs,
+    removal: s3Removal({ bucket }),
     clock,
     log,
     limits,

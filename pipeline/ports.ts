@@ -34,6 +34,14 @@ export interface Blobs {
   list(folder: string, page: { after?: string; limit: number }): Promise<string[]>;
 }
 
+/** Deletes stored objects. Not a part of `Blobs`, so that the pipeline needs no permission to delete. */
+export interface Removal {
+  /** Deletes these objects, as far as they exist. */
+  objects(keys: readonly string[]): Promise<void>;
+  /** Deletes every object below `folder`, which ends in `/`. */
+  folder(folder: string): Promise<void>;
+}
+
 /** Links with which a client reads or writes one object for a limited time, without any other permission. */
 export interface Links {
   /** The client must send these headers and exactly `bytesMax` bytes with PUT. */
@@ -115,6 +123,11 @@ export interface Launcher {
   describe(executionId: string): Promise<ExecutionState | null>;
   /** Does not interrupt running code, but nothing that it does counts any more. `null` if no execution has that name. */
   stop(executionId: string, reason: { type: string; message: string }): Promise<ExecutionState | null>;
+  /**
+   * Forgets an execution that has ended, with its shards: its name is free then. `kept`: the service keeps it until its retention
+   * ends. `busy`: it is running, or code of it still is.
+   */
+  forget(executionId: string): Promise<'forgotten' | 'kept' | 'busy'>;
 }
 
 /** Downloads images from hosts and buckets that this deployment allows. */

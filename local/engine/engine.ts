@@ -25,8 +25,8 @@ export interface EngineOptions {
   log: Log;
   invocationTimeoutMs?: number;
   executionTimeoutMs?: number;
-  /** How long an execution is kept after its end. */
-  retentionMs?: number;
+  /** How long an execution is kept after its end; `null` until it is forgotten. */
+  retentionMs?: number | null;
   /** Sets timers on another clock than the machine's. */
   afterDelay?: AfterDelay;
 }
@@ -45,6 +45,8 @@ export interface Engine {
   events(name: string): RecordedEvent[];
   /** Does not interrupt running code: its next checkpoint is refused. `null` if no execution has this name. */
   stop(name: string, error?: ErrorObject): ExecutionRow | null;
+  /** Deletes every row of the execution and of those that it invoked. `false` if it, or an invocation of one, is running. */
+  forget(name: string): boolean;
   /** These three throw a ServiceError if the callback is unknown or no longer open. */
   succeedCallback(callbackId: string, result?: string): void;
   failCallback(callbackId: string, error: ErrorObject): void;
@@ -57,10 +59,9 @@ export interface Engine {
 
 const INVOCATION_TIMEOUT_MS = 900_000; // as on Lambda
 const EXECUTION_TIMEOUT_MS = 24 * 3_600_000;
-const RETENTION_MS = 30 * 24 * 3_600_000; // the service allows 1 to 90 days
 
 export function openEngine(options: EngineOptions): Engine {
-  const { clock, log, retentionMs = RETENTION_MS, executionTimeoutMs = EXECUTION_TIMEOUT_MS, afterDelay } = options;
+  const { clock, log, retentionMs = null, executionTimeoutMs = EXECUTION_TIMEOUT_MS, afterDelay } = options;
   const functions = new Map(Object.entries({ ...options.functions, [FUNCTION_NAME]: options.invoke }));
   const nowMs = () => clock.now().getTime();
   const store = openStore(options.file);
@@ -76,7 +77,15 @@ export function openEngine(options: EngineOptions): Engine {
     clock,
     log,
   });
-  const { start, wake, ended, isOpen, close } = scheduler({ store, invoke, fireTimers, nowMs, retentionMs, log, afterDelay });
+  const { start, wake, ended, isActive, isOpen, close } = scheduler({
+    store,
+    invoke,
+    fireTimers,
+    nowMs,
+    retentionMs,
+    log,
+    afterDelay,
+  });
 
   return {
     start,
@@ -106,6 +115,17 @@ export function openEngine(options: EngineOptions): Engine {
       if (!row) return null;
       wake(store.transaction(() => lifecycle.end(row.arn, { status: 'STOPPED', error })));
       return store.execution(row.arn);
+    },
+    forget(name) {
+      const row = store.executionByName(name);
+      if (!row) return true;
+      if (row.status === 'RUNNING') return false;
+      const invoked = store.invokedBy(row.arn);
+      wake(store.transaction(() => invoked.flatMap(({ arn }) => lifecycle.end(arn, { status: 'STOPPED' }))));
+      const family = [row, ...invoked].map(({ arn }) => arn);
+      if (family.some(isActive)) return false;
+      store.transaction(() => family.forEach(store.deleteExecution));
+      return true;
     },
     succeedCallback: (callbackId, result) => wake(completeCallback(callbackId, { status: 'SUCCEEDED', result })),
     failCallback: (callbackId, error) => wake(completeCallback(callbackId, { status: 'FAILED', error })),

@@ -39,6 +39,7 @@ export function localLauncher(engine: Engine): LauncherWithHistory {
       const row = engine.stop(executionId, { ErrorType: type, ErrorMessage: message });
       return row && stateOf(row);
     },
+    forget: async (executionId) => (engine.forget(executionId) ? 'forgotten' : 'busy'),
     async list({ states, startedAfter, startedBefore, newestFirst = false, limit, cursor }) {
       const max = pageOf(limit);
       const rows = engine.list({

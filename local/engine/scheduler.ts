@@ -12,7 +12,7 @@ export interface SchedulerDeps {
   /** Fires every timer that is due. Returns the ARNs of the affected executions. */
   fireTimers(): string[];
   nowMs: () => number;
-  retentionMs: number;
+  retentionMs: number | null;
   log: Log;
   afterDelay: AfterDelay | undefined;
 }
@@ -24,6 +24,8 @@ export interface Scheduler {
   wake(affected: readonly string[]): void;
   /** Resolves when the execution has ended. */
   ended(row: ExecutionRow): Promise<ExecutionRow>;
+  /** An invocation of the execution is running. */
+  isActive(arn: string): boolean;
   isOpen(): boolean;
   close(): void;
 }
@@ -99,7 +101,9 @@ export function scheduler({ store, invoke, fireTimers, nowMs, retentionMs, log, 
   }
 
   function purge(): void {
-    retryOnDiskError(() => store.transaction(() => store.deleteEnded(nowMs() - retentionMs)));
+    if (retentionMs === null) return;
+    const before = nowMs() - retentionMs;
+    retryOnDiskError(() => store.transaction(() => store.deleteEnded(before)));
     clocks.set('purge', PURGE_EVERY_MS, purge);
   }
 
@@ -116,6 +120,7 @@ export function scheduler({ store, invoke, fireTimers, nowMs, retentionMs, log, 
       waiters.set(row.arn, [...(waiters.get(row.arn) ?? []), resolve]);
       return await promise;
     },
+    isActive: (arn) => active.has(arn),
     isOpen,
     close() {
       open = false;

@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto';
 import { keys, ownerOf } from '../../pipeline/contract/keys.ts';
 import { lru } from '../../pipeline/contract/lru.ts';
-import type { Blobs, ImageSources, Launcher, Links } from '../../pipeline/ports.ts';
+import type { Blobs, ImageSources, Launcher, Links, Removal } from '../../pipeline/ports.ts';
 import { progressReader } from '../../pipeline/progress/progress-reader.ts';
 import type { Caller, ToolDeps } from './deps.ts';
 
@@ -43,6 +43,7 @@ function viewOf(owner: string, { imagesIn, ...common }: SharedDeps): View {
     ...common,
     owner,
     blobs,
+    removal: ownRemoval(common.removal, owner),
     links: ownLinks(common.links, owner),
     launcher,
     images: imagesIn(blobs),
@@ -69,6 +70,17 @@ function ownBlobs(blobs: Blobs, owner: string): Blobs {
   };
 }
 
+function ownRemoval(removal: Removal, owner: string): Removal {
+  const own = (key: string) => {
+    if (ownerOf(key) === owner) return key;
+    throw new Error(`The key ${key} does not belong to ${owner}.`);
+  };
+  return {
+    objects: async (keysToDelete) => await removal.objects(keysToDelete.map(own)),
+    folder: async (folder) => await removal.folder(own(folder)),
+  };
+}
+
 function ownLauncher(launcher: Launcher, owner: string): Launcher {
   const isOwn = (executionId: string) => ownerOf(keys.progress(executionId)) === owner;
   return {
@@ -79,6 +91,7 @@ function ownLauncher(launcher: Launcher, owner: string): Launcher {
     },
     describe: async (executionId) => (isOwn(executionId) ? await launcher.describe(executionId) : null),
     stop: async (executionId, reason) => (isOwn(executionId) ? await launcher.stop(executionId, reason) : null),
+    forget: async (executionId) => (isOwn(executionId) ? await launcher.forget(executionId) : 'kept'),
   };
 }
 

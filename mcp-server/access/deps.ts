@@ -1,5 +1,5 @@
 // What the tools need, as one object of ports. Entries fill it.
-import type { Blobs, Clock, ImageSources, Launcher, Links, Log, PipelineDeps } from '../../pipeline/ports.ts';
+import type { Blobs, Clock, ImageSources, Launcher, Links, Log, PipelineDeps, Removal } from '../../pipeline/ports.ts';
 import type { ProgressReader } from '../../pipeline/progress/progress-reader.ts';
 import type { ModelOffer } from './model-policy.ts';
 
@@ -13,6 +13,7 @@ export interface Caller {
 
 export interface ToolDeps {
   blobs: Blobs;
+  removal: Removal;
   links: Links;
   launcher: Launcher;
   images: ImageSources;

@@ -83,6 +83,8 @@ export function lambdaLauncher(options: LambdaLauncherOptions): Launcher {
       return { created: await storeArn(id, arn) };
     },
     describe,
+    // The service has no call that deletes an execution.
+    forget: async (id) => ((await describe(id))?.state === 'running' ? 'busy' : 'kept'),
     async stop(id, { type, message }) {
       const execution = await found(id);
       if (!execution) return null;

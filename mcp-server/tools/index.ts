@@ -4,6 +4,7 @@ import { analyzeImage } from './analyze-image.ts';
 import { cancelExecution } from './cancel-execution.ts';
 import { createUpload } from './create-upload.ts';
 import type { AnyTool } from './define.ts';
+import { deleteExecution } from './delete-execution.ts';
 import { getExecution } from './get-execution.ts';
 import { listFindings } from './list-findings.ts';
 import { retryFailedTiles } from './retry-failed-tiles.ts';
@@ -17,6 +18,7 @@ export const TOOLS = [
   viewRegion,
   cancelExecution,
   retryFailedTiles,
+  deleteExecution,
 ] as const satisfies readonly AnyTool[];
 
 export type ToolName = (typeof TOOLS)[number]['name'];

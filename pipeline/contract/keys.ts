@@ -31,6 +31,10 @@ export const keys = {
   exportsFolder: (executionId: string) => `${execution(executionId)}/exports/`,
   /** One page for people with everything that the analysis found. */
   report: (executionId: string) => `${execution(executionId)}/report.html`,
+  executionFolder: (executionId: string) => `${execution(executionId)}/`,
+  resumedByFolder: (executionId: string) => `${execution(executionId)}/resumed-by/`,
+  /** Exists once another execution resumes this one, whose tiles and results it reads. */
+  resumedBy: (executionId: string, by: string) => `${execution(executionId)}/resumed-by/${by}`,
   /** The keys under which the list of executions has it. */
   indexKeys: (executionId: string) => `${execution(executionId)}/index.json`,
   progress: (executionId: string) => `${execution(executionId)}/progress.json`,
@@ -84,6 +88,7 @@ function escaped(label: string): string {
 export const index = {
   name: (startedAt: Date, executionId: string) => `${String(LAST_MS - startedAt.getTime()).padStart(13, '0')}-${executionId}`,
   startedAt: (name: string) => new Date(LAST_MS - Number(name.slice(0, 13))),
+  executionId: (name: string) => name.slice(14),
 };
 
 export const INDEX_NAME = /^\d{13}-[a-zA-Z0-9-_]{1,64}$/;

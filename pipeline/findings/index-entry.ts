@@ -43,3 +43,11 @@ export function indexed(
     ),
   };
 }
+
+/** Every key under which this version or an earlier one lists an execution. */
+export function indexKeysOf(document: FindingsDocument, startedAt: string, owner: string | null): string[] {
+  const { keys } = indexed(document, startedAt, owner);
+  const name = index.name(new Date(startedAt), document.execution_id);
+  const before = byLabel(document.findings).map(([label]) => indexOf(owner).byLabelOf01(label));
+  return [...keys, ...before.flatMap((folder) => (folder === null ? [] : [folder + name]))];
+}

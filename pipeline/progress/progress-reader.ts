@@ -47,6 +47,11 @@ export function progressReader({ blobs, launcher, clock }: ProgressReaderDeps): 
       // The end may have been stored since the first read. A document that still says RUNNING was written late.
       const latest = await stored(executionId);
       if (latest && latest.status !== 'RUNNING') return latest;
+      if (!latest && state.state === 'succeeded') {
+        throw new UserError(
+          `The results of execution ${executionId} were deleted. To run it again, call analyze_image with a new idempotency_key.`,
+        );
+      }
       return { ...(latest ?? queued(executionId, state)), ...(await endOfExecution(executionId, state, blobs)) };
     },
   };

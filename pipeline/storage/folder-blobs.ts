@@ -122,7 +122,8 @@ async function published(
   }
 }
 
-async function missingAsNull<T>(found: Promise<T>): Promise<T | null> {
+/** `null` if no file has that name. */
+export async function missingAsNull<T>(found: Promise<T>): Promise<T | null> {
   try {
     return await found;
   } catch (error) {

@@ -58,6 +58,7 @@ describe('a role', () => {
     GetObjectCommand: ['s3:GetObject', 's3:ListBucket'],
     PutObjectCommand: ['s3:PutObject'],
     ListObjectsV2Command: ['s3:ListBucket'],
+    DeleteObjectsCommand: ['s3:DeleteObject'],
     Upload: ['s3:PutObject', 's3:AbortMultipartUpload'],
     ConverseCommand: ['bedrock:InvokeModel'],
     InvokeCommand: ['lambda:InvokeFunction'],
@@ -103,6 +104,12 @@ describe('a role', () => {
     const own = [keys.upload('plan.png'), keys.startedBy('id'), keys.cancel('id'), keys.launched('id')];
     for (const key of own) expect([key, write('mcpServer', key)]).toEqual([key, true]);
     for (const key of [...keysOfIndex, 'plans/plan.png']) expect([key, write('mcpServer', key)]).toEqual([key, false]);
+  });
+
+  test('of the MCP server may delete objects and index entries of executions, but no upload or image', () => {
+    const may = (key: string) => allows(statementsOf('mcpServer'), 's3:DeleteObject', `${BUCKET}/${key}`);
+    for (const key of [keys.findings('id'), keys.pyramid('id'), ...keysOfIndex]) expect([key, may(key)]).toEqual([key, true]);
+    for (const key of [keys.upload('plan.png'), 'plans/plan.png']) expect([key, may(key)]).toEqual([key, false]);
   });
 
   test.each(NAMES)('of %s may read its own bucket, and foreign ones only if they are allowed', (name) => {

@@ -9,9 +9,11 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { Blobs } from '../../pipeline/ports.ts';
 import { type S3BlobsOptions, s3Blobs } from '../../pipeline/storage/s3-blobs.ts';
 import { s3Links } from '../../pipeline/storage/s3-links.ts';
+import { s3Removal } from '../../pipeline/storage/s3-removal.ts';
 import { blobsContract } from '../support/blobs-contract.ts';
 import { closedPort } from '../support/closed-port.ts';
 import { temporaryFolder } from '../support/folder.ts';
+import { removalContract } from '../support/removal-contract.ts';
 import { FAKE_SECRET, fakeCredentials, NO_S3_SERVER, s3Server } from '../support/s3-server.ts';
 import { checksLinks, storeDoor } from '../support/store-door.ts';
 
@@ -35,6 +37,11 @@ describe.skipIf(NO_S3_SERVER)(NO_S3_SERVER ?? 'against a real S3-compatible serv
   }
 
   blobsContract('s3Blobs', async () => (await store()).blobs);
+
+  removalContract('s3Removal', async () => {
+    const { blobs, bucket } = await store();
+    return { blobs, removal: s3Removal({ bucket, endpoint: server.endpoint() }) };
+  });
 
   test('a file is uploaded in parts of 8 MiB, and a smaller one in one piece', async () => {
     const { blobs } = await store();

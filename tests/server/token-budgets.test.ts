@@ -77,7 +77,7 @@ describe('the list of tools and the instructions', () => {
 
   test('are over the budget once a tool says too much', () => {
     const [first, ...rest] = TOOLS;
-    const { all, budget } = toolListCost([{ ...first, description: 'Use this '.repeat(100) }, ...rest]);
+    const { all, budget } = toolListCost([{ ...first, description: 'Use this '.repeat(300) }, ...rest]);
     expect(all).toBeGreaterThan(budget);
   });
 });

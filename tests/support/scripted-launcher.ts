@@ -52,6 +52,13 @@ export function scriptedLauncher(deps: { blobs: Blobs; clock: Clock; log: Log },
       return { created: true };
     },
     describe: async (executionId) => states.get(executionId) ?? null,
+    async forget(executionId) {
+      if (states.get(executionId)?.state === 'running') return 'busy';
+      states.delete(executionId);
+      const place = runs.findIndex(({ request }) => request.execution_id === executionId);
+      if (place >= 0) runs.splice(place, 1);
+      return 'forgotten';
+    },
     async stop(executionId, error) {
       const state = states.get(executionId);
       if (state?.state !== 'running') return state ?? null;

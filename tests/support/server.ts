@@ -14,6 +14,7 @@ import { readConfig, sizeLimits } from '../../pipeline/config.ts';
 import type { Blobs, Clock, ImageSources, Links, Log } from '../../pipeline/ports.ts';
 import { openSources, SOURCES } from '../../pipeline/sources/index.ts';
 import { fsBlobs } from '../../pipeline/storage/folder-blobs.ts';
+import { fsRemoval } from '../../pipeline/storage/folder-removal.ts';
 import { temporaryFolder } from './folder.ts';
 import { functionUrlFetch } from './function-url.ts';
 import { type Script, type ScriptedLauncher, scriptedLauncher } from './scripted-launcher.ts';
@@ -71,6 +72,7 @@ export async function testServer(options: TestServerOptions = {}): Promise<TestS
   const launcher = scriptedLauncher({ blobs, clock, log }, options.script ?? (async () => {}));
   const sources = openSources(SOURCES.local, { ...readConfig({}), ALLOWED_FOLDERS: [folder] });
   const shared: SharedDeps = {
+    removal: fsRemoval(blobsFolder),
     ...{ blobs, links: options.links ?? links, launcher, clock, log },
     imagesIn: (seen) => options.images ?? sources.imagesIn(seen),
     models: options.models ?? models,

@@ -90,6 +90,7 @@ async function depsOfTasks(): Promise<ToolDeps & { launcher: ReturnType<typeof s
   const none = () => Promise.reject(new Error('Not for tasks.'));
   return {
     blobs,
+    removal: { objects: none, folder: none },
     links: { forPut: none, forGet: async (key) => `https://links.example/${key}` },
     launcher,
     images: { resolve: none },

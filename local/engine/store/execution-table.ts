@@ -29,9 +29,16 @@ export interface ExecutionTable {
   setSize(arn: string, size: Pick<ExecutionRow, 'operations' | 'bytes'>): void;
   /** Does nothing if the execution has already ended. */
   endExecution(arn: string, end: Pick<ExecutionRow, 'status' | 'result' | 'error' | 'ended_at'>): void;
+  /** The executions that this one invoked, and those that they invoked. */
+  invokedBy(arn: string): ExecutionRow[];
+  /** Deletes the execution with all of its rows. Belongs into a transaction. */
+  deleteExecution(arn: string): void;
   /** Deletes every execution that ended before, with all of its rows. Belongs into a transaction. */
   deleteEnded(before: number): void;
 }
+
+/** Further tables with rows of an execution. */
+const TABLES = ['operations', 'callbacks', 'suspects', 'events'] as const;
 
 export function executionTable({ all, first, run }: Statements): ExecutionTable {
   const insert = run(
@@ -57,9 +64,14 @@ export function executionTable({ all, first, run }: Statements): ExecutionTable 
   const end = run(
     "update executions set status = ?, result = ?, error = ?, ended_at = ?, token = null where arn = ? and status = 'RUNNING'",
   );
-  const deletes = ['operations', 'callbacks', 'suspects', 'events'].map((table) =>
-    run(`delete from ${table} where arn in (select arn from executions where ended_at < ?)`),
+  const invoked = all(
+    ExecutionRow,
+    `with recursive family (arn) as (
+       select arn from executions where parent_arn = ? union select e.arn from executions e join family f on e.parent_arn = f.arn)
+     select * from executions where arn in (select arn from family)`,
   );
+  const deletesOf = [...TABLES, 'executions'].map((table) => run(`delete from ${table} where arn = ?`));
+  const deletes = TABLES.map((table) => run(`delete from ${table} where arn in (select arn from executions where ended_at < ?)`));
   const deleteExecutions = run('delete from executions where ended_at < ?');
 
   return {
@@ -88,6 +100,10 @@ export function executionTable({ all, first, run }: Statements): ExecutionTable 
     setCrashes: (arn, crashes) => setCrashes(crashes, arn),
     setSize: (arn, { operations, bytes }) => setSize(operations, bytes, arn),
     endExecution: (arn, { status, result, error, ended_at }) => end(status, result, error, ended_at, arn),
+    invokedBy: (arn) => invoked(arn),
+    deleteExecution(arn) {
+      for (const deleteFrom of deletesOf) deleteFrom(arn);
+    },
     deleteEnded(before) {
       for (const deleteFrom of deletes) deleteFrom(before);
       deleteExecutions(before);

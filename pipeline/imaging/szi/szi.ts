@@ -61,6 +61,11 @@ export async function openSzi(source: ByteSource, plan: Plan): Promise<Szi> {
 const OPEN_MAX = 16;
 const openArchives = lru<string, { blobs: Blobs; szi: Promise<Szi> }>(OPEN_MAX);
 
+/** Closes a cached archive whose object was deleted: another one may take its key. */
+export function forgetSzi(key: string): void {
+  openArchives.delete(key);
+}
+
 /** As `openSzi`, but reads the directory once per process and object. A failed read is not kept. */
 export async function cachedSzi(blobs: Blobs, key: string, plan: Plan): Promise<Szi> {
   const known = openArchives.get(key);
