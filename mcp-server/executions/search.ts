@@ -27,6 +27,7 @@ export async function queryExecutions(
 ): Promise<{ executions: IndexEntry[]; cursor: string | null }> {
   const found = await keysAfter(query.cursor, foldersOf(query, owner), blobs);
   const executions: IndexEntry[] = [];
+  const ids = new Set<string>(); // a lost database and folder leave an entry behind: the newest one counts
   let last: string | null = null;
   for (let from = 0; from < found.length && executions.length < query.limit; from += READ_AT_ONCE) {
     const batch = found.slice(from, from + READ_AT_ONCE);
@@ -36,7 +37,9 @@ export async function queryExecutions(
       if (query.since && index.startedAt(name) < query.since) return { executions, cursor: null };
       if (executions.length === query.limit) return { executions, cursor: last };
       last = name;
-      if (entry && matches(entry, query)) executions.push(entry);
+      if (!entry || ids.has(entry.execution_id)) continue;
+      ids.add(entry.execution_id);
+      if (matches(entry, query)) executions.push(entry);
     }
   }
   const isLast = found.length < SCANNED_MAX && (found.length === 0 || last === nameOf(at(found, found.length - 1)));
