@@ -29,7 +29,7 @@ const OUTPUT_BYTES_MAX = 50_000_000;
 
 const Objects = z.array(z.object({ label: z.string(), x1: z.number(), y1: z.number(), x2: z.number(), y2: z.number() }));
 const Texts = z.array(z.object({ text: z.string() }));
-type Seen = Pick<FindingsDocument['findings'][number], 'label' | 'box' | 'text'>;
+type Found = Pick<FindingsDocument['findings'][number], 'label' | 'box' | 'text'>;
 
 interface Score {
   right: number;
@@ -43,11 +43,11 @@ export async function run(): Promise<BenchResult> {
   const plan = Texts.parse(JSON.parse(await readFile('examples/floorplan.truth.json', 'utf8')));
 
   const lawnTiled = scoreObjects(await analyzed('examples/lawn.jpg'), lawn);
-  const lawnWhole = scoreObjects(await lookedAtWhole('examples/lawn.jpg', 'onnx:nanodet'), lawn);
+  const lawnWhole = scoreObjects(await detectedInWholeImage('examples/lawn.jpg', 'onnx:nanodet'), lawn);
   console.log(JSON.stringify({ image: 'lawn', tiled: lawnTiled, whole: lawnWhole }));
 
   const planTiled = scoreTexts(await analyzed('examples/floorplan.png'), plan);
-  const planWhole = scoreTexts(await lookedAtWhole('examples/floorplan.png', 'onnx:ppocr'), plan);
+  const planWhole = scoreTexts(await detectedInWholeImage('examples/floorplan.png', 'onnx:ppocr'), plan);
   console.log(JSON.stringify({ image: 'floorplan', tiled: planTiled, whole: planWhole }));
 
   const closeUps = await scoreCloseUps(lawn);
@@ -76,7 +76,7 @@ export async function run(): Promise<BenchResult> {
   return { figures, bars, pass };
 }
 
-async function analyzed(image: string): Promise<Seen[]> {
+async function analyzed(image: string): Promise<Found[]> {
   const out = await mkdtemp(join(tmpdir(), 'tilesight-bench-'));
   try {
     const args = ['cli/tilesight.ts', 'analyze', image, '--json', '-', '--out', out];
@@ -102,8 +102,8 @@ async function scoreCloseUps(lawn: z.infer<typeof Objects>): Promise<{ images: n
       for (const sidePx of CLOSE_UP_SIDES_PX) {
         const image = join(folder, `${object.label}-${score.images}.jpg`);
         const box = await drawCloseUp(object, sidePx / longer(object), longer(object) * CLOSE_UP_MARGIN, image);
-        const found = (await analyzed(image)).filter((seen) => seen.label === object.label && coversHalf(seen.box, box));
-        const best = Math.max(0, ...found.map((seen) => iou(seen.box, box)));
+        const found = (await analyzed(image)).filter((finding) => finding.label === object.label && coversHalf(finding.box, box));
+        const best = Math.max(0, ...found.map((finding) => iou(finding.box, box)));
         console.log(
           JSON.stringify({ close_up: object.label, side_px: sidePx, found: found.length, iou: Math.round(best * 100) / 100 }),
         );
@@ -143,7 +143,7 @@ function coversHalf(a: Box, b: Box): boolean {
 }
 
 /** Detects once in the image, scaled down to the model's input. */
-async function lookedAtWhole(image: string, model: keyof typeof WHOLE_EDGE_PX): Promise<Seen[]> {
+async function detectedInWholeImage(image: string, model: keyof typeof WHOLE_EDGE_PX): Promise<Found[]> {
   const file = { path: image, page: 0, limits: DEFAULT_LIMITS };
   const copy = await smallCopy(file, WHOLE_EDGE_PX[model], tmpdir());
   const { width } = await readHeader(file);
@@ -153,30 +153,30 @@ async function lookedAtWhole(image: string, model: keyof typeof WHOLE_EDGE_PX): 
 }
 
 /** Correct: the label of a planted object and an IoU of at least 0.5 with it; each object once. */
-function scoreObjects(seen: Seen[], truth: z.infer<typeof Objects>): Score {
+function scoreObjects(reported: Found[], truth: z.infer<typeof Objects>): Score {
   const left = truth.map(({ label, x1, y1, x2, y2 }) => ({ label, box: [x1, y1, x2 - x1, y2 - y1] as Box }));
   let right = 0;
-  for (const { label, box } of seen) {
+  for (const { label, box } of reported) {
     const overlaps = left.map((object) => (object.label === label ? iou(object.box, box) : 0));
     const best = overlaps.indexOf(Math.max(...overlaps));
     if ((overlaps[best] ?? 0) < SAME_OBJECT_IOU) continue;
     left.splice(best, 1);
     right++;
   }
-  return scoreOf(right, truth.length, seen.length);
+  return scoreOf(right, truth.length, reported.length);
 }
 
 /** Correct: exactly the planted text. Runs of white space count as one space, because an image does not show their number. */
-function scoreTexts(seen: Seen[], truth: z.infer<typeof Texts>): Score {
+function scoreTexts(reported: Found[], truth: z.infer<typeof Texts>): Score {
   const left = truth.map(({ text }) => oneSpaced(text));
   let right = 0;
-  for (const { text } of seen) {
+  for (const { text } of reported) {
     const at = text === null ? -1 : left.indexOf(oneSpaced(text));
     if (at < 0) continue;
     left.splice(at, 1);
     right++;
   }
-  return scoreOf(right, truth.length, seen.length);
+  return scoreOf(right, truth.length, reported.length);
 }
 
 function oneSpaced(text: string): string {

@@ -27,13 +27,13 @@ const steps =
   (watch: Pick<Watch, 'begun'>) =>
   async ({ n }: { n: number }, context: DurableContext) => {
     const items = Array.from({ length: n }, (_, index) => index);
-    const look = (child: DurableContext, index: number) =>
+    const runTile = (child: DurableContext, index: number) =>
       child.step(`tile-${index}`, async () => {
         watch.begun(index);
         return { index };
       });
     const options = { nesting: NestingType.FLAT, maxConcurrency: CONCURRENCY, completionConfig: { toleratedFailureCount: n } };
-    return (await context.map('tiles', items, look, options)).successCount;
+    return (await context.map('tiles', items, runTile, options)).successCount;
   };
 
 function invokerOf(watch: Watch): Invoker {

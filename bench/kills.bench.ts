@@ -18,7 +18,7 @@ import { drawNoise, EXECUTION, runOnce } from './scale-run.ts';
 const TILES_WANTED_PX = 8_320; // the side of a square of 9,900 tiles of 128 px
 const KILLS = 10;
 /** Detections before each kill: ten of these cover most of the execution. */
-const LOOKS = [100, 1_500] as const;
+const TILES_BEFORE_KILL = [100, 1_500] as const;
 const CONCURRENCY = 64;
 const ANSWER_MS = 100;
 
@@ -37,15 +37,15 @@ export async function run(): Promise<BenchResult> {
     const figures = {
       tiles: stormy.tiles,
       kills: stormy.kills,
-      looked_twice: stormy.looks - stormy.tiles,
+      analyzed_twice: stormy.analyzed - stormy.tiles,
       findings: stormy.findings.length,
       findings_that_differ: JSON.stringify(stormy.findings) === JSON.stringify(calm.findings) ? 0 : 1,
       unaccounted: stormy.tiles - stormy.accounted,
     };
-    const bars = { kills: `${KILLS}`, looked_twice: `<= ${KILLS * CONCURRENCY}`, findings_that_differ: '0', unaccounted: '0' };
+    const bars = { kills: `${KILLS}`, analyzed_twice: `<= ${KILLS * CONCURRENCY}`, findings_that_differ: '0', unaccounted: '0' };
     const pass =
       figures.kills === KILLS &&
-      figures.looked_twice <= KILLS * CONCURRENCY &&
+      figures.analyzed_twice <= KILLS * CONCURRENCY &&
       figures.findings_that_differ === 0 &&
       figures.unaccounted === 0 &&
       figures.findings > 0;
@@ -60,9 +60,9 @@ async function lived(folder: string, image: string, kills: number) {
   let killed = 0;
   for (let life = 0; life < kills; life++) {
     const child = live(folder, image);
-    const before = await looksIn(folder);
-    const wanted = LOOKS[0] + Math.random() * (LOOKS[1] - LOOKS[0]);
-    while (child.exitCode === null && (await looksIn(folder)) - before < wanted) await sleep(20);
+    const before = await tilesAnalyzedIn(folder);
+    const wanted = TILES_BEFORE_KILL[0] + Math.random() * (TILES_BEFORE_KILL[1] - TILES_BEFORE_KILL[0]);
+    while (child.exitCode === null && (await tilesAnalyzedIn(folder)) - before < wanted) await sleep(20);
     if (child.exitCode !== null) break;
     if (child.pid) process.kill(-child.pid, 'SIGKILL');
     await ended(child);
@@ -73,13 +73,13 @@ async function lived(folder: string, image: string, kills: number) {
   const { findings, tiles } = FindingsDocument.parse(
     JSON.parse(await readFile(join(folder, 'blobs', keys.findings(EXECUTION)), 'utf8')),
   );
-  const looked = (await readFile(join(folder, 'looked'), 'utf8')).trim().split('\n');
-  return { kills: killed, looks: looked.length, tiles: tiles.total, accounted: new Set(looked).size, findings };
+  const names = (await readFile(join(folder, 'analyzed'), 'utf8')).trim().split('\n');
+  return { kills: killed, analyzed: names.length, tiles: tiles.total, accounted: new Set(names).size, findings };
 }
 
-async function looksIn(folder: string): Promise<number> {
-  const looked = await readFile(join(folder, 'looked'), 'utf8').catch(() => '');
-  return looked.split('\n').length - 1;
+async function tilesAnalyzedIn(folder: string): Promise<number> {
+  const names = await readFile(join(folder, 'analyzed'), 'utf8').catch(() => '');
+  return names.split('\n').length - 1;
 }
 
 /** In its own process group, so that a kill reaches all of it. */
@@ -103,7 +103,7 @@ const model: Vision = {
   async detect(_model, { bytes }) {
     await sleep(ANSWER_MS);
     const [first = 0, left = 0, top = 0] = createHash('sha1').update(bytes).digest();
-    const seen: Detection = {
+    const detection: Detection = {
       label: `thing ${first % 5}`,
       description: '',
       score: 0.9,
@@ -111,7 +111,7 @@ const model: Vision = {
       text: null,
       box: [20 + (left % 60), 20 + (top % 60), 30, 30],
     };
-    return { detections: first % 20 === 0 ? [seen] : [], usage: NO_USAGE, clipped: 0, notes: [] };
+    return { detections: first % 20 === 0 ? [detection] : [], usage: NO_USAGE, clipped: 0, notes: [] };
   },
   verify: async () => ({ verdict: 'confirmed', usage: NO_USAGE }),
   summarize: async () => ({ summary: 'Nothing.', usage: NO_USAGE }),
@@ -121,7 +121,7 @@ if (process.argv[1] === import.meta.filename) {
   const [folder = '', image = ''] = process.argv.slice(2);
   const silent = () => {};
   const noted = (facts: object) => {
-    if ('tile' in facts) appendFileSync(join(folder, 'looked'), `${facts.tile}\n`);
+    if ('tile' in facts) appendFileSync(join(folder, 'analyzed'), `${facts.tile}\n`);
   };
   const log: Log = { debug: noted, info: silent, warn: silent, error: silent };
   await runOnce({ folder, image, vision: model, log, tileConcurrency: CONCURRENCY / 2, shardConcurrency: 2 });

@@ -115,8 +115,8 @@ async function measure(size: number): Promise<Figures> {
     const wall_s = (performance.now() - beginMs) / 1_000;
     const stored = await readFile(join(folder, 'blobs', keys.findings(EXECUTION)), 'utf8');
     const { tiles } = FindingsDocument.parse(JSON.parse(stored));
-    const looks = tiles.done + tiles.failed.length;
-    const ideal_s = (looks * ANSWER_MS) / CONCURRENCY / 1_000;
+    const analyzed = tiles.done + tiles.failed.length;
+    const ideal_s = (analyzed * ANSWER_MS) / CONCURRENCY / 1_000;
     const detect_s = (lastTileMs(file) - firstTileMs(file)) / 1_000;
     return {
       tiles: tiles.total,
@@ -128,7 +128,7 @@ async function measure(size: number): Promise<Figures> {
       rss_mb: Math.round((process.resourceUsage().maxRSS * 1_024) / 1_000_000),
       done: tiles.done,
       failed: tiles.failed.length,
-      accounted: looks === tiles.total,
+      accounted: analyzed === tiles.total,
     };
   } finally {
     await rm(folder, { recursive: true, force: true, maxRetries: 5 });

@@ -8,7 +8,7 @@ import { powertoolsLog } from '../../pipeline/telemetry/powertools-log.ts';
 import { powertoolsMetrics } from '../../pipeline/telemetry/powertools-metrics.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import { runPipeline } from '../support/pipeline-run.ts';
-import { scriptedVision, seen } from '../support/scripted-vision.ts';
+import { detectionOf, scriptedVision } from '../support/scripted-vision.ts';
 
 async function greyImage(): Promise<string> {
   const path = join(await temporaryFolder(), 'grey.jpg');
@@ -27,13 +27,13 @@ describe('an analysis', () => {
   test('counts its tiles, tokens and end once', async () => {
     const { metrics, sum } = collector();
     const vision = scriptedVision({
-      detect: (tile, look) => {
-        if (look === 1) throw new AnswerError('Expected an answer, got none.');
-        return look === 0 ? [seen('cat', [10, 10, tile.width / 2, 50])] : [];
+      detect: (tile, call) => {
+        if (call === 1) throw new AnswerError('Expected an answer, got none.');
+        return call === 0 ? [detectionOf('cat', [10, 10, tile.width / 2, 50])] : [];
       },
     });
     const { document } = await runPipeline(await greyImage(), vision, {}, { around: (deps) => ({ ...deps, metrics }) });
-    expect(sum('TilesDone')).toBe(vision.looks - 1);
+    expect(sum('TilesDone')).toBe(vision.detectCalls - 1);
     expect(sum('TilesFailed')).toBe(1);
     expect(sum('TilesBlank')).toBe(0);
     expect(sum('InputTokens')).toBe(document ? document.usage.input_tokens : -1);

@@ -80,7 +80,7 @@ function answered(response: ServerResponse, status: number): void {
 
 const tiles = (execution: string, count: number) =>
   Array.from({ length: count }, (_, tile) => tileEvent(execution, tile, 'done')).flat();
-const told = (execution_id: string) => ({
+const reported = (execution_id: string) => ({
   ...({ execution_id, status: 'RUNNING', phase: 'detect', findings: 0, usage: NO_USAGE, reason: null } as const),
   tiles: { total: 9, done: 1, failed: 0, blank: 0 },
 });
@@ -103,7 +103,12 @@ async function image(): Promise<string> {
 describe('events for AppSync', () => {
   test('are sent in order, at most five per call, to the channel of their execution', async () => {
     const api = await eventApiThat();
-    const all = [...tiles('run-1', 12), ...tiles('run-2', 3), progressEvent(told('run-2'), null), endEvent(told('run-2'))];
+    const all = [
+      ...tiles('run-1', 12),
+      ...tiles('run-2', 3),
+      progressEvent(reported('run-2'), null),
+      endEvent(reported('run-2')),
+    ];
     api.events.publish(all);
     await api.events.flush();
     expect(eventsIn(api)).toEqual(all);
@@ -153,7 +158,7 @@ describe('events for AppSync', () => {
 
   test('that are refused permanently are counted, and do not block later ones', async () => {
     const api = await eventApiThat((call) => (call === 1 ? 400 : 200));
-    api.events.publish([...tiles('run-1', 7), endEvent(told('run-1'))]);
+    api.events.publish([...tiles('run-1', 7), endEvent(reported('run-1'))]);
     await api.events.flush();
     expect(idsIn(api)).toEqual(['run-1/tile/5/done', 'run-1/tile/6/done', 'run-1/end']);
     expect(eventsIn(api).at(-1)).toMatchObject({ type: 'end', dropped: 5 });
@@ -164,10 +169,10 @@ describe('events for AppSync', () => {
   }, async () => {
     const api = await eventApiThat();
     const looking = Array.from({ length: 300 }, (_, tile) => tileEvent('run-1', tile, 'looking')).flat();
-    api.events.publish([progressEvent(told('run-1'), null), endEvent(told('run-0')), ...looking]);
+    api.events.publish([progressEvent(reported('run-1'), null), endEvent(reported('run-0')), ...looking]);
     api.events.publish(tiles('run-1', QUEUED_MAX - 100));
     await until(() => eventsIn(api).length === QUEUED_MAX);
-    api.events.publish([endEvent(told('run-1'))]);
+    api.events.publish([endEvent(reported('run-1'))]);
     await until(() => eventsIn(api).length > QUEUED_MAX);
     const states = Map.groupBy(eventsIn(api), (event) => (event.type === 'tile' ? event.state : event.type));
     expect(states.get('done')).toHaveLength(QUEUED_MAX - 100);
@@ -191,7 +196,7 @@ describe('events for AppSync', () => {
     const run = await (await pipelineStage()).run(requestFor(path), vision, (deps) => ({ ...deps, events: api.events }));
     await api.events.flush();
     expect(run.document).toEqual({ ...calm.document, image: run.document?.image });
-    expect(vision.looks).toBe(run.document?.tiles.done);
+    expect(vision.detectCalls).toBe(run.document?.tiles.done);
     expect(api.asked).toBeLessThan(5); // it is not called repeatedly
     expect(api.warnings.length).toBeLessThanOrEqual(1);
   });
@@ -214,7 +219,11 @@ describe('the subscriber of the examples', () => {
   const example = join(import.meta.dirname, '../../examples/clients/live-events.ts');
 
   test('signs its connection and subscription, and prints a repeated event once', async () => {
-    const ours = [...tiles('run-1', 2), progressEvent(told('run-1'), null), endEvent({ ...told('run-1'), status: 'SUCCEEDED' })];
+    const ours = [
+      ...tiles('run-1', 2),
+      progressEvent(reported('run-1'), null),
+      endEvent({ ...reported('run-1'), status: 'SUCCEEDED' }),
+    ];
     const api = await eventApiSocket([...ours.slice(0, 2), ...tiles('run-3', 1), ...ours]);
     const { accessKeyId, secretAccessKey, sessionToken } = CREDENTIALS;
     const env = { AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey, AWS_SESSION_TOKEN: sessionToken };

@@ -273,7 +273,7 @@ test('an analysis without access to its model fails after at most as many calls 
   });
   const { progress } = await runPipeline(await greyImage(1_000, 800), throttledVision(vision, 4));
   expect(progress).toMatchObject({ status: 'FAILED', reason: refusal });
-  expect(vision.looks).toBeLessThanOrEqual(4);
+  expect(vision.detectCalls).toBeLessThanOrEqual(4);
 }, 5_000);
 
 test('an analysis through a storm analyzes every tile, with fewer than 3 calls per tile', async () => {
@@ -292,6 +292,6 @@ test('an analysis through a storm analyzes every tile, with fewer than 3 calls p
   const total = document?.tiles.total ?? 0;
   expect(total).toBeGreaterThan(80);
   expect({ seed, status: progress.status, done: document?.tiles.done }).toEqual({ seed, status: 'SUCCEEDED', done: total });
-  expect(vision.looks).toBeGreaterThan(total); // there was a storm
-  expect(vision.looks).toBeLessThan(3 * total);
+  expect(vision.detectCalls).toBeGreaterThan(total); // there was a storm
+  expect(vision.detectCalls).toBeLessThan(3 * total);
 });

@@ -8,16 +8,16 @@ import { contentTypeOf } from '../../pipeline/findings/content-type.ts';
 import type { Blobs, PipelineDeps } from '../../pipeline/ports.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import { pipelineStage, requestFor } from '../support/pipeline-run.ts';
-import { scriptedVision, seen } from '../support/scripted-vision.ts';
+import { detectionOf, scriptedVision } from '../support/scripted-vision.ts';
 
 describe('an execution', () => {
   test('leaves a report with its overlay and a crop of every finding, and names blank and failed tiles', async () => {
     const { stage, request } = await halfBlank();
-    let looks = 0;
+    let calls = 0;
     const vision = scriptedVision({
       detect() {
-        if (looks++ === 0) throw new AnswerError('Expected a tile, got <fog>. Send another.');
-        return looks === 3 ? [seen('cat', [10, 10, 50, 50]), seen('dog', [90, 90, 50, 50])] : [];
+        if (calls++ === 0) throw new AnswerError('Expected a tile, got <fog>. Send another.');
+        return calls === 3 ? [detectionOf('cat', [10, 10, 50, 50]), detectionOf('dog', [90, 90, 50, 50])] : [];
       },
     });
     const { progress, document } = await stage.run(request, vision);
@@ -42,7 +42,7 @@ describe('an execution', () => {
     const { progress } = await stage.run(request, scriptedVision(), (deps) => ({
       ...deps,
       blobs: { ...deps.blobs, put },
-      log: telling(deps, warned),
+      log: logInto(deps, warned),
     }));
     expect(progress.status).toBe('SUCCEEDED');
     expect(warned).toEqual(['A file of the results could not be written.']);
@@ -52,9 +52,9 @@ describe('an execution', () => {
   test('leaves a report without crops if the pyramid is missing', async () => {
     const { stage, request } = await halfBlank();
     const vision = scriptedVision({
-      detect(_, look) {
-        if (look === 0) throw new AnswerError('Expected a tile, got fog. Send another.');
-        return look === 1 ? [seen('cat', [10, 10, 50, 50])] : [];
+      detect(_, call) {
+        if (call === 0) throw new AnswerError('Expected a tile, got fog. Send another.');
+        return call === 1 ? [detectionOf('cat', [10, 10, 50, 50])] : [];
       },
     });
     await stage.run(request, vision);
@@ -64,7 +64,7 @@ describe('an execution', () => {
     const warned: string[] = [];
     const { progress } = await stage.run(again, vision, (deps) => ({
       ...{ ...deps, blobs: { ...blobs, head } },
-      log: telling(deps, warned),
+      log: logInto(deps, warned),
     }));
     expect(progress).toMatchObject({ status: 'PARTIAL', findings: 1 });
     expect(warned).toContain('A part of the report could not be drawn.');
@@ -86,7 +86,7 @@ describe('an execution', () => {
     return { stage: await pipelineStage(), request: requestFor(path) };
   }
 
-  function telling(deps: PipelineDeps, warned: string[]): PipelineDeps['log'] {
+  function logInto(deps: PipelineDeps, warned: string[]): PipelineDeps['log'] {
     return { ...deps.log, warn: (_, sentence) => void warned.push(sentence) };
   }
 

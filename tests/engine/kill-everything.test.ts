@@ -11,7 +11,7 @@ import { FindingsDocument } from '../../pipeline/contract/schemas.ts';
 import { temporaryFolder } from '../support/folder.ts';
 
 const KILLS = 20;
-const LOOKS_MAX = 16; // between two kills: 20 of these cover about one execution
+const TILES_A_LIFE_MAX = 16; // between two kills: 20 of these cover about one execution
 const LIFE_MS_MAX = 6_000;
 const EXAMPLES = fileURLToPath(new URL('../../examples', import.meta.url));
 const CLI = fileURLToPath(new URL('../../cli/tilesight.ts', import.meta.url));
@@ -19,7 +19,7 @@ const CLI = fileURLToPath(new URL('../../cli/tilesight.ts', import.meta.url));
 interface Life {
   url: string;
   /** Names of the analyzed tiles, in order. */
-  looked: string[];
+  analyzed: string[];
   killed(): Promise<void>;
 }
 
@@ -30,7 +30,7 @@ async function live(dataFolder: string): Promise<Life> {
   const args = [CLI, 'serve', '--data', dataFolder, '--allow', EXAMPLES, '--port', '0'];
   const server = spawn(process.execPath, args, { env, detached: true });
   const ended = new Promise<void>((resolve) => server.once('close', () => resolve()));
-  const looked: string[] = [];
+  const analyzed: string[] = [];
   const killed = async () => {
     killGroup(server);
     await ended;
@@ -38,7 +38,7 @@ async function live(dataFolder: string): Promise<Life> {
   onTestFinished(killed);
   lines(server.stderr, (line) => {
     const tile = /"tile":"(tile-[^"]+)","msg":"Analyzing a tile\."/.exec(line)?.[1];
-    if (tile) looked.push(tile);
+    if (tile) analyzed.push(tile);
   });
   const url = await new Promise<string>((resolve, reject) => {
     lines(server.stdout, (line) => {
@@ -47,7 +47,7 @@ async function live(dataFolder: string): Promise<Life> {
     });
     server.once('close', (code) => reject(new Error(`The server ended with code ${code}.`)));
   });
-  return { url, looked, killed };
+  return { url, analyzed, killed };
 }
 
 function lines(stream: NodeJS.ReadableStream, use: (line: string) => void): void {
@@ -98,10 +98,10 @@ function tilesOnDisk(dataFolder: string): Set<string> {
 }
 
 /** Some kills happen before the first tile: at the start, in moderation, in the decode pass. */
-async function untilLooked({ looked }: Life, looks: number, moreMs: number): Promise<void> {
+async function untilAnalyzed({ analyzed }: Life, tiles: number, moreMs: number): Promise<void> {
   const deadline = Date.now() + LIFE_MS_MAX;
-  while (looked.length < looks && Date.now() < deadline) await sleep(5);
-  await sleep(looks === 0 ? moreMs * 20 : moreMs);
+  while (analyzed.length < tiles && Date.now() < deadline) await sleep(5);
+  await sleep(tiles === 0 ? moreMs * 20 : moreMs);
 }
 
 function seededRandom(seed: number): () => number {
@@ -126,19 +126,19 @@ test('an execution whose processes are killed 20 times at random ends as if noth
 
   let executionId = '';
   let onDisk = new Set<string>();
-  const lookedAgain: string[] = [];
+  const analyzedAgain: string[] = [];
   for (let kill = 0; kill < KILLS; kill++) {
     const life = await live(stormyFolder);
     executionId ||= await start(life.url);
-    await untilLooked(life, Math.floor(random() * LOOKS_MAX), random() * 100);
+    await untilAnalyzed(life, Math.floor(random() * TILES_A_LIFE_MAX), random() * 100);
     await life.killed();
-    lookedAgain.push(...life.looked.filter((tile) => onDisk.has(tile)));
+    analyzedAgain.push(...life.analyzed.filter((tile) => onDisk.has(tile)));
     onDisk = tilesOnDisk(stormyFolder);
   }
   const last = await live(stormyFolder);
   const disturbed = await finished(last.url, executionId, stormyFolder);
-  lookedAgain.push(...last.looked.filter((tile) => onDisk.has(tile)));
+  analyzedAgain.push(...last.analyzed.filter((tile) => onDisk.has(tile)));
 
-  expect({ seed, lookedAgain, tiles: disturbed.tiles }).toEqual({ seed, lookedAgain: [], tiles: undisturbed.tiles });
+  expect({ seed, analyzedAgain, tiles: disturbed.tiles }).toEqual({ seed, analyzedAgain: [], tiles: undisturbed.tiles });
   expect({ seed, findings: disturbed.findings }).toEqual({ seed, findings: undisturbed.findings });
 });

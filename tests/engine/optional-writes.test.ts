@@ -7,7 +7,7 @@ import { keys } from '../../pipeline/contract/keys.ts';
 import type { PipelineDeps } from '../../pipeline/ports.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import { pipelineStage, requestFor, runPipeline } from '../support/pipeline-run.ts';
-import { scriptedVision, seen } from '../support/scripted-vision.ts';
+import { detectionOf, scriptedVision } from '../support/scripted-vision.ts';
 import { type Random, seededRandom } from '../support/seeded-random.ts';
 
 const EXECUTIONS = 10;
@@ -49,7 +49,9 @@ describe('labels of any script and length', () => {
     const [stage, image] = [await pipelineStage(), await greyImage()];
     for (let number = 0; number < EXECUTIONS; number++) {
       const labels = Array.from({ length: LABELS_EACH }, () => randomLabel(random));
-      const detections = labels.map((label, index) => seen(label, [(index % 10) * 22, Math.floor(index / 10) * 40, 15, 15]));
+      const detections = labels.map((label, index) =>
+        detectionOf(label, [(index % 10) * 22, Math.floor(index / 10) * 40, 15, 15]),
+      );
       const request = { ...requestFor(image), execution_id: `run-${number}` };
       const { progress, document, state } = await stage.run(request, scriptedVision({ detect: () => detections }));
       expect([number, state?.state, progress.status, document?.status]).toEqual([number, 'succeeded', 'SUCCEEDED', 'SUCCEEDED']);
@@ -92,7 +94,7 @@ function failing(pattern: RegExp, { lastWord = false, times = Number.POSITIVE_IN
 }
 
 describe('after a write that fails, findings and status agree:', () => {
-  const vision = () => scriptedVision({ detect: () => [seen('cat', [10, 10, 50, 50])] });
+  const vision = () => scriptedVision({ detect: () => [detectionOf('cat', [10, 10, 50, 50])] });
 
   test.each([
     ['overlay.jpg', /overlay\.jpg$/, true],

@@ -7,7 +7,7 @@ import { NO_USAGE } from '../../pipeline/contract/usage.ts';
 import type { SummaryMaterial, VerificationQuestion } from '../../pipeline/ports.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import { runPipeline } from '../support/pipeline-run.ts';
-import { scriptedVision, seen } from '../support/scripted-vision.ts';
+import { detectionOf, scriptedVision } from '../support/scripted-vision.ts';
 
 /** Gray noise, so that no tile is blank: about 30 tiles. */
 async function greyImage(width = 1_000, height = 800): Promise<string> {
@@ -24,16 +24,16 @@ describe('a model that', () => {
   test('gives no usable answer for some tiles loses only those, each reported with its box and the reason', async () => {
     const reason = 'Expected detections, got an answer that was cut off. Choose smaller tiles.';
     const vision = scriptedVision({
-      detect(tile, look) {
-        if (look % 3 === 0) throw new AnswerError(reason);
-        return [seen('cat', [10, 10, tile.width / 2, 50])];
+      detect(tile, call) {
+        if (call % 3 === 0) throw new AnswerError(reason);
+        return [detectionOf('cat', [10, 10, tile.width / 2, 50])];
       },
     });
     const { progress, document } = await runPipeline(await greyImage(), vision);
     expect(progress.status).toBe('PARTIAL');
     const tiles = document?.tiles;
-    expect(tiles?.failed).toHaveLength(Math.ceil(vision.looks / 3));
-    expect(tiles?.done).toBe(vision.looks - Math.ceil(vision.looks / 3));
+    expect(tiles?.failed).toHaveLength(Math.ceil(vision.detectCalls / 3));
+    expect(tiles?.done).toBe(vision.detectCalls - Math.ceil(vision.detectCalls / 3));
     expect(new Set(tiles?.failed.map((failed) => failed.reason))).toEqual(new Set([reason]));
     expect(tiles?.failed.every(({ box }) => box[2] > 0 && box[3] > 0)).toBe(true);
     expect(document?.summary).toContain(`${tiles?.failed.length} of ${tiles?.total} tiles failed`);
@@ -57,7 +57,7 @@ describe('a model that', () => {
     const { progress, state, files } = await runPipeline(await greyImage(), vision);
     expect(progress).toMatchObject({ status: 'FAILED', reason: refusal });
     expect(state).toMatchObject({ state: 'failed', error: { type: 'UserError', message: refusal } });
-    expect(vision.looks).toBeLessThanOrEqual(CONCURRENCY);
+    expect(vision.detectCalls).toBeLessThanOrEqual(CONCURRENCY);
     expect(files).not.toContain('blobs/executions/run-1/findings.json');
   });
 
@@ -69,7 +69,7 @@ describe('a model that', () => {
     });
     const { progress } = await runPipeline(await greyImage(), vision);
     expect(progress).toMatchObject({ status: 'FAILED', reason: 'Expected a verdict, got words.' });
-    expect(vision.looks).toBe(0);
+    expect(vision.detectCalls).toBe(0);
   });
 });
 
@@ -92,30 +92,30 @@ test('boxes that extend beyond their tile are counted in a note', async () => {
 
 describe('verification', () => {
   /** In the first tile: one with a high score, one with a low score, one severe. */
-  const detect = (_: unknown, look: number) =>
-    look > 0
+  const detect = (_: unknown, call: number) =>
+    call > 0
       ? []
       : [
-          seen('cat', [10, 10, 40, 40], { score: 0.95 }),
-          seen('dog', [80, 10, 40, 40], { score: 0.5 }),
-          seen('crack', [10, 80, 40, 40], { score: 0.9, severity: 'high' }),
+          detectionOf('cat', [10, 10, 40, 40], { score: 0.95 }),
+          detectionOf('dog', [80, 10, 40, 40], { score: 0.5 }),
+          detectionOf('crack', [10, 80, 40, 40], { score: 0.9, severity: 'high' }),
         ];
-  const asked = (doubts: VerificationQuestion[]) => doubts.map(({ finding }) => finding.label).sort();
+  const asked = (questions: VerificationQuestion[]) => questions.map(({ finding }) => finding.label).sort();
 
   test('checks only low-scoring and severe findings, and confirms, rejects or corrects them', async () => {
-    const doubts: VerificationQuestion[] = [];
+    const questions: VerificationQuestion[] = [];
     const vision = scriptedVision({
       detect,
-      verify(_crop, doubt) {
-        doubts.push(doubt);
-        if (doubt.finding.label === 'dog') return { verdict: 'rejected', usage: usage(0.01) };
-        const [left, top, width, height] = doubt.boxInCrop;
+      verify(_crop, question) {
+        questions.push(question);
+        if (question.finding.label === 'dog') return { verdict: 'rejected', usage: usage(0.01) };
+        const [left, top, width, height] = question.boxInCrop;
         const instead = { label: 'scratch', description: 'A scratch.', severity: 'low', text: null } as const;
         return { verdict: 'corrected', instead, boxInCrop: [left, top, width / 2, height], usage: usage(0.01) };
       },
     });
     const { document, operations } = await runPipeline(await greyImage(), vision, {}, { request: { verify: true } });
-    expect(asked(doubts)).toEqual(['crack', 'dog']);
+    expect(asked(questions)).toEqual(['crack', 'dog']);
     const byLabel = Object.fromEntries(document?.findings.map((finding) => [finding.label, finding]) ?? []);
     expect(byLabel.cat?.verified).toBeNull();
     expect(byLabel.dog?.verified).toBe('rejected');
@@ -125,10 +125,10 @@ describe('verification', () => {
   });
 
   test('runs only if requested', async () => {
-    const doubts: VerificationQuestion[] = [];
-    const vision = scriptedVision({ detect, verify: (_, doubt) => void doubts.push(doubt) as never });
+    const questions: VerificationQuestion[] = [];
+    const vision = scriptedVision({ detect, verify: (_, question) => void questions.push(question) as never });
     await runPipeline(await greyImage(), vision);
-    expect(doubts).toEqual([]);
+    expect(questions).toEqual([]);
   });
 
   test('that fails keeps the finding, and a note gives the reason', async () => {
@@ -141,26 +141,26 @@ describe('verification', () => {
 
   test('ends once it has cost a dollar', async () => {
     const many = Array.from({ length: 40 }, (_, index) =>
-      seen(`thing ${index}`, [(index % 8) * 30, Math.floor(index / 8) * 30, 20, 20], { score: 0.5 }),
+      detectionOf(`thing ${index}`, [(index % 8) * 30, Math.floor(index / 8) * 30, 20, 20], { score: 0.5 }),
     );
-    let looks = 0;
+    let verifyCalls = 0;
     const vision = scriptedVision({
-      detect: (_, look) => (look === 0 ? many : []),
+      detect: (_, call) => (call === 0 ? many : []),
       verify() {
-        looks++;
+        verifyCalls++;
         return { verdict: 'confirmed', usage: usage(0.125) };
       },
     });
     const { document } = await runPipeline(await greyImage(), vision, {}, { request: { verify: true } });
-    expect(looks).toBeGreaterThanOrEqual(8);
-    expect(looks).toBeLessThan(8 + CONCURRENCY);
+    expect(verifyCalls).toBeGreaterThanOrEqual(8);
+    expect(verifyCalls).toBeLessThan(8 + CONCURRENCY);
     expect(document?.notes).toContainEqual(expect.stringMatching(/not verified: the limit of 1 USD/));
-    expect(document?.findings.filter(({ verified }) => verified === 'confirmed')).toHaveLength(looks);
+    expect(document?.findings.filter(({ verified }) => verified === 'confirmed')).toHaveLength(verifyCalls);
   });
 });
 
 describe('the summary', () => {
-  const detect = (_: unknown, look: number) => (look === 0 ? [seen('cat', [10, 10, 40, 40])] : []);
+  const detect = (_: unknown, call: number) => (call === 0 ? [detectionOf('cat', [10, 10, 40, 40])] : []);
 
   test('cites only findings that exist, and its model gets the overview', async () => {
     const given: SummaryMaterial[] = [];

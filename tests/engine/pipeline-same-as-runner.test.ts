@@ -9,13 +9,13 @@ import { NO_USAGE } from '../../pipeline/contract/usage.ts';
 import { pipeline } from '../../pipeline/pipeline.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import { pipelineDeps, requestFor, runPipeline } from '../support/pipeline-run.ts';
-import { type Script, scriptedVision, seen } from '../support/scripted-vision.ts';
+import { detectionOf, type Script, scriptedVision } from '../support/scripted-vision.ts';
 
 beforeAll(() => LocalDurableTestRunner.setupTestEnvironment({ skipTime: false }));
 afterAll(() => LocalDurableTestRunner.teardownTestEnvironment());
 
 const SCRIPTS: [string, Script][] = [
-  ['that finds something', { detect: () => [seen('cat', [10, 10, 50, 50])] }],
+  ['that finds something', { detect: () => [detectionOf('cat', [10, 10, 50, 50])] }],
   [
     'of which a tile fails permanently',
     {

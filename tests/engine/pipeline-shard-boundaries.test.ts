@@ -12,7 +12,7 @@ import type { PipelineDeps } from '../../pipeline/ports.ts';
 import { progressReader } from '../../pipeline/progress/progress-reader.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import { type PipelineStage, pipelineStage, requestFor } from '../support/pipeline-run.ts';
-import { scriptedVision, seen } from '../support/scripted-vision.ts';
+import { detectionOf, scriptedVision } from '../support/scripted-vision.ts';
 
 /** Noise, so that no tile is blank. */
 async function noise(width: number, height: number): Promise<Buffer> {
@@ -86,17 +86,22 @@ function forgetShards({ file }: PipelineStage, step: string): void {
   database.close();
 }
 
-/** Kills an execution after `looks` tiles, resumes it with another size of shards, and watches both lives. */
+/** Kills an execution after `callsBeforeKill` calls, resumes it with another size of shards, and watches both lives. */
 async function killedAndResumed(
   stage: PipelineStage,
   request: AnalysisRequest,
-  { looks, before, after, meanwhile }: { looks: number; before: number; after: number; meanwhile?: () => void },
+  {
+    callsBeforeKill,
+    before,
+    after,
+    meanwhile,
+  }: { callsBeforeKill: number; before: number; after: number; meanwhile?: () => void },
 ) {
   const earlier = storedTiles(stage).length;
   const { promise: killed, resolve: kill } = Promise.withResolvers<void>();
   const mortal = scriptedVision({
-    detect(_, look) {
-      if (look < looks) return detections;
+    detect(_, call) {
+      if (call < callsBeforeKill) return detections;
       kill();
       return new Promise(() => {});
     },
@@ -110,7 +115,7 @@ async function killedAndResumed(
   return { run, kept, analyzed: second.analyzed, beyondTotal: [first.mostBeyondTotal(), second.mostBeyondTotal()] };
 }
 
-const detections = [seen('cat', [10, 10, 50, 50])];
+const detections = [detectionOf('cat', [10, 10, 50, 50])];
 
 async function undisturbed(request: AnalysisRequest) {
   const stage = await pipelineStage();
@@ -125,7 +130,7 @@ describe('an execution that is killed keeps its shards', () => {
   ])('when a restart makes shards %s', async (_, before, after) => {
     const request = await requestOf(small);
     const stage = await pipelineStage();
-    const { run, kept, analyzed, beyondTotal } = await killedAndResumed(stage, request, { looks: 30, before, after });
+    const { run, kept, analyzed, beyondTotal } = await killedAndResumed(stage, request, { callsBeforeKill: 30, before, after });
     const total = run.document?.tiles.total ?? 0;
     expect(run.progress).toMatchObject({ status: 'SUCCEEDED', tiles: { total, done: total, failed: 0, blank: 0 } });
     expect(beyondTotal).toEqual([expect.any(Number), 0]);
@@ -141,7 +146,7 @@ describe('an execution that is killed keeps its shards', () => {
     const request = await requestOf(large);
     const stage = await pipelineStage();
     const { run, kept, analyzed, beyondTotal } = await killedAndResumed(stage, request, {
-      looks: 600,
+      callsBeforeKill: 600,
       before: 850,
       after: 300,
       meanwhile: () => forgetShards(stage, STEPS.inspect),
@@ -158,15 +163,19 @@ describe('an execution that is killed keeps its shards', () => {
     const request = await requestOf(small);
     const stage = await pipelineStage();
     const failing = scriptedVision({
-      detect(_, look) {
-        if (look % 4 !== 0) throw new AnswerError('The model refused.');
+      detect(_, call) {
+        if (call % 4 !== 0) throw new AnswerError('The model refused.');
         return detections;
       },
     });
     const { document } = await stage.run(request, failing);
     const failed = document?.tiles.failed.length ?? 0;
     const retry = { ...request, execution_id: 'run-2', retry_of: { execution_id: 'run-1', pyramid_of: 'run-1' } };
-    const { run, kept, analyzed, beyondTotal } = await killedAndResumed(stage, retry, { looks: 25, before: 12, after: 7 });
+    const { run, kept, analyzed, beyondTotal } = await killedAndResumed(stage, retry, {
+      callsBeforeKill: 25,
+      before: 12,
+      after: 7,
+    });
     expect(run.progress.status).toBe('SUCCEEDED');
     expect(Math.max(...beyondTotal)).toBe(0);
     expect(analyzed.filter((tile) => kept.includes(tile))).toEqual([]);

@@ -9,7 +9,7 @@ import { EXPORT_FILES } from '../../pipeline/findings/exports/index.ts';
 import type { Blobs, PipelineDeps } from '../../pipeline/ports.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import { runPipeline } from '../support/pipeline-run.ts';
-import { scriptedVision, seen } from '../support/scripted-vision.ts';
+import { detectionOf, scriptedVision } from '../support/scripted-vision.ts';
 
 /** Gray noise, so that no tile is blank. */
 async function greyImage(width = 900, height = 700): Promise<string> {
@@ -22,12 +22,14 @@ async function greyImage(width = 900, height = 700): Promise<string> {
 const CHECKPOINT_BYTES_MAX = 20_000;
 
 test('an image becomes findings, an overlay and a final progress', async () => {
-  const vision = scriptedVision({ detect: (tile, look) => (look === 0 ? [seen('cat', [10, 10, tile.width / 2, 50])] : []) });
+  const vision = scriptedVision({
+    detect: (tile, call) => (call === 0 ? [detectionOf('cat', [10, 10, tile.width / 2, 50])] : []),
+  });
   const { progress, document, files, state } = await runPipeline(await greyImage(), vision);
   expect(state).toMatchObject({ state: 'succeeded' });
   expect(progress).toMatchObject({ status: 'SUCCEEDED', phase: 'done', findings: 1, reason: null });
-  expect(progress.tiles).toEqual({ total: vision.looks, done: vision.looks, failed: 0, blank: 0 });
-  expect(document?.usage).toEqual({ input_tokens: 10 * vision.looks, output_tokens: vision.looks, cost_usd: 0 });
+  expect(progress.tiles).toEqual({ total: vision.detectCalls, done: vision.detectCalls, failed: 0, blank: 0 });
+  expect(document?.usage).toEqual({ input_tokens: 10 * vision.detectCalls, output_tokens: vision.detectCalls, cost_usd: 0 });
   expect(document?.image).toMatchObject({ width: 900, height: 700, format: 'jpeg' });
   const ofExecution = files.filter((file) => !file.startsWith('blobs/index/'));
   expect(
@@ -56,7 +58,7 @@ test('an image becomes findings, an overlay and a final progress', async () => {
 
 test('the operations are the tiles and at most 12 more, none over 20 KB a tile', async () => {
   const crowded = Array.from({ length: 400 }, (_, index) =>
-    seen('text', [index % 200, index % 150, 20, 9], { text: `line ${index}` }),
+    detectionOf('text', [index % 200, index % 150, 20, 9], { text: `line ${index}` }),
   );
   const { operations, document, files } = await runPipeline(await greyImage(), scriptedVision({ detect: () => crowded }));
   const tiles = operations.filter(({ Name }) => Name?.startsWith('tile-'));
@@ -69,14 +71,14 @@ test('the operations are the tiles and at most 12 more, none over 20 KB a tile',
 
 test('tiles that fail permanently are reported with their box, and all remaining tiles are analyzed', async () => {
   const vision = scriptedVision({
-    detect(_, look) {
-      if (look % 3 === 0) throw new AnswerError('Expected a tile that can be seen, got fog. Send a clear image.');
+    detect(_, call) {
+      if (call % 3 === 0) throw new AnswerError('Expected a tile that can be seen, got fog. Send a clear image.');
       return [];
     },
   });
   const { progress, document } = await runPipeline(await greyImage(), vision);
   expect(progress.status).toBe('PARTIAL');
-  expect(document?.tiles.failed).toHaveLength(Math.ceil(vision.looks / 3));
+  expect(document?.tiles.failed).toHaveLength(Math.ceil(vision.detectCalls / 3));
   expect(document?.tiles.failed[0]).toMatchObject({
     box: [expect.any(Number), expect.any(Number), expect.any(Number), expect.any(Number)],
   });
@@ -98,14 +100,14 @@ test('the error text of a library does not leave the pipeline', async () => {
 
 test('a tile with a temporary failure is analyzed again', async () => {
   const vision = scriptedVision({
-    detect(_, look) {
-      if (look === 1) throw new TransientError('The model is busy.');
+    detect(_, call) {
+      if (call === 1) throw new TransientError('The model is busy.');
       return [];
     },
   });
   const { progress, document } = await runPipeline(await greyImage(300, 300), vision);
   expect(progress.status).toBe('SUCCEEDED');
-  expect(vision.looks).toBe((document?.tiles.total ?? 0) + 1);
+  expect(vision.detectCalls).toBe((document?.tiles.total ?? 0) + 1);
 });
 
 test('a blocked image ends with category and score, and no tile is analyzed', async () => {
@@ -113,7 +115,7 @@ test('a blocked image ends with category and score, and no tile is analyzed', as
   const { progress, state, files } = await runPipeline(await greyImage(), vision);
   expect(progress).toMatchObject({ status: 'BLOCKED', reason: expect.stringMatching(/Porn, score 0\.93/) });
   expect(state).toMatchObject({ state: 'succeeded' });
-  expect(vision.looks).toBe(0);
+  expect(vision.detectCalls).toBe(0);
   expect(files).toEqual(['blobs/executions/run-1/progress.json']);
 });
 
@@ -125,7 +127,7 @@ test('without a verdict there is no analysis', async () => {
   });
   const { progress, files } = await runPipeline(await greyImage(), vision);
   expect(progress).toMatchObject({ status: 'FAILED', reason: expect.not.stringContaining('ill') });
-  expect(vision.looks).toBe(0);
+  expect(vision.detectCalls).toBe(0);
   expect(files).toEqual(['blobs/executions/run-1/progress.json']);
 });
 
@@ -150,7 +152,7 @@ async function whitePaper(mark: string): Promise<string> {
 test('tiles of a single color are counted and not analyzed', async () => {
   const vision = scriptedVision();
   const { progress, document } = await runPipeline(await whitePaper(''), vision);
-  expect(vision.looks).toBe(0);
+  expect(vision.detectCalls).toBe(0);
   expect(progress).toMatchObject({ status: 'SUCCEEDED', tiles: { done: 0, failed: 0, blank: document?.tiles.total } });
 });
 
@@ -158,16 +160,16 @@ test('a tile with the faintest mark that JPEG preserves is analyzed', async () =
   const mark = '<rect x="700" y="500" width="6" height="1" fill="#f0f0f0"/>';
   const vision = scriptedVision();
   const { document } = await runPipeline(await whitePaper(mark), vision);
-  expect(document?.tiles.done).toBe(vision.looks);
-  expect(vision.looks).toBeGreaterThanOrEqual(1);
+  expect(document?.tiles.done).toBe(vision.detectCalls);
+  expect(vision.detectCalls).toBeGreaterThanOrEqual(1);
   expect(document?.tiles.blank).toBeGreaterThan(10);
 });
 
 test('blank tiles are analyzed on request', async () => {
   const vision = scriptedVision();
   const { document } = await runPipeline(await whitePaper(''), vision, { skip_blank: false });
-  expect(document?.tiles).toMatchObject({ done: vision.looks, blank: 0 });
-  expect(vision.looks).toBe(document?.tiles.total);
+  expect(document?.tiles).toMatchObject({ done: vision.detectCalls, blank: 0 });
+  expect(vision.detectCalls).toBe(document?.tiles.total);
 });
 
 /** Records every read in `reads`. */
@@ -209,8 +211,8 @@ test('an uploaded image of more than 529 tiles costs far fewer object reads than
     { detail: 'fine', tile_size: 128, overlap: 32 },
     { around: putThenRun, request },
   );
-  expect(document?.tiles.done).toBe(vision.looks);
-  expect(vision.looks).toBeGreaterThan(529);
+  expect(document?.tiles.done).toBe(vision.detectCalls);
+  expect(vision.detectCalls).toBeGreaterThan(529);
   // Read from time to time: whether the execution was cancelled, and, before each write of its progress, whether its end is stored.
   const fromTimeToTime = /\/(cancel|progress)\.json$/;
   const others = reads.filter((read) => !read.startsWith('range') && !fromTimeToTime.test(read));
@@ -223,7 +225,7 @@ test('an uploaded image of more than 529 tiles costs far fewer object reads than
     'get executions/run-1/merged.json',
     'get executions/run-1/overview.jpg',
   ]);
-  expect(reads.length).toBeLessThan(vision.looks / 2);
+  expect(reads.length).toBeLessThan(vision.detectCalls / 2);
 });
 
 test('a remote image is downloaded once, and analyzed like any other image', async () => {

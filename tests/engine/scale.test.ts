@@ -9,7 +9,7 @@ import { SHARD_TILES_MAX } from '../../pipeline/contract/protocol.ts';
 import type { PipelineDeps } from '../../pipeline/ports.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import { type PipelineRun, pipelineStage, requestFor } from '../support/pipeline-run.ts';
-import { scriptedVision, seen } from '../support/scripted-vision.ts';
+import { detectionOf, scriptedVision } from '../support/scripted-vision.ts';
 
 const OPERATIONS_MAX = 3_000;
 const CONCURRENCY = 4; // of tests/support/pipeline-run.ts
@@ -35,12 +35,12 @@ const doneIn = ({ document }: PipelineRun) => (document?.tiles.done ?? 0) + (doc
 
 test('a plan of two shards is analyzed completely, in executions of at most 3,000 operations', async () => {
   const stage = await pipelineStage();
-  const vision = scriptedVision({ detect: (_, look) => (look % 100 === 0 ? [seen('cat', [10, 10, 50, 50])] : []) });
+  const vision = scriptedVision({ detect: (_, call) => (call % 100 === 0 ? [detectionOf('cat', [10, 10, 50, 50])] : []) });
   const run = await stage.run(requestFor(await noiseImage(), plan), vision);
   expect(run.progress).toMatchObject({ status: 'SUCCEEDED', running_shards: [] });
   const total = run.document?.tiles.total ?? 0;
   expect(total).toBeGreaterThan(SHARD_TILES_MAX);
-  expect(vision.looks).toBe(total);
+  expect(vision.detectCalls).toBe(total);
   expect(run.document?.usage.input_tokens).toBe(10 * total);
   expect(run.document?.findings.length).toBeGreaterThan(3);
   const tilesByExecution = [...Map.groupBy(stage.operations(), ({ arn }) => arn).values()].map(
@@ -56,30 +56,30 @@ test('missing access ends it at once, in every shard', async () => {
   const vision = scriptedVision({ detect: () => Promise.reject(new UserError(refusal)) });
   const run = await stage.run(requestFor(await noiseImage(), plan), vision);
   expect(run.progress).toMatchObject({ status: 'FAILED', reason: refusal });
-  expect(vision.looks).toBeLessThanOrEqual(CONCURRENCY * SHARDS_AT_ONCE);
+  expect(vision.detectCalls).toBeLessThanOrEqual(CONCURRENCY * SHARDS_AT_ONCE);
 });
 
 test('a retry analyzes the failed tiles, and only those; the findings are those of an undisturbed execution', async () => {
   const path = await noiseImage();
-  const detections = () => [seen('cat', [10, 10, 50, 50])];
+  const detections = () => [detectionOf('cat', [10, 10, 50, 50])];
   const calm = await (await pipelineStage()).run(requestFor(path, plan), scriptedVision({ detect: detections }));
 
   const stage = await pipelineStage();
   const broken = scriptedVision({
-    detect(_, look) {
-      if (look % 20 === 0) throw new AnswerError('Expected detections, got a refusal.');
+    detect(_, call) {
+      if (call % 20 === 0) throw new AnswerError('Expected detections, got a refusal.');
       return detections();
     },
   });
   const first = await stage.run(requestFor(path, plan), broken);
   const failed = first.document?.tiles.failed.length ?? 0;
   expect(first.progress.status).toBe('PARTIAL');
-  expect(failed).toBe(Math.ceil(broken.looks / 20));
+  expect(failed).toBe(Math.ceil(broken.detectCalls / 20));
 
   const mended = scriptedVision({ detect: detections });
   const again = { ...requestFor(path, plan), execution_id: 'run-2', retry_of: { execution_id: 'run-1', pyramid_of: 'run-1' } };
   const second = await stage.run(again, mended);
-  expect(mended.looks).toBe(failed);
+  expect(mended.detectCalls).toBe(failed);
   expect(second.progress.status).toBe('SUCCEEDED');
   expect(second.document?.findings).toEqual(calm.document?.findings);
   expect(second.document?.tiles).toMatchObject({ total: first.document?.tiles.total, failed: [] });
@@ -90,8 +90,8 @@ test('a retry of a retry analyzes the tiles that both left', async () => {
   const stage = await pipelineStage();
   const failingFrom = (first: number) =>
     scriptedVision({
-      detect(_, look) {
-        if (look >= first) throw new AnswerError('Expected detections, got a refusal.');
+      detect(_, call) {
+        if (call >= first) throw new AnswerError('Expected detections, got a refusal.');
         return [];
       },
     });
@@ -105,7 +105,7 @@ test('a retry of a retry analyzes the tiles that both left', async () => {
   const second = await stage.run(retry('run-2', 'run-1'), failingFrom(10));
   const last = scriptedVision();
   const third = await stage.run(retry('run-3', 'run-2'), last);
-  expect(last.looks).toBe(second.document?.tiles.failed.length);
+  expect(last.detectCalls).toBe(second.document?.tiles.failed.length);
   expect(third.document?.tiles).toMatchObject({ failed: [] });
   expect(doneIn(third)).toBe(third.document?.tiles.total);
 });
@@ -119,21 +119,21 @@ describe('an analysis that is cancelled', () => {
     const stage = await pipelineStage();
     const cancelAt = 60;
     const vision = scriptedVision({
-      async detect(_tile, look) {
-        if (look === cancelAt) await stage.deps.blobs.put(keys.cancel('run-1'), Buffer.from('{}'));
+      async detect(_tile, call) {
+        if (call === cancelAt) await stage.deps.blobs.put(keys.cancel('run-1'), Buffer.from('{}'));
         await new Promise((resolve) => setTimeout(resolve, 5));
-        return [seen('cat', [10, 10, 50, 50])];
+        return [detectionOf('cat', [10, 10, 50, 50])];
       },
     });
     const run = await stage.run(requestFor(path, wishes), vision);
     expect(run.progress.status).toBe('CANCELLED');
     expect(run.progress.reason).toMatch(/^The analysis was cancelled after \d+ of \d+ tiles\. Their findings are kept\.$/);
     const total = run.document?.tiles.total ?? 0;
-    expect(vision.looks).toBeLessThan(total / 2);
+    expect(vision.detectCalls).toBeLessThan(total / 2);
     expect(run.document?.findings.length).toBeGreaterThan(10);
     expect(doneIn(run) + (run.document?.tiles.failed.length ?? 0)).toBe(total);
 
-    const rest = scriptedVision({ detect: () => [seen('cat', [10, 10, 50, 50])] });
+    const rest = scriptedVision({ detect: () => [detectionOf('cat', [10, 10, 50, 50])] });
     const again = {
       ...requestFor(path, wishes),
       execution_id: 'run-2',
@@ -141,7 +141,7 @@ describe('an analysis that is cancelled', () => {
     };
     const second = await stage.run(again, rest);
     expect(second.progress.status).toBe('SUCCEEDED');
-    expect(rest.looks).toBe(total - doneIn(run));
+    expect(rest.detectCalls).toBe(total - doneIn(run));
   });
 });
 
@@ -152,10 +152,10 @@ describe('a budget', () => {
   ])('%s stops within one batch of it', async (_, wishes, shards) => {
     const path = await noiseImage();
     const stage = await pipelineStage();
-    const priced = { ...scriptedVision(), looks: 0 };
+    const priced = { ...scriptedVision(), detectCalls: 0 };
     const cost = 0.01;
     priced.detect = async () => {
-      priced.looks++;
+      priced.detectCalls++;
       return { detections: [], usage: { input_tokens: 1, output_tokens: 1, cost_usd: cost }, clipped: 0, notes: [] };
     };
     const run = await stage.run({ ...requestFor(path, wishes), max_cost_usd: 0.4 }, priced);
@@ -163,8 +163,8 @@ describe('a budget', () => {
     expect(run.progress.reason).toMatch(
       /^The budget of the request was spent after \d+ of \d+ tiles\. Call retry_failed_tiles to analyze the rest\.$/,
     );
-    expect(priced.looks).toBeGreaterThanOrEqual(40 - shards);
-    expect(priced.looks).toBeLessThanOrEqual(40 + CONCURRENCY * shards);
+    expect(priced.detectCalls).toBeGreaterThanOrEqual(40 - shards);
+    expect(priced.detectCalls).toBeLessThanOrEqual(40 + CONCURRENCY * shards);
   });
 });
 

@@ -176,8 +176,8 @@ describe('the pipeline', () => {
   test('publishes each end of a tile under one id, in two shards, with failed and blank ones', async () => {
     const { stage, events, run } = await listened();
     const vision = scriptedVision({
-      detect(_, look) {
-        if (look % 20 === 0) throw new AnswerError('Expected detections, got a refusal.');
+      detect(_, call) {
+        if (call % 20 === 0) throw new AnswerError('Expected detections, got a refusal.');
         return [];
       },
     });
@@ -221,8 +221,8 @@ describe('the pipeline', () => {
   test('publishes the tiles of a shard that never started as failed', async () => {
     const { stage, events, run } = await listened((deps) => ({ ...deps, limits: { ...deps.limits, shardConcurrency: 1 } }));
     const cancelling = scriptedVision({
-      async detect(_, look) {
-        if (look === 60) await stage.deps.blobs.put(keys.cancel('run-1'), Buffer.from('{}'));
+      async detect(_, call) {
+        if (call === 60) await stage.deps.blobs.put(keys.cancel('run-1'), Buffer.from('{}'));
         await sleep(5);
         return [];
       },
@@ -240,8 +240,8 @@ describe('the pipeline', () => {
     const { stage, events, run } = await listened();
     const image = await halfBlank(900, 700);
     const broken = scriptedVision({
-      detect(_, look) {
-        if (look % 3 === 0) throw new AnswerError('Expected detections, got a refusal.');
+      detect(_, call) {
+        if (call % 3 === 0) throw new AnswerError('Expected detections, got a refusal.');
         return [];
       },
     });

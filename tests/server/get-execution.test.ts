@@ -20,7 +20,7 @@ describe('get_execution', () => {
     });
     const { execution_id } = await started(server, client);
     const [run] = server.launcher.runs;
-    setTimeout(() => void run?.look(run.tiles[0]), 300);
+    setTimeout(() => void run?.analyze(run.tiles[0]), 300);
     setTimeout(() => run?.progress.phase('merge'), 900);
     const answer = await client.call('get_execution', { execution_id, wait_seconds: 25 }, ExecutionView);
     expect(answer).toMatchObject({ status: 'RUNNING', phase: 'merge', tiles: { total: run?.tiles.length, done: 1 } });
@@ -43,7 +43,7 @@ describe('get_execution', () => {
     const { execution_id } = await started(server, client);
     now += 8_000;
     const [run] = server.launcher.runs;
-    await run?.look(run.tiles[0]);
+    await run?.analyze(run.tiles[0]);
     await expect
       .poll(() => client.call('get_execution', { execution_id }, ExecutionView))
       .toMatchObject({ tiles: { total: 3, done: 1 }, elapsed_seconds: 8, eta_seconds: 16, poll_after_seconds: 4 });
@@ -121,7 +121,7 @@ describe('get_execution', () => {
       clock: { now: () => new Date(now) },
       script: async (run) => {
         run.progress.phase('detect');
-        await run.look(run.tiles[0]);
+        await run.analyze(run.tiles[0]);
         await expect.poll(() => server.blobs.head(keys.progress(run.request.execution_id))).not.toBeNull();
       },
     });

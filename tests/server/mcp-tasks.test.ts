@@ -37,7 +37,7 @@ describe('analyze_image for a client that declares tasks', () => {
     const server = await testServer({ script: async (run) => run.progress.phase('detect') });
     const { taskId } = await launched(server);
     const [run] = server.launcher.runs;
-    await run?.look(run.tiles[0]);
+    await run?.analyze(run.tiles[0]);
     await expect
       .poll(async () => (await getTask(server, taskId)).statusMessage)
       .toBe('Phase detect: 1 of 3 tiles, 0 detections so far.');

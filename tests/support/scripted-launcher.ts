@@ -20,7 +20,7 @@ export interface Run {
   request: AnalysisRequest;
   progress: ProgressReport;
   tiles: readonly PlannedTile[];
-  look(tile: PlannedTile | undefined): Promise<void>;
+  analyze(tile: PlannedTile | undefined): Promise<void>;
   /** Stores what was found and the last word. */
   end(findings: Finding[], failedTiles?: readonly number[]): Promise<FindingsDocument>;
 }
@@ -103,7 +103,7 @@ function makeRun(request: AnalysisRequest, { blobs, clock, log }: { blobs: Blobs
     request,
     progress,
     tiles,
-    async look(tile) {
+    async analyze(tile) {
       if (!tile) throw new Error('Expected a tile of the plan.');
       await counter.follow(tile, Promise.resolve({ blank: false, detections: [], usage: NO_USAGE, clipped: 0, notes: [] }));
     },
@@ -111,7 +111,7 @@ function makeRun(request: AnalysisRequest, { blobs, clock, log }: { blobs: Blobs
       const failed = tiles
         .filter(({ index }) => failedTiles.includes(index))
         .map(({ index, box }) => ({ tile: index, box, reason: 'The model failed on this tile.' }));
-      const looked = {
+      const merged = {
         findings,
         unsure: 0,
         done: tiles.length - failed.length,
@@ -122,10 +122,10 @@ function makeRun(request: AnalysisRequest, { blobs, clock, log }: { blobs: Blobs
         usage: NO_USAGE,
         notes: [],
       };
-      const document = findingsDocument(request, inspected, looked, `Found ${findings.length}.`);
+      const document = findingsDocument(request, inspected, merged, `Found ${findings.length}.`);
       await blobs.put(keys.overlay(request.execution_id), Buffer.from('overlay'));
       await blobs.put(keys.findings(request.execution_id), Buffer.from(JSON.stringify(document, null, 1)));
-      await progress.end(document, reasonOf(looked));
+      await progress.end(document, reasonOf(merged));
       await progress.close();
       return document;
     },
