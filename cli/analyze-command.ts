@@ -25,6 +25,7 @@ const AnalyzeOptions = z.strictObject({
   region: z.tuple([z.number(), z.number(), z.number(), z.number()]).optional(),
   maxTiles: z.number().optional(),
   page: z.number().optional(),
+  bands: z.array(z.number()).optional(),
   verify: z.boolean().optional(),
   out: z.string(),
   json: z.string().optional(),
@@ -91,6 +92,7 @@ function requestFor(image: string, options: AnalyzeOptions): AnalyzeRequest {
     region: options.region,
     max_tiles: options.maxTiles,
     page: options.page,
+    bands: options.bands,
     verify: options.verify,
   };
 }

@@ -32,6 +32,7 @@ program
     wholeNumber,
   )
   .option('--page <n>', 'page of a TIFF or frame of an animation (default: 1)', wholeNumber)
+  .option('--bands <red,green,blue>', 'bands of a multispectral image, from 1 (default: as the file declares)', bandNumbers)
   .option('--verify', 'verify low-scoring and severe findings with the model in VERIFICATION_MODEL')
   .option('--out <dir>', 'folder for report.html, overlay.jpg and findings.json', 'tilesight-out')
   .option('--json <file>', 'also write the findings to this file; - prints them instead of the table')
@@ -109,6 +110,13 @@ function fourNumbers(text: string): number[] {
   const numbers = text.split(',').map(Number);
   if (numbers.length !== 4 || !numbers.every((number) => number >= 0))
     throw new InvalidArgumentError('Give four numbers separated by commas, for example 1000,500,800,600.');
+  return numbers;
+}
+
+function bandNumbers(text: string): number[] {
+  const numbers = text.split(',').map(Number);
+  if (![1, 3].includes(numbers.length) || !numbers.every((number) => Number.isInteger(number) && number >= 1))
+    throw new InvalidArgumentError('Give one band or three separated by commas, for example 4,3,2.');
   return numbers;
 }
 

@@ -32,7 +32,7 @@ function page(): string {
       'temporary disk',
       '`SCRATCH_BYTES_MAX`',
       megabytes(scratchBytesMax),
-      'an image and its pyramid: 1 byte a pixel, all levels, overlap',
+      'an image, its bands if they are decoded one by one, and its pyramid: 1 byte a pixel, all levels, overlap',
     ],
     ['frames or pages', '', count(PAGES_MAX), '200 s at 25 a second; one of them is analyzed, `page`'],
     [

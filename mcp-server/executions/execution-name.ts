@@ -10,13 +10,8 @@ export async function executionName(
   request: Omit<AnalysisRequest, 'execution_id'>,
   idempotencyKey: string | null,
 ): Promise<string> {
-  const hash = await hashOf(idempotencyKey ?? JSON.stringify(named(request)));
+  const hash = await hashOf(idempotencyKey ?? JSON.stringify(request));
   return ownedId(`${idempotencyKey === null ? slugOf(request.image.uri) : 'key'}-${hash}`, request.owner);
-}
-
-/** Without the parameters that came later, if they have their default: the same request keeps its name. */
-function named({ bands, ...request }: Omit<AnalysisRequest, 'execution_id'>): object {
-  return bands === null ? request : { ...request, bands };
 }
 
 async function hashOf(text: string): Promise<string> {

@@ -107,7 +107,7 @@ export const analyzeImage = {
     const request: Omit<AnalysisRequest, 'execution_id'> = {
       image: await deps.images.resolve(args.image),
       page: args.page,
-      bands: args.bands ?? null,
+      bands: args.bands,
       ask: { look_for: args.look_for ?? null, labels: [...new Set(args.labels)].sort() },
       plan: {
         detail: args.detail,

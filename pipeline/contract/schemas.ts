@@ -60,8 +60,11 @@ export const AnalysisRequest = z.object({
   image: z.object({ source: ImageSource, uri: z.string(), version: z.string() }),
   /** A page of a TIFF or a frame of an animation, from 1. */
   page: z.number().int().min(1).default(1),
-  /** From 1: one band in gray, or red, green and blue. `null`: those that the file names. */
-  bands: z.array(z.number().int().min(1)).nullable().default(null),
+  /**
+   * From 1: one band in gray, or red, green and blue. Missing: those that the file names. It has no default, because a repeated request
+   * must have the same name and the same JSON as one that was started before this field existed.
+   */
+  bands: z.array(z.number().int().min(1)).optional(),
   ask: Ask,
   plan: z.object({
     detail: Detail,

@@ -28,20 +28,24 @@ export interface SampleHeader {
   hasAlpha: boolean;
 }
 
-/** Color bands by the photometric interpretation of a TIFF: RGB, CMYK, YCbCr, CIELAB. Gray and palettes have one. */
+/** Color bands by the photometric interpretation of a TIFF: RGB, CMYK, YCbCr, CIELAB. Gray has one. */
 const COLOR_BANDS: Readonly<Record<number, number>> = { 2: 3, 5: 4, 6: 3, 8: 3, 9: 3, 10: 3 };
+
+/** libvips decodes the indexes of a palette to colors. */
+const PALETTE = 3;
 
 /** `requested` are bands from 1: one or three. `directory` is the TIFF's page; `null` for other formats, which say themselves what is alpha. */
 export function bandReading(
   header: SampleHeader,
   directory: TiffDirectory | null,
-  requested: readonly number[] | null,
+  requested: readonly number[] | undefined,
 ): BandReading {
   const { channels, depth } = header;
-  const colors = directory ? (COLOR_BANDS[directory.photometric] ?? 1) : channels - (header.hasAlpha ? 1 : 0);
+  const declared = directory && directory.photometric !== PALETTE ? (COLOR_BANDS[directory.photometric] ?? 1) : null;
+  const colors = declared ?? channels - (header.hasAlpha ? 1 : 0);
   const extra = Math.max(0, channels - colors);
   const extraKinds = directory?.extraSamples ?? [];
-  const hasAlpha = directory ? extra === 1 && isAlpha(extraKinds.at(-1)) : header.hasAlpha;
+  const hasAlpha = declared !== null ? extra === 1 && isAlpha(extraKinds.at(-1)) : header.hasAlpha;
   const reading = { count: channels, hasAlpha, dropsExtraBands: false, picked: null, keepsColors: colors === 3, notes: [] };
   if (requested) {
     const missing = requested.find((band) => band > channels);

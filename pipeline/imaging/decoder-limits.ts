@@ -7,8 +7,8 @@ export interface ImageFile {
   path: string;
   /** From 0: a frame of an animation, a page of a TIFF. */
   page: number;
-  /** From 1: one band, or red, green and blue. Missing or `null`: those that the file names. */
-  bands?: readonly number[] | null;
+  /** From 1: one band, or red, green and blue. Missing: those that the file names. */
+  bands?: readonly number[] | undefined;
   limits: ImageLimits;
 }
 

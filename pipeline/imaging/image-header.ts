@@ -48,7 +48,7 @@ export interface ImageFacts extends HeaderFacts {
 export async function readFacts({
   path,
   page,
-  bands: requested = null,
+  bands: requested,
 }: Pick<ImageFile, 'path' | 'page' | 'bands'>): Promise<ImageFacts> {
   const directories = (await tiffDirectories(path, PAGES_MAX + 1)) ?? [];
   const imagePages = pagesOf(directories);

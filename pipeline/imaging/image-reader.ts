@@ -49,6 +49,7 @@ export async function decodeImage(
       const doubts = doubtsIn(cause, facts);
       if (doubts.length === 0) throw cause;
       const notes = await decodeOnce(attempt, facts.hasUnknownCodec ? 'truncated' : 'error');
+      if (facts.hasUnknownCodec) notes.push(UNCHECKED);
       return doubts.every((doubt) => HARMLESS.test(doubt)) ? notes : [...notes, IRREGULAR];
     });
   } catch (cause) {
@@ -81,6 +82,8 @@ async function decodeOnce({ file, facts, wanted, folder, use }: Attempt, failOn:
 }
 
 const IRREGULAR = 'The decoder found irregularities in the file and ignored them: parts of the image may be damaged.';
+const UNCHECKED =
+  'Another page of the file has a codec that cannot be decoded, so damage in the analyzed page would not be noticed.';
 const NO_PROFILE = 'The color profile of the image cannot be used: colors may differ.';
 const MISSING_DATA = /premature end/i;
 /** What whole files have: of phones, scanners and microscopes. Everything else that a decoder warns of is damage. */

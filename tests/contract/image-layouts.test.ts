@@ -50,6 +50,8 @@ const shown = (bands: string, left: string, count: number) =>
 const AS_RGB = 'bands 1, 2, 3 as red, green, blue';
 const STRETCHED = /^The samples (of band \d )?from [\d,.-]+ to [\d,.-]+ were stretched from black to white\.$/;
 const IRREGULAR = 'The decoder found irregularities in the file and ignored them: parts of the image may be damaged.';
+const UNCHECKED =
+  'Another page of the file has a codec that cannot be decoded, so damage in the analyzed page would not be noticed.';
 const TWELVE_BITS = 'The samples use 12 of 16 bits and were scaled to full brightness.';
 const GDAL = 'gdal_translate -co COMPRESS=DEFLATE -co INTERLEAVE=PIXEL -co TILED=YES';
 const codec = (name: string) =>
@@ -98,6 +100,36 @@ function turned({ samples, bands, ...look }: TiffPage): TiffPage {
     Number(samples[(pixels - 1 - Math.floor(index / bands)) * bands + (index % bands)]),
   );
   return { ...look, bands, samples: reversed, orientation: 3 };
+}
+
+/** Its colors are in a table: the scene has five. */
+function paletted(): TiffPage {
+  const { width, height } = SCENE;
+  const colors: (readonly number[])[] = [];
+  const samples = Float64Array.from({ length: width * height }, (_, pixel) => {
+    const color = sceneAt(pixel % width, Math.floor(pixel / width));
+    const known = colors.findIndex((other) => other.join() === color.join());
+    return known >= 0 ? known : colors.push(color) - 1;
+  });
+  const channel = (index: number) => Array.from({ length: 256 }, (_, color) => (colors[color]?.[index] ?? 0) * 257);
+  return { width, height, samples, bands: 1, bits: 8, photometric: 3, palette: [0, 1, 2].flatMap(channel) };
+}
+
+/** Two entries of the first directory change places, as some microscopes write them. */
+function unsorted(bytes: Buffer): Buffer {
+  const entries = bytes.readUInt32LE(4) + 2;
+  const [orientation, samples] = [entries + 6 * 12, entries + 7 * 12];
+  const swapped = Buffer.concat([bytes.subarray(samples, samples + 12), bytes.subarray(orientation, orientation + 12)]);
+  swapped.copy(bytes, orientation);
+  return bytes;
+}
+
+/** The last byte of the scan's spectral selection is 0 instead of 63, as some phones write it. */
+async function jpegWithOddScan(): Promise<Buffer> {
+  const bytes = await scene().jpeg({ quality: 95 }).toBuffer();
+  const scan = bytes.indexOf(Buffer.from([0xff, 0xda]));
+  bytes.writeUInt8(0, scan + 12);
+  return bytes;
 }
 
 /** A JPEG with a byte between its markers that does not belong there, as some cameras write. */
@@ -311,7 +343,7 @@ const LAYOUTS: Record<string, Layout> = {
   },
   'a second page that cannot be decoded': {
     file: () => tiff(page(RGB), page({ ...GRAY, compression: 50_000 })),
-    notes: ['Analyzed only the first of 2 pages.'],
+    notes: ['Analyzed only the first of 2 pages.', UNCHECKED],
   },
   'a second page of 64-bit floats': {
     file: () => tiff(page(RGB), page({ ...GRAY, bits: 64, type: 'float' })),
@@ -361,6 +393,20 @@ const LAYOUTS: Record<string, Layout> = {
   'LZMA in a TIFF': { file: drawn({ ...RGB, compression: 34_925 }), refused: codec('LZMA') },
   'JPEG XL in a TIFF': { file: drawn({ ...RGB, compression: 50_002 }), refused: codec('JPEG XL') },
   'JPEG 2000 in a TIFF': { file: drawn({ ...RGB, compression: 34_712 }), refused: codec('JPEG 2000') },
+  'a palette, 8 bits': { file: () => tiff(paletted()) },
+  'unsorted tags': { file: () => unsorted(tiff(page(RGB))), notes: [IRREGULAR] },
+  'JPEG with odd scan parameters': { file: jpegWithOddScan, notes: [IRREGULAR] },
+  'JPEG with bytes between its markers, cut off': {
+    file: async () => {
+      const bytes = await jpegWithStrayBytes();
+      return bytes.subarray(0, Math.round(bytes.length * 0.8));
+    },
+    refused: 'The data of the image is damaged or cut off. Send the complete file again.',
+  },
+  'a damaged strip': {
+    file: () => tiff(page({ ...RGB, compression: 8 })).fill(0, 10, 60),
+    refused: 'The data of the image is damaged or cut off. Send the complete file again.',
+  },
   'JPEG with bytes between its markers': {
     file: jpegWithStrayBytes,
     notes: [IRREGULAR],
@@ -380,7 +426,7 @@ test('the table has at least 40 layouts', () => {
   expect(Object.keys(LAYOUTS).length).toBeGreaterThanOrEqual(40);
 });
 
-test.each(Object.entries(LAYOUTS))('%s', async (_, { file, bands = null, isGray = false, notes = [], refused }) => {
+test.each(Object.entries(LAYOUTS))('%s', async (_, { file, bands, isGray = false, notes = [], refused }) => {
   const path = join(await temporaryFolder(), 'image');
   await writeFile(path, await file());
   const vision = scriptedVision({ detect: detectSquares });

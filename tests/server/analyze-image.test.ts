@@ -65,6 +65,17 @@ describe('analyze_image', () => {
     });
   });
 
+  test('starts an execution with the chosen bands; without them, with the request of earlier versions', async () => {
+    const { server, client } = await serverAndClient();
+    await started(server, client);
+    await started(server, client, { bands: [4, 3, 2] });
+    const [plain, chosen] = server.launcher.runs.map(({ request }) => request);
+    expect(JSON.stringify(plain)).not.toContain('bands');
+    expect(chosen?.bands).toEqual([4, 3, 2]);
+    const sentence = await client.refusal('analyze_image', { image: plain?.image.uri, bands: [1, 2] });
+    expect(sentence).toContain('expected one band or three');
+  });
+
   test('answers at once while the analysis is queued', async () => {
     const { server, client } = await serverAndClient();
     const answer = await started(server, client);

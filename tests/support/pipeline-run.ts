@@ -162,7 +162,6 @@ export function requestFor(image: string, plan: Partial<AnalysisRequest['plan']>
     execution_id: NAME,
     image: { source: { kind: 'file', path: image }, uri: `file://${image}`, version: '1' },
     page: 1,
-    bands: null,
     ask: { look_for: null, labels: [] },
     plan: {
       detail: 'standard',

@@ -44,7 +44,6 @@ export async function storeExecution(blobs: Blobs, executionId: string, executio
       execution_id: executionId,
       image: { source: { kind: 'blob', key: 'uploads/drawn' }, uri, version: '1' },
       page: 1,
-      bands: null,
     },
     ...{ ask: { look_for: null, labels: [] }, max_cost_usd: null, retry_of: null, owner: null, verify: false, models: MODELS },
     plan: {

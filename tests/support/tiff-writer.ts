@@ -12,7 +12,7 @@ export interface TiffPage {
   bands: number;
   bits: 1 | 8 | 12 | 16 | 32 | 64;
   type?: SampleType;
-  /** 0 white is zero, 1 black is zero, 2 RGB, 5 CMYK, 8 CIELAB. */
+  /** 0 white is zero, 1 black is zero, 2 RGB, 3 palette, 5 CMYK, 8 CIELAB. */
   photometric: number;
   /** Tag 338: 0 unspecified, 1 associated alpha, 2 alpha. `null`: the tag is missing. */
   extraSamples?: number[] | null;
@@ -22,6 +22,8 @@ export interface TiffPage {
   tiled?: boolean;
   orientation?: number;
   nodata?: string;
+  /** Tag 320: red, then green, then blue of every index, from 0 to 65,535. */
+  palette?: number[];
   /** Tag 254: 1 a smaller copy, 4 a mask. */
   subfileType?: number;
 }
@@ -86,6 +88,7 @@ function tagsOf(page: TiffPage, offsets: number[], lengths: number[]): Tag[] {
   if (tiled) tags.push([322, 4, [TILE_PX]], [323, 4, [TILE_PX]], [324, 4, offsets], [325, 4, lengths]);
   else tags.push([273, 4, offsets], [278, 4, [ROWS_PER_STRIP]], [279, 4, lengths]);
   if (page.extraSamples && page.extraSamples.length > 0) tags.push([338, 3, page.extraSamples]);
+  if (page.palette) tags.push([320, 3, page.palette]);
   if (page.nodata !== undefined) tags.push([42_113, 2, page.nodata]);
   return tags.sort(([a], [b]) => a - b);
 }
