@@ -93,6 +93,7 @@ async function openHttp(options: ServeOptions, address: string, engine: Engine, 
   const launcher = localLauncher(engine);
   let url = '';
   const links = localLinks(await readSecret(join(dataFolder, 'secret.key')), () => url, clock);
+  const sources = openSources(SOURCES.local, { ...config, ALLOWED_FOLDERS: allowedFolders });
   const shared: SharedDeps = {
     blobs,
     removal: fsRemoval(blobsFolder),
@@ -101,13 +102,17 @@ async function openHttp(options: ServeOptions, address: string, engine: Engine, 
     models: modelOffer(config),
     clock,
     log,
-    imagesIn: openSources(SOURCES.local, { ...config, ALLOWED_FOLDERS: allowedFolders }).imagesIn,
+    imagesIn: sources.imagesIn,
     costUsdMax: config.COST_USD_MAX ?? null,
     dryRunBytesMax: null, // no limit: the file is on this disk and is not downloaded
     limits: sizeLimits(config),
   };
   const depsOf = depsByCaller(shared, config.ISOLATION);
-  const mcp = mcpHandler(depsOf, { version: VERSION, log });
+  const mcp = mcpHandler(depsOf, {
+    version: VERSION,
+    log,
+    images: allowedFolders.length > 0 ? sources.accepted.join(' or ') : undefined,
+  });
   const page = [
     eventRoutes({ blobs, launcher, progress: progressReader({ blobs, launcher, clock }), clock, log }),
     pageRoutes({

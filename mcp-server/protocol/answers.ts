@@ -1,5 +1,6 @@
 // What a caller reads when a request has been answered or has failed. The one place that turns errors into sentences.
 import type { CallToolResult } from '@modelcontextprotocol/server';
+import { z } from 'zod';
 import { sentenceOf } from '../../pipeline/contract/errors.ts';
 import type { ToolDeps } from '../access/deps.ts';
 import type { ImageAnswer } from '../tools/define.ts';
@@ -17,6 +18,18 @@ export function answerWithImage({ image, mimeType, words }: ImageAnswer): CallTo
       { type: 'text', text: words },
     ],
   };
+}
+
+const AnyAnswer = z.record(z.string(), z.unknown());
+const WithNotes = z.object({ notes: z.array(z.string()) });
+
+/** Notes join those of an answer that has some; otherwise they are text behind the answer, which clients read as JSON. */
+export function withNotes(result: CallToolResult, notes: readonly string[]): CallToolResult {
+  if (notes.length === 0) return result;
+  const answer = AnyAnswer.safeParse(result.structuredContent).data;
+  const own = WithNotes.safeParse(answer).data?.notes;
+  if (answer && own) return answerWith({ ...answer, notes: [...notes, ...own] });
+  return { ...result, content: [...result.content, { type: 'text', text: `Note: ${notes.join(' ')}` }] };
 }
 
 export function refuseWith(sentence: string): CallToolResult {

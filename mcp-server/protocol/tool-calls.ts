@@ -4,7 +4,8 @@ import type { z } from 'zod';
 import { UserError } from '../../pipeline/contract/errors.ts';
 import type { ToolDeps } from '../access/deps.ts';
 import type { AnyTool } from '../tools/define.ts';
-import { answerWith, answerWithImage, refuseWith, sentenceFor } from './answers.ts';
+import { answerWith, answerWithImage, refuseWith, sentenceFor, withNotes } from './answers.ts';
+import { type ReadArguments, readArguments } from './lenient-arguments.ts';
 import { taskFor } from './tasks.ts';
 
 const FAULTS_MAX = 5; // what a sentence can hold
@@ -37,22 +38,27 @@ export function addTool(server: McpServer, tool: AnyTool, deps: ToolDeps): void 
 }
 
 async function answerTo(tool: AnyTool, args: unknown, context: ServerContext, deps: ToolDeps): Promise<CallToolResult> {
-  if (tool.output === null) return answerWithImage(await tool.run(parsed(tool, args), deps));
-  const answer = tool.output.parse(await tool.run(parsed(tool, args), deps));
+  const { values, notes } = parsed(tool, args);
+  if (tool.output === null) return withNotes(answerWithImage(await tool.run(values, deps)), notes);
+  const answer = tool.output.parse(await tool.run(values, deps));
   const task = tool.isTask ? await taskFor(answer, context, deps) : null;
-  return task ? { content: [], ...task } : answerWith(answer);
+  if (task) return { content: [], ...task };
+  return withNotes(answerWith(answer), notes);
 }
 
-function parsed({ name, input }: AnyTool, args: unknown): Record<string, unknown> {
-  const result = input.safeParse(args ?? {});
-  if (result.success) return result.data;
-  const faults = result.error.issues.slice(0, FAULTS_MAX).map((issue) => faultOf(issue).slice(0, FAULT_CHARACTERS_MAX));
+/** A refusal names unknown arguments too: one of them may be the missing one, misspelled. */
+function parsed({ name, input }: AnyTool, args: unknown): Pick<ReadArguments, 'values' | 'notes'> {
+  const { values, notes, unknown } = readArguments(input, args);
+  const result = input.safeParse(values);
+  if (result.success) return { values: result.data, notes };
+  const faults = result.error.issues.map(faultOf);
+  if (unknown.length > 0) faults.push(`unknown ${unknown.join(', ')}`);
+  const named = faults.slice(0, FAULTS_MAX).map((fault) => fault.slice(0, FAULT_CHARACTERS_MAX));
   const accepted = Object.keys(input.shape).join(', ');
-  throw new UserError(`Invalid arguments for ${name}: ${faults.join('; ')}. The arguments are ${accepted}.`);
+  throw new UserError(`Invalid arguments for ${name}: ${named.join('; ')}. The arguments are ${accepted}.`);
 }
 
 function faultOf(issue: z.core.$ZodIssue): string {
-  if (issue.code === 'unrecognized_keys') return `unknown ${issue.keys.join(', ')}`;
   const fault = issue.message.replace(/^(Invalid input|Invalid option|Too small|Too big): /, '').replace(/\.$/, '');
   return `${issue.path.join('.')} (${fault})`;
 }

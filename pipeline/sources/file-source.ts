@@ -4,7 +4,7 @@ import { delimiter, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { UserError } from '../contract/errors.ts';
 import { list } from '../contract/variables.ts';
-import { type NamedImage, notReadable, type Source } from './source.ts';
+import { type NamedImage, nameList, notReadable, type Source } from './source.ts';
 
 export interface FileSettings {
   /** Absolute paths. A symbolic link that leads out of them is outside. */
@@ -16,10 +16,10 @@ export const file = {
   variables: {
     ALLOWED_FOLDERS: list(delimiter)
       .default([])
-      .meta({ description: 'Folders whose images may be named with `file://`, separated like `PATH`.' }),
+      .meta({ description: 'Folders whose images may be named by absolute path or with `file://`, separated like `PATH`.' }),
   },
   open: ({ ALLOWED_FOLDERS: folders }: FileSettings) => ({
-    accepted: folders.length > 0 ? folders.map((folder) => `a file:// URL inside ${folder}`).join(' or ') : null,
+    accepted: folders.length > 0 ? `a file:// URL or absolute path inside ${nameList(folders, 'folders')}` : null,
     resolve: (image, { accepted }) => resolveFile(image, folders, accepted),
   }),
 } satisfies Source;

@@ -1,5 +1,7 @@
 // The image sources of each deployment. A row is one file: which names it accepts, and how an image is resolved (in the MCP
 // server) and downloaded (in the pipeline). Configuration, wiring and docs/configuration.md derive from these rows.
+import { isAbsolute } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { UserError } from '../contract/errors.ts';
 import type { AllOf } from '../contract/variables.ts';
 import type { Blobs, ImageDownloads, ImageSources } from '../ports.ts';
@@ -33,15 +35,19 @@ export function openSources<R extends Rows>(rows: R, settings: SettingsOf<R> & o
   const open = Object.values(rows).map(({ scheme, open }) => ({ scheme, ...open(settings) }));
   const parts = open.flatMap((source) => source.accepted ?? []);
   const accepted = parts.join(' or ');
+  const readsFiles = open.some((source) => source.scheme === 'file' && source.accepted !== null);
+  /** Agents name files by their paths: the same file has one name, and one execution. */
+  const addressOf = (image: string) => (readsFiles && isAbsolute(image) ? pathToFileURL(image).href : image);
   const downloads = new Map(open.flatMap(({ scheme, download }) => (scheme && download ? [[`${scheme}://`, download]] : [])));
   return {
     accepted: parts,
     imagesIn: (blobs) => ({
       async resolve(image) {
-        const scheme = /^([a-z0-9]+):/i.exec(image)?.[1]?.toLowerCase() ?? null;
+        const name = addressOf(image);
+        const scheme = /^([a-z0-9]+):/i.exec(name)?.[1]?.toLowerCase() ?? null;
         const source = open.find((one) => one.scheme === scheme && one.accepted !== null);
         if (!source) throw notAccepted(image, accepted);
-        return await source.resolve(image, { blobs, accepted });
+        return await source.resolve(name, { blobs, accepted });
       },
     }),
     downloads: {

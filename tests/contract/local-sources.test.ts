@@ -44,6 +44,16 @@ describe('file://', () => {
     },
   );
 
+  test('and the absolute path of the same file are one image, so that they are one execution', async () => {
+    const { images, uri, allowed, root } = await place();
+    await writeFile(join(allowed, 'site plan #2.jpg'), 'pixels');
+    expect(await images.resolve(join(allowed, 'plan.jpg'))).toEqual(await images.resolve(uri('/allowed/plan.jpg')));
+    const escaped = await images.resolve(uri('/allowed/site%20plan%20%232.jpg'));
+    expect(await images.resolve(join(allowed, 'site plan #2.jpg'))).toEqual(escaped);
+    for (const path of ['secret.jpg', 'allowed-too/plan.jpg', 'allowed/none.jpg'])
+      expect(await refusal(images, join(root, path))).toMatch(/does not exist or may not be read\. .* absolute path inside /);
+  });
+
   test('accepts its scheme in upper and lower case', async () => {
     const { images, uri } = await place();
     expect((await images.resolve(uri('/allowed/plan.jpg').replace('file:', 'FILE:'))).source.kind).toBe('file');
@@ -66,7 +76,7 @@ describe('file://', () => {
     const { images, uri, allowed } = await place();
     const sentence = await refusal(images, uri(path));
     expect(sentence).toBe(
-      `The image ${uri(path)} does not exist or may not be read. This server accepts an upload_id or a file:// URL inside ${allowed}. ` +
+      `The image ${uri(path)} does not exist or may not be read. This server accepts an upload_id or a file:// URL or absolute path inside ${allowed}. ` +
         'Check the name, or upload the image.',
     );
   });
@@ -86,7 +96,9 @@ describe('file://', () => {
     'file:///proc/self/environ',
   ])('%s is refused', async (image) => {
     const { images } = await place();
-    expect(await refusal(images, image)).toMatch(/^The image file:.* This server accepts an upload_id or a file:\/\/ URL inside/);
+    expect(await refusal(images, image)).toMatch(
+      /^The image file:.* This server accepts an upload_id or a file:\/\/ URL or absolute path inside/,
+    );
   });
 
   test('follows a symbolic link that stays inside, but none that leads outside', async () => {
@@ -148,7 +160,7 @@ describe('https://', () => {
       'This server accepts images on example.com or *.example.net, not on evil.example. Upload the image instead.',
     );
     expect(await refusal(images, 'http://example.com/plan.jpg')).toBe(
-      `This server accepts an upload_id or a file:// URL inside ${allowed} or an https:// address on example.com or *.example.net, ` +
+      `This server accepts an upload_id or a file:// URL or absolute path inside ${allowed} or an https:// address on example.com or *.example.net, ` +
         'not http://example.com/plan.jpg. Upload the image instead.',
     );
   });
@@ -163,7 +175,7 @@ test.each([
 ])('%s is refused, and the sentence names what is accepted', async (image) => {
   const { images, allowed } = await place();
   expect(await refusal(images, image)).toBe(
-    `This server accepts an upload_id or a file:// URL inside ${allowed}, not ${image}. Upload the image instead.`,
+    `This server accepts an upload_id or a file:// URL or absolute path inside ${allowed}, not ${image}. Upload the image instead.`,
   );
 });
 
@@ -192,7 +204,6 @@ describe('an upload id', () => {
     ' plan.jpg-0123',
     'plan%2ejpg-0123',
     'x'.repeat(200),
-    '/absolute/plan.jpg',
     '__proto__',
   ])('%j is refused, and nothing outside the uploads is read', async (image) => {
     const { images, blobs } = await place();
@@ -201,5 +212,11 @@ describe('an upload id', () => {
     const sentence = await refusal(images, image);
     expect(sentence).toMatch(/^No image was uploaded under the upload_id .*Call create_upload/s);
     expect(sentence.length).toBeLessThan(320);
+  });
+
+  test('is also what an absolute path is taken for if no folder is allowed', async () => {
+    const { blobs, root } = await place();
+    const sentence = await refusal(localImages(blobs, [], []), join(root, 'allowed/plan.jpg'));
+    expect(sentence).toMatch(/^No image was uploaded under the upload_id .*Call create_upload/s);
   });
 });

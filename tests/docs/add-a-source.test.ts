@@ -38,7 +38,7 @@ test('the guide adds a source with one new file and two changes', { timeout: 240
   const contract = await run('node_modules/vitest/vitest.mjs', 'run', 'tests/contract/source-contract.test.ts', '-t', 'gs:');
   expect(contract).toMatch(/Tests +8 passed/);
 
-  const accepted = 'an upload_id or a file:// URL inside /images or a gs:// address in plans or photos';
+  const accepted = 'an upload_id or a file:// URL or absolute path inside /images or a gs:// address in plans or photos';
   expect(await run('--input-type=module', '--eval', RESOLVE, 'gs://private/plan.jpg')).toBe(
     `UserError: This server accepts ${accepted}, not gs://private/plan.jpg. Upload the image instead.\n`,
   );

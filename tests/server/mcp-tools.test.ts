@@ -71,6 +71,13 @@ describe.each(CLIENTS)('for a client %s:', (kind) => {
   });
 });
 
+test('the instructions name what image may be on this deployment', async () => {
+  const imageNames = 'an upload_id or a file:// URL or absolute path inside /home/ann/scans';
+  const { client } = await serverAndClient({ imageNames });
+  expect(client.instructions()).toContain(` image may be ${imageNames}. `);
+  expect((await serverAndClient()).client.instructions()).not.toContain('image may be');
+});
+
 test('every client is given exactly the same list of tools', async () => {
   const server = await testServer();
   const lists = await Promise.all(CLIENTS.map(async (kind) => (await connected(kind, server)).listTools()));
@@ -161,9 +168,9 @@ describe('create_upload', () => {
 describe('a refusal', () => {
   const wrong: [string, Record<string, unknown>, RegExp][] = [
     ['analyze_image', {}, /: image \(expected string, received undefined\)\. The arguments are image, look_for, /],
-    ['analyze_image', { image: 'x', colour: 'red' }, /: unknown colour\. The arguments are image/],
+    ['analyze_image', { colour: 'red' }, /: image \(expected string, .*\); unknown colour\. The arguments are image/],
     ['analyze_image', { image: 'x', detail: 'best' }, /detail \(expected one of "overview"\|"standard"/],
-    ['analyze_image', { image: 'x', wait_seconds: 60 }, /wait_seconds \(expected number to be <=25\)/],
+    ['analyze_image', { image: 'x', wait_seconds: -1 }, /wait_seconds \(expected number to be >=0\)/],
     [
       'get_execution',
       { execution_id: 7 },
@@ -200,7 +207,7 @@ describe('a refusal', () => {
     );
   });
 
-  test.each(['../../secret', 'a/b', '..', 'a\\b', 'a\0b', '%2e%2e', '', 'a'.repeat(65), 'a\n'])(
+  test.each(['../../secret', 'a/b', '..', 'a\\b', 'a\0b', '%2e%2e', 'a'.repeat(65), 'a\n'])(
     'the execution_id %j never reaches the store',
     async (execution_id) => {
       const { client } = await serverAndClient();
@@ -210,6 +217,13 @@ describe('a refusal', () => {
         );
     },
   );
+
+  test('an empty execution_id is refused where one is needed', async () => {
+    const { client } = await serverAndClient();
+    expect(await client.refusal('get_execution', { execution_id: '' })).toContain(
+      ': execution_id (expected an execution_id that analyze_image returned)',
+    );
+  });
 
   test('an unexpected error gives a reference into the log, and never its own text', async () => {
     const secret = 'EACCES: /home/someone/.aws/credentials';

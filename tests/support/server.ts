@@ -50,6 +50,8 @@ export interface TestServerOptions {
   costUsdMax?: number;
   dryRunBytesMax?: number;
   isolation?: Isolation;
+  /** For the instructions: what `image` may be. */
+  imageNames?: string;
 }
 
 const systemClock: Clock = { now: () => new Date() };
@@ -80,7 +82,11 @@ export async function testServer(options: TestServerOptions = {}): Promise<TestS
     dryRunBytesMax: options.dryRunBytesMax ?? null,
     limits: sizeLimits(readConfig({})),
   };
-  const mcp = mcpHandler(depsByCaller(shared, options.isolation ?? 'account'), { version: '0.0.0-test', log });
+  const mcp = mcpHandler(depsByCaller(shared, options.isolation ?? 'account'), {
+    version: '0.0.0-test',
+    log,
+    images: options.imageNames,
+  });
   let mcpRequests = 0;
   const counted = (request: Request) => {
     mcpRequests++;
