@@ -1,6 +1,6 @@
 // get_execution: the progress of an analysis and, at its end, where the results are.
 import { z } from 'zod';
-import { ExecutionId } from '../../pipeline/contract/schemas.ts';
+import { ExecutionId, Status } from '../../pipeline/contract/schemas.ts';
 import { Artifacts, artifactsOf } from '../executions/artifacts.ts';
 import { ExecutionView, viewExecution } from '../executions/status.ts';
 import { concise } from '../executions/token-budget.ts';
@@ -26,7 +26,7 @@ export const getExecution = {
   name: 'get_execution',
   title: 'Get the progress of an analysis',
   description:
-    'Use this after analyze_image. Returns status (RUNNING, SUCCEEDED, PARTIAL, FAILED, BLOCKED, CANCELLED or TIMED_OUT), phase, tiles, ' +
+    `Use this after analyze_image. Returns status (${Status.options.join(', ')}), phase, tiles, ` +
     'findings so far and time left, and at the end a summary and, with response_format detailed, links to the files. ' +
     'While RUNNING call it again after poll_after_seconds or with wait_seconds; then call list_findings.',
   input,

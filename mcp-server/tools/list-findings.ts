@@ -39,7 +39,7 @@ const input = z.strictObject({
   sort: z.enum(['score', 'position', 'label']).default('score').describe('position: top to bottom, then left to right.'),
   limit: z.number().int().min(1).max(LIMIT_MAX).default(50),
   cursor: z.string().max(200).optional().describe('next_cursor of the previous page, with the same filters.'),
-  response_format: responseFormat.describe('detailed adds description, level, tiles and verdict.'),
+  response_format: responseFormat.describe('detailed adds description, level, tiles and verified.'),
 });
 type Input = z.infer<typeof input>;
 

@@ -1,5 +1,5 @@
 // The input of a report, and helpers that its sections share. Pure.
-import type { Finding, FindingsDocument, Severity } from '../contract/schemas.ts';
+import { type Finding, type FindingsDocument, Severity } from '../contract/schemas.ts';
 import { bySeverity } from '../findings/finding-order.ts';
 import { isRejected } from '../findings/verification.ts';
 import type { Plan } from '../planning/plan.ts';
@@ -25,7 +25,7 @@ export interface ReportMaterial {
   images: { overlay: Embedded | null; thumbnail: Embedded | null; crops: ReadonlyMap<string, Embedded> };
 }
 
-export const SEVERITIES_FALLING: readonly Severity[] = ['critical', 'high', 'medium', 'low', 'info'];
+export const SEVERITIES_FALLING: readonly Severity[] = Severity.options.toReversed();
 
 /** The most important findings first, rejected ones last. */
 export function byImportance(findings: readonly Finding[]): Finding[] {

@@ -1,10 +1,9 @@
 // All findings as compact JSON for the page's script, limited in bytes whatever the findings are. Pure.
-import type { Finding, Severity } from '../contract/schemas.ts';
+import { type Finding, Severity } from '../contract/schemas.ts';
 import { jsonText, type Markup, shortened } from './html.ts';
 
 /** Lengths of descriptions and texts to try; the longest that fits is used. */
 const TEXT_CHARACTERS_MAX = [2_000, 800, 400, 200, 100, 50, 25] as const;
-const SEVERITIES: readonly Severity[] = ['info', 'low', 'medium', 'high', 'critical'];
 const VERDICTS = [null, 'confirmed', 'rejected', 'corrected'] as const;
 
 export interface Rows {
@@ -62,7 +61,7 @@ function encoded(findings: readonly Finding[], charactersMax: number): Markup {
       /^f[1-9]\d{0,14}$/.test(id) ? Number(id.slice(1)) : id,
       indexOf(label),
       Math.round(score * 1_000),
-      SEVERITIES.indexOf(severity),
+      Severity.options.indexOf(severity),
       ...box.map(Math.round),
       compact(descriptionOf(finding)),
       compact(text),
