@@ -8,12 +8,13 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import sharp from 'sharp';
 import { z } from 'zod';
+import { at } from '../pipeline/contract/at.ts';
 import { type Box, FindingsDocument } from '../pipeline/contract/schemas.ts';
 import { readHeader, smallCopy } from '../pipeline/imaging/image-reader.ts';
 import { intersectionOf, iou } from '../pipeline/planning/geometry.ts';
 import { DEFAULT_LIMITS } from '../pipeline/planning/image-limits.ts';
 import { onnxVision } from '../pipeline/vision/onnx/onnx-vision.ts';
-import type { BenchResult } from './run.ts';
+import { type BenchResult, resultOf, rounded } from './result.ts';
 
 const LAWN_RIGHT_MIN = 50;
 const LAWN_PRECISION_MIN = 0.92;
@@ -52,28 +53,24 @@ export async function run(): Promise<BenchResult> {
 
   const closeUps = await scoreCloseUps(lawn);
   const figures = {
+    lawn_objects: lawn.length,
     lawn_right: lawnTiled.right,
     lawn_precision: lawnTiled.precision,
     lawn_whole_right: lawnWhole.right,
+    floorplan_texts: plan.length,
     floorplan_right: planTiled.right,
     floorplan_whole_right: planWhole.right,
     close_ups: closeUps.images,
     close_ups_lost: closeUps.lost,
     close_ups_doubled: closeUps.doubled,
   };
-  const bars = {
-    lawn_right: `>= ${LAWN_RIGHT_MIN} of ${lawn.length}`,
-    lawn_precision: `>= ${LAWN_PRECISION_MIN}`,
-    floorplan_right: `>= ${FLOORPLAN_RIGHT_MIN} of ${plan.length}`,
-    close_ups_lost: '0',
-    close_ups_doubled: '0',
-  };
-  const pass =
-    lawnTiled.right >= LAWN_RIGHT_MIN &&
-    lawnTiled.precision >= LAWN_PRECISION_MIN &&
-    planTiled.right >= FLOORPLAN_RIGHT_MIN &&
-    closeUps.lost + closeUps.doubled === 0;
-  return { figures, bars, pass };
+  return resultOf(figures, {
+    lawn_right: ['>=', LAWN_RIGHT_MIN],
+    lawn_precision: ['>=', LAWN_PRECISION_MIN],
+    floorplan_right: ['>=', FLOORPLAN_RIGHT_MIN],
+    close_ups_lost: ['=', 0],
+    close_ups_doubled: ['=', 0],
+  });
 }
 
 async function analyzed(image: string): Promise<Found[]> {
@@ -93,7 +90,7 @@ async function scoreCloseUps(lawn: z.infer<typeof Objects>): Promise<{ images: n
   const byLabel = Map.groupBy(lawn, ({ label }) => label).values();
   const chosen = [...byLabel].flatMap((same) => {
     const sorted = same.toSorted((a, b) => longer(b) - longer(a));
-    return [sorted[0], sorted[Math.floor(sorted.length / 2)]].filter((object) => object !== undefined);
+    return [at(sorted, 0), at(sorted, Math.floor(sorted.length / 2))];
   });
   const score = { images: 0, lost: 0, doubled: 0 };
   const folder = await mkdtemp(join(tmpdir(), 'tilesight-close-ups-'));
@@ -102,11 +99,11 @@ async function scoreCloseUps(lawn: z.infer<typeof Objects>): Promise<{ images: n
       for (const sidePx of CLOSE_UP_SIDES_PX) {
         const image = join(folder, `${object.label}-${score.images}.jpg`);
         const box = await drawCloseUp(object, sidePx / longer(object), longer(object) * CLOSE_UP_MARGIN, image);
-        const found = (await analyzed(image)).filter((finding) => finding.label === object.label && coversHalf(finding.box, box));
-        const best = Math.max(0, ...found.map((finding) => iou(finding.box, box)));
-        console.log(
-          JSON.stringify({ close_up: object.label, side_px: sidePx, found: found.length, iou: Math.round(best * 100) / 100 }),
+        const found = (await analyzed(image)).filter(
+          ({ label, box: foundBox }) => label === object.label && coversHalf(foundBox, box),
         );
+        const best = Math.max(0, ...found.map((finding) => iou(finding.box, box)));
+        console.log(JSON.stringify({ close_up: object.label, side_px: sidePx, found: found.length, iou: rounded(best, 2) }));
         score.images += 1;
         score.lost += best < SAME_OBJECT_IOU ? 1 : 0;
         score.doubled += Math.max(0, found.length - 1);
@@ -137,7 +134,7 @@ async function drawCloseUp(
   return [(x1 - left) * scale, (y1 - top) * scale, (x2 - x1) * scale, (y2 - y1) * scale];
 }
 
-/** True when half of the smaller box lies in the larger one. */
+/** True if half of the smaller box lies in the larger one. */
 function coversHalf(a: Box, b: Box): boolean {
   return intersectionOf(a, b) > Math.min(a[2] * a[3], b[2] * b[3]) / 2;
 }
@@ -153,30 +150,30 @@ async function detectedInWholeImage(image: string, model: keyof typeof WHOLE_EDG
 }
 
 /** Correct: the label of a planted object and an IoU of at least 0.5 with it; each object once. */
-function scoreObjects(reported: Found[], truth: z.infer<typeof Objects>): Score {
+function scoreObjects(found: Found[], truth: z.infer<typeof Objects>): Score {
   const left = truth.map(({ label, x1, y1, x2, y2 }) => ({ label, box: [x1, y1, x2 - x1, y2 - y1] as Box }));
   let right = 0;
-  for (const { label, box } of reported) {
+  for (const { label, box } of found) {
     const overlaps = left.map((object) => (object.label === label ? iou(object.box, box) : 0));
-    const best = overlaps.indexOf(Math.max(...overlaps));
-    if ((overlaps[best] ?? 0) < SAME_OBJECT_IOU) continue;
-    left.splice(best, 1);
+    const best = Math.max(0, ...overlaps);
+    if (best < SAME_OBJECT_IOU) continue;
+    left.splice(overlaps.indexOf(best), 1);
     right++;
   }
-  return scoreOf(right, truth.length, reported.length);
+  return scoreOf(right, truth.length, found.length);
 }
 
 /** Correct: exactly the planted text. Runs of white space count as one space, because an image does not show their number. */
-function scoreTexts(reported: Found[], truth: z.infer<typeof Texts>): Score {
+function scoreTexts(found: Found[], truth: z.infer<typeof Texts>): Score {
   const left = truth.map(({ text }) => oneSpaced(text));
   let right = 0;
-  for (const { text } of reported) {
-    const at = text === null ? -1 : left.indexOf(oneSpaced(text));
-    if (at < 0) continue;
-    left.splice(at, 1);
+  for (const { text } of found) {
+    const index = text === null ? -1 : left.indexOf(oneSpaced(text));
+    if (index < 0) continue;
+    left.splice(index, 1);
     right++;
   }
-  return scoreOf(right, truth.length, reported.length);
+  return scoreOf(right, truth.length, found.length);
 }
 
 function oneSpaced(text: string): string {
@@ -184,5 +181,5 @@ function oneSpaced(text: string): string {
 }
 
 function scoreOf(right: number, of: number, findings: number): Score {
-  return { right, of, findings, precision: Math.round((right / Math.max(1, findings)) * 1_000) / 1_000 };
+  return { right, of, findings, precision: rounded(right / Math.max(1, findings), 3) };
 }

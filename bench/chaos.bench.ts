@@ -5,10 +5,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { chaosRun } from '../tests/support/chaos.ts';
-import type { BenchResult } from './run.ts';
+import { type BenchResult, resultOf, rounded } from './result.ts';
 
 const SEEDS = 500;
-const SEEDS_A_LINE = 50;
+const SEEDS_PER_LINE = 50;
 const MEMORY = '/dev/shm'; // tests the engine's rules, not the disk
 
 export async function run(): Promise<BenchResult> {
@@ -17,17 +17,16 @@ export async function run(): Promise<BenchResult> {
   const beginMs = performance.now();
   for (let seed = 1; seed <= SEEDS; seed++) {
     const { kills, invocations, operations, result, expected, repeated } = await chaosRun(seed, file);
-    const right = isDeepStrictEqual(result, expected);
-    if (!right || repeated.length > 0) console.log(JSON.stringify({ seed, right, repeated }));
+    const isRight = isDeepStrictEqual(result, expected);
+    if (!isRight || repeated.length > 0) console.log(JSON.stringify({ seed, right: isRight, repeated }));
     figures.workflows += 1;
     figures.kills += kills;
     figures.invocations += invocations;
     figures.operations += operations;
-    figures.wrong += right ? 0 : 1;
+    figures.wrong += isRight ? 0 : 1;
     figures.repeated_steps += repeated.length;
-    figures.seconds = Math.round((performance.now() - beginMs) / 100) / 10;
-    if (seed % SEEDS_A_LINE === 0) console.log(JSON.stringify(figures));
+    figures.seconds = rounded((performance.now() - beginMs) / 1_000, 1);
+    if (seed % SEEDS_PER_LINE === 0) console.log(JSON.stringify(figures));
   }
-  const bars = { wrong: '0', repeated_steps: '0' };
-  return { figures, bars, pass: figures.wrong === 0 && figures.repeated_steps === 0 };
+  return resultOf(figures, { wrong: ['=', 0], repeated_steps: ['=', 0] });
 }

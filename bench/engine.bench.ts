@@ -7,15 +7,15 @@ import { LocalDurableTestRunner } from '@aws/durable-execution-sdk-js-testing';
 import { type Engine, openEngine } from '../local/engine/engine.ts';
 import type { Invoker } from '../local/engine/invocation.ts';
 import { stepGatePlugin } from '../local/engine/step-gate.ts';
-import type { Log } from '../pipeline/ports.ts';
-import type { BenchResult } from './run.ts';
+import { at } from '../pipeline/contract/at.ts';
+import { type BenchResult, median, resultOf, rounded, SILENT_LOG } from './result.ts';
 
 const SIZES = [9, 64, 256, 900, 1_400, 2_900];
 const CONCURRENCY = 50;
 const RUNS = 3;
-const silent: Log = { debug() {}, info() {}, warn() {}, error() {} };
 const clock = { now: () => new Date() };
 
+/** Observes one run: counts its checkpoints and reports when a step begins. */
 interface Watch {
   guarded: boolean;
   calls: number;
@@ -27,13 +27,13 @@ const steps =
   (watch: Pick<Watch, 'begun'>) =>
   async ({ n }: { n: number }, context: DurableContext) => {
     const items = Array.from({ length: n }, (_, index) => index);
-    const runTile = (child: DurableContext, index: number) =>
+    const runStep = (child: DurableContext, index: number) =>
       child.step(`tile-${index}`, async () => {
         watch.begun(index);
         return { index };
       });
     const options = { nesting: NestingType.FLAT, maxConcurrency: CONCURRENCY, completionConfig: { toleratedFailureCount: n } };
-    return (await context.map('tiles', items, runTile, options)).successCount;
+    return (await context.map('tiles', items, runStep, options)).successCount;
   };
 
 function invokerOf(watch: Watch): Invoker {
@@ -63,7 +63,7 @@ async function inFolder<T>(work: (folder: string) => Promise<T>): Promise<T> {
 }
 
 function open(folder: string, watch: Watch): Engine {
-  return openEngine({ file: join(folder, 'engine.db'), invoke: invokerOf(watch), clock, log: silent });
+  return openEngine({ file: join(folder, 'engine.db'), invoke: invokerOf(watch), clock, log: SILENT_LOG });
 }
 
 const watching = (guarded = true): Watch => ({ guarded, calls: 0, bytes: 0, begun: () => {} });
@@ -77,7 +77,7 @@ async function onEngine(n: number, guarded: boolean): Promise<Watch & { ms: numb
     const { status } = await engine.ended('one');
     const ms = performance.now() - from;
     engine.close();
-    if (status !== 'SUCCEEDED') throw new Error(`Expected ${n} steps to succeed, got ${status}.`);
+    if (status !== 'SUCCEEDED') throw new Error(`An execution of ${n} steps ended as ${status}.`);
     return { ...watch, ms };
   });
 }
@@ -126,13 +126,13 @@ async function together(): Promise<{ ms: number; meanFirstMs: number; lastFirstM
       };
       return invokerOf(watch)(event, client, timeoutMs);
     };
-    const engine = openEngine({ file: join(folder, 'engine.db'), invoke, clock, log: silent });
+    const engine = openEngine({ file: join(folder, 'engine.db'), invoke, clock, log: SILENT_LOG });
     const names = Array.from({ length: 20 }, (_, index) => `e-${index}`);
     for (const name of names) engine.startExecution(name, JSON.stringify({ n: 200 }));
     const rows = await Promise.all(names.map((name) => engine.ended(name)));
     const ms = performance.now() - from;
     engine.close();
-    if (rows.some(({ status }) => status !== 'SUCCEEDED')) throw new Error('Expected every execution to succeed.');
+    if (rows.some(({ status }) => status !== 'SUCCEEDED')) throw new Error('An execution did not succeed.');
     const meanFirstMs = first.reduce((sum, at) => sum + at, 0) / first.length;
     return { ms, meanFirstMs, lastFirstMs: Math.max(...first), memoryMb: process.memoryUsage().rss / 2 ** 20 };
   });
@@ -142,59 +142,53 @@ export async function run(): Promise<BenchResult> {
   await onEngine(64, true); // warm
   await onRunner(64);
   const wall = new Map<number, number>();
-  const rival = new Map<number, number>();
+  const runner = new Map<number, number>();
   let guardMs = 0;
   for (const n of SIZES) {
     const runs: (Watch & { ms: number })[] = [];
     const bare: number[] = [];
-    const rivals: number[] = [];
+    const runnerTimes: number[] = [];
     for (let round = 0; round < RUNS; round++) {
       runs.push(await onEngine(n, true));
       bare.push((await onEngine(n, false)).ms);
-      rivals.push(await onRunner(n));
+      runnerTimes.push(await onRunner(n));
     }
-    const ms = median(runs.map((one) => one.ms));
-    const [{ calls, bytes } = { calls: 0, bytes: 0 }] = runs;
+    const ms = median(runs.map((run) => run.ms));
+    const { calls, bytes } = at(runs, 0);
     wall.set(n, ms);
-    rival.set(n, median(rivals));
+    runner.set(n, median(runnerTimes));
     if (n === 900) guardMs = ms - median(bare);
-    const line = { n, ms, ms_without_crash_guard: median(bare), calls, bytes, runner_ms: median(rivals) };
-    console.log(JSON.stringify(rounded(line)));
+    const line = { n, ms, ms_without_crash_guard: median(bare), calls, bytes, runner_ms: median(runnerTimes) };
+    console.log(JSON.stringify(allRounded(line)));
   }
   const replays: number[] = [];
   for (let round = 0; round < RUNS; round++) replays.push(await replay());
   const crowd = await together();
-  const at = (sizes: Map<number, number>, n: number) => sizes.get(n) ?? Number.NaN;
-  const figures = rounded({
-    ms_900: at(wall, 900),
-    ratio_to_runner_900: at(wall, 900) / at(rival, 900),
+  const msOf = (sizes: ReadonlyMap<number, number>, n: number): number => {
+    const ms = sizes.get(n);
+    if (ms === undefined) throw new Error(`${n} steps were not measured.`);
+    return ms;
+  };
+  const figures = allRounded({
+    ms_900: msOf(wall, 900),
+    ratio_to_runner_900: msOf(wall, 900) / msOf(runner, 900),
     // Excludes the time before the first step on both sides: the runner always takes about 300 ms.
-    ratio_to_runner_900_beyond_9: (at(wall, 900) - at(wall, 9)) / (at(rival, 900) - at(rival, 9)),
-    growth_900_to_2900: at(wall, 2_900) / at(wall, 900),
+    ratio_to_runner_900_beyond_9: (msOf(wall, 900) - msOf(wall, 9)) / (msOf(runner, 900) - msOf(runner, 9)),
+    growth_900_to_2900: msOf(wall, 2_900) / msOf(wall, 900),
     crash_guard_ms_900: guardMs,
     replay_2000_ms: median(replays),
     together_ms: crowd.ms,
     together_last_to_mean_first: crowd.lastFirstMs / crowd.meanFirstMs,
     together_memory_mb: crowd.memoryMb,
   });
-  const pass =
-    Number(figures.ratio_to_runner_900) <= 1.5 &&
-    Number(figures.growth_900_to_2900) <= 4 &&
-    Number(figures.replay_2000_ms) < 500 &&
-    Number(figures.together_last_to_mean_first) <= 2;
-  const bars = {
-    ratio_to_runner_900: '<= 1.5',
-    growth_900_to_2900: '<= 4',
-    replay_2000_ms: '< 500',
-    together_last_to_mean_first: '<= 2',
-  };
-  return { figures, bars, pass };
+  return resultOf(figures, {
+    ratio_to_runner_900: ['<=', 1.5],
+    growth_900_to_2900: ['<=', 4],
+    replay_2000_ms: ['<', 500],
+    together_last_to_mean_first: ['<=', 2],
+  });
 }
 
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
-}
-
-function rounded(figures: Record<string, number>): Record<string, number> {
-  return Object.fromEntries(Object.entries(figures).map(([name, value]) => [name, Math.round(value * 100) / 100]));
+function allRounded(figures: Record<string, number>): Record<string, number> {
+  return Object.fromEntries(Object.entries(figures).map(([name, value]) => [name, rounded(value, 2)]));
 }

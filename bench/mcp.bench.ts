@@ -5,21 +5,22 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { createAdaptorServer } from '@hono/node-server';
+import { createAdaptorServer, type ServerType } from '@hono/node-server';
 import { createMcpHandler, McpServer } from '@modelcontextprotocol/server';
 import { z } from 'zod';
 import { httpApp } from '../local/http/http-app.ts';
 import { localLinks } from '../local/http/local-links.ts';
 import { mcpHandler } from '../mcp-server/server.ts';
 import { readConfig, sizeLimits } from '../pipeline/config.ts';
+import { at } from '../pipeline/contract/at.ts';
 import { keys } from '../pipeline/contract/keys.ts';
 import type { Finding, Progress } from '../pipeline/contract/schemas.ts';
 import { NO_USAGE } from '../pipeline/contract/usage.ts';
-import type { Blobs, Launcher, Log } from '../pipeline/ports.ts';
+import type { Blobs, Launcher } from '../pipeline/ports.ts';
 import { progressReader } from '../pipeline/progress/progress-reader.ts';
 import { openSources, SOURCES } from '../pipeline/sources/index.ts';
 import { fsBlobs } from '../pipeline/storage/folder-blobs.ts';
-import type { BenchResult } from './run.ts';
+import { type BenchResult, median, resultOf, rounded, SILENT_LOG } from './result.ts';
 
 const AGENTS = 200;
 /** In turns, so that other load on the machine affects all tools alike: 3 x 7 s for each. */
@@ -31,6 +32,7 @@ const P50_RATIO_MAX = 1.5;
 
 const Load = z.object({ requests: z.number(), errors: z.number(), p50_ms: z.number(), p99_ms: z.number() });
 type Load = z.infer<typeof Load>;
+const Answer = z.object({ result: z.object({ isError: z.boolean().optional() }).optional() });
 
 export async function run(): Promise<BenchResult> {
   const folder = await mkdtemp(join(tmpdir(), 'tilesight-mcp-'));
@@ -45,20 +47,19 @@ export async function run(): Promise<BenchResult> {
         console.log(JSON.stringify({ tool: name, round, agents: AGENTS, seconds: SECONDS, ...load }));
       }
     }
-    const all = (wanted: string) => loads.flatMap(({ name, load }) => (name === wanted ? [load] : []));
-    const byEmpty = (wanted: string) =>
-      median(all(wanted).map(({ p50_ms }, round) => p50_ms / (all('empty')[round]?.p50_ms ?? Number.NaN)));
-    const aSecond = (wanted: string) => Math.round(median(all(wanted).map(({ requests }) => requests / SECONDS)));
+    const loadsOf = (tool: string) => loads.flatMap(({ name, load }) => (name === tool ? [load] : []));
+    const p50ByEmpty = (tool: string) =>
+      rounded(median(loadsOf(tool).map(({ p50_ms }, round) => p50_ms / at(loadsOf('empty'), round).p50_ms)), 2);
+    const perSecond = (tool: string) => Math.round(median(loadsOf(tool).map(({ requests }) => requests / SECONDS)));
     const figures = {
-      get_execution_p50_by_empty: Math.round(byEmpty('get_execution') * 100) / 100,
-      list_findings_p50_by_empty: Math.round(byEmpty('list_findings') * 100) / 100,
-      empty_a_second: aSecond('empty'),
-      get_execution_a_second: aSecond('get_execution'),
-      list_findings_a_second: aSecond('list_findings'),
+      get_execution_p50_by_empty: p50ByEmpty('get_execution'),
+      list_findings_p50_by_empty: p50ByEmpty('list_findings'),
+      empty_per_second: perSecond('empty'),
+      get_execution_per_second: perSecond('get_execution'),
+      list_findings_per_second: perSecond('list_findings'),
       errors: loads.reduce((sum, { load }) => sum + load.errors, 0),
     };
-    const bars = { get_execution_p50_by_empty: `<= ${P50_RATIO_MAX}`, errors: '0' };
-    return { figures, bars, pass: figures.get_execution_p50_by_empty <= P50_RATIO_MAX && figures.errors === 0 };
+    return resultOf(figures, { get_execution_p50_by_empty: ['<=', P50_RATIO_MAX], errors: ['=', 0] });
   } finally {
     close();
     await rm(folder, { recursive: true, force: true });
@@ -71,21 +72,14 @@ const TOOLS = [
   ['list_findings', '/mcp', 'list_findings'],
 ] as const;
 
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
-}
-
 /** The real server over one ended execution, and the empty one. */
 async function served(folder: string): Promise<{ url: string; close(): void }> {
-  const silent = () => {};
-  const log: Log = { debug: silent, info: silent, warn: silent, error: silent };
   const clock = { now: () => new Date() };
   const blobs = fsBlobs(folder);
   await store(blobs);
-  const nobody = () => Promise.reject(new Error('Nothing is started here.'));
-  const launcher: Launcher = { start: nobody, describe: nobody, stop: nobody, forget: nobody };
-  let url = '';
-  const links = localLinks(new Uint8Array(32).fill(7), () => url, clock);
+  const refuse = () => Promise.reject(new Error('This benchmark starts no execution.'));
+  const launcher: Launcher = { start: refuse, describe: refuse, stop: refuse, forget: refuse };
+  const links = localLinks(new Uint8Array(32).fill(7), () => urlOf(server), clock);
   const models = {
     defaults: { moderation: null, detection: ['onnx:nanodet'], verification: null, synthesis: 'rules:summary' },
     allowed: [],
@@ -93,7 +87,7 @@ async function served(folder: string): Promise<{ url: string; close(): void }> {
   };
   const deps = {
     blobs,
-    removal: { objects: nobody, folder: nobody },
+    removal: { objects: refuse, folder: refuse },
     links,
     launcher,
     images: openSources(SOURCES.local, readConfig({})).imagesIn(blobs),
@@ -107,17 +101,21 @@ async function served(folder: string): Promise<{ url: string; close(): void }> {
     caller: null,
     owner: null,
     clock,
-    log,
+    log: SILENT_LOG,
   };
-  const mcp = mcpHandler(() => ({ ...deps, ...rest }), { version: '0', log });
-  const app = httpApp({ mcp: (request) => mcp.fetch(request, null), blobs, links, scratchFolder: folder, log });
+  const mcp = mcpHandler(() => ({ ...deps, ...rest }), { version: '0', log: SILENT_LOG });
+  const app = httpApp({ mcp: (request) => mcp.fetch(request, null), blobs, links, scratchFolder: folder, log: SILENT_LOG });
   const empty = createMcpHandler(emptyServer);
   app.all('/empty', (context) => empty.fetch(context.req.raw));
   const server = createAdaptorServer({ fetch: app.fetch });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', () => resolve()));
+  return { url: urlOf(server), close: () => void server.close() };
+}
+
+function urlOf(server: ServerType): string {
   const address = server.address();
-  url = `http://127.0.0.1:${typeof address === 'object' && address ? address.port : 0}`;
-  return { url, close: () => void server.close() };
+  if (address === null || typeof address === 'string') throw new Error('The server does not listen on a port.');
+  return `http://127.0.0.1:${address.port}`;
 }
 
 const nothing = { description: 'Does nothing.', inputSchema: z.strictObject({ execution_id: z.string() }) };
@@ -129,7 +127,7 @@ function emptyServer(): McpServer {
 }
 
 async function store(blobs: Blobs): Promise<void> {
-  const at = new Date().toISOString();
+  const now = new Date().toISOString();
   const tiles = { total: 900, done: 900, failed: 0, blank: 0 };
   const progress: Progress = {
     execution_id: EXECUTION,
@@ -138,8 +136,8 @@ async function store(blobs: Blobs): Promise<void> {
     tiles,
     findings: FINDINGS,
     usage: NO_USAGE,
-    started_at: at,
-    updated_at: at,
+    started_at: now,
+    updated_at: now,
     running_shards: [],
     reason: null,
     summary: 'Many things.',
@@ -203,7 +201,7 @@ async function agent(url: string, tool: string, untilMs: number, times: number[]
       headers,
       body: JSON.stringify({ jsonrpc: '2.0', id, method: 'tools/call', params }),
     });
-    const answer = (await response.json()) as { result?: { isError?: boolean } };
+    const answer = Answer.parse(await response.json());
     times.push(performance.now() - beginMs);
     if (!response.ok || !answer.result || answer.result.isError) errors++;
   }
@@ -211,12 +209,12 @@ async function agent(url: string, tool: string, untilMs: number, times: number[]
 }
 
 if (process.argv[1] === import.meta.filename) {
-  const [url = '', tool = ''] = process.argv.slice(2);
+  const [url, tool] = z.tuple([z.string(), z.string()]).parse(process.argv.slice(2));
   const times: number[] = [];
   const untilMs = performance.now() + SECONDS * 1_000;
   const errors = await Promise.all(Array.from({ length: AGENTS }, () => agent(url, tool, untilMs, times)));
   times.sort((a, b) => a - b);
-  const at = (share: number) => Math.round((times[Math.floor(times.length * share)] ?? 0) * 10) / 10;
+  const msAt = (share: number) => rounded(at(times, Math.floor(times.length * share)), 1);
   const sum = errors.reduce((all, some) => all + some, 0);
-  console.log(JSON.stringify({ requests: times.length, errors: sum, p50_ms: at(0.5), p99_ms: at(0.99) }));
+  console.log(JSON.stringify({ requests: times.length, errors: sum, p50_ms: msAt(0.5), p99_ms: msAt(0.99) }));
 }

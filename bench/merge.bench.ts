@@ -9,7 +9,7 @@ import { boxInImage, tilesOf } from '../pipeline/planning/grid.ts';
 import { type Plan, planTiles } from '../pipeline/planning/plan.ts';
 import { idealDetections, type Planted, plantedScene, SCENE_KINDS } from '../tests/support/planted.ts';
 import { type Random, seededRandom } from '../tests/support/seeded-random.ts';
-import type { BenchResult } from './run.ts';
+import { type BenchResult, median, resultOf, rounded } from './result.ts';
 
 const RUNS = 5;
 const COUNTS = [1_000, 10_000, 100_000, 1_000_000] as const;
@@ -35,16 +35,12 @@ type FoundObject = Pick<Finding, 'label' | 'box' | 'text'>;
 
 export async function run(): Promise<BenchResult> {
   const figures = Object.assign(speed(), quality());
-  const bars: Record<string, [sign: '>=' | '<=', bar: number]> = {
+  return resultOf(figures, {
     crowded_100000_ms: ['<=', CROWDED_100K_MS_MAX],
     crowded_1000000_ms: ['<=', CROWDED_1M_MS_MAX],
     recall: ['>=', RIGHT_SHARE_MIN],
     precision: ['>=', RIGHT_SHARE_MIN],
-  };
-  const isMet = ([figure, [sign, bar]]: [string, ['>=' | '<=', number]]) =>
-    sign === '>=' ? Number(figures[figure]) >= bar : Number(figures[figure]) <= bar;
-  const sentences = Object.entries(bars).map(([figure, [sign, bar]]) => [figure, `${sign} ${bar}`]);
-  return { figures, bars: Object.fromEntries(sentences), pass: Object.entries(bars).every(isMet) };
+  });
 }
 
 /** Medians, in milliseconds. */
@@ -54,15 +50,16 @@ function speed(): Record<string, number> {
   for (const count of COUNTS) {
     for (const kind of ['crowded', 'scattered'] as const) {
       const tiles = scattered(plan, count, kind === 'crowded' ? DETECTIONS_PER_OBJECT : 1, seededRandom(count));
-      const times = Array.from({ length: RUNS }, () => {
+      const times: number[] = [];
+      let findings = 0;
+      for (let run = 0; run < RUNS; run++) {
         const beginMs = performance.now();
-        const { findings } = mergeDetections(tiles, plan);
-        return { ms: performance.now() - beginMs, findings: findings.length };
-      }).sort((a, b) => a.ms - b.ms);
-      const median = at(times, Math.floor(RUNS / 2));
-      const ms = Math.round(median.ms * 10) / 10;
+        findings = mergeDetections(tiles, plan).findings.length;
+        times.push(performance.now() - beginMs);
+      }
+      const ms = rounded(median(times), 1);
       figures[`${kind}_${count}_ms`] = ms;
-      console.log(JSON.stringify({ detections: count, kind, runs: RUNS, ms, findings: median.findings }));
+      console.log(JSON.stringify({ detections: count, kind, runs: RUNS, ms, findings }));
     }
   }
   return figures;

@@ -1,4 +1,6 @@
 // `npm run bench NAME`: runs a benchmark and prints its last line, {"bench","figures","bars","pass"}. Without a name, lists them.
+import type { BenchResult } from './result.ts';
+
 const BENCHES: Record<string, () => Promise<{ run: () => Promise<BenchResult> }>> = {
   accuracy: () => import('./accuracy.bench.ts'),
   browser: () => import('./browser.bench.ts'),
@@ -12,19 +14,13 @@ const BENCHES: Record<string, () => Promise<{ run: () => Promise<BenchResult> }>
   tiling: () => import('./tiling.bench.ts'),
 };
 
-export interface BenchResult {
-  figures: Record<string, number>;
-  bars: Record<string, string>;
-  pass: boolean;
-}
-
-const [name = ''] = process.argv.slice(2);
-const load = BENCHES[name];
+const [name] = process.argv.slice(2);
+const load = name === undefined ? undefined : BENCHES[name];
 if (load) {
   const result = await (await load()).run();
   console.log(JSON.stringify({ bench: name, ...result }));
   process.exitCode = result.pass ? 0 : 1;
 } else {
-  console.error(`Expected the name of a bench (${Object.keys(BENCHES).join(', ')}), got ${name || 'none'}.`);
+  console.error(`Name one of the benchmarks: ${Object.keys(BENCHES).join(', ')}. Got ${name ?? 'none'}.`);
   process.exitCode = 2;
 }

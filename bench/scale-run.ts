@@ -1,4 +1,4 @@
-// One analysis of a drawn image through the real pipeline and engine, in this process, with the model that a bench gives.
+// Analyzes a drawn image through the real pipeline and engine, in this process, with the model of a benchmark.
 import { join } from 'node:path';
 import { withDurableExecution } from '@aws/durable-execution-sdk-js';
 import sharp from 'sharp';
@@ -17,7 +17,7 @@ const TILE_PX = 128;
 const OVERLAP_PX = 32;
 
 export interface ScaleRun {
-  /** Holds the engine's database and the store; what runs there already is resumed. */
+  /** Holds the engine's database and the store. An execution that was interrupted there resumes. */
   folder: string;
   image: string;
   vision: Vision;
@@ -26,12 +26,12 @@ export interface ScaleRun {
   shardConcurrency: number;
 }
 
-/** The engine's database; the store is `blobs` beside it. Throws when the run does not succeed. */
+/** Returns the engine's database; the store is the folder `blobs` beside it. Throws if the execution does not succeed. */
 export async function runOnce({ folder, image, vision, log, ...concurrency }: ScaleRun): Promise<{ file: string }> {
   const clock = { now: () => new Date() };
   const deps: PipelineDeps = {
     blobs: fsBlobs(join(folder, 'blobs')),
-    imageDownloads: { download: () => Promise.reject(new Error('Nothing is fetched here.')) },
+    imageDownloads: { download: () => Promise.reject(new Error('This benchmark downloads no image.')) },
     vision,
     clock,
     log,
@@ -62,7 +62,7 @@ export async function runOnce({ folder, image, vision, log, ...concurrency }: Sc
   engine.start();
   const ended = await engine.ended(EXECUTION);
   engine.close();
-  if (ended.status !== 'SUCCEEDED') throw new Error(`Expected a run that succeeds, got ${ended.error}.`);
+  if (ended.status !== 'SUCCEEDED') throw new Error(`The execution did not succeed: ${ended.error}.`);
   return { file };
 }
 

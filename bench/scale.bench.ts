@@ -11,9 +11,9 @@ import { AnswerError, TransientError } from '../pipeline/contract/errors.ts';
 import { keys } from '../pipeline/contract/keys.ts';
 import { FindingsDocument } from '../pipeline/contract/schemas.ts';
 import { NO_USAGE } from '../pipeline/contract/usage.ts';
-import type { Log, Vision } from '../pipeline/ports.ts';
+import type { Vision } from '../pipeline/ports.ts';
 import { throttledVision } from '../pipeline/vision/throttled-vision.ts';
-import type { BenchResult } from './run.ts';
+import { type BenchResult, resultOf, rounded, SILENT_LOG } from './result.ts';
 import { drawNoise, EXECUTION, runOnce } from './scale-run.ts';
 
 /** Number of tiles, and the side of a square image with about this number of tiles of 128 px, all levels counted. */
@@ -28,7 +28,7 @@ const OVERHEAD_MAX = 1.25;
 const OPERATIONS_MAX = 3_000;
 const RSS_RATIO_MAX = 2;
 
-const Figures = z.object({
+const Measured = z.object({
   tiles: z.number(),
   executions: z.number(),
   wall_s: z.number(),
@@ -41,41 +41,34 @@ const Figures = z.object({
   failed: z.number(),
   accounted: z.boolean(),
 });
-type Figures = z.infer<typeof Figures>;
+type Measured = z.infer<typeof Measured>;
 
 export async function run(): Promise<BenchResult> {
   const wanted = process.argv[3]?.split(',').map(Number) ?? SIZES;
-  const bySize = new Map<number, Figures>();
-  for (const size of SIZES.filter((one) => wanted.includes(one))) {
+  const bySize = new Map<number, Measured>();
+  for (const size of SIZES.filter((known) => wanted.includes(known))) {
     const args = [import.meta.filename, String(size)];
     const { stdout } = await promisify(execFile)(process.execPath, args);
-    const figures = Figures.parse(JSON.parse(stdout));
-    console.log(JSON.stringify({ wanted: size, ...figures }));
-    bySize.set(size, figures);
+    const measured = Measured.parse(JSON.parse(stdout));
+    console.log(JSON.stringify({ wanted: size, ...measured }));
+    bySize.set(size, measured);
   }
   const all = [...bySize.values()];
-  const of = (size: number, figure: 'overhead' | 'rss_mb') => bySize.get(size)?.[figure] ?? Number.NaN;
+  const figureOf = (size: number, figure: 'overhead' | 'rss_mb') => bySize.get(size)?.[figure] ?? Number.NaN; // NaN meets no bar
   const figures = {
-    overhead_900: of(900, 'overhead'),
-    overhead_10000: of(10_000, 'overhead'),
+    overhead_900: figureOf(900, 'overhead'),
+    overhead_10000: figureOf(10_000, 'overhead'),
     operations_max: Math.max(...all.map(({ operations_max }) => operations_max)),
-    rss_100000_by_900: Math.round((of(100_000, 'rss_mb') / of(900, 'rss_mb')) * 100) / 100,
+    rss_100000_by_900: rounded(figureOf(100_000, 'rss_mb') / figureOf(900, 'rss_mb'), 2),
     unaccounted: all.filter(({ accounted }) => !accounted).length,
   };
-  const bars = {
-    overhead_900: `<= ${OVERHEAD_MAX}`,
-    overhead_10000: `<= ${OVERHEAD_MAX}`,
-    operations_max: `<= ${OPERATIONS_MAX}`,
-    rss_100000_by_900: `<= ${RSS_RATIO_MAX}`,
-    unaccounted: '0',
-  };
-  const pass =
-    figures.overhead_900 <= OVERHEAD_MAX &&
-    figures.overhead_10000 <= OVERHEAD_MAX &&
-    figures.operations_max <= OPERATIONS_MAX &&
-    figures.rss_100000_by_900 <= RSS_RATIO_MAX &&
-    figures.unaccounted === 0;
-  return { figures, bars, pass };
+  return resultOf(figures, {
+    overhead_900: ['<=', OVERHEAD_MAX],
+    overhead_10000: ['<=', OVERHEAD_MAX],
+    operations_max: ['<=', OPERATIONS_MAX],
+    rss_100000_by_900: ['<=', RSS_RATIO_MAX],
+    unaccounted: ['=', 0],
+  });
 }
 
 function scriptedModel(): Vision {
@@ -96,17 +89,17 @@ function scriptedModel(): Vision {
   };
 }
 
-async function measure(size: number): Promise<Figures> {
+async function measure(size: number): Promise<Measured> {
   const folder = await mkdtemp(join(tmpdir(), 'tilesight-scale-'));
-  const silent = () => {};
-  const log: Log = { debug: silent, info: silent, warn: silent, error: silent };
   try {
-    const image = await drawNoise(folder, SIDES[size] ?? 0);
+    const sidePx = SIDES[size];
+    if (sidePx === undefined) throw new Error(`Choose a size of ${SIZES.join(', ')}, not ${size}.`);
+    const image = await drawNoise(folder, sidePx);
     const beginMs = performance.now();
     const { file } = await runOnce({
       folder,
       image,
-      log,
+      log: SILENT_LOG,
       vision: throttledVision(scriptedModel(), CONCURRENCY),
       // Concurrent shards share the limit, so that the total concurrency is the same for all sizes.
       tileConcurrency: size > 1_000 ? CONCURRENCY / SHARDS_AT_ONCE : CONCURRENCY,
@@ -124,7 +117,7 @@ async function measure(size: number): Promise<Figures> {
       wall_s,
       detect_s,
       ideal_s,
-      overhead: Math.round((detect_s / ideal_s) * 100) / 100,
+      overhead: rounded(detect_s / ideal_s, 2),
       rss_mb: Math.round((process.resourceUsage().maxRSS * 1_024) / 1_000_000),
       done: tiles.done,
       failed: tiles.failed.length,
@@ -151,7 +144,7 @@ function timeIn(file: string, sql: string): number {
   return Date.parse(String(row?.at));
 }
 
-function countsIn(file: string): Pick<Figures, 'executions' | 'operations_max'> {
+function countsIn(file: string): Pick<Measured, 'executions' | 'operations_max'> {
   const [row] = rowsOf(file, 'select count(*) as executions, max(operations) as most from executions');
   return { executions: Number(row?.executions), operations_max: Number(row?.most) };
 }

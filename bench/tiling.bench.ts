@@ -9,9 +9,10 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import sharp from 'sharp';
 import { z } from 'zod';
+import { at } from '../pipeline/contract/at.ts';
 import { writePyramid } from '../pipeline/imaging/pyramid.ts';
 import { DEFAULT_LIMITS } from '../pipeline/planning/image-limits.ts';
-import type { BenchResult } from './run.ts';
+import { type Bar, type BenchResult, resultOf, rounded } from './result.ts';
 
 const PIXELS_MAX = DEFAULT_LIMITS.pixelsMax;
 /** 30 x 30 tiles at 20,000 squared, each with 64 pixels more on every inner side: `overlap` as Deep Zoom counts it. */
@@ -39,8 +40,14 @@ const Cost = z.object({
 });
 type Cost = z.infer<typeof Cost>;
 
+/** What a child process gets: the variant, the two files, and the size of the image. */
+const Arguments = z.tuple([z.string(), z.string(), z.string(), z.coerce.number(), z.coerce.number()]);
+
+const MEASURED = ['extract', 'save', 'floor', 'ours', 'oursSharing64'] as const;
+type Measured = (typeof MEASURED)[number];
+
 /** What a child does with `from`; all of them write to `to`. */
-const WORK: Record<string, (from: string, to: string, width: number, height: number) => Promise<void>> = {
+const VARIANTS: Record<string, (from: string, to: string, width: number, height: number) => Promise<void>> = {
   async draw(_from, to, width, height) {
     const noise = { type: 'gaussian', mean: 128, sigma: 40 } as const;
     const [small, tall] = [Math.ceil(width / 8), Math.ceil(height / 8)];
@@ -86,7 +93,7 @@ export async function run(): Promise<BenchResult> {
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
-  const bars: Record<string, [sign: '>=' | '<=', bar: number]> = {
+  const bars: Record<string, Bar> = {
     '20k_jpg_cpu_extract_by_ours': ['>=', 90],
     '20k_png_cpu_extract_by_ours': ['>=', 200],
     '20k_jpg_cpu_ours_by_floor': ['<=', 2],
@@ -96,12 +103,7 @@ export async function run(): Promise<BenchResult> {
     '30k_jpg_rss_mb': ['<=', 600],
     gigapixel_jpg_rss_mb: ['<=', 600],
   };
-  const holds = ([figure, [sign, bar]]: [string, ['>=' | '<=', number]]) => {
-    const came = figures[figure] ?? Number.NaN;
-    return sign === '>=' ? came >= bar : came <= bar;
-  };
-  const words = Object.entries(bars).map(([figure, [sign, bar]]) => [figure, `${sign} ${bar}`]);
-  return { figures, bars: Object.fromEntries(words), pass: Object.entries(bars).every(holds) };
+  return resultOf(figures, bars);
 }
 
 async function measured(folder: string, name: keyof typeof IMAGES): Promise<Record<string, number>> {
@@ -118,26 +120,38 @@ async function measured(folder: string, name: keyof typeof IMAGES): Promise<Reco
   }
   for (const file of files) {
     const kind = `${name}_${file.slice(-3)}`;
-    const costs: Record<string, Cost> = {};
-    for (const variant of ['extract', 'save', 'floor', 'ours', 'oursSharing64']) {
+    const costs = new Map<Measured, Cost>();
+    for (const variant of MEASURED) {
       const times = variant === 'extract' || variant === 'save' ? 1 : runs;
-      const came: Cost[] = [];
-      for (let time = 0; time < times; time++) came.push(await cost(variant, file, join(folder, 'out'), width, height));
-      const median = came.sort((a, b) => a.cpu_s - b.cpu_s)[Math.floor(times / 2)];
-      if (!median) continue;
+      const measurements: Cost[] = [];
+      for (let time = 0; time < times; time++) measurements.push(await cost(variant, file, join(folder, 'out'), width, height));
+      const median = at(
+        measurements.sort((a, b) => a.cpu_s - b.cpu_s),
+        Math.floor(times / 2),
+      );
       const scale = variant === 'extract' ? tiles / SAMPLE_TILES : 1;
-      costs[variant] = { ...median, wall_s: median.wall_s * scale, cpu_s: median.cpu_s * scale, bytes: median.bytes * scale };
-      console.log(JSON.stringify({ image: kind, variant, tiles, runs: times, scaled_by: scale, ...costs[variant] }));
+      const scaled: Cost = {
+        ...median,
+        wall_s: median.wall_s * scale,
+        cpu_s: median.cpu_s * scale,
+        bytes: median.bytes * scale,
+      };
+      costs.set(variant, scaled);
+      console.log(JSON.stringify({ image: kind, variant, tiles, runs: times, scaled_by: scale, ...scaled }));
     }
-    const ratio = (side: keyof Cost, above: string, below: string) =>
-      Math.round(((costs[above]?.[side] ?? 0) / (costs[below]?.[side] ?? 1)) * 100) / 100;
+    const costOf = (variant: Measured, part: keyof Cost): number => {
+      const measured = costs.get(variant);
+      if (!measured) throw new Error(`${variant} was not measured.`);
+      return measured[part];
+    };
+    const ratio = (part: keyof Cost, above: Measured, below: Measured) => rounded(costOf(above, part) / costOf(below, part), 2);
     figures[`${kind}_cpu_extract_by_ours`] = ratio('cpu_s', 'extract', 'ours');
     figures[`${kind}_cpu_ours_by_floor`] = ratio('cpu_s', 'ours', 'floor');
     figures[`${kind}_wall_ours_by_save`] = ratio('wall_s', 'ours', 'save');
     figures[`${kind}_rss_ours_by_save`] = ratio('rss_mb', 'ours', 'save');
     figures[`${kind}_cpu_ours_sharing_64_by_floor`] = ratio('cpu_s', 'oursSharing64', 'floor');
-    figures[`${kind}_rss_mb`] = Math.round(costs.ours?.rss_mb ?? 0);
-    figures[`${kind}_anonymous_mb`] = Math.round(costs.ours?.anonymous_mb ?? 0);
+    figures[`${kind}_rss_mb`] = Math.round(costOf('ours', 'rss_mb'));
+    figures[`${kind}_anonymous_mb`] = Math.round(costOf('ours', 'anonymous_mb'));
     await rm(file);
   }
   return figures;
@@ -151,12 +165,13 @@ async function cost(variant: string, from: string, to: string, width: number, he
 /** Memory of this process on Linux; 0 on other systems. */
 function anonymousMegabytes(): number {
   if (process.platform !== 'linux') return 0;
-  const kilobytes = /^RssAnon:\s+(\d+)/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1];
-  return (Number(kilobytes ?? 0) * 1_024) / 1_000_000;
+  const line = /^RssAnon:\s+(?<kilobytes>\d+)/m.exec(readFileSync('/proc/self/status', 'utf8'));
+  if (!line) throw new Error('/proc/self/status has no line RssAnon.');
+  return (Number(line.groups?.kilobytes) * 1_024) / 1_000_000;
 }
 
 if (process.argv[1] === import.meta.filename) {
-  const [variant = '', from = '', to = '', width, height] = process.argv.slice(2);
+  const [variant, from, to, width, height] = Arguments.parse(process.argv.slice(2));
   sharp.cache(false);
   sharp.concurrency(availableParallelism());
   let anonymous_mb = 0;
@@ -166,7 +181,9 @@ if (process.argv[1] === import.meta.filename) {
   setInterval(sample, 50).unref();
   const before = process.cpuUsage();
   const beginMs = performance.now();
-  await WORK[variant]?.(from, to, Number(width), Number(height));
+  const work = VARIANTS[variant];
+  if (!work) throw new Error(`There is no variant ${variant}.`);
+  await work(from, to, width, height);
   const wall_s = (performance.now() - beginMs) / 1_000;
   const { user, system } = process.cpuUsage(before);
   const rss_mb = (process.resourceUsage().maxRSS * 1_024) / 1_000_000;
