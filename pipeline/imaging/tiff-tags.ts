@@ -18,6 +18,8 @@ export interface TiffDirectory {
   extraSamples: number[];
   /** Tag 339: 1 unsigned, 2 signed, 3 float, 5 and 6 complex. */
   sampleFormat: number;
+  /** Tag 330: other images hang below this page, which sharp does not count as pages. */
+  hasSubDirectories: boolean;
   /** Tag 42113; `null` if it is missing or no number. */
   nodata: number | null;
 }
@@ -92,6 +94,7 @@ async function readDirectory(reader: Reader, offset: number, isBig: boolean) {
     isTiled: entries.has(322),
     extraSamples: await values(338),
     sampleFormat: await first(339, 1),
+    hasSubDirectories: entries.has(330),
     nodata: numberIn(await values(42_113)),
   };
   return { directory, next: reader.unsigned(bytes, count * entryBytes, pointerBytes) };

@@ -136,14 +136,26 @@ const converted = (options = '') => `Convert it, for example with: ${GDAL}${opti
 
 /** Why a page of a TIFF cannot be decoded; `null` if its tags are within what libvips reads. */
 export function unreadableTiff(directory: TiffDirectory): string | null {
-  const { compression, isPlanar, isTiled, samplesPerPixel, sampleFormat, bitsPerSample, photometric } = directory;
+  const {
+    subfileType,
+    hasSubDirectories,
+    compression,
+    isPlanar,
+    isTiled,
+    samplesPerPixel,
+    sampleFormat,
+    bitsPerSample,
+    photometric,
+  } = directory;
   const codec = CODECS[compression];
   if (codec) {
     const convert = compression === 6 ? 'Convert it, for example with: magick in.tif -compress LZW out.tif' : converted();
     return `The TIFF is compressed with ${codec}, which cannot be decoded here. ${convert}`;
   }
-  if (photometric === 32_803 || photometric === 34_892) {
-    return 'The TIFF holds raw data of a camera (DNG), which is not supported. Develop it to a JPEG or TIFF, for example with darktable.';
+  // A DNG, NEF or ARW begins with a thumbnail, which would be analyzed instead of the photo.
+  const isThumbnail = (subfileType & 1) !== 0 && hasSubDirectories;
+  if (photometric === 32_803 || photometric === 34_892 || isThumbnail) {
+    return 'The TIFF holds raw data of a camera, which is not supported. Develop it to a JPEG or TIFF, for example with darktable.';
   }
   if (isPlanar && isTiled && samplesPerPixel > 1) {
     return `The TIFF stores each band in tiles of its own (INTERLEAVE=BAND), which cannot be decoded here. ${converted()}`;
@@ -157,6 +169,9 @@ export function unreadableTiff(directory: TiffDirectory): string | null {
   if (bitsPerSample === 64) {
     const kind = sampleFormat === 3 ? '64-bit float' : '64-bit integer';
     return `The TIFF has ${kind} samples, which are not supported. ${converted(' -ot Float32')}`;
+  }
+  if (sampleFormat === 3 && bitsPerSample === 16) {
+    return `The TIFF has 16-bit float samples, which are not supported. ${converted(' -ot Float32 -co NBITS=32')}`;
   }
   if (photometric === 8 && bitsPerSample === 8) {
     return 'The TIFF has 8-bit CIELAB samples, which are not supported. Convert it, for example with: magick in.tif -colorspace sRGB out.tif';

@@ -388,6 +388,15 @@ const LAYOUTS: Record<string, Layout> = {
     refused:
       'The TIFF is compressed with old-style JPEG, which cannot be decoded here. Convert it, for example with: magick in.tif -compress LZW out.tif',
   },
+  'a raw file of a camera, by its thumbnail': {
+    file: drawn({ ...RGB, subfileType: 1, hasSubDirectories: true }),
+    refused:
+      'The TIFF holds raw data of a camera, which is not supported. Develop it to a JPEG or TIFF, for example with darktable.',
+  },
+  'gray, float, 16 bits': {
+    file: drawn({ ...GRAY, bits: 16, type: 'half' }),
+    refused: `The TIFF has 16-bit float samples, which are not supported. Convert it, for example with: ${GDAL} -ot Float32 -co NBITS=32 in.tif out.tif`,
+  },
   'ZSTD in a TIFF': { file: drawn({ ...RGB, compression: 50_000 }), refused: codec('ZSTD') },
   'LERC in a TIFF': { file: drawn({ ...RGB, compression: 34_887 }), refused: codec('LERC') },
   'LZMA in a TIFF': { file: drawn({ ...RGB, compression: 34_925 }), refused: codec('LZMA') },

@@ -2,7 +2,7 @@
 import { deflateSync } from 'node:zlib';
 import { at } from '../../pipeline/contract/at.ts';
 
-export type SampleType = 'uint' | 'int' | 'float' | 'complex';
+export type SampleType = 'uint' | 'int' | 'half' | 'float' | 'complex';
 
 export interface TiffPage {
   width: number;
@@ -22,6 +22,8 @@ export interface TiffPage {
   tiled?: boolean;
   orientation?: number;
   nodata?: string;
+  /** Tag 330, as in raw files of cameras: the page is only their thumbnail. */
+  hasSubDirectories?: boolean;
   /** Tag 320: red, then green, then blue of every index, from 0 to 65,535. */
   palette?: number[];
   /** Tag 254: 1 a smaller copy, 4 a mask. */
@@ -83,11 +85,12 @@ function tagsOf(page: TiffPage, offsets: number[], lengths: number[]): Tag[] {
     [274, 3, [page.orientation ?? 1]],
     [277, 3, [bands]],
     [284, 3, [planar ? 2 : 1]],
-    [339, 3, each({ uint: 1, int: 2, float: 3, complex: 6 }[page.type ?? 'uint'])],
+    [339, 3, each({ uint: 1, int: 2, half: 3, float: 3, complex: 6 }[page.type ?? 'uint'])],
   ];
   if (tiled) tags.push([322, 4, [TILE_PX]], [323, 4, [TILE_PX]], [324, 4, offsets], [325, 4, lengths]);
   else tags.push([273, 4, offsets], [278, 4, [ROWS_PER_STRIP]], [279, 4, lengths]);
   if (page.extraSamples && page.extraSamples.length > 0) tags.push([338, 3, page.extraSamples]);
+  if (page.hasSubDirectories) tags.push([330, 4, [8]]);
   if (page.palette) tags.push([320, 3, page.palette]);
   if (page.nodata !== undefined) tags.push([42_113, 2, page.nodata]);
   return tags.sort(([a], [b]) => a - b);
