@@ -136,6 +136,8 @@ const MAY_IMPORT_AN_ENTRY = ['cli/'];
 
 const filesOf = (pattern: string) => globSync(pattern.endsWith('**') ? `${pattern}/*.ts` : pattern, { cwd: ROOT });
 const sources = [...new Set(MAY_IMPORT.flatMap(([pattern]) => filesOf(pattern)))].filter((file) => !file.endsWith('.d.ts'));
+/** With the tools around the product, which the table leaves free. */
+const allCode = [...new Set([...sources, ...globSync('{build,bench,models,examples}/**/*.ts', { cwd: ROOT })])];
 
 function importsOf(file: string): string[] {
   const text = readFileSync(join(ROOT, file), 'utf8');
@@ -154,7 +156,7 @@ function allowedFor(file: string): string[] | 'anything' {
 function circleFrom(file: string, path: readonly string[] = [], done = new Set<string>()): string[] | null {
   if (path.includes(file)) return [...path.slice(path.indexOf(file)), file];
   if (done.has(file)) return null;
-  for (const target of importsOf(file).filter((to) => sources.includes(to))) {
+  for (const target of importsOf(file).filter((to) => allCode.includes(to))) {
     const circle = circleFrom(target, [...path, file], done);
     if (circle) return circle;
   }
@@ -188,6 +190,7 @@ describe('the import table', () => {
 
   test('has no circle, type-only imports included', () => {
     const done = new Set<string>();
-    expect(sources.map((file) => circleFrom(file, [], done)).filter((circle) => circle !== null)).toEqual([]);
+    expect(allCode.length).toBeGreaterThan(sources.length);
+    expect(allCode.map((file) => circleFrom(file, [], done)).filter((circle) => circle !== null)).toEqual([]);
   });
 });
