@@ -34,7 +34,10 @@ const COLOR_BANDS: Readonly<Record<number, number>> = { 2: 3, 5: 4, 6: 3, 8: 3, 
 /** libvips decodes the indexes of a palette to colors. */
 const PALETTE = 3;
 
-/** `requested` are bands from 1: one or three. `directory` is the TIFF's page; `null` for other formats, which say themselves what is alpha. */
+/**
+ * `requested` are bands from 1: one or three. `directory` is the page of a TIFF; `null` for other formats, which define what is alpha.
+ * Throws a UserError if a requested band does not exist.
+ */
 export function bandReading(
   header: SampleHeader,
   directory: TiffDirectory | null,
@@ -76,7 +79,7 @@ function bandNote(shown: readonly number[], count: number): string {
       : `band${shown.length === 1 ? '' : 's'} ${shown.join(', ')}`;
   const left = Array.from({ length: count }, (_, index) => index + 1).filter((band) => !shown.includes(band));
   const leftOut = left.length === 0 ? '' : `; left out ${left.length === 1 ? 'band' : 'bands'} ${ranges(left)}`;
-  return `The image has ${count} bands. Analyzed ${colors}${leftOut}. The parameter bands chooses them.`;
+  return `The image has ${count} ${count === 1 ? 'band' : 'bands'}. Analyzed ${colors}${leftOut}. The parameter bands chooses them.`;
 }
 
 /** [4, 5, 6, 8] is "4-6, 8". */

@@ -75,7 +75,8 @@ export function rangeNotes(
       if (kind === 'full') return [];
       if (kind === 'bits')
         return [`The samples${named(bands)} use ${Math.log2(high + 1)} of 16 bits and were scaled to full brightness.`];
-      if (kind === 'flat') return [`All samples${named(bands)} have the same value, so they show a single tone.`];
+      if (kind === 'flat')
+        return [`All checked samples${named(bands)} have the same value: the image seems to have a single tone.`];
       return [`The samples${named(bands)} from ${number(low)} to ${number(high)} were stretched from black to white.`];
     });
   const unnamed = new Set(sentences(() => ''));

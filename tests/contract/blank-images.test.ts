@@ -40,7 +40,7 @@ test('an image of a single tone has the note also if blank tiles are analyzed', 
 test('samples that are all equal have a note, whatever their value is', async () => {
   const samples = new Float64Array(SIZE.width * SIZE.height).fill(-12.5);
   const document = await documentOf(tiff({ ...SIZE, samples, bands: 1, bits: 32, type: 'float', photometric: 1 }));
-  expect(document?.notes).toContain('All samples have the same value, so they show a single tone.');
+  expect(document?.notes).toContain('All checked samples have the same value: the image seems to have a single tone.');
   expect(document?.summary).toMatch(/^The image is blank: all \d+ tiles have a single color/);
 });
 

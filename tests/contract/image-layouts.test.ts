@@ -378,6 +378,7 @@ const LAYOUTS: Record<string, Layout> = {
     isGray: true,
     notes: [shown('band 1', 'bands 2-3', 3)],
   },
+  'band 1 of a gray image': { file: drawn(GRAY), bands: [1], isGray: true, notes: [/^The image has 1 band\. Analyzed band 1\./] },
   'a band that does not exist': {
     file: drawn(RGB),
     bands: [1, 2, 4],
