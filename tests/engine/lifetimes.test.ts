@@ -38,7 +38,7 @@ async function laptop() {
   const blobs = fsBlobs(join(folder, 'blobs'));
   const world = { hold: false, bodies: 0 };
 
-  /** A killed process writes no more: whoever closes the engine waits for the bodies of its steps. */
+  /** A killed process writes no more, so the engine closes only after the bodies of its steps have ended. */
   const body =
     <T>(work: () => Promise<T>) =>
     async () => {
