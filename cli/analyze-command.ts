@@ -1,19 +1,19 @@
 // `tilesight analyze`: analyzes one image as an agent would, over HTTP: starts a server, uploads, calls the tools, downloads the results.
-import { mkdtemp, rm, stat } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { stat } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { z } from 'zod';
 import { serve } from '../local/serve.ts';
-import { readConfig } from '../pipeline/config.ts';
+import { modelOffer, readConfig } from '../pipeline/config.ts';
 import { UserError } from '../pipeline/contract/errors.ts';
 import { Detail } from '../pipeline/contract/schemas.ts';
 import { documents, parseDocument } from '../pipeline/documents.ts';
 import { terminalLog } from '../pipeline/telemetry/terminal-log.ts';
 import { type Agent, type AnalyzeRequest, agent, type Execution } from './agent.ts';
+import { type KeptAnalysis, keptAnalysis } from './kept-analysis.ts';
 import { showProgress } from './progress-bar.ts';
 import { print, report } from './terminal.ts';
 import { findingsTable } from './terminal-table.ts';
-import { writeWhole } from './write-whole.ts';
+import { checkFile, checkOutFolder, writeWhole } from './write-whole.ts';
 
 const AnalyzeOptions = z.strictObject({
   lookFor: z.string().optional(),
@@ -33,6 +33,7 @@ const AnalyzeOptions = z.strictObject({
 type AnalyzeOptions = z.infer<typeof AnalyzeOptions>;
 
 const STANDARD_OUTPUT = '-';
+const INTERRUPTS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 const EXIT_PARTIAL = 3;
 const EXIT_INTERRUPTED = 130; // 128 + SIGINT, as shells report it
 
@@ -40,43 +41,80 @@ const EXIT_INTERRUPTED = 130; // 128 + SIGINT, as shells report it
 export async function analyzeCommand(image: string, values: unknown): Promise<void> {
   const options = AnalyzeOptions.parse(values);
   const path = await imageFile(image);
+  await checkOutFolder(options.out);
+  if (options.json !== undefined && options.json !== STANDARD_OUTPUT) await checkFile(options.json, '--json');
   const config = readConfig();
-  const dataFolder = await mkdtemp(join(tmpdir(), 'tilesight-'));
+  const kept = await keptAnalysis(config.TILESIGHT_HOME, path, [requestFor('', options), modelOffer(config)]);
   const interrupt = new AbortController();
   const onInterrupt = () => interrupt.abort();
-  process.once('SIGINT', onInterrupt).once('SIGTERM', onInterrupt);
+  for (const signal of INTERRUPTS) process.once(signal, onInterrupt);
   let server: Awaited<ReturnType<typeof serve>> | null = null;
+  let isOver = false;
+  const over = () => {
+    isOver = true;
+  };
   try {
     // A failure ends in one sentence on the terminal; a log would only repeat it.
     const LOG_LEVEL = config.LOG_LEVEL === 'info' ? 'silent' : config.LOG_LEVEL;
     const log = terminalLog(LOG_LEVEL);
-    server = await serve({ config: { ...config, LOG_LEVEL }, dataFolder, allowedFolders: [], port: 0, log });
-    await analyzeWith(server.url, path, options, interrupt.signal);
+    server = await serve({ config: { ...config, LOG_LEVEL }, dataFolder: kept.folder, allowedFolders: [], port: 0, log });
+    await analyzeWith({ url: server.url, path, options, kept, over, signal: interrupt.signal });
   } catch (error) {
     if (!interrupt.signal.aborted) throw error;
-    report('Interrupted. No results were kept.\n');
+    const advice = isOver ? 'Interrupted before the analysis began.' : 'Interrupted. Run the same command again to continue.';
+    report(`${advice}\n`);
     process.exitCode = EXIT_INTERRUPTED;
   } finally {
-    process.off('SIGINT', onInterrupt).off('SIGTERM', onInterrupt);
+    for (const signal of INTERRUPTS) process.off(signal, onInterrupt);
     await server?.close();
-    await rm(dataFolder, { recursive: true, force: true });
+    if (isOver) await kept.remove();
   }
 }
 
-async function analyzeWith(url: string, path: string, options: AnalyzeOptions, signal: AbortSignal): Promise<void> {
+interface Analysis {
+  url: string;
+  path: string;
+  options: AnalyzeOptions;
+  kept: KeptAnalysis;
+  /** Called once what is kept is of no more use: without an execution, after a failure, or when all results are written. */
+  over(): void;
+  signal: AbortSignal;
+}
+
+async function analyzeWith(analysis: Analysis): Promise<void> {
+  const { url, path, options, over, signal } = analysis;
   const tools = await agent(new URL('/mcp', url), signal);
   try {
-    const executionId = await tools.analyze(requestFor(await tools.upload(path), options));
+    const executionId = await executionOf(analysis, tools);
     const execution = await showProgress(basename(path), tools.follow(executionId));
-    if (execution.status !== 'SUCCEEDED' && execution.status !== 'PARTIAL')
+    if (execution.status !== 'SUCCEEDED' && execution.status !== 'PARTIAL') {
+      over();
       throw new UserError(execution.reason ?? `The analysis ended with the status ${execution.status}.`);
+    }
     await deliver(executionId, await downloaded(execution, tools), options);
+    over();
     if (execution.status === 'PARTIAL') {
       report(`${execution.reason}\n`);
       process.exitCode = EXIT_PARTIAL;
     }
   } finally {
     await tools.close();
+  }
+}
+
+/** The execution that was interrupted, or a new one. */
+async function executionOf({ path, options, kept, over }: Analysis, tools: Agent): Promise<string> {
+  if (kept.executionId !== null) {
+    report(`Continuing the analysis ${kept.executionId}.\n`);
+    return kept.executionId;
+  }
+  try {
+    const executionId = await tools.analyze(requestFor(await tools.upload(path), options));
+    await kept.keep(executionId);
+    return executionId;
+  } catch (error) {
+    over();
+    throw error;
   }
 }
 
@@ -99,43 +137,50 @@ function requestFor(image: string, options: AnalyzeOptions): AnalyzeRequest {
 
 interface Results {
   findings: Uint8Array;
-  overlay: Uint8Array;
-  /** `null` if the report could not be made: an execution succeeds without it. */
+  /** `null` if it could not be made, or not be read: an execution succeeds without it, and a note says so. */
+  overlay: Uint8Array | null;
   report: Uint8Array | null;
 }
 
 async function downloaded({ artifacts }: Execution, tools: Agent): Promise<Results> {
   const { findings_json, overlay_jpg, report_html } = artifacts;
-  if (findings_json === undefined || overlay_jpg === undefined)
-    throw new Error('The execution has findings, but no links to findings.json and overlay.jpg.');
+  if (findings_json === undefined) throw new Error('The execution has findings, but no link to findings.json.');
+  const optional = async (link: string | undefined) => (link === undefined ? null : await tools.download(link));
   return {
     findings: await tools.download(findings_json),
-    overlay: await tools.download(overlay_jpg),
-    report: report_html === undefined ? null : await tools.download(report_html),
+    overlay: await optional(overlay_jpg),
+    report: await optional(report_html),
   };
 }
 
+/** A file that cannot be written costs no other one. Throws the first failure when everything else is written and printed. */
 async function deliver(executionId: string, results: Results, { out, json }: AnalyzeOptions): Promise<void> {
   const document = parseDocument(documents.findings(executionId), results.findings);
-  const files = { 'report.html': results.report, 'overlay.jpg': results.overlay, 'findings.json': results.findings };
+  const files = new Map([
+    [join(out, 'report.html'), results.report],
+    [join(out, 'overlay.jpg'), results.overlay],
+    [join(out, 'findings.json'), results.findings],
+  ]);
+  if (json !== undefined && json !== STANDARD_OUTPUT) files.set(json, results.findings);
   const written: string[] = [];
-  for (const [name, bytes] of Object.entries(files)) {
+  const failures: unknown[] = [];
+  for (const [path, bytes] of files) {
     if (!bytes) continue;
-    await writeWhole(join(out, name), bytes);
-    written.push(join(out, name));
+    await writeWhole(path, bytes).then(
+      () => written.push(path),
+      (error: unknown) => failures.push(error),
+    );
   }
   if (json === STANDARD_OUTPUT) {
     process.stdout.write(results.findings);
     process.stdout.write('\n');
-    return;
+  } else {
+    print(`${findingsTable(document)}\n\n${document.summary}\n`);
+    for (const note of document.notes) print(`Note: ${note}\n`);
+    if (written.length > 0) print(`\nWrote ${new Intl.ListFormat('en').format(written)}.\n`);
   }
-  if (json !== undefined) {
-    await writeWhole(json, results.findings);
-    written.push(json);
-  }
-  print(`${findingsTable(document)}\n\n${document.summary}\n`);
-  for (const note of document.notes) print(`Note: ${note}\n`);
-  print(`\nWrote ${new Intl.ListFormat('en').format(written)}.\n`);
+  const [failure] = failures;
+  if (failure) throw failure;
 }
 
 async function imageFile(image: string): Promise<string> {

@@ -1,4 +1,5 @@
 // `tilesight serve`: runs the local deployment until Ctrl-C.
+import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
@@ -9,6 +10,7 @@ import { UserError } from '../pipeline/contract/errors.ts';
 import { openSources, SOURCES } from '../pipeline/sources/index.ts';
 import { terminalLog } from '../pipeline/telemetry/terminal-log.ts';
 import { print, report } from './terminal.ts';
+import { checkOutFolder } from './write-whole.ts';
 
 const ServeOptions = z.strictObject({
   port: z.number(),
@@ -33,6 +35,8 @@ export async function serveCommand(values: unknown): Promise<void> {
   const iam = await iamOf(options);
   const dataFolder = resolve(data ?? config.TILESIGHT_HOME);
   const allowedFolders = (allow ?? config.ALLOWED_FOLDERS).map((folder) => resolve(folder));
+  for (const folder of allowedFolders) await checkAllowed(folder);
+  await checkOutFolder(dataFolder, '--data');
   const server = await serve({ config, dataFolder, allowedFolders, port, host, iam, log: terminalLog(config.LOG_LEVEL) });
   const { accepted } = openSources(SOURCES.local, { ...config, ALLOWED_FOLDERS: allowedFolders });
   print(
@@ -46,6 +50,14 @@ export async function serveCommand(values: unknown): Promise<void> {
   await interrupted();
   report('\nStopping …\n');
   await server.close();
+}
+
+/** A server that allows a folder that is not there refuses every image in it, later and with another sentence. */
+async function checkAllowed(folder: string): Promise<void> {
+  const found = await stat(folder).catch(() => null);
+  if (found?.isDirectory()) return;
+  const fault = found ? 'is not a folder' : 'does not exist or may not be read';
+  throw new UserError(`${folder} ${fault}. Name folders with images with --allow or ALLOWED_FOLDERS.`);
 }
 
 /** Refuses options that would have no effect: the user believes that they protect the server. */

@@ -10,10 +10,23 @@ import { FORMATS } from '../pipeline/imaging/formats.ts';
 import { exportCommand, formatsHelp, formatsThatNameTheImage } from './export-command.ts';
 import { report } from './terminal.ts';
 
+const PORT_MAX = 65_535;
 const { version, description } = packageJson;
 const imageFormats = new Intl.ListFormat('en', { type: 'disjunction' }).format(Object.keys(FORMATS));
 
-const program = new Command('tilesight').description(description).version(version).showHelpAfterError();
+const program = new Command('tilesight')
+  .description(description)
+  .version(version)
+  // The sentence of commander, and its suggestion if it has one, on one line.
+  .configureOutput({
+    outputError: (text) =>
+      report(
+        `tilesight: ${text
+          .trim()
+          .replace(/^error: /, '')
+          .replaceAll('\n', ' ')}\n`,
+      ),
+  });
 
 program
   .command('analyze')
@@ -43,7 +56,7 @@ program
 program
   .command('serve')
   .description('Serves the MCP tools over Streamable HTTP on 127.0.0.1, and a page for people at the same address.')
-  .option('--port <port>', 'port to listen on; 0 takes a free one', wholeNumber, 3333)
+  .option('--port <port>', 'port to listen on; 0 takes a free one', portNumber, 3333)
   .option('--data <dir>', 'folder for uploads, executions and results (default: TILESIGHT_HOME or ~/.tilesight)')
   .option('--allow <dir...>', 'folders with images that file:// addresses may name (default: ALLOWED_FOLDERS)')
   .addOption(
@@ -118,6 +131,12 @@ function bandNumbers(text: string): number[] {
   if (![1, 3].includes(numbers.length) || !numbers.every((number) => Number.isInteger(number) && number >= 1))
     throw new InvalidArgumentError('Give one band or three separated by commas, for example 4,3,2.');
   return numbers;
+}
+
+function portNumber(text: string): number {
+  const port = wholeNumber(text);
+  if (port > PORT_MAX) throw new InvalidArgumentError(`Give a port from 0 to ${PORT_MAX}.`);
+  return port;
 }
 
 function wholeNumber(text: string): number {

@@ -45,11 +45,18 @@ export async function writeWholeFolder(folder: string, files: readonly { path: s
   }
 }
 
-/** Throws a UserError unless `path` can become a file, or replace one. */
-export async function checkFile(path: string): Promise<void> {
+/** Throws a UserError unless files can be written into `path`, a folder that may not exist yet. */
+export async function checkOutFolder(path: string, option = '--out'): Promise<void> {
   const found = await stat(path).catch(() => null);
-  if (found?.isDirectory()) throw new UserError(`${path} is a folder. Name a file with --out.`);
-  if (found && !found.isFile()) throw new UserError(`${path} is not a regular file. Name another one with --out.`);
+  if (found && !found.isDirectory()) throw new UserError(`${path} is a file. Name a folder with ${option}.`);
+  await checkWritable(resolve(path), path);
+}
+
+/** Throws a UserError unless `path` can become a file, or replace one. `option` is the one that named it. */
+export async function checkFile(path: string, option = '--out'): Promise<void> {
+  const found = await stat(path).catch(() => null);
+  if (found?.isDirectory()) throw new UserError(`${path} is a folder. Name a file with ${option}.`);
+  if (found && !found.isFile()) throw new UserError(`${path} is not a regular file. Name another one with ${option}.`);
   await checkWritable(dirname(resolve(path)), path);
 }
 

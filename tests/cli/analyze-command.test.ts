@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { readFile, stat, truncate, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { describe, expect, test, vi } from 'vitest';
@@ -53,14 +53,53 @@ describe('tilesight analyze', () => {
     expect(iou(people[0]?.box ?? [0, 0, 0, 0], [425, 80, 2_990, 3_920])).toBeGreaterThan(0.5);
   });
 
-  test('ends on Ctrl-C with exit code 130 and leaves no process and no file', async () => {
-    const running = await startCommand(['analyze', 'examples/lawn.jpg']);
+  test('ends on Ctrl-C with exit code 130 and no process, and the same command continues where it ended', {
+    timeout: 180_000,
+  }, async () => {
+    const TILESIGHT_HOME = await temporaryFolder();
+    const command = ['analyze', 'examples/lawn.jpg', '--max-tiles', '20'];
+    const running = await startCommand(command, { TILESIGHT_HOME });
     await running.says('detect, ');
     running.process.kill('SIGINT');
     const { code, left, stderr, out } = await running.outcome;
     await vi.waitFor(async () => expect(await running.processes()).toEqual([]), { timeout: 5_000 });
     expect({ code, left, out: existsSync(out) }).toEqual({ code: 130, left: [], out: false });
-    expect(stderr).toContain('Interrupted. No results were kept.');
+    expect(stderr).toContain('Interrupted. Run the same command again to continue.');
+
+    const [folder = ''] = await readdir(join(TILESIGHT_HOME, 'analyses'));
+    const executionId = await readFile(join(TILESIGHT_HOME, 'analyses', folder, 'execution-id'), 'utf8');
+    const again = await runCommand(command, { TILESIGHT_HOME });
+    expect(again).toMatchObject({
+      code: 0,
+      left: [],
+      stderr: expect.stringContaining(`Continuing the analysis ${executionId}.`),
+    });
+    const document = FindingsDocument.parse(JSON.parse(await readFile(join(again.out, 'findings.json'), 'utf8')));
+    expect(document.execution_id).toBe(executionId);
+    expect(await readdir(join(TILESIGHT_HOME, 'analyses'))).toEqual([]);
+  });
+
+  test('writes every other result if one cannot be written, and the next run writes them all without another analysis', async () => {
+    const [TILESIGHT_HOME, out] = [await temporaryFolder(), await temporaryFolder()];
+    const command = ['analyze', await drawing('A-1'), '--out', out, '--label', 'cat'];
+    await mkdir(join(out, 'overlay.jpg', 'in-the-way'), { recursive: true });
+    const first = await runCommand(command, { TILESIGHT_HOME });
+    expect(first).toMatchObject({ code: 1, stderr: expect.stringMatching(/tilesight: Cannot write .*overlay\.jpg \(E\w+\)\./) });
+    expect((await readdir(out)).sort()).toEqual(['findings.json', 'overlay.jpg', 'report.html']);
+    await rm(join(out, 'overlay.jpg'), { recursive: true });
+    const second = await runCommand(command, { TILESIGHT_HOME });
+    expect(second).toMatchObject({ code: 0, stderr: expect.stringContaining('Continuing the analysis') });
+    expect((await sharp(join(out, 'overlay.jpg')).metadata()).width).toBe(1_500);
+  });
+
+  test.each([
+    ['--out', 'a file as --out'],
+    ['--json', 'a folder that cannot be made for --json'],
+  ])('checks %s before it starts: %s', async (option) => {
+    const file = join(await temporaryFolder(), 'file');
+    await writeFile(file, 'x');
+    const { code, stderr } = await runCommand(['analyze', await drawing('A-2'), option, join(file, 'results')]);
+    expect([code, stderr]).toEqual([1, expect.stringMatching(/^tilesight: Cannot write .*results \(ENOTDIR\)\. .*\n$/)]);
   });
 });
 

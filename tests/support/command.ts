@@ -27,9 +27,21 @@ export interface Running {
 
 export async function startCommand(args: string[], environment: Record<string, string> = {}): Promise<Running> {
   const [temporary, out] = [await temporaryFolder(), join(await temporaryFolder(), 'out')];
-  // biome-ignore lint/style/noProcessEnv: a child starts from this process's environment.
-  const env = { ...process.env, TMPDIR: temporary, LOG_LEVEL: 'info', DETECTION_MODELS: 'onnx:nanodet', ...environment };
-  const child = spawn(process.execPath, [CLI, ...args, ...(args[0] === 'analyze' ? ['--out', out] : [])], { env });
+  const TILESIGHT_HOME = await temporaryFolder();
+  const env = {
+    // biome-ignore lint/style/noProcessEnv: a child starts from this process's environment.
+    ...process.env,
+    TMPDIR: temporary,
+    TILESIGHT_HOME,
+    LOG_LEVEL: 'info',
+    DETECTION_MODELS: 'onnx:nanodet',
+    ...environment,
+  };
+  const child = spawn(
+    process.execPath,
+    [CLI, ...args, ...(args[0] === 'analyze' && !args.includes('--out') ? ['--out', out] : [])],
+    { env },
+  );
   let stdout = '';
   let stderr = '';
   const listeners = new Set<() => void>();

@@ -1,0 +1,54 @@
+// Where `tilesight analyze` keeps an analysis until its results are written, so that the same command continues it after Ctrl-C, a
+// crash or a full disk. Knows nothing of servers or tools.
+import { createHash } from 'node:crypto';
+import { mkdir, readdir, readFile, rm, stat } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { writeWhole } from './write-whole.ts';
+
+const KEPT_MS = 7 * 24 * 3_600_000; // whoever has not continued by then has given up
+const STEM_CHARACTERS_MAX = 40;
+const HASH_CHARACTERS = 16;
+const EXECUTION_FILE = 'execution-id';
+
+export interface KeptAnalysis {
+  /** The data folder of the analysis: uploads, engine and results. */
+  folder: string;
+  /** The execution that an earlier run of the same command started; `null` if none did. */
+  executionId: string | null;
+  keep(executionId: string): Promise<void>;
+  remove(): Promise<void>;
+}
+
+/**
+ * The analysis of the file at `path`, with `request` being everything else that its findings depend on. A file that has changed since
+ * is another analysis. Removes analyses that nobody has continued.
+ */
+export async function keptAnalysis(home: string, path: string, request: unknown): Promise<KeptAnalysis> {
+  const analyses = join(home, 'analyses');
+  await sweep(analyses);
+  const { size, mtimeMs } = await stat(path);
+  const hash = createHash('sha256')
+    .update(JSON.stringify([path, size, mtimeMs, request]))
+    .digest('hex');
+  const stem = basename(path)
+    .replace(/[^\w.-]+/g, '-')
+    .slice(0, STEM_CHARACTERS_MAX);
+  const folder = join(analyses, `${stem}-${hash.slice(0, HASH_CHARACTERS)}`);
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  const file = join(folder, EXECUTION_FILE);
+  return {
+    folder,
+    executionId: await readFile(file, 'utf8').catch(() => null),
+    keep: (executionId) => writeWhole(file, Buffer.from(executionId)),
+    remove: () => rm(folder, { recursive: true, force: true }),
+  };
+}
+
+/** The time of a folder is that of its last new file: a running analysis is never as old. */
+async function sweep(analyses: string): Promise<void> {
+  for (const name of await readdir(analyses).catch(() => [])) {
+    const folder = join(analyses, name);
+    const found = await stat(folder).catch(() => null);
+    if (found && Date.now() - found.mtimeMs > KEPT_MS) await rm(folder, { recursive: true, force: true });
+  }
+}
