@@ -1,12 +1,11 @@
 // Analyzes a drawn image through the real pipeline and engine, in this process, with the model of a benchmark.
 import { join } from 'node:path';
-import { withDurableExecution } from '@aws/durable-execution-sdk-js';
 import sharp from 'sharp';
 import { openEngine } from '../local/engine/engine.ts';
 import { FUNCTION_NAME } from '../local/engine/service-limits.ts';
 import { SHARD_TILES_MAX } from '../pipeline/contract/protocol.ts';
 import { AnalysisRequest } from '../pipeline/contract/schemas.ts';
-import { pipeline } from '../pipeline/pipeline.ts';
+import { durablePipeline } from '../pipeline/durable-pipeline.ts';
 import { DEFAULT_LIMITS } from '../pipeline/planning/image-limits.ts';
 import { TILES_MAX } from '../pipeline/planning/plan.ts';
 import type { Log, PipelineDeps, Vision } from '../pipeline/ports.ts';
@@ -54,7 +53,7 @@ export async function runOnce({ folder, image, vision, log, ...concurrency }: Sc
     log,
     invoke: async (event, client, timeoutMs) => {
       const context = { awsRequestId: 'bench', getRemainingTimeInMillis: () => timeoutMs };
-      const handler = withDurableExecution(pipeline(deps), { durableExecutionClient: client });
+      const handler = durablePipeline(deps, { durableExecutionClient: client });
       return await handler(event, context as Parameters<typeof handler>[1]);
     },
   });

@@ -1,9 +1,8 @@
 // Entry of a worker process: wires the pipeline to the folder, the models and the engine of the parent process.
 import { join } from 'node:path';
-import { withDurableExecution } from '@aws/durable-execution-sdk-js';
 import { z } from 'zod';
 import { readConfig, sizeLimits } from '../pipeline/config.ts';
-import { pipeline } from '../pipeline/pipeline.ts';
+import { durablePipeline } from '../pipeline/durable-pipeline.ts';
 import type { PipelineDeps } from '../pipeline/ports.ts';
 import { openSources, SOURCES } from '../pipeline/sources/index.ts';
 import { fsBlobs } from '../pipeline/storage/folder-blobs.ts';
@@ -31,4 +30,4 @@ const deps: PipelineDeps = {
   functionName: FUNCTION_NAME,
 };
 
-serveInvocations((client, plugins) => withDurableExecution(pipeline(deps), { durableExecutionClient: client, plugins }));
+serveInvocations((client, plugins) => durablePipeline(deps, { durableExecutionClient: client, plugins }));

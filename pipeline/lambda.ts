@@ -2,11 +2,11 @@
 import { mkdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { DurableExecutionApiClient, withDurableExecution } from '@aws/durable-execution-sdk-js';
+import { DurableExecutionApiClient } from '@aws/durable-execution-sdk-js';
 import { defaultProvider } from '@aws-sdk/credential-provider-node';
 import { eventApi, readPipelineConfig, sizeLimits } from './config.ts';
 import { survivingStaleTokens } from './durable/stale-token.ts';
-import { pipeline } from './pipeline.ts';
+import { durablePipeline } from './durable-pipeline.ts';
 import type { PipelineDeps } from './ports.ts';
 import { openSources, SOURCES } from './sources/index.ts';
 import { s3Blobs } from './storage/s3-blobs.ts';
@@ -44,8 +44,4 @@ const deps: PipelineDeps = {
   functionName: `${config.AWS_LAMBDA_FUNCTION_NAME}:${config.AWS_LAMBDA_FUNCTION_VERSION}`,
 };
 
-export const handler = withDurableExecution(pipeline(deps), {
-  durableExecutionClient: survivingStaleTokens(new DurableExecutionApiClient()),
-  // Between invocations the process is frozen: publish every event before.
-  plugins: events ? [{ onInvocationEnd: events.flush }] : [],
-});
+export const handler = durablePipeline(deps, { durableExecutionClient: survivingStaleTokens(new DurableExecutionApiClient()) });

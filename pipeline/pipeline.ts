@@ -8,6 +8,7 @@ import { AnalysisRequest, type Finding, type Status } from './contract/schemas.t
 import { NO_USAGE } from './contract/usage.ts';
 import { documents, readExisting } from './documents.ts';
 import { withOverflow } from './durable/checkpoint-overflow.ts';
+import type { InvocationEnd } from './durable/invocation-end.ts';
 import { retryTransient } from './durable/retry-policy.ts';
 import { withVerdicts } from './findings/verification.ts';
 import type { Inspected } from './planning/inspected.ts';
@@ -49,6 +50,7 @@ interface Run {
   context: DurableContext;
   progress: ProgressReport;
   image: SourceImage;
+  end: InvocationEnd;
   deps: PipelineDeps;
 }
 
@@ -63,22 +65,29 @@ interface Prepared {
 
 const retry = { retryStrategy: retryTransient };
 
-/** The input is an AnalysisRequest, or the ShardRequest of a parent execution. */
-export function pipeline(deps: PipelineDeps): DurableExecutionHandler<unknown, PipelineResult | ShardAnswer> {
+/** For one invocation. The input is an AnalysisRequest, or the ShardRequest of a parent execution. */
+export function pipeline(deps: PipelineDeps, end: InvocationEnd): DurableExecutionHandler<unknown, PipelineResult | ShardAnswer> {
   return async (input, context) => {
     const shard = ShardRequest.safeParse(input);
     return shard.success
-      ? await runShard(shard.data, context, deps)
-      : await runAnalysis(AnalysisRequest.parse(input), context, deps);
+      ? await runShard(shard.data, context, end, deps)
+      : await runAnalysis(AnalysisRequest.parse(input), context, end, deps);
   };
 }
 
-async function runAnalysis(request: AnalysisRequest, context: DurableContext, given: PipelineDeps): Promise<PipelineResult> {
+async function runAnalysis(
+  request: AnalysisRequest,
+  context: DurableContext,
+  end: InvocationEnd,
+  given: PipelineDeps,
+): Promise<PipelineResult> {
   const deps = { ...given, log: logWith(given.log, { execution: request.execution_id }) };
   const progress = reportProgress(request, deps);
   const image = sourceImage(request, deps);
+  end.before(progress.flush);
+  end.before(image.release);
   try {
-    return await analyze({ request, context, progress, image, deps });
+    return await analyze({ request, context, progress, image, end, deps });
   } catch (error) {
     const sentence = sentenceOf(error);
     deps.log.error({ error }, 'The analysis failed.');
@@ -176,12 +185,13 @@ async function moderate({ request, context, image, deps }: Run): Promise<Moderat
 
 /** This execution analyzes a single shard itself. Several shards are executions of their own. */
 async function detect(run: Run, { inspected, pendingTiles }: Prepared): Promise<ShardResult[]> {
-  const { request, context, progress, deps } = run;
+  const { request, context, progress, end, deps } = run;
   const { plan } = inspected;
   const shards = storedShards(inspected.shards, pendingTileCount(plan, pendingTiles));
   const counter = tileResultCounter(deps.log, { execution: request.execution_id }, () => progress.changed());
   const cancellation = watchCancellation(request.execution_id, request.max_cost_usd, () => counter.usage().cost_usd, deps);
-  const detection = { request, plan, pyramidOf: pyramidOf(request), cancellation, deps };
+  const detection = { request, plan, pyramidOf: pyramidOf(request), cancellation, end, deps };
+  end.before(cancellation.close);
   try {
     if (shards.length > 1) return await runShards(context, shards, pendingTiles, detection, progress);
     progress.counting(counter);

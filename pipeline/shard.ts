@@ -7,6 +7,7 @@ import { STEPS } from './contract/protocol.ts';
 import { NO_USAGE } from './contract/usage.ts';
 import { documents } from './documents.ts';
 import { withOverflow } from './durable/checkpoint-overflow.ts';
+import type { InvocationEnd } from './durable/invocation-end.ts';
 import { retryTransient } from './durable/retry-policy.ts';
 import type { PlannedTile } from './planning/grid.ts';
 import { type PendingTiles, type Shard, type ShardRequest, ShardResult, type Stop, tilesOfShard } from './planning/shards.ts';
@@ -24,8 +25,18 @@ import { logWith } from './telemetry/log-context.ts';
 /** What the execution of a shard returns to its parent: its result, or the sentence of an error that the caller must fix. */
 export type ShardAnswer = { result: ShardResult } | { fatal: string };
 
+/** Detection in one invocation. */
+interface InvokedDetection extends DetectionRun {
+  end: InvocationEnd;
+}
+
 /** The execution of one shard, started by a parent execution. */
-export async function runShard(input: ShardRequest, context: DurableContext, given: PipelineDeps): Promise<ShardAnswer> {
+export async function runShard(
+  input: ShardRequest,
+  context: DurableContext,
+  end: InvocationEnd,
+  given: PipelineDeps,
+): Promise<ShardAnswer> {
   const { request, plan, shard, todo } = input;
   const facts = { execution: request.execution_id, shard: shard.number };
   const deps = { ...given, log: logWith(given.log, facts) };
@@ -33,8 +44,10 @@ export async function runShard(input: ShardRequest, context: DurableContext, giv
   const report = reportShard(input, counter, deps);
   const cancellation = watchCancellation(request.execution_id, input.max_cost_usd, () => counter.usage().cost_usd, deps);
   const tiles = todo ? tilesOfShard(plan, todo, { from: 0, to: todo.length }) : tilesOfShard(plan, null, shard);
+  end.before(report.flush);
+  end.before(cancellation.close);
   try {
-    const detection = { request, plan, pyramidOf: pyramidOf(request), cancellation, deps };
+    const detection = { request, plan, pyramidOf: pyramidOf(request), cancellation, end, deps };
     return { result: await detectTiles(context, shard, tiles, counter, detection) };
   } catch (error) {
     const sentence = sentenceOf(error);
@@ -55,11 +68,12 @@ export async function detectTiles(
   shard: Shard,
   tiles: PlannedTile[],
   counter: TileResultCounter,
-  detection: DetectionRun,
+  detection: InvokedDetection,
 ): Promise<ShardResult> {
-  const { request, deps, cancellation } = detection;
+  const { request, deps, cancellation, end } = detection;
   cancellation.watch();
   const tileStates = reportTiles(request, shard, tiles, counter, deps);
+  end.before(tileStates.flush);
   const detectOne = async (tileContext: DurableContext, tile: PlannedTile) => {
     const begin = async () => {
       counter.begin(tile.index);

@@ -3,10 +3,12 @@ import { type StoredDocument, writeDocument } from '../documents.ts';
 import type { PipelineDeps } from '../ports.ts';
 
 export interface DocumentWriter<T> {
-  /** Stores a snapshot within `progressEveryMs`. Does nothing after `last` and `close`. */
+  /** Stores a snapshot within `progressEveryMs`. Does nothing after `last`, `flush` and `close`. */
   soon(): void;
   /** Resolves when `state` is stored, after every write before it. */
   last(state: T | Promise<T>): Promise<void>;
+  /** Stores what `soon` has announced, then closes. */
+  flush(): Promise<void>;
   /** Stops the timer and waits for a write under way. */
   close(): Promise<void>;
 }
@@ -28,6 +30,8 @@ export function documentWriter<T>(
     writing = written.catch(() => {}); // only the caller of this write handles its failure, not the next write
     return written;
   };
+  const writeSnapshot = () =>
+    write(snapshot).catch((error) => log.warn({ error }, 'Progress could not be stored; the execution continues.'));
   const disarm = () => {
     closed = true;
     if (timer) clearTimeout(timer);
@@ -38,12 +42,17 @@ export function documentWriter<T>(
       if (closed) return;
       timer ??= setTimeout(() => {
         timer = null;
-        write(snapshot).catch((error) => log.warn({ error }, 'Progress could not be stored; the execution continues.'));
+        void writeSnapshot();
       }, limits.progressEveryMs);
     },
     async last(state) {
       disarm();
       await write(() => state);
+    },
+    async flush() {
+      const isAnnounced = timer !== null;
+      disarm();
+      await (isAnnounced ? writeSnapshot() : writing);
     },
     async close() {
       disarm();

@@ -24,6 +24,8 @@ export interface ProgressReport {
   end(document: FindingsDocument, reason: string | null): Promise<void>;
   block(verdict: { category: string; score: number; usage: Usage }): Promise<void>;
   fail(reason: string): Promise<void>;
+  /** Stores what has changed and disarms the timer: for an invocation that suspends. */
+  flush(): Promise<void>;
   /** Stops the timer and waits for a write under way. */
   close(): Promise<void>;
 }
@@ -99,6 +101,7 @@ export function reportProgress(request: AnalysisRequest, deps: PipelineDeps): Pr
       return endAs('BLOCKED', { reason, usage });
     },
     fail: (reason) => endAs('FAILED', { reason }),
+    flush: () => writer.flush(),
     close: () => writer.close(),
   };
 }
@@ -108,7 +111,7 @@ export function reportShard(
   { request: { execution_id }, shard }: ShardRequest,
   counter: Pick<TileResultCounter, 'tiles' | 'detections' | 'usage'>,
   deps: PipelineDeps,
-): { changed(): void; close(): Promise<void> } {
+): Pick<ProgressReport, 'changed' | 'flush' | 'close'> {
   const snapshot = (): ShardProgress => {
     const tiles = counter.tiles();
     const detections = counter.detections();
@@ -125,5 +128,5 @@ export function reportShard(
     return { tiles, detections, usage, updated_at: deps.clock.now().toISOString() };
   };
   const writer = documentWriter(documents.shardProgress(execution_id, shard.number), snapshot, deps);
-  return { changed: () => writer.soon(), close: () => writer.close() };
+  return { changed: () => writer.soon(), flush: () => writer.flush(), close: () => writer.close() };
 }

@@ -18,6 +18,8 @@ export interface TileReport {
   changed(): void;
   /** Resolves when the present states are stored. */
   last(): Promise<void>;
+  /** Stores what has changed and disarms the timer: for an invocation that suspends. */
+  flush(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -45,6 +47,7 @@ export function reportTiles(
   return {
     changed: () => writer.soon(),
     last: () => writer.last(snapshot()),
+    flush: () => writer.flush(),
     close: () => writer.close(),
   };
 }

@@ -1,12 +1,11 @@
 // The pipeline's handler, unchanged, under the service's own test runner and on the engine: the same operations.
 import { join } from 'node:path';
-import { withDurableExecution } from '@aws/durable-execution-sdk-js';
 import { LocalDurableTestRunner } from '@aws/durable-execution-sdk-js-testing';
 import sharp from 'sharp';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { AnswerError } from '../../pipeline/contract/errors.ts';
 import { NO_USAGE } from '../../pipeline/contract/usage.ts';
-import { pipeline } from '../../pipeline/pipeline.ts';
+import { durablePipeline } from '../../pipeline/durable-pipeline.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import { pipelineDeps, requestFor, runPipeline } from '../support/pipeline-run.ts';
 import { detectionOf, type Script, scriptedVision } from '../support/scripted-vision.ts';
@@ -37,7 +36,7 @@ test.each(SCRIPTS)('an analysis %s leaves the same operations on both', async (_
   const operations = onEngine.operations.filter(({ Type }) => Type !== 'EXECUTION');
 
   const deps = await pipelineDeps(await temporaryFolder(), scriptedVision(script));
-  const runner = new LocalDurableTestRunner({ handlerFunction: withDurableExecution(pipeline(deps)) });
+  const runner = new LocalDurableTestRunner({ handlerFunction: durablePipeline(deps) });
   const underRunner = await runner.run({ payload: requestFor(image) });
 
   const named = operations.map(({ Type, Name, Status }) => `${Type} ${Name} ${Status}`);

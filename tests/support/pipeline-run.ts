@@ -2,13 +2,13 @@
 import { mkdir, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { type WireOperation, withDurableExecution } from '@aws/durable-execution-sdk-js';
+import type { WireOperation } from '@aws/durable-execution-sdk-js';
 import { openEngine } from '../../local/engine/engine.ts';
 import { localLauncher } from '../../local/engine/local-launcher.ts';
 import { keys } from '../../pipeline/contract/keys.ts';
 import { SHARD_TILES_MAX } from '../../pipeline/contract/protocol.ts';
 import { type AnalysisRequest, FindingsDocument, Progress } from '../../pipeline/contract/schemas.ts';
-import { pipeline } from '../../pipeline/pipeline.ts';
+import { durablePipeline } from '../../pipeline/durable-pipeline.ts';
 import { DEFAULT_LIMITS } from '../../pipeline/planning/image-limits.ts';
 import type { Blobs, ExecutionState, ImageDownloads, Log, PipelineDeps, Vision } from '../../pipeline/ports.ts';
 import { fsBlobs } from '../../pipeline/storage/folder-blobs.ts';
@@ -61,7 +61,7 @@ export async function pipelineStage(): Promise<PipelineStage> {
       log: SILENT,
       invoke: async (event, client, timeoutMs) => {
         const context = { awsRequestId: 'test', getRemainingTimeInMillis: () => timeoutMs };
-        const handler = withDurableExecution(pipeline(given), { durableExecutionClient: client });
+        const handler = durablePipeline(given, { durableExecutionClient: client });
         return await handler(event, context as Parameters<typeof handler>[1]);
       },
     });

@@ -57,13 +57,14 @@ const MAY_IMPORT: [pattern: string, allowed: string[] | 'anything'][] = [
     ],
   ],
   [
-    'pipeline/{pipeline,shard}.ts',
+    'pipeline/{pipeline,shard,durable-pipeline}.ts',
     [
       ...DOMAIN,
       DOCUMENTS,
       PROGRESS,
       'pipeline/steps/',
       'pipeline/shard.ts',
+      'pipeline/pipeline.ts',
       'pipeline/durable/',
       'pipeline/telemetry/log-context.ts',
       DURABLE,

@@ -17,6 +17,7 @@ const request = requestFor('/image.png');
 const { execution_id } = request;
 const STARTED = '2026-11-21T06:00:00.000Z';
 const ENDED = '2026-11-21T06:10:00.000Z';
+const WRITES_LATE_MS = 500; // after the end is stored
 const times = { startedAt: new Date(STARTED), endedAt: new Date(ENDED) };
 const stopped = (state: 'failed' | 'stopped' | 'timed-out', type: string, message: string): ExecutionState => ({
   state,
@@ -55,7 +56,7 @@ const FINDINGS: FindingsDocument = {
 describe('the progress of an execution that has ended', () => {
   test('never goes back to RUNNING, even if another process writes late', async () => {
     const deps = await pipelineDeps(await temporaryFolder(), scriptedVision());
-    const frozen = reportProgress(request, deps);
+    const frozen = reportProgress(request, { ...deps, limits: { ...deps.limits, progressEveryMs: WRITES_LATE_MS } });
     frozen.inspected({ startedAt: STARTED }, 9);
     frozen.phase('detect');
     const resumed = reportProgress(request, deps);
@@ -63,7 +64,7 @@ describe('the progress of an execution that has ended', () => {
     await resumed.end(FINDINGS, null);
     frozen.phase('merge');
     resumed.changed();
-    await sleep(4 * deps.limits.progressEveryMs);
+    await sleep(2 * WRITES_LATE_MS);
     await frozen.close();
     expect(await readDocument(documents.progress(execution_id), deps.blobs)).toMatchObject({ status: 'PARTIAL', phase: 'done' });
   });
