@@ -95,6 +95,16 @@ program
   .action(exportCommand);
 
 program
+  .command('delete')
+  .description('Deletes an analysis with everything that is stored of it, or all that are older than a time.')
+  .argument('[execution]', 'an execution_id that analyze_image returned')
+  .option('--older-than <days>', 'delete every analysis that ended before, for example 30d', days)
+  .option('--data <dir>', 'data folder of a server that is not running (default: TILESIGHT_HOME or ~/.tilesight)')
+  .option('--url <url>', 'delete one execution on a running server, for example http://127.0.0.1:3333/mcp')
+  .addHelpText('after', example('npx tilesight delete --older-than 30d'))
+  .action(async (execution, options) => (await import('./delete-command.ts')).deleteCommand(execution, options));
+
+program
   .command('connect')
   .description('Runs a stdio MCP server that signs every message and forwards it to a server behind an IAM Function URL.')
   .argument('<url>', 'for example https://ID.lambda-url.us-east-1.on.aws/mcp')
@@ -137,6 +147,11 @@ function portNumber(text: string): number {
   const port = wholeNumber(text);
   if (port > PORT_MAX) throw new InvalidArgumentError(`Give a port from 0 to ${PORT_MAX}.`);
   return port;
+}
+
+function days(text: string): number {
+  if (!/^\d{1,5}d$/.test(text)) throw new InvalidArgumentError('Give a number of days, for example 30d.');
+  return Number.parseInt(text, 10);
 }
 
 function wholeNumber(text: string): number {

@@ -1,7 +1,6 @@
 // Entry of the local deployment: wires the MCP server, the engine, the worker processes and the folder, and listens on loopback or,
 // if requests must be signed, on another address.
-import { mkdir, readdir, rm, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import type { IncomingMessage } from 'node:http';
 import { createAdaptorServer } from '@hono/node-server';
 import { depsByCaller, type SharedDeps } from '../mcp-server/access/callers.ts';
 import { readFindings } from '../mcp-server/executions/stored-findings.ts';
@@ -12,8 +11,9 @@ import { UserError } from '../pipeline/contract/errors.ts';
 import type { Clock, Log } from '../pipeline/ports.ts';
 import { progressReader } from '../pipeline/progress/progress-reader.ts';
 import { openSources, SOURCES } from '../pipeline/sources/index.ts';
-import { fsBlobs, PARTS_FOLDER } from '../pipeline/storage/folder-blobs.ts';
+import { fsBlobs } from '../pipeline/storage/folder-blobs.ts';
 import { fsRemoval } from '../pipeline/storage/folder-removal.ts';
+import { type DataFolder, emptyLeftovers, openDataFolder } from './data-folder.ts';
 import { type Engine, openEngine } from './engine/engine.ts';
 import { localLauncher } from './engine/local-launcher.ts';
 import type { AccessKey } from './http/access-keys.ts';
@@ -21,6 +21,7 @@ import { httpApp } from './http/http-app.ts';
 import { iamGate } from './http/iam-gate.ts';
 import { addressToListen, hostInUrl, listening } from './http/listen.ts';
 import { localLinks, readSecret } from './http/local-links.ts';
+import { DAY_MS, startUpkeep } from './upkeep.ts';
 import { eventRoutes } from './web/event-stream.ts';
 import { pageRoutes } from './web/web-routes.ts';
 import { workerPool } from './workers/worker-pool.ts';
@@ -48,13 +49,14 @@ export interface LocalServer {
 
 const LOOPBACK = '127.0.0.1';
 const WORKERS_MAX = 2;
-const UPLOAD_KEPT_MS = 24 * 3_600_000;
+const SILENCE_MAX_MS = 60_000;
 
 export async function serve(options: ServeOptions): Promise<LocalServer> {
   const { config, dataFolder, host = LOOPBACK, iam, log } = options;
   if (config.ISOLATION === 'caller' && !iam)
     throw new UserError('ISOLATION=caller needs signed requests. Add --auth iam, or unset ISOLATION.');
   const address = await addressToListen(host, iam !== undefined);
+  const folder = await openDataFolder(dataFolder);
   const clock: Clock = { now: () => new Date() };
   const workers = workerPool({
     entry: new URL('./worker.ts', import.meta.url),
@@ -62,17 +64,24 @@ export async function serve(options: ServeOptions): Promise<LocalServer> {
     workersMax: WORKERS_MAX,
     log,
   });
-  const engine = openEngine({ file: join(dataFolder, 'engine.db'), invoke: workers.invoke, clock, log });
+  const retentionDays = config.RETENTION_DAYS ?? null;
+  const retentionMs = retentionDays === null ? null : retentionDays * DAY_MS;
+  const engine = openEngine({ file: folder.database, invoke: workers.invoke, retentionMs, clock, log });
   const end = async () => {
     engine.close();
     await workers.close();
   };
   try {
-    const { url, close } = await openHttp(options, address, engine, clock);
+    const blobs = fsBlobs(folder.blobs);
+    const removal = fsRemoval(folder.blobs);
+    const launcher = localLauncher(engine);
+    const endUpkeep = await startUpkeep({ folder, engine, blobs, removal, launcher, owner: null, retentionDays, clock, log });
+    const { url, close } = await openHttp(options, address, folder, engine, clock);
     engine.start();
     return {
       url,
       async close() {
+        endUpkeep();
         await close();
         await end();
       },
@@ -84,19 +93,23 @@ export async function serve(options: ServeOptions): Promise<LocalServer> {
 }
 
 /** Wires everything between the engine and the socket, and listens. */
-async function openHttp(options: ServeOptions, address: string, engine: Engine, clock: Clock): Promise<LocalServer> {
-  const { config, dataFolder, allowedFolders, port, iam, log } = options;
-  const blobsFolder = join(dataFolder, 'blobs');
-  const scratchFolder = join(dataFolder, 'scratch');
-  const blobs = fsBlobs(blobsFolder);
-  await sweep(scratchFolder, blobsFolder, clock);
+async function openHttp(
+  options: ServeOptions,
+  address: string,
+  folder: DataFolder,
+  engine: Engine,
+  clock: Clock,
+): Promise<LocalServer> {
+  const { config, allowedFolders, port, iam, log } = options;
+  const blobs = fsBlobs(folder.blobs);
+  await emptyLeftovers(folder);
   const launcher = localLauncher(engine);
   let url = '';
-  const links = localLinks(await readSecret(join(dataFolder, 'secret.key')), () => url, clock);
+  const links = localLinks(await readSecret(folder.secret), () => url, clock);
   const sources = openSources(SOURCES.local, { ...config, ALLOWED_FOLDERS: allowedFolders });
   const shared: SharedDeps = {
     blobs,
-    removal: fsRemoval(blobsFolder),
+    removal: fsRemoval(folder.blobs),
     links,
     launcher,
     models: modelOffer(config),
@@ -127,13 +140,15 @@ async function openHttp(options: ServeOptions, address: string, engine: Engine, 
     mcp: (request, principal) => mcp.fetch(request, principal === null ? null : { id: principal, name: principal }),
     blobs,
     links,
-    scratchFolder,
+    scratchFolder: folder.scratch,
     gate,
     host: hostInUrl(address),
     routes: iam ? [] : page, // a browser cannot sign its requests
     log,
   });
-  const server = createAdaptorServer({ fetch: app.fetch });
+  // An upload takes as long as bytes keep coming: Node's limit for a whole request would cut it after 300 s.
+  const server = createAdaptorServer({ fetch: app.fetch, serverOptions: { requestTimeout: 0 } });
+  server.on('request', endsWhenSilent);
   url = await listening(server, address, port);
   return {
     url,
@@ -144,6 +159,13 @@ async function openHttp(options: ServeOptions, address: string, engine: Engine, 
   };
 }
 
+/** Ends a request whose body stops coming. */
+function endsWhenSilent(request: IncomingMessage): void {
+  request.setTimeout(SILENCE_MAX_MS, () => {
+    if (!request.complete) request.destroy();
+  });
+}
+
 type Server = ReturnType<typeof createAdaptorServer>;
 
 function closed(server: Server): Promise<void> {
@@ -151,17 +173,4 @@ function closed(server: Server): Promise<void> {
   server.close(() => resolve());
   if ('closeAllConnections' in server) server.closeAllConnections();
   return promise;
-}
-
-/** Deletes leftovers of a previous process that was killed before it could clean up, and expired uploads. */
-async function sweep(scratchFolder: string, blobsFolder: string, clock: Clock): Promise<void> {
-  await rm(join(blobsFolder, PARTS_FOLDER), { recursive: true, force: true });
-  await rm(scratchFolder, { recursive: true, force: true });
-  await mkdir(scratchFolder, { recursive: true });
-  const uploadsFolder = join(blobsFolder, 'uploads');
-  for (const name of await readdir(uploadsFolder).catch(() => [])) {
-    const path = join(uploadsFolder, name);
-    const { mtimeMs } = await stat(path);
-    if (clock.now().getTime() - mtimeMs > UPLOAD_KEPT_MS) await rm(path);
-  }
 }

@@ -11,6 +11,8 @@ import { allProviders } from '../pipeline/vision/providers.ts';
 import { FUNCTION_NAME } from './engine/service-limits.ts';
 import { serveInvocations } from './workers/worker-protocol.ts';
 
+process.umask(0o077); // images and findings are private to their user
+
 const [dataFolder, logLevel] = z.tuple([z.string(), z.string()]).parse(process.argv.slice(2));
 const config = readConfig();
 

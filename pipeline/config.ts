@@ -127,6 +127,9 @@ const Local = z.object({
       description: 'The data folder: uploads, results and the engine’s database. `--data` overrides it.',
       shownDefault: '~/.tilesight',
     }),
+  RETENTION_DAYS: z.coerce.number().positive().optional().meta({
+    description: 'Days after its end until an execution is deleted with everything that is stored of it. Kept if unset.',
+  }),
   ...variablesOf(SOURCES.local),
   ...variablesOf(PROVIDERS),
   ...models,

@@ -151,7 +151,7 @@ async function saveBody(body: ReadableStream<Uint8Array>, path: string, bytesMax
       yield chunk;
     }
   };
-  await streamPipeline(counted, createWriteStream(path));
+  await streamPipeline(counted, createWriteStream(path, { mode: 0o600 }));
   return bytes;
 }
 

@@ -7,6 +7,9 @@ import type { Blobs } from '../ports.ts';
 
 /** Holds unfinished files. The only process on a folder may empty it at its start, because a killed process leaves parts. */
 export const PARTS_FOLDER = RESERVED_SEGMENT;
+/** Others on the machine must not read images and findings. */
+const PRIVATE_FOLDER = 0o700;
+const PRIVATE_FILE = 0o600;
 
 /** Objects are the files below `folder`, one a key. Throws a RangeError for a key that could leave it. */
 export function fsBlobs(folder: string): Blobs {
@@ -55,7 +58,7 @@ export function fsBlobs(folder: string): Blobs {
 
     async putFile(key, path) {
       const target = pathOf(key);
-      await mkdir(dirname(target), { recursive: true });
+      await makeFolder(dirname(target));
       await onDisk(path);
       try {
         await rename(path, target);
@@ -93,7 +96,7 @@ function byBytes(a: string, b: string): number {
 }
 
 async function written(path: string, bytes: Uint8Array): Promise<void> {
-  await using file = await open(path, 'wx');
+  await using file = await open(path, 'wx', PRIVATE_FILE);
   await file.writeFile(bytes);
   await file.sync();
 }
@@ -101,6 +104,7 @@ async function written(path: string, bytes: Uint8Array): Promise<void> {
 /** A checkpointed write must survive a power failure, not only a killed process. */
 async function onDisk(path: string): Promise<void> {
   await using file = await open(path, 'r+');
+  await file.chmod(PRIVATE_FILE);
   await file.sync();
 }
 
@@ -111,8 +115,8 @@ async function published(
   write: (temporary: string) => Promise<void>,
   place: typeof rename = rename,
 ): Promise<void> {
-  await mkdir(dirname(target), { recursive: true });
-  await mkdir(join(folder, PARTS_FOLDER), { recursive: true });
+  await makeFolder(dirname(target));
+  await makeFolder(join(folder, PARTS_FOLDER));
   const temporary = join(folder, PARTS_FOLDER, randomUUID());
   try {
     await write(temporary);
@@ -120,6 +124,10 @@ async function published(
   } finally {
     await rm(temporary, { force: true });
   }
+}
+
+async function makeFolder(path: string): Promise<void> {
+  await mkdir(path, { recursive: true, mode: PRIVATE_FOLDER });
 }
 
 /** `null` if no file has that name. */

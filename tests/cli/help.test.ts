@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { runCommand } from '../support/command.ts';
 
-const COMMANDS = ['analyze', 'serve', 'export', 'connect'];
+const COMMANDS = ['analyze', 'serve', 'export', 'delete', 'connect'];
 
 /** The lines of a part of a help text, continuation lines joined. */
 function partOf(help: string, title: string): string[] {

@@ -104,6 +104,11 @@ const MAY_IMPORT: [pattern: string, allowed: string[] | 'anything'][] = [
   ['web/shared/**', ['web/shared/', ...FOR_THE_PAGE, 'flatbush']],
   ['web/viewer/**', ['web/viewer/', 'web/shared/', ...FOR_THE_PAGE, 'openseadragon', 'flatbush']],
   ['web/{execution,executions}/**', ['web/', ...FOR_THE_PAGE]],
+  ['local/data-folder.ts', [CONTRACT, 'pipeline/storage/folder-blobs.ts', 'node:']],
+  [
+    'local/upkeep.ts',
+    ['local/engine/', 'local/data-folder.ts', 'mcp-server/executions/deletion.ts', CONTRACT, DOCUMENTS, PORTS, 'node:'],
+  ],
   ['local/engine/**', ['local/engine/', ...DOMAIN, 'pipeline/durable/stale-token.ts', 'node:', 'zod', DURABLE]],
   ['local/workers/**', ['local/engine/', 'local/workers/', ...DOMAIN, 'node:', 'zod', DURABLE]],
   [

@@ -1,5 +1,5 @@
 // Opens the engine's database and migrates it; refuses any other file and leaves it unchanged. Must not know queries.
-import { existsSync, mkdirSync, statSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { pathToFileURL } from 'node:url';
@@ -15,10 +15,11 @@ const VersionRow = z.object({ user_version: z.number() });
 
 /** Throws a UserError if the file is not a tilesight database or a newer tilesight wrote it. Such a file is left unchanged. */
 export function openDatabase(file: string): DatabaseSync {
-  mkdirSync(dirname(file), { recursive: true });
+  mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
   if (existsSync(file)) checkFile(file);
   const database = new DatabaseSync(file, { timeout: LOCK_WAIT_MS });
   try {
+    chmodSync(file, 0o600); // the log beside it takes its mode from it
     // One process at a time: the operating system holds the lock, so it ends with its process.
     // A checkpoint is acknowledged when it is on disk: write-ahead log, synced at every commit.
     database.exec('pragma locking_mode = exclusive; pragma journal_mode = wal; pragma synchronous = full');

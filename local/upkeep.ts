@@ -1,0 +1,87 @@
+// What happens to old things while the server runs: uploads that nothing needs any more, and executions past the retention.
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type DeletionDeps, deleteExecution } from '../mcp-server/executions/deletion.ts';
+import { UserError } from '../pipeline/contract/errors.ts';
+import { AnalysisRequest, ExecutionId } from '../pipeline/contract/schemas.ts';
+import { documents, readDocument } from '../pipeline/documents.ts';
+import type { Blobs, Clock, Log } from '../pipeline/ports.ts';
+import { type DataFolder, deleteUploads } from './data-folder.ts';
+import type { Engine } from './engine/engine.ts';
+
+const EVERY_MS = 3_600_000;
+const UPLOAD_KEPT_MS = 24 * 3_600_000;
+const RUNNING_MAX = 100_000;
+export const DAY_MS = 24 * 3_600_000;
+
+export interface UpkeepDeps extends DeletionDeps {
+  folder: DataFolder;
+  engine: Pick<Engine, 'list'>;
+  /** Days that an execution is kept after its end; `null` until it is deleted. */
+  retentionDays: number | null;
+  clock: Clock;
+  log: Log;
+}
+
+/** Cleans up now and every hour, until the returned function is called. A failure is logged and tried again. */
+export async function startUpkeep(deps: UpkeepDeps): Promise<() => void> {
+  await cleanUp(deps);
+  const timer = setInterval(() => void cleanUp(deps), EVERY_MS);
+  timer.unref();
+  return () => clearInterval(timer);
+}
+
+export async function cleanUp(deps: UpkeepDeps): Promise<void> {
+  const { folder, engine, retentionDays, clock, log } = deps;
+  const nowMs = clock.now().getTime();
+  try {
+    await deleteUploads(folder, uploadsInUse(engine), nowMs, UPLOAD_KEPT_MS);
+    if (retentionDays !== null) await deleteOlderThan(nowMs - retentionDays * DAY_MS, deps);
+  } catch (error) {
+    log.error({ error }, 'Old uploads and executions could not be deleted. The next attempt is in an hour.');
+  }
+}
+
+/** Deletes the executions that stored nothing since `beforeMs`. Returns their ids, and why others could not be deleted. */
+export async function deleteOlderThan(
+  beforeMs: number,
+  deps: DeletionDeps & { folder: DataFolder },
+): Promise<{ deleted: string[]; refusals: string[] }> {
+  const deleted: string[] = [];
+  const refusals: string[] = [];
+  for (const { executionId } of await storedBefore(beforeMs, deps.folder, deps.blobs)) {
+    try {
+      await deleteExecution(executionId, deps);
+      deleted.push(executionId);
+    } catch (error) {
+      if (!(error instanceof UserError)) throw error;
+      refusals.push(error.message);
+    }
+  }
+  return { deleted, refusals };
+}
+
+/** The newest first: an execution that resumes another one is deleted before it. */
+async function storedBefore(beforeMs: number, { blobs: root }: DataFolder, blobs: Blobs) {
+  const names = await readdir(join(root, 'executions')).catch(() => []);
+  const stored: { executionId: string; updatedMs: number }[] = [];
+  for (const executionId of names.filter((name) => ExecutionId.safeParse(name).success)) {
+    const progress = await readDocument(documents.progress(executionId), blobs).catch(() => null);
+    if (progress) stored.push({ executionId, updatedMs: Date.parse(progress.updated_at) });
+  }
+  return stored.filter(({ updatedMs }) => updatedMs < beforeMs).sort((a, b) => b.updatedMs - a.updatedMs);
+}
+
+/** Keys of the uploads that queued and running executions read. */
+function uploadsInUse(engine: Pick<Engine, 'list'>): Set<string> {
+  const running = engine.list({
+    statuses: ['RUNNING'],
+    startedAfter: Number.MIN_SAFE_INTEGER,
+    startedBefore: Number.MAX_SAFE_INTEGER,
+    newestFirst: false,
+    after: null,
+    limit: RUNNING_MAX,
+  });
+  const sources = running.map(({ input }) => AnalysisRequest.safeParse(JSON.parse(input)).data?.image.source);
+  return new Set(sources.flatMap((source) => (source?.kind === 'blob' ? [source.key] : [])));
+}
