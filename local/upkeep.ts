@@ -8,10 +8,10 @@ import { documents, readDocument } from '../pipeline/documents.ts';
 import type { Blobs, Clock, Log } from '../pipeline/ports.ts';
 import { type DataFolder, deleteUploads } from './data-folder.ts';
 import type { Engine } from './engine/engine.ts';
+import { runningInputs } from './engine/local-launcher.ts';
 
 const EVERY_MS = 3_600_000;
 const UPLOAD_KEPT_MS = 24 * 3_600_000;
-const RUNNING_MAX = 100_000;
 export const DAY_MS = 24 * 3_600_000;
 
 export interface UpkeepDeps extends DeletionDeps {
@@ -74,14 +74,6 @@ async function storedBefore(beforeMs: number, { blobs: root }: DataFolder, blobs
 
 /** Keys of the uploads that queued and running executions read. */
 function uploadsInUse(engine: Pick<Engine, 'list'>): Set<string> {
-  const running = engine.list({
-    statuses: ['RUNNING'],
-    startedAfter: Number.MIN_SAFE_INTEGER,
-    startedBefore: Number.MAX_SAFE_INTEGER,
-    newestFirst: false,
-    after: null,
-    limit: RUNNING_MAX,
-  });
-  const sources = running.map(({ input }) => AnalysisRequest.safeParse(JSON.parse(input)).data?.image.source);
+  const sources = runningInputs(engine).map((input) => AnalysisRequest.safeParse(input).data?.image.source);
   return new Set(sources.flatMap((source) => (source?.kind === 'blob' ? [source.key] : [])));
 }

@@ -8,6 +8,7 @@ import { errorOf, eventsOf } from './history.ts';
 import { ServiceError } from './service-limits.ts';
 import { type ExecutionRow, type ExecutionStatus, errorIn } from './store/engine-rows.ts';
 
+const RUNNING_MAX = 100_000;
 const PAGE_DEFAULT = 100;
 const PAGE_MAX = 1_000; // as in the service
 
@@ -67,6 +68,13 @@ export function localLauncher(engine: Engine): LauncherWithHistory {
       return { events: events.slice(from, to), cursor: to < events.length ? cursorOf([to, '']) : null };
     },
   };
+}
+
+/** What the running executions were started with, shards included. */
+export function runningInputs(engine: Pick<Engine, 'list'>): unknown[] {
+  const all = { startedAfter: Number.MIN_SAFE_INTEGER, startedBefore: Number.MAX_SAFE_INTEGER, newestFirst: false };
+  const rows = engine.list({ statuses: ['RUNNING'], ...all, after: null, limit: RUNNING_MAX });
+  return rows.map(({ input }): unknown => JSON.parse(input));
 }
 
 function refusal(name: string, error: ServiceError): UserError {

@@ -21,7 +21,7 @@ const PARSES_JSON = [
   'mcp-server/aws/function-url.ts', // bodies of requests
   'mcp-server/protocol/accept-header.ts', // messages of the SDK
   'mcp-server/protocol/lenient-arguments.ts', // arguments that a client sent as text
-  'local/engine/local-launcher.ts', // cursors
+  'local/engine/local-launcher.ts', // cursors, and inputs of executions
   'local/engine/store/engine-rows.ts', // rows of the engine's own database
   'local/http/access-keys.ts', // the file of --keys
   'web/shared/live.ts', // events of the server
