@@ -6,6 +6,7 @@ import type { TileGrid } from '../planning/grid.ts';
 import { cell } from './box-columns.ts';
 import { coverageOf } from './coverage.ts';
 import type { DetectionTable } from './detection-table.ts';
+import { keepText } from './kept-text.ts';
 import { suppressNonMaxima } from './nms.ts';
 import { mergeParts } from './parts.ts';
 import { SCORE_STEPS, sortByScore } from './ranking.ts';
@@ -39,10 +40,11 @@ export function mergeDetections(
   rescore(table, index, coverageOf(table, grid, notAnalyzed), grid);
   const nestedPairs = suppressNonMaxima(table, index);
   mergeParts(table, nestedPairs);
+  const textsTaken = keepText(table, grid);
   const objects = table.unmergedRows().filter((row) => isInRegion(table, row, grid));
   const confident = objects.filter((row) => table.score(row) >= SCORE_MIN);
   return {
-    findings: findingsOf(table, sortByScore(table, confident)),
+    findings: findingsOf(table, sortByScore(table, confident), textsTaken),
     lowConfidence: objects.length - confident.length,
   };
 }
@@ -51,7 +53,8 @@ function isInRegion(table: DetectionTable, row: number, { region }: TileGrid): b
   return region === null || intersectionOf(table.box(row), region) > 0;
 }
 
-function findingsOf(table: DetectionTable, rows: Int32Array): Finding[] {
+/** `textsTaken`: by row, the texts of objects that have none of their own. */
+function findingsOf(table: DetectionTable, rows: Int32Array, textsTaken: ReadonlyMap<number, string>): Finding[] {
   const tiles = tilesByRow(table, rows);
   return Array.from(rows, (row, index): Finding => {
     const { label, description, severity, text } = table.detection(row);
@@ -63,7 +66,7 @@ function findingsOf(table: DetectionTable, rows: Int32Array): Finding[] {
       score: Math.round(table.score(row) * SCORE_STEPS) / SCORE_STEPS,
       severity,
       box: [tenths(left), tenths(top), tenths(width), tenths(height)],
-      text,
+      text: text ?? textsTaken.get(row) ?? null,
       level: table.level(row),
       tiles: at(tiles, index),
       verified: null,

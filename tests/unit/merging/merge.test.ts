@@ -262,12 +262,12 @@ describe('a line of text that tile edges cut', () => {
     expect(texts(mergeDetections(tiles, PLAN))).toEqual([line]);
   });
 
-  test('is not joined from readings that do not fit', () => {
+  test('is not joined from readings that do not fit, and both are findings', () => {
     const tiles = reported([
       ['tile-0-r0-c0', 'text', [380, 100, 180, 30], 0.98, 'HELLO WOR'],
       ['tile-0-r0-c1', 'text', [400, 100, 200, 30], 0.97, '123456789'],
     ]);
-    expect(texts(mergeDetections(tiles, PLAN))).toEqual(['HELLO WOR']);
+    expect(texts(mergeDetections(tiles, PLAN))).toEqual(['HELLO WOR', '123456789']);
   });
 
   test('has the text of the tile that contains all of it', () => {

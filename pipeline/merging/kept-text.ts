@@ -1,0 +1,105 @@
+// Keeps text that a merge would drop: a line that no finding shows becomes a finding again. Pure.
+import type { Size } from '../planning/geometry.ts';
+import { type Axis, SIDE } from './box-columns.ts';
+import type { DetectionTable } from './detection-table.ts';
+import { SpatialIndex } from './spatial-index.ts';
+import { EDGE_MARGIN_PX } from './table-of-tiles.ts';
+import { type Alignment, bestAlignment, type Letter, lettersOf } from './text-alignment.ts';
+
+/** Boxes of one line share more than this part of the thicker one's thickness. */
+const SHARED_THICKNESS_MIN = 0.5;
+/** How far the ends of two boxes of one line may differ, as a share of its thickness: less than half a letter. */
+const END_TOLERANCE = 0.25;
+/** The share of letters in which two readings of one text may differ. */
+const MISREAD_SHARE_MAX = 1 / 4;
+
+/**
+ * Undoes the merge of a line of text if no remaining line covers its box or has its text. An object without text takes the text of
+ * what was merged into it. Returns those texts by row.
+ */
+export function keepText(table: DetectionTable, image: Size): Map<number, string> {
+  const lost: number[] = [];
+  for (let row = 0; row < table.count; row++) {
+    if (!table.isMerged(row) || !table.isText(row) || wholeLetters(table, row).length === 0) continue;
+    const final = table.finalRow(row);
+    if (!coversLine(table, row, [final]) && !hasText(textAt(table, final), wholeLetters(table, row))) lost.push(row);
+  }
+  const taken = new Map<number, string>();
+  if (lost.length === 0) return taken;
+  const candidates = [...table.unmergedRows(), ...lost].filter((row) => table.isText(row));
+  const index = new SpatialIndex(table, Int32Array.from(candidates), image);
+  for (const row of lost.sort((a, b) => table.compare(a, b))) {
+    if (isShown(table, index, row)) continue;
+    const final = table.finalRow(row);
+    const text = textAt(table, row);
+    const known = taken.get(final);
+    if (table.isText(final) || (known !== undefined && !hasText(known, lettersOf(text)))) table.mergeInto(row, row);
+    else if (known === undefined) taken.set(final, text);
+  }
+  return taken;
+}
+
+/** True if remaining lines together cover the row, or one of them has its text. */
+function isShown(table: DetectionTable, index: SpatialIndex, row: number): boolean {
+  const lines: number[] = [];
+  let isSaid = false;
+  index.visit(row, (other) => {
+    if (other === row || table.isMerged(other)) return false;
+    lines.push(other);
+    isSaid = hasText(textAt(table, other), wholeLetters(table, row));
+    return isSaid;
+  });
+  return isSaid || coversLine(table, row, lines);
+}
+
+/** True if those of `others` that show the same line cover the row from end to end. */
+function coversLine(table: DetectionTable, row: number, others: readonly number[]): boolean {
+  const [along, across]: [Axis, Axis] = table.height(row) > table.width(row) ? ['y', 'x'] : ['x', 'y'];
+  const thicknessOf = (line: number) => table.end(line, across) - table.start(line, across);
+  const isSameLine = (other: number) => {
+    const shared =
+      Math.min(table.end(row, across), table.end(other, across)) - Math.max(table.start(row, across), table.start(other, across));
+    return table.isText(other) && shared > SHARED_THICKNESS_MIN * Math.max(thicknessOf(row), thicknessOf(other));
+  };
+  const tolerancePx = END_TOLERANCE * thicknessOf(row);
+  let coveredTo = table.start(row, along);
+  for (const line of others.filter(isSameLine).sort((a, b) => table.start(a, along) - table.start(b, along))) {
+    if (table.start(line, along) > coveredTo + tolerancePx) return false;
+    coveredTo = Math.max(coveredTo, table.end(line, along));
+  }
+  return coveredTo >= table.end(row, along) - tolerancePx;
+}
+
+/** True if `whole` contains the part from its first to its last letter, but for a few misread ones between them. */
+function hasText(whole: string, partLetters: readonly Letter[]): boolean {
+  const letters = lettersOf(whole);
+  const first = partLetters[0]?.letter;
+  const last = partLetters.at(-1)?.letter;
+  const lengthMax = Math.floor(partLetters.length / (1 - MISREAD_SHARE_MAX));
+  return letters.some(({ letter }, start) => {
+    if (letter !== first) return false;
+    const rest = letters.slice(start, start + lengthMax);
+    const isContained = ({ columns, edits }: Alignment) => {
+      const [a, b] = columns.at(-1) ?? [null, null];
+      return edits <= columns.length * MISREAD_SHARE_MAX && a !== null && b !== null && rest[b]?.letter === last;
+    };
+    return bestAlignment(partLetters, rest, isContained) !== null;
+  });
+}
+
+/** The letters of a row without those that a tile edge may cut: they are fragments. */
+function wholeLetters(table: DetectionTable, row: number): Letter[] {
+  const { box, level } = table.tile(row);
+  const marginPx = EDGE_MARGIN_PX * 2 ** level;
+  const touched = table.truncatedSides(row);
+  const isCutLeft = (touched & SIDE.left) !== 0 && table.left(row) <= box[0] + marginPx;
+  const isCutRight = (touched & SIDE.right) !== 0 && table.right(row) >= box[0] + box[2] - marginPx;
+  const letters = lettersOf(textAt(table, row));
+  return letters.slice(isCutLeft ? 1 : 0, isCutRight ? -1 : undefined);
+}
+
+/** Empty if the row has no text. */
+function textAt(table: DetectionTable, row: number): string {
+  const { text } = table.detection(row);
+  return text === null ? '' : text;
+}
