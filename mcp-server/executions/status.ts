@@ -96,7 +96,7 @@ function pollAfter(etaSeconds: number | null): number {
   return etaSeconds === null ? 2 : Math.min(20, Math.max(2, Math.round(etaSeconds / 4)));
 }
 
-function nextStep({ execution_id, status }: Progress): string {
+function nextStep({ execution_id, status, summary }: Progress): string {
   switch (status) {
     case 'RUNNING':
       return `Call get_execution with execution_id ${execution_id} again after poll_after_seconds, or with wait_seconds 20.`;
@@ -105,6 +105,8 @@ function nextStep({ execution_id, status }: Progress): string {
     case 'PARTIAL':
       return `Call list_findings with execution_id ${execution_id}. Objects that lie only in failed_tiles are missing: retry_failed_tiles analyzes those tiles again.`;
     case 'CANCELLED':
+      // Findings are stored with a summary. Without them, neither tool has anything to work on.
+      if (summary === null) return 'No findings were stored. Call analyze_image again with a new idempotency_key.';
       return `Call list_findings with execution_id ${execution_id} for the findings so far, or retry_failed_tiles to continue.`;
     case 'BLOCKED':
       return 'Choose another image: moderation blocked this one.';

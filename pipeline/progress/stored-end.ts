@@ -42,7 +42,20 @@ export async function endOfExecution(
     return { status: 'BLOCKED', reason: 'The image was blocked by moderation. It was not analyzed.', ...end };
   }
   const status = ({ failed: 'FAILED', stopped: 'CANCELLED', 'timed-out': 'TIMED_OUT' } as const)[state.state];
-  return { status, reason: state.error.type === 'UserError' ? state.error.message : INTERNAL_ERROR, ...end };
+  return { status, reason: reasonFrom(state), ...end };
+}
+
+/** Only our own sentences may leave the deployment, no words of the service. */
+function reasonFrom({ state, error }: Exclude<EndedState, { state: 'succeeded' }>): string {
+  if (error.type === 'UserError') return error.message;
+  switch (state) {
+    case 'stopped':
+      return 'The execution was stopped from outside, before its findings were stored.';
+    case 'timed-out':
+      return 'The execution reached its time limit before its findings were stored.';
+    case 'failed':
+      return INTERNAL_ERROR;
+  }
 }
 
 /** Whether `stored` is the end of an execution that has run since `startedAt`. An earlier execution may have had the same id. */

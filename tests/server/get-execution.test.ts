@@ -131,6 +131,7 @@ describe('get_execution', () => {
     const fresh = await client.call('get_execution', { execution_id }, ExecutionView);
     now += 11_000;
     const stale = await client.call('get_execution', { execution_id }, ExecutionView);
+    expect(stale.reason).toBe('The execution reached its time limit before its findings were stored.');
     expect([fresh.status, stale.status]).toEqual(['RUNNING', 'TIMED_OUT']);
     expect(stale.tiles.done).toBe(1);
   });
@@ -165,6 +166,7 @@ describe('cancel_execution', () => {
     const { execution_id } = await started(server, client);
     const view = await client.call('cancel_execution', { execution_id }, cancelExecution.output);
     expect(view).toMatchObject({ status: 'CANCELLED', reason: 'The analysis was cancelled.' });
+    expect(view.next_step).toBe('No findings were stored. Call analyze_image again with a new idempotency_key.');
     expect(server.launcher.states.get(execution_id)).toMatchObject({ state: 'stopped' });
   });
 

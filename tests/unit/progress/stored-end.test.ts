@@ -112,6 +112,19 @@ describe('a stored RUNNING of an execution that has ended', () => {
     });
   });
 
+  test.each([
+    [
+      stopped('stopped', 'Error', 'by arn:aws:iam::1:user/x'),
+      'CANCELLED',
+      'The execution was stopped from outside, before its findings were stored.',
+    ],
+    [stopped('timed-out', 'Error', 'x'), 'TIMED_OUT', 'The execution reached its time limit before its findings were stored.'],
+    [stopped('failed', 'Error', 'ENOSPC'), 'FAILED', 'Internal error. See the server log for the cause.'],
+    [stopped('stopped', 'UserError', 'The analysis was cancelled.'), 'CANCELLED', 'The analysis was cancelled.'],
+  ])('gives the reason why it ended without findings', async (state, status, reason) => {
+    expect(await current(state, null)).toMatchObject({ status, reason, phase: 'done' });
+  });
+
   test('reads as BLOCKED if it succeeded without findings', async () => {
     expect(await current({ state: 'succeeded', ...times }, null)).toMatchObject({
       status: 'BLOCKED',
