@@ -1,6 +1,7 @@
 // Builds an MCP server for every request, for clients of both protocol generations. Knows what it offers, not how a tool works.
 import { type AuthInfo, createMcpHandler, type McpRequestContext, McpServer } from '@modelcontextprotocol/server';
 import { z } from 'zod';
+import { causesOf } from '../pipeline/contract/causes.ts';
 import type { Log } from '../pipeline/ports.ts';
 import type { Caller, ToolDeps } from './access/deps.ts';
 import { withBothTypes } from './protocol/accept-header.ts';
@@ -66,7 +67,7 @@ export function mcpHandler(depsFor: (caller: Caller | null) => ToolDeps, { versi
 export function mcpEndpoint(factory: (context: McpRequestContext) => McpServer, log: Log): McpEndpoint {
   const handler = createMcpHandler(factory, {
     maxSubscriptions: 0,
-    onerror: (error) => log.warn({ error }, 'An MCP request was refused.'),
+    onerror: (error) => log.warn({ causes: causesOf(error) }, 'An MCP request was refused.'),
   });
   return {
     fetch: async (request, caller) =>

@@ -2,9 +2,10 @@
 // in flight resumes (contract/protocol.ts). Contains only operations and pure calls: clock, I/O and models belong inside steps.
 import { type DurableContext, type DurableExecutionHandler, NestingType } from '@aws/durable-execution-sdk-js';
 import { at } from './contract/at.ts';
+import { failureFacts } from './contract/causes.ts';
 import { INTERNAL_ERROR, sentenceOf, UserError } from './contract/errors.ts';
 import { STEPS } from './contract/protocol.ts';
-import { AnalysisRequest, type Finding, type Status } from './contract/schemas.ts';
+import { AnalysisRequest, type Finding, type ModelId, type Status } from './contract/schemas.ts';
 import { NO_USAGE } from './contract/usage.ts';
 import { documents, readExisting } from './documents.ts';
 import { withOverflow } from './durable/checkpoint-overflow.ts';
@@ -36,7 +37,7 @@ import { measureEnd, storeFailure, storeResults } from './steps/store-results.ts
 import { NO_SYNTHESIS, synthesisByRules, synthesize } from './steps/synthesize.ts';
 import { tileImage } from './steps/tile-image.ts';
 import { accountFor, type VerificationBudget, verifyFinding } from './steps/verify-finding.ts';
-import { logWith } from './telemetry/log-context.ts';
+import { loggingFailure, logWith } from './telemetry/log-context.ts';
 
 export interface PipelineResult {
   execution_id: string;
@@ -65,6 +66,11 @@ interface Prepared {
 
 const retry = { retryStrategy: retryTransient };
 
+/** The body of a step, which logs why it fails. */
+function logged<T>(step: string, { log }: PipelineDeps, body: () => Promise<T>, model: ModelId | null = null): () => Promise<T> {
+  return loggingFailure(log, model === null ? { step } : { step, model }, body);
+}
+
 /** For one invocation. The input is an AnalysisRequest, or the ShardRequest of a parent execution. */
 export function pipeline(deps: PipelineDeps, end: InvocationEnd): DurableExecutionHandler<unknown, PipelineResult | ShardAnswer> {
   return async (input, context) => {
@@ -90,10 +96,9 @@ async function runAnalysis(
     return await analyze({ request, context, progress, image, end, deps });
   } catch (error) {
     const sentence = sentenceOf(error);
-    deps.log.error({ error }, 'The analysis failed.');
-    const stored = await context.step(STEPS.storeFailure, () =>
-      storeFailure(request, sentence ?? INTERNAL_ERROR, progress, deps),
-    );
+    deps.log.error(sentence === null ? failureFacts(error) : { reason: sentence }, 'The analysis failed.');
+    const store = () => storeFailure(request, sentence ?? INTERNAL_ERROR, progress, deps);
+    const stored = await context.step(STEPS.storeFailure, logged(STEPS.storeFailure, deps, store), retry);
     if (stored) return { execution_id: request.execution_id, ...stored };
     throw sentence ? new UserError(sentence) : error;
   } finally {
@@ -114,7 +119,8 @@ async function analyze(run: Run): Promise<PipelineResult> {
   const shards = await detect(run, prepared);
 
   progress.phase('merge');
-  const merged = await context.step(STEPS.merge, () => mergeTileResults(request, { plan, pendingTiles, shards, sources }, deps), {
+  const merge = () => mergeTileResults(request, { plan, pendingTiles, shards, sources }, deps);
+  const merged = await context.step(STEPS.merge, logged(STEPS.merge, deps, merge), {
     ...retry,
     serdes: withOverflow(documents.mergeResult(execution_id), deps.blobs),
   });
@@ -129,7 +135,9 @@ async function analyze(run: Run): Promise<PipelineResult> {
   const synthesis =
     merged.stopped === 'cancelled'
       ? NO_SYNTHESIS
-      : await context.step(STEPS.synthesize, summarize, retry).catch(synthesisByRules);
+      : await context
+          .step(STEPS.synthesize, logged(STEPS.synthesize, deps, summarize, request.models.synthesis), retry)
+          .catch(synthesisByRules);
 
   progress.phase('store');
   const results = {
@@ -138,7 +146,8 @@ async function analyze(run: Run): Promise<PipelineResult> {
     verdicts: verification.verdicts,
     otherUsage: [prepared.moderation.usage, ...verification.usages],
   };
-  const stored = await context.step(STEPS.store, () => storeResults(request, results, { image, progress }, deps), retry);
+  const store = () => storeResults(request, results, { image, progress }, deps);
+  const stored = await context.step(STEPS.store, logged(STEPS.store, deps, store), retry);
   return { execution_id, ...stored };
 }
 
@@ -146,29 +155,36 @@ async function analyze(run: Run): Promise<PipelineResult> {
 async function prepare(run: Run): Promise<Prepared | null> {
   const { request, context, progress, image, deps } = run;
   const { source } = request.image;
-  if (source.kind === 'url') await context.step(STEPS.fetch, () => fetchImage(request, source.url, deps), retry);
-  const inspected = await context.step(STEPS.inspect, () => inspectImage(request, image, deps), retry);
+  if (source.kind === 'url') {
+    const fetch = () => fetchImage(request, source.url, deps);
+    await context.step(STEPS.fetch, logged(STEPS.fetch, deps, fetch), retry);
+  }
+  const inspect = () => inspectImage(request, image, deps);
+  const inspected = await context.step(STEPS.inspect, logged(STEPS.inspect, deps, inspect), retry);
   progress.inspected(inspected, pendingTileCount(inspected.plan, null));
 
   progress.phase('moderate');
   const moderation = await moderate(run);
   if (!moderation.allowed) {
-    await context.step(STEPS.storeVerdict, async () => {
+    const block = async () => {
       await progress.block(moderation);
       measureEnd('BLOCKED', deps);
-    });
+    };
+    await context.step(STEPS.storeVerdict, logged(STEPS.storeVerdict, deps, block));
     return null;
   }
 
   progress.phase('tile');
-  const { notes = [] } = await context.step(STEPS.tile, () => tileImage(request, inspected, image, deps), retry);
+  const tile = () => tileImage(request, inspected, image, deps);
+  const { notes = [] } = await context.step(STEPS.tile, logged(STEPS.tile, deps, tile), retry);
   const plan = withNotes(inspected.plan, notes);
   return { inspected: { ...inspected, plan }, pendingTiles: null, sources: [], moderation };
 }
 
 /** Continues an earlier execution, which has moderated the image and cut it into tiles. */
 async function resume({ request, context, progress, deps }: Run, earlier: { execution_id: string }): Promise<Prepared> {
-  const resumed = await context.step(STEPS.resumeFailedTiles, () => resumeFailedTiles(request, earlier, deps), {
+  const read = () => resumeFailedTiles(request, earlier, deps);
+  const resumed = await context.step(STEPS.resumeFailedTiles, logged(STEPS.resumeFailedTiles, deps, read), {
     ...retry,
     serdes: withOverflow(documents.resumedTiles(request.execution_id), deps.blobs),
   });
@@ -180,7 +196,11 @@ async function resume({ request, context, progress, deps }: Run, earlier: { exec
 async function moderate({ request, context, image, deps }: Run): Promise<ModerationAnswer> {
   const { moderation: model } = request.models;
   if (model === null) return { allowed: true, usage: NO_USAGE };
-  return await context.step(STEPS.moderate, () => moderateImage(model, image, deps), retry);
+  return await context.step(
+    STEPS.moderate,
+    logged(STEPS.moderate, deps, () => moderateImage(model, image, deps), model),
+    retry,
+  );
 }
 
 /** This execution analyzes a single shard itself. Several shards are executions of their own. */
@@ -208,12 +228,9 @@ async function verify({ request, context, progress, deps }: Run, plan: Plan, fin
   progress.phase('verify');
   const budget: VerificationBudget = { spentUsd: 0, exhausted: null };
   const verifyOne = async (itemContext: DurableContext, finding: Finding) => {
-    const step = itemContext.step(
-      STEPS.verifyFinding(finding.id),
-      () => verifyFinding(request, plan, finding, budget, deps),
-      retry,
-    );
-    return await accountFor(step, budget);
+    const name = STEPS.verifyFinding(finding.id);
+    const ask = () => verifyFinding(request, plan, finding, budget, deps);
+    return await accountFor(itemContext.step(name, logged(name, deps, ask, request.models.verification), retry), budget);
   };
   const outcomes = await context.map(STEPS.verify, findings, verifyOne, {
     nesting: NestingType.FLAT,

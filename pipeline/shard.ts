@@ -2,6 +2,7 @@
 // Order, names and nesting of the operations are how an execution in flight resumes: contract/protocol.ts.
 import { type DurableContext, NestingType } from '@aws/durable-execution-sdk-js';
 import { at } from './contract/at.ts';
+import { causesOf } from './contract/causes.ts';
 import { mustBeFixed, sentenceOf, UserError } from './contract/errors.ts';
 import { STEPS } from './contract/protocol.ts';
 import { NO_USAGE } from './contract/usage.ts';
@@ -18,9 +19,9 @@ import { type ProgressReport, reportShard } from './progress/progress-writer.ts'
 import { type TileResultCounter, tileResultCounter } from './progress/tile-result-counter.ts';
 import { reportTiles } from './progress/tile-state-writer.ts';
 import { watchCancellation } from './steps/cancellation.ts';
-import { type DetectionRun, detectInTile } from './steps/detect-tile.ts';
+import { type DetectionRun, detectInTile, type TileFacts } from './steps/detect-tile.ts';
 import { storeTileResults } from './steps/store-tile-results.ts';
-import { logWith } from './telemetry/log-context.ts';
+import { loggingFailure, logWith } from './telemetry/log-context.ts';
 
 /** What the execution of a shard returns to its parent: its result, or the sentence of an error that the caller must fix. */
 export type ShardAnswer = { result: ShardResult } | { fatal: string };
@@ -75,11 +76,12 @@ export async function detectTiles(
   const tileStates = reportTiles(request, shard, tiles, counter, deps);
   end.before(tileStates.flush);
   const detectOne = async (tileContext: DurableContext, tile: PlannedTile) => {
-    const begin = async () => {
+    const facts: TileFacts = { tile: tile.name, model: null };
+    const begin = loggingFailure(deps.log, facts, async () => {
       counter.begin(tile.index);
       tileStates.changed();
-      return await detectInTile(detection, tile);
-    };
+      return await detectInTile(detection, tile, facts);
+    });
     const step = tileContext.step(tile.name, begin, {
       retryStrategy: retryTransient,
       serdes: withOverflow(documents.tileStepResult(request.execution_id, tile.name), deps.blobs),
@@ -99,11 +101,11 @@ export async function detectTiles(
     if (fatal) throw new UserError(fatal.message, { cause: fatal }); // the checkpoint of a map keeps the message, not the name
     // A replay does not run a map again that has ended: its results are all there is.
     for (const { index, result } of outcomes.succeeded()) counter.add(at(tiles, index).index, result);
-    const store = async () => {
+    const store = loggingFailure(deps.log, { step: STEPS.storeTileResults }, async () => {
       const result = await storeTileResults(request.execution_id, shard, counter, deps);
       await tileStates.last();
       return result;
-    };
+    });
     return await context.step(STEPS.storeTileResults, store, { retryStrategy: retryTransient });
   } finally {
     await tileStates.close();
@@ -126,7 +128,8 @@ export async function runShards(
   const tilesTotal = at(shards, shards.length - 1).to;
   const runOne = async (shardContext: DurableContext, shard: Shard): Promise<ShardResult> => {
     const { number, from, to } = shard;
-    const stopped = await shardContext.step(STEPS.checkShard(number), () => cancellation.check());
+    const check = loggingFailure(deps.log, { step: STEPS.checkShard(number) }, () => cancellation.check());
+    const stopped = await shardContext.step(STEPS.checkShard(number), check);
     const input: ShardRequest = {
       kind: 'shard',
       request,
@@ -138,7 +141,8 @@ export async function runShards(
     const answer = stopped
       ? { result: lostShard(shard, NOT_ANALYZED[stopped], stopped) }
       : await shardContext.invoke<ShardRequest, ShardAnswer>(STEPS.runShard(number), deps.functionName, input).catch((error) => {
-          deps.log.error({ error, execution: request.execution_id, shard: number }, 'A shard was lost.');
+          const facts = { execution: request.execution_id, shard: number };
+          deps.log.error({ ...facts, causes: causesOf(error) }, 'A shard was lost.');
           return { result: lostShard(shard, 'The shard with this tile was lost.', null) };
         });
     if ('fatal' in answer) throw new UserError(answer.fatal);

@@ -1,6 +1,7 @@
 // What a caller reads when a request has been answered or has failed. The one place that turns errors into sentences.
 import type { CallToolResult } from '@modelcontextprotocol/server';
 import { z } from 'zod';
+import { causesOf } from '../../pipeline/contract/causes.ts';
 import { sentenceOf } from '../../pipeline/contract/errors.ts';
 import type { ToolDeps } from '../access/deps.ts';
 import type { ImageAnswer } from '../tools/define.ts';
@@ -36,10 +37,14 @@ export function refuseWith(sentence: string): CallToolResult {
   return { isError: true, content: [{ type: 'text', text: sentence }] };
 }
 
-/** Only our own sentences leave the deployment. An unexpected error goes to the log, under the reference that the sentence gives. */
+/** Only our own sentences leave the deployment. Everything else goes to the log: the causes of a refusal, and
+ * an unexpected error under the reference that the sentence gives. */
 export function sentenceFor(request: object, error: unknown, { log }: ToolDeps): string {
   const sentence = sentenceOf(error);
-  if (sentence !== null) return sentence;
+  if (sentence !== null) {
+    log.warn({ ...request, causes: causesOf(error) }, 'A request was refused.');
+    return sentence;
+  }
   const reference = crypto.randomUUID().slice(0, 8);
   log.error({ error, ...request, reference }, 'A request failed unexpectedly.');
   return `Internal error (reference ${reference}). Try again; if it fails again, the server log has the cause under this reference.`;

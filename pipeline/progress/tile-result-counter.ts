@@ -52,8 +52,9 @@ export function tileResultCounter(log: Log, facts: { execution: string }, onChan
   /** The reason is one of our own sentences: the words of a model or a library stay in the log. */
   const failedWith = (error: unknown, tile: PlannedTile): TileResult => {
     if (mustBeFixed(error)) throw error;
-    log.warn({ error, ...facts, tile: tile.name }, 'A tile could not be analyzed.');
-    return notAnalyzed(tile, sentenceOf(error) ?? 'The model failed on this tile.', null);
+    const reason = sentenceOf(error) ?? 'The model failed on this tile.';
+    log.warn({ ...facts, tile: tile.name, reason }, 'A tile could not be analyzed.'); // the causes were logged by its step
+    return notAnalyzed(tile, reason, null);
   };
 
   return {

@@ -1,6 +1,6 @@
 // Step 4, once for each tile: reads the stored JPEG of the tile, calls every detection model and validates what they report.
 import { keys } from '../contract/keys.ts';
-import type { AnalysisRequest, Detection } from '../contract/schemas.ts';
+import type { AnalysisRequest, Detection, ModelId } from '../contract/schemas.ts';
 import { NO_USAGE, totalUsage } from '../contract/usage.ts';
 import { isBlank } from '../imaging/blank-tile.ts';
 import { cachedSzi } from '../imaging/szi/szi.ts';
@@ -21,8 +21,15 @@ export interface DetectionRun {
   deps: PipelineDeps;
 }
 
-/** Calls no model once the execution must stop, or if the tile is blank. */
-export async function detectInTile(run: DetectionRun, tile: PlannedTile): Promise<TileStepResult> {
+/** What a log line about a tile has. */
+export interface TileFacts {
+  tile: string;
+  /** The model that was called last; `null` before the first call. */
+  model: ModelId | null;
+}
+
+/** Writes into `facts` which model it calls. Calls no model once the execution must stop, or if the tile is blank. */
+export async function detectInTile(run: DetectionRun, tile: PlannedTile, facts: TileFacts): Promise<TileStepResult> {
   const { request, plan, pyramidOf, cancellation, deps } = run;
   const stop = cancellation.reason();
   if (stop) return { unseen: stop };
@@ -34,6 +41,7 @@ export async function detectInTile(run: DetectionRun, tile: PlannedTile): Promis
   const result: AnalyzedTile = { blank, detections: [], usage: NO_USAGE, clipped: 0, notes: [] };
   if (blank) return result;
   for (const model of request.models.detection) {
+    facts.model = model;
     const beganMs = deps.clock.now().getTime();
     const answer = await deps.vision.detect(model, jpeg, request.ask);
     deps.metrics?.add('LookMs', deps.clock.now().getTime() - beganMs);

@@ -1,4 +1,5 @@
-// A log that adds the same facts to every line.
+// A log that adds the same facts to every line, and the log of a step that fails. Knows no step.
+import { failureFacts } from '../contract/causes.ts';
 import type { Log } from '../ports.ts';
 
 /** Adds `facts` to every line, before the line's own. */
@@ -8,5 +9,20 @@ export function logWith(log: Log, facts: object): Log {
     info: (more, sentence) => log.info({ ...facts, ...more }, sentence),
     warn: (more, sentence) => log.warn({ ...facts, ...more }, sentence),
     error: (more, sentence) => log.error({ ...facts, ...more }, sentence),
+  };
+}
+
+/**
+ * The body of a step that logs what it throws, with its causes and `facts` as they are then. Outside of the step it is too late: the
+ * SDK builds the error anew from its checkpoint, which keeps only the name and the message.
+ */
+export function loggingFailure<T>(log: Log, facts: object, body: () => Promise<T>): () => Promise<T> {
+  return async () => {
+    try {
+      return await body();
+    } catch (error) {
+      log.warn({ ...facts, ...failureFacts(error) }, 'An attempt of a step failed.');
+      throw error;
+    }
   };
 }

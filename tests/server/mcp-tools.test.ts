@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { ExecutionView } from '../../mcp-server/executions/status.ts';
 import { TOOLS } from '../../mcp-server/tools/index.ts';
+import { UserError } from '../../pipeline/contract/errors.ts';
 import { keys } from '../../pipeline/contract/keys.ts';
 import { CLIENTS, connected, textOf } from '../support/mcp-clients.ts';
 import { ORIGIN, testServer } from '../support/server.ts';
@@ -233,6 +234,37 @@ describe('a refusal', () => {
     expect(text).not.toContain('EACCES');
     const [, reference] = /reference (\w+)/.exec(text) ?? [];
     expect(server.errors).toMatchObject([{ facts: { tool: 'analyze_image', reference, error: { message: secret } } }]);
+  });
+
+  test('every refusal is one short line of the log, with the words of the provider, which the answer does not have', async () => {
+    const words = 'User: arn:aws:sts::111122223333:assumed-role/Zanzibar is not authorized. ';
+    const denied = Object.assign(new Error(words.repeat(100)), {
+      name: 'AccessDenied',
+      $metadata: { httpStatusCode: 403, requestId: 'request-1' },
+    });
+    const sentence = 'The store of this deployment refused access.';
+    const resolve = () => Promise.reject(new UserError(sentence, { cause: denied }));
+    const { server, client } = await serverAndClient({ images: { resolve } });
+    expect(await client.refusal('analyze_image', { image: 'x' })).toBe(sentence);
+    await client.refusal('get_execution', { execution_id: 'none' });
+    expect(server.warnings).toMatchObject([
+      {
+        sentence: 'A request was refused.',
+        facts: {
+          tool: 'analyze_image',
+          causes: [
+            { name: 'UserError', message: sentence },
+            { name: 'AccessDenied', status: 403, request_id: 'request-1', message: expect.stringContaining('Zanzibar') },
+          ],
+        },
+      },
+      { sentence: 'A request was refused.', facts: { tool: 'get_execution', causes: [{ name: 'UserError' }] } },
+    ]);
+    for (const line of server.warnings) {
+      expect(JSON.stringify(line).length).toBeLessThan(2_000);
+      expect(JSON.stringify(line)).not.toContain('node_modules'); // no stack
+    }
+    expect(server.errors).toEqual([]);
   });
 
   test('a stored document that cannot be read is an unexpected error too', async () => {

@@ -14,6 +14,9 @@ export type BedrockReply =
   | 'cut before the head'
   | 'cut within the body';
 
+/** The id of every request that fails. */
+export const REQUEST_ID = 'request-id-of-bedrock';
+
 /** The parts of a Converse request that tests check. */
 export interface ConverseRequest {
   model: string;
@@ -84,7 +87,7 @@ function reply(response: Http2ServerResponse, next: BedrockReply): void {
     });
   } else if ('error' in next) {
     const { error, status, message = 'A message of the provider.' } = next;
-    response.writeHead(status, { 'content-type': 'application/json', 'x-amzn-errortype': error });
+    response.writeHead(status, { 'content-type': 'application/json', 'x-amzn-errortype': error, 'x-amzn-requestid': REQUEST_ID });
     response.end(JSON.stringify({ message }));
   } else {
     response.writeHead('raw' in next ? (next.status ?? 200) : 200, { 'content-type': 'application/json' });

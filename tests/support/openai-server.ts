@@ -14,6 +14,9 @@ export type OpenaiReply =
   | 'cut before the head'
   | 'cut within the body';
 
+/** The id of every request that fails. */
+export const REQUEST_ID = 'request-id-of-openai';
+
 /** The parts of a request that tests check. */
 export interface ChatRequest {
   headers: Record<string, string | string[] | undefined>;
@@ -89,7 +92,7 @@ function reply(response: ServerResponse, next: OpenaiReply): void {
     });
   } else if ('status' in next) {
     const { status, code = null, param = null, message = 'A message of the provider.' } = next;
-    response.writeHead(status, { 'content-type': 'application/json' });
+    response.writeHead(status, { 'content-type': 'application/json', 'x-request-id': REQUEST_ID });
     response.end(JSON.stringify({ error: { message, type: 'some_error', param, code } }));
   } else {
     const type = 'raw' in next ? (next.type ?? 'application/json') : 'application/json';

@@ -33,6 +33,8 @@ export interface TestServer {
   scratchFolder: string;
   /** Sentences and facts of every error that was logged. */
   errors: { facts: object; sentence: string }[];
+  /** The same of every warning. */
+  warnings: { facts: object; sentence: string }[];
   /** How many requests came through to MCP. */
   mcpRequests(): number;
   fetch(url: string | URL, init?: RequestInit): Promise<Response>;
@@ -67,8 +69,14 @@ export async function testServer(options: TestServerOptions = {}): Promise<TestS
   const [blobsFolder, scratchFolder] = [join(folder, 'blobs'), join(folder, 'scratch')];
   await mkdir(scratchFolder);
   const errors: TestServer['errors'] = [];
+  const warnings: TestServer['warnings'] = [];
   const quiet = () => {};
-  const log: Log = { debug: quiet, info: quiet, warn: quiet, error: (facts, sentence) => void errors.push({ facts, sentence }) };
+  const log: Log = {
+    debug: quiet,
+    info: quiet,
+    warn: (facts, sentence) => void warnings.push({ facts, sentence }),
+    error: (facts, sentence) => void errors.push({ facts, sentence }),
+  };
   const blobs = fsBlobs(blobsFolder);
   const links = localLinks(SECRET, () => ORIGIN, clock);
   const launcher = scriptedLauncher({ blobs, clock, log }, options.script ?? (async () => {}));
@@ -98,7 +106,7 @@ export async function testServer(options: TestServerOptions = {}): Promise<TestS
     await Promise.all(launcher.runs.map(({ progress }) => progress.close()));
   });
   return {
-    ...{ app, blobs, links, launcher, folder, blobsFolder, scratchFolder, errors },
+    ...{ app, blobs, links, launcher, folder, blobsFolder, scratchFolder, errors, warnings },
     mcpRequests: () => mcpRequests,
     fetch: async (url, init) => await app.fetch(new Request(url, init)),
     as: (caller) => ({ fetch: functionUrlFetch(functionUrlHandler({ mcp: mcp.fetch, log }), caller) }),

@@ -84,7 +84,7 @@ const MAY_IMPORT: [pattern: string, allowed: string[] | 'anything'][] = [
   ['pipeline/storage/**', [...DOMAIN, 'pipeline/storage/', 'node:', ...AWS]],
   ['pipeline/telemetry/appsync-events.ts', [...DOMAIN, PROGRESS, 'node:', ...AWS]],
   ['pipeline/telemetry/terminal-log.ts', [PORTS, 'pipeline/contract/printable.ts', 'pino']],
-  ['pipeline/telemetry/**', [PORTS, 'pipeline/telemetry/', '@aws-lambda-powertools/']],
+  ['pipeline/telemetry/**', [PORTS, CONTRACT, 'pipeline/telemetry/', '@aws-lambda-powertools/']],
   ['mcp-server/version.ts', ['package.json']],
   ['mcp-server/access/**', ['mcp-server/access/', ...DOMAIN, PROGRESS, 'zod', 'node:crypto']],
   [

@@ -15,7 +15,7 @@ export interface Purpose<T> {
   form: Form & { schema: z.ZodType<T> };
 }
 
-type Reading<T> = { answer: T } | { text: string; complaint: string; problem: string };
+type Reading<T> = { answer: T } | { text: string; complaint: string; problem: string; cause: Error };
 
 /**
  * The answer, and the tokens of all attempts. Asks once more if the answer is invalid or empty; a refusal and a cut-off answer would
@@ -34,19 +34,33 @@ export async function askModel<T>(
   const second = await attempt({ answer: reading.text, complaint: repairPrompt(reading.complaint) });
   const repaired = read(second, purpose, model);
   if ('answer' in repaired) return { answer: repaired.answer, tokens: sumOf(first.tokens, second.tokens) };
-  throw failure(model, purpose, `the answer was ${repaired.problem} twice`, 'Try again later, or choose another model.');
+  throw failure(
+    model,
+    purpose,
+    `the answer was ${repaired.problem} twice`,
+    'Try again later, or choose another model.',
+    repaired.cause,
+  );
 }
 
 function read<T>(reply: Reply, purpose: Purpose<T>, model: ModelId): Reading<T> {
-  if (reply.kind === 'refused') throw failure(model, purpose, 'the model refused', 'Choose another model for this image.');
-  if (reply.kind === 'cut-off') throw failure(model, purpose, 'the answer was cut off at its longest', purpose.whenTooLong);
+  if (reply.kind === 'refused')
+    throw failure(model, purpose, 'the model refused', 'Choose another model for this image.', reply.cause);
+  if (reply.kind === 'cut-off')
+    throw failure(model, purpose, 'the answer was cut off at its longest', purpose.whenTooLong, reply.cause);
   const { text } = reply;
   const problem = text.trim() === '' ? 'empty' : 'invalid';
-  if (reply.kind === 'malformed') return { text, problem, complaint: reply.complaint };
+  const unusable = (complaint: string, cause = new Error(`${complaint} The answer: ${text}`)) => ({
+    text,
+    problem,
+    complaint,
+    cause,
+  });
+  if (reply.kind === 'malformed') return unusable(reply.complaint, reply.cause);
   const json = jsonIn(text);
-  if (json === undefined) return { text, problem, complaint: 'It is not JSON.' };
+  if (json === undefined) return unusable('It is not JSON.');
   const parsed = purpose.form.schema.safeParse(json);
-  return parsed.success ? { answer: parsed.data } : { text, problem, complaint: complaintOn(parsed.error) };
+  return parsed.success ? { answer: parsed.data } : unusable(complaintOn(parsed.error));
 }
 
 /** Reads the whole text, or the whole of one fence: JSON somewhere inside an answer may be quoted from the image. */
@@ -68,8 +82,14 @@ function complaintOn({ issues }: z.ZodError): string {
   return z.prettifyError(new z.ZodError(issues.slice(0, PROBLEMS_LISTED_MAX)));
 }
 
-function failure(model: ModelId, { wanted }: Pick<Purpose<unknown>, 'wanted'>, why: string, advice: string): AnswerError {
-  return new AnswerError(`No ${wanted} from ${model}: ${why}. ${advice}`);
+function failure(
+  model: ModelId,
+  { wanted }: Pick<Purpose<unknown>, 'wanted'>,
+  why: string,
+  advice: string,
+  cause: Error,
+): AnswerError {
+  return new AnswerError(`No ${wanted} from ${model}: ${why}. ${advice}`, { cause });
 }
 
 function sumOf(first: Tokens, second: Tokens): Tokens {

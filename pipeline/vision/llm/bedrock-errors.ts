@@ -24,7 +24,7 @@ const FIXES: ReadonlyMap<string, string> = new Map(
 const ENDED = new Set(['AbortError', 'TimeoutError']);
 
 /** Nova fails like this if it filled in a tool's form with broken JSON: docs.aws.amazon.com, Nova, "Troubleshooting tool calls". */
-export function isMalformedToolUse(error: unknown): boolean {
+export function isMalformedToolUse(error: unknown): error is Error {
   return error instanceof Error && error.name === 'ModelErrorException' && /tool ?use/i.test(error.message);
 }
 

@@ -54,7 +54,9 @@ export function bedrockVision(options: BedrockVisionOptions = {}): Vision {
       const sent = await withoutRefused(refused, refusedBy, (without) => send(inputOf(id, question, without)));
       return replyOf(parsed(sent, model), question);
     } catch (error) {
-      if (isMalformedToolUse(error)) return { kind: 'malformed', text: '', complaint: callTheTool(question), tokens: NO_TOKENS };
+      if (isMalformedToolUse(error)) {
+        return { kind: 'malformed', text: '', complaint: callTheTool(question), cause: error, tokens: NO_TOKENS };
+      }
       throw bedrockError(error, model);
     }
   };
@@ -113,9 +115,10 @@ function parsed(sent: unknown, model: string): Answer {
 
 function replyOf({ stopReason, output, usage }: Answer, question: Question): Reply {
   const tokens = { input_tokens: usage.inputTokens, output_tokens: usage.outputTokens };
-  if (REFUSALS.includes(stopReason)) return { kind: 'refused', tokens };
-  if (CUTS.includes(stopReason)) return { kind: 'cut-off', tokens };
   const { content } = output.message;
+  const cause = new Error(`${stopReason}: ${JSON.stringify(content)}`);
+  if (REFUSALS.includes(stopReason)) return { kind: 'refused', cause, tokens };
+  if (CUTS.includes(stopReason)) return { kind: 'cut-off', cause, tokens };
   const calls = content.flatMap(({ toolUse }) => (toolUse?.name === question.form.name ? [toolUse] : []));
   const inputs = calls.map(({ input }) => (input === undefined ? '' : JSON.stringify(input)));
   const text = calls.length > 0 ? inputs.join('\n') : content.flatMap((block) => block.text ?? []).join('');

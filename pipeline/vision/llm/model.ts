@@ -28,12 +28,12 @@ export interface Tokens {
   output_tokens: number;
 }
 
-/** `text` is the model's own, JSON or not. It may go back to the model, never to a caller. */
+/** `text` is the model's own, JSON or not. It may go back to the model, never to a caller. `cause` has the provider's words, for the log. */
 export type Reply = { tokens: Tokens } & (
   | { kind: 'filled'; text: string }
-  | { kind: 'malformed'; text: string; complaint: string }
-  | { kind: 'refused' }
-  | { kind: 'cut-off' }
+  | { kind: 'malformed'; text: string; complaint: string; cause?: Error }
+  | { kind: 'refused'; cause: Error }
+  | { kind: 'cut-off'; cause: Error }
 );
 
 /** Throws a UserError or a TransientError if there is no answer. An unusable answer is a reply, too. */

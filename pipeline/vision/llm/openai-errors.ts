@@ -22,7 +22,7 @@ interface ServerError extends Error {
 }
 
 /** Some servers refuse an image by an error instead of an answer. The error concerns only this image. */
-export function isRefusedContent(error: unknown): boolean {
+export function isRefusedContent(error: unknown): error is Error {
   return isServerError(error) && error.status === 400 && REFUSED_CONTENT.some((code) => code === error.code);
 }
 

@@ -59,7 +59,7 @@ export function openaiVision(options: OpenaiVisionOptions): Vision {
       const sent = await withoutRefused(refused, refusedBy, (without) => send(inputOf(model, question, without)));
       return replyOf(sent, model);
     } catch (error) {
-      if (isRefusedContent(error)) return { kind: 'refused', tokens: { input_tokens: 0, output_tokens: 0 } };
+      if (isRefusedContent(error)) return { kind: 'refused', cause: error, tokens: { input_tokens: 0, output_tokens: 0 } };
       throw openaiError(error, model);
     }
   };
@@ -127,7 +127,8 @@ function replyOf(sent: unknown, model: ModelId): Reply {
   }
   const tokens = { input_tokens: data.usage?.prompt_tokens ?? 0, output_tokens: data.usage?.completion_tokens ?? 0 };
   const { content, refusal } = choice.message;
-  if (refusal || choice.finish_reason === 'content_filter') return { kind: 'refused', tokens };
-  if (choice.finish_reason === 'length') return { kind: 'cut-off', tokens };
+  const cause = new Error(`${choice.finish_reason}: ${refusal ?? content}`);
+  if (refusal || choice.finish_reason === 'content_filter') return { kind: 'refused', cause, tokens };
+  if (choice.finish_reason === 'length') return { kind: 'cut-off', cause, tokens };
   return { kind: 'filled', text: content, tokens };
 }

@@ -1,0 +1,185 @@
+// Why a step failed is in the log, with the provider's words, and in no answer: every adapter, with scripted errors behind the real
+// wire format, through the real pipeline and engine.
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import sharp from 'sharp';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { readMcpServerConfig } from '../../pipeline/config.ts';
+import type { AnalysisRequest, ModelId } from '../../pipeline/contract/schemas.ts';
+import type { Log, PipelineDeps, Vision } from '../../pipeline/ports.ts';
+import { https } from '../../pipeline/sources/https-source.ts';
+import { openSources, SOURCES } from '../../pipeline/sources/index.ts';
+import { s3Blobs } from '../../pipeline/storage/s3-blobs.ts';
+import { bedrockVision } from '../../pipeline/vision/llm/bedrock-vision.ts';
+import { openaiVision } from '../../pipeline/vision/llm/openai-vision.ts';
+import { onnxVision } from '../../pipeline/vision/onnx/onnx-vision.ts';
+import { answer, REQUEST_ID as BEDROCK_ID, type BedrockReply, bedrockServer } from '../support/bedrock-server.ts';
+import { temporaryFolder } from '../support/folder.ts';
+import { completion, REQUEST_ID as OPENAI_ID, type OpenaiReply, openaiServer } from '../support/openai-server.ts';
+import { pipelineStage, requestFor } from '../support/pipeline-run.ts';
+import { scriptedVision } from '../support/scripted-vision.ts';
+import { PUBLIC_IPV4, smallInternet } from '../support/small-internet.ts';
+import { storeDoor } from '../support/store-door.ts';
+
+/** Words of a provider: no sentence of ours has them. */
+const WORDS = 'arn:aws:iam::111122223333:role/Zanzibar';
+const LINE_BYTES_MAX = 8_000;
+
+interface Line {
+  facts: object;
+  sentence: string;
+}
+
+beforeEach(() => {
+  vi.stubEnv('AWS_REGION', 'us-east-1');
+  vi.stubEnv('AWS_ACCESS_KEY_ID', 'AKIAFAKEFORTESTS');
+  vi.stubEnv('AWS_SECRET_ACCESS_KEY', 'fake-for-tests');
+});
+afterEach(() => vi.unstubAllEnvs());
+
+/** Two tiles of noise. */
+async function greyImage(): Promise<string> {
+  const path = join(await temporaryFolder(), 'grey.jpg');
+  const noise = { type: 'gaussian', mean: 128, sigma: 30 } as const;
+  await sharp({ create: { width: 400, height: 200, channels: 3, background: '#777', noise } }).toFile(path);
+  return path;
+}
+
+/** Runs an analysis, whose summary does not need `vision`. `answers` is everything that a caller could read of it. */
+async function failed(
+  vision: Vision,
+  request: Partial<AnalysisRequest> = {},
+  around: (deps: PipelineDeps) => PipelineDeps = (deps) => deps,
+): Promise<{ lines: Line[]; answers: string }> {
+  const lines: Line[] = [];
+  const keep = (facts: object, sentence: string) => void lines.push({ facts, sentence });
+  const log: Log = { debug: () => {}, info: keep, warn: keep, error: keep };
+  const stage = await pipelineStage();
+  const { summarize } = scriptedVision();
+  const eyes = { ...vision, summarize };
+  const run = await stage.run({ ...requestFor(await greyImage()), ...request }, eyes, (deps) => around({ ...deps, log }));
+  const { state, progress, document } = run;
+  return { lines, answers: JSON.stringify({ state, progress, document }) };
+}
+
+/** The one line of the step, once an attempt, short and with these facts. No other line has the provider's words. */
+function expectCause({ lines, answers }: Awaited<ReturnType<typeof failed>>, facts: object, words = WORDS): void {
+  const withWords = lines.filter((line) => JSON.stringify(line).includes(words));
+  expect(withWords.length).toBeGreaterThan(0);
+  for (const line of withWords) {
+    expect(line).toMatchObject({ sentence: 'An attempt of a step failed.', facts: { execution: 'run-1', ...facts } });
+    expect(JSON.stringify(line).length).toBeLessThan(LINE_BYTES_MAX);
+  }
+  const about = withWords.map(({ facts }) => ('tile' in facts ? facts.tile : 'the step'));
+  expect(new Set(about).size).toBe(about.length); // each tile once
+  expect(answers).not.toContain(words);
+  expect(answers).toMatch(/"(FAILED|BLOCKED)"/);
+}
+
+const detectingWith = (model: ModelId): Partial<AnalysisRequest> => ({
+  models: { ...requestFor('').models, moderation: null, detection: [model] },
+});
+
+describe('the log of a step names the cause, which no answer does:', () => {
+  const refused = answer([{ text: WORDS }], 'content_filtered');
+  const unusable = answer([{ text: WORDS }], 'end_turn');
+  const cutOff = answer([{ text: WORDS }], 'max_tokens');
+  const bedrockError = (error: string, status: number): BedrockReply => ({ error, status, message: `${error}: ${WORDS}` });
+  const BEDROCK: [string, BedrockReply, object][] = [
+    ...(
+      [
+        ['AccessDeniedException', 403],
+        ['ResourceNotFoundException', 404],
+        ['ValidationException', 400],
+        ['ServiceQuotaExceededException', 402],
+        ['UnrecognizedClientException', 403],
+        ['SomethingElseException', 418],
+      ] as const
+    ).map(([name, status]): [string, BedrockReply, object] => [
+      name,
+      bedrockError(name, status),
+      { causes: [{ name: 'UserError' }, { name, request_id: BEDROCK_ID, status }] },
+    ]),
+    ['a refused answer', refused, { causes: [{ name: 'AnswerError' }, { name: 'Error' }] }],
+    ['an unusable answer', unusable, { causes: [{ name: 'AnswerError' }, { name: 'Error' }] }],
+    ['an answer that was cut off', cutOff, { causes: [{ name: 'AnswerError' }, { name: 'Error' }] }],
+  ];
+
+  test.each(BEDROCK)('Bedrock: %s', async (_, reply, facts) => {
+    const { endpoint } = await bedrockServer(reply);
+    const model = 'bedrock:us.amazon.nova-lite-v1:0';
+    const tile = expect.stringMatching(/^tile-/);
+    expectCause(await failed(bedrockVision({ endpoint }), detectingWith(model)), { model, tile, ...facts });
+  });
+
+  const openaiError = (status: number, code?: string): [string, OpenaiReply, object] => {
+    const reply = { status, message: `${status}: ${WORDS}`, ...(code === undefined ? {} : { code }) };
+    return [`${status} ${code ?? ''}`, reply, { causes: [{ message: expect.any(String) }, { status, request_id: OPENAI_ID }] }];
+  };
+  const twoCauses = { causes: [{ name: 'AnswerError' }, {}] };
+  const OPENAI: [string, OpenaiReply, object][] = [
+    ...[400, 401, 402, 403, 404, 418, 422].map((status) => openaiError(status)),
+    openaiError(400, 'content_filter'),
+    ['a refused answer', completion({ refusal: WORDS }), twoCauses],
+    ['an unusable answer', completion({ content: WORDS }), twoCauses],
+    ['an answer that was cut off', completion({ content: WORDS, finish_reason: 'length' }), twoCauses],
+  ];
+
+  test.each(OPENAI)('OpenAI: %s', async (_, reply, facts) => {
+    const { baseUrl } = await openaiServer(reply);
+    const model = 'openai:seeing:8b';
+    const tile = expect.stringMatching(/^tile-/);
+    expectCause(await failed(openaiVision({ baseUrl, apiKey: null }), detectingWith(model)), { model, tile, ...facts });
+  });
+
+  test('a local model whose files are damaged', async () => {
+    const modelsFolder = await temporaryFolder();
+    await writeFile(join(modelsFolder, 'checksums.json'), `["${WORDS}"`);
+    const run = await failed(onnxVision({ modelsFolder }), detectingWith('onnx:nanodet'));
+    expectCause(run, { model: 'onnx:nanodet', tile: expect.stringMatching(/^tile-/) }, 'after array element in JSON');
+  });
+
+  test('a store on S3', async () => {
+    const { endpoint } = await storeDoor((_, response) => {
+      response.writeHead(403, { 'x-amz-request-id': 'request-id-of-s3', 'content-type': 'application/xml' });
+      return Boolean(response.end(`<Error><Code>AccessDenied</Code><Message>${WORDS}</Message></Error>`));
+    });
+    const store = s3Blobs({ bucket: 'plans', endpoint, scratchFolder: await temporaryFolder(), materializeBytesMax: 1 });
+    const run = await failed(scriptedVision(), {}, (deps) => ({ ...deps, blobs: { ...deps.blobs, putFile: store.putFile } }));
+    expectCause(run, { step: 'tile', causes: [{ name: 'UserError' }, { status: 403, request_id: 'request-id-of-s3' }] });
+  });
+
+  test('an image on S3', async () => {
+    const { endpoint } = await storeDoor((_, response) => {
+      response.writeHead(403, { 'x-amz-request-id': 'request-id-of-s3', 'content-type': 'application/xml' });
+      return Boolean(response.end(`<Error><Code>AccessDenied</Code><Message>${WORDS}</Message></Error>`));
+    });
+    const config = readMcpServerConfig({ BUCKET: 'own', PIPELINE_FUNCTION: 'pipeline:live', ALLOWED_BUCKETS: 'plans' });
+    const { downloads } = openSources(SOURCES.aws, { ...config, ALLOWED_IMAGE_HOSTS: [], endpoint });
+    const url = 's3://plans/plan.jpg';
+    const image = { source: { kind: 'url', url } as const, uri: url, version: '1' };
+    const run = await failed(scriptedVision(), { image }, (deps) => ({ ...deps, imageDownloads: downloads }));
+    expectCause(run, { step: 'fetch', causes: [{ name: 'UserError' }, { status: 403, request_id: 'request-id-of-s3' }] });
+  });
+
+  test('an image on a web host', async () => {
+    const place = await smallInternet({ 'images.example': [PUBLIC_IPV4] }, ({ socket }) => void socket.end('NOT HTTP\r\n\r\n'));
+    const source = https.open({ ALLOWED_IMAGE_HOSTS: ['images.example'], internet: place.internet });
+    const url = 'https://images.example/plan.jpg';
+    const image = { source: { kind: 'url', url } as const, uri: url, version: url };
+    const run = await failed(scriptedVision(), { image }, (deps) => ({ ...deps, imageDownloads: source }));
+    expectCause(run, { step: 'fetch', causes: [{ name: 'UserError' }, { code: expect.stringMatching(/^HPE_/) }] }, 'HPE_');
+  });
+});
+
+test('every step of the pipeline runs a body that logs its failure', async () => {
+  for (const file of ['pipeline/pipeline.ts', 'pipeline/shard.ts']) {
+    const text = await readFile(join(import.meta.dirname, '../..', file), 'utf8');
+    const bodies = [...text.matchAll(/ontext\.step\(\s*[\w.]+(?:\([\w.]+\))?,\s*(\w+)/g)].map(([, body]) => body);
+    expect(bodies.length).toBeGreaterThan(2);
+    for (const body of bodies) {
+      const made = new RegExp(`const ${body} = loggingFailure\\(`).test(text);
+      expect([file, body, body === 'logged' || made]).toEqual([file, body, true]);
+    }
+  }
+});
