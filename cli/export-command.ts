@@ -54,6 +54,8 @@ export function formatsHelp(): string {
   return `Formats:\n${lines.join('\n')}`;
 }
 
+export { EXPORT_FORMATS };
+
 export const formatsThatNameTheImage = EXPORT_FORMATS.filter((format) => EXPORTS[format].namesImage);
 
 function checkNamesImage(format: ExportFormat): void {

@@ -4,15 +4,16 @@ import { inspect } from 'node:util';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import packageJson from '../package.json' with { type: 'json' };
 import { sentenceOf } from '../pipeline/contract/errors.ts';
-import { Detail } from '../pipeline/contract/schemas.ts';
-import { EXPORT_FORMATS } from '../pipeline/findings/exports/index.ts';
-import { FORMATS } from '../pipeline/imaging/formats.ts';
-import { exportCommand, formatsHelp, formatsThatNameTheImage } from './export-command.ts';
 import { report } from './terminal.ts';
 
 const PORT_MAX = 65_535;
 const { version, description } = packageJson;
-const imageFormats = new Intl.ListFormat('en', { type: 'disjunction' }).format(Object.keys(FORMATS));
+/** What the options of a command name is loaded only for that command: `--version` and `--help` load nothing. */
+const isNamed = (command: string) => process.argv.includes(command);
+const schemas = isNamed('analyze') ? await import('../pipeline/contract/schemas.ts') : null;
+const formats = isNamed('analyze') ? await import('../pipeline/imaging/formats.ts') : null;
+const imageFormats = new Intl.ListFormat('en', { type: 'disjunction' }).format(Object.keys(formats?.FORMATS ?? {}));
+const exporting = isNamed('export') ? await import('./export-command.ts') : null;
 
 const program = new Command('tilesight')
   .description(description)
@@ -34,7 +35,9 @@ program
   .argument('<image>', `an image file: ${imageFormats}`)
   .option('--look-for <text>', 'what to detect, in words (default: everything the models know)')
   .option('--label <label...>', 'report only these labels (default: all)')
-  .addOption(new Option('--detail <detail>', 'how much resolution to use').choices(Detail.options).default('standard'))
+  .addOption(
+    new Option('--detail <detail>', 'how much resolution to use').choices(schemas?.Detail.options ?? []).default('standard'),
+  )
   .option('--tile-size <pixels>', 'edge of a tile (default: the edge that suits the detection model)', wholeNumber)
   .option('--overlap <pixels>', 'pixels that neighboring tiles share (default: depends on the detection model)', wholeNumber)
   .option('--grid <n>', 'tiles along the longer side, 3 to 100; instead of --tile-size', wholeNumber)
@@ -78,21 +81,23 @@ program
   .command('export')
   .description('Converts the findings of an earlier analysis to the format of another program.')
   .argument('<execution>', 'an execution_id that analyze_image returned')
-  .addOption(new Option('--format <format>', 'format to write; see below').choices(EXPORT_FORMATS).makeOptionMandatory())
+  .addOption(
+    new Option('--format <format>', 'format to write; see below').choices(exporting?.EXPORT_FORMATS ?? []).makeOptionMandatory(),
+  )
   .option('--out <path>', 'file to write, or a new folder for a format of several files; - prints a file', '-')
   .option('--data <dir>', 'data folder of tilesight serve (default: TILESIGHT_HOME or ~/.tilesight)')
   .option(
     '--image-url <url>',
-    `with --format ${formatsThatNameTheImage.join(' or ')}: where the other program finds the image (default: the analyzed address)`,
+    `with --format ${exporting?.formatsThatNameTheImage.join(' or ')}: where the other program finds the image (default: the analyzed address)`,
   )
   .addHelpText('after', example('npx tilesight export site-plan-3f2a9c1d0b4e5f67 --format coco --out coco.json'))
-  .addHelpText('after', `\n${formatsHelp()}\n\nFindings that verification rejected are left out.`)
+  .addHelpText('after', `\n${exporting?.formatsHelp()}\n\nFindings that verification rejected are left out.`)
   .addHelpText(
     'after',
     '\nThe labeling interface for Label Studio, whose labels come with the task:\n  <View><Image name="image" value="$image"/>' +
       '<RectangleLabels name="label" toName="image" value="$labels"/></View>',
   )
-  .action(exportCommand);
+  .action(async (execution, options) => await exporting?.exportCommand(execution, options));
 
 program
   .command('delete')
