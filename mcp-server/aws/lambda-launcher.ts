@@ -49,10 +49,15 @@ export function lambdaLauncher(options: LambdaLauncherOptions): Launcher {
     const arn = await arnOf(id);
     const known = arn && (await answerOrNull(client.send(new GetDurableExecutionCommand(withoutData(arn))), { id, log }));
     if (known) return known;
-    // Without the alias: a filter by alias matches only executions of the version that the alias pointed to.
-    const query = { FunctionName: functionName.slice(0, functionName.lastIndexOf(':')), DurableExecutionName: id };
-    const list = await answerOf(client.send(new ListDurableExecutionsByFunctionCommand(query)), { id, log });
-    return newest(list.DurableExecutions ?? [], id);
+    // By the alias, then without: the alias may have moved on to another version, and without it the service may list $LATEST only.
+    const colon = functionName.lastIndexOf(':');
+    const named = { FunctionName: functionName.slice(0, colon), DurableExecutionName: id };
+    for (const query of [{ ...named, Qualifier: functionName.slice(colon + 1) }, named]) {
+      const list = await answerOf(client.send(new ListDurableExecutionsByFunctionCommand(query)), { id, log });
+      const execution = newest(list.DurableExecutions ?? [], id);
+      if (execution) return execution;
+    }
+    return null;
   }
 
   async function describe(id: string): Promise<ExecutionState | null> {

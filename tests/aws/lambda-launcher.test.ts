@@ -275,6 +275,27 @@ describe('in a list of executions, the service', () => {
   });
 });
 
+test.each([
+  ['by the alias', true],
+  ['without it', false],
+])('an execution that the service lists only %s is found', async (_, onlyByAlias) => {
+  const row = {
+    DurableExecutionArn: 'arn:aws:lambda:us-east-1:123456789012:function:pipeline:1/durable-execution/plan-1/1',
+    DurableExecutionName: 'plan-1',
+    FunctionArn: FUNCTION,
+    Status: 'RUNNING',
+    StartTimestamp: 1_000,
+  };
+  const door = await storeDoor(({ url = '' }, response) => {
+    const isListed = url.includes('Qualifier=') === onlyByAlias;
+    response.writeHead(200, { 'content-type': 'application/json' });
+    response.end(JSON.stringify({ DurableExecutions: isListed ? [row] : [] }));
+    return true;
+  });
+  const { launcher } = await launcherOver(door);
+  expect(await launcher.describe('plan-1')).toMatchObject({ state: 'running' });
+});
+
 describe('a stop that the service refuses', () => {
   const refusals = [
     [400, 'InvalidParameterValueException'],
