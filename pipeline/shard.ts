@@ -3,7 +3,7 @@
 import { type DurableContext, NestingType } from '@aws/durable-execution-sdk-js';
 import { at } from './contract/at.ts';
 import { causesOf } from './contract/causes.ts';
-import { mustBeFixed, sentenceOf, UserError } from './contract/errors.ts';
+import { AnswerError, mustBeFixed, sentenceOf, UserError } from './contract/errors.ts';
 import { STEPS } from './contract/protocol.ts';
 import { NO_USAGE } from './contract/usage.ts';
 import { documents } from './documents.ts';
@@ -62,7 +62,7 @@ export async function runShard(
 
 /**
  * Analyzes the tiles of one shard in this execution. A tile that fails permanently is a result. Throws a UserError for a failure that
- * every other tile would share, and ends the map at once.
+ * every other tile would share, unless a tile has succeeded before, and ends the map at once.
  */
 export async function detectTiles(
   context: DurableContext,
@@ -80,7 +80,9 @@ export async function detectTiles(
     const begin = loggingFailure(deps.log, facts, async () => {
       counter.begin(tile.index);
       tileStates.changed();
-      return await detectInTile(detection, tile, facts);
+      return await detectInTile(detection, tile, facts).catch((error) => {
+        throw counter.tiles().done > 0 ? ofThisTile(error) : error;
+      });
     });
     const step = tileContext.step(tile.name, begin, {
       retryStrategy: retryTransient,
@@ -110,6 +112,15 @@ export async function detectTiles(
   } finally {
     await tileStates.close();
   }
+}
+
+/**
+ * After a model has analyzed a tile, its refusal of another concerns only that tile. Decided inside the step, so that a replay cannot
+ * decide otherwise.
+ */
+function ofThisTile(error: unknown): unknown {
+  const sentence = sentenceOf(error);
+  return sentence !== null && mustBeFixed(error) ? new AnswerError(sentence, { cause: error }) : error;
 }
 
 /** Runs each shard as an execution of its own, several at once. A lost shard is a result: its tiles count as failed. */

@@ -61,6 +61,22 @@ describe('a model that', () => {
     expect(files).not.toContain('blobs/executions/run-1/findings.json');
   });
 
+  test('refuses a tile after it has analyzed another loses only that tile, and a replay decides the same', async () => {
+    const refusal = 'The model test:eyes cannot be used: the request was refused.';
+    const vision = scriptedVision({
+      detect(_tile, call) {
+        if (call === 2 * CONCURRENCY) throw new UserError(refusal);
+        return [];
+      },
+    });
+    const { progress, document, operations } = await runPipeline(await greyImage(), vision);
+    expect(progress.status).toBe('PARTIAL');
+    expect(document?.tiles.failed.map(({ reason }) => reason)).toEqual([refusal]);
+    expect(document?.tiles.done).toBe(vision.detectCalls - 1);
+    const stored = operations.flatMap(({ StepDetails }) => StepDetails?.Error ?? []);
+    expect(stored).toMatchObject([{ ErrorType: 'AnswerError', ErrorMessage: refusal }]);
+  });
+
   test('gives no verdict in moderation fails the analysis', async () => {
     const vision = scriptedVision({
       moderate() {
