@@ -105,6 +105,17 @@ describe('onnx:nanodet', () => {
 });
 
 describe('onnx:ppocr', () => {
+  it('reads the numbers of all 40 tight rows of a spreadsheet', async () => {
+    const rows = Array.from({ length: 40 }, (_, row) => ({ number: `${row + 10}`, y: 24 + 14 * row }));
+    const cells = rows.map(
+      ({ number, y }) => `<text x="14" y="${y}">${number}</text><text x="70" y="${y}">Item 1${number}</text>`,
+    );
+    const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="320" height="700" font-family="sans-serif" font-size="15"><rect width="100%" height="100%" fill="white"/>${cells.join('')}</svg>`;
+    const { detections } = await vision.detect('onnx:ppocr', await jpeg(sharp(Buffer.from(svg))), EVERYTHING);
+    const found = new Set(detections.map(({ text }) => text));
+    expect(rows.filter(({ number }) => !found.has(number))).toEqual([]);
+  });
+
   it('reads lines with their spaces, each in its place', async () => {
     const tile = await written(['KITCHEN 100', 'VALVE V-9220']);
     const { detections } = await vision.detect('onnx:ppocr', tile, EVERYTHING);

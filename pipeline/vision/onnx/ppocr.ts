@@ -1,12 +1,16 @@
 // Reads the text in a tile with PP-OCRv4: finds lines, reads each, keeps those with a high score. Knows which files that needs.
 import type { Detection } from '../../contract/schemas.ts';
 import type { Jpeg } from '../../ports.ts';
-import { decode } from './pixels.ts';
+import { decode, type Pixels } from './pixels.ts';
 import type { Sessions } from './sessions.ts';
 import { findTextBoxes, type TextBox } from './text-boxes.ts';
 import { type Reading, readLine } from './text-reader.ts';
+import { linesIn } from './tight-lines.ts';
 
 const SCORE_MIN = 0.6;
+/** A tall box with a better reading is one line that is turned. */
+const WHOLE_SCORE_MIN = 0.9;
+const TALL = 1.5;
 const TEXT_LENGTH_MAX = 500; // a line in a tile has far fewer characters, and a checkpoint must stay small
 
 /** One detection for each line, with the label `text`, by position. */
@@ -16,10 +20,27 @@ export async function readText(sessions: Sessions, tile: Jpeg): Promise<Detectio
   const dictionary = await sessions.lines(files.dictionaryPath);
   const detections: Detection[] = [];
   for (const box of await findTextBoxes(sessions, files.detectionPath, pixels)) {
-    const reading = await readLine(sessions, files.recognitionPath, dictionary, pixels, box);
-    if (reading.text !== '' && reading.score >= SCORE_MIN) detections.push(detection(box, reading));
+    const read = (line: TextBox) => readLine(sessions, files.recognitionPath, dictionary, pixels, line);
+    for (const [line, reading] of await readingsOf(pixels, box, read)) {
+      if (reading.text !== '' && reading.score >= SCORE_MIN) detections.push(detection(line, reading));
+    }
   }
   return detections;
+}
+
+/** The reading of the box. If it is tall and hardly legible, the readings of the lines in it, if they score higher. */
+async function readingsOf(
+  pixels: Pixels,
+  box: TextBox,
+  read: (line: TextBox) => Promise<Reading>,
+): Promise<(readonly [TextBox, Reading])[]> {
+  const whole = await read(box);
+  if (whole.score >= WHOLE_SCORE_MIN || box.bottom - box.top < TALL * (box.right - box.left)) return [[box, whole]];
+  const lines = linesIn(pixels, box);
+  const readings: (readonly [TextBox, Reading])[] = [];
+  for (const line of lines) readings.push([line, await read(line)]);
+  const meanScore = readings.reduce((sum, [, { score }]) => sum + score, 0) / lines.length;
+  return lines.length > 1 && meanScore > whole.score ? readings : [[box, whole]];
 }
 
 function detection({ left, top, right, bottom }: TextBox, reading: Reading): Detection {
