@@ -5,7 +5,7 @@ import { mkdir, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { writeWhole } from './write-whole.ts';
 
-const KEPT_MS = 7 * 24 * 3_600_000; // whoever has not continued by then has given up
+const KEPT_MS = 7 * 24 * 3_600_000; // an analysis that was not continued by then is given up
 const STEM_CHARACTERS_MAX = 40;
 const HASH_CHARACTERS = 16;
 const EXECUTION_FILE = 'execution-id';
@@ -21,7 +21,7 @@ export interface KeptAnalysis {
 
 /**
  * The analysis of the file at `path`, with `request` being everything else that its findings depend on. A file that has changed since
- * is another analysis. Removes analyses that nobody has continued.
+ * is another analysis. Removes analyses that were not continued in time.
  */
 export async function keptAnalysis(home: string, path: string, request: unknown): Promise<KeptAnalysis> {
   const analyses = join(home, 'analyses');

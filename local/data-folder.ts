@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { UserError } from '../pipeline/contract/errors.ts';
 import { PARTS_FOLDER } from '../pipeline/storage/folder-blobs.ts';
 
-/** Others on this machine must not read images and findings. */
+/** Other users of this machine must not read images and findings. */
 const PRIVATE_FOLDER = 0o700;
 
 export interface DataFolder {

@@ -42,7 +42,7 @@ export async function cleanUp(deps: UpkeepDeps): Promise<void> {
   }
 }
 
-/** Deletes the executions that stored nothing since `beforeMs`. Returns their ids, and why others could not be deleted. */
+/** Deletes the executions that stored nothing since `beforeMs`. Returns their ids, and the reasons for those that it could not delete. */
 export async function deleteOlderThan(
   beforeMs: number,
   deps: DeletionDeps & { folder: DataFolder },

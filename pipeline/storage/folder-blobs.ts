@@ -7,7 +7,7 @@ import type { Blobs } from '../ports.ts';
 
 /** Holds unfinished files. The only process on a folder may empty it at its start, because a killed process leaves parts. */
 export const PARTS_FOLDER = RESERVED_SEGMENT;
-/** Others on the machine must not read images and findings. */
+/** Other users of the machine must not read images and findings. */
 const PRIVATE_FOLDER = 0o700;
 const PRIVATE_FILE = 0o600;
 

@@ -15,7 +15,7 @@ import { requestFor } from '../support/pipeline-run.ts';
 
 const SILENT = { debug() {}, info() {}, warn() {}, error() {} };
 
-/** A data folder with an execution that ended so many days ago for each id. */
+/** A data folder with one execution for each id, which ended the given number of days ago. */
 async function dataFolder(ended: Record<string, number>): Promise<string> {
   const root = await temporaryFolder();
   const folder = await openDataFolder(root);
