@@ -12,6 +12,8 @@ const SKEW_MINUTES = 5;
 const SKEW_MS = SKEW_MINUTES * 60_000;
 const CREDENTIAL = /^([A-Z0-9]{1,128})\/(\d{8})\/([a-z0-9-]{1,64})\/([a-z0-9-]{1,64})\/aws4_request$/;
 const AUTHORIZATION = /^AWS4-HMAC-SHA256\s+(.+)$/;
+/** A token of RFC 9110, section 5.6.2. Reading another name from `Headers` throws. */
+const HEADER_NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 const SIGNATURE = /^[0-9a-f]{64}$/;
 const LONG_DATE = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/;
 
@@ -71,6 +73,7 @@ function claimOf(headers: Headers): Claim | null {
   const signedAt = new Date(longDate.replace(LONG_DATE, '$1-$2-$3T$4:$5:$6Z'));
   if (!LONG_DATE.test(longDate) || Number.isNaN(signedAt.getTime())) return null;
   const signedHeaders = fields.get('SignedHeaders')?.split(';') ?? [];
+  if (!signedHeaders.every((name) => HEADER_NAME.test(name))) return null;
   const mustBeSigned = ['host', 'x-amz-date', ...[...headers.keys()].filter((name) => name.startsWith('x-amz-'))];
   if (!mustBeSigned.every((name) => signedHeaders.includes(name))) return null;
   return { accessKeyId, day, region, service, longDate, signedAt, signedHeaders, signature };

@@ -126,6 +126,17 @@ describe('any other request is refused with the messages of the service', () => 
     expect((await fetch(url)).status).toBe(403);
   });
 
+  test.each(['a b', '', 'gr\u00f6\u00dfe', 'a:b', 'a/b', '"a"'])(
+    'with %j among the signed headers, which is no name',
+    async (odd) => {
+      const url = await endpoint();
+      const headers = await signedHeaders(url);
+      const authorization = (headers.authorization ?? '').replace('SignedHeaders=', `SignedHeaders=${odd};`);
+      expect(authorization).toContain(`=${odd};`);
+      expect(await refusal(url, { ...headers, authorization })).toEqual(['AccessDeniedException', 'Forbidden']);
+    },
+  );
+
   test('with another body than the signed one, whatever hash it announces', async () => {
     const url = await endpoint();
     const headers = await signedHeaders(url);
