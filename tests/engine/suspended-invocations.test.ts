@@ -161,7 +161,7 @@ test('the progress of a sharded run rises before its first shard ends, while its
     const { done, failed, blank } = (await stored(EXECUTION))?.tiles ?? { done: 0, failed: 0, blank: 0 };
     risen.push({ finished: done + failed + blank, shardsEnded });
   };
-  const script = (): Script => ({ detect: async () => (await sleep(150), []) });
+  const script = (): Script => ({ detect: () => sleep(150, []) });
   // The parent suspends long before its progress is due.
   await stateAfter({
     script,
