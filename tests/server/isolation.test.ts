@@ -141,6 +141,11 @@ describe('with ISOLATION=caller', () => {
         const answer = await answerTo(ask, second);
         expect(answer).not.toContain('"label"');
         expect(answer).not.toContain('Found 2');
+        // An empty id of list_findings is left out, as clients mean it: each caller gets its own list.
+        if (trick === '' && ask.params.name === 'list_findings') {
+          expect(answer).not.toContain(execution_id);
+          continue;
+        }
         // The owner's own address may have tricks in it; an id may not.
         if (ask.method === 'tools/call' || ask.method.startsWith('tasks/')) expect(answer).toBe(await answerTo(ask, first));
       }

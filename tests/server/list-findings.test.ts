@@ -129,7 +129,13 @@ describe('list_findings', () => {
     expect(page.next_step).toMatch(/^No finding matches: widen the filters\.$/);
   });
 
-  test.each(['6', '-1', '1e3', 'next', ''])('refuses the cursor %j, which no page returned', async (cursor) => {
+  test('takes an empty cursor for none, as clients mean it', async () => {
+    const { client, execution_id } = await serverWith(many.slice(0, 5));
+    const page = await client.call('list_findings', { execution_id, cursor: '' }, Page);
+    expect(page).toEqual(await client.call('list_findings', { execution_id }, Page));
+  });
+
+  test.each(['6', '-1', '1e3', 'next'])('refuses the cursor %j, which no page returned', async (cursor) => {
     const { client, execution_id } = await serverWith(many.slice(0, 5));
     expect(await client.refusal('list_findings', { execution_id, cursor })).toMatch(
       /Leave cursor out to start from the first page\.$/,
