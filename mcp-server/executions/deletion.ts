@@ -4,7 +4,6 @@ import { UserError } from '../../pipeline/contract/errors.ts';
 import { index, indexOf, keys } from '../../pipeline/contract/keys.ts';
 import { documents, readDocument, type StoredDocument } from '../../pipeline/documents.ts';
 import { indexKeysOf } from '../../pipeline/findings/index-entry.ts';
-import { forgetSzi } from '../../pipeline/imaging/szi/szi.ts';
 import type { Blobs } from '../../pipeline/ports.ts';
 import type { ToolDeps } from '../access/deps.ts';
 
@@ -44,6 +43,7 @@ export async function deleteExecution(executionId: string, deps: DeletionDeps): 
 export async function deleteObjects(executionId: string, deps: StoreDeps): Promise<void> {
   await deps.removal.objects(await indexKeysStored(executionId, deps));
   await deps.removal.folder(keys.executionFolder(executionId));
+  const { forgetSzi } = await import('../../pipeline/imaging/szi/szi.ts'); // not before: it loads zlib and streams, 5 ms of a cold start
   forgetSzi(keys.pyramid(executionId));
 }
 
