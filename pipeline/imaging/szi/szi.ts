@@ -61,7 +61,7 @@ export async function openSzi(source: ByteSource, plan: Plan): Promise<Szi> {
 const OPEN_MAX = 16;
 const openArchives = lru<string, { blobs: Blobs; szi: Promise<Szi> }>(OPEN_MAX);
 
-/** Closes a cached archive whose object was deleted: another one may take its key. */
+/** Forgets a cached archive whose object was deleted: another one may take its key. */
 export function forgetSzi(key: string): void {
   openArchives.delete(key);
 }
