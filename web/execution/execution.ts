@@ -64,7 +64,7 @@ const events = live(
       state.show({ ...end, phase: 'done' });
       void openImage();
       void openFindings().then(() => image.showGrid(end.tiles.failed > 0));
-      void explain('lost');
+      void explain('lost').then(() => findings?.reveal());
     }),
   },
   (problem) => {

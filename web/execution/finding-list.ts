@@ -19,6 +19,8 @@ export interface FindingList {
   show(rows: Uint32Array): void;
   /** Marks the row, and scrolls to it if it is in the list. */
   select(row: number | null): void;
+  /** Scrolls the list and what is around it to the selected row. */
+  reveal(): void;
 }
 
 export function findingList(
@@ -62,8 +64,17 @@ export function findingList(
     if (selected !== null && placeOfSelected() !== null) onOpen(selected);
   };
 
+  // What stands above the list may grow or shrink: a selected row that was visible stays so.
+  let heightPx = list.clientHeight;
+  const followSize = () => {
+    const place = placeOfSelected();
+    if (place !== null && isVisible(place, list.scrollTop, heightPx)) scrollTo(place);
+    heightPx = list.clientHeight;
+    draw();
+  };
+
   list.addEventListener('scroll', draw, { passive: true });
-  new ResizeObserver(draw).observe(list);
+  new ResizeObserver(followSize).observe(list);
   list.addEventListener('click', ({ target }) => {
     const place = [...content.children].findIndex((option) => target instanceof Node && option.contains(target));
     if (drawn && place >= 0) onOpen(at(rows, drawn.from + place));
@@ -101,7 +112,18 @@ export function findingList(
       if (place !== null) scrollTo(place);
       draw();
     },
+    reveal() {
+      const place = placeOfSelected();
+      if (place === null) return;
+      scrollTo(place);
+      draw();
+      list.querySelector('[aria-selected="true"]')?.scrollIntoView({ block: 'nearest' });
+    },
   };
+}
+
+function isVisible(place: number, scrollTop: number, heightPx: number): boolean {
+  return (place + 1) * ROW_PX > scrollTop && place * ROW_PX < scrollTop + heightPx;
 }
 
 /** Rows ascend. `null` if the row is not among them. */

@@ -8,6 +8,8 @@ import { findingList } from './finding-list.ts';
 
 export interface FindingsPart {
   select(row: number | null): void;
+  /** Scrolls to the finding that the address names. What is above the list may have grown since. */
+  reveal(): void;
 }
 
 /** `null` if the execution has no findings document, or none yet. */
@@ -53,19 +55,25 @@ export async function findingsPart(executionId: string, image: ImagePart): Promi
   const filters = filterForm(findings, ({ rows }) => show(rows));
   show(filters.current().rows);
 
+  const reveal = () => {
+    if (selected === null || idIn(location.hash) !== findings.idOf(selected)) return;
+    list.reveal();
+    byId('viewer', HTMLElement).scrollIntoView({ block: 'nearest' }); // on a phone, where both do not fit
+  };
   const openAddressed = () => {
     const id = idIn(location.hash);
     const row = id === null ? null : findings.rowOf(id);
     if (row === null) return;
     if (!filters.current().rows.includes(row)) filters.clear();
     open(row);
+    reveal();
   };
   addEventListener('hashchange', openAddressed);
   openAddressed();
   addEventListener('keydown', ({ key, target }) => {
     if (key === 'Escape' && !(target instanceof HTMLInputElement)) select(null);
   });
-  return { select };
+  return { select, reveal };
 }
 
 /** The id of a finding in `#f12`. `null` if there is none, or its escapes are broken. */

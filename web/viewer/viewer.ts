@@ -20,6 +20,13 @@ const BOX_SHARE = 0.35;
 /** Pixels of the image that are shown at least around a small box. */
 const AROUND_PX = 160;
 const ZOOM_PIXEL_RATIO_MAX = 8;
+/** OpenSeadragon's other keys rotate and flip the image, which the layer on top does not follow. */
+const KEYS = new Set(['ArrowUp', 'ArrowDown', 'ArrowLeft', 'ArrowRight', ...'+=-_0wasdWASD']);
+/** After these, the view is where the user has put it. */
+const MOVES = ['canvas-drag', 'canvas-scroll', 'canvas-pinch', 'canvas-double-click'] as const;
+
+/** What the view shows until the user moves it, in every size of the window. `null` once it is moved. */
+type Fitted = 'all' | Box | null;
 
 export function openViewer(container: HTMLElement, executionId: string, image: StoredImage, layer: Layer): Viewer {
   preventInjectedStyle();
@@ -45,6 +52,17 @@ export function openViewer(container: HTMLElement, executionId: string, image: S
   };
   const redraw = overlayCanvas(viewer, layer, currentView);
 
+  let fitted: Fitted = 'all';
+  for (const move of MOVES) {
+    viewer.addHandler(move, () => {
+      fitted = null;
+    });
+  }
+  viewer.addHandler('canvas-key', (event) => {
+    const { key } = event.originalEvent as KeyboardEvent;
+    event.preventDefaultAction = !KEYS.has(key);
+    if (KEYS.has(key)) fitted = key === '0' ? 'all' : null;
+  });
   viewer.addHandler('canvas-click', (event) => {
     if (event.quick) layer.press(event.position);
   });
@@ -56,25 +74,38 @@ export function openViewer(container: HTMLElement, executionId: string, image: S
   });
   viewer.canvas.addEventListener('pointerleave', () => void layer.hover(null));
 
-  const flyTo = (box: Box, immediately: boolean) => {
-    const [left, top, across, down] = surroundingsOf(box, currentView());
+  const show = (shown: Fitted, immediately: boolean) => {
+    fitted = shown;
+    if (shown === null) return;
+    if (shown === 'all') {
+      viewer.viewport.goHome(immediately);
+      return;
+    }
+    const [left, top, across, down] = surroundingsOf(shown, currentView());
     viewer.viewport.fitBounds(new OpenSeadragon.Rect(left / width, top / width, across / width, down / width), immediately);
   };
-  let first: Box | null = null; // to fly to as soon as the image is open
-  viewer.addHandler('open', () => {
-    if (first) flyTo(first, true);
+  viewer.addHandler('open', () => show(fitted, true));
+  let resized = false;
+  viewer.addHandler('after-resize', () => {
+    resized = true;
+  });
+  // OpenSeadragon keeps its own idea of the view after a resize; this event comes when it has applied it.
+  viewer.addHandler('viewport-change', () => {
+    if (resized) show(fitted, true);
+    resized = false;
   });
 
   return {
     flyTo(box) {
-      if (viewer.isOpen()) flyTo(box, reducedMotion.matches);
-      else first = box;
+      if (viewer.isOpen()) show(box, reducedMotion.matches);
+      else fitted = box;
     },
     zoomBy(factor) {
+      fitted = null;
       viewer.viewport.zoomBy(factor, undefined, reducedMotion.matches);
       viewer.viewport.applyConstraints();
     },
-    showAll: () => void viewer.viewport.goHome(reducedMotion.matches),
+    showAll: () => show('all', reducedMotion.matches),
     redraw,
   };
 }
