@@ -117,14 +117,14 @@ async function together(): Promise<{ ms: number; meanFirstMs: number; lastFirstM
   return await inFolder(async (folder) => {
     const from = performance.now();
     const first: number[] = [];
-    const invoke: Invoker = (event, client, timeoutMs) => {
+    const invoke: Invoker = (...invocation) => {
       let begun = false;
       const watch = watching();
       watch.begun = () => {
         if (!begun) first.push(performance.now() - from);
         begun = true;
       };
-      return invokerOf(watch)(event, client, timeoutMs);
+      return invokerOf(watch)(...invocation);
     };
     const engine = openEngine({ file: join(folder, 'engine.db'), invoke, clock, log: SILENT_LOG });
     const names = Array.from({ length: 20 }, (_, index) => `e-${index}`);

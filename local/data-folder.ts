@@ -37,6 +37,11 @@ export async function openDataFolder(root: string): Promise<DataFolder> {
   return folder;
 }
 
+/** Temporary files of one worker process, which may be killed at any time. */
+export function workerScratch(scratch: string, pid: number): string {
+  return join(scratch, `worker-${pid}`);
+}
+
 /** Deletes what a process that was killed could not. Only the server that uses the folder may call this. */
 export async function emptyLeftovers({ blobs, scratch }: DataFolder): Promise<void> {
   await rm(join(blobs, PARTS_FOLDER), { recursive: true, force: true });

@@ -1,5 +1,6 @@
 // Entry of the local deployment: wires the MCP server, the engine, the worker processes and the folder, and listens on loopback or,
 // if requests must be signed, on another address.
+import { rm } from 'node:fs/promises';
 import type { IncomingMessage } from 'node:http';
 import { createAdaptorServer } from '@hono/node-server';
 import { depsByCaller, type SharedDeps } from '../mcp-server/access/callers.ts';
@@ -13,7 +14,7 @@ import { progressReader } from '../pipeline/progress/progress-reader.ts';
 import { openSources, SOURCES } from '../pipeline/sources/index.ts';
 import { fsBlobs } from '../pipeline/storage/folder-blobs.ts';
 import { fsRemoval } from '../pipeline/storage/folder-removal.ts';
-import { type DataFolder, emptyLeftovers, openDataFolder } from './data-folder.ts';
+import { type DataFolder, emptyLeftovers, openDataFolder, workerScratch } from './data-folder.ts';
 import { type Engine, openEngine } from './engine/engine.ts';
 import { localLauncher } from './engine/local-launcher.ts';
 import type { AccessKey } from './http/access-keys.ts';
@@ -60,8 +61,9 @@ export async function serve(options: ServeOptions): Promise<LocalServer> {
   const clock: Clock = { now: () => new Date() };
   const workers = workerPool({
     entry: new URL('./worker.ts', import.meta.url),
-    args: [dataFolder, config.LOG_LEVEL],
+    args: [dataFolder, folder.scratch, config.LOG_LEVEL],
     workersMax: WORKERS_MAX,
+    exited: (pid) => void rm(workerScratch(folder.scratch, pid), { recursive: true, force: true }).catch(() => {}),
     log,
   });
   const retentionDays = config.RETENTION_DAYS ?? null;

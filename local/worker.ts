@@ -1,4 +1,5 @@
 // Entry of a worker process: wires the pipeline to the folder, the models and the engine of the parent process.
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { readConfig, sizeLimits } from '../pipeline/config.ts';
@@ -8,13 +9,16 @@ import { openSources, SOURCES } from '../pipeline/sources/index.ts';
 import { fsBlobs } from '../pipeline/storage/folder-blobs.ts';
 import { terminalLog } from '../pipeline/telemetry/terminal-log.ts';
 import { allProviders } from '../pipeline/vision/providers.ts';
+import { workerScratch } from './data-folder.ts';
 import { FUNCTION_NAME } from './engine/service-limits.ts';
 import { serveInvocations } from './workers/worker-protocol.ts';
 
 process.umask(0o077); // images and findings are private to their user
 
-const [dataFolder, logLevel] = z.tuple([z.string(), z.string()]).parse(process.argv.slice(2));
+const [dataFolder, scratchRoot, logLevel] = z.tuple([z.string(), z.string(), z.string()]).parse(process.argv.slice(2));
 const config = readConfig();
+const scratchFolder = workerScratch(scratchRoot, process.pid);
+mkdirSync(scratchFolder, { recursive: true });
 
 const deps: PipelineDeps = {
   blobs: fsBlobs(join(dataFolder, 'blobs')),
@@ -24,7 +28,7 @@ const deps: PipelineDeps = {
   log: terminalLog(logLevel),
   metrics: null,
   events: null, // the local page polls the stored progress instead
-  scratchFolder: join(dataFolder, 'scratch'),
+  scratchFolder,
   limits: {
     ...sizeLimits(config),
     progressEveryMs: 500, // four times as often as to a bucket, where each write costs money

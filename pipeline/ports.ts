@@ -121,7 +121,7 @@ export interface Launcher {
   start(request: AnalysisRequest): Promise<{ created: boolean }>;
   /** `null` if no execution has that name. */
   describe(executionId: string): Promise<ExecutionState | null>;
-  /** Does not interrupt running code, but nothing that it does counts any more. `null` if no execution has that name. */
+  /** Nothing that running code does counts any more. On this machine, it is also ended. `null` if no execution has that name. */
   stop(executionId: string, reason: { type: string; message: string }): Promise<ExecutionState | null>;
   /**
    * Forgets an execution that has ended, with its shards: its name is free then. `kept`: the service keeps it until its retention

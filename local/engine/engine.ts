@@ -43,7 +43,10 @@ export interface Engine {
   operations(name: string): StoredOperation[];
   /** The events that the operations do not show; empty if no execution has this name. */
   events(name: string): RecordedEvent[];
-  /** Does not interrupt running code: its next checkpoint is refused. `null` if no execution has this name. */
+  /**
+   * Stops the execution and those that it invoked. Running code ends at its next checkpoint, which is refused, and is abandoned if it
+   * does not. `null` if no execution has this name.
+   */
   stop(name: string, error?: ErrorObject): ExecutionRow | null;
   /** Deletes every row of the execution and of those that it invoked. `false` if it, or an invocation of one, is running. */
   forget(name: string): boolean;

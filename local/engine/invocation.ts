@@ -23,12 +23,13 @@ export type InvocationClient = DurableExecutionClient & StepGate;
 
 /**
  * Runs a function once with an event. Rejects if the invocation ends without an output: with ProcessLost if its process was lost
- * while it ran steps.
+ * while it ran steps. `abandoned` aborts when nothing waits for the output any more: the process may be killed soon after.
  */
 export type Invoker = (
   event: DurableExecutionInvocationInput,
   client: InvocationClient,
   timeoutMs: number,
+  abandoned: AbortSignal,
 ) => Promise<DurableExecutionInvocationOutput>;
 
 /** How an execution continues after an invocation. `crashes`: invocations in a row that ended without an output. */
@@ -54,12 +55,12 @@ export interface InvocationDeps {
 }
 
 /** Invokes the function of a running execution once. */
-export type Invoke = (row: ExecutionRow, host: InvocationHost) => Promise<InvocationEnd>;
+export type Invoke = (row: ExecutionRow, host: InvocationHost, abandoned: AbortSignal) => Promise<InvocationEnd>;
 
 export function invocations(deps: InvocationDeps): Invoke {
   const { store, checkpoints, poisonSteps, functionOf, timeoutMs, clock, log } = deps;
 
-  return async (row, host) => {
+  return async (row, host, abandoned) => {
     const { arn } = row;
     const gate = stepGate(store.suspects(arn));
     const started = { id: randomUUID(), at: clock.now().toISOString() };
@@ -68,7 +69,7 @@ export function invocations(deps: InvocationDeps): Invoke {
     let end: InvocationEnd | null = null;
     let crash: unknown;
     try {
-      const output = await functionOf(row)(checkpoints.newEvent(arn), client, timeoutMs);
+      const output = await functionOf(row)(checkpoints.newEvent(arn), client, timeoutMs, abandoned);
       if (!host.isOpen()) return { kind: 'suspended' };
       end = accept(arn, output, host, deps);
     } catch (error) {

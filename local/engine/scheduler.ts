@@ -37,14 +37,22 @@ const DISK_BACKOFF_MS = 5_000;
 
 export function scheduler({ store, invoke, fireTimers, nowMs, retentionMs, log, afterDelay }: SchedulerDeps): Scheduler {
   const clocks = timers(afterDelay);
-  const active = new Set<string>();
+  const active = new Map<string, AbortController>();
   const waiters = new Map<string, ((row: ExecutionRow) => void)[]>();
   let open = true;
   const isOpen = () => open;
 
   function wake(affected: readonly string[]): void {
     setTimer();
-    for (const arn of affected) runInBackground(arn);
+    for (const arn of affected) {
+      abandonIfEnded(arn);
+      runInBackground(arn);
+    }
+  }
+
+  /** After a stop or a timeout, nothing waits for the invocation that still runs. */
+  function abandonIfEnded(arn: string): void {
+    if (store.execution(arn)?.status !== 'RUNNING') active.get(arn)?.abort();
   }
 
   function setTimer(): void {
@@ -75,12 +83,13 @@ export function scheduler({ store, invoke, fireTimers, nowMs, retentionMs, log, 
   /** Invokes the function again and again, until the execution has ended or waits for a timer, a callback or another execution. */
   async function run(arn: string): Promise<void> {
     if (!open || !running(arn) || active.has(arn)) return;
-    active.add(arn);
+    const abandoned = new AbortController();
+    active.set(arn, abandoned);
     try {
       while (open) {
         const row = running(arn);
         if (!row) return;
-        const end = await invoke(row, { isOpen, wake });
+        const end = await invoke(row, { isOpen, wake }, abandoned.signal);
         if (!open) return;
         if (end.kind === 'suspended' && !store.hasChanged(arn)) return;
         if (end.kind === 'not-stored') await clocks.pause(DISK_BACKOFF_MS);

@@ -35,7 +35,7 @@ test(
   'a map with enough results ends although a suspect step still runs in it',
   async () => {
     let lives = 0;
-    const engine = engineIn(await temporaryFolder(), (event, client, timeoutMs) => {
+    const engine = engineIn(await temporaryFolder(), (...invocation) => {
       const life = ++lives;
       const lost = Promise.withResolvers<never>();
       const body = async (item: number) => {
@@ -52,7 +52,7 @@ test(
         });
         return await context.step('after', async () => life);
       });
-      return Promise.race([lost.promise, invoke(event, client, timeoutMs)]);
+      return Promise.race([lost.promise, invoke(...invocation)]);
     });
     onTestFinished(() => engine.close());
     expect(resultOf(await runOnce(engine))).toBe(2);

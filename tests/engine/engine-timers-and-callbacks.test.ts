@@ -116,8 +116,8 @@ describe('an execution', () => {
       });
       return 'too late';
     };
-    const engine = engineIn(await temporaryFolder(), (event, client, timeoutMs) =>
-      invokerOf(body)(event, client, timeoutMs).catch((error) => {
+    const engine = engineIn(await temporaryFolder(), (...invocation) =>
+      invokerOf(body)(...invocation).catch((error) => {
         refuse(error);
         throw error;
       }),

@@ -157,14 +157,14 @@ describe('an execution', () => {
   test('survives a stale token: only the invocation that holds it ends', async () => {
     const clients: { client: InvocationClient; token: string; arn: string }[] = [];
     const body: Workflow = (_, context) => context.step('s', async () => 'done');
-    const invoke: Invoker = async (event, client, timeoutMs) => {
+    const invoke: Invoker = async (event, client, timeoutMs, abandoned) => {
       clients.push({ client, token: event.CheckpointToken, arn: event.DurableExecutionArn });
       if (clients.length === 1) throw new Error('the process was lost');
       const [first] = clients;
       await expect(
         first?.client.checkpoint({ DurableExecutionArn: first.arn, CheckpointToken: first.token, Updates: [] }),
       ).rejects.toMatchObject({ message: 'Invalid checkpoint token', scope: 'INVOCATION' });
-      return await invokerOf(body)(event, client, timeoutMs);
+      return await invokerOf(body)(event, client, timeoutMs, abandoned);
     };
     const engine = closing(engineIn(await temporaryFolder(), invoke));
     expect(resultOf(await runOnce(engine))).toBe('done');

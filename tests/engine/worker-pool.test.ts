@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { type Engine, openEngine } from '../../local/engine/engine.ts';
 import { type WorkerPool, workerPool } from '../../local/workers/worker-pool.ts';
-import { resultOf, silent } from '../fixtures/engine-harness.ts';
+import { engineIn, invokerOf, resultOf, silent } from '../fixtures/engine-harness.ts';
 import type { FixtureInput } from '../fixtures/worker.ts';
 import { temporaryFolder } from '../support/folder.ts';
 
@@ -22,9 +22,9 @@ interface Stage {
   journal(name: string): Promise<{ tile: number; pid: number }[]>;
 }
 
-async function stage({ workersMax = 2, invocationTimeoutMs = 60_000 } = {}): Promise<Stage> {
+async function stage({ workersMax = 2, invocationTimeoutMs = 60_000, exited = (_pid: number) => {} } = {}): Promise<Stage> {
   const folder = await temporaryFolder();
-  const workers = workerPool({ entry, args: [], workersMax, log: silent });
+  const workers = workerPool({ entry, args: [], workersMax, exited, log: silent });
   const clock = { now: () => new Date() };
   const engine = openEngine({ file: join(folder, 'engine.db'), invoke: workers.invoke, clock, log: silent, invocationTimeoutMs });
   onTestFinished(async () => {
@@ -113,8 +113,96 @@ describe('a worker process', () => {
     engine.close();
     await workers.close();
     expect(alive(pid)).toBe(false);
-    await expect(workers.invoke({} as never, {} as never, 1_000)).rejects.toThrow(/The worker pool is closed\./);
+    await expect(workers.invoke({} as never, {} as never, 1_000, AbortSignal.any([]))).rejects.toThrow(
+      /The worker pool is closed\./,
+    );
   });
+});
+
+describe('the worker of a stopped execution', () => {
+  const FREE_WITHIN_MS = 5_000;
+
+  test('is free within 5 s even if a step hangs, and the execution that waited for it runs', async () => {
+    const { engine, start, journal } = await stage({ workersMax: 1 });
+    start('a', ['hang']);
+    await until(async () => (await journal('a')).length === 1);
+    start('b', ['ok', 'ok']);
+    engine.stop('a');
+    const stoppedMs = Date.now();
+    expect(resultOf(await engine.ended('b'))).toEqual({ succeeded: 2, failed: [] });
+    expect(Date.now() - stoppedMs).toBeLessThan(FREE_WITHIN_MS);
+    expect(engine.describe('a')?.status).toBe('STOPPED');
+    const [{ pid } = { pid: 0 }] = await journal('a');
+    expect(alive(pid)).toBe(false);
+    expect(await journal('a')).toHaveLength(1);
+  });
+
+  test('stays warm if its step ends in time', async () => {
+    const { engine, start, journal, folder } = await stage({ workersMax: 1 });
+    const go = join(folder, 'go');
+    start('a', [`wait-for:${go}`, 'ok'], 1);
+    await until(async () => (await journal('a')).length === 1);
+    start('b', ['ok']);
+    engine.stop('a');
+    await writeFile(go, '');
+    expect(resultOf(await engine.ended('b'))).toEqual({ succeeded: 1, failed: [] });
+    expect((await journal('b'))[0]?.pid).toBe((await journal('a'))[0]?.pid);
+  });
+
+  test('never runs it if it was stopped while it waited', async () => {
+    const { engine, start, journal, folder } = await stage({ workersMax: 1 });
+    const go = join(folder, 'go');
+    start('a', [`wait-for:${go}`]);
+    await until(async () => (await journal('a')).length === 1);
+    start('b', ['ok']);
+    start('c', ['ok']);
+    engine.stop('b');
+    await writeFile(go, '');
+    await Promise.all(['a', 'c'].map((name) => engine.ended(name)));
+    expect(await journal('b')).toEqual([]);
+  });
+
+  test('is reported once it has ended, so that its temporary files can be deleted', async () => {
+    const ended: number[] = [];
+    const { engine, start, journal } = await stage({ workersMax: 1, exited: (pid) => ended.push(pid) });
+    start('a', ['hang']);
+    await until(async () => (await journal('a')).length === 1);
+    engine.stop('a');
+    await until(() => ended.length === 1);
+    expect(ended).toEqual([(await journal('a'))[0]?.pid]);
+  });
+});
+
+test('an execution that is stopped stops those that it invoked', async () => {
+  const { promise: running, resolve: runs } = Promise.withResolvers<void>();
+  const folder = await temporaryFolder();
+  const engine = engineIn(
+    folder,
+    invokerOf((_, context) => context.invoke('shard-0', 'shard', {})),
+    {
+      functions: {
+        shard: invokerOf(async (_, context) => {
+          await context.step('long', async () => {
+            runs();
+            await new Promise(() => {});
+          });
+        }),
+      },
+    },
+  );
+  onTestFinished(() => engine.close());
+  engine.startExecution('one', '{}');
+  await running;
+  engine.stop('one');
+  const rows = engine.list({
+    statuses: ['RUNNING', 'STOPPED'],
+    startedAfter: 0,
+    startedBefore: Number.MAX_SAFE_INTEGER,
+    newestFirst: false,
+    after: null,
+    limit: 10,
+  });
+  expect(rows.map(({ status }) => status)).toEqual(['STOPPED', 'STOPPED']);
 });
 
 describe('a tile that crashes its process', () => {
