@@ -15,6 +15,7 @@ import { type PendingTiles, type Shard, type ShardRequest, ShardResult, type Sto
 import { pyramidOf } from './planning/stored-plan.ts';
 import { NOT_ANALYZED } from './planning/tile-result.ts';
 import type { PipelineDeps } from './ports.ts';
+import { hasAnalyzedTiles } from './progress/progress-reader.ts';
 import { type ProgressReport, reportShard } from './progress/progress-writer.ts';
 import { type TileResultCounter, tileResultCounter } from './progress/tile-result-counter.ts';
 import { reportTiles } from './progress/tile-state-writer.ts';
@@ -62,7 +63,7 @@ export async function runShard(
 
 /**
  * Analyzes the tiles of one shard in this execution. A tile that fails permanently is a result. Throws a UserError for a failure that
- * every other tile would share, unless a tile has succeeded before, and ends the map at once.
+ * every other tile would share, unless a tile of the execution has succeeded before, and ends the map at once.
  */
 export async function detectTiles(
   context: DurableContext,
@@ -80,8 +81,11 @@ export async function detectTiles(
     const begin = loggingFailure(deps.log, facts, async () => {
       counter.begin(tile.index);
       tileStates.changed();
-      return await detectInTile(detection, tile, facts).catch((error) => {
-        throw counter.tiles().done > 0 ? ofThisTile(error) : error;
+      return await detectInTile(detection, tile, facts).catch(async (error) => {
+        if (!mustBeFixed(error)) throw error;
+        const { execution_id } = request;
+        const hasWorked = counter.tiles().done > 0 || (await hasAnalyzedTiles(execution_id, deps.blobs));
+        throw hasWorked ? ofThisTile(error) : error;
       });
     });
     const step = tileContext.step(tile.name, begin, {
@@ -115,12 +119,12 @@ export async function detectTiles(
 }
 
 /**
- * After a model has analyzed a tile, its refusal of another concerns only that tile. Decided inside the step, so that a replay cannot
- * decide otherwise.
+ * After a model has analyzed a tile, in this shard or another, its refusal concerns only that tile. Decided inside the step, so that a
+ * replay cannot decide otherwise.
  */
 function ofThisTile(error: unknown): unknown {
   const sentence = sentenceOf(error);
-  return sentence !== null && mustBeFixed(error) ? new AnswerError(sentence, { cause: error }) : error;
+  return sentence === null ? error : new AnswerError(sentence, { cause: error });
 }
 
 /** Runs each shard as an execution of its own, several at once. A lost shard is a result: its tiles count as failed. */

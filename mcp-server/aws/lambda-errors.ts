@@ -1,6 +1,6 @@
 // Turns errors of Lambda and of the connection to it into our own kinds and sentences. The provider's text and resource names stay in
 // `cause`.
-import { factsOf } from '../../pipeline/contract/aws-errors.ts';
+import { factsOf, isExpired } from '../../pipeline/contract/aws-errors.ts';
 import { TransientError, UserError } from '../../pipeline/contract/errors.ts';
 import { nameTaken } from '../../pipeline/contract/execution-names.ts';
 import type { Log } from '../../pipeline/ports.ts';
@@ -58,7 +58,7 @@ function ourError(error: unknown, { id, log }: About): unknown {
   // A forbidden KMS key or a full subnet answers with 502, but another attempt would not help.
   if (/^(KMS|Invalid|ENILimit|SubnetIP|EC2AccessDenied)/.test(name)) return refused(error, log);
   const isLate = status === 408; // a mount or the start of the function took too long
-  if (status >= 500 || isLate || PASSING.has(name) || lostOnTheWay) return new TransientError(FAULT, because);
+  if (status >= 500 || isLate || PASSING.has(name) || lostOnTheWay || isExpired(error)) return new TransientError(FAULT, because);
   return refused(error, log);
 }
 

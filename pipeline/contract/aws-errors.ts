@@ -17,3 +17,10 @@ export function factsOf(error: unknown): { status: number; lostOnTheWay: boolean
   const { code, $metadata, $response }: Error & Facts = error;
   return { status: $metadata?.httpStatusCode ?? $response?.statusCode ?? 0, lostOnTheWay: NETWORK_CODES.has(code) };
 }
+
+const EXPIRED = new Set('ExpiredToken ExpiredTokenException TokenRefreshRequired RequestExpired'.split(' '));
+
+/** The session of the credentials has ended. It passes: roles get new credentials, and people renew theirs. */
+export function isExpired(error: unknown): boolean {
+  return error instanceof Error && EXPIRED.has(error.name);
+}

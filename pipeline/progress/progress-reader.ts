@@ -57,6 +57,12 @@ export function progressReader({ blobs, launcher, clock }: ProgressReaderDeps): 
   };
 }
 
+/** Whether any tile of the execution is known to be analyzed, by this or another shard. */
+export async function hasAnalyzedTiles(executionId: string, blobs: Pick<Blobs, 'get'>): Promise<boolean> {
+  const progress = await withRunningShards(executionId, blobs);
+  return progress !== null && progress.tiles.done > 0;
+}
+
 /** Calls for the same key share a read while it is under way. */
 function coalesced<Value>(read: (key: string) => Promise<Value>): (key: string) => Promise<Value> {
   const underWay = new Map<string, Promise<Value>>();

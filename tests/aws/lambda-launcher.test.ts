@@ -173,7 +173,7 @@ describe.each([
       ...['EFSMountConnectivity 408', 'EFSMountTimeout 408', 'S3FilesMountConnectivity 408', 'S3FilesMountTimeout 408'],
       ...['SnapStartTimeout 408', 'SnapStartNotReady 409', 'CodeArtifactUserPending 409', 'ResourceConflict 409'],
       ...['EFSIO 410', 'TooManyRequests 429', 'Service 500', 'EC2Throttled 502', 'EC2Unexpected 502', 'ENINotReady 502'],
-      'ResourceNotReady 502',
+      ...['ResourceNotReady 502', 'ExpiredToken 403'],
     ],
   ],
   [

@@ -230,6 +230,7 @@ describe('an error of the service', () => {
     ['InternalServerException', { error: 'InternalServerException', status: 500, ...FAULTS }, false],
     ['ServiceUnavailableException', { error: 'ServiceUnavailableException', status: 503, ...FAULTS }, false],
     ['ModelErrorException', { error: 'ModelErrorException', status: 424, ...FAULTS }, false],
+    ['ExpiredTokenException', { error: 'ExpiredTokenException', status: 403, ...FAULTS }, false],
     ['a page of a proxy', { raw: '<html>A message of the provider.</html>', status: 502 }, false],
     ['broken JSON', { raw: '{"output": A message of the provider.' }, false],
     ['JSON of something else', { raw: '{"message":"A message of the provider."}' }, false],
@@ -252,7 +253,6 @@ describe('an error of the service', () => {
     ['ServiceQuotaExceededException', 400, /Ask for a higher quota/],
     ['UnrecognizedClientException', 403, /Check the AWS credentials/],
     ['InvalidSignatureException', 403, /clock/],
-    ['ExpiredTokenException', 403, /Renew the AWS credentials/],
     ['SomethingNewException', 409, /Check the model id and the AWS account/],
   ];
   test.each(fixed)('%s ends the execution with what fixes it', async (error, status, fix) => {
@@ -260,6 +260,106 @@ describe('an error of the service', () => {
     const thrown = await vision.detect(MODEL, TILE, EVERYTHING).catch((refusal: unknown) => refusal);
     expect(thrown).toMatchObject({ name: 'UserError', message: expect.stringMatching(fix), cause: { name: error, ...FAULTS } });
     expect(String(thrown)).not.toContain('message of the provider');
+    expect(requests).toHaveLength(1);
+  });
+
+  const NOT_SUBSCRIBED =
+    'Model access is denied due to IAM user or service role is not authorized to perform the required AWS Marketplace actions ' +
+    '(aws-marketplace:ViewSubscriptions, aws-marketplace:Subscribe) to enable access to this model.';
+  const DENIED =
+    'User: arn:aws:sts::111122223333:assumed-role/r/s is not authorized to perform: bedrock:InvokeModel on resource: r';
+  const causes: [string, string, number, string, string][] = [
+    [
+      'a use case form that was not submitted',
+      'ResourceNotFoundException',
+      404,
+      'Model use case details have not been submitted for this account. Fill out the Anthropic use case details form.',
+      'the account has not submitted the use case form that its provider asks for. Submit it in the model catalog of the Bedrock console, and try again after 15 minutes.',
+    ],
+    [
+      'a missing Marketplace subscription',
+      'AccessDeniedException',
+      403,
+      NOT_SUBSCRIBED,
+      'the account has no AWS Marketplace subscription for it. Let an administrator with aws-marketplace:Subscribe and a valid payment method call it once in the Bedrock console, and try again after 15 minutes.',
+    ],
+    [
+      'a policy of the organization',
+      'AccessDeniedException',
+      403,
+      `${DENIED} with an explicit deny in a service control policy`,
+      'a policy of the account or of its organization denies it. Ask their administrator to allow bedrock:InvokeModel, for an inference profile in every region that it routes to.',
+    ],
+    [
+      'a key that may not be used',
+      'AccessDeniedException',
+      403,
+      'User: r is not authorized to perform: kms:Decrypt on resource: k because no identity-based policy allows the kms:Decrypt action',
+      'the KMS key that encrypts it may not be used. Allow the role kms:Decrypt on the key, and check that the key is enabled.',
+    ],
+    [
+      'a quota of the day',
+      'ThrottlingException',
+      429,
+      'Too many tokens per day, please wait before trying again.',
+      "the account's quota of the day is used up. Try again tomorrow, or ask for a higher quota.",
+    ],
+    [
+      'a model at the end of its life',
+      'ResourceNotFoundException',
+      404,
+      'This model version has reached the end of its life. Please refer to the AWS documentation for more details.',
+      'its provider has retired it. Choose another model.',
+    ],
+    [
+      'a model behind profiles only',
+      'ValidationException',
+      400,
+      'Invocation of model ID m with on-demand throughput isn’t supported. Retry your request with an inference profile.',
+      'it can be called through an inference profile only. Use the id of one, such as us.amazon.nova-lite-v1:0.',
+    ],
+    [
+      'an account that is not enabled',
+      'ValidationException',
+      400,
+      'Operation not allowed',
+      'the account may not call models yet. Ask AWS Support to enable Amazon Bedrock for it.',
+    ],
+    [
+      'a model without vision',
+      'ValidationException',
+      400,
+      "This model doesn't support the image content block that you provided.",
+      'the request was refused. Check the model id (many models need an inference profile such as us.amazon.nova-lite-v1:0), and that the model accepts images and tools.',
+    ],
+  ];
+  test.each(causes)('%s has a sentence of its own, and ends the execution', async (_cause, error, status, message, fix) => {
+    const { vision, requests } = await visionOf({ error, status, message });
+    await expect(vision.detect(MODEL, TILE, EVERYTHING)).rejects.toMatchObject({
+      name: 'UserError',
+      message: `The model ${MODEL} cannot be used: ${fix}`,
+      cause: { name: error, message },
+    });
+    expect(requests.length).toBeLessThanOrEqual(2);
+  });
+
+  const unreadable = 'its service could not read the image. Choose another model.';
+  const tooLarge = 'the image is too large for it. Choose a smaller tile_size.';
+  const images: [string, string][] = [
+    ['Could not process image', unreadable],
+    ['Unable to process input image.', unreadable],
+    ['The model returned the following errors: The provided image is invalid.', unreadable],
+    ['messages.0.content.0.image.source.bytes: image exceeds 5 MB maximum: 7167852 bytes > 5242880 bytes', tooLarge],
+    ['image dimensions exceed max allowed size: 8000 pixels', tooLarge],
+    ['Output blocked by content filtering policy', 'the model refused. Choose another model for this image.'],
+  ];
+  test.each(images)('about the image (%s) fails this image only', async (message, got) => {
+    const { vision, requests } = await visionOf({ error: 'ValidationException', status: 400, message });
+    await expect(vision.detect(MODEL, TILE, EVERYTHING)).rejects.toMatchObject({
+      name: 'AnswerError',
+      message: `No detections from ${MODEL}: ${got}`,
+      cause: { message },
+    });
     expect(requests).toHaveLength(1);
   });
 

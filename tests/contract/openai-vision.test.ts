@@ -121,6 +121,19 @@ describe('an answer', () => {
     ['that is refused', completion({ refusal: 'I cannot.' }), 'the model refused', 1],
     ['that is filtered', said({ detections: [] }, { finish_reason: 'content_filter' }), 'the model refused', 1],
     ['that is filtered by an error', { status: 400, code: 'content_filter' }, 'the model refused', 1],
+    ['about an image that is too large', { status: 413 }, 'the image is too large for it', 1],
+    [
+      'about an image that is too large, by its code',
+      { status: 400, code: 'image_too_large' },
+      'the image is too large for it',
+      1,
+    ],
+    [
+      'about an unreadable image, by its words',
+      { status: 400, message: 'You uploaded an unsupported image. Please make sure your image is valid.' },
+      'its service could not read the image',
+      1,
+    ],
     ['that is cut off', said({ detections: [] }, { finish_reason: 'length' }), 'the answer was cut off at its longest', 1],
   ];
   test.each(unusable)('%s fails the tile with that reason', async (_what, reply, reason, asked) => {
@@ -179,7 +192,18 @@ describe('an error of the server', () => {
     ['400', { status: 400 }, /accepts images and a JSON schema/],
     ['422', { status: 422 }, /accepts images and a JSON schema/],
     ['429 without money', { status: 429, code: 'insufficient_quota' }, /Check the account/],
-    ['413', { status: 413 }, /Check OPENAI_BASE_URL/],
+    ['400 without money', { status: 400, code: 'billing_hard_limit_reached' }, /Check the account/],
+    [
+      '429 for the rest of the day',
+      { status: 429, code: 'rate_limit_exceeded', message: 'Rate limit reached on tokens per day (TPD).' },
+      /the quota of the day is used up\. Try again tomorrow, or ask for a higher quota\./,
+    ],
+    [
+      '400 of a model without vision',
+      { status: 400, message: 'image input is not supported - hint: you may need to provide the mmproj' },
+      /accepts images and a JSON schema/,
+    ],
+    ['418', { status: 418 }, /Check OPENAI_BASE_URL/],
   ];
   test.each(fixed)('%s ends the execution with what fixes it', async (_name, reply, fix) => {
     const { vision } = await visionOf(reply);

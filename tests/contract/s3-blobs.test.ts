@@ -332,13 +332,13 @@ describe('without a real server:', () => {
     expect(requests).toHaveLength(1);
   });
 
-  test('an expired session is a UserError', async () => {
+  test('an expired session is a TransientError: the credentials are renewed', async () => {
     const { blobs } = await answering((response) =>
       response.writeHead(400).end('<Error><Code>ExpiredToken</Code><Message>Said</Message></Error>'),
     );
     await expect(blobs.get(KEY)).rejects.toMatchObject({
-      name: 'UserError',
-      message: expect.stringContaining('The store of this deployment refused access.'),
+      name: 'TransientError',
+      message: 'The AWS credentials for the store have expired. Try again, or renew them.',
     });
   });
 

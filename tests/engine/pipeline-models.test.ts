@@ -4,7 +4,8 @@ import sharp from 'sharp';
 import { describe, expect, test } from 'vitest';
 import { AnswerError, TransientError, UserError } from '../../pipeline/contract/errors.ts';
 import { NO_USAGE } from '../../pipeline/contract/usage.ts';
-import type { SummaryMaterial, VerificationQuestion } from '../../pipeline/ports.ts';
+import { shardsOf } from '../../pipeline/planning/shards.ts';
+import type { PipelineDeps, SummaryMaterial, VerificationQuestion } from '../../pipeline/ports.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import { runPipeline } from '../support/pipeline-run.ts';
 import { detectionOf, scriptedVision } from '../support/scripted-vision.ts';
@@ -75,6 +76,39 @@ describe('a model that', () => {
     expect(document?.tiles.done).toBe(vision.detectCalls - 1);
     const stored = operations.flatMap(({ StepDetails }) => StepDetails?.Error ?? []);
     expect(stored).toMatchObject([{ ErrorType: 'AnswerError', ErrorMessage: refusal }]);
+  });
+
+  test('refuses the image of the first tile loses only that tile', async () => {
+    const refusal = 'No detections from test:eyes: its service could not read the image. Choose another model.';
+    const vision = scriptedVision({
+      detect(_tile, call) {
+        if (call === 1) throw new AnswerError(refusal);
+        return [];
+      },
+    });
+    const { progress, document } = await runPipeline(await greyImage(), vision);
+    expect(progress.status).toBe('PARTIAL');
+    expect(document?.tiles.failed.map(({ reason }) => reason)).toEqual([refusal]);
+  });
+
+  test('refuses every tile from a later shard on keeps what earlier shards found', async () => {
+    const refusal = "The model test:eyes cannot be used: the account's quota of the day is used up.";
+    const vision = scriptedVision({
+      detect(_tile, call) {
+        if (call >= 4) throw new UserError(refusal);
+        return [];
+      },
+    });
+    const around = (deps: PipelineDeps): PipelineDeps => ({
+      ...deps,
+      limits: { ...deps.limits, shardTilesMax: 4, shardConcurrency: 1 },
+    });
+    const { progress, document } = await runPipeline(await greyImage(), vision, {}, { around });
+    expect(progress).toMatchObject({ status: 'PARTIAL', tiles: { done: 4 } });
+    expect(new Set(document?.tiles.failed.map(({ reason }) => reason))).toEqual(new Set([refusal]));
+    const total = document?.tiles.total ?? 0;
+    expect(shardsOf(total, 4)[1]?.from).toBe(4); // the refusals begin with the second shard
+    expect(document?.tiles.failed).toHaveLength(total - 4);
   });
 
   test('gives no verdict in moderation fails the analysis', async () => {

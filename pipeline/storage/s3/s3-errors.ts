@@ -1,6 +1,6 @@
 // Turns the errors of S3, and of the way to it, into our own kinds and sentences. The provider's words and the bucket's name stay in
 // `cause`.
-import { factsOf } from '../../contract/aws-errors.ts';
+import { factsOf, isExpired } from '../../contract/aws-errors.ts';
 import { TransientError, UserError } from '../../contract/errors.ts';
 
 /** Errors that may pass although their status is below 500. */
@@ -11,12 +11,13 @@ const PASSING = new Set([
   'OperationAborted',
   'ConditionalRequestConflict',
 ]);
-const REFUSALS = new Set(['ExpiredToken', 'InvalidToken', 'TokenRefreshRequired']); // their status is 400
+const REFUSALS = new Set(['InvalidToken']); // its status is 400
 
 export const BROKEN_OFF = 'The store broke off before the whole object arrived. Try again.';
 const NO_STORE = 'The bucket of this deployment does not exist. Correct its bucket setting.';
 const NO_CREDENTIALS = 'No AWS credentials were found for the store. Set them up, for example with AWS_PROFILE.';
 const TOO_MANY_CALLS = 'The store throttles calls. Try again later.';
+const EXPIRED = 'The AWS credentials for the store have expired. Try again, or renew them.';
 const FAULT = 'The store failed or did not answer in time. Try again.';
 const NO_CONNECTION = 'The connection to the store failed. Try again.';
 /** Without s3:ListBucket S3 answers 403 instead of 404 for a missing object. */
@@ -70,6 +71,7 @@ function ourError(error: unknown): unknown {
   const because = { cause: error };
   if (name === 'NoSuchBucket') return new UserError(NO_STORE, because);
   if (name === 'CredentialsProviderError') return new UserError(NO_CREDENTIALS, because);
+  if (isExpired(error)) return new TransientError(EXPIRED, because);
   if (status === 429 || status === 503) return new TransientError(TOO_MANY_CALLS, { ...because, throttled: true });
   if (status >= 500 || PASSING.has(name)) return new TransientError(FAULT, because);
   if (lostOnTheWay) return new TransientError(NO_CONNECTION, because);

@@ -46,6 +46,10 @@ export async function askModel<T>(
 function read<T>(reply: Reply, purpose: Purpose<T>, model: ModelId): Reading<T> {
   if (reply.kind === 'refused')
     throw failure(model, purpose, 'the model refused', 'Choose another model for this image.', reply.cause);
+  if (reply.kind === 'image-refused') {
+    const why = reply.why === 'too-large' ? 'the image is too large for it' : 'its service could not read the image';
+    throw failure(model, purpose, why, reply.why === 'too-large' ? purpose.whenTooLong : 'Choose another model.', reply.cause);
+  }
   if (reply.kind === 'cut-off')
     throw failure(model, purpose, 'the answer was cut off at its longest', purpose.whenTooLong, reply.cause);
   const { text } = reply;

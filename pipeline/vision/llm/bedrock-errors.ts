@@ -1,24 +1,73 @@
 // Turns Bedrock's errors into our own kinds: fix it, try again, or slow down. Bedrock's messages stay in `cause`.
+import { isExpired } from '../../contract/aws-errors.ts';
 import { TransientError, UserError } from '../../contract/errors.ts';
 import type { ModelId } from '../../contract/schemas.ts';
+import { type ImageRefusal, imageRefusalIn } from './image-refusals.ts';
+
+const NO_ACCESS = 'AccessDeniedException';
+const NOT_FOUND = 'ResourceNotFoundException';
+const INVALID = 'ValidationException';
+const THROTTLED = 'ThrottlingException';
 
 /** What is wrong, and what the caller can do about it, by the name of the error. None of them passes by itself. */
-const FIXES: ReadonlyMap<string, string> = new Map(
-  Object.entries({
-    AccessDeniedException:
-      'access is denied. Attach bedrock:InvokeModel for it to the role, and enable the model in the Bedrock console',
-    ResourceNotFoundException: 'it does not exist. Check the model id and the region',
-    ValidationException:
-      'the request was refused. Check the model id (many models need an inference profile such as us.amazon.nova-lite-v1:0), and that the model accepts images and tools',
-    ServiceQuotaExceededException: "the account's quota is used up. Ask for a higher quota, or choose another model",
-    UnrecognizedClientException: 'the credentials were refused. Check the AWS credentials',
-    InvalidSignatureException: 'the signature was refused. Check the AWS credentials and the clock of the machine',
-    ExpiredTokenException: 'the credentials have expired. Renew the AWS credentials',
-    CredentialsProviderError: 'there are no AWS credentials. Set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY',
-    TokenProviderError: 'there are no AWS credentials. Sign in again',
-    EndpointError: 'the region has no address. Check AWS_REGION',
-  }),
-);
+const FIXES: ReadonlyMap<string, string> = new Map([
+  [NO_ACCESS, 'access is denied. Attach bedrock:InvokeModel for it to the role, and enable the model in the Bedrock console'],
+  [NOT_FOUND, 'it does not exist. Check the model id and the region'],
+  [
+    INVALID,
+    'the request was refused. Check the model id (many models need an inference profile such as us.amazon.nova-lite-v1:0), and that the model accepts images and tools',
+  ],
+  ['ServiceQuotaExceededException', "the account's quota is used up. Ask for a higher quota, or choose another model"],
+  ['UnrecognizedClientException', 'the credentials were refused. Check the AWS credentials'],
+  ['InvalidSignatureException', 'the signature was refused. Check the AWS credentials and the clock of the machine'],
+  ['CredentialsProviderError', 'there are no AWS credentials. Set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY'],
+  ['TokenProviderError', 'there are no AWS credentials. Sign in again'],
+  ['EndpointError', 'the region has no address. Check AWS_REGION'],
+]);
+
+/** One name stands for several causes. The service's words tell them apart, and choose our sentence; the first that fits counts. */
+const CAUSES: readonly { names: readonly string[]; words: RegExp; fix: string }[] = [
+  {
+    names: [NOT_FOUND, NO_ACCESS, INVALID],
+    words: /use case/i,
+    fix: 'the account has not submitted the use case form that its provider asks for. Submit it in the model catalog of the Bedrock console, and try again after 15 minutes',
+  },
+  {
+    names: [NO_ACCESS, INVALID],
+    words: /marketplace|payment instrument/i,
+    fix: 'the account has no AWS Marketplace subscription for it. Let an administrator with aws-marketplace:Subscribe and a valid payment method call it once in the Bedrock console, and try again after 15 minutes',
+  },
+  {
+    names: [NO_ACCESS, INVALID],
+    words: /\bkms\b|kms:/i,
+    fix: 'the KMS key that encrypts it may not be used. Allow the role kms:Decrypt on the key, and check that the key is enabled',
+  },
+  {
+    names: [NO_ACCESS],
+    words: /explicit deny|(service|resource) control polic|permissions boundary|session polic|endpoint polic/i,
+    fix: 'a policy of the account or of its organization denies it. Ask their administrator to allow bedrock:InvokeModel, for an inference profile in every region that it routes to',
+  },
+  {
+    names: [NOT_FOUND, NO_ACCESS, INVALID],
+    words: /end of (its )?life|marked by provider as legacy|no longer (available|supported)/i,
+    fix: 'its provider has retired it. Choose another model',
+  },
+  {
+    names: [INVALID],
+    words: /on-demand throughput/i,
+    fix: 'it can be called through an inference profile only. Use the id of one, such as us.amazon.nova-lite-v1:0',
+  },
+  {
+    names: [INVALID],
+    words: /operation not allowed/i,
+    fix: 'the account may not call models yet. Ask AWS Support to enable Amazon Bedrock for it',
+  },
+  {
+    names: [THROTTLED, 'ServiceQuotaExceededException'],
+    words: /per day|daily/i,
+    fix: "the account's quota of the day is used up. Try again tomorrow, or ask for a higher quota",
+  },
+];
 
 /** Names of errors that end a call, which the SDK also throws before it has sent anything. */
 const ENDED = new Set(['AbortError', 'TimeoutError']);
@@ -28,13 +77,25 @@ export function isMalformedToolUse(error: unknown): error is Error {
   return error instanceof Error && error.name === 'ModelErrorException' && /tool ?use/i.test(error.message);
 }
 
+/** `null` for an error that does not concern the image of the request. */
+export function imageRefusalOf(error: unknown): { why: ImageRefusal; cause: Error } | null {
+  if (!(error instanceof Error) || error.name !== INVALID) return null;
+  const why = imageRefusalIn(error.message);
+  return why === null ? null : { why, cause: error };
+}
+
 /** Our own error for one of the SDK's. Anything else is a bug and is returned as it is. */
 export function bedrockError(error: unknown, model: ModelId): unknown {
   if (!(error instanceof Error)) return error;
-  const fix = error.message === 'Region is missing' ? 'no region is set. Set AWS_REGION' : FIXES.get(error.name);
+  const fix = fixOf(error);
   if (fix) return unusable(model, fix, error);
+  if (isExpired(error)) {
+    return new TransientError(`The model ${model} was called with expired AWS credentials. Try again, or renew them.`, {
+      cause: error,
+    });
+  }
   const status = statusOf(error);
-  if (status === 429 || error.name === 'ThrottlingException') {
+  if (status === 429 || error.name === THROTTLED) {
     return new TransientError(`The model ${model} is throttled. Try again later.`, { cause: error, throttled: true });
   }
   if (status === 408 || status === 424 || (status !== undefined && status >= 500)) {
@@ -49,6 +110,11 @@ export function bedrockError(error: unknown, model: ModelId): unknown {
     });
   }
   return error;
+}
+
+function fixOf({ name, message }: Error): string | undefined {
+  if (message === 'Region is missing') return 'no region is set. Set AWS_REGION';
+  return CAUSES.find(({ names, words }) => names.includes(name) && words.test(message))?.fix ?? FIXES.get(name);
 }
 
 function unusable(model: ModelId, fix: string, cause: Error): UserError {

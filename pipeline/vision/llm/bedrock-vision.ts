@@ -4,10 +4,10 @@ import type { ConverseCommandInput, Message, ToolInputSchema } from '@aws-sdk/cl
 import { z } from 'zod';
 import { TransientError } from '../../contract/errors.ts';
 import type { Vision } from '../../ports.ts';
-import { bedrockError, isMalformedToolUse } from './bedrock-errors.ts';
+import { bedrockError, imageRefusalOf, isMalformedToolUse } from './bedrock-errors.ts';
 import { jsonSchemaOf } from './json-schema.ts';
 import { llmVision } from './llm-vision.ts';
-import { ANSWER_TOKENS_MAX, idAtProvider, type Model, type Question, type Reply } from './model.ts';
+import { ANSWER_TOKENS_MAX, idAtProvider, imageRefused, type Model, NO_TOKENS, type Question, type Reply } from './model.ts';
 import { withoutRefused } from './refused-settings.ts';
 
 export interface BedrockVisionOptions {
@@ -38,7 +38,6 @@ type Answer = z.infer<typeof Answer>;
 
 const REFUSALS = ['content_filtered', 'guardrail_intervened', 'refusal'];
 const CUTS = ['max_tokens', 'model_context_window_exceeded'];
-const NO_TOKENS = { input_tokens: 0, output_tokens: 0 };
 
 /** The client is loaded on first use. */
 export function bedrockVision(options: BedrockVisionOptions = {}): Vision {
@@ -57,6 +56,8 @@ export function bedrockVision(options: BedrockVisionOptions = {}): Vision {
       if (isMalformedToolUse(error)) {
         return { kind: 'malformed', text: '', complaint: callTheTool(question), cause: error, tokens: NO_TOKENS };
       }
+      const refusal = imageRefusalOf(error);
+      if (refusal) return imageRefused(refusal.why, refusal.cause);
       throw bedrockError(error, model);
     }
   };

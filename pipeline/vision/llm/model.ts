@@ -2,6 +2,7 @@
 import type { z } from 'zod';
 import type { ModelId } from '../../contract/schemas.ts';
 import type { Jpeg } from '../../ports.ts';
+import type { ImageRefusal } from './image-refusals.ts';
 
 /** Tokens of one answer. 50 detections take about 3,500; the lowest limit of a model in use is 4,096. */
 export const ANSWER_TOKENS_MAX = 4_096;
@@ -28,16 +29,27 @@ export interface Tokens {
   output_tokens: number;
 }
 
+/** What a refused request costs. */
+export const NO_TOKENS: Tokens = { input_tokens: 0, output_tokens: 0 };
+
 /** `text` is the model's own, JSON or not. It may go back to the model, never to a caller. `cause` has the provider's words, for the log. */
 export type Reply = { tokens: Tokens } & (
   | { kind: 'filled'; text: string }
   | { kind: 'malformed'; text: string; complaint: string; cause?: Error }
   | { kind: 'refused'; cause: Error }
+  | { kind: 'image-refused'; why: 'too-large' | 'unreadable'; cause: Error }
   | { kind: 'cut-off'; cause: Error }
 );
 
 /** Throws a UserError or a TransientError if there is no answer. An unusable answer is a reply, too. */
 export type Model = (model: ModelId, question: Question) => Promise<Reply>;
+
+/** The reply of a service that refused the request because of its image. */
+export function imageRefused(why: ImageRefusal, cause: Error): Reply {
+  return why === 'blocked'
+    ? { kind: 'refused', cause, tokens: NO_TOKENS }
+    : { kind: 'image-refused', why, cause, tokens: NO_TOKENS };
+}
 
 /** `qwen3-vl:8b` of `openai:qwen3-vl:8b`. */
 export function idAtProvider(model: ModelId): string {

@@ -1,6 +1,7 @@
 // Turns the errors of OpenAI-compatible servers into our own kinds: fix it, try again, or slow down. Their messages stay in `cause`.
 import { TransientError, UserError } from '../../contract/errors.ts';
 import type { ModelId } from '../../contract/schemas.ts';
+import { type ImageRefusal, imageRefusalIn } from './image-refusals.ts';
 
 const REQUEST_REFUSED = 'the request was refused. Check the model id, and that the model accepts images and a JSON schema';
 const NO_CREDIT = 'the account has no credit left. Check the account behind OPENAI_API_KEY';
@@ -14,16 +15,38 @@ const FIXES: Readonly<Record<number, string>> = {
   404: 'it does not exist. Check the model id and OPENAI_BASE_URL, and load the model on a local server',
   422: REQUEST_REFUSED,
 };
-const REFUSED_CONTENT = ['content_filter', 'content_policy_violation', 'moderation_blocked'];
+const DAILY_QUOTA = 'the quota of the day is used up. Try again tomorrow, or ask for a higher quota';
+const PER_DAY = /per day|\b[RT]PD\b/i;
+const OUT_OF_CREDIT = ['insufficient_quota', 'billing_hard_limit_reached', 'billing_not_active'];
+/** Codes of refusals that concern the image: OpenAI's, and those of servers that follow it. */
+const IMAGE_CODES: Readonly<Record<string, ImageRefusal>> = {
+  content_filter: 'blocked',
+  content_policy_violation: 'blocked',
+  image_content_policy_violation: 'blocked',
+  moderation_blocked: 'blocked',
+  image_too_large: 'too-large',
+  image_file_too_large: 'too-large',
+  invalid_image: 'unreadable',
+  invalid_image_format: 'unreadable',
+  invalid_base64_image: 'unreadable',
+  image_parse_error: 'unreadable',
+  unsupported_image_media_type: 'unreadable',
+};
+const CONTENT_TOO_LARGE = 413;
 
 interface ServerError extends Error {
   status?: number;
   code?: string | null;
 }
 
-/** Some servers refuse an image by an error instead of an answer. The error concerns only this image. */
-export function isRefusedContent(error: unknown): error is Error {
-  return isServerError(error) && error.status === 400 && REFUSED_CONTENT.some((code) => code === error.code);
+/** Some servers refuse an image by an error instead of an answer. `null` for an error that does not concern the image. */
+export function imageRefusalOf(error: unknown): { why: ImageRefusal; cause: Error } | null {
+  if (!isServerError(error)) return null;
+  const { status, code, message } = error;
+  if (status === CONTENT_TOO_LARGE) return { why: 'too-large', cause: error };
+  if (status !== 400 && status !== 422) return null;
+  const why = (typeof code === 'string' ? IMAGE_CODES[code] : undefined) ?? imageRefusalIn(message);
+  return why === null ? null : { why, cause: error };
 }
 
 /** Our own error for one of the client's. Anything else is a bug and is returned as it is. */
@@ -31,7 +54,8 @@ export function openaiError(error: unknown, model: ModelId): unknown {
   if (!isServerError(error)) return isDamagedBody(error) ? noAnswer(error, model) : error;
   const { status, code } = error;
   if (status === undefined) return noAnswer(error, model);
-  if (status === 429 && code === 'insufficient_quota') return unusable(model, NO_CREDIT, error);
+  if (code && OUT_OF_CREDIT.includes(code)) return unusable(model, NO_CREDIT, error);
+  if (status === 429 && PER_DAY.test(error.message)) return unusable(model, DAILY_QUOTA, error);
   if (status === 429) {
     return new TransientError(`The model ${model} is throttled. Try again later.`, { cause: error, throttled: true });
   }

@@ -7,8 +7,8 @@ import type { ModelId } from '../../contract/schemas.ts';
 import type { Vision } from '../../ports.ts';
 import { jsonSchemaOf } from './json-schema.ts';
 import { llmVision } from './llm-vision.ts';
-import { ANSWER_TOKENS_MAX, idAtProvider, type Model, type Question, type Reply } from './model.ts';
-import { isRefusedContent, openaiError } from './openai-errors.ts';
+import { ANSWER_TOKENS_MAX, idAtProvider, imageRefused, type Model, type Question, type Reply } from './model.ts';
+import { imageRefusalOf, openaiError } from './openai-errors.ts';
 import { withoutRefused } from './refused-settings.ts';
 
 export interface OpenaiVisionOptions {
@@ -59,7 +59,8 @@ export function openaiVision(options: OpenaiVisionOptions): Vision {
       const sent = await withoutRefused(refused, refusedBy, (without) => send(inputOf(model, question, without)));
       return replyOf(sent, model);
     } catch (error) {
-      if (isRefusedContent(error)) return { kind: 'refused', cause: error, tokens: { input_tokens: 0, output_tokens: 0 } };
+      const refusal = imageRefusalOf(error);
+      if (refusal) return imageRefused(refusal.why, refusal.cause);
       throw openaiError(error, model);
     }
   };

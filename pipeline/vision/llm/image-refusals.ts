@@ -1,0 +1,26 @@
+// What a service has against the image of one request, by its own words: such a refusal concerns one tile. Every other refusal concerns
+// the model or the account, and so all tiles. Knows no provider: the words are those of Bedrock, OpenAI, Anthropic, vLLM, llama.cpp and
+// Ollama.
+
+/** `blocked`: by a policy about content. */
+export type ImageRefusal = 'blocked' | 'too-large' | 'unreadable';
+
+/** A model without vision refuses every image. "Unsupported image" alone is about a format. */
+const ABOUT_THE_MODEL =
+  /not support|n['’]t support|only supported by|at most 0 image|no vision|unsupported image (input|content)|unsupported (content|input) type/i;
+const BLOCKED = /content[ _-]?(filter|policy|management)|blocked by|safety (system|policy)|usage polic|responsible ai/i;
+const TOO_LARGE = /\bimages?\b.*(\bexceeds?\b|too (large|big)|larger than|max(imum)? (allowed )?size)/is;
+const UNREADABLE = [
+  /(could not|cannot|can['’]t|unable to|fail(ed|ure)? to) (process|decode|load|read|open|identify|parse|recognize)\b.*\bimage\b/is,
+  /\b(invalid|corrupt(ed)?|unsupported|malformed|broken|truncated|damaged) (input )?image\b/i,
+  /\bimage\b( \w+)* (is|was|appears)( \w+)* (invalid|corrupt(ed)?|truncated|damaged|unreadable|empty|malformed)\b/i,
+  /\bimage: unknown format\b/i,
+];
+
+/** `null` if the words of a refusal are not about the image. */
+export function imageRefusalIn(words: string): ImageRefusal | null {
+  if (ABOUT_THE_MODEL.test(words)) return null;
+  if (BLOCKED.test(words)) return 'blocked';
+  if (TOO_LARGE.test(words)) return 'too-large';
+  return UNREADABLE.some((pattern) => pattern.test(words)) ? 'unreadable' : null;
+}
