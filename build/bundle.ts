@@ -2,8 +2,9 @@
 // same source gives the same bytes, independent of the folders of source and output.
 import { readFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
-import { build, type Plugin } from 'esbuild';
+import { type BuildOptions, build, type Plugin } from 'esbuild';
 import { builtinsOnFirstUse } from './builtins-on-first-use.ts';
+import { commonImports } from './common-chunk.ts';
 import { type LambdaFunction, NOT_BUNDLED, ROOT, TARGET } from './functions.ts';
 
 export interface BundledFile {
@@ -23,7 +24,7 @@ export async function bundle({
   entries,
   replacements,
 }: Pick<LambdaFunction, 'entries' | 'replacements'>): Promise<BundledFile[]> {
-  const { outputFiles } = await build({
+  const options = {
     entryPoints: { ...entries },
     absWorkingDir: ROOT,
     outdir: FOLDER,
@@ -44,22 +45,28 @@ export async function bundle({
     mainFields: ['module', 'main'], // prefer ES modules: only they can be tree-shaken
     external: [...NOT_BUNDLED],
     alias: { ...replacements },
-    plugins: [onlyWhatIsUsed, builtinsOnFirstUse],
-  });
+  } satisfies BuildOptions;
+  const { metafile } = await build({ ...options, metafile: true, plugins: [onlyWhatIsUsed(), builtinsOnFirstUse] });
+  // With several entries, one would load what only another one needs.
+  const appended = Object.keys(entries).length === 1 ? commonImports(metafile) : new Map();
+  const { outputFiles } = await build({ ...options, plugins: [onlyWhatIsUsed(appended), builtinsOnFirstUse] });
   const files = outputFiles.map(({ path, contents }) => ({ path: relative(`${ROOT}/${FOLDER}`, path), bytes: contents }));
   return files.sort((a, b) => (a.path < b.path ? -1 : 1));
 }
 
 /**
  * `import { z }` includes all of zod, with its messages in 50 languages; a namespace import can be tree-shaken: 346 KB less.
- * The code needs only the version from package.json, and the bundle should not reveal the rest of it.
+ * The code needs only the version from package.json, and the bundle should not reveal the rest of it. `appended` are lines to append to
+ * sources, by absolute path.
  */
-const onlyWhatIsUsed: Plugin = {
+const onlyWhatIsUsed = (appended: ReadonlyMap<string, string> = new Map()): Plugin => ({
   name: 'only-what-is-used',
   setup({ onLoad }) {
     onLoad({ filter: /\.ts$/ }, async ({ path }) => {
       const source = await readFile(path, 'utf8');
-      return { contents: source.replace("import { z } from 'zod';", "import * as z from 'zod';"), loader: 'ts' };
+      const contents = source.replace("import { z } from 'zod';", "import * as z from 'zod';");
+      const imports = appended.get(path);
+      return { contents: imports ? contents + imports : contents, loader: 'ts' };
     });
     onLoad({ filter: /package\.json$/ }, async ({ path }) => {
       if (path !== join(ROOT, 'package.json')) return null;
@@ -67,4 +74,4 @@ const onlyWhatIsUsed: Plugin = {
       return { contents: JSON.stringify({ version }), loader: 'json' };
     });
   },
-};
+});

@@ -1,15 +1,11 @@
-// Every JSON document that is stored: its key and its schema. Documents are read and written here and nowhere else.
-// Keys and field names are stored: runs in flight and finished executions depend on them.
+// Every JSON document that is stored for readers: its key and its schema. All documents are read and written here and nowhere else; those
+// between steps are in step-documents.ts. Keys and field names are stored: runs in flight and finished executions depend on them.
 import { z } from 'zod';
 import { keys } from './contract/keys.ts';
 import { FindingsDocument, Progress } from './contract/schemas.ts';
 import { IndexEntry } from './findings/index-entry.ts';
-import { Merged, MergeResult } from './findings/merged.ts';
-import { ResumedTiles } from './planning/inspected.ts';
 import { ShardProgress } from './planning/shards.ts';
 import { StoredPlan } from './planning/stored-plan.ts';
-import { BlankTiles, TileResults, TileStepResult } from './planning/tile-result.ts';
-import { TileStates } from './planning/tile-states.ts';
 import type { Blobs } from './ports.ts';
 
 /** One stored object. `T` is what it holds. */
@@ -19,6 +15,9 @@ export interface StoredDocument<T> {
   /** Spaces of indentation, where people read it. */
   indent?: number;
 }
+
+/** Names of documents, and from where each is to the document there. */
+export type Documents = Record<string, (...place: never[]) => StoredDocument<unknown>>;
 
 const StartedBy = z.object({ principal: z.string().nullable(), at: z.string() });
 const Launched = z.object({ arn: z.string() });
@@ -36,14 +35,6 @@ export const documents = {
   /** How far an execution is. Without its running shards: `progress/progress-reader.ts` adds them. */
   progress: (executionId: string) => ({ key: keys.progress(executionId), schema: Progress }),
   shardProgress: (executionId: string, shard: number) => ({ key: keys.shardProgress(executionId, shard), schema: ShardProgress }),
-  /** The state of each tile of a shard, by a key in `keys.tileStatesFolder`. */
-  tileStates: (key: string) => ({ key, schema: TileStates }),
-  /** The tile results of a shard, by a key that a `ShardResult` names. */
-  tileResults: (key: string) => ({ key, schema: TileResults }),
-  /** The same object, for readers that need the blank tiles only. */
-  blankTiles: (key: string) => ({ key, schema: BlankTiles }),
-  /** What the last steps work on, and what a retry resumes from. */
-  merged: (executionId: string) => ({ key: keys.merged(executionId), schema: Merged }),
   /** When an execution was started and, where callers are known, the principal that started it. */
   startedBy: (executionId: string) => ({ key: keys.startedBy(executionId), schema: StartedBy }),
   /** The ARN under which the service knows an execution. */
@@ -54,16 +45,7 @@ export const documents = {
   indexEntry: (key: string) => ({ key, schema: IndexEntry }),
   /** Where the list of executions has an execution, so that it can be taken out again. */
   indexKeys: (executionId: string) => ({ key: keys.indexKeys(executionId), schema: IndexKeys }),
-  /** Overflow of the step `merge`. */
-  mergeResult: (executionId: string) => ({ key: keys.mergeResult(executionId), schema: MergeResult }),
-  /** Overflow of the step `take-up`. */
-  resumedTiles: (executionId: string) => ({ key: keys.resumedTiles(executionId), schema: ResumedTiles }),
-  /** Overflow of the step of a tile. */
-  tileStepResult: (executionId: string, tile: string) => ({
-    key: keys.tileStepResult(executionId, tile),
-    schema: TileStepResult,
-  }),
-} satisfies Record<string, (...place: never[]) => StoredDocument<unknown>>;
+} satisfies Documents;
 
 /** `null` if there is no such object. Throws an Error for one that does not fit its schema. */
 export async function readDocument<T>(document: StoredDocument<T>, blobs: Pick<Blobs, 'get'>): Promise<T | null> {

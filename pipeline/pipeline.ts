@@ -7,26 +7,21 @@ import { INTERNAL_ERROR, sentenceOf, UserError } from './contract/errors.ts';
 import { STEPS } from './contract/protocol.ts';
 import { AnalysisRequest, type Finding, type ModelId, type Status } from './contract/schemas.ts';
 import { NO_USAGE } from './contract/usage.ts';
-import { documents, readExisting } from './documents.ts';
+import { readExisting } from './documents.ts';
 import { withOverflow } from './durable/checkpoint-overflow.ts';
 import type { InvocationEnd } from './durable/invocation-end.ts';
 import { retryTransient } from './durable/retry-policy.ts';
 import { withVerdicts } from './findings/verification.ts';
 import type { Inspected } from './planning/inspected.ts';
 import { type Plan, withNotes } from './planning/plan.ts';
-import {
-  type PendingTiles,
-  pendingTileCount,
-  ShardRequest,
-  type ShardResult,
-  storedShards,
-  tilesOfShard,
-} from './planning/shards.ts';
+import { ShardRequest, type ShardResult } from './planning/shard-messages.ts';
+import { type PendingTiles, pendingTileCount, storedShards, tilesOfShard } from './planning/shards.ts';
 import { pyramidOf } from './planning/stored-plan.ts';
 import type { ModerationAnswer, PipelineDeps } from './ports.ts';
 import { type ProgressReport, reportProgress } from './progress/progress-writer.ts';
 import { tileResultCounter } from './progress/tile-result-counter.ts';
 import { detectTiles, runShard, runShards, type ShardAnswer } from './shard.ts';
+import { stepDocuments } from './step-documents.ts';
 import { watchCancellation } from './steps/cancellation.ts';
 import { inspectImage } from './steps/inspect-image.ts';
 import { mergeTileResults } from './steps/merge-tile-results.ts';
@@ -122,13 +117,13 @@ async function analyze(run: Run): Promise<PipelineResult> {
   const merge = () => mergeTileResults(request, { plan, pendingTiles, shards, sources }, deps);
   const merged = await context.step(STEPS.merge, logged(STEPS.merge, deps, merge), {
     ...retry,
-    serdes: withOverflow(documents.mergeResult(execution_id), deps.blobs),
+    serdes: withOverflow(stepDocuments.mergeResult(execution_id), deps.blobs),
   });
   const verification = await verify(run, plan, merged.doubtful);
 
   progress.phase('synthesize');
   const summarize = async () => {
-    const all = await readExisting(documents.merged(execution_id), deps.blobs);
+    const all = await readExisting(stepDocuments.merged(execution_id), deps.blobs);
     const { findings } = withVerdicts(all.findings, verification.verdicts);
     return await synthesize(request, { plan, merged: all, findings }, image, deps);
   };
@@ -186,7 +181,7 @@ async function resume({ request, context, progress, deps }: Run, earlier: { exec
   const read = () => resumeFailedTiles(request, earlier, deps);
   const resumed = await context.step(STEPS.resumeFailedTiles, logged(STEPS.resumeFailedTiles, deps, read), {
     ...retry,
-    serdes: withOverflow(documents.resumedTiles(request.execution_id), deps.blobs),
+    serdes: withOverflow(stepDocuments.resumedTiles(request.execution_id), deps.blobs),
   });
   const { inspected, todo: pendingTiles, sources } = resumed;
   progress.inspected(inspected, pendingTiles.length);

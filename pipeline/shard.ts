@@ -6,12 +6,12 @@ import { causesOf } from './contract/causes.ts';
 import { AnswerError, mustBeFixed, sentenceOf, UserError } from './contract/errors.ts';
 import { STEPS } from './contract/protocol.ts';
 import { NO_USAGE } from './contract/usage.ts';
-import { documents } from './documents.ts';
 import { withOverflow } from './durable/checkpoint-overflow.ts';
 import type { InvocationEnd } from './durable/invocation-end.ts';
 import { retryTransient } from './durable/retry-policy.ts';
 import type { PlannedTile } from './planning/grid.ts';
-import { type PendingTiles, type Shard, type ShardRequest, ShardResult, type Stop, tilesOfShard } from './planning/shards.ts';
+import { type ShardRequest, ShardResult } from './planning/shard-messages.ts';
+import { type PendingTiles, type Shard, type Stop, tilesOfShard } from './planning/shards.ts';
 import { pyramidOf } from './planning/stored-plan.ts';
 import { NOT_ANALYZED } from './planning/tile-result.ts';
 import type { PipelineDeps } from './ports.ts';
@@ -19,6 +19,7 @@ import { hasAnalyzedTiles } from './progress/progress-reader.ts';
 import { type ProgressReport, reportShard } from './progress/progress-writer.ts';
 import { type TileResultCounter, tileResultCounter } from './progress/tile-result-counter.ts';
 import { reportTiles } from './progress/tile-state-writer.ts';
+import { stepDocuments } from './step-documents.ts';
 import { watchCancellation } from './steps/cancellation.ts';
 import { type DetectionRun, detectInTile, type TileFacts } from './steps/detect-tile.ts';
 import { storeTileResults } from './steps/store-tile-results.ts';
@@ -90,7 +91,7 @@ export async function detectTiles(
     });
     const step = tileContext.step(tile.name, begin, {
       retryStrategy: retryTransient,
-      serdes: withOverflow(documents.tileStepResult(request.execution_id, tile.name), deps.blobs),
+      serdes: withOverflow(stepDocuments.tileStepResult(request.execution_id, tile.name), deps.blobs),
     });
     const result = await counter.follow(tile, step);
     tileStates.changed();

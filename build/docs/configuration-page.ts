@@ -8,7 +8,9 @@ import type { Source } from '../../pipeline/sources/source.ts';
 import { table, writeOrCheck } from './generated-page.ts';
 import { templateParameters } from './template-parameters.ts';
 
-const { local, mcpServer, pipeline } = ENVIRONMENTS;
+const local = ENVIRONMENTS.local();
+const mcpServer = ENVIRONMENTS.mcpServer();
+const pipeline = ENVIRONMENTS.pipeline();
 const ALL: Variables = { ...local, ...mcpServer, ...pipeline };
 const PARAMETERS = templateParameters();
 

@@ -8,6 +8,7 @@ import type { StoredPlan } from '../../pipeline/planning/stored-plan.ts';
 import { allEnded, allWaiting, OTHER_EXECUTION, withStates } from '../../pipeline/planning/tile-states.ts';
 import type { Blobs } from '../../pipeline/ports.ts';
 import type { ProgressReader } from '../../pipeline/progress/progress-reader.ts';
+import { stepDocuments } from '../../pipeline/step-documents.ts';
 
 const SHARDS_MAX = 1_000; // 100,000 tiles are 118
 
@@ -31,7 +32,7 @@ export function executionReader(executionId: string, { blobs, progress }: Execut
   let states = '';
 
   const readTiles = async (key: string) => {
-    const shard = await readDocument(documents.tileStates(key), blobs);
+    const shard = await readDocument(stepDocuments.tileStates(key), blobs);
     if (!shard) return;
     states = withStates(states, shard);
     if (allEnded(shard.states)) ended.add(key);

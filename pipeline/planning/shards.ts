@@ -2,10 +2,10 @@
 import { z } from 'zod';
 import { UserError } from '../contract/errors.ts';
 import { SHARD_TILES_MAX, SHARD_TILES_MAX_OF_0_1 } from '../contract/protocol.ts';
-import { AnalysisRequest, Usage } from '../contract/schemas.ts';
+import { type AnalysisRequest, Usage } from '../contract/schemas.ts';
 import { totalUsage } from '../contract/usage.ts';
 import { type PlannedTile, tileCount, tilesBetween } from './grid.ts';
-import { Plan } from './plan.ts';
+import type { Plan } from './plan.ts';
 
 /**
  * The most operations in one durable execution, its first one and every retry included: Lambda quotas, "Durable functions". With
@@ -33,33 +33,8 @@ export type PendingTiles = readonly number[] | null;
 export const Stop = z.enum(['cancelled', 'budget']);
 export type Stop = z.infer<typeof Stop>;
 
-/** The input of an execution that analyzes one shard for its parent execution. */
-export const ShardRequest = z.object({
-  kind: z.literal('shard'),
-  request: AnalysisRequest,
-  plan: Plan,
-  shard: Shard,
-  /** The pending tiles of this shard; `null` for all tiles in its range. */
-  todo: z.array(z.number().int()).nullable(),
-  max_cost_usd: z.number().nullable(),
-});
-export type ShardRequest = z.infer<typeof ShardRequest>;
-
 export const TileCounts = z.object({ done: z.number().int(), failed: z.number().int(), blank: z.number().int() });
 export type TileCounts = z.infer<typeof TileCounts>;
-
-/** The result of a shard: counts, and the key of its tile results. */
-export const ShardResult = z.object({
-  shard: Shard,
-  /** `null` if the shard was not analyzed; `reason` then explains why. */
-  key: z.string().nullable(),
-  reason: z.string().nullable(),
-  tiles: TileCounts,
-  detections: z.number().int(),
-  usage: Usage,
-  stopped: Stop.nullable(),
-});
-export type ShardResult = z.infer<typeof ShardResult>;
 
 export function sumOfCounts(counts: readonly { tiles: TileCounts; detections: number; usage: Usage }[]): {
   tiles: TileCounts;

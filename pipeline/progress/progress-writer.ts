@@ -2,7 +2,8 @@
 import type { AnalysisRequest, FindingsDocument, Phase, Progress, Status, Usage } from '../contract/schemas.ts';
 import { documents, readDocument } from '../documents.ts';
 import type { Inspected } from '../planning/inspected.ts';
-import { type ShardProgress, type ShardRequest, type ShardResult, sumOfCounts } from '../planning/shards.ts';
+import type { ShardRequest, ShardResult } from '../planning/shard-messages.ts';
+import { type ShardProgress, sumOfCounts } from '../planning/shards.ts';
 import type { PipelineDeps } from '../ports.ts';
 import { documentWriter } from './document-writer.ts';
 import { endEvent, progressEvent } from './events.ts';

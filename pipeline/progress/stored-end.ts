@@ -35,7 +35,8 @@ export async function endOfExecution(
   const end: Partial<Progress> = { phase: 'done', running_shards: [], updated_at: state.endedAt.toISOString() };
   const document = await readDocument(documents.findings(executionId), blobs);
   if (document) {
-    const merged = await readDocument(documents.merged(executionId), blobs);
+    const { stepDocuments } = await import('../step-documents.ts'); // a start should not wait for schemas of the steps
+    const merged = await readDocument(stepDocuments.merged(executionId), blobs);
     return { ...endOfFindings(document, reasonOf({ ...document.tiles, stopped: merged?.stopped ?? null })), ...end };
   }
   if (state.state === 'succeeded') {

@@ -3,12 +3,14 @@
 import { at } from '../contract/at.ts';
 import { keys } from '../contract/keys.ts';
 import type { AnalysisRequest } from '../contract/schemas.ts';
-import { documents, readDocument, type StoredDocument } from '../documents.ts';
+import { readDocument, type StoredDocument } from '../documents.ts';
 import type { PlannedTile } from '../planning/grid.ts';
 import type { Plan } from '../planning/plan.ts';
-import { type PendingTiles, type Shard, type ShardResult, tilesOfShard } from '../planning/shards.ts';
+import type { ShardResult } from '../planning/shard-messages.ts';
+import { type PendingTiles, type Shard, tilesOfShard } from '../planning/shards.ts';
 import { allWaiting, changedTiles, furthest, lettersOf, type TileStates } from '../planning/tile-states.ts';
 import type { PipelineDeps } from '../ports.ts';
+import { stepDocuments } from '../step-documents.ts';
 import { documentWriter } from './document-writer.ts';
 import { tileEvent } from './events.ts';
 import type { TileResultCounter } from './tile-result-counter.ts';
@@ -30,7 +32,7 @@ export function reportTiles(
   counter: Pick<TileResultCounter, 'state'>,
   deps: PipelineDeps,
 ): TileReport {
-  const document = documents.tileStates(keys.tileStates(execution_id, shard.number));
+  const document = stepDocuments.tileStates(keys.tileStates(execution_id, shard.number));
   // An earlier process may have stored more than this one knows yet.
   const earlier = storedStates(document, deps);
   // Begins with no state published: a crash may have come between the document and its events, so they are published again.

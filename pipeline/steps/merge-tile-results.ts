@@ -1,17 +1,19 @@
 // Step 5: merges the tile results of all shards into findings, and stores them as one document. Reads one shard at a time.
 import type { AnalysisRequest, FailedTile } from '../contract/schemas.ts';
 import { totalUsage } from '../contract/usage.ts';
-import { documents, readExisting, writeDocument } from '../documents.ts';
+import { readExisting, writeDocument } from '../documents.ts';
 import type { Merged, MergeResult } from '../findings/merged.ts';
 import { selectForVerification } from '../findings/verification.ts';
 import { mergeDetections } from '../merging/merge.ts';
 import type { TileDetections } from '../merging/table-of-tiles.ts';
 import { tileCount, tilesBetween } from '../planning/grid.ts';
 import type { Plan } from '../planning/plan.ts';
-import { type PendingTiles, type ShardResult, tilesOfShard } from '../planning/shards.ts';
+import type { ShardResult } from '../planning/shard-messages.ts';
+import { type PendingTiles, tilesOfShard } from '../planning/shards.ts';
 import { notAnalyzed, type TileResult } from '../planning/tile-result.ts';
 import type { PipelineDeps } from '../ports.ts';
 import { failLostTiles } from '../progress/tile-state-writer.ts';
+import { stepDocuments } from '../step-documents.ts';
 
 /** What detection has left. */
 interface DetectedShards {
@@ -48,7 +50,7 @@ export async function mergeTileResults(
     stopped,
     sources,
   };
-  await writeDocument(documents.merged(request.execution_id), merged, deps.blobs);
+  await writeDocument(stepDocuments.merged(request.execution_id), merged, deps.blobs);
   const findingsToVerify = request.verify && stopped !== 'cancelled' ? selectForVerification(findings) : [];
   return { findings: findings.length, stopped, doubtful: findingsToVerify };
 }
@@ -93,7 +95,7 @@ async function collectTileResults(
   }
   // The first result of a tile counts: the latest come first.
   for (const key of sources.toReversed()) {
-    for (const { tile, outcome } of await readExisting(documents.tileResults(key), blobs)) add(tile, outcome);
+    for (const { tile, outcome } of await readExisting(stepDocuments.tileResults(key), blobs)) add(tile, outcome);
   }
   // A tile without any result is reported, never silently empty.
   for (let index = counted.indexOf(0); index !== -1; index = counted.indexOf(0, index + 1)) {

@@ -5,6 +5,7 @@ import { documents, readDocument, writeDocument } from '../documents.ts';
 import type { ResumedTiles } from '../planning/inspected.ts';
 import { shardsOf } from '../planning/shards.ts';
 import type { PipelineDeps } from '../ports.ts';
+import { stepDocuments } from '../step-documents.ts';
 
 /** Throws a UserError if the earlier execution has not merged any tile results. */
 export async function resumeFailedTiles(
@@ -14,7 +15,7 @@ export async function resumeFailedTiles(
 ): Promise<ResumedTiles> {
   const [stored, merged] = await Promise.all([
     readDocument(documents.plan(execution_id), blobs),
-    readDocument(documents.merged(execution_id), blobs),
+    readDocument(stepDocuments.merged(execution_id), blobs),
   ]);
   if (!stored || !merged) {
     throw new UserError(`Execution ${execution_id} has no tile results to resume from. Start a new one with analyze_image.`);

@@ -11,6 +11,7 @@ import { drawOverlay } from '../imaging/overlay.ts';
 import type { Inspected } from '../planning/inspected.ts';
 import type { PipelineDeps } from '../ports.ts';
 import type { ProgressReport } from '../progress/progress-writer.ts';
+import { stepDocuments } from '../step-documents.ts';
 import { type Attempt, optionalWrites } from './optional-writes.ts';
 import type { SourceImage } from './source-image.ts';
 import { measureUsage } from './store-tile-results.ts';
@@ -40,7 +41,7 @@ export async function storeResults(
 ): Promise<StoredResults> {
   const { blobs, metrics } = deps;
   const { execution_id } = request;
-  const merged = await readExisting(documents.merged(execution_id), blobs);
+  const merged = await readExisting(stepDocuments.merged(execution_id), blobs);
   const { findings, notes } = withVerdicts(merged.findings, verdicts);
   const material = materialOf(inspected.plan, merged, findings);
   const blank = sentenceOnBlank(material.tiles, inspected.plan.notes);
@@ -123,7 +124,7 @@ export async function storeFailure(
     measureEnd('FAILED', deps);
     return null;
   }
-  const { stopped } = await readExisting(documents.merged(execution_id), deps.blobs);
+  const { stopped } = await readExisting(stepDocuments.merged(execution_id), deps.blobs);
   await progress.end(document, reasonOf({ ...document.tiles, stopped }));
   measureEnd(document.status, deps);
   return { status: document.status, findings: document.findings.length };

@@ -1,10 +1,12 @@
 // Step 4, at the end of a shard: stores its tile results as one document. The checkpoint holds the key and the counts.
 import { keys } from '../contract/keys.ts';
 import type { Usage } from '../contract/schemas.ts';
-import { documents, writeDocument } from '../documents.ts';
-import type { Shard, ShardResult } from '../planning/shards.ts';
+import { writeDocument } from '../documents.ts';
+import type { ShardResult } from '../planning/shard-messages.ts';
+import type { Shard } from '../planning/shards.ts';
 import type { PipelineDeps } from '../ports.ts';
 import type { TileResultCounter } from '../progress/tile-result-counter.ts';
+import { stepDocuments } from '../step-documents.ts';
 
 export async function storeTileResults(
   executionId: string,
@@ -13,7 +15,7 @@ export async function storeTileResults(
   { blobs, metrics }: PipelineDeps,
 ): Promise<ShardResult> {
   const key = keys.tileResults(executionId, shard.number);
-  await writeDocument(documents.tileResults(key), counter.results(), blobs);
+  await writeDocument(stepDocuments.tileResults(key), counter.results(), blobs);
   const result: ShardResult = {
     shard,
     key,

@@ -1,7 +1,7 @@
 // Part of step 8: the report for people, as one file. An execution can do without it.
 import { keys } from '../contract/keys.ts';
 import type { AnalysisRequest, Finding, FindingsDocument } from '../contract/schemas.ts';
-import { documents, readExisting } from '../documents.ts';
+import { readExisting } from '../documents.ts';
 import { reportCopy, reportCrop } from '../imaging/report-images.ts';
 import { cachedSzi } from '../imaging/szi/szi.ts';
 import type { Inspected } from '../planning/inspected.ts';
@@ -9,6 +9,7 @@ import { pyramidOf } from '../planning/stored-plan.ts';
 import type { Jpeg, PipelineDeps } from '../ports.ts';
 import { byImportance, type Embedded } from '../report/material.ts';
 import { reportPage } from '../report/report-page.ts';
+import { stepDocuments } from '../step-documents.ts';
 
 /** 14 KB each: as many as a person scrolls through, and a fifth of the report at most. */
 const CROPS_MAX = 60;
@@ -75,7 +76,7 @@ async function cropsOf(
 async function blankTilesIn(sources: readonly string[], { blobs }: PipelineDeps): Promise<number[]> {
   const blank: number[] = [];
   for (const key of sources) {
-    for (const { tile, outcome } of await readExisting(documents.blankTiles(key), blobs)) if (outcome.blank) blank.push(tile);
+    for (const { tile, outcome } of await readExisting(stepDocuments.blankTiles(key), blobs)) if (outcome.blank) blank.push(tile);
   }
   return blank;
 }

@@ -32,7 +32,7 @@ describe('the environment', () => {
 
   test.each(NAMES)('of %s has every variable that its code reads, and no other', (name) => {
     const set = Object.keys(variablesOf(name)).filter((variable) => !OTHERS.test(variable));
-    const read = Object.keys(ENVIRONMENTS[name]).filter((variable) => !OTHERS.test(variable));
+    const read = Object.keys(ENVIRONMENTS[name]()).filter((variable) => !OTHERS.test(variable));
     expect(set.toSorted()).toEqual(read.toSorted());
   });
 

@@ -13,6 +13,7 @@ import { documents, readDocument, readExisting, writeDocument } from '../../pipe
 import { durablePipeline } from '../../pipeline/durable-pipeline.ts';
 import type { Blobs, PipelineDeps } from '../../pipeline/ports.ts';
 import { progressReader } from '../../pipeline/progress/progress-reader.ts';
+import { stepDocuments } from '../../pipeline/step-documents.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import { pipelineDeps, requestFor } from '../support/pipeline-run.ts';
 import { detectionOf, type Script, scriptedVision } from '../support/scripted-vision.ts';
@@ -112,7 +113,7 @@ async function stateAfter({ script, limits = {}, onPut, freezer }: Scene) {
   await sleep(THAWED_WITHIN_MS + 4 * deps.limits.progressEveryMs);
   const { started_at, updated_at, ...progress } = await readExisting(documents.progress(EXECUTION), blobs);
   const tileKeys = await blobs.list(keys.tileStatesFolder(EXECUTION), { limit: 100 });
-  const tileStates = await Promise.all(tileKeys.map((key) => readExisting(documents.tileStates(key), blobs)));
+  const tileStates = await Promise.all(tileKeys.map((key) => readExisting(stepDocuments.tileStates(key), blobs)));
   const findings = await readDocument(documents.findings(EXECUTION), blobs);
   const { current } = progressReader({ blobs, launcher, clock: deps.clock });
   const read = await current(EXECUTION);

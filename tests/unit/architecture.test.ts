@@ -7,6 +7,7 @@ const ROOT = join(import.meta.dirname, '../..');
 const PORTS = 'pipeline/ports.ts';
 /** Reads and writes every stored document: above the rooms whose schemas it names, below those that use it. */
 const DOCUMENTS = 'pipeline/documents.ts';
+const STEP_DOCUMENTS = 'pipeline/step-documents.ts';
 const DURABLE = '@aws/durable-execution-sdk-js';
 const AWS = ['@aws-sdk/', '@smithy/', '@aws-crypto/'];
 /** Pure rooms: no I/O, no clock, no randomness. They only import each other, downwards. */
@@ -40,10 +41,12 @@ const MAY_IMPORT: [pattern: string, allowed: string[] | 'anything'][] = [
   ['pipeline/findings/exports/**', [...FINDINGS, 'csv-stringify/sync']],
   ['pipeline/findings/**', [...FINDINGS, 'zod']],
   ['pipeline/progress/events.ts', [...PLANNING, PROGRESS, 'zod']],
-  ['pipeline/progress/**', [...FINDINGS, PORTS, DOCUMENTS, PROGRESS]], // the end of an execution follows from its findings
+  ['pipeline/progress/**', [...FINDINGS, PORTS, DOCUMENTS, STEP_DOCUMENTS, PROGRESS]], // the end of an execution follows from its findings
   ['pipeline/ports.ts', [...PLANNING, 'pipeline/progress/events.ts']],
   ['pipeline/documents.ts', [...DOMAIN, 'zod']],
-  ['pipeline/config.ts', [...PLANNING, 'pipeline/sources/', 'zod', 'node:os', 'node:path']],
+  ['pipeline/step-documents.ts', [...DOMAIN, DOCUMENTS]],
+  ['pipeline/config-variables.ts', [...PLANNING, 'zod', 'node:os']],
+  ['pipeline/config.ts', [...PLANNING, 'pipeline/config-variables.ts', 'pipeline/sources/', 'zod', 'node:os', 'node:path']],
   ['pipeline/imaging/**', [...PLANNING, PORTS, IMAGING, 'sharp', 'yauzl', 'node:']],
   ['pipeline/report/**', [...FINDINGS, 'pipeline/report/', 'node:crypto']],
   ['pipeline/durable/stale-token.ts', [DURABLE]],
@@ -52,7 +55,7 @@ const MAY_IMPORT: [pattern: string, allowed: string[] | 'anything'][] = [
     'pipeline/steps/**',
     [
       ...DOMAIN,
-      ...['pipeline/merging/', DOCUMENTS, PROGRESS, IMAGING, 'pipeline/report/', 'pipeline/steps/'],
+      ...['pipeline/merging/', DOCUMENTS, STEP_DOCUMENTS, PROGRESS, IMAGING, 'pipeline/report/', 'pipeline/steps/'],
       ...['node:fs/promises', 'node:path'],
     ],
   ],
@@ -61,6 +64,7 @@ const MAY_IMPORT: [pattern: string, allowed: string[] | 'anything'][] = [
     [
       ...DOMAIN,
       DOCUMENTS,
+      STEP_DOCUMENTS,
       PROGRESS,
       'pipeline/steps/',
       'pipeline/shard.ts',
@@ -122,6 +126,7 @@ const MAY_IMPORT: [pattern: string, allowed: string[] | 'anything'][] = [
       'local/http/http-app.ts',
       ...DOMAIN,
       DOCUMENTS,
+      STEP_DOCUMENTS,
       PROGRESS,
       'pipeline/imaging/szi/szi.ts',
       'node:',

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { documents, readDocument, readExisting, writeDocument, writeNewDocument } from '../../pipeline/documents.ts';
 import { contentTypeOf } from '../../pipeline/findings/content-type.ts';
+import { stepDocuments } from '../../pipeline/step-documents.ts';
 
 function memory() {
   const objects = new Map<string, Uint8Array>();
@@ -20,8 +21,8 @@ describe('a document', () => {
   test('is read as it was written', async () => {
     const blobs = memory();
     const states = { from: 3, indexes: null, states: 'wld' };
-    await writeDocument(documents.tileStates('executions/e1/tiles/0.json'), states, blobs);
-    expect(await readDocument(documents.tileStates('executions/e1/tiles/0.json'), blobs)).toEqual(states);
+    await writeDocument(stepDocuments.tileStates('executions/e1/tiles/0.json'), states, blobs);
+    expect(await readDocument(stepDocuments.tileStates('executions/e1/tiles/0.json'), blobs)).toEqual(states);
   });
 
   test('is null if there is none, and an error where it must exist', async () => {
@@ -51,7 +52,10 @@ describe('a document', () => {
 });
 
 test('documents of an execution are JSON by the end of their key', () => {
-  const { tileStates, tileResults, blankTiles, indexEntry, shardProgress, tileStepResult, ...ofExecution } = documents;
+  const { tileStates, tileResults, blankTiles, indexEntry, shardProgress, tileStepResult, ...ofExecution } = {
+    ...documents,
+    ...stepDocuments,
+  };
   const keys = [...Object.values(ofExecution).map((document) => document('e1').key), shardProgress('e1', 0).key];
   expect(keys.filter((key) => contentTypeOf(key) !== 'application/json')).toEqual([]);
 });

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { SHARD_TILES_MAX_OF_0_1, STEPS } from '../../../pipeline/contract/protocol.ts';
 import { documents } from '../../../pipeline/documents.ts';
 import { storedShards } from '../../../pipeline/planning/shards.ts';
+import { stepDocuments } from '../../../pipeline/step-documents.ts';
 
 describe('what is stored keeps its name', () => {
   test('in steps', () => {
@@ -32,7 +33,10 @@ describe('what is stored keeps its name', () => {
   });
 
   test('in documents', () => {
-    const { shardProgress, tileStates, tileResults, blankTiles, indexEntry, tileStepResult, ...ofExecution } = documents;
+    const { shardProgress, indexEntry, tileStates, tileResults, blankTiles, tileStepResult, ...ofExecution } = {
+      ...documents,
+      ...stepDocuments,
+    };
     expect(Object.fromEntries(Object.entries(ofExecution).map(([name, document]) => [name, document('e1').key]))).toEqual({
       plan: 'executions/e1/plan.json',
       findings: 'executions/e1/findings.json',

@@ -1,0 +1,37 @@
+// Brings what a start shares with the parts that load on first use into one chunk. esbuild makes a chunk for each set of parts that
+// share a module, and each chunk that a start loads costs it up to a millisecond.
+import { join } from 'node:path';
+import type { Metafile } from 'esbuild';
+import { ROOT } from './functions.ts';
+
+/**
+ * Imports to append to sources, by absolute path, for a second bundle. `first` describes the bundle without them. Every part then
+ * imports all of our modules that the start shares with any part; a start has loaded those anyway.
+ */
+export function commonImports(first: Metafile): ReadonlyMap<string, string> {
+  const shared = sharedModules(first).map((path) => `\nimport ${JSON.stringify(join(ROOT, path))};`);
+  const parts = Object.values(first.inputs).flatMap(({ imports }) =>
+    imports.filter(({ kind }) => kind === 'dynamic-import').map(({ path }) => path),
+  );
+  return new Map(parts.filter(isOurs).map((path) => [join(ROOT, path), shared.join('')]));
+}
+
+/** Our modules in chunks that an entry loads before it runs. */
+function sharedModules({ outputs }: Metafile): string[] {
+  const pending = Object.keys(outputs).filter((path) => outputs[path]?.entryPoint && !path.includes('/chunks/'));
+  const entries = new Set(pending);
+  const loaded = new Set(pending);
+  for (const path of pending) {
+    for (const { path: next, kind } of outputs[path]?.imports ?? []) {
+      if (kind !== 'import-statement' || loaded.has(next) || !outputs[next]) continue;
+      loaded.add(next);
+      pending.push(next);
+    }
+  }
+  const chunks = pending.filter((path) => !entries.has(path));
+  return chunks.flatMap((path) => Object.keys(outputs[path]?.inputs ?? {})).filter(isOurs);
+}
+
+function isOurs(path: string): boolean {
+  return path.endsWith('.ts') && !path.startsWith('node_modules/');
+}

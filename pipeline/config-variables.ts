@@ -1,0 +1,113 @@
+// The variables that several processes read: models, limits of requests, sizes, the log level. Read by config.ts.
+import { availableParallelism } from 'node:os';
+import { z } from 'zod';
+import { ModelId } from './contract/schemas.ts';
+import { list } from './contract/variables.ts';
+import { DEFAULT_LIMITS } from './planning/image-limits.ts';
+import { TILES_MAX } from './planning/plan.ts';
+
+/** `shownDefault` stands in docs/configuration.md for a default that depends on the machine. */
+declare module 'zod' {
+  interface GlobalMeta {
+    shownDefault?: string;
+  }
+}
+
+export const models = {
+  MODERATION_MODEL: ModelId.default('onnx:nsfw').meta({
+    description: 'The model that decides whether an image may be analyzed.',
+  }),
+  DETECTION_MODELS: list(',')
+    .pipe(z.array(ModelId).min(1))
+    .default(['onnx:nanodet', 'onnx:ppocr'])
+    .meta({ description: 'The models that detect in every tile, separated by commas.' }),
+  VERIFICATION_MODEL: ModelId.optional().meta({
+    description: 'The model that verifies uncertain and severe findings if a request asks for it. No verification if unset.',
+  }),
+  SYNTHESIS_MODEL: ModelId.default('rules:summary').meta({
+    description: 'The model that writes the summary. `rules:summary` counts by rules, and says so.',
+  }),
+  ALLOWED_MODELS: list(',')
+    .pipe(z.array(ModelId))
+    .default([])
+    .meta({ description: 'Models that a request may choose in addition to those above, separated by commas.' }),
+  ALLOW_MODERATION_OFF: z.stringbool().default(false).meta({ description: '`true` lets a request switch moderation off.' }),
+};
+
+export const requests = {
+  COST_USD_MAX: z.coerce
+    .number()
+    .positive()
+    .optional()
+    .meta({ description: 'The most that one analysis may spend on models, in US dollars. No limit if unset.' }),
+  ISOLATION: z.enum(['account', 'caller']).default('account').meta({
+    description:
+      '`account`: every caller sees everything. `caller`: each caller sees only what it created; locally this needs `--auth iam`.',
+  }),
+};
+
+export const sizes = {
+  TILE_CONCURRENCY: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(256)
+    .default(availableParallelism() * 2)
+    .meta({
+      description: 'Tiles that one execution, or one shard, analyzes at once; also the calls in flight to one model.',
+      shownDefault: 'twice the CPU cores',
+    }),
+  TILES_MAX: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(TILES_MAX)
+    .default(TILES_MAX)
+    .meta({ description: 'The most tiles that a request may analyze.' }),
+  SHARD_CONCURRENCY: z.coerce.number().int().min(1).max(64).default(2).meta({
+    description:
+      'Shards of one large execution that run at once. Locally each occupies one of two worker processes, on AWS one invocation.',
+  }),
+  PIXELS_MAX: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(10_000_000_000)
+    .default(DEFAULT_LIMITS.pixelsMax)
+    .meta({ description: 'The most pixels of an image.' }),
+  FILE_BYTES_MAX: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .default(DEFAULT_LIMITS.fileBytesMax)
+    .meta({ description: 'The most bytes of an image file.' }),
+  WORKING_BYTES_MAX: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .default(DEFAULT_LIMITS.workingBytesMax)
+    .meta({ description: 'Memory of a decoder that cannot stream, and again of the rows of tiles in progress, in bytes.' }),
+  DECODE_SECONDS_MAX: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(3_600) // the longest timeout that sharp accepts
+    .default(DEFAULT_LIMITS.decodeSecondsMax)
+    .meta({ description: 'The longest decode of an image, in seconds.' }),
+  SCRATCH_BYTES_MAX: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .default(DEFAULT_LIMITS.scratchBytesMax)
+    .meta({ description: 'Temporary disk of one image and its pyramid, in bytes.' }),
+};
+
+export type Sizes = z.infer<z.ZodObject<typeof sizes>>;
+
+export const common = {
+  LOG_LEVEL: z
+    .enum(['debug', 'info', 'warn', 'error', 'silent'])
+    .default('info')
+    .meta({ description: 'The least severe log entry that is written: `debug`, `info`, `warn`, `error`, or `silent` for none.' }),
+  ...sizes,
+};
