@@ -1,21 +1,9 @@
 // Why something failed, as facts for a log line: an error and its causes, without stacks. The words of a provider are in the causes,
 // and only the log may have them.
-import { z } from 'zod';
 import { sentenceOf } from './errors.ts';
 
 const CAUSES_MAX = 5;
 const MESSAGE_CHARACTERS_MAX = 1_000; // with CAUSES_MAX: a line of at most 6 KB
-
-/** The fields that the SDKs of AWS (`$metadata`), the client of OpenAI (`status`, `requestID`) and Node (`code`) add. */
-const ProviderFacts = z.object({
-  code: z.string().nullish().catch(null),
-  status: z.number().nullish().catch(null),
-  requestID: z.string().nullish().catch(null),
-  $metadata: z
-    .object({ httpStatusCode: z.number().nullish().catch(null), requestId: z.string().nullish().catch(null) })
-    .nullish()
-    .catch(null),
-});
 
 export interface Cause {
   name: string;
@@ -47,13 +35,27 @@ function causeIn(error: unknown): unknown {
 function factsOf(error: unknown): Cause {
   if (!(error instanceof Error)) return { name: typeof error, message: shortened(String(error)) };
   const cause: Cause = { name: error.name, message: shortened(error.message) };
-  const { code, status, requestID, $metadata } = ProviderFacts.parse(error);
-  const httpStatus = status ?? $metadata?.httpStatusCode;
-  const requestId = requestID ?? $metadata?.requestId;
+  // The SDKs of AWS add `$metadata`, the client of OpenAI `status` and `requestID`, and Node `code`.
+  const metadata = factIn(error, '$metadata');
+  const status = numberOf(factIn(error, 'status')) ?? numberOf(factIn(metadata, 'httpStatusCode'));
+  const requestId = textOf(factIn(error, 'requestID')) ?? textOf(factIn(metadata, 'requestId'));
+  const code = textOf(factIn(error, 'code'));
   if (code) cause.code = code;
-  if (httpStatus) cause.status = httpStatus;
+  if (status) cause.status = status;
   if (requestId) cause.request_id = requestId;
   return cause;
+}
+
+function factIn(value: unknown, name: string): unknown {
+  return typeof value === 'object' && value !== null ? Reflect.get(value, name) : null;
+}
+
+function textOf(fact: unknown): string | null {
+  return typeof fact === 'string' ? fact : null;
+}
+
+function numberOf(fact: unknown): number | null {
+  return typeof fact === 'number' ? fact : null;
 }
 
 function shortened(message: string): string {
