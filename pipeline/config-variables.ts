@@ -2,7 +2,7 @@
 import { availableParallelism } from 'node:os';
 import { z } from 'zod';
 import { ModelId } from './contract/schemas.ts';
-import { list } from './contract/variables.ts';
+import { list, wholeNumber } from './contract/variables.ts';
 import { DEFAULT_LIMITS } from './planning/image-limits.ts';
 import { TILES_MAX } from './planning/plan.ts';
 
@@ -47,57 +47,28 @@ export const requests = {
 };
 
 export const sizes = {
-  TILE_CONCURRENCY: z.coerce
-    .number()
-    .int()
-    .min(1)
-    .max(256)
+  TILE_CONCURRENCY: wholeNumber(1, 256)
     .default(availableParallelism() * 2)
     .meta({
       description: 'Tiles that one execution, or one shard, analyzes at once; also the calls in flight to one model.',
       shownDefault: 'twice the CPU cores',
     }),
-  TILES_MAX: z.coerce
-    .number()
-    .int()
-    .min(1)
-    .max(TILES_MAX)
-    .default(TILES_MAX)
-    .meta({ description: 'The most tiles that a request may analyze.' }),
-  SHARD_CONCURRENCY: z.coerce.number().int().min(1).max(64).default(2).meta({
+  TILES_MAX: wholeNumber(1, TILES_MAX).default(TILES_MAX).meta({ description: 'The most tiles that a request may analyze.' }),
+  SHARD_CONCURRENCY: wholeNumber(1, 64).default(2).meta({
     description:
       'Shards of one large execution that run at once. Locally each occupies one of two worker processes, on AWS one invocation.',
   }),
-  PIXELS_MAX: z.coerce
-    .number()
-    .int()
-    .min(1)
-    .max(10_000_000_000)
+  PIXELS_MAX: wholeNumber(1, 10_000_000_000)
     .default(DEFAULT_LIMITS.pixelsMax)
     .meta({ description: 'The most pixels of an image.' }),
-  FILE_BYTES_MAX: z.coerce
-    .number()
-    .int()
-    .min(1)
-    .default(DEFAULT_LIMITS.fileBytesMax)
-    .meta({ description: 'The most bytes of an image file.' }),
-  WORKING_BYTES_MAX: z.coerce
-    .number()
-    .int()
-    .min(1)
+  FILE_BYTES_MAX: wholeNumber(1).default(DEFAULT_LIMITS.fileBytesMax).meta({ description: 'The most bytes of an image file.' }),
+  WORKING_BYTES_MAX: wholeNumber(1)
     .default(DEFAULT_LIMITS.workingBytesMax)
     .meta({ description: 'Memory of a decoder that cannot stream, and again of the rows of tiles in progress, in bytes.' }),
-  DECODE_SECONDS_MAX: z.coerce
-    .number()
-    .int()
-    .min(1)
-    .max(3_600) // the longest timeout that sharp accepts
+  DECODE_SECONDS_MAX: wholeNumber(1, 3_600) // the longest timeout that sharp accepts
     .default(DEFAULT_LIMITS.decodeSecondsMax)
     .meta({ description: 'The longest decode of an image, in seconds.' }),
-  SCRATCH_BYTES_MAX: z.coerce
-    .number()
-    .int()
-    .min(1)
+  SCRATCH_BYTES_MAX: wholeNumber(1)
     .default(DEFAULT_LIMITS.scratchBytesMax)
     .meta({ description: 'Temporary disk of one image and its pyramid, in bytes.' }),
 };

@@ -25,3 +25,7 @@ export const list = (separator: string) =>
       .map((part) => part.trim())
       .filter((part) => part !== ''),
   );
+
+/** A whole number from `min` to `max`. Its checks are added at once: each one by itself would copy the schema. */
+export const wholeNumber = (min: number, max = Number.MAX_SAFE_INTEGER) =>
+  z.coerce.number().check(z.int(), z.gte(min), z.lte(max));
