@@ -22,7 +22,7 @@ import { reportTiles } from './progress/tile-state-writer.ts';
 import { stepDocuments } from './step-documents.ts';
 import { watchCancellation } from './steps/cancellation.ts';
 import { type DetectionRun, detectInTile, type TileFacts } from './steps/detect-tile.ts';
-import { storeTileResults } from './steps/store-tile-results.ts';
+import { storeSoFar, storeTileResults } from './steps/store-tile-results.ts';
 import { loggingFailure, logWith } from './telemetry/log-context.ts';
 
 /** What the execution of a shard returns to its parent: its result, or the sentence of an error that the caller must fix. */
@@ -77,6 +77,8 @@ export async function detectTiles(
   cancellation.watch();
   const tileStates = reportTiles(request, shard, tiles, counter, deps);
   end.before(tileStates.flush);
+  const soFar = storeSoFar(request.execution_id, shard, counter, deps);
+  end.before(soFar.flush);
   const detectOne = async (tileContext: DurableContext, tile: PlannedTile) => {
     const facts: TileFacts = { tile: tile.name, model: null };
     const begin = loggingFailure(deps.log, facts, async () => {
@@ -95,6 +97,7 @@ export async function detectTiles(
     });
     const result = await counter.follow(tile, step);
     tileStates.changed();
+    soFar.changed();
     return result;
   };
   try {
@@ -111,11 +114,13 @@ export async function detectTiles(
     const store = loggingFailure(deps.log, { step: STEPS.storeTileResults }, async () => {
       const result = await storeTileResults(request.execution_id, shard, counter, deps);
       await tileStates.last();
+      await soFar.end();
       return result;
     });
     return await context.step(STEPS.storeTileResults, store, { retryStrategy: retryTransient });
   } finally {
     await tileStates.close();
+    await soFar.flush(); // of an execution that fails
   }
 }
 

@@ -1,6 +1,8 @@
 // The state of an execution as agents read it, the same in every tool and resource.
 import { z } from 'zod';
+import { keys } from '../../pipeline/contract/keys.ts';
 import { FailedTile, Phase, Progress, Status, Usage } from '../../pipeline/contract/schemas.ts';
+import type { Blobs } from '../../pipeline/ports.ts';
 import type { ToolDeps } from '../access/deps.ts';
 import { whole } from './token-budget.ts';
 
@@ -60,10 +62,18 @@ async function viewWhen(
       ? await deps.progress.current(before.execution_id)
       : ((await deps.progress.stored(before.execution_id)) ?? latest);
   }
-  return viewOf(latest, deps);
+  const hasEndedEarly = latest.status !== 'RUNNING' && latest.summary === null;
+  return viewOf(latest, hasEndedEarly && (await hasTileResults(latest.execution_id, deps.blobs)), deps);
 }
 
-function viewOf(progress: Progress, { clock }: ToolDeps): ExecutionView {
+/** Whether an execution that ended without findings has stored tile results: then they can be listed, and it can be resumed. */
+export async function hasTileResults(executionId: string, blobs: Blobs): Promise<boolean> {
+  const folders = [keys.tileResultsFolder(executionId), keys.tileResultsSoFarFolder(executionId)];
+  for (const folder of folders) if ((await blobs.list(folder, { limit: 1 })).length > 0) return true;
+  return false;
+}
+
+function viewOf(progress: Progress, isResumable: boolean, { clock }: ToolDeps): ExecutionView {
   const { execution_id, status, phase, tiles, usage, started_at, reason, summary, failed_tiles } = progress;
   const isRunning = status === 'RUNNING';
   const until = isRunning ? clock.now().getTime() : Date.parse(progress.updated_at);
@@ -83,7 +93,7 @@ function viewOf(progress: Progress, { clock }: ToolDeps): ExecutionView {
     summary,
     failed_tiles,
     poll_after_seconds: isRunning ? pollAfter(eta_seconds) : 0,
-    next_step: nextStep(progress),
+    next_step: nextStep(progress, isResumable),
   });
 }
 
@@ -96,7 +106,11 @@ function pollAfter(etaSeconds: number | null): number {
   return etaSeconds === null ? 2 : Math.min(20, Math.max(2, Math.round(etaSeconds / 4)));
 }
 
-function nextStep({ execution_id, status, summary }: Progress): string {
+function nextStep({ execution_id, status, summary }: Progress, isResumable: boolean): string {
+  if (isResumable) {
+    const first = status === 'FAILED' ? 'Fix the problem described in reason, then call' : 'Call';
+    return `${first} retry_failed_tiles with execution_id ${execution_id} to continue. list_findings has the findings so far.`;
+  }
   switch (status) {
     case 'RUNNING':
       return `Call get_execution with execution_id ${execution_id} again after poll_after_seconds, or with wait_seconds 20.`;
@@ -108,6 +122,8 @@ function nextStep({ execution_id, status, summary }: Progress): string {
       // Findings are stored with a summary. Without them, neither tool has anything to work on.
       if (summary === null) return 'No findings were stored. Call analyze_image again with a new idempotency_key.';
       return `Call list_findings with execution_id ${execution_id} for the findings so far, or retry_failed_tiles to continue.`;
+    case 'TIMED_OUT':
+      return 'Call analyze_image again with a new idempotency_key, and with a smaller region or fewer max_tiles.';
     case 'BLOCKED':
       return 'Choose another image: moderation blocked this one.';
     default:

@@ -2,8 +2,9 @@
 import { UserError } from '../../pipeline/contract/errors.ts';
 import { keys } from '../../pipeline/contract/keys.ts';
 import { lru } from '../../pipeline/contract/lru.ts';
-import type { FindingsDocument } from '../../pipeline/contract/schemas.ts';
+import type { FindingsDocument, Progress } from '../../pipeline/contract/schemas.ts';
 import { documents, readDocument } from '../../pipeline/documents.ts';
+import { findingsDocument } from '../../pipeline/findings/document.ts';
 import type { StoredPlan } from '../../pipeline/planning/stored-plan.ts';
 import type { Blobs } from '../../pipeline/ports.ts';
 import type { ToolDeps } from '../access/deps.ts';
@@ -19,6 +20,8 @@ interface KeptDocument {
 
 /** By key. A caller gets a document only if its own store has that version of it. */
 const documentsByKey = lru<string, KeptDocument>(DOCUMENTS_KEPT_MAX);
+/** Merged from tile results. The version is the time of the end. */
+const soFarById = lru<string, KeptDocument>(DOCUMENTS_KEPT_MAX);
 
 /**
  * `null` if the execution has no findings: it is unknown, still running, or ended without any. A document is parsed once for all
@@ -34,6 +37,29 @@ export async function readFindings(executionId: string, { blobs }: Pick<ToolDeps
   documentsByKey.set(key, { blobs, version: head.version, document });
   document.catch(() => documentsByKey.delete(key)); // the next request reads again
   return await document;
+}
+
+/**
+ * What an execution found that ended without storing its findings: it was stopped from outside, reached its time limit, or failed.
+ * `null` if it has stored the result of no tile.
+ */
+export async function readFindingsSoFar(end: Progress, { blobs }: Pick<ToolDeps, 'blobs'>): Promise<FindingsDocument | null> {
+  const known = soFarById.get(end.execution_id);
+  if (known?.blobs === blobs && known.version === end.updated_at) return await known.document;
+  const document = mergedSoFar(end, blobs);
+  soFarById.set(end.execution_id, { blobs, version: end.updated_at, document });
+  document.catch(() => soFarById.delete(end.execution_id));
+  return await document;
+}
+
+async function mergedSoFar({ execution_id, status, reason, usage }: Progress, blobs: Blobs): Promise<FindingsDocument | null> {
+  const { mergeSoFar } = await import('../../pipeline/steps/collect-tile-results.ts'); // not at a cold start
+  const soFar = await mergeSoFar(execution_id, { blobs });
+  if (!soFar) return null;
+  const { stored, merged } = soFar;
+  const result = { ...merged, ...merged.tiles, stopped: null, usage };
+  const document = findingsDocument(stored.request, stored, result, '');
+  return { ...document, status, notes: [...(reason === null ? [] : [reason]), ...document.notes] };
 }
 
 /** Throws a UserError if the execution is unknown or its image is not cut into tiles yet. */

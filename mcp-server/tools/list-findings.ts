@@ -7,7 +7,7 @@ import { IndexEntry } from '../../pipeline/findings/index-entry.ts';
 import type { ToolDeps } from '../access/deps.ts';
 import { matchingFindings } from '../executions/finding-query.ts';
 import { queryExecutions } from '../executions/search.ts';
-import { readFindings } from '../executions/stored-findings.ts';
+import { readFindings, readFindingsSoFar } from '../executions/stored-findings.ts';
 import { firstWithin, shortened } from '../executions/token-budget.ts';
 import { responseFormat } from './arguments.ts';
 import type { Tool } from './define.ts';
@@ -152,8 +152,11 @@ async function listExecutions(
 async function findingsOf(executionId: string, deps: ToolDeps): Promise<FindingsDocument> {
   const document = await readFindings(executionId, deps);
   if (document) return document;
-  const { status, phase, tiles, reason } = await deps.progress.current(executionId);
+  const progress = await deps.progress.current(executionId);
+  const { status, phase, tiles, reason } = progress;
   if (status !== 'RUNNING') {
+    const soFar = await readFindingsSoFar(progress, deps);
+    if (soFar) return soFar;
     throw new UserError(`Execution ${executionId} ended as ${status} and has no findings.${reason === null ? '' : ` ${reason}`}`);
   }
   throw new UserError(
@@ -184,12 +187,20 @@ function pageWithin<Row>(rows: readonly Row[]): Row[] {
   return page.length > 0 ? page : rows.slice(0, 1);
 }
 
-function nextStep({ tiles, findings }: FindingsDocument, matching: number, nextCursor: string | null): string {
+function gapsIn({ tiles, status }: Pick<FindingsDocument, 'tiles' | 'status'>): string {
+  const failed = tiles.failed.length;
+  if (failed === 0) return '';
+  const count = `${failed} of ${tiles.total} tiles failed or were not analyzed`;
+  if (status === 'TIMED_OUT') return ` The analysis reached its time limit: ${count}. retry_failed_tiles analyzes them.`;
+  if (status === 'CANCELLED') return ` The analysis was stopped: ${count}. retry_failed_tiles analyzes them.`;
+  return ` ${count}: get_execution lists them.`;
+}
+
+function nextStep({ tiles, findings, status }: FindingsDocument, matching: number, nextCursor: string | null): string {
   if (nextCursor !== null) {
     return `Call list_findings with cursor ${nextCursor} and the same filters for more, or narrow with labels, min_score or region.`;
   }
-  const failed = tiles.failed.length;
-  const gaps = failed > 0 ? ` ${failed} of ${tiles.total} tiles failed or were not analyzed: get_execution lists them.` : '';
+  const gaps = gapsIn({ tiles, status });
   if (findings.length === 0) return `Nothing was found. Try other words in look_for, or detail fine.${gaps}`;
   return `${matching === 0 ? 'No finding matches: widen the filters.' : 'These are all matching findings.'}${gaps}`;
 }

@@ -6,14 +6,14 @@ import { checkCost } from '../access/cost-limit.ts';
 import type { ToolDeps } from '../access/deps.ts';
 import { executionName } from '../executions/execution-name.ts';
 import { startExecution } from '../executions/start.ts';
-import { viewEnd } from '../executions/status.ts';
+import { hasTileResults, viewEnd } from '../executions/status.ts';
 import { readFindings, readPlan } from '../executions/stored-findings.ts';
 import { Started } from './analyze-image.ts';
 import { waitForEnd } from './arguments.ts';
 import type { Tool } from './define.ts';
 
 const input = z.strictObject({
-  execution_id: ExecutionId.describe('An execution that ended PARTIAL, FAILED or CANCELLED.'),
+  execution_id: ExecutionId.describe('An execution that ended PARTIAL, FAILED, CANCELLED or TIMED_OUT.'),
   max_cost_usd: z.number().positive().optional().describe('Stop detecting once this much is spent.'),
   wait_seconds: waitForEnd,
 });
@@ -57,6 +57,7 @@ async function checkHasPendingTiles(executionId: string, deps: ToolDeps): Promis
       `Execution ${executionId} is still running, in phase ${phase}. Wait with get_execution, or end it with cancel_execution.`,
     );
   }
+  if (!document && (await hasTileResults(executionId, deps.blobs))) return;
   if (!document) {
     throw new UserError(
       `Execution ${executionId} ended as ${status} before it analyzed any tile. Start another analysis with analyze_image.`,

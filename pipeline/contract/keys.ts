@@ -44,7 +44,11 @@ export const keys = {
   startedBy: (executionId: string) => `${execution(executionId)}/started-by.json`,
   launched: (executionId: string) => `${execution(executionId)}/launched.json`,
   cancel: (executionId: string) => `${execution(executionId)}/cancel.json`,
+  tileResultsFolder: (executionId: string) => `${execution(executionId)}/looks/`,
   tileResults: (executionId: string, shard: number) => `${execution(executionId)}/looks/${shard}.json`,
+  tileResultsSoFarFolder: (executionId: string) => `${execution(executionId)}/so-far/`,
+  /** What an execution has analyzed if it is stopped from outside; empty once the shard has ended. */
+  tileResultsSoFar: (executionId: string, shard: number) => `${execution(executionId)}/so-far/${shard}.json`,
   merged: (executionId: string) => `${execution(executionId)}/merged.json`,
   /** Checkpoint overflow: step results that are too large for a checkpoint. */
   mergeResult: (executionId: string) => `${execution(executionId)}/doubtful.json`,

@@ -6,27 +6,29 @@ import type { ResumedTiles } from '../planning/inspected.ts';
 import { shardsOf } from '../planning/shards.ts';
 import type { PipelineDeps } from '../ports.ts';
 import { stepDocuments } from '../step-documents.ts';
+import { mergeSoFar } from './collect-tile-results.ts';
 
-/** Throws a UserError if the earlier execution has not merged any tile results. */
+/** Throws a UserError if the earlier execution has stored no tile results. */
 export async function resumeFailedTiles(
   request: AnalysisRequest,
   { execution_id }: { execution_id: string },
   { blobs, clock, limits }: PipelineDeps,
 ): Promise<ResumedTiles> {
-  const [stored, merged] = await Promise.all([
+  const [plan, mergedAtEnd] = await Promise.all([
     readDocument(documents.plan(execution_id), blobs),
     readDocument(stepDocuments.merged(execution_id), blobs),
   ]);
-  if (!stored || !merged) {
+  const earlier = plan && mergedAtEnd ? { stored: plan, merged: mergedAtEnd } : await mergeSoFar(execution_id, { blobs });
+  if (!earlier) {
     throw new UserError(`Execution ${execution_id} has no tile results to resume from. Start a new one with analyze_image.`);
   }
-  const { plan, format, pyramid_of } = stored;
-  await writeDocument(documents.plan(request.execution_id), { request, plan, format, pyramid_of }, blobs);
+  const { stored, merged } = earlier;
+  await writeDocument(documents.plan(request.execution_id), { ...stored, request }, blobs);
   const pendingTiles = merged.tiles.failed.map(({ tile }) => tile).sort((a, b) => a - b);
   return {
     inspected: {
-      format,
-      plan,
+      format: stored.format,
+      plan: stored.plan,
       startedAt: clock.now().toISOString(),
       shards: shardsOf(pendingTiles.length, limits.shardTilesMax),
     },

@@ -1,10 +1,12 @@
-// Step 4, at the end of a shard: stores its tile results as one document. The checkpoint holds the key and the counts.
+// Step 4, at the end of a shard: stores its tile results as one document. The checkpoint holds the key and the counts. Before the end,
+// the results so far are stored from time to time, for an execution that is stopped from outside.
 import { keys } from '../contract/keys.ts';
 import type { Usage } from '../contract/schemas.ts';
 import { writeDocument } from '../documents.ts';
 import type { ShardResult } from '../planning/shard-messages.ts';
 import type { Shard } from '../planning/shards.ts';
 import type { PipelineDeps } from '../ports.ts';
+import { documentWriter } from '../progress/document-writer.ts';
 import type { TileResultCounter } from '../progress/tile-result-counter.ts';
 import { stepDocuments } from '../step-documents.ts';
 
@@ -27,6 +29,40 @@ export async function storeTileResults(
   };
   measure(result, metrics);
   return result;
+}
+
+/** An execution that is stopped from outside loses no more than the tiles of this time. Some MB a write, if a shard is large. */
+const SO_FAR_EVERY_MS = 15_000;
+
+export interface SoFarWriter {
+  changed(): void;
+  /** Stores what has changed and disarms the timer: for an invocation that suspends. */
+  flush(): Promise<void>;
+  /** The final results are stored: frees the space. */
+  end(): Promise<void>;
+}
+
+export function storeSoFar(
+  executionId: string,
+  shard: Shard,
+  counter: Pick<TileResultCounter, 'results'>,
+  { blobs, log, limits }: Pick<PipelineDeps, 'blobs' | 'log' | 'limits'>,
+): SoFarWriter {
+  const document = stepDocuments.tileResults(keys.tileResultsSoFar(executionId, shard.number));
+  let isStored = false;
+  const snapshot = () => {
+    isStored = true;
+    return counter.results();
+  };
+  const writer = documentWriter(document, snapshot, { blobs, log, limits: { ...limits, progressEveryMs: SO_FAR_EVERY_MS } });
+  return {
+    changed: () => writer.soon(),
+    flush: () => writer.flush(),
+    async end() {
+      await writer.close();
+      if (isStored) await writeDocument(document, [], blobs);
+    },
+  };
 }
 
 function measure({ tiles, usage }: Pick<ShardResult, 'tiles' | 'usage'>, metrics: PipelineDeps['metrics']): void {

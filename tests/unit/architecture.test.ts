@@ -93,7 +93,11 @@ const MAY_IMPORT: [pattern: string, allowed: string[] | 'anything'][] = [
   ['mcp-server/access/**', ['mcp-server/access/', ...DOMAIN, PROGRESS, 'zod', 'node:crypto']],
   [
     'mcp-server/executions/**',
-    ['mcp-server/access/', 'mcp-server/executions/', ...DOMAIN, DOCUMENTS, PROGRESS, IMAGING, 'zod', 'node:crypto'],
+    [
+      ...['mcp-server/access/', 'mcp-server/executions/', ...DOMAIN, DOCUMENTS, PROGRESS, IMAGING, 'zod', 'node:crypto'],
+      // The findings of an execution that ended before its merge are merged when they are listed.
+      'pipeline/steps/collect-tile-results.ts',
+    ],
   ],
   [
     'mcp-server/tools/**',
