@@ -5,9 +5,9 @@ import { at } from '../contract/at.ts';
 import { UserError } from '../contract/errors.ts';
 import { BANDS_MAX, type BandReading, bandReading } from './bands.ts';
 import { type ImageFile, PAGES_MAX } from './decoder-limits.ts';
-import { FORMATS, type Format, type FormatName, type HeaderFacts } from './formats.ts';
+import { FORMAT_BYTES, FORMATS, type Format, type FormatName, type HeaderFacts, noImageSentence } from './formats.ts';
 import { type TiffDirectory, tiffDirectories } from './tiff-tags.ts';
-import { FORMAT_BYTES, hasUnknownCodec, noImageSentence, unreadableTiff } from './unreadable-files.ts';
+import { hasUnknownCodec, unreadableTiff } from './unreadable-tiffs.ts';
 
 const BYTES_OF_DEPTH: Readonly<Record<string, number>> = {
   uchar: 1,
@@ -147,7 +147,7 @@ async function metadataOf(path: string, page: number): Promise<Metadata> {
 async function noImage(path: string, cause?: unknown): Promise<UserError> {
   await using file = await open(path);
   const { buffer, bytesRead } = await file.read(Buffer.alloc(FORMAT_BYTES), 0, FORMAT_BYTES, 0);
-  return new UserError(noImageSentence(buffer.subarray(0, bytesRead)), { cause });
+  return new UserError(noImageSentence(buffer.toString('latin1', 0, bytesRead)), { cause });
 }
 
 /** Tables, thumbnails and profiles before the first scan: the largest segment is 64 KB, and a profile of 16 of them is rare. */

@@ -139,10 +139,25 @@ describe.skipIf(!HAS_BROWSER)('in a browser,', () => {
     await drop(page, 'empty.png', Buffer.alloc(0));
     const sentence = page.locator('#upload-state');
     await soon(() => sentence.textContent()).toBe('empty.png is empty or a folder. Choose an image file.');
-    await drop(page, 'words.png', Buffer.from('only words'));
+    const PNG_START = Buffer.from('89504e470d0a1a0a', 'hex');
+    await drop(page, 'words.png', Buffer.concat([PNG_START, Buffer.from('only words')]));
     await page.waitForURL('**/executions/words-png-*');
     await soon(() => page.locator('#status').textContent()).toBe('failed');
     await soon(() => page.locator('#reason').textContent()).toMatch(/^The file is not an image of an accepted format \(jpeg, /);
+    expect(said).toEqual([]);
+  });
+
+  test.each([
+    ['words.txt', 'only words', /^words\.txt was not uploaded\. The file is not an image of an accepted format \(jpeg, .*\)/],
+    ['words.png', 'only words', /^words\.png was not uploaded\. The file is not an image of an accepted format \(jpeg, .*\)/],
+    ['plan.jpg', '%PDF-1.7 and more', /^plan\.jpg was not uploaded\. The file is a PDF document, .* pdftoppm -png -r 300/],
+  ])('%s is refused by its first bytes before it is sent', async (name, bytes, sentence) => {
+    const { url, blobs } = await server();
+    const { page, said, asked } = await opened(`${url}/`);
+    await drop(page, name, Buffer.from(bytes));
+    await soon(() => page.locator('#upload-state').textContent()).toMatch(sentence);
+    expect(asked.filter((address) => /\/mcp|upload/.test(address))).toEqual([]);
+    expect(await blobs.list('executions/', { limit: 10 })).toEqual([]);
     expect(said).toEqual([]);
   });
 

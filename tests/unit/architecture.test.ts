@@ -18,7 +18,7 @@ const FINDINGS = [...PLANNING, 'pipeline/findings/'];
 const PROGRESS = 'pipeline/progress/';
 const IMAGING = 'pipeline/imaging/';
 const DOMAIN = [...FINDINGS, PORTS];
-/** `at.ts` has no dependencies; the page imports only types of the rest, and a test weighs its scripts. */
+/** `at.ts` and `formats.ts` have no dependencies; the page imports only types of the rest, and a test weighs its scripts. */
 const FOR_THE_PAGE = [
   'pipeline/contract/at.ts',
   'pipeline/contract/schemas.ts',
@@ -111,7 +111,7 @@ const MAY_IMPORT: [pattern: string, allowed: string[] | 'anything'][] = [
   ['mcp-server/**', ['mcp-server/', ...DOMAIN, '@modelcontextprotocol/server', 'zod', 'node:crypto']],
   ['web/shared/**', ['web/shared/', ...FOR_THE_PAGE, 'flatbush']],
   ['web/viewer/**', ['web/viewer/', 'web/shared/', ...FOR_THE_PAGE, 'openseadragon', 'flatbush']],
-  ['web/{execution,executions}/**', ['web/', ...FOR_THE_PAGE]],
+  ['web/{execution,executions}/**', ['web/', 'pipeline/imaging/formats.ts', ...FOR_THE_PAGE]],
   ['local/data-folder.ts', [CONTRACT, 'pipeline/storage/folder-blobs.ts', 'node:']],
   [
     'local/upkeep.ts',

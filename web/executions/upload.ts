@@ -1,4 +1,6 @@
-// From an image on this machine to an analysis: create an upload, send the bytes, start. Knows the form in the document.
+// From an image on this machine to an analysis: check its first bytes, create an upload, send all of them, start. Knows the form in the
+// document.
+import { beginsAsAccepted, FORMAT_BYTES, noImageSentence } from '../../pipeline/imaging/formats.ts';
 import { byId } from '../shared/element.ts';
 import * as read from '../shared/read.ts';
 import { callTool, pathOf } from '../shared/server-requests.ts';
@@ -65,12 +67,20 @@ export function acceptUploads(): void {
 
 async function analyze(file: File, lookFor: string, onSent: (share: number) => void): Promise<void> {
   if (file.size === 0) throw new Error(`${file.name} is empty or a folder. Choose an image file.`);
+  const start = await startOf(file);
+  if (!beginsAsAccepted(start)) throw new Error(`${file.name} was not uploaded. ${noImageSentence(start)}`);
   onSent(0);
   const { upload_id, url } = await callTool('create_upload', { file_name: file.name.slice(-200), bytes: file.size }, readUpload);
   await send(file, pathOf(url), onSent);
   const request = lookFor === '' ? { image: upload_id } : { image: upload_id, look_for: lookFor };
   const { execution_id } = await callTool('analyze_image', request, readStarted);
   location.assign(`/executions/${execution_id}`);
+}
+
+/** The first bytes, each as one character. */
+async function startOf(file: File): Promise<string> {
+  const bytes = await file.slice(0, FORMAT_BYTES).arrayBuffer();
+  return String.fromCharCode(...new Uint8Array(bytes));
 }
 
 /** XMLHttpRequest, because fetch does not report how much of a body has been sent. */

@@ -1,7 +1,9 @@
 // Files of other formats are named by their first bytes, and every sentence says what to do.
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import sharp from 'sharp';
 import { expect, test } from 'vitest';
+import { beginsAsAccepted, FORMAT_BYTES, FORMATS, type FormatName } from '../../../pipeline/imaging/formats.ts';
 import { readHeader } from '../../../pipeline/imaging/image-reader.ts';
 import { imageIn } from '../../support/drawn.ts';
 import { temporaryFolder } from '../../support/folder.ts';
@@ -51,4 +53,28 @@ test.each(OTHERS)('%s is named by its first bytes, whatever its name is', async 
     `The file is ${name}, which is not an accepted format (jpeg, png, webp, tiff, gif, avif). `,
   );
   await expect(refusal).rejects.toThrow(advice);
+});
+
+test.each(OTHERS)('%s does not begin like an accepted format', (_, start) => {
+  expect(beginsAsAccepted(start.toString('latin1'))).toBe(false);
+});
+
+test('files of every accepted format begin like one, and text does not', async () => {
+  const gray = sharp({ create: { width: 8, height: 8, channels: 3, background: '#808080' } });
+  const files = [
+    ...(await Promise.all(
+      Object.keys(FORMATS).map((name) =>
+        gray
+          .clone()
+          .toFormat(name as FormatName)
+          .toBuffer(),
+      ),
+    )),
+    await gray.clone().tiff({ bigtiff: true }).toBuffer(),
+    ftyp('avis'),
+    ftyp('mif1'), // the brands of some AVIF files
+  ];
+  const starts = files.map((file) => file.toString('latin1', 0, FORMAT_BYTES));
+  expect(starts.map(beginsAsAccepted)).toEqual(files.map(() => true));
+  expect(['', 'only words', 'RIFF1234AVI ', '\xff'].map(beginsAsAccepted)).toEqual([false, false, false, false]);
 });
