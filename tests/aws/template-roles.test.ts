@@ -17,7 +17,7 @@ interface Statement {
   Effect: string;
   Action: string | string[];
   Resource: string | string[];
-  Condition?: { ArnLike: Record<string, string> };
+  Condition?: Record<string, Record<string, string | string[]>>;
 }
 
 const listOf = (one: string | string[]) => [one].flat();
@@ -39,14 +39,36 @@ const fits = (pattern: string, text: string) =>
       .join('.*')}$`,
   ).test(text);
 
+/** Partition, service, region, account, and the resource with its type. */
+function partsOf(arn: string): string[] {
+  const [, ...parts] = arn.split(':');
+  return [...parts.slice(0, 4), parts.slice(4).join(':')];
+}
+
+/** The type of the resource is never a pattern: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html */
+const TYPE = /^[a-z-]+[/:]/;
+
+/** As IAM compares ARNs: each part by itself, and the type of a resource literally. Buckets and objects have no type. */
+function arnFits(pattern: string, arn: string): boolean {
+  const [expected, given] = [partsOf(pattern), partsOf(arn)];
+  const [, service, , , resource = ''] = expected;
+  if (service !== 's3' && !TYPE.test(resource)) return false;
+  return expected.every((part, index) => fits(part, given[index] ?? ''));
+}
+
 /** Evaluates as IAM does; the template has no Deny statements. */
 function allows(statements: Statement[], action: string, resource: string, context: Record<string, string> = {}): boolean {
-  return statements.some(({ Action, Resource, Condition }) => {
-    const conditions = Object.entries(Condition?.ArnLike ?? {});
+  return statements.some(({ Action, Resource, Condition = {} }) => {
+    const conditions = Object.entries(Condition).flatMap(([operator, keys]) =>
+      Object.entries(keys).map(([key, patterns]) => ({ compare: operator === 'ArnLike' ? arnFits : fits, key, patterns })),
+    );
     return (
       listOf(Action).includes(action) &&
-      listOf(Resource).some((pattern) => fits(pattern, resource)) &&
-      conditions.every(([key, pattern]) => context[key] !== undefined && fits(pattern, context[key]))
+      listOf(Resource).some((pattern) => arnFits(pattern, resource)) &&
+      conditions.every(({ compare, key, patterns }) => {
+        const value = context[key];
+        return value !== undefined && listOf(patterns).some((pattern) => compare(pattern, value));
+      })
     );
   });
 }
@@ -69,6 +91,9 @@ describe('a role', () => {
     appsync: ['appsync:EventPublish'],
   };
   const everything = { DetectionModels: 'bedrock:amazon.nova-lite-v1:0', AllowedBuckets: 'plans', LiveEvents: 'true' };
+  const KEY = `arn:aws:kms:${REGION}:${ACCOUNT}:key/0123`;
+  const FOREIGN_KEY = `arn:aws:kms:eu-west-1:${ACCOUNT}:key/4567`;
+  const encrypted = { ...everything, BucketKey: KEY, AllowedBucketKeys: FOREIGN_KEY };
 
   test.each(NAMES)('of %s allows the calls of its code, and no other', (name) => {
     const called = [...callsOf(ENTRIES[name])].flatMap((call) => ACTIONS[call] ?? [`the actions of ${call}`]);
@@ -78,13 +103,40 @@ describe('a role', () => {
   });
 
   test.each(NAMES)('of %s names its actions and resources, and has no Deny statement', (name) => {
-    for (const { Effect, Action, Resource } of statementsOf(name, everything)) {
+    for (const { Effect, Action, Resource } of statementsOf(name, encrypted)) {
       expect(Effect).toBe('Allow');
       for (const action of listOf(Action)) expect(action).not.toContain('*');
       for (const resource of listOf(Resource))
-        expect(resource).toMatch(/^arn:aws:(s3:::[^*]|lambda:[^*]+:function:[^*]|bedrock:|appsync:[^*]+$)/);
+        expect(resource).toMatch(/^arn:aws:(s3:::[^*]|lambda:[^*]+:function:[^*]|bedrock:|kms:[^*]+$|appsync:[^*]+$)/);
     }
     expect(template.Resources[FUNCTIONS[name]]?.Properties).not.toHaveProperty('Role');
+  });
+
+  test.each(NAMES)('of %s has no wildcard in the type of a resource', (name) => {
+    const arns = statementsOf(name, encrypted).flatMap(({ Resource, Condition = {} }) => [
+      ...listOf(Resource),
+      ...Object.values(Condition.ArnLike ?? {}).flatMap(listOf),
+    ]);
+    const typed = arns.filter((arn) => !arn.startsWith('arn:aws:s3:'));
+    expect(typed.length).toBeGreaterThan(1);
+    for (const arn of typed) expect(partsOf(arn)[4]).toMatch(TYPE);
+  });
+
+  test.each(NAMES)('of %s may use the key of the bucket through S3 only, and no key by default', (name) => {
+    const through = (service: string) => ({ 'kms:ViaService': `${service}.${REGION}.amazonaws.com` });
+    for (const action of ['kms:Decrypt', 'kms:GenerateDataKey']) {
+      const may = (parameters: Parameters, service: string) =>
+        allows(statementsOf(name, parameters), action, KEY, through(service));
+      expect([may({}, 's3'), may(encrypted, 's3'), may(encrypted, 'lambda')]).toEqual([false, true, false]);
+    }
+  });
+
+  test('of the pipeline may decrypt images of foreign buckets with their keys', () => {
+    const context = { 'kms:ViaService': 's3.eu-west-1.amazonaws.com' };
+    const may = (name: Name, action: string) => allows(statementsOf(name, encrypted), action, FOREIGN_KEY, context);
+    expect(may('pipeline', 'kms:Decrypt')).toBe(true);
+    expect(may('pipeline', 'kms:GenerateDataKey')).toBe(false);
+    expect(may('mcpServer', 'kms:Decrypt')).toBe(false);
   });
 
   const write = (name: Name, key: string) => allows(statementsOf(name), 's3:PutObject', `${BUCKET}/${key}`);
@@ -153,7 +205,7 @@ describe('a role', () => {
       expect(allowed.filter((action) => action.startsWith('bedrock:'))).toEqual([]);
     });
 
-    test.each(['ModerationModel', 'DetectionModels', 'VerificationModel', 'SynthesisModel', 'AllowedModels'])(
+    test.each(['ModerationModel', 'DetectionModels', 'VerificationModel', 'SynthesisModel', 'AllowedModels', 'FormerModels'])(
       'the model that %s names, and no other',
       (parameter) => {
         const chosen = { [parameter]: `bedrock:${NOVA}` };
@@ -169,6 +221,13 @@ describe('a role', () => {
       expect(asks(chosen, model(NOVA, 'us-west-2'), profile(`us.${NOVA}`))).toBe(true);
       expect(asks(chosen, model(CLAUDE, ''), profile(`global.${CLAUDE}`))).toBe(true); // as a global profile names it
       expect(asks(chosen, model(NOVA))).toBe(false);
+    });
+
+    test('a model that was replaced, while executions in flight may call it', () => {
+      const changed = { DetectionModels: `bedrock:us.${NOVA}`, FormerModels: `onnx:nanodet,bedrock:us.${CLAUDE}` };
+      for (const id of [`us.${NOVA}`, `us.${CLAUDE}`]) expect(asks(changed, profile(id))).toBe(true);
+      const variables = JSON.stringify(deployed(changed).Resources.McpServerFunction?.Properties.Environment);
+      expect(variables).not.toContain(CLAUDE); // no request may name it
     });
 
     test('a custom profile by its ARN', () => {

@@ -40,7 +40,7 @@ describe('the environment', () => {
     const mcpServer = readMcpServerConfig(variablesOf('mcpServer'));
     const { BUCKET, PIPELINE_FUNCTION } = mcpServer;
     const pipeline = readPipelineConfig({ ...variablesOf('pipeline'), ...SET_BY_LAMBDA });
-    const sizes = { TILE_CONCURRENCY: 8, SHARD_CONCURRENCY: 8, WORKING_BYTES_MAX: 1_000_000_000 };
+    const sizes = { TILE_CONCURRENCY: 8, SHARD_CONCURRENCY: 4, WORKING_BYTES_MAX: 1_000_000_000 };
     expect(mcpServer).toEqual({ ...readMcpServerConfig({ BUCKET, PIPELINE_FUNCTION }), ...sizes });
     expect(pipeline).toEqual({ ...readPipelineConfig({ BUCKET, ...SET_BY_LAMBDA }), ...sizes });
     expect(PIPELINE_FUNCTION).toBe(`${PIPELINE}:live`);
@@ -103,6 +103,11 @@ describe('a function', () => {
     expect(limit('DecodeSecondsMax')).toBeLessThanOrEqual(Properties.Timeout / 2);
   });
 
+  test('leaves a new account half of its concurrent executions for callers, while one large analysis runs', () => {
+    const concurrentMax = 10; // https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+    expect(Number(template.Parameters.ShardConcurrency?.Default) + 1).toBeLessThanOrEqual(concurrentMax / 2); // and its own invocation
+  });
+
   test('accepts only callers that IAM authorizes on its URL', () => {
     const { FunctionUrlConfig, Timeout } = template.Resources.McpServerFunction?.Properties ?? {};
     expect(FunctionUrlConfig).toEqual({ AuthType: 'AWS_IAM', InvokeMode: 'BUFFERED' });
@@ -133,6 +138,14 @@ describe('the bucket', () => {
         ...{ Effect: 'Deny', Principal: '*', Resource: [BUCKET, `${BUCKET}/*`] },
         Condition: { Bool: { 'aws:SecureTransport': 'false' } },
       }),
+    ]);
+  });
+
+  test('is encrypted with the key of the parameter, if there is one', () => {
+    const key = `arn:aws:kms:${REGION}:${ACCOUNT}:key/0123`;
+    const { BucketEncryption } = deployed({ BucketKey: key }).Resources.Bucket?.Properties ?? {};
+    expect(BucketEncryption.ServerSideEncryptionConfiguration).toEqual([
+      { ServerSideEncryptionByDefault: { SSEAlgorithm: 'aws:kms', KMSMasterKeyID: key }, BucketKeyEnabled: true },
     ]);
   });
 
