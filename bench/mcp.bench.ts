@@ -100,6 +100,7 @@ async function served(folder: string): Promise<{ url: string; close(): void }> {
     limits: sizeLimits(readConfig({})),
     caller: null,
     owner: null,
+    deployment: null,
     clock,
     log: SILENT_LOG,
   };

@@ -114,6 +114,7 @@ async function openHttp(
     removal: fsRemoval(folder.blobs),
     links,
     launcher,
+    deployment: null,
     models: modelOffer(config),
     clock,
     log,

@@ -30,6 +30,7 @@ const depsFor = depsByCaller(
     log,
     limits,
     links: s3Links({ bucket }),
+    deployment: bucket, // names of durable executions are unique within an account and region: Lambda developer guide
     launcher: lambdaLauncher({ functionName: config.PIPELINE_FUNCTION, blobs, log }),
     imagesIn: openSources(SOURCES.aws, config).imagesIn,
     models: modelOffer(config),

@@ -22,6 +22,8 @@ export interface ToolDeps {
   caller: Caller | null;
   /** The owner of the executions, uploads and indexes that the caller sees (keys.ts); `null` if they are shared by all. */
   owner: string | null;
+  /** Names this deployment among those that share a launcher: a bucket's name is unique. `null` if the launcher is its own. */
+  deployment: string | null;
   models: ModelOffer;
   /** The most that one execution may spend; `null` if there is no limit. */
   costUsdMax: number | null;

@@ -1,16 +1,21 @@
-// The name of an execution. The same image and request, or the same idempotency key, give the same name.
+// The name of an execution. In one deployment, the same image and request, or the same idempotency key, give the same name.
 import { ownedId } from '../../pipeline/contract/keys.ts';
 import type { AnalysisRequest } from '../../pipeline/contract/schemas.ts';
 
 const HASH_CHARACTERS = 16; // 64 bits: among a billion names, two are equal with a chance of 1 in 37
 const SLUG_CHARACTERS_MAX = 32;
 
-/** At most 62 characters of `[a-zA-Z0-9-_]`: the readable name of the file, a hash that makes it unique, and the owner. */
+/**
+ * At most 62 characters of `[a-zA-Z0-9-_]`: the readable name of the file, a hash that makes it unique, and the owner. `deployment`
+ * keeps the names of several deployments in one account apart; `null` if the launcher knows only this one.
+ */
 export async function executionName(
   request: Omit<AnalysisRequest, 'execution_id'>,
   idempotencyKey: string | null,
+  deployment: string | null,
 ): Promise<string> {
-  const hash = await hashOf(idempotencyKey ?? JSON.stringify(request));
+  const asked = idempotencyKey ?? JSON.stringify(request);
+  const hash = await hashOf(deployment === null ? asked : `${deployment}\n${asked}`);
   return ownedId(`${idempotencyKey === null ? slugOf(request.image.uri) : 'key'}-${hash}`, request.owner);
 }
 

@@ -124,7 +124,7 @@ export const analyzeImage = {
       verify: args.verify,
       models: chosenModels(args.models, args, deps.models),
     };
-    const execution_id = await executionName(request, args.idempotency_key ?? null);
+    const execution_id = await executionName(request, args.idempotency_key ?? null, deps.deployment);
     if (args.dry_run) return { ...plannedView(execution_id), plan: await dryRun(request, deps) };
     const { created } = await startExecution({ execution_id, ...request }, deps);
     return { ...(await viewEnd(execution_id, args.wait_seconds, deps)), created, plan: null };

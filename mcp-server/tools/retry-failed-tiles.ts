@@ -42,7 +42,7 @@ export const retryFailedTiles = {
       max_cost_usd: checkCost(args.max_cost_usd, deps),
       retry_of: { execution_id: args.execution_id, pyramid_of },
     };
-    const execution_id = await executionName(retry, null);
+    const execution_id = await executionName(retry, null, deps.deployment);
     const { created } = await startExecution({ execution_id, ...retry }, deps);
     return { ...(await viewEnd(execution_id, args.wait_seconds, deps)), created };
   },

@@ -45,6 +45,17 @@ describe('analyze_image', () => {
     expect(anew.execution_id).not.toBe(first.execution_id);
   });
 
+  test('deployments that share a launcher name the same key differently', async () => {
+    const ids = await Promise.all(
+      ['dev', 'prod'].map(async (deployment) => {
+        const { server, client } = await serverAndClient({ deployment });
+        const image = await uploadedImage(server);
+        return (await client.call('analyze_image', { image, idempotency_key: 'monday' }, Started)).execution_id;
+      }),
+    );
+    expect(new Set(ids).size).toBe(2);
+  });
+
   test('another request under the same idempotency_key is refused', async () => {
     const { server, client } = await serverAndClient();
     const image = await uploadedImage(server);

@@ -48,6 +48,7 @@ export interface TestServerOptions {
   images?: ImageSources;
   /** The links that tools return instead of links to this server. */
   links?: Links;
+  deployment?: string;
   models?: ModelOffer;
   costUsdMax?: number;
   dryRunBytesMax?: number;
@@ -85,6 +86,7 @@ export async function testServer(options: TestServerOptions = {}): Promise<TestS
     removal: fsRemoval(blobsFolder),
     ...{ blobs, links: options.links ?? links, launcher, clock, log },
     imagesIn: (seen) => options.images ?? sources.imagesIn(seen),
+    deployment: options.deployment ?? null,
     models: options.models ?? models,
     costUsdMax: options.costUsdMax ?? null,
     dryRunBytesMax: options.dryRunBytesMax ?? null,

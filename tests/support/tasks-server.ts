@@ -97,6 +97,7 @@ async function depsOfTasks(): Promise<ToolDeps & { launcher: ReturnType<typeof s
     progress: progressReader({ blobs, launcher, clock }),
     caller: null,
     owner: null,
+    deployment: null,
     models: {
       defaults: { moderation: null, detection: [], verification: null, synthesis: 'none:none' },
       allowed: [],
