@@ -37,6 +37,7 @@ export async function serveCommand(values: unknown): Promise<void> {
   const allowedFolders = (allow ?? config.ALLOWED_FOLDERS).map((folder) => resolve(folder));
   for (const folder of allowedFolders) await checkAllowed(folder);
   await checkOutFolder(dataFolder, '--data');
+  await import('sharp'); // a server that cannot read images must not start
   const server = await serve({ config, dataFolder, allowedFolders, port, host, iam, log: terminalLog(config.LOG_LEVEL) });
   const { accepted } = openSources(SOURCES.local, { ...config, ALLOWED_FOLDERS: allowedFolders });
   print(

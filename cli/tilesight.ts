@@ -4,6 +4,7 @@ import { inspect } from 'node:util';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import packageJson from '../package.json' with { type: 'json' };
 import { sentenceOf } from '../pipeline/contract/errors.ts';
+import { withPackageAdvice } from '../pipeline/contract/native-packages.ts';
 import { report } from './terminal.ts';
 
 const PORT_MAX = 65_535;
@@ -124,7 +125,7 @@ program
 try {
   await program.parseAsync();
 } catch (error) {
-  const sentence = sentenceOf(error);
+  const sentence = sentenceOf(withPackageAdvice(error));
   report(`tilesight: ${sentence ?? 'Internal error. Its cause follows.'}\n`);
   if (!sentence) report(`${inspect(error)}\n`);
   process.exitCode = 1;

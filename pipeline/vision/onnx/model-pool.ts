@@ -5,6 +5,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
 import { TransientError, UserError } from '../../contract/errors.ts';
+import { unfitProcessor } from '../../contract/native-packages.ts';
 import type { Jpeg } from '../../ports.ts';
 import { type JobRequest, JobResponse, type ModelJob } from './model-jobs.ts';
 
@@ -63,17 +64,20 @@ export function modelPool(modelsFolder: string): ModelPool {
       startQueued();
     });
     worker.on('error', (error) => endWorker(worker, error));
-    worker.on('exit', (code, signal) => endWorker(worker, new Error(`The worker ended with ${signal ?? code}.`)));
+    worker.on('exit', (code, signal) => {
+      const cause = new Error(`The worker ended with ${signal ?? code}.`);
+      endWorker(worker, cause, signal === 'SIGILL' ? unfitProcessor(cause) : stopped(cause));
+    });
     return worker;
   }
 
   /** A worker that died takes down only its own image. The next image gets a new worker. */
-  function endWorker(worker: ChildProcess, cause: Error): void {
+  function endWorker(worker: ChildProcess, cause: Error, failure: Error = stopped(cause)): void {
     const job = busy.get(worker);
     busy.delete(worker);
     if (idle.includes(worker)) idle.splice(idle.indexOf(worker), 1);
     worker.kill('SIGKILL');
-    job?.fail(new TransientError('The process of the local model stopped while it analyzed an image. Try again.', { cause }));
+    job?.fail(failure);
     startQueued();
   }
 
@@ -96,6 +100,10 @@ export function modelPool(modelsFolder: string): ModelPool {
       for (const worker of idle.splice(0)) worker.kill('SIGKILL');
     },
   };
+}
+
+function stopped(cause: Error): TransientError {
+  return new TransientError('The process of the local model stopped while it analyzed an image. Try again.', { cause });
 }
 
 function keepAlive(worker: ChildProcess, alive: boolean): void {

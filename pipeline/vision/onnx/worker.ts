@@ -1,29 +1,24 @@
 // Entry of a worker process: runs one model on one image at a time and sends back the result.
-// onnxruntime-node runs a model on the calling thread, so that must not be the thread that serves requests.
+// onnxruntime-node runs a model on the calling thread, so that must not be the thread that serves requests. The models are loaded when
+// the first image comes: a native package that does not fit this system is then an answer, not a process that ends.
 import { z } from 'zod';
-import type { Jpeg } from '../../ports.ts';
-import { JobRequest, type JobResponse, type ModelName } from './model-jobs.ts';
-import { detectObjects } from './nanodet.ts';
-import { classifyNsfw } from './nsfw.ts';
-import { readText } from './ppocr.ts';
-import { type Sessions, sessions } from './sessions.ts';
-
-const MODELS = {
-  nanodet: detectObjects,
-  ppocr: readText,
-  nsfw: classifyNsfw,
-} satisfies Record<ModelName, (sessions: Sessions, image: Jpeg) => Promise<unknown>>;
+import { withPackageAdvice } from '../../contract/native-packages.ts';
+import { JobRequest, type JobResponse } from './model-jobs.ts';
 
 const modelsFolder = z.string().parse(process.argv[2]);
-const loaded = sessions(modelsFolder);
+let models: ReturnType<typeof import('./models.ts')['localModels']> | null = null;
 
 process.on('message', (message) => {
-  const { model, image } = JobRequest.parse(message);
-  MODELS[model](loaded, image).then(
+  answer(JobRequest.parse(message)).then(
     (result) => send({ state: 'done', result }),
-    (error: unknown) => send(failed(error)),
+    (error: unknown) => send(failed(withPackageAdvice(error))),
   );
 });
+
+async function answer({ model, image }: JobRequest): Promise<unknown> {
+  models ??= (await import('./models.ts')).localModels(modelsFolder);
+  return await models(model, image);
+}
 
 // A terminal signals the whole process group, but only the parent decides. If the parent is gone, so is the work.
 process.on('SIGINT', () => {});

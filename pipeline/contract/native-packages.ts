@@ -1,0 +1,49 @@
+// Packages with native code that cannot be loaded: missing, or built for another system. Pure; knows their names, loads none.
+import { UserError } from './errors.ts';
+
+const PACKAGES = {
+  sharp: {
+    name: 'sharp',
+    isNamedIn: /\bsharp\b|libvips/,
+    need: 'Reading images needs it.',
+    advice: 'Run `npm ci` on this system; node_modules of another system do not fit.',
+  },
+  onnxruntime: {
+    name: 'onnxruntime-node',
+    isNamedIn: /onnxruntime/,
+    need: 'The local models need it; it exists for Linux with glibc, macOS on Apple silicon, and Windows.',
+    advice: 'Run `npm ci` on this system, or choose models of another provider, for example in DETECTION_MODELS.',
+  },
+} as const;
+
+const LOADER_CODES = new Set(['ERR_DLOPEN_FAILED', 'ERR_MODULE_NOT_FOUND', 'MODULE_NOT_FOUND']);
+
+interface System {
+  platform: string;
+  arch: string;
+}
+
+/** A UserError if a native package could not be loaded; any other error unchanged. */
+export function withPackageAdvice(error: unknown, system: System = process): unknown {
+  for (let link = error; link instanceof Error; link = link.cause) {
+    const code = 'code' in link ? String(link.code) : null;
+    const { message } = link;
+    const isLoadError = (code !== null && LOADER_CODES.has(code)) || message.startsWith('Could not load the "sharp" module');
+    const found = isLoadError && Object.values(PACKAGES).find(({ isNamedIn }) => isNamedIn.test(message));
+    if (found) return cannotLoad(found, system, error);
+  }
+  return error;
+}
+
+/** The sentence for a processor that lacks the instructions that the runtime of the local models is compiled to. */
+export function unfitProcessor(cause: unknown, system: System = process): UserError {
+  return cannotLoad(PACKAGES.onnxruntime, system, cause);
+}
+
+function cannotLoad(
+  { name, need, advice }: (typeof PACKAGES)[keyof typeof PACKAGES],
+  { platform, arch }: System,
+  cause: unknown,
+) {
+  return new UserError(`The package ${name} cannot run on this system (${platform}-${arch}). ${need} ${advice}`, { cause });
+}

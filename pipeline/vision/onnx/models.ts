@@ -1,0 +1,18 @@
+// The local models by name. Loads the native packages that they need.
+import type { Jpeg } from '../../ports.ts';
+import type { ModelName } from './model-jobs.ts';
+import { detectObjects } from './nanodet.ts';
+import { classifyNsfw } from './nsfw.ts';
+import { readText } from './ppocr.ts';
+import { type Sessions, sessions } from './sessions.ts';
+
+const MODELS = {
+  nanodet: detectObjects,
+  ppocr: readText,
+  nsfw: classifyNsfw,
+} satisfies Record<ModelName, (sessions: Sessions, image: Jpeg) => Promise<unknown>>;
+
+export function localModels(modelsFolder: string): (model: ModelName, image: Jpeg) => Promise<unknown> {
+  const loaded = sessions(modelsFolder);
+  return (model, image) => MODELS[model](loaded, image);
+}

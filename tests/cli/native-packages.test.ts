@@ -1,0 +1,86 @@
+// A native package that is missing or does not fit the system has a sentence of its own: which package, which system, what to do.
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import sharp from 'sharp';
+import { describe, expect, test } from 'vitest';
+import { unfitProcessor, withPackageAdvice } from '../../pipeline/contract/native-packages.ts';
+import { runCommand } from '../support/command.ts';
+import { temporaryFolder } from '../support/folder.ts';
+
+const SYSTEM = `${process.platform}-${process.arch}`;
+
+/** The environment of processes in which loading `name` fails as if it were missing or built for another system. */
+async function without(name: string, code: string, message: string): Promise<Record<string, string>> {
+  const preload = join(await temporaryFolder(), 'preload.mjs');
+  await writeFile(
+    preload,
+    `import { registerHooks } from 'node:module';
+    registerHooks({ resolve(specifier, context, next) {
+      if (specifier === ${JSON.stringify(name)}) throw Object.assign(new Error(${JSON.stringify(message)}), { code: '${code}' });
+      return next(specifier, context);
+    } });`,
+  );
+  return { NODE_OPTIONS: `--import ${pathToFileURL(preload).href}` };
+}
+
+test('an analysis without the runtime of the local models names the package, the system and what to do', {
+  timeout: 60_000,
+}, async () => {
+  const message = 'libonnxruntime.so.1: cannot open shared object file: No such file or directory';
+  const environment = await without('onnxruntime-node', 'ERR_DLOPEN_FAILED', message);
+  const image = join(await temporaryFolder(), 'gray.png');
+  await sharp({ create: { width: 64, height: 64, channels: 3, background: '#777' } }).toFile(image);
+  const { code, stderr } = await runCommand(['analyze', image], { ...environment, LOG_LEVEL: 'silent' });
+  expect(code).toBe(1);
+  expect(stderr).toContain(
+    `The package onnxruntime-node cannot run on this system (${SYSTEM}). The local models need it; it exists for Linux with glibc, ` +
+      'macOS on Apple silicon, and Windows. Run `npm ci` on this system, or choose models of another provider',
+  );
+  expect(stderr).not.toContain('Try again');
+});
+
+test('a server without the package that reads images does not start, and says why in one sentence', async () => {
+  const environment = await without('sharp', 'ERR_MODULE_NOT_FOUND', "Cannot find package 'sharp' imported from cut-out.ts");
+  const { code, stdout, stderr } = await runCommand(['serve', '--port', '0'], environment);
+  expect({ code, stdout, stderr }).toEqual({
+    code: 1,
+    stdout: '',
+    stderr:
+      `tilesight: The package sharp cannot run on this system (${SYSTEM}). Reading images needs it. ` +
+      'Run `npm ci` on this system; node_modules of another system do not fit.\n',
+  });
+});
+
+describe('an error of a loader', () => {
+  const system = { platform: 'darwin', arch: 'x64' };
+
+  test.each([
+    [
+      'onnxruntime-node',
+      {
+        code: 'MODULE_NOT_FOUND',
+        message: "Cannot find module '../bin/napi-v6/darwin/x64/onnxruntime_binding.node'\n- onnxruntime-node",
+      },
+    ],
+    ['sharp', { message: 'Could not load the "sharp" module using the darwin-x64 runtime\nPossible solutions:\n- npm install' }],
+    ['sharp', { code: 'ERR_DLOPEN_FAILED', message: 'libvips-cpp.so.8.17: cannot open shared object file' }],
+  ])('of %s becomes a sentence', (name, { message, ...more }) => {
+    const advised = withPackageAdvice(new Error('outer', { cause: Object.assign(new Error(message), more) }), system);
+    expect(advised).toMatchObject({ name: 'UserError' });
+    expect(String(advised)).toContain(`The package ${name} cannot run on this system (darwin-x64). `);
+  });
+
+  test('of another package stays as it is', () => {
+    const error = Object.assign(new Error("Cannot find package 'zod'"), { code: 'ERR_MODULE_NOT_FOUND' });
+    expect(withPackageAdvice(error)).toBe(error);
+    const unrelated = new Error('onnxruntime failed');
+    expect(withPackageAdvice(unrelated)).toBe(unrelated);
+  });
+
+  test('of a processor without the needed instructions has the same sentence', () => {
+    expect(unfitProcessor(new Error('SIGILL'), system).message).toContain(
+      'The package onnxruntime-node cannot run on this system',
+    );
+  });
+});
