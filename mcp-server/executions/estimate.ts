@@ -40,9 +40,9 @@ export async function dryRun(request: Omit<AnalysisRequest, 'execution_id'>, dep
   if (source.kind === 'blob') await checkBytes(source.key, deps);
   const file = source.kind === 'file' ? { path: source.path, release: async () => {} } : await blobs.materialize(source.key);
   try {
-    // Sharp is loaded only here and for view_region: a cold start should not wait for it.
-    const { readHeader } = await import('../../pipeline/imaging/image-reader.ts');
-    const { width, height, notes } = await readHeader({
+    // Loaded only here: a cold start should not wait for it.
+    const { readHeaderInTime } = await import('../../pipeline/imaging/headers/header-reader.ts');
+    const { width, height, notes } = await readHeaderInTime({
       path: file.path,
       page: request.page - 1,
       bands: request.bands,

@@ -1,5 +1,6 @@
 // What decoding and tiling an image needs, in memory and on disk. Pure: goes only by the header and the plan.
 // docs/limits.md is made of these constants, of formats.ts and of planning/image-limits.ts, by build/docs/limits-page.ts.
+import { UserError } from '../contract/errors.ts';
 import type { ImageLimits } from '../planning/image-limits.ts';
 
 /** An image in a file, and the limits for decoding it. */
@@ -14,6 +15,14 @@ export interface ImageFile {
 
 /** Frames or pages: 200 s of an animation at 25 frames per second. All their headers are read before the first pixel. */
 export const PAGES_MAX = 5_000;
+
+/** `found` is `more` if the rest was not counted. */
+export function tooManyPages(found: string): UserError {
+  const limit = PAGES_MAX.toLocaleString('en');
+  return new UserError(
+    `The image must not have more than ${limit} frames or pages, but it has ${found}. Send only the one to analyze.`,
+  );
+}
 
 /** Noise at quality 90, the worst case of a 4:2:0 JPEG (measured 0.9); photos take a fifth of it. */
 const PYRAMID_BYTES_PER_PIXEL = 1;

@@ -4,8 +4,9 @@ import sharp, { type Metadata } from 'sharp';
 import { at } from '../contract/at.ts';
 import { UserError } from '../contract/errors.ts';
 import { BANDS_MAX, type BandReading, bandReading } from './bands.ts';
-import { type ImageFile, PAGES_MAX } from './decoder-limits.ts';
+import { type ImageFile, PAGES_MAX, tooManyPages } from './decoder-limits.ts';
 import { FORMAT_BYTES, FORMATS, type Format, type FormatName, type HeaderFacts, noImageSentence } from './formats.ts';
+import { hasMoreFrames } from './headers/webp-frames.ts';
 import { type TiffDirectory, tiffDirectories } from './tiff-tags.ts';
 import { hasUnknownCodec, unreadableTiff } from './unreadable-tiffs.ts';
 
@@ -50,7 +51,9 @@ export async function readFacts({
   page,
   bands: requested,
 }: Pick<ImageFile, 'path' | 'page' | 'bands'>): Promise<ImageFacts> {
-  const directories = (await tiffDirectories(path, PAGES_MAX + 1)) ?? [];
+  const found = await tiffDirectories(path, PAGES_MAX);
+  if (found?.isLonger || (await hasMoreFrames(path, PAGES_MAX))) throw tooManyPages('more');
+  const directories = found?.readable ?? [];
   const imagePages = pagesOf(directories);
   const inFile = imagePages[page] ?? page;
   const directory = directories[inFile] ?? null;

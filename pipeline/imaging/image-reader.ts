@@ -6,22 +6,15 @@ import { at } from '../contract/at.ts';
 import { sentenceOf, UserError } from '../contract/errors.ts';
 import type { Jpeg } from '../ports.ts';
 import { bandFileBytes, type ImageFile } from './decoder-limits.ts';
+import type { ImageHeader } from './headers/header-messages.ts';
 import { type ImageFacts, readFacts } from './image-header.ts';
 import { checkDecoder, checkFile, checkPages, checkPixels } from './limit-checks.ts';
 import { joinedBands, type OpenedPage, wholeImage } from './stretch.ts';
 
-export interface ImageHeader {
-  format: string;
-  /** Pixels of the upright image. */
-  width: number;
-  height: number;
-  /** How the file was understood, for the reader of the results. */
-  notes: string[];
-  /** What decoding it writes to the temporary disk, beside the pyramid. */
-  temporaryBytes: number;
-}
-
-/** Reads only the header. Throws a UserError if the file is not an accepted image, or exceeds a limit. */
+/**
+ * Reads only the header. Throws a UserError if the file is not an accepted image, or exceeds a limit. Nothing interrupts it: for a file
+ * that no step has checked, use headers/header-reader.ts.
+ */
 export async function readHeader(file: ImageFile): Promise<ImageHeader> {
   const facts = await checkedFacts(file);
   const { format, width, height, notes } = facts;

@@ -1,17 +1,24 @@
 // Refuses an image that exceeds a limit, by its header and its plan. docs/limits.md explains the limits.
+import type { Stats } from 'node:fs';
 import { stat, statfs } from 'node:fs/promises';
 import { UserError } from '../contract/errors.ts';
 import type { ImageLimits } from '../planning/image-limits.ts';
 import type { Plan } from '../planning/plan.ts';
-import { PAGES_MAX, pyramidBytes, rowBytes } from './decoder-limits.ts';
+import { PAGES_MAX, pyramidBytes, rowBytes, tooManyPages } from './decoder-limits.ts';
 import { decoderCost } from './formats.ts';
 import type { ImageFacts } from './image-header.ts';
 
 const count = (number: number) => number.toLocaleString('en');
 const megabytes = (bytes: number) => `${count(Math.ceil(bytes / 1_000_000))} MB`;
 
-export async function checkFile(path: string, { fileBytesMax }: ImageLimits): Promise<void> {
-  const { size } = await stat(path);
+/** Reading a pipe or a device may never end. */
+export async function checkFile(path: string, limits: ImageLimits): Promise<void> {
+  checkFileFacts(await stat(path), limits);
+}
+
+export function checkFileFacts(file: Stats, { fileBytesMax }: ImageLimits): void {
+  if (!file.isFile()) throw new UserError('The image must be a file, but it is a folder, pipe, socket or device. Name a file.');
+  const { size } = file;
   if (size <= fileBytesMax) return;
   throw new UserError(
     `The file must not be larger than ${megabytes(fileBytesMax)}, but it has ${megabytes(size)}. Send a smaller or more compressed one.`,
@@ -28,11 +35,7 @@ export function checkPixels({ width, height }: ImageFacts, { pixelsMax }: ImageL
 
 /** `page` counts from 0. */
 export function checkPages({ pages }: ImageFacts, page: number): void {
-  if (pages > PAGES_MAX) {
-    throw new UserError(
-      `The image must not have more than ${count(PAGES_MAX)} frames or pages, but it has ${count(pages)}. Send only the one to analyze.`,
-    );
-  }
+  if (pages > PAGES_MAX) throw tooManyPages(count(pages));
   if (page >= pages) throw new UserError(`Page ${page + 1} does not exist. Choose a page from 1 to ${pages}.`);
 }
 

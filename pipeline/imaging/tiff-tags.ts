@@ -29,8 +29,15 @@ const TYPE_BYTES: Readonly<Record<number, number>> = { 1: 1, 2: 1, 3: 2, 4: 4, 1
 const ENTRIES_MAX = 4_096;
 const VALUE_BYTES_MAX = 1_024;
 
-/** At most `directoriesMax` directories in their order; `null` if the file is not a TIFF. Ends at the first that cannot be read. */
-export async function tiffDirectories(path: string, directoriesMax: number): Promise<TiffDirectory[] | null> {
+export interface TiffDirectories {
+  /** In their order, up to the first that cannot be read. */
+  readable: TiffDirectory[];
+  /** The file has more than `directoriesMax`, readable or not: the rest is not counted. libtiff would, for minutes. */
+  isLonger: boolean;
+}
+
+/** Reads at most `directoriesMax` directories. `null` if the file is not a TIFF. */
+export async function tiffDirectories(path: string, directoriesMax: number): Promise<TiffDirectories | null> {
   await using file = await open(path);
   const head = await bytesAt(file, 0, 16);
   const order = head?.toString('latin1', 0, 2);
@@ -39,17 +46,19 @@ export async function tiffDirectories(path: string, directoriesMax: number): Pro
   const version = reader.unsigned(head, 2, 2);
   if (version !== 42 && version !== 43) return null;
   const isBig = version === 43;
-  const directories: TiffDirectory[] = [];
+  const readable: TiffDirectory[] = [];
   const visited = new Set<number>();
+  let isReadable = true;
   let offset = isBig ? reader.unsigned(head, 8, 8) : reader.unsigned(head, 4, 4);
-  while (offset !== 0 && directories.length < directoriesMax && !visited.has(offset)) {
+  while (offset !== 0 && !visited.has(offset)) {
+    if (visited.size === directoriesMax) return { readable, isLonger: true };
     visited.add(offset);
-    const read = await readDirectory(reader, offset, isBig);
-    if (!read) break;
-    directories.push(read.directory);
-    offset = read.next;
+    const read = isReadable ? await readDirectory(reader, offset, isBig) : null;
+    if (read) readable.push(read.directory);
+    else isReadable = false;
+    offset = read ? read.next : await nextDirectory(reader, offset, isBig);
   }
-  return directories;
+  return { readable, isLonger: false };
 }
 
 class Reader {
@@ -68,7 +77,7 @@ class Reader {
 }
 
 async function readDirectory(reader: Reader, offset: number, isBig: boolean) {
-  const [countBytes, entryBytes, pointerBytes] = isBig ? [8, 20, 8] : [2, 12, 4];
+  const [countBytes, entryBytes, pointerBytes] = sizesOf(isBig);
   const counted = await bytesAt(reader.file, offset, countBytes);
   if (!counted) return null;
   const count = reader.unsigned(counted, 0, countBytes);
@@ -98,6 +107,20 @@ async function readDirectory(reader: Reader, offset: number, isBig: boolean) {
     nodata: numberIn(await values(42_113)),
   };
   return { directory, next: reader.unsigned(bytes, count * entryBytes, pointerBytes) };
+}
+
+/** Follows the pointer behind a directory without reading its entries, as libtiff does. 0 if there is none. */
+async function nextDirectory(reader: Reader, offset: number, isBig: boolean): Promise<number> {
+  const [countBytes, entryBytes, pointerBytes] = sizesOf(isBig);
+  const counted = await bytesAt(reader.file, offset, countBytes);
+  const count = counted ? reader.unsigned(counted, 0, countBytes) : 0;
+  const pointer = await bytesAt(reader.file, offset + countBytes + count * entryBytes, pointerBytes);
+  return pointer ? reader.unsigned(pointer, 0, pointerBytes) : 0;
+}
+
+/** Bytes of the number of entries, of one entry and of a pointer. */
+function sizesOf(isBig: boolean): [count: number, entry: number, pointer: number] {
+  return isBig ? [8, 20, 8] : [2, 12, 4];
 }
 
 /** The values of one entry; empty if it is missing, longer than VALUE_BYTES_MAX, outside of the file, or of another type. */

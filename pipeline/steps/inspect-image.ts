@@ -1,6 +1,6 @@
 // Step 1: reads the header of the image, plans its tiles and divides them into shards. Decodes nothing.
 import type { AnalysisRequest } from '../contract/schemas.ts';
-import { readHeader } from '../imaging/image-reader.ts';
+import { readHeaderInTime } from '../imaging/headers/header-reader.ts';
 import { checkRows, checkScratch } from '../imaging/limit-checks.ts';
 import { tileCount } from '../planning/grid.ts';
 import type { Inspected } from '../planning/inspected.ts';
@@ -13,7 +13,7 @@ import type { SourceImage } from './source-image.ts';
 /** Throws a UserError if the file is not an image, is too large, or cannot be analyzed as requested. */
 export async function inspectImage(request: AnalysisRequest, image: SourceImage, deps: PipelineDeps): Promise<Inspected> {
   const startedAt = deps.clock.now().toISOString();
-  const { format, notes, temporaryBytes, ...size } = await readHeader(await image.file());
+  const { format, notes, temporaryBytes, ...size } = await readHeaderInTime(await image.file());
   const plan = planTiles(size, request.plan, preferredTileOf(request.models.detection), deps.limits.tilesMax);
   const tiles = tileCount(plan);
   checkOperations(tiles, request);

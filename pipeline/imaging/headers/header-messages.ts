@@ -1,0 +1,40 @@
+// What is asked of the process that reads headers, and what it answers: plain values, because they are copied between processes.
+import { z } from 'zod';
+import type { ImageLimits } from '../../planning/image-limits.ts';
+
+export const HeaderRequest = z.object({
+  path: z.string(),
+  page: z.number().int(),
+  bands: z.array(z.number().int()).optional(),
+  limits: z.object({
+    pixelsMax: z.number(),
+    fileBytesMax: z.number(),
+    workingBytesMax: z.number(),
+    decodeSecondsMax: z.number(),
+    scratchBytesMax: z.number(),
+  } satisfies Record<keyof ImageLimits, z.ZodType>),
+});
+export type HeaderRequest = z.infer<typeof HeaderRequest>;
+
+export const ImageHeader = z.object({
+  format: z.string(),
+  /** Pixels of the upright image. */
+  width: z.number().int(),
+  height: z.number().int(),
+  /** How the file was understood, for the reader of the results. */
+  notes: z.array(z.string()),
+  /** What decoding it writes to the temporary disk, beside the pyramid. */
+  temporaryBytes: z.number(),
+});
+export type ImageHeader = z.infer<typeof ImageHeader>;
+
+/** The class of an error is lost between processes; its name says whether the caller can fix it. */
+const Failure = z.object({ name: z.string(), message: z.string(), code: z.string().nullable() });
+export type Failure = z.infer<typeof Failure>;
+
+export const HeaderResponse = z.discriminatedUnion('state', [
+  z.object({ state: z.literal('ready') }),
+  z.object({ state: z.literal('done'), header: ImageHeader }),
+  z.object({ state: z.literal('failed'), error: Failure, cause: Failure.nullable() }),
+]);
+export type HeaderResponse = z.infer<typeof HeaderResponse>;
