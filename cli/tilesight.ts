@@ -4,7 +4,6 @@ import { inspect } from 'node:util';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import packageJson from '../package.json' with { type: 'json' };
 import { sentenceOf } from '../pipeline/contract/errors.ts';
-import { withPackageAdvice } from '../pipeline/contract/native-packages.ts';
 import { report } from './terminal.ts';
 
 const PORT_MAX = 65_535;
@@ -125,6 +124,7 @@ program
 try {
   await program.parseAsync();
 } catch (error) {
+  const { withPackageAdvice } = await import('../pipeline/contract/native-packages.ts');
   const sentence = sentenceOf(withPackageAdvice(error));
   report(`tilesight: ${sentence ?? 'Internal error. Its cause follows.'}\n`);
   if (!sentence) report(`${inspect(error)}\n`);
