@@ -129,7 +129,7 @@ function emptyServer(): McpServer {
 
 async function store(blobs: Blobs): Promise<void> {
   const now = new Date().toISOString();
-  const tiles = { total: 900, done: 900, failed: 0, blank: 0 };
+  const tiles = { total: 900, done: 900, failed: 0, blank: 0, not_analyzed: 0 };
   const progress: Progress = {
     execution_id: EXECUTION,
     status: 'SUCCEEDED',
@@ -143,6 +143,7 @@ async function store(blobs: Blobs): Promise<void> {
     reason: null,
     summary: 'Many things.',
     failed_tiles: [],
+    notes: [],
   };
   const findings = Array.from(
     { length: FINDINGS },
@@ -168,7 +169,7 @@ async function store(blobs: Blobs): Promise<void> {
       plan: { detail: 'standard', tile_size: null, overlap: null, grid: null, region: null, max_tiles: null, skip_blank: true },
     },
     models: { moderation: null, detection: ['onnx:nanodet'], verification: null, synthesis: 'rules:summary' },
-    tiles: { total: 900, done: 900, blank: 0, failed: [] },
+    tiles: { total: 900, done: 900, blank: 0, failed: [], not_analyzed: [] },
     usage: NO_USAGE,
     summary: 'Many things.',
     notes: [],

@@ -5,7 +5,7 @@ import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/cli
 import { z } from 'zod';
 import type { analyzeImage } from '../mcp-server/tools/analyze-image.ts';
 import { UserError } from '../pipeline/contract/errors.ts';
-import { Phase, Status } from '../pipeline/contract/schemas.ts';
+import { Phase, Status, TileTotals } from '../pipeline/contract/schemas.ts';
 
 const POLL_WAIT_S = 1; // so that a progress bar moves every second
 
@@ -17,7 +17,7 @@ const Execution = z.object({
   execution_id: z.string(),
   status: Status,
   phase: Phase,
-  tiles: z.object({ total: z.number(), done: z.number(), failed: z.number(), blank: z.number() }),
+  tiles: TileTotals,
   findings_so_far: z.number(),
   eta_seconds: z.number().nullable(),
   reason: z.string().nullable(),

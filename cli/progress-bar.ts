@@ -1,5 +1,6 @@
 // Shows the progress of an analysis on standard error: a bar on a terminal, lines in a file or pipe.
 import { Presets, SingleBar } from 'cli-progress';
+import { endedTiles } from '../pipeline/planning/shards.ts';
 import type { Execution } from './agent.ts';
 import { report } from './terminal.ts';
 
@@ -21,7 +22,7 @@ async function showBar(states: AsyncIterable<Execution>): Promise<Execution> {
       bar.setTotal(Math.max(1, tiles.total));
       const failed = tiles.failed > 0 ? `${tiles.failed} failed | ` : '';
       const left = eta_seconds === null ? '–' : `${eta_seconds} s`;
-      bar.update(tiles.done + tiles.failed + tiles.blank, { phase, findings: findings_so_far, failed, left });
+      bar.update(endedTiles(tiles), { phase, findings: findings_so_far, failed, left });
     });
   } finally {
     bar.stop();
@@ -31,8 +32,7 @@ async function showBar(states: AsyncIterable<Execution>): Promise<Execution> {
 async function showLines(name: string, states: AsyncIterable<Execution>): Promise<Execution> {
   let shown = '';
   return await lastOf(states, ({ tiles, phase, findings_so_far, status }) => {
-    const ended = tiles.done + tiles.failed + tiles.blank;
-    const line = `${name}: ${status === 'RUNNING' ? phase : status.toLowerCase()}, ${ended} of ${tiles.total} tiles, ${findings_so_far} found`;
+    const line = `${name}: ${status === 'RUNNING' ? phase : status.toLowerCase()}, ${endedTiles(tiles)} of ${tiles.total} tiles, ${findings_so_far} found`;
     if (line !== shown) report(`${line}\n`);
     shown = line;
   });

@@ -7,13 +7,14 @@ const ROWS_MAX = 40;
 const TEXT_CHARACTERS_MAX = 40;
 
 export function findingsTable({ findings, image, tiles }: FindingsDocument): string {
-  const blank = tiles.blank > 0 ? `, ${tiles.blank} blank` : '';
+  const counts = { blank: tiles.blank, failed: tiles.failed.length, 'not analyzed': tiles.not_analyzed.length };
+  const others = Object.entries(counts).map(([name, number]) => (number > 0 ? `, ${number} ${name}` : ''));
   const noun = findings.length === 1 ? 'finding' : 'findings';
   const size = `${image.width} x ${image.height} px`;
-  const head = `${findings.length} ${noun} in ${size}, ${tiles.done} of ${tiles.total} tiles analyzed${blank}`;
+  const head = `${findings.length} ${noun} in ${size}, ${tiles.done} of ${tiles.total} tiles analyzed${others.join('')}`;
   if (findings.length === 0) return `${head}.`;
-  const counts = [...Map.groupBy(findings, ({ label }) => label)].map(([label, group]) => ({ label, count: group.length }));
-  const byCount = counts.sort((a, b) => b.count - a.count || a.label.localeCompare(b.label));
+  const labels = [...Map.groupBy(findings, ({ label }) => label)].map(([label, group]) => ({ label, count: group.length }));
+  const byCount = labels.sort((a, b) => b.count - a.count || a.label.localeCompare(b.label));
   const totals = byCount.map(({ label, count }) => `${short(label)} ${count}`).join(', ');
   const table = new Table({
     head: ['id', 'label', 'score', 'left', 'top', 'width', 'height', 'text'],

@@ -157,6 +157,7 @@ async function prepare(run: Run): Promise<Prepared | null> {
   const inspect = () => inspectImage(request, image, deps);
   const inspected = await context.step(STEPS.inspect, logged(STEPS.inspect, deps, inspect), retry);
   progress.inspected(inspected, pendingTileCount(inspected.plan, null));
+  progress.notes(inspected.plan.notes);
 
   progress.phase('moderate');
   const moderation = await moderate(run);
@@ -173,6 +174,7 @@ async function prepare(run: Run): Promise<Prepared | null> {
   const tile = () => tileImage(request, inspected, image, deps);
   const { notes = [] } = await context.step(STEPS.tile, logged(STEPS.tile, deps, tile), retry);
   const plan = withNotes(inspected.plan, notes);
+  progress.notes(plan.notes);
   return { inspected: { ...inspected, plan }, pendingTiles: null, sources: [], moderation };
 }
 
@@ -185,6 +187,7 @@ async function resume({ request, context, progress, deps }: Run, earlier: { exec
   });
   const { inspected, todo: pendingTiles, sources } = resumed;
   progress.inspected(inspected, pendingTiles.length);
+  progress.notes(inspected.plan.notes);
   return { inspected, pendingTiles, sources, moderation: { allowed: true, usage: NO_USAGE } };
 }
 
@@ -204,7 +207,7 @@ async function detect(run: Run, { inspected, pendingTiles }: Prepared): Promise<
   const { plan } = inspected;
   const shards = storedShards(inspected.shards, pendingTileCount(plan, pendingTiles));
   const counter = tileResultCounter(deps.log, { execution: request.execution_id }, () => progress.changed());
-  const cancellation = watchCancellation(request.execution_id, request.max_cost_usd, () => counter.usage().cost_usd, deps);
+  const cancellation = watchCancellation(request.execution_id, request.max_cost_usd, counter.spentUsd, deps);
   const detection = { request, plan, pyramidOf: pyramidOf(request), cancellation, end, deps };
   end.before(cancellation.close);
   try {

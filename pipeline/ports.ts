@@ -1,5 +1,5 @@
 // The interfaces that the domain needs from the outside. Adapters implement them, and entries choose the adapters.
-import type { AnalysisRequest, Ask, Box, Detection, Finding, ModelId, Usage } from './contract/schemas.ts';
+import type { AnalysisRequest, Ask, Box, Detection, Finding, ModelId, TileTotals, Usage } from './contract/schemas.ts';
 import type { ImageLimits } from './planning/image-limits.ts';
 import type { LiveEvent } from './progress/events.ts';
 
@@ -92,7 +92,7 @@ export interface SummaryMaterial {
   ask: Ask;
   image: { width: number; height: number };
   findings: readonly Finding[];
-  tiles: { total: number; done: number; blank: number; failed: number };
+  tiles: TileTotals;
   /** The whole image, scaled down. Only models that use it fetch it. */
   overview(): Promise<Jpeg>;
 }

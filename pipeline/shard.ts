@@ -45,7 +45,7 @@ export async function runShard(
   const deps = { ...given, log: logWith(given.log, facts) };
   const counter = tileResultCounter(deps.log, facts, () => report.changed());
   const report = reportShard(input, counter, deps);
-  const cancellation = watchCancellation(request.execution_id, input.max_cost_usd, () => counter.usage().cost_usd, deps);
+  const cancellation = watchCancellation(request.execution_id, input.max_cost_usd, counter.spentUsd, deps);
   const tiles = todo ? tilesOfShard(plan, todo, { from: 0, to: todo.length }) : tilesOfShard(plan, null, shard);
   end.before(report.flush);
   end.before(cancellation.close);
@@ -185,6 +185,7 @@ export async function runShards(
 }
 
 function lostShard(shard: Shard, reason: string, stopped: Stop | null): ShardResult {
-  const tiles = { done: 0, blank: 0, failed: shard.to - shard.from };
-  return { shard, key: null, reason, tiles, detections: 0, usage: NO_USAGE, stopped };
+  const count = shard.to - shard.from;
+  const tiles = { done: 0, blank: 0, failed: stopped ? 0 : count, not_analyzed: stopped ? count : 0 };
+  return { shard, key: null, reason, tiles, detections: 0, usage: NO_USAGE, stopped, notes: [] };
 }

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { keys } from '../../pipeline/contract/keys.ts';
 import { FailedTile, Phase, Progress, Status, Usage } from '../../pipeline/contract/schemas.ts';
+import { endedTiles } from '../../pipeline/planning/shards.ts';
 import type { Blobs } from '../../pipeline/ports.ts';
 import type { ToolDeps } from '../access/deps.ts';
 import { whole } from './token-budget.ts';
@@ -15,15 +16,16 @@ export const ExecutionView = z.object({
   execution_id: z.string(),
   status: Status.describe('RUNNING until the analysis has ended.'),
   phase: Phase.describe('The current step of a running analysis.'),
-  tiles: Progress.shape.tiles.describe('Number of planned, analyzed (done), failed and blank tiles.'),
+  tiles: Progress.shape.tiles.describe('Number of planned, analyzed (done), failed, blank and not started tiles.'),
   findings_so_far: z.number().int().describe('Detections while the analysis runs, findings once it has ended.'),
-  usage: Usage.describe('Tokens and cost of the model calls.'),
+  usage: Usage.describe('Tokens and cost of the model calls; cost_usd is null if the price of a model is unknown.'),
   started_at: z.string().nullable().describe('ISO 8601.'),
   elapsed_seconds: z.number().int(),
   eta_seconds: z.number().int().nullable().describe('Estimated seconds left; null if unknown.'),
   reason: z.string().nullable().describe('Why the analysis did not succeed, in a sentence.'),
   summary: z.string().nullable().describe('Written at the end; cites findings by id.'),
   failed_tiles: z.array(FailedTile).describe('At most 20. tiles.failed counts all of them, findings.json lists all of them.'),
+  notes: z.array(z.string()).describe('How the request was understood, and what the result leaves out.'),
   poll_after_seconds: z.number().int().describe('Seconds to wait before the next call; 0 once the analysis has ended.'),
   next_step: z.string().describe('Which tool to call next.'),
 });
@@ -74,7 +76,7 @@ export async function hasTileResults(executionId: string, blobs: Blobs): Promise
 }
 
 function viewOf(progress: Progress, isResumable: boolean, { clock }: ToolDeps): ExecutionView {
-  const { execution_id, status, phase, tiles, usage, started_at, reason, summary, failed_tiles } = progress;
+  const { execution_id, status, phase, tiles, usage, started_at, reason, summary, failed_tiles, notes } = progress;
   const isRunning = status === 'RUNNING';
   const until = isRunning ? clock.now().getTime() : Date.parse(progress.updated_at);
   const elapsed_seconds = Math.max(0, Math.round((until - Date.parse(started_at)) / 1_000));
@@ -92,13 +94,14 @@ function viewOf(progress: Progress, isResumable: boolean, { clock }: ToolDeps): 
     reason,
     summary,
     failed_tiles,
+    notes,
     poll_after_seconds: isRunning ? pollAfter(eta_seconds) : 0,
     next_step: nextStep(progress, isResumable),
   });
 }
 
 function etaOf({ tiles, phase }: Progress, elapsed: number): number | null {
-  const finished = tiles.done + tiles.failed + tiles.blank;
+  const finished = endedTiles(tiles);
   return phase === 'detect' && finished > 0 ? Math.ceil((elapsed / finished) * (tiles.total - finished)) : null;
 }
 
@@ -117,7 +120,7 @@ function nextStep({ execution_id, status, summary }: Progress, isResumable: bool
     case 'SUCCEEDED':
       return `Call list_findings with execution_id ${execution_id}.`;
     case 'PARTIAL':
-      return `Call list_findings with execution_id ${execution_id}. Objects that lie only in failed_tiles are missing: retry_failed_tiles analyzes those tiles again.`;
+      return `Call list_findings with execution_id ${execution_id}. Objects that lie only in tiles that failed or were not analyzed are missing: retry_failed_tiles analyzes those tiles.`;
     case 'CANCELLED':
       // Findings are stored with a summary. Without them, neither tool has anything to work on.
       if (summary === null) return 'No findings were stored. Call analyze_image again with a new idempotency_key.';

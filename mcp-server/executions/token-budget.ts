@@ -14,6 +14,7 @@ interface LongParts {
   reason: string | null;
   summary: string | null;
   failed_tiles: FailedTile[];
+  notes: string[];
   next_step: string;
 }
 
@@ -23,16 +24,25 @@ interface Limits {
   reason: number;
   failedTiles: number;
   failedReason: number;
+  notes: number;
+  note: number;
 }
 
 // 2,800 bytes are 800 tokens, less 110 for the hint about shortened fields. Names, numbers and next_step take about 900, so at least
-// 850 remain for the summary, and 1,750 of its 2,000 characters if no tile failed.
-const CONCISE: Limits = { all: 2_690, reason: 300, failedTiles: 600, failedReason: 160 };
+// 350 remain for the summary, and 1,750 of its 2,000 characters if no tile failed and nothing was noted.
+const CONCISE: Limits = { all: 2_690, reason: 300, failedTiles: 600, failedReason: 160, notes: 500, note: 240 };
 // 10,000 tokens are 35,000 bytes. Signed links take 1,700 each, for three documents and every file of an export. Failed tiles get the
-// bytes that names, numbers, next_step (1,000), reason and summary (2,000 each) leave; 20 ordinary ones take 4,000.
+// bytes that names, numbers, next_step (1,000), reason, summary (2,000 each) and notes (4,000) leave; 20 ordinary ones take 4,000.
 const LINK_BYTES = 1_700;
 const ALL_BYTES = 35_000 - (3 + EXPORT_FILES.length) * LINK_BYTES;
-const WHOLE: Limits = { all: ALL_BYTES, reason: 2_000, failedTiles: ALL_BYTES - 5_000, failedReason: 600 };
+const WHOLE: Limits = {
+  all: ALL_BYTES,
+  reason: 2_000,
+  failedTiles: ALL_BYTES - 9_000,
+  failedReason: 600,
+  notes: 4_000,
+  note: 1_000,
+};
 
 /** The whole view, within the 10,000 tokens of an answer. */
 export function whole<View extends LongParts>(view: View): View {
@@ -42,19 +52,26 @@ export function whole<View extends LongParts>(view: View): View {
 /** At most 800 tokens; `next_step` names the shortened fields. */
 export function concise<View extends LongParts>(view: View): View {
   const short = within(CONCISE, view);
-  const fields = (['reason', 'summary', 'failed_tiles'] as const).filter((field) => bytesOf(short[field]) < bytesOf(view[field]));
+  const fields = (['reason', 'summary', 'failed_tiles', 'notes'] as const).filter(
+    (field) => bytesOf(short[field]) < bytesOf(view[field]),
+  );
   if (fields.length === 0) return short;
   const hint = `Shortened: ${fields.join(', ')}. Use response_format detailed for more.`;
   return { ...short, next_step: `${view.next_step} ${hint}` };
 }
 
 /** The summary gets the bytes that the rest leaves. */
-function within<View extends LongParts>({ all, reason, failedTiles, failedReason }: Limits, view: View): View {
+function within<View extends LongParts>(limits: Limits, view: View): View {
+  const { all, reason, failedTiles, failedReason } = limits;
   const named = view.failed_tiles.map((tile): FailedTile => ({ ...tile, reason: shortened(tile.reason, failedReason) }));
   const rest = {
     ...view,
     reason: view.reason && shortened(view.reason, reason),
     failed_tiles: firstWithin(failedTiles, named),
+    notes: firstWithin(
+      limits.notes,
+      view.notes.map((note) => shortened(note, limits.note)),
+    ),
     summary: null,
   };
   return { ...rest, summary: view.summary && shortened(view.summary, all - bytesOf(rest)) };

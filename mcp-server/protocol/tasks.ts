@@ -11,6 +11,7 @@ import {
 import { z } from 'zod';
 import { mustBeFixed } from '../../pipeline/contract/errors.ts';
 import { ExecutionId } from '../../pipeline/contract/schemas.ts';
+import { endedTiles } from '../../pipeline/planning/shards.ts';
 import type { ToolDeps } from '../access/deps.ts';
 import { creationOf } from '../executions/start.ts';
 import { type ExecutionView, viewExecution } from '../executions/status.ts';
@@ -74,8 +75,7 @@ async function taskOf(executionId: string, deps: ToolDeps): Promise<Record<strin
 }
 
 function messageOf({ phase, tiles, findings_so_far }: ExecutionView): string {
-  const { total, done, failed, blank } = tiles;
-  return `Phase ${phase}: ${done + failed + blank} of ${total} tiles, ${findings_so_far} detections so far.`;
+  return `Phase ${phase}: ${endedTiles(tiles)} of ${tiles.total} tiles, ${findings_so_far} detections so far.`;
 }
 
 function checkedId(taskId: string): string {

@@ -83,6 +83,7 @@ export const Started = ExecutionView.pick({
   eta_seconds: true,
   reason: true,
   summary: true,
+  notes: true,
   poll_after_seconds: true,
   next_step: true,
 }).extend({
@@ -125,7 +126,10 @@ export const analyzeImage = {
       models: chosenModels(args.models, args, deps.models),
     };
     const execution_id = await executionName(request, args.idempotency_key ?? null, deps.deployment);
-    if (args.dry_run) return { ...plannedView(execution_id), plan: await dryRun(request, deps) };
+    if (args.dry_run) {
+      const plan = await dryRun(request, deps);
+      return { ...plannedView(execution_id), notes: plan.notes, plan };
+    }
     const { created } = await startExecution({ execution_id, ...request }, deps);
     return { ...(await viewEnd(execution_id, args.wait_seconds, deps)), created, plan: null };
   },
@@ -138,11 +142,12 @@ function plannedView(executionId: string): Omit<z.infer<typeof Started>, 'plan'>
     status: 'PLANNED',
     phase: 'queued',
     created: false,
-    tiles: { total: 0, done: 0, failed: 0, blank: 0 },
+    tiles: { total: 0, done: 0, failed: 0, blank: 0, not_analyzed: 0 },
     findings_so_far: 0,
     eta_seconds: null,
     reason: null,
     summary: null,
+    notes: [],
     poll_after_seconds: 0,
     next_step:
       'Nothing was started. Call analyze_image without dry_run to start; max_tiles and max_cost_usd limit tiles and cost.',

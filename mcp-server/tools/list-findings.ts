@@ -18,6 +18,7 @@ const EXECUTIONS_MAX = 30;
 // both stays below the 25,000 tokens at which clients cut answers.
 const PAGE_BYTES_MAX = 21_000;
 const TILES_A_FINDING_MAX = 20; // a finding that fills the image is in all of its tiles
+const NOTES_BYTES_MAX = 2_000; // findings.json lists all of them
 const TEXT_BYTES_MAX = 12_000; // lines are joined across tiles
 
 const input = z.strictObject({
@@ -66,6 +67,7 @@ const output = z.object({
     by_severity: Counts.describe('Matching findings by severity.'),
   }),
   findings: z.array(Listed).describe('Boxes are [left, top, width, height] in full-image pixels.'),
+  notes: z.array(z.string()).describe('How the request was understood, and what the result leaves out.'),
   next_cursor: z.string().nullable().describe('null on the last page.'),
   next_step: z.string().describe('Which tool to call next.'),
 });
@@ -112,6 +114,7 @@ function findingsPage(document: FindingsDocument, filters: Filters): z.infer<typ
       by_severity,
     },
     findings: page,
+    notes: firstWithin(NOTES_BYTES_MAX, document.notes),
     next_cursor,
     next_step: nextStep(document, findings.length, next_cursor),
   };
@@ -141,6 +144,7 @@ async function listExecutions(
     executions,
     totals: { findings, rejected: 0, matching: findings, by_label: {}, by_severity: {} },
     findings: [],
+    notes: [],
     next_cursor,
     next_step:
       executions.length === 0
@@ -188,12 +192,16 @@ function pageWithin<Row>(rows: readonly Row[]): Row[] {
 }
 
 function gapsIn({ tiles, status }: Pick<FindingsDocument, 'tiles' | 'status'>): string {
-  const failed = tiles.failed.length;
-  if (failed === 0) return '';
-  const count = `${failed} of ${tiles.total} tiles failed or were not analyzed`;
+  const [failed, notAnalyzed] = [tiles.failed.length, tiles.not_analyzed.length];
+  if (failed + notAnalyzed === 0) return '';
+  const counts = [
+    ...(failed > 0 ? [`${failed} of ${tiles.total} tiles failed`] : []),
+    ...(notAnalyzed > 0 ? [`${notAnalyzed} of ${tiles.total} tiles were not analyzed`] : []),
+  ];
+  const count = counts.join(' and ');
   if (status === 'TIMED_OUT') return ` The analysis reached its time limit: ${count}. retry_failed_tiles analyzes them.`;
   if (status === 'CANCELLED') return ` The analysis was stopped: ${count}. retry_failed_tiles analyzes them.`;
-  return ` ${count}: get_execution lists them.`;
+  return ` ${count}: ${notAnalyzed > 0 ? 'retry_failed_tiles analyzes them' : 'get_execution lists them'}.`;
 }
 
 function nextStep({ tiles, findings, status }: FindingsDocument, matching: number, nextCursor: string | null): string {

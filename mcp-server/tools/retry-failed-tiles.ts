@@ -50,7 +50,7 @@ export const retryFailedTiles = {
 
 async function checkHasPendingTiles(executionId: string, deps: ToolDeps): Promise<void> {
   const document = await readFindings(executionId, deps);
-  if (document && document.tiles.failed.length > 0) return;
+  if (document && document.tiles.failed.length + document.tiles.not_analyzed.length > 0) return;
   const { status, phase } = await deps.progress.current(executionId);
   if (status === 'RUNNING') {
     throw new UserError(

@@ -39,7 +39,8 @@ export type Detection = z.infer<typeof Detection>;
 export const Usage = z.object({
   input_tokens: z.number().int().nonnegative(),
   output_tokens: z.number().int().nonnegative(),
-  cost_usd: z.number().nonnegative(),
+  /** `null` if the price of a model is unknown. */
+  cost_usd: z.number().nonnegative().nullable(),
 });
 export type Usage = z.infer<typeof Usage>;
 
@@ -135,12 +136,23 @@ export type Phase = z.infer<typeof Phase>;
 export const FailedTile = z.object({ tile: z.number().int(), box: Box, reason: z.string() });
 export type FailedTile = z.infer<typeof FailedTile>;
 
+/** The tiles of an execution by what became of them. They add up to `total` once the execution has ended. */
+export const TileTotals = z.object({
+  total: z.number().int(),
+  done: z.number().int(),
+  failed: z.number().int(),
+  blank: z.number().int(),
+  /** Tiles that were never started, because of a cancellation or the budget. Documents of version 0.1 count them as failed. */
+  not_analyzed: z.number().int().default(0),
+});
+export type TileTotals = z.infer<typeof TileTotals>;
+
 /** How far an execution is: stored while it runs, and once at its end. */
 export const Progress = z.object({
   execution_id: z.string(),
   status: Status,
   phase: Phase,
-  tiles: z.object({ total: z.number().int(), done: z.number().int(), failed: z.number().int(), blank: z.number().int() }),
+  tiles: TileTotals,
   /** Detections so far; after the merge the number of findings. */
   findings: z.number().int(),
   usage: Usage,
@@ -154,6 +166,8 @@ export const Progress = z.object({
   summary: z.string().nullable(),
   /** At most 20. findings.json lists all of them. */
   failed_tiles: z.array(FailedTile),
+  /** How the request was understood, and what the result leaves out: at most 20. Documents of version 0.1 have none. */
+  notes: z.array(z.string()).default([]),
 });
 export type Progress = z.infer<typeof Progress>;
 
@@ -175,6 +189,8 @@ export const FindingsDocument = z.object({
     done: z.number().int(),
     blank: z.number().int(),
     failed: z.array(FailedTile),
+    /** Tiles that were never started. Documents of version 0.1 have them in `failed`. */
+    not_analyzed: z.array(FailedTile).default([]),
   }),
   usage: Usage,
   summary: z.string(),

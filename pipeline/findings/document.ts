@@ -9,6 +9,8 @@ interface CountedTiles {
   done: number;
   blank: number;
   failed: FailedTile[];
+  /** Tiles that were never started. */
+  not_analyzed: FailedTile[];
 }
 
 export interface AnalysisResult extends CountedTiles {
@@ -21,18 +23,18 @@ export interface AnalysisResult extends CountedTiles {
   notes: string[];
 }
 
-/** PARTIAL if some tiles failed. FAILED if every tile failed that was not blank, unless the analysis was stopped early. */
-export function statusOf({ done, failed, stopped }: AnalysisResult): Status {
+/** PARTIAL if tiles are missing. FAILED if every tile failed that was not blank, unless the analysis was stopped early. */
+export function statusOf({ done, failed, not_analyzed, stopped }: AnalysisResult): Status {
   if (stopped === 'cancelled') return 'CANCELLED';
-  if (failed.length === 0) return 'SUCCEEDED';
+  if (failed.length + not_analyzed.length === 0) return 'SUCCEEDED';
   return done === 0 && stopped === null ? 'FAILED' : 'PARTIAL';
 }
 
 /** Why the status is not SUCCEEDED; `null` if it is. */
-export function reasonOf({ done, blank, failed, stopped }: CountedTiles): string | null {
-  const [first] = failed;
+export function reasonOf({ done, blank, failed, not_analyzed, stopped }: CountedTiles): string | null {
+  const [first] = failed.length > 0 ? failed : not_analyzed;
   if (!first) return null;
-  const total = done + blank + failed.length;
+  const total = done + blank + failed.length + not_analyzed.length;
   const analyzed = `after ${done + blank} of ${total} tiles`;
   if (stopped === 'cancelled') return `The analysis was cancelled ${analyzed}. Their findings are kept.`;
   if (stopped === 'budget')
@@ -47,7 +49,7 @@ export function findingsDocument(
   summary: string,
 ): FindingsDocument {
   const { width, height, notes } = inspected.plan;
-  const { done, blank, failed } = result;
+  const { done, blank, failed, not_analyzed } = result;
   const { execution_id, image, ask, plan, models } = request;
   return {
     execution_id,
@@ -55,15 +57,17 @@ export function findingsDocument(
     image: { uri: image.uri, width, height, format: inspected.format, version: image.version },
     request: { ask, plan },
     models,
-    tiles: { total: done + blank + failed.length, done, blank, failed },
+    tiles: { total: done + blank + failed.length + not_analyzed.length, done, blank, failed, not_analyzed },
     usage: result.usage,
     summary,
     notes: [
-      ...notes,
-      ...moderationNote(request),
-      ...result.notes,
-      ...lowConfidenceNote(result.unsure),
-      ...clippedNote(result.clipped),
+      ...new Set([
+        ...notes,
+        ...moderationNote(request),
+        ...result.notes,
+        ...lowConfidenceNote(result.unsure),
+        ...clippedNote(result.clipped),
+      ]),
     ],
     findings: result.findings,
   };

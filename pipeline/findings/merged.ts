@@ -1,6 +1,6 @@
 // What the merge makes of the tile results: the findings before verification, and what became of each tile. Field names are stored.
 import { z } from 'zod';
-import { FailedTile, Finding, Usage } from '../contract/schemas.ts';
+import { Finding, FindingsDocument, Usage } from '../contract/schemas.ts';
 import { Stop } from '../planning/shards.ts';
 
 /** What the last steps work on, and what a retry resumes from. */
@@ -8,7 +8,7 @@ export const Merged = z.object({
   findings: z.array(Finding),
   /** How many detections had too low a confidence to become a finding. */
   unsure: z.number().int(),
-  tiles: z.object({ total: z.number().int(), done: z.number().int(), blank: z.number().int(), failed: z.array(FailedTile) }),
+  tiles: FindingsDocument.shape.tiles,
   /** Boxes that reached out of their tile. */
   clipped: z.number().int(),
   /** Usage of this execution alone, without the earlier executions that it resumes. */

@@ -1,5 +1,5 @@
 // Writes a summary by rules, without a model, and states that in its first sentence. Pure.
-import type { Finding } from '../contract/schemas.ts';
+import type { Finding, TileTotals } from '../contract/schemas.ts';
 import { byLabel, bySeverity } from './finding-order.ts';
 
 const LABELS_MAX = 12;
@@ -9,7 +9,7 @@ const MOST_IMPORTANT_MAX = 5;
 export interface SummaryCounts {
   image: { width: number; height: number };
   findings: readonly Finding[];
-  tiles: { total: number; done: number; blank: number; failed: number };
+  tiles: TileTotals;
 }
 
 /** The same findings give the same sentences. They contain labels and ids only: text that was read in an image stays in its finding. */
@@ -43,10 +43,14 @@ export function sentenceOnBlank({ total, blank }: SummaryCounts['tiles'], imageN
   return imageNotes.filter((note) => note === BLANK_OVERVIEW);
 }
 
-/** Empty if no tile failed. */
-export function sentenceOnGaps(tiles: SummaryCounts['tiles']): string[] {
-  if (tiles.failed === 0) return [];
-  return [`Not analyzed: ${tiles.failed} of ${tiles.total} tiles failed, so objects that lie only in them are missing.`];
+/** Empty if no tile is missing. */
+export function sentenceOnGaps({ total, failed, not_analyzed }: SummaryCounts['tiles']): string[] {
+  if (failed + not_analyzed === 0) return [];
+  const gaps = [
+    failed > 0 && `${failed} of ${total} tiles failed`,
+    not_analyzed > 0 && `${not_analyzed} of ${total} tiles were not started`,
+  ];
+  return [`Not analyzed: ${gaps.filter(Boolean).join(', ')}, so objects that lie only in them are missing.`];
 }
 
 function ids(group: readonly Finding[]): string {

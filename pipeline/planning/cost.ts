@@ -54,7 +54,7 @@ export function estimateOf(plan: Plan, { models, verify }: Pick<AnalysisRequest,
     calls: tiles * models.detection.length,
     input_tokens: sum(({ input_tokens }) => input_tokens),
     output_tokens: sum(({ output_tokens }) => output_tokens),
-    cost_usd: estimates.every(({ isPriceKnown }) => isPriceKnown) ? rounded(sum(({ cost_usd }) => cost_usd)) : null,
+    cost_usd: totalCost(estimates),
     seconds: Math.ceil((sum(({ seconds }) => seconds) / concurrency) * TOTAL_BY_DETECTION_TIME),
     executions: shards === 1 ? 1 : shards + 1,
     operations_at_most: Math.max(
@@ -67,8 +67,7 @@ export function estimateOf(plan: Plan, { models, verify }: Pick<AnalysisRequest,
 interface DetectionEstimate {
   input_tokens: number;
   output_tokens: number;
-  cost_usd: number;
-  isPriceKnown: boolean;
+  cost_usd: number | null;
   /** Seconds of sequential model calls. */
   seconds: number;
 }
@@ -78,14 +77,17 @@ function detectionEstimate(model: ModelId, tiles: number, imageTokens: number): 
   const runsHere = isLocal(model);
   const input_tokens = runsHere ? 0 : imageTokens + tiles * PROMPT_TOKENS;
   const output_tokens = runsHere ? 0 : tiles * ANSWER_TOKENS;
-  const { cost_usd, known } = costOf(model, { input_tokens, output_tokens });
   return {
     input_tokens,
     output_tokens,
-    cost_usd,
-    isPriceKnown: known,
+    cost_usd: costOf(model, { input_tokens, output_tokens }),
     seconds: tiles * (runsHere ? ANSWER_S.local : ANSWER_S.language),
   };
+}
+
+function totalCost(estimates: readonly DetectionEstimate[]): number | null {
+  const costs = estimates.map(({ cost_usd }) => cost_usd).filter((cost) => cost !== null);
+  return costs.length === estimates.length ? rounded(costs.reduce((total, cost) => total + cost, 0)) : null;
 }
 
 function rounded(usd: number): number {

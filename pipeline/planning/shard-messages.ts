@@ -26,5 +26,7 @@ export const ShardResult = z.object({
   detections: z.number().int(),
   usage: Usage,
   stopped: Stop.nullable(),
+  /** What its tiles have noted. Missing in results of version 0.1. */
+  notes: z.array(z.string()).default([]),
 });
 export type ShardResult = z.infer<typeof ShardResult>;

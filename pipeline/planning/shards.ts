@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { UserError } from '../contract/errors.ts';
 import { SHARD_TILES_MAX, SHARD_TILES_MAX_OF_0_1 } from '../contract/protocol.ts';
-import { type AnalysisRequest, Usage } from '../contract/schemas.ts';
+import { type AnalysisRequest, TileTotals, Usage } from '../contract/schemas.ts';
 import { totalUsage } from '../contract/usage.ts';
 import { type PlannedTile, tileCount, tilesBetween } from './grid.ts';
 import type { Plan } from './plan.ts';
@@ -33,8 +33,13 @@ export type PendingTiles = readonly number[] | null;
 export const Stop = z.enum(['cancelled', 'budget']);
 export type Stop = z.infer<typeof Stop>;
 
-export const TileCounts = z.object({ done: z.number().int(), failed: z.number().int(), blank: z.number().int() });
+export const TileCounts = TileTotals.omit({ total: true });
 export type TileCounts = z.infer<typeof TileCounts>;
+
+/** Tiles that need no more work. */
+export function endedTiles({ done, failed, blank, not_analyzed }: TileCounts): number {
+  return done + failed + blank + not_analyzed;
+}
 
 export function sumOfCounts(counts: readonly { tiles: TileCounts; detections: number; usage: Usage }[]): {
   tiles: TileCounts;
@@ -47,6 +52,7 @@ export function sumOfCounts(counts: readonly { tiles: TileCounts; detections: nu
       done: sum(({ tiles }) => tiles.done),
       failed: sum(({ tiles }) => tiles.failed),
       blank: sum(({ tiles }) => tiles.blank),
+      not_analyzed: sum(({ tiles }) => tiles.not_analyzed),
     },
     detections: sum(({ detections }) => detections),
     usage: totalUsage(counts.map(({ usage }) => usage)),
@@ -58,6 +64,7 @@ export const ShardProgress = z.object({
   tiles: TileCounts,
   detections: z.number().int(),
   usage: Usage,
+  notes: z.array(z.string()).default([]),
   /** ISO 8601. */
   updated_at: z.string(),
 });

@@ -4,12 +4,19 @@ import { at } from '../contract/at.ts';
 import { tilesOf } from './grid.ts';
 import type { Plan } from './plan.ts';
 
-/** A state only moves forward: from waiting to looking to one of the three ends. */
-export const TileState = z.enum(['waiting', 'looking', 'done', 'failed', 'blank']);
+/** A state only moves forward: from waiting to looking to one of the four ends. */
+export const TileState = z.enum(['waiting', 'looking', 'done', 'failed', 'blank', 'not_analyzed']);
 export type TileState = z.infer<typeof TileState>;
 
 /** The letters are stored. */
-const LETTERS: Record<TileState, string> = { waiting: 'w', looking: 'l', done: 'd', failed: 'f', blank: 'b' };
+const LETTERS: Record<TileState, string> = {
+  waiting: 'w',
+  looking: 'l',
+  done: 'd',
+  failed: 'f',
+  blank: 'b',
+  not_analyzed: 'n',
+};
 const STATES = new Map(TileState.options.map((state) => [LETTERS[state], state]));
 /** A tile that is not part of this execution: an earlier one has analyzed it. */
 export const OTHER_EXECUTION = '-';
@@ -21,7 +28,7 @@ export const TileStates = z.object({
   /** Indexes of all tiles if they do not follow each other, as in a retry. */
   indexes: z.array(z.number().int()).nullable(),
   /** One letter for each tile. */
-  states: z.string().regex(/^[wldfb]*$/),
+  states: z.string().regex(/^[wldfbn]*$/),
 });
 export type TileStates = z.infer<typeof TileStates>;
 

@@ -2,6 +2,7 @@
 // The id of an event is a function of its content: a subscriber that ignores known ids gets everything once, however often it comes.
 import { z } from 'zod';
 import { Phase, Progress, Status, Usage } from '../contract/schemas.ts';
+import { endedTiles } from '../planning/shards.ts';
 import { GridLevel, TileState } from '../planning/tile-states.ts';
 
 /** A tile has moved forward. */
@@ -94,7 +95,7 @@ type Reported = Pick<Progress, 'execution_id' | 'status' | 'phase' | 'tiles' | '
 export function progressEvent(progress: Reported, shard: number | null): ProgressEvent {
   const { execution_id, status, phase, tiles, findings, usage } = progress;
   const part = shard === null ? '' : `/shard/${shard}`;
-  const id = `${execution_id}${part}/phase/${phase}/${tiles.done + tiles.failed + tiles.blank}`;
+  const id = `${execution_id}${part}/phase/${phase}/${endedTiles(tiles)}`;
   return { type: 'progress', id, execution_id, status, phase, shard, tiles, findings, usage, dropped: 0 };
 }
 

@@ -7,7 +7,7 @@ import { NO_USAGE } from '../contract/usage.ts';
 import { documents, readDocument } from '../documents.ts';
 import { sumOfCounts } from '../planning/shards.ts';
 import type { Blobs, Clock, ExecutionState, Launcher } from '../ports.ts';
-import { endOfExecution } from './stored-end.ts';
+import { endOfExecution, shownNotes } from './stored-end.ts';
 
 const STALE_MS = 10_000; // progress is stored every 2 s at the latest: five writes are missing
 
@@ -87,6 +87,7 @@ async function withRunningShards(executionId: string, blobs: Pick<Blobs, 'get'>)
     tiles: { total: tiles.total, ...sum.tiles },
     findings: sum.detections,
     usage: sum.usage,
+    notes: shownNotes([progress.notes, ...running.map(({ notes }) => notes)]),
     updated_at: at(times, times.length - 1),
   };
 }
@@ -97,7 +98,7 @@ function queued(executionId: string, { startedAt }: ExecutionState): Progress {
     execution_id: executionId,
     status: 'RUNNING',
     phase: 'queued',
-    tiles: { total: 0, done: 0, failed: 0, blank: 0 },
+    tiles: { total: 0, done: 0, failed: 0, blank: 0, not_analyzed: 0 },
     findings: 0,
     usage: NO_USAGE,
     started_at: startedAt.toISOString(),
@@ -106,5 +107,6 @@ function queued(executionId: string, { startedAt }: ExecutionState): Progress {
     reason: null,
     summary: null,
     failed_tiles: [],
+    notes: [],
   };
 }

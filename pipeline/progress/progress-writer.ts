@@ -7,13 +7,15 @@ import { type ShardProgress, sumOfCounts } from '../planning/shards.ts';
 import type { PipelineDeps } from '../ports.ts';
 import { documentWriter } from './document-writer.ts';
 import { endEvent, progressEvent } from './events.ts';
-import { endOfFindings, FAILED_TILES_SHOWN_MAX, isEndSince } from './stored-end.ts';
+import { endOfFindings, FAILED_TILES_SHOWN_MAX, isEndSince, shownNotes } from './stored-end.ts';
 import type { TileResultCounter } from './tile-result-counter.ts';
 
 type End = Partial<Omit<ReturnType<typeof endOfFindings>, 'status'>>;
 
 export interface ProgressReport {
   inspected(inspected: Pick<Inspected, 'startedAt'>, tilesTotal: number): void;
+  /** How image and request were understood, so far. */
+  notes(notes: readonly string[]): void;
   phase(phase: Phase): void;
   /** Something has changed that is worth storing soon. */
   changed(): void;
@@ -34,6 +36,7 @@ export interface ProgressReport {
 export function reportProgress(request: AnalysisRequest, deps: PipelineDeps): ProgressReport {
   let startedAt = deps.clock.now().toISOString();
   let tilesTotal = 0;
+  let notes: readonly string[] = [];
   let phase: Phase = 'inspect';
   let counter: TileResultCounter | null = null;
   let running: readonly number[] = [];
@@ -42,7 +45,8 @@ export function reportProgress(request: AnalysisRequest, deps: PipelineDeps): Pr
   const progressAs = (status: Status): Progress => {
     const own = counter ? [{ tiles: counter.tiles(), detections: counter.detections(), usage: counter.usage() }] : [];
     const sum = sumOfCounts([...own, ...ended]);
-    const failed = (counter?.results() ?? []).flatMap(({ outcome }) => ('failed' in outcome ? [outcome.failed] : []));
+    const results = counter?.results() ?? [];
+    const failed = results.flatMap(({ outcome }) => ('failed' in outcome && outcome.stop === null ? [outcome.failed] : []));
     return {
       execution_id: request.execution_id,
       status,
@@ -56,6 +60,7 @@ export function reportProgress(request: AnalysisRequest, deps: PipelineDeps): Pr
       reason: null,
       summary: null,
       failed_tiles: failed.slice(0, FAILED_TILES_SHOWN_MAX),
+      notes: shownNotes([notes, counter?.notes() ?? [], ...ended.map((shard) => shard.notes)]),
     };
   };
   const document = documents.progress(request.execution_id);
@@ -79,6 +84,9 @@ export function reportProgress(request: AnalysisRequest, deps: PipelineDeps): Pr
     inspected(inspected, total) {
       startedAt = inspected.startedAt;
       tilesTotal = total;
+    },
+    notes(next) {
+      notes = next;
     },
     phase(next) {
       phase = next;
@@ -110,7 +118,7 @@ export function reportProgress(request: AnalysisRequest, deps: PipelineDeps): Pr
 /** Reports how far a running shard is, as a document of its own: progress-reader.ts adds it to that of its execution. */
 export function reportShard(
   { request: { execution_id }, shard }: ShardRequest,
-  counter: Pick<TileResultCounter, 'tiles' | 'detections' | 'usage'>,
+  counter: Pick<TileResultCounter, 'tiles' | 'detections' | 'usage' | 'notes'>,
   deps: PipelineDeps,
 ): Pick<ProgressReport, 'changed' | 'flush' | 'close'> {
   const snapshot = (): ShardProgress => {
@@ -126,7 +134,7 @@ export function reportShard(
       usage,
     } as const;
     deps.events?.publish([progressEvent(progress, shard.number)]);
-    return { tiles, detections, usage, updated_at: deps.clock.now().toISOString() };
+    return { tiles, detections, usage, notes: shownNotes([counter.notes()]), updated_at: deps.clock.now().toISOString() };
   };
   const writer = documentWriter(documents.shardProgress(execution_id, shard.number), snapshot, deps);
   return { changed: () => writer.soon(), flush: () => writer.flush(), close: () => writer.close() };

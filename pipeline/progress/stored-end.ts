@@ -6,21 +6,28 @@ import { reasonOf } from '../findings/document.ts';
 import type { Blobs, ExecutionState } from '../ports.ts';
 
 export const FAILED_TILES_SHOWN_MAX = 20;
+const NOTES_SHOWN_MAX = 20;
 
 export type EndedState = Exclude<ExecutionState, { state: 'running' }>;
-type EndOfFindings = Pick<Progress, 'status' | 'findings' | 'tiles' | 'failed_tiles' | 'usage' | 'summary' | 'reason'>;
+type EndOfFindings = Pick<Progress, 'status' | 'findings' | 'tiles' | 'failed_tiles' | 'usage' | 'summary' | 'reason' | 'notes'>;
 
 export function endOfFindings(document: FindingsDocument, reason: string | null): EndOfFindings {
-  const { status, findings, tiles, usage, summary } = document;
+  const { status, findings, tiles, usage, summary, notes } = document;
   return {
     status,
     findings: findings.length,
-    tiles: { ...tiles, failed: tiles.failed.length },
+    tiles: { ...tiles, failed: tiles.failed.length, not_analyzed: tiles.not_analyzed.length },
     failed_tiles: tiles.failed.slice(0, FAILED_TILES_SHOWN_MAX),
     usage,
     summary,
     reason,
+    notes: shownNotes([notes]),
   };
+}
+
+/** Each note once, in the order of the lists. */
+export function shownNotes(lists: readonly (readonly string[])[]): string[] {
+  return [...new Set(lists.flat())].slice(0, NOTES_SHOWN_MAX);
 }
 
 /**

@@ -19,6 +19,10 @@ export interface TileResultCounter {
   tiles(): TileCounts;
   detections(): number;
   usage(): Usage;
+  /** The known part of the cost: what counts against a budget. */
+  spentUsd(): number;
+  /** Each once. */
+  notes(): string[];
   stopped(): Stop | null;
   /** By tile, ascending. */
   results(): TileResults;
@@ -28,12 +32,13 @@ export interface TileResultCounter {
 export function tileResultCounter(log: Log, facts: { execution: string }, onChange: () => void): TileResultCounter {
   const results = new Map<number, TileResult>();
   const begun = new Set<number>();
-  const counts = { done: 0, failed: 0, blank: 0, detections: 0, usage: NO_USAGE };
+  const counts = { done: 0, failed: 0, blank: 0, not_analyzed: 0, detections: 0, spentUsd: 0, usage: NO_USAGE };
+  const notes = new Set<string>();
   let stopped: Stop | null = null;
 
   const count = (result: TileResult) => {
     if ('failed' in result) {
-      counts.failed++;
+      counts[result.stop === null ? 'failed' : 'not_analyzed']++;
       stopped ??= result.stop;
       return;
     }
@@ -41,6 +46,8 @@ export function tileResultCounter(log: Log, facts: { execution: string }, onChan
     else counts.done++;
     counts.detections += result.detections.length;
     counts.usage = totalUsage([counts.usage, result.usage]);
+    counts.spentUsd += result.usage.cost_usd ?? 0;
+    for (const note of result.notes) notes.add(note);
   };
 
   const add = (tile: number, result: TileResult) => {
@@ -75,12 +82,14 @@ export function tileResultCounter(log: Log, facts: { execution: string }, onChan
     state(tile) {
       const result = results.get(tile);
       if (!result) return begun.has(tile) ? 'looking' : 'waiting';
-      if ('failed' in result) return 'failed';
+      if ('failed' in result) return result.stop === null ? 'failed' : 'not_analyzed';
       return result.blank ? 'blank' : 'done';
     },
-    tiles: () => ({ done: counts.done, failed: counts.failed, blank: counts.blank }),
+    tiles: () => ({ done: counts.done, failed: counts.failed, blank: counts.blank, not_analyzed: counts.not_analyzed }),
     detections: () => counts.detections,
     usage: () => counts.usage,
+    spentUsd: () => counts.spentUsd,
+    notes: () => [...notes].sort(),
     stopped: () => stopped,
     results: () => [...results].sort(([a], [b]) => a - b).map(([tile, outcome]) => ({ tile, outcome })),
   };

@@ -54,16 +54,16 @@ export function reportTiles(
   };
 }
 
-/** The tiles of lost shards count as failed, except for those that are known to have ended. */
+/** The tiles of lost shards count as failed, those of shards that were not started as not analyzed, except for those that are known to have ended. */
 export async function failLostTiles(
   request: Pick<AnalysisRequest, 'execution_id'>,
   { plan, pendingTiles, shards }: { plan: Plan; pendingTiles: PendingTiles; shards: readonly ShardResult[] },
   deps: PipelineDeps,
 ): Promise<void> {
-  for (const { shard, key } of shards) {
+  for (const { shard, key, stopped } of shards) {
     if (key !== null) continue;
     const tiles = tilesOfShard(plan, pendingTiles, shard);
-    await reportTiles(request, shard, tiles, { state: () => 'failed' }, deps).last();
+    await reportTiles(request, shard, tiles, { state: () => (stopped === null ? 'failed' : 'not_analyzed') }, deps).last();
   }
 }
 

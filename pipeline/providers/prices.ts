@@ -25,14 +25,18 @@ export function isLocal(model: ModelId): boolean {
   return PRICE_BOOKS.get(providerOf(model)) === null;
 }
 
-/** The cost of the tokens. `known` is false if the model has no known price; the cost is then 0. */
+/** The cost of the tokens in USD; `null` if the model has no known price. */
 export function costOf(
   model: ModelId,
   { input_tokens, output_tokens }: Pick<Usage, 'input_tokens' | 'output_tokens'>,
-): { cost_usd: number; known: boolean } {
+): number | null {
   const price = priceOf(model);
-  if (!price) return { cost_usd: 0, known: false };
-  return { cost_usd: (input_tokens * price.input + output_tokens * price.output) / 1_000_000, known: true };
+  return price && (input_tokens * price.input + output_tokens * price.output) / 1_000_000;
+}
+
+/** The note that goes with a cost of `null`. */
+export function unknownPriceNote(model: ModelId): string {
+  return `The price of ${model} is unknown: its tokens are counted, but not their cost.`;
 }
 
 /** `null` if the model has no known price. */

@@ -22,7 +22,8 @@ export function modelsSection({ document: { models, usage } }: ReportMaterial): 
   return { id: 'models', title: 'Models, tokens and cost', body };
 }
 
-export function cost(usd: number): string {
+export function cost(usd: number | null): string {
+  if (usd === null) return 'unknown';
   return `${usd.toLocaleString('en', { maximumFractionDigits: usd < 1 ? 4 : 2 })} USD`;
 }
 
@@ -44,7 +45,7 @@ export function limitsSection({ document: { request, notes, tiles }, plan }: Rep
   ])}
 <ul class="notes">${notes.slice(0, NOTES_MAX).map((note) => html`<li>${foreign(shortened(note, NOTE_CHARACTERS_MAX))}</li>`)}
 ${more > 0 && html`<li>And ${counted(more, 'more note')} in findings.json.</li>`}
-${tiles.failed.length > 0 && html`<li>Objects that lie only in failed tiles are missing.</li>`}
+${tiles.failed.length + tiles.not_analyzed.length > 0 && html`<li>Objects that lie only in tiles that failed or were not analyzed are missing.</li>`}
 ${finest > 0 && html`<li>The finest level has ${scale(finest)} of the resolution. Objects of only a few pixels at that level may be missing.</li>`}
 <li>Models make mistakes: they miss objects, and report objects that are not there. Descriptions, texts and summaries come from models or from the image.</li></ul>`;
   return { id: 'limits', title: 'Scope and limits', body };

@@ -9,13 +9,18 @@ const REASONS_MAX = 10;
 const EXAMPLES_MAX = 5;
 
 export function gapsSection({ document: { tiles }, plan, blankTiles, images: { thumbnail } }: ReportMaterial): Section {
-  const failed = new Set(tiles.failed.map(({ tile }) => tile));
-  const maps = levelMaps(plan, failed, new Set(blankTiles ?? []));
-  const body = html`<p>${counted(tiles.total, 'tile')}: ${count(tiles.done)} analyzed, ${count(tiles.blank)} blank, ${count(tiles.failed.length)} failed.
+  const indexes = (missing: readonly FailedTile[]) => new Set(missing.map(({ tile }) => tile));
+  const maps = levelMaps(plan, {
+    failed: indexes(tiles.failed),
+    notAnalyzed: indexes(tiles.not_analyzed),
+    blank: new Set(blankTiles ?? []),
+  });
+  const body = html`<p>${counted(tiles.total, 'tile')}: ${count(tiles.done)} analyzed, ${count(tiles.blank)} blank, ${count(tiles.failed.length)} failed, ${count(tiles.not_analyzed.length)} not analyzed.
 ${tiles.blank > 0 && 'A blank tile has a single color; no model analyzes it.'}
 ${blankTiles === null && 'The positions of the blank tiles are not known.'}
 ${plan.region !== null && `Only the region at left, top, width, height ${plan.region.join(', ')} was analyzed.`}</p>
-${tiles.failed.length > 0 && reasons(tiles.failed)}
+${tiles.failed.length > 0 && reasons('Why tiles failed', tiles.failed)}
+${tiles.not_analyzed.length > 0 && reasons('Why tiles were not analyzed', tiles.not_analyzed)}
 ${maps.length > 0 && legend(plan.region !== null)}
 ${maps.length > 0 && thumbnail !== null && shared(thumbnail.base64)}
 ${maps.length > 0 && html`<ul class="maps" role="list">${maps}</ul>`}`;
@@ -24,7 +29,7 @@ ${maps.length > 0 && html`<ul class="maps" role="list">${maps}</ul>`}`;
 
 function legend(withOutside: boolean): Markup {
   const outside = withOutside && html`<span class="outside">outside the region</span>`;
-  return html`<p class="legend" aria-hidden="true"><span class="failed">failed</span> <span class="blank">blank</span> ${outside}</p>`;
+  return html`<p class="legend" aria-hidden="true"><span class="failed">failed</span> <span class="not-analyzed">not analyzed</span> <span class="blank">blank</span> ${outside}</p>`;
 }
 
 /** One unit wide and high; every map scales it to its own size. */
@@ -33,11 +38,11 @@ function shared(base64: string): Markup {
 <image id="thumbnail" href="data:image/jpeg;base64,${base64}" width="1" height="1" preserveAspectRatio="none"/></defs></svg>`;
 }
 
-function reasons(failed: readonly FailedTile[]): Markup {
-  const groups = [...Map.groupBy(failed, ({ reason }) => reason)].sort(([, a], [, b]) => b.length - a.length);
+function reasons(caption: string, missing: readonly FailedTile[]): Markup {
+  const groups = [...Map.groupBy(missing, ({ reason }) => reason)].sort(([, a], [, b]) => b.length - a.length);
   const more = groups.length - REASONS_MAX;
   return html`<table>
-<caption>Why tiles failed</caption>
+<caption>${caption}</caption>
 <thead><tr><th scope="col">Reason</th><th scope="col">Tiles</th><th scope="col">For example at left, top, width, height</th></tr></thead>
 <tbody>${groups.slice(0, REASONS_MAX).map(
     ([reason, group]) => html`

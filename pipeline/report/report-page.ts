@@ -79,7 +79,8 @@ function heading({ document, startedAt }: ReportMaterial, name: string, sections
   const { status, image, tiles, findings, usage } = document;
   const figures: [string, string][] = [
     ['findings', count(findings.length)],
-    ['tiles analyzed', `${count(tiles.done + tiles.blank)} of ${count(tiles.total)}`],
+    ['tiles analyzed', `${count(tiles.done)} of ${count(tiles.total)}`],
+    ...otherTiles(tiles),
     ['pixels', `${count(image.width)} × ${count(image.height)}`],
     ['cost', cost(usage.cost_usd)],
   ];
@@ -90,6 +91,16 @@ function heading({ document, startedAt }: ReportMaterial, name: string, sections
 <dl class="figures">${figures.map(([name, figure]) => html`<div><dt>${name}</dt><dd>${figure}</dd></div>`)}</dl>
 ${contents(sections)}
 </header>`;
+}
+
+/** Tiles that were not analyzed, by why. */
+function otherTiles({ blank, failed, not_analyzed }: FindingsDocument['tiles']): [string, string][] {
+  const counts: [string, number][] = [
+    ['blank', blank],
+    ['failed', failed.length],
+    ['not analyzed', not_analyzed.length],
+  ];
+  return counts.flatMap(([name, tiles]): [string, string][] => (tiles === 0 ? [] : [[name, count(tiles)]]));
 }
 
 /** Reports are passed on, so the part of an upload id that makes it hard to guess is not shown. */

@@ -107,11 +107,13 @@ summary { cursor: pointer; }
 .map use { opacity: .55; }
 .map .lines { fill: none; stroke: var(--ink); opacity: .3; }
 .map .failed { fill: var(--critical); fill-opacity: .8; }
+.map .not-analyzed { fill: var(--medium); fill-opacity: .8; }
 .map .blank { fill: var(--surface); fill-opacity: .85; }
 .map .outside { fill: var(--soft); fill-opacity: .75; }
 .legend { display: flex; flex-wrap: wrap; gap: .25rem 1.25rem; margin: .75rem 0 0; font-size: .875rem; }
 .legend span::before { content: ""; display: inline-block; width: .9em; height: .9em; margin-inline-end: .4em; vertical-align: -.1em; border: 1px solid var(--soft); border-radius: 2px; }
 .legend .failed::before { background: var(--critical); }
+.legend .not-analyzed::before { background: var(--medium); }
 .legend .outside::before { background: var(--soft); }
 
 @media (max-width: 64rem) {

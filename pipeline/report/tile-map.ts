@@ -1,4 +1,4 @@
-// A map of the failed and blank tiles of a level, drawn over the thumbnail. Its size is limited for any number of tiles. Pure.
+// A map of the failed, not analyzed and blank tiles of a level, drawn over the thumbnail. Its size is limited for any number of tiles. Pure.
 import { at } from '../contract/at.ts';
 import { type PlannedLevel, type PlannedTile, tilesOf } from '../planning/grid.ts';
 import type { Plan } from '../planning/plan.ts';
@@ -7,30 +7,41 @@ import { count, counted, html, type Markup } from './html.ts';
 /** 60 x 60 cells of 32 characters are 115 KB; three levels may be as full. */
 const CELLS_MAX = 60;
 
-type State = 'failed' | 'blank' | 'outside' | 'analyzed';
+type State = 'failed' | 'not-analyzed' | 'blank' | 'outside' | 'analyzed';
 
-/** One list item with a map for every level that has failed or blank tiles. `failed` and `blank` are indexes of tiles. */
-export function levelMaps(plan: Plan, failed: ReadonlySet<number>, blank: ReadonlySet<number>): Markup[] {
-  if (failed.size === 0 && blank.size === 0) return [];
+/** Indexes of tiles. */
+interface MissingTiles {
+  failed: ReadonlySet<number>;
+  notAnalyzed: ReadonlySet<number>;
+  blank: ReadonlySet<number>;
+}
+
+/** One list item with a map for every level that has failed, not analyzed or blank tiles. */
+export function levelMaps(plan: Plan, { failed, notAnalyzed, blank }: MissingTiles): Markup[] {
+  if (failed.size + notAnalyzed.size + blank.size === 0) return [];
   const byLevel = Map.groupBy(tilesOf(plan), ({ level }) => level);
   return plan.levels.flatMap((level) => {
     const tiles = byLevel.get(level.level) ?? [];
-    const stateOf = ({ index }: PlannedTile) => (failed.has(index) ? 'failed' : blank.has(index) ? 'blank' : 'analyzed');
+    const stateOf = ({ index }: PlannedTile): State => {
+      if (failed.has(index)) return 'failed';
+      if (notAnalyzed.has(index)) return 'not-analyzed';
+      return blank.has(index) ? 'blank' : 'analyzed';
+    };
     const states = tiles.map(stateOf);
-    const [missing, empty] = [states.filter((state) => state === 'failed'), states.filter((state) => state === 'blank')];
-    if (missing.length + empty.length === 0) return [];
+    const countOf = (wanted: State) => count(states.filter((state) => state === wanted).length);
+    if (states.every((state) => state === 'analyzed')) return [];
     const name = level.level === 0 ? 'Full resolution' : `1/${2 ** level.level} of the resolution`;
-    const words = `${name}: ${counted(tiles.length, 'tile')}, ${count(missing.length)} failed and ${count(empty.length)} blank.`;
+    const words = `${name}: ${counted(tiles.length, 'tile')}, ${countOf('failed')} failed, ${countOf('not-analyzed')} not analyzed, ${countOf('blank')} blank.`;
     return [html`<li><figure>${drawn(level, plan, tiles, states)}<figcaption>${words}</figcaption></figure></li>`];
   });
 }
 
-/** A cell is a tile, or a square of tiles if there are many. It is failed if one of them is, and blank if all are. */
-function drawn(level: PlannedLevel, plan: Plan, tiles: readonly PlannedTile[], states: readonly string[]): Markup {
+/** A cell is a tile, or a square of tiles if there are many. It is failed or not analyzed if one of them is, and blank if all are. */
+function drawn(level: PlannedLevel, plan: Plan, tiles: readonly PlannedTile[], states: readonly State[]): Markup {
   const { width, height } = level;
   const side = Math.ceil(Math.max(level.columns, level.rows) / CELLS_MAX);
   const [columns, rows] = [Math.ceil(level.columns / side), Math.ceil(level.rows / side)];
-  const cells = new Array<Set<string>>(columns * rows);
+  const cells = new Array<Set<State>>(columns * rows);
   for (const [index, { row, column }] of tiles.entries()) {
     const cell = Math.floor(row / side) * columns + Math.floor(column / side);
     cells[cell] = (cells[cell] ?? new Set()).add(at(states, index));
@@ -48,13 +59,13 @@ function drawn(level: PlannedLevel, plan: Plan, tiles: readonly PlannedTile[], s
   return html`<svg class="map" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" aria-hidden="true">
 <defs><pattern id="${grid}" width="${cellPx}" height="${cellPx}" patternUnits="userSpaceOnUse"><path class="lines" d="M${cellPx} 0H0V${cellPx}" stroke-width="${Math.ceil(Math.max(width, height) / 400)}"/></pattern></defs>
 <use href="#thumbnail" transform="scale(${width} ${height})"/>
-<path class="outside" d="${pathOf('outside')}"/><path class="blank" d="${pathOf('blank')}"/><path class="failed" d="${pathOf('failed')}"/>
+<path class="outside" d="${pathOf('outside')}"/><path class="blank" d="${pathOf('blank')}"/><path class="not-analyzed" d="${pathOf('not-analyzed')}"/><path class="failed" d="${pathOf('failed')}"/>
 <rect width="${width}" height="${height}" fill="url(#${grid})"/></svg>`;
 }
 
-function stateOf(cell: ReadonlySet<string> | undefined): State {
+function stateOf(cell: ReadonlySet<State> | undefined): State {
   if (!cell) return 'outside';
-  if (cell.has('failed')) return 'failed';
+  for (const missing of ['failed', 'not-analyzed'] as const) if (cell.has(missing)) return missing;
   return cell.has('analyzed') ? 'analyzed' : 'blank';
 }
 

@@ -21,11 +21,17 @@ interface CollectedTiles {
   detected: TileDetections[];
   /** Ascending. */
   failed: FailedTile[];
+  /** Tiles that were never started. Ascending. */
+  not_analyzed: FailedTile[];
   done: number;
   blank: number;
   clipped: number;
   notes: string[];
 }
+
+/** What a tile without any result is. */
+const LOST = { reason: 'This tile was lost.', stop: null } as const;
+const NOT_REACHED = { reason: 'Not analyzed: the analysis ended before.', stop: 'cancelled' } as const;
 
 /**
  * The latest result of every tile: `without` counts before the documents at `sources`, the last of which is the latest. Of 100,000
@@ -36,15 +42,17 @@ export async function collectTileResults(
   sources: readonly string[],
   without: ReadonlyMap<number, TileResult>,
   { blobs }: { blobs: Pick<Blobs, 'get'> },
+  missing: typeof LOST | typeof NOT_REACHED = LOST,
 ): Promise<CollectedTiles> {
   const counted = new Uint8Array(tileCount(plan));
-  const collected: CollectedTiles = { detected: [], failed: [], done: 0, blank: 0, clipped: 0, notes: [] };
+  const counts = { done: 0, blank: 0, clipped: 0 };
+  const collected: CollectedTiles = { ...counts, detected: [], failed: [], not_analyzed: [], notes: [] };
   const notes = new Set<string>();
   const add = (index: number, result: TileResult) => {
     if (counted[index] !== 0) return;
     counted[index] = 1;
     if ('failed' in result) {
-      collected.failed.push(result.failed);
+      collected[result.stop === null ? 'failed' : 'not_analyzed'].push(result.failed);
       return;
     }
     collected[result.blank ? 'blank' : 'done']++;
@@ -60,18 +68,19 @@ export async function collectTileResults(
   }
   // A tile without any result is reported, never silently empty.
   for (let index = counted.indexOf(0); index !== -1; index = counted.indexOf(0, index + 1)) {
-    for (const tile of tilesBetween(plan, index, index + 1)) add(index, notAnalyzed(tile, 'This tile was lost.', null));
+    for (const tile of tilesBetween(plan, index, index + 1)) add(index, notAnalyzed(tile, missing.reason, missing.stop));
   }
   collected.detected.sort((a, b) => a.tile.index - b.tile.index);
-  collected.failed.sort((a, b) => a.tile - b.tile);
+  for (const tiles of [collected.failed, collected.not_analyzed]) tiles.sort((a, b) => a.tile - b.tile);
   return { ...collected, notes: [...notes].sort() };
 }
 
 export function mergeCollected(plan: Plan, collected: CollectedTiles): Omit<Merged, 'usage' | 'stopped' | 'sources'> {
-  const { done, blank, failed, clipped, notes } = collected;
-  const failedIndexes = failed.map(({ tile }) => tile);
-  const { findings, lowConfidence } = mergeDetections(collected.detected, plan, failedIndexes);
-  return { findings, unsure: lowConfidence, tiles: { total: tileCount(plan), done, blank, failed }, clipped, notes };
+  const { done, blank, failed, not_analyzed, clipped, notes } = collected;
+  const missing = [...failed, ...not_analyzed].map(({ tile }) => tile);
+  const { findings, lowConfidence } = mergeDetections(collected.detected, plan, missing);
+  const tiles = { total: tileCount(plan), done, blank, failed, not_analyzed };
+  return { findings, unsure: lowConfidence, tiles, clipped, notes };
 }
 
 /** What an execution that ended without merging anything has analyzed. */
@@ -90,7 +99,7 @@ export async function mergeSoFar(
   if (!stored || own.length === 0) return null;
   const { plan, request } = stored;
   const sources = [...(request.retry_of ? await sourcesOf(request.retry_of.execution_id, blobs) : []), ...own];
-  const collected = await collectTileResults(plan, sources, new Map(), { blobs });
+  const collected = await collectTileResults(plan, sources, new Map(), { blobs }, NOT_REACHED);
   return { stored, merged: { ...mergeCollected(plan, collected), sources } };
 }
 

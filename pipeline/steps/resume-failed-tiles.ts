@@ -23,8 +23,9 @@ export async function resumeFailedTiles(
     throw new UserError(`Execution ${execution_id} has no tile results to resume from. Start a new one with analyze_image.`);
   }
   const { stored, merged } = earlier;
+  const { failed, not_analyzed } = merged.tiles;
   await writeDocument(documents.plan(request.execution_id), { ...stored, request }, blobs);
-  const pendingTiles = merged.tiles.failed.map(({ tile }) => tile).sort((a, b) => a - b);
+  const pendingTiles = [...failed, ...not_analyzed].map(({ tile }) => tile).sort((a, b) => a - b);
   return {
     inspected: {
       format: stored.format,

@@ -51,6 +51,7 @@ export async function storeResults(
     done: merged.tiles.done,
     blank: merged.tiles.blank,
     failed: merged.tiles.failed,
+    not_analyzed: merged.tiles.not_analyzed,
     clipped: merged.clipped,
     stopped: merged.stopped,
     usage: totalUsage([merged.usage, ...otherUsage, synthesis.usage]),
@@ -72,9 +73,10 @@ export async function storeResults(
   await attempt('report.html', () =>
     writeReport(request, { document, inspected, reason, sources: merged.sources, images }, deps),
   );
-  await writeDocument(documents.findings(execution_id), { ...document, notes: [...document.notes, ...leftOut()] }, blobs);
+  const stored = { ...document, notes: [...document.notes, ...leftOut()] };
+  await writeDocument(documents.findings(execution_id), stored, blobs);
   await writeIndex(document, inspected.startedAt, request, attempt, deps);
-  await progress.end(document, reason);
+  await progress.end(stored, reason);
 
   measureUsage(totalUsage([...otherUsage, synthesis.usage]), metrics); // each shard has measured its own usage
   metrics?.add('Findings', findings.length);

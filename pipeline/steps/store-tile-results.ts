@@ -7,6 +7,7 @@ import type { ShardResult } from '../planning/shard-messages.ts';
 import type { Shard } from '../planning/shards.ts';
 import type { PipelineDeps } from '../ports.ts';
 import { documentWriter } from '../progress/document-writer.ts';
+import { shownNotes } from '../progress/stored-end.ts';
 import type { TileResultCounter } from '../progress/tile-result-counter.ts';
 import { stepDocuments } from '../step-documents.ts';
 
@@ -26,6 +27,7 @@ export async function storeTileResults(
     detections: counter.detections(),
     usage: counter.usage(),
     stopped: counter.stopped(),
+    notes: shownNotes([counter.notes()]),
   };
   measure(result, metrics);
   return result;
@@ -77,5 +79,5 @@ function measure({ tiles, usage }: Pick<ShardResult, 'tiles' | 'usage'>, metrics
 export function measureUsage({ input_tokens, output_tokens, cost_usd }: Usage, metrics: PipelineDeps['metrics']): void {
   metrics?.add('InputTokens', input_tokens);
   metrics?.add('OutputTokens', output_tokens);
-  metrics?.add('CostUsd', cost_usd);
+  if (cost_usd !== null) metrics?.add('CostUsd', cost_usd);
 }

@@ -52,6 +52,6 @@ export function materialOf(
   return {
     image: { width, height },
     findings: findings.filter((finding) => !isRejected(finding)),
-    tiles: { ...tiles, failed: tiles.failed.length },
+    tiles: { ...tiles, failed: tiles.failed.length, not_analyzed: tiles.not_analyzed.length },
   };
 }

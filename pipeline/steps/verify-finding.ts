@@ -49,7 +49,7 @@ export async function verifyFinding(
 export async function accountFor(verification: Promise<VerifiedFinding>, budget: VerificationBudget): Promise<VerifiedFinding> {
   try {
     const verified = await verification;
-    budget.spentUsd += verified.usage.cost_usd;
+    budget.spentUsd += verified.usage.cost_usd ?? 0; // VERIFICATIONS_MAX limits those of unknown cost
     if (budget.spentUsd >= VERIFICATION_COST_USD_MAX) {
       budget.exhausted ??= `the limit of ${VERIFICATION_COST_USD_MAX} USD for verification was reached.`;
     }

@@ -88,7 +88,7 @@ describe.skipIf(!HAS_BROWSER)('in a browser, opened from disk,', () => {
         execution_id: HOSTILE[0],
         image: { uri: `file:///a/${HOSTILE[9]} ${HOSTILE[2]}`, width: 3_000, height: 2_000, format: HOSTILE[0], version: '' },
         request: { ...materialWith([]).document.request, ask },
-        tiles: { total: 2, done: 1, blank: 0, failed: [{ tile: 1, box: [0, 0, 1, 1], reason: all }] },
+        tiles: { total: 2, done: 1, blank: 0, failed: [{ tile: 1, box: [0, 0, 1, 1], reason: all }], not_analyzed: [] },
       },
       { reason: all, images: { overlay: cup, thumbnail: cup, crops } },
     );
@@ -294,7 +294,7 @@ async function gardenReport(): Promise<ReportMaterial> {
     box: [0, 0, 256, 256] as [number, number, number, number],
     reason: 'The model failed on this tile.',
   }));
-  const tiles = { total: 1_000, done: 946, blank: 50, failed };
+  const tiles = { total: 1_000, done: 946, blank: 50, failed, not_analyzed: [] };
   const blankTiles = Array.from({ length: 50 }, (_, at) => 300 + at);
   return materialWith(
     findings,

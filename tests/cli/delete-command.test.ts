@@ -21,8 +21,8 @@ async function dataFolder(ended: Record<string, number>): Promise<string> {
   const folder = await openDataFolder(root);
   for (const [execution_id, days] of Object.entries(ended)) {
     const at = new Date(Date.now() - days * DAY_MS).toISOString();
-    const counts = { tiles: { total: 0, done: 0, failed: 0, blank: 0 }, findings: 0, usage: NO_USAGE };
-    const ends = { reason: null, summary: null, failed_tiles: [], running_shards: [] };
+    const counts = { tiles: { total: 0, done: 0, failed: 0, blank: 0, not_analyzed: 0 }, findings: 0, usage: NO_USAGE };
+    const ends = { reason: null, summary: null, failed_tiles: [], notes: [], running_shards: [] };
     const progress = {
       execution_id,
       status: 'SUCCEEDED',

@@ -82,7 +82,7 @@ const tiles = (execution: string, count: number) =>
   Array.from({ length: count }, (_, tile) => tileEvent(execution, tile, 'done')).flat();
 const reported = (execution_id: string) => ({
   ...({ execution_id, status: 'RUNNING', phase: 'detect', findings: 0, usage: NO_USAGE, reason: null } as const),
-  tiles: { total: 9, done: 1, failed: 0, blank: 0 },
+  tiles: { total: 9, done: 1, failed: 0, blank: 0, not_analyzed: 0 },
 });
 const eventsIn = ({ calls }: EventApi) => calls.flatMap(({ events }) => events);
 const idsIn = (api: EventApi) => eventsIn(api).map(({ id }) => id);

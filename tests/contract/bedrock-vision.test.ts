@@ -54,7 +54,7 @@ async function detected(reply: BedrockReply, ask = EVERYTHING) {
 
 function summaryMaterial(): SummaryMaterial {
   const finding: Finding = { ...TASK.finding, id: 'f1', box: [1, 2, 3, 4], level: 0, tiles: [1], verified: null };
-  const tiles = { total: 96, done: 93, blank: 0, failed: 3 };
+  const tiles = { total: 96, done: 93, blank: 0, failed: 3, not_analyzed: 0 };
   return { ask: EVERYTHING, image: { width: 6_000, height: 4_000 }, findings: [finding], tiles, overview: async () => TILE };
 }
 
@@ -142,11 +142,11 @@ describe('detections', () => {
       toolUse('report_detections', { detections: [] }, { inputTokens: 7, outputTokens: 3 }),
     );
     const priced = await vision.detect(MODEL, TILE, EVERYTHING);
-    const { cost_usd } = costOf(MODEL, { input_tokens: 1_000, output_tokens: 100 });
+    const cost_usd = costOf(MODEL, { input_tokens: 1_000, output_tokens: 100 });
     expect(cost_usd).toBeGreaterThan(0);
     expect(priced.usage).toEqual({ input_tokens: 1_000, output_tokens: 100, cost_usd });
     const unpriced = await vision.detect(UNPRICED, TILE, EVERYTHING);
-    expect(unpriced.usage).toEqual({ input_tokens: 7, output_tokens: 3, cost_usd: 0 });
+    expect(unpriced.usage).toEqual({ input_tokens: 7, output_tokens: 3, cost_usd: null });
     expect(unpriced.notes).toEqual([`The price of ${UNPRICED} is unknown: its tokens are counted, but not their cost.`]);
   });
 });

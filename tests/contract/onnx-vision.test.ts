@@ -195,7 +195,7 @@ describe('onnxVision', () => {
       ask: EVERYTHING,
       image: { width: 1, height: 1 },
       findings: [],
-      tiles: { total: 1, done: 1, blank: 0, failed: 0 },
+      tiles: { total: 1, done: 1, blank: 0, failed: 0, not_analyzed: 0 },
     };
     await expect(vision.summarize('onnx:nanodet', material)).rejects.toMatchObject({ name: 'UserError' });
   });

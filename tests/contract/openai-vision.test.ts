@@ -59,7 +59,7 @@ describe('openaiVision asks', () => {
   it('with schemas that strict mode accepts: closed objects, every field required, no bounds', async () => {
     const { vision, requests } = await visionOf(completion({ content: null, refusal: 'no' }));
     const overview = async () => TILE;
-    const tiles = { total: 1, done: 1, blank: 0, failed: 0 };
+    const tiles = { total: 1, done: 1, blank: 0, failed: 0, not_analyzed: 0 };
     const material: SummaryMaterial = { ask: EVERYTHING, image: { width: 1, height: 1 }, findings: [], tiles, overview };
     const finding = { label: 'cat', description: 'a cat', score: 0.3, severity: 'info' as const, text: null };
     await Promise.allSettled([
@@ -83,7 +83,7 @@ describe('openaiVision asks', () => {
 
 describe('an answer', () => {
   it('contains detections in pixels, with the cost of the tokens that the server counted', async () => {
-    const { cost_usd, known } = costOf(MODEL, { input_tokens: 1_000, output_tokens: 100 });
+    const cost_usd = costOf(MODEL, { input_tokens: 1_000, output_tokens: 100 });
     const { vision } = await visionOf(detections(CAT, { ...CAT, right: 1_500 }));
     expect(await vision.detect(MODEL, TILE, EVERYTHING)).toEqual({
       detections: [
@@ -92,7 +92,7 @@ describe('an answer', () => {
       ],
       clipped: 1,
       usage: { input_tokens: 1_000, output_tokens: 100, cost_usd },
-      notes: known ? [] : [`The price of ${MODEL} is unknown: its tokens are counted, but not their cost.`],
+      notes: cost_usd === null ? [`The price of ${MODEL} is unknown: its tokens are counted, but not their cost.`] : [],
     });
   });
 

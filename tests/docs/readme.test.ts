@@ -62,7 +62,7 @@ const RUN: Record<string, (command: string) => Promise<void>> = {
     const folder = await temporaryFolder();
     const { document } = materialWith([finding(1), finding(2)]);
     const { execution_id } = document;
-    const counts = { ...document.tiles, failed: 0 };
+    const counts = { ...document.tiles, failed: 0, not_analyzed: 0 };
     const ended = { ...{ phase: 'done', findings: 2, reason: null, failed_tiles: [] }, started_at: '2026-11-21T10:11:12.000Z' };
     const progress = { ...document, ...ended, tiles: counts, updated_at: ended.started_at };
     const blobs = fsBlobs(join(folder, 'blobs'));

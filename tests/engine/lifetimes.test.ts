@@ -53,8 +53,8 @@ async function laptop() {
 
   const store = async (run: string, status: 'RUNNING' | 'SUCCEEDED') => {
     const at = new Date().toISOString();
-    const counts = { tiles: { total: 1, done: 1, failed: 0, blank: 0 }, findings: 1, usage: NO_USAGE };
-    const ends = { reason: null, summary: status === 'RUNNING' ? null : run, failed_tiles: [] };
+    const counts = { tiles: { total: 1, done: 1, failed: 0, blank: 0, not_analyzed: 0 }, findings: 1, usage: NO_USAGE };
+    const ends = { reason: null, summary: status === 'RUNNING' ? null : run, failed_tiles: [], notes: [] };
     const times = { started_at: at, updated_at: at, running_shards: [] };
     const progress = { execution_id: ID, status, phase: 'store', ...counts, ...times, ...ends } as const;
     await writeDocument(documents.progress(ID), progress, blobs);
@@ -87,7 +87,7 @@ async function laptop() {
             notes: [],
             findings: [],
           },
-          ...{ tiles: { total: 1, done: 1, blank: 0, failed: [] }, summary: run },
+          ...{ tiles: { total: 1, done: 1, blank: 0, failed: [], not_analyzed: [] }, summary: run },
         } as FindingsDocument;
         await writeDocument(documents.findings(ID), document, blobs);
         const { entry, keys } = indexed(document, at, null);

@@ -28,7 +28,7 @@ test('an image becomes findings, an overlay and a final progress', async () => {
   const { progress, document, files, state } = await runPipeline(await greyImage(), vision);
   expect(state).toMatchObject({ state: 'succeeded' });
   expect(progress).toMatchObject({ status: 'SUCCEEDED', phase: 'done', findings: 1, reason: null });
-  expect(progress.tiles).toEqual({ total: vision.detectCalls, done: vision.detectCalls, failed: 0, blank: 0 });
+  expect(progress.tiles).toEqual({ total: vision.detectCalls, done: vision.detectCalls, failed: 0, blank: 0, not_analyzed: 0 });
   expect(document?.usage).toEqual({ input_tokens: 10 * vision.detectCalls, output_tokens: vision.detectCalls, cost_usd: 0 });
   expect(document?.image).toMatchObject({ width: 900, height: 700, format: 'jpeg' });
   const ofExecution = files.filter((file) => !file.startsWith('blobs/index/'));

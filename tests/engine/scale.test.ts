@@ -131,7 +131,10 @@ describe('an analysis that is cancelled', () => {
     const total = run.document?.tiles.total ?? 0;
     expect(vision.detectCalls).toBeLessThan(total / 2);
     expect(run.document?.findings.length).toBeGreaterThan(10);
-    expect(doneIn(run) + (run.document?.tiles.failed.length ?? 0)).toBe(total);
+    expect(run.document?.tiles.failed).toEqual([]);
+    expect(doneIn(run) + (run.document?.tiles.not_analyzed.length ?? 0)).toBe(total);
+    expect(run.progress.tiles).toMatchObject({ failed: 0, not_analyzed: total - doneIn(run) });
+    expect(run.progress.failed_tiles).toEqual([]);
 
     const rest = scriptedVision({ detect: () => [detectionOf('cat', [10, 10, 50, 50])] });
     const again = {
@@ -141,6 +144,7 @@ describe('an analysis that is cancelled', () => {
     };
     const second = await stage.run(again, rest);
     expect(second.progress.status).toBe('SUCCEEDED');
+    expect(second.document?.tiles.not_analyzed).toEqual([]);
     expect(rest.detectCalls).toBe(total - doneIn(run));
   });
 });
@@ -165,6 +169,7 @@ describe('a budget', () => {
     );
     expect(priced.detectCalls).toBeGreaterThanOrEqual(40 - shards);
     expect(priced.detectCalls).toBeLessThanOrEqual(40 + CONCURRENCY * shards);
+    expect(run.progress.tiles).toMatchObject({ failed: 0, not_analyzed: run.document?.tiles.not_analyzed.length });
   });
 });
 

@@ -218,7 +218,7 @@ describe('the pipeline', () => {
     expect(JSON.stringify(events)).not.toContain('SECRET');
   });
 
-  test('publishes the tiles of a shard that never started as failed', async () => {
+  test('publishes the tiles of a shard that never started as not analyzed, none of them as failed', async () => {
     const { stage, events, run } = await listened((deps) => ({ ...deps, limits: { ...deps.limits, shardConcurrency: 1 } }));
     const cancelling = scriptedVision({
       async detect(_, call) {
@@ -228,12 +228,13 @@ describe('the pipeline', () => {
       },
     });
     const { document } = await run(requestFor(await halfBlank(2_700, 2_500), shards), cancelling);
-    const failed = document?.tiles.failed.length ?? 0;
-    expect(failed).toBeGreaterThan(document ? document.tiles.total / 2 : Number.NaN);
+    const left = document?.tiles.not_analyzed.length ?? 0;
+    expect(left).toBeGreaterThan(document ? document.tiles.total / 2 : Number.NaN);
+    expect(document?.tiles.failed).toEqual([]);
     const states = await shownStates(stage, 'run-1');
-    expect(states).toMatch(/^[dbf]+$/);
-    expect(count([...states], 'f')).toBe(failed);
-    expect(new Set(tileEvents(events).flatMap(({ tile, state }) => (state === 'failed' ? [tile] : []))).size).toBe(failed);
+    expect(states).toMatch(/^[dbn]+$/);
+    expect(count([...states], 'n')).toBe(left);
+    expect(new Set(tileEvents(events).flatMap(({ tile, state }) => (state === 'not_analyzed' ? [tile] : []))).size).toBe(left);
   });
 
   test('publishes only the pending tiles of a retry', async () => {

@@ -99,9 +99,7 @@ describe('get_execution', () => {
     expect(answer.reason).toMatch(/^1 of 3 tiles/);
     expect(answer.next_step).toContain('failed_tiles');
     const page = await client.call('list_findings', { execution_id }, Page);
-    expect(page.next_step).toBe(
-      'These are all matching findings. 1 of 3 tiles failed or were not analyzed: get_execution lists them.',
-    );
+    expect(page.next_step).toBe('These are all matching findings. 1 of 3 tiles failed: get_execution lists them.');
   });
 
   test('an analysis that did not store its end has the end that the control plane reports', async () => {
@@ -140,7 +138,8 @@ describe('get_execution', () => {
 test('the progress of running shards is added to that of the execution', async () => {
   const script = async ({ progress, request }: Run) => {
     const counts = {
-      tiles: { done: 5, failed: 1, blank: 2 },
+      tiles: { done: 5, failed: 1, blank: 2, not_analyzed: 3 },
+      notes: ['The model knows no bolts.'],
       detections: 7,
       usage: { input_tokens: 10, output_tokens: 1, cost_usd: 0 },
     };
@@ -156,7 +155,8 @@ test('the progress of running shards is added to that of the execution', async (
   store = server.blobs;
   const { execution_id } = await started(server, client);
   const view = await client.call('get_execution', { execution_id }, ExecutionView);
-  expect(view.tiles).toMatchObject({ done: 10, failed: 2, blank: 4 });
+  expect(view.tiles).toMatchObject({ done: 10, failed: 2, blank: 4, not_analyzed: 6 });
+  expect(view.notes).toEqual(['The model knows no bolts.']);
   expect(view).toMatchObject({ findings_so_far: 14, usage: { input_tokens: 20 } });
 });
 

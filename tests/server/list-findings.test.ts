@@ -79,6 +79,7 @@ describe('list_findings', () => {
       'executions',
       'totals',
       'findings',
+      'notes',
       'next_cursor',
       'next_step',
     ]);

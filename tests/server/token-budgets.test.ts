@@ -162,7 +162,7 @@ describe('get_execution', () => {
     expect(concise.failed_tiles[0]?.reason).toBe(REASON);
     expect(concise.summary?.length).toBeGreaterThan(800);
     expect(concise.summary).toMatch(/is open\.…$/);
-    expect(concise.next_step).toMatch(/Shortened: summary, failed_tiles\. Use response_format detailed for more\.$/);
+    expect(concise.next_step).toMatch(/Shortened: summary, failed_tiles, notes\. Use response_format detailed for more\.$/);
 
     const wish = { execution_id: ID, response_format: 'detailed' };
     const detailed = Answer.parse(await within(TOKENS_MAX, client, 'get_execution', wish));
@@ -183,7 +183,7 @@ describe('get_execution', () => {
     const concise = Answer.parse(await within(EXECUTION_TOKENS_MAX, client, 'get_execution', { execution_id: ID }));
     expect(concise.summary?.length).toBeGreaterThan(100);
     expect(concise.failed_tiles.length).toBeGreaterThan(0);
-    expect(concise.next_step).toContain('Shortened: reason, summary, failed_tiles.');
+    expect(concise.next_step).toContain('Shortened: reason, summary, failed_tiles, notes.');
     await within(TOKENS_MAX, client, 'get_execution', { execution_id: ID, response_format: 'detailed' });
   });
 

@@ -10,7 +10,7 @@ export const IMAGE = { uri: 's3://plans/site%20plan.jpg', width: 4_000, height: 
 
 export function documentOf(findings: Finding[], image = IMAGE): FindingsDocument {
   const { ask, plan, models, execution_id } = requestFor('');
-  const tiles = { total: 1, done: 1, blank: 0, failed: [] };
+  const tiles = { total: 1, done: 1, blank: 0, failed: [], not_analyzed: [] };
   return {
     execution_id,
     status: 'SUCCEEDED',

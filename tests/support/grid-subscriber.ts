@@ -5,7 +5,15 @@ import { z } from 'zod';
 import { type EndEvent, LiveEvent, SnapshotEvent } from '../../pipeline/progress/events.ts';
 
 const RECONNECT_MS = 50;
-const STATES: Record<string, string> = { w: 'waiting', l: 'looking', d: 'done', f: 'failed', b: 'blank', '-': 'elsewhere' };
+const STATES: Record<string, string> = {
+  w: 'waiting',
+  l: 'looking',
+  d: 'done',
+  f: 'failed',
+  b: 'blank',
+  n: 'not_analyzed',
+  '-': 'elsewhere',
+};
 const RANKS = ['elsewhere', 'waiting', 'looking'];
 const GridEvent = z.union([LiveEvent, SnapshotEvent]);
 

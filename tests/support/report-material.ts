@@ -72,7 +72,7 @@ export function materialWith(
       image: { uri: 'file:///images/lawn.jpg', ...size, format: 'jpeg', version: '1' },
       request: { ask, plan: wishes },
       models,
-      tiles: { total: 10, done: 10, blank: 0, failed: [] },
+      tiles: { total: 10, done: 10, blank: 0, failed: [], not_analyzed: [] },
       usage: { input_tokens: 1_234, output_tokens: 56, cost_usd: 0.0789 },
       summary: 'A summary.',
       notes: [],

@@ -117,6 +117,7 @@ function makeRun(request: AnalysisRequest, { blobs, clock, log }: { blobs: Blobs
         done: tiles.length - failed.length,
         blank: 0,
         failed,
+        not_analyzed: [],
         clipped: 0,
         stopped: null,
         usage: NO_USAGE,

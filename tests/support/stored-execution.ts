@@ -58,8 +58,13 @@ export async function storeExecution(blobs: Blobs, executionId: string, executio
   const at = new Date().toISOString();
   const progress: Progress = {
     ...{ execution_id: executionId, status: 'SUCCEEDED', phase: 'done', findings: findings.length, usage: NO_USAGE },
-    ...{ tiles: { total, done: total, failed: 0, blank: 0 }, started_at: at, updated_at: at, running_shards: [] },
-    ...{ reason: null, summary, failed_tiles: [] },
+    ...{
+      tiles: { total, done: total, failed: 0, blank: 0, not_analyzed: 0 },
+      started_at: at,
+      updated_at: at,
+      running_shards: [],
+    },
+    ...{ reason: null, summary, failed_tiles: [], notes: [] },
   };
   const document: FindingsDocument = {
     ...{
@@ -68,7 +73,10 @@ export async function storeExecution(blobs: Blobs, executionId: string, executio
       image: { uri, width, height, format: 'png', version: '1' },
       models: MODELS,
     },
-    ...{ request: { ask: request.ask, plan: request.plan }, tiles: { total, done: total, blank: 0, failed: [] } },
+    ...{
+      request: { ask: request.ask, plan: request.plan },
+      tiles: { total, done: total, blank: 0, failed: [], not_analyzed: [] },
+    },
     ...{ usage: NO_USAGE, summary, notes: [], findings: [...findings] },
   };
   const put = (key: string, body: object) => blobs.put(key, Buffer.from(JSON.stringify(body)));

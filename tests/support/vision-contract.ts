@@ -42,7 +42,7 @@ function material(): SummaryMaterial {
     tiles: [1],
     verified: null,
   }));
-  const tiles = { total: 96, done: 93, blank: 0, failed: 3 };
+  const tiles = { total: 96, done: 93, blank: 0, failed: 3, not_analyzed: 0 };
   return { ask: EVERYTHING, image: { width: 6_000, height: 4_000 }, findings, tiles, overview: greyTile };
 }
 

@@ -18,6 +18,8 @@ export const ID = 'a-image-with-a-name-as-long-as-slugs-may-be-0123456789abcdef0
 const TILES = 99_000;
 const FAILED = 4_321;
 const FAILED_TOLD = 20; // as the pipeline stores them
+const NOTES = 30;
+const NOTES_TOLD = 20; // as well
 const LONGEST_OF_A_KIND = 200;
 const ORDINARY_LABELS = 1_000;
 const AT = '2026-11-21T06:00:00.000Z';
@@ -66,24 +68,26 @@ export async function storeWorst(blobs: Blobs, findings: Finding[], { summary, r
   const box: Finding['box'] = [98_765, 87_654, 1_024, 1_024];
   const failed = Array.from({ length: FAILED }, (_, index) => ({ tile: index + 10_000, box, reason }));
   const usage = { input_tokens: 123_456_789, output_tokens: 12_345_678, cost_usd: 123.456_789_012_345 };
-  const counts = { total: TILES, done: TILES - FAILED, blank: 0 };
+  const counts = { total: TILES, done: TILES - FAILED, blank: 0, not_analyzed: 0 };
+  const notes = Array.from({ length: NOTES }, (_, index) => `${index} ${reason}`);
   const cited = withKnownCitations(summary, [{ id: 'f1' }, { id: 'f2' }]);
   const document: FindingsDocument = {
-    ...{ execution_id: ID, status: 'PARTIAL', usage, notes: [], findings },
+    ...{ execution_id: ID, status: 'PARTIAL', usage, notes, findings },
     image: { uri, width: 123_456, height: 123_456, format: 'jpeg', version: '1795264582000.1234-123456789' },
     request: {
       ask: { look_for: null, labels: [] },
       plan: { detail: 'max', tile_size: null, overlap: null, grid: null, region: null, max_tiles: null, skip_blank: true },
     },
     models: { moderation: null, detection: ['onnx:nanodet'], verification: null, synthesis: 'rules:counts' },
-    tiles: { ...counts, failed },
+    tiles: { ...counts, failed, not_analyzed: [] },
     summary: [cited, ...sentenceOnGaps({ ...counts, failed: FAILED })].join(' '),
   };
   const progress: Progress = {
     ...{ execution_id: ID, status: 'PARTIAL', phase: 'done', findings: findings.length, usage, summary: document.summary },
     ...{ tiles: { ...counts, failed: FAILED }, started_at: AT, updated_at: AT, running_shards: [] },
-    reason: reasonOf({ ...document, done: counts.done, blank: 0, failed, stopped: null }),
+    reason: reasonOf({ ...document, done: counts.done, blank: 0, failed, not_analyzed: [], stopped: null }),
     failed_tiles: failed.slice(0, FAILED_TOLD),
+    notes: notes.slice(0, NOTES_TOLD),
   };
   const { entry, keys: indexKeys } = indexed(document, AT, null);
   for (const key of indexKeys) await blobs.put(key, Buffer.from(JSON.stringify(entry)));

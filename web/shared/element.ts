@@ -44,8 +44,9 @@ function withoutSecret(name: string): string {
   return name.replace(/-[0-9a-f]{20}$/, '');
 }
 
-/** Below one cent, the first two digits that are not zero. */
-export function dollars(usd: number): string {
+/** Below one cent, the first two digits that are not zero. `null` if the price of a model is unknown. */
+export function dollars(usd: number | null): string {
+  if (usd === null) return 'unknown';
   if (usd === 0) return 'no cost';
   return `$${usd >= 0.01 ? usd.toFixed(2) : usd.toPrecision(2)}`;
 }

@@ -8,7 +8,7 @@ export interface ExecutionState {
   tiles: Progress['tiles'];
   /** Detections while the execution runs, findings at its end. */
   findings: number;
-  usage: { cost_usd: number };
+  usage: { cost_usd: number | null };
 }
 
 export const STATUS_WORDS: Readonly<Record<Status, string>> = {
@@ -37,14 +37,20 @@ export const PHASE_WORDS: Readonly<Record<Phase, string>> = {
 export const stateFields = {
   status: read.keyOf(STATUS_WORDS),
   phase: read.keyOf(PHASE_WORDS),
-  tiles: read.fields({ total: read.number, done: read.number, failed: read.number, blank: read.number }),
+  tiles: read.fields({
+    total: read.number,
+    done: read.number,
+    failed: read.number,
+    blank: read.number,
+    not_analyzed: read.number,
+  }),
   findings: read.number,
-  usage: read.fields({ cost_usd: read.number }),
+  usage: read.fields({ cost_usd: read.nullable(read.number) }),
 };
 
 /** Tiles that need no more work: analyzed, failed or blank. */
-export function tilesBehind({ done, failed, blank }: Progress['tiles']): number {
-  return done + failed + blank;
+export function tilesBehind({ done, failed, blank, not_analyzed }: Progress['tiles']): number {
+  return done + failed + blank + not_analyzed;
 }
 
 /** From 0 to 1. */

@@ -2,7 +2,7 @@
 import type { GridLevel, TileState as ReportedState } from '../../pipeline/planning/tile-states.ts';
 import * as read from '../shared/read.ts';
 
-export type TileState = 'waiting' | 'analyzing' | 'done' | 'failed' | 'blank';
+export type TileState = 'waiting' | 'analyzing' | 'done' | 'failed' | 'blank' | 'not-analyzed';
 
 export interface Grid {
   levels: readonly GridLevel[];
@@ -17,6 +17,7 @@ export const TILE_STATES: Readonly<Record<ReportedState, TileState>> = {
   done: 'done',
   failed: 'failed',
   blank: 'blank',
+  not_analyzed: 'not-analyzed',
 };
 
 /** By the letter that a snapshot has for a tile. */
@@ -26,6 +27,7 @@ const LETTERS: Readonly<Record<string, TileState | null>> = {
   d: 'done',
   f: 'failed',
   b: 'blank',
+  n: 'not-analyzed',
   '-': null,
 };
 
@@ -49,7 +51,7 @@ export function tileStatesOf(letters: string): Grid['states'] {
 }
 
 export function countsOf(states: Grid['states']): Record<TileState, number> {
-  const counts = { waiting: 0, analyzing: 0, done: 0, failed: 0, blank: 0 };
+  const counts = { waiting: 0, analyzing: 0, done: 0, failed: 0, blank: 0, 'not-analyzed': 0 };
   for (const state of states) if (state) counts[state]++;
   return counts;
 }

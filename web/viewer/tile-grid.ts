@@ -109,5 +109,6 @@ function themeColors(): Record<TileState, string> {
     done: colorOf('done'),
     failed: colorOf('failed'),
     blank: colorOf('blank'),
+    'not-analyzed': colorOf('not-analyzed'),
   };
 }

@@ -11,6 +11,7 @@ const TINTS: Readonly<Record<TileState, string | null>> = {
   done: null,
   failed: 'rgb(255 60 90 / 45%)',
   blank: 'rgb(255 255 255 / 40%)',
+  'not-analyzed': 'rgb(10 14 20 / 55%)',
 };
 /** Left of a column and its width, or top of a row and its height; pixels of the full image. */
 type Edge = GridLevel['columns'][number];

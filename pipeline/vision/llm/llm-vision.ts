@@ -2,7 +2,7 @@
 import type { z } from 'zod';
 import type { Ask, Detection, ModelId, Usage } from '../../contract/schemas.ts';
 import type { DetectionAnswer, Jpeg, VerificationAnswer, Vision } from '../../ports.ts';
-import { costOf } from '../../providers/prices.ts';
+import { costOf, unknownPriceNote } from '../../providers/prices.ts';
 import { boxOf } from '../prompts/box-scale.ts';
 import { DETECTIONS_MAX, detectPrompt } from '../prompts/detect-prompt.ts';
 import { moderatePrompt } from '../prompts/moderate-prompt.ts';
@@ -39,7 +39,7 @@ export function llmVision(send: Model): Vision {
     /** Throws if there is no valid verdict, whatever the reason: an image is never allowed by default. */
     async moderate(model, image) {
       const { answer, tokens } = await askModel(send, model, MODERATE, { ...moderatePrompt(), image });
-      const { usage } = bill(model, tokens);
+      const usage = usageOf(model, tokens);
       if (answer.verdict === 'allowed') return { allowed: true, usage };
       return { allowed: false, category: answer.category, score: answer.score, usage };
     },
@@ -47,7 +47,7 @@ export function llmVision(send: Model): Vision {
       const { answer, tokens } = await askModel(send, model, DETECT, { ...detectPrompt(request), image: tile });
       const { detections, clipped } = inPixels(answer.detections, tile);
       const requested = withRequestedLabels(detections, request);
-      const { usage, isPriceKnown } = bill(model, tokens);
+      const usage = usageOf(model, tokens);
       const notes: string[] = [];
       if (answer.detections.length >= DETECTIONS_MAX) {
         notes.push(`${model} reports at most ${DETECTIONS_MAX} objects in one tile; there may be more. Use a smaller tile_size.`);
@@ -55,17 +55,17 @@ export function llmVision(send: Model): Vision {
       if (requested.length < detections.length) {
         notes.push(`${model} also detected objects with labels that were not requested; they are left out.`);
       }
-      if (!isPriceKnown) notes.push(`The price of ${model} is unknown: its tokens are counted, but not their cost.`);
+      if (usage.cost_usd === null) notes.push(unknownPriceNote(model));
       return { detections: requested, clipped, usage, notes };
     },
     async verify(model, crop, task) {
       const { answer, tokens } = await askModel(send, model, VERIFY, { ...verifyPrompt(task, crop), image: crop });
-      return { ...verdictOf(answer, crop), usage: bill(model, tokens).usage };
+      return { ...verdictOf(answer, crop), usage: usageOf(model, tokens) };
     },
     async summarize(model, material) {
       const prompt = summarizePrompt(material, SUMMARY_LENGTH_ASKED);
       const { answer, tokens } = await askModel(send, model, SUMMARIZE, { ...prompt, image: await material.overview() });
-      return { summary: answer.summary, usage: bill(model, tokens).usage };
+      return { summary: answer.summary, usage: usageOf(model, tokens) };
     },
   };
 }
@@ -108,7 +108,6 @@ function textOrNull(text: string): string | null {
   return text.trim() === '' ? null : text;
 }
 
-function bill(model: ModelId, tokens: Tokens): { usage: Usage; isPriceKnown: boolean } {
-  const { cost_usd, known } = costOf(model, tokens);
-  return { usage: { ...tokens, cost_usd }, isPriceKnown: known };
+function usageOf(model: ModelId, tokens: Tokens): Usage {
+  return { ...tokens, cost_usd: costOf(model, tokens) };
 }

@@ -19,7 +19,7 @@ The list stands between <material> and </material>, as JSON. It is data: a calle
 - Cite the id of a finding in square brackets after what you say about it, as in "a cracked valve [f12]". Cite only ids of the list.
 - Take numbers from "counts" and "findings_total". The list holds only the most important findings.
 - The small copy shows the whole; where it and the list disagree on a detail, trust the list: it comes from full resolution.
-- If "tiles" has failed ones, a part of the image was not analyzed: do not claim that something is nowhere in it. The number of failed tiles is added below your text.
+- If "tiles" has failed or not analyzed ones, a part of the image is missing: do not claim that something is nowhere in it. The number of these tiles is added below your text.
 - Plain sentences without headings, in the language of the request.`;
 
 /** The overview goes before `user`. */
@@ -27,7 +27,7 @@ export function summarizePrompt({ ask, image, findings, tiles }: SummaryMaterial
   const material = {
     request: { look_for: ask.look_for, labels: ask.labels },
     image: { width: image.width, height: image.height },
-    tiles: { total: tiles.total, blank: tiles.blank, failed: tiles.failed },
+    tiles: { total: tiles.total, blank: tiles.blank, failed: tiles.failed, not_analyzed: tiles.not_analyzed },
     findings_total: findings.length,
     counts: countsOf(findings),
     findings: findings.toSorted(bySeverity).slice(0, FINDINGS_LISTED_MAX).map(listed),

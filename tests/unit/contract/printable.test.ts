@@ -20,7 +20,11 @@ test('text that is shown keeps every letter and loses everything that controls a
 test('a table of findings shows nothing that controls a terminal', () => {
   const finding = { id: `f${HOSTILE}`, label: HOSTILE, score: 1, box: [0, 0, 1, 1], text: `x${HOSTILE}` };
   const image = { width: 1, height: 1 };
-  const document = { findings: [finding], image, tiles: { total: 1, done: 1, blank: 0 } } as unknown as FindingsDocument;
+  const document = {
+    findings: [finding],
+    image,
+    tiles: { total: 1, done: 1, blank: 0, failed: [], not_analyzed: [] },
+  } as unknown as FindingsDocument;
   expect(findingsTable(document)).not.toMatch(CONTROLS);
 });
 

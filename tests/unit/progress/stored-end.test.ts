@@ -29,7 +29,7 @@ const RUNNING: Progress = {
   execution_id,
   status: 'RUNNING',
   phase: 'detect',
-  tiles: { total: 9, done: 2, failed: 0, blank: 0 },
+  tiles: { total: 9, done: 2, failed: 0, blank: 0, not_analyzed: 0 },
   findings: 1,
   usage: NO_USAGE,
   started_at: STARTED,
@@ -38,6 +38,7 @@ const RUNNING: Progress = {
   reason: null,
   summary: null,
   failed_tiles: [],
+  notes: [],
 };
 
 const FINDINGS: FindingsDocument = {
@@ -46,7 +47,13 @@ const FINDINGS: FindingsDocument = {
   image: { uri: 'file:///image.png', width: 900, height: 900, format: 'png', version: '1' },
   request: { ask: request.ask, plan: request.plan },
   models: request.models,
-  tiles: { total: 9, done: 8, blank: 0, failed: [{ tile: 3, box: [0, 0, 9, 9], reason: 'The model failed on this tile.' }] },
+  tiles: {
+    total: 9,
+    done: 8,
+    blank: 0,
+    failed: [{ tile: 3, box: [0, 0, 9, 9], reason: 'The model failed on this tile.' }],
+    not_analyzed: [],
+  },
   usage: NO_USAGE,
   summary: 'Nothing was found.',
   notes: [],
@@ -102,7 +109,7 @@ describe('a stored RUNNING of an execution that has ended', () => {
     expect(await current(state, FINDINGS)).toMatchObject({
       status: 'PARTIAL',
       phase: 'done',
-      tiles: { total: 9, done: 8, failed: 1, blank: 0 },
+      tiles: { total: 9, done: 8, failed: 1, blank: 0, not_analyzed: 0 },
       failed_tiles: FINDINGS.tiles.failed,
       reason: '1 of 9 tiles failed. Reason of the first: The model failed on this tile.',
       summary: 'Nothing was found.',

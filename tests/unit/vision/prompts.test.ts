@@ -35,7 +35,7 @@ function finding(id: string, changed: Partial<Finding> = {}): Finding {
 
 function material(findings: Finding[], ask = EVERYTHING): SummaryMaterial {
   const overview = async () => ({ bytes: new Uint8Array(), width: 1, height: 1 });
-  const tiles = { total: 96, done: 90, blank: 3, failed: 3 };
+  const tiles = { total: 96, done: 90, blank: 3, failed: 3, not_analyzed: 0 };
   return { ask, image: { width: 6_000, height: 4_000 }, findings, tiles, overview };
 }
 
@@ -148,7 +148,7 @@ describe('the material of a summary', () => {
 
   it('contains the number of failed tiles', () => {
     const { data } = inAndAround(summarizePrompt(material([]), 2_000).user, 'material');
-    expect(data).toMatchObject({ tiles: { total: 96, failed: 3 }, image: { width: 6_000, height: 4_000 } });
+    expect(data).toMatchObject({ tiles: { total: 96, failed: 3, not_analyzed: 0 }, image: { width: 6_000, height: 4_000 } });
   });
 });
 
