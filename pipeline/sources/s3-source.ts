@@ -5,9 +5,11 @@ import { UserError } from '../contract/errors.ts';
 import { checkedKey } from '../contract/key-checks.ts';
 import { keys, ownerOf } from '../contract/keys.ts';
 import { list } from '../contract/variables.ts';
-import { elsewhere, type S3Connection, s3Client } from '../storage/s3/s3-client.ts';
+import type { S3Connection } from '../storage/s3/s3-client.ts';
 import { answerOrRefuse } from '../storage/s3/s3-errors.ts';
-import { bodyOf, headOf, saveBody } from '../storage/s3/s3-object.ts';
+import { foreignHead } from '../storage/s3/s3-head.ts';
+import { bodyOf, headOf, isInArchive, saveBody } from '../storage/s3/s3-object.ts';
+import { s3ByRegion } from '../storage/s3/s3-regions.ts';
 import { type NamedImage, nameList, notAccepted, notReadable, type ResolveContext, type Source, shown } from './source.ts';
 import { resolveUpload } from './upload-source.ts';
 
@@ -34,7 +36,7 @@ export const s3 = {
       .meta({ description: 'Other buckets whose images may be named with `s3://`, separated by commas.' }),
   },
   open({ BUCKET, ALLOWED_BUCKETS, ...connection }: S3Settings) {
-    const client = s3Client(connection, elsewhere);
+    const inItsRegion = s3ByRegion(connection);
     const buckets = ['this deployment’s bucket', ...(ALLOWED_BUCKETS.length > 0 ? [nameList(ALLOWED_BUCKETS, 'buckets')] : [])];
     return {
       accepted: `an s3:// address in ${buckets.join(' or ')}`,
@@ -45,10 +47,12 @@ export const s3 = {
         if (address?.bucket === BUCKET) return await resolveOwn(address, { blobs, accepted });
         if (!address || !ALLOWED_BUCKETS.includes(address.bucket)) throw notAccepted(image, accepted);
         const url = urlOf(address);
-        const { client: s3, HeadObjectCommand } = await client();
-        const asked = s3.send(new HeadObjectCommand({ Bucket: address.bucket, Key: address.key }));
-        const { version } = headOf(await answerOrRefuse(asked, notReadable(url, accepted)));
-        return { source: { kind: 'url', url }, uri: url, version };
+        const object = { Bucket: address.bucket, Key: address.key };
+        const obstacles = obstaclesOf(url);
+        const asked = inItsRegion(address.bucket, (s3) => foreignHead(s3, object, obstacles.charged));
+        const head = await answerOrRefuse(asked, notReadable(url, accepted), obstacles);
+        if (isInArchive(head)) throw new UserError(obstacles.archived);
+        return { source: { kind: 'url', url }, uri: url, version: headOf(head).version };
       },
 
       /** Limits silence and bytes, but not time: S3 sends as fast as it is read. */
@@ -57,10 +61,10 @@ export const s3 = {
         if (!address || !ALLOWED_BUCKETS.includes(address.bucket)) {
           throw new UserError(`${shown(url)} is not an s3:// address in an allowed bucket. Upload the image instead.`);
         }
-        const { client: s3, GetObjectCommand } = await client();
-        const asked = s3.send(new GetObjectCommand({ Bucket: address.bucket, Key: address.key }));
+        const object = { Bucket: address.bucket, Key: address.key };
+        const asked = inItsRegion(address.bucket, ({ client, GetObjectCommand }) => client.send(new GetObjectCommand(object)));
         const missing = `The image ${shown(url)} does not exist or may not be read. Check the address, or upload the image.`;
-        const body = bodyOf(await answerOrRefuse(asked, missing));
+        const body = bodyOf(await answerOrRefuse(asked, missing, obstaclesOf(url)));
         if (version !== undefined && version !== body.version) {
           body.stream.destroy();
           throw new UserError(`The image ${shown(url)} has changed since it was named. Name it again to analyze what it is now.`);
@@ -92,6 +96,16 @@ function parseAddress(address: string): Address | null {
 
 function urlOf({ bucket, key }: Address): string {
   return `s3://${bucket}/${key}`;
+}
+
+/** What may keep an image of an allowed bucket from being read, and what to do about it. */
+function obstaclesOf(url: string) {
+  const image = shown(url);
+  return {
+    archived: `The image ${image} is archived. Restore a copy of it in S3 first, or upload the image.`,
+    charged: `The bucket of ${image} charges its readers (Requester Pays), which this server does not accept. Copy the image to another bucket, or upload it.`,
+    noKey: `The image ${image} is encrypted with a KMS key that this server may not use. Add the key to AllowedBucketKeys of the deployment, or upload the image.`,
+  };
 }
 
 /** An object that belongs to an execution is not an image: it counts as missing. */

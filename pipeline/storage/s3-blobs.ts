@@ -3,15 +3,20 @@ import { randomUUID } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { factsOf } from '../contract/aws-errors.ts';
 import { checkedFolder, checkedKey, checkRange } from '../contract/key-checks.ts';
 import { contentTypeOf } from '../findings/content-type.ts';
 import type { Blobs } from '../ports.ts';
 import { type S3Options, s3Client } from './s3/s3-client.ts';
 import { answerOf, answerOrNull, answerOrTaken } from './s3/s3-errors.ts';
+import { ownHead } from './s3/s3-head.ts';
 import { type Body, bodyOf, headOf, saveBody, wholeBody } from './s3/s3-object.ts';
 
 const PART_BYTES = 8_388_608; // 8 MiB x the 10,000 parts that S3 takes = 84 GB, 8 times the temporary disk of a Lambda function
 const PARTS_AT_ONCE = 4; // 4 x 8 MiB = 34 MB of memory
+const CONFLICT_ATTEMPTS_MAX = 4;
+const CONFLICT_PAUSE_MS = 50; // 50 + 100 + 150: a small write takes less
 const READ_BYTES = 1_048_576; // 8 reads a part instead of 128
 
 export interface S3BlobsOptions extends S3Options {
@@ -38,8 +43,7 @@ export function s3Blobs(options: S3BlobsOptions): Blobs {
 
   return {
     async head(key) {
-      const { client, HeadObjectCommand } = await s3();
-      const found = await answerOrNull(client.send(new HeadObjectCommand(objectAt(key))));
+      const found = await answerOrNull(ownHead(await s3(), objectAt(key)));
       return found && headOf(found);
     },
 
@@ -68,7 +72,8 @@ export function s3Blobs(options: S3BlobsOptions): Blobs {
     async putNew(key, bytes) {
       const { client, PutObjectCommand } = await s3();
       const object = { ...objectAt(key), Body: bytes, ContentType: contentTypeOf(key), IfNoneMatch: '*' };
-      return (await answerOrTaken(client.send(new PutObjectCommand(object)))) !== null;
+      const write = () => client.send(new PutObjectCommand(object));
+      return (await answerOrTaken(repeatedOnConflict(write))) !== null;
     },
 
     async putFile(key, path) {
@@ -101,6 +106,18 @@ export function s3Blobs(options: S3BlobsOptions): Blobs {
       return { path, release: () => rm(path, { force: true }) };
     },
   };
+}
+
+/** Two writers of one key at once: S3 refuses one of them with 409, and asks to try again. By then the key is taken. */
+async function repeatedOnConflict<T>(write: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await write();
+    } catch (error) {
+      if (attempt === CONFLICT_ATTEMPTS_MAX || factsOf(error).status !== 409) throw error;
+      await sleep(CONFLICT_PAUSE_MS * attempt);
+    }
+  }
 }
 
 function noObject(key: string): Error {

@@ -342,6 +342,56 @@ describe('without a real server:', () => {
     });
   });
 
+  test('a HEAD that is refused without a code is explained by a GET of the first byte', async () => {
+    const { blobs, requests } = await answering((response, attempt) =>
+      response.writeHead(400).end(attempt === 1 ? undefined : '<Error><Code>ExpiredToken</Code></Error>'),
+    );
+    await expect(blobs.head(KEY)).rejects.toMatchObject({
+      name: 'TransientError',
+      message: expect.stringContaining('credentials for the store have'),
+    });
+    expect(requests).toEqual([`HEAD /images/${KEY}`, `GET /images/${KEY}?x-id=GetObject`]);
+  });
+
+  test.each([
+    ['InvalidObjectState', 403, 'Said', 'The object is archived. Restore a copy of it in S3 first, and try again.'],
+    [
+      'AccessDenied',
+      403,
+      'not authorized to perform: kms:Decrypt',
+      'may not use the KMS key of the object. Allow its roles kms:',
+    ],
+    ['KMS.DisabledException', 400, 'Said', 'may not use the KMS key of the object. Allow its roles kms:'],
+  ])('%s (%d: %s) has a sentence of its own', async (code, status, message, sentence) => {
+    const { blobs } = await answering((response) =>
+      response.writeHead(status).end(`<Error><Code>${code}</Code><Message>${message}</Message></Error>`),
+    );
+    const expected = { name: 'UserError', message: expect.stringContaining(sentence) };
+    await expect(blobs.get(KEY)).rejects.toMatchObject(expected);
+    await expect(blobs.put(KEY, Buffer.from('x'))).rejects.toMatchObject(expected);
+  });
+
+  test.each([
+    ['the other writer succeeds', 412, false],
+    ['the other writer gives up', 200, true],
+  ])('a conditional write that meets another is repeated: %s', async (_, status, written) => {
+    const conflict = '<Error><Code>ConditionalRequestConflict</Code></Error>';
+    const taken = '<Error><Code>PreconditionFailed</Code></Error>';
+    const { blobs, requests } = await answering((response, attempt) =>
+      attempt < 3 ? response.writeHead(409).end(conflict) : response.writeHead(status).end(status === 412 ? taken : undefined),
+    );
+    expect(await blobs.putNew(KEY, Buffer.from('x'))).toBe(written);
+    expect(requests).toHaveLength(3);
+  });
+
+  test('a conditional write that always meets another is a TransientError after 4 attempts', async () => {
+    const { blobs, requests } = await answering((response) =>
+      response.writeHead(409).end('<Error><Code>ConditionalRequestConflict</Code></Error>'),
+    );
+    await expect(blobs.putNew(KEY, Buffer.from('x'))).rejects.toMatchObject({ name: 'TransientError' });
+    expect(requests).toHaveLength(4);
+  });
+
   test('missing credentials are a UserError, for objects and for links', async () => {
     vi.stubEnv('AWS_ACCESS_KEY_ID', undefined);
     vi.stubEnv('AWS_EC2_METADATA_DISABLED', 'true');

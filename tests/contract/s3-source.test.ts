@@ -147,6 +147,16 @@ describe.skipIf(NO_S3_SERVER)(NO_S3_SERVER ?? 'against a real S3-compatible serv
     expect(await refusal(downloaded(remote, url))).toContain('does not exist or may not be read. Check the address');
   });
 
+  test('an archived image is refused, when it is named and when it is copied', async () => {
+    const { other, images, remote } = await place();
+    const url = `s3://${other}/plan.jpg`;
+    const object = { Bucket: other, Key: 'plan.jpg', Body: PIXELS, StorageClass: 'GLACIER' } as const;
+    await server.client().send(new PutObjectCommand(object));
+    const sentence = `The image ${url} is archived. Restore a copy of it in S3 first, or upload the image.`;
+    expect(await refusal(images.resolve(url))).toBe(sentence);
+    expect(await refusal(downloaded(remote, url))).toBe(sentence);
+  });
+
   test('an object above the limit is not copied, but one exactly at the limit is', async () => {
     const { other, put, remote } = await place();
     await put(other, 'plan.jpg', Buffer.alloc(2_000_000));
@@ -336,9 +346,82 @@ describe('without a real server:', () => {
         expect(await refusal(images.resolve(url))).toBe(
           `The image ${url} does not exist or may not be read. This server accepts ${ACCEPTED}. Check the name, or upload the image.`,
         );
-        expect(requests).toEqual(['HEAD /plans/plan.jpg']);
+        const explained = status === 400 || status === 403; // a HEAD has no code of its error; a GET of the first byte has
+        expect(requests).toEqual(['HEAD /plans/plan.jpg', ...(explained ? ['GET /plans/plan.jpg?x-id=GetObject'] : [])]);
       },
     );
+
+    const ERROR = (code: string, message = 'Said.', more = '') =>
+      `<Error><Code>${code}</Code><Message>${message}</Message>${more}</Error>`;
+    /** A bucket that answers HEAD with a status alone, and GET with the error. */
+    const refusing =
+      (status: number, error: string): Doorman =>
+      (response, { method }) =>
+        response.writeHead(status).end(method === 'HEAD' ? undefined : error);
+    const URL_OF = 's3://plans/plan.jpg';
+
+    test.each([
+      ['a key that the role may not use', 403, ERROR('AccessDenied', 'User: r is not authorized to perform: kms:Decrypt on k')],
+      ['a disabled key', 400, ERROR('KMS.DisabledException')],
+    ])('that is encrypted with %s is refused because of the key, and so is its copy', async (_, status, error) => {
+      const { images, remote } = await place(refusing(status, error));
+      const sentence =
+        `The image ${URL_OF} is encrypted with a KMS key that this server may not use. ` +
+        'Add the key to AllowedBucketKeys of the deployment, or upload the image.';
+      expect(await refusal(images.resolve(URL_OF))).toBe(sentence);
+      expect(await refusal(downloaded(remote, URL_OF))).toBe(sentence);
+    });
+
+    const ARCHIVED = `The image ${URL_OF} is archived. Restore a copy of it in S3 first, or upload the image.`;
+
+    test.each([
+      { 'x-amz-storage-class': 'GLACIER' },
+      { 'x-amz-storage-class': 'DEEP_ARCHIVE', 'x-amz-restore': 'ongoing-request="true"' },
+      { 'x-amz-storage-class': 'INTELLIGENT_TIERING', 'x-amz-archive-status': 'ARCHIVE_ACCESS' },
+    ])('in an archive is refused when it is named: %j', async (headers) => {
+      const { images } = await place((response) =>
+        response.writeHead(200, { ...headers, etag: '"e1"', 'content-length': '6' }).end(),
+      );
+      expect(await refusal(images.resolve(URL_OF))).toBe(ARCHIVED);
+    });
+
+    test('in an archive that was restored, or that needs no restoring, is accepted', async () => {
+      const restored = { 'x-amz-storage-class': 'GLACIER', 'x-amz-restore': 'ongoing-request="false", expiry-date="Fri"' };
+      for (const headers of [restored, { 'x-amz-storage-class': 'GLACIER_IR' }]) {
+        const { images } = await place((response) =>
+          response.writeHead(200, { ...headers, etag: '"e1"', 'content-length': '6' }).end(),
+        );
+        expect((await images.resolve(URL_OF)).version).toBe('e1');
+      }
+    });
+
+    test('that was archived since it was named is refused when it is copied', async () => {
+      const { remote } = await place(refusing(403, ERROR('InvalidObjectState')));
+      expect(await refusal(downloaded(remote, URL_OF))).toBe(ARCHIVED);
+    });
+
+    test('in a bucket that charges its readers is refused because of that, at the price of one byte', async () => {
+      const ranges: unknown[] = [];
+      const { images } = await place((response, { headers, method }) => {
+        if (method === 'HEAD' || headers['x-amz-request-payer'] !== 'requester') return response.writeHead(403).end();
+        ranges.push(headers.range);
+        return response.writeHead(206, { etag: '"e1"', 'content-length': '1', 'x-amz-request-charged': 'requester' }).end('p');
+      });
+      expect(await refusal(images.resolve(URL_OF))).toBe(
+        `The bucket of ${URL_OF} charges its readers (Requester Pays), which this server does not accept. ` +
+          'Copy the image to another bucket, or upload it.',
+      );
+      expect(ranges).toEqual(['bytes=0-0']);
+    });
+
+    test('is a temporary failure while the credentials have expired', async () => {
+      const { images, remote } = await place(refusing(400, ERROR('ExpiredToken')));
+      for (const attempt of [() => images.resolve(URL_OF), () => downloaded(remote, URL_OF)])
+        await expect(attempt()).rejects.toMatchObject({
+          name: 'TransientError',
+          message: 'The AWS credentials for the store have expired. Try again, or renew them.',
+        });
+    });
 
     test.each([500, 503])('in an allowed bucket that keeps answering %d is a temporary failure', async (status) => {
       const { images } = await place((response) => response.writeHead(status).end());
@@ -364,6 +447,38 @@ describe('without a real server:', () => {
       );
       expect((await images.resolve('s3://plans/plan.jpg')).version).toBe('e1');
       expect(await downloaded(remote, 's3://plans/plan.jpg', 'e1')).toHaveLength(0);
+    });
+  });
+
+  describe('a bucket of another region', () => {
+    const FRANKFURT = 'eu-central-1';
+    const isThere = (headers: IncomingMessage['headers']) => headers.authorization?.includes(`/${FRANKFURT}/s3/`) ?? false;
+    const malformed = `<Error><Code>AuthorizationHeaderMalformed</Code><Region>${FRANKFURT}</Region></Error>`;
+
+    test.each<[string, (response: ServerResponse, method: string | undefined) => unknown]>([
+      ['a redirect', (response) => response.writeHead(301, { 'x-amz-bucket-region': FRANKFURT }).end()],
+      ['a wrong signature', (response) => response.writeHead(400, { 'x-amz-bucket-region': FRANKFURT }).end()],
+      ['a refusal', (response) => response.writeHead(403, { 'x-amz-bucket-region': FRANKFURT }).end()],
+      [
+        'a wrong signature, in its body only',
+        (response, method) => response.writeHead(400).end(method === 'HEAD' ? undefined : malformed),
+      ],
+    ])('that is named by %s is asked there, and from then on first', async (_, elsewhere) => {
+      const { images, remote, requests } = await place((response, { headers, method }) =>
+        isThere(headers)
+          ? response.writeHead(200, { etag: '"e1"', 'content-length': '6' }).end(method === 'HEAD' ? undefined : PIXELS)
+          : elsewhere(response, method),
+      );
+      expect((await images.resolve('s3://plans/plan.jpg')).version).toBe('e1');
+      const before = requests.length;
+      expect(await downloaded(remote, 's3://plans/plan.jpg', 'e1')).toEqual(PIXELS);
+      expect(requests.length - before).toBe(1);
+    });
+
+    test.each(['evil.example.org/?', 'us-east-1.evil.example', '', 'us-east-1'])('is not followed to %j', async (region) => {
+      const { images, requests } = await place((response) => response.writeHead(301, { 'x-amz-bucket-region': region }).end());
+      expect(await refusal(images.resolve('s3://plans/plan.jpg'))).toContain('does not exist or may not be read');
+      expect(requests).toHaveLength(1);
     });
   });
 

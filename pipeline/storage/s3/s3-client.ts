@@ -18,12 +18,12 @@ const CONNECT_TIMEOUT_MS = 5_000; // two lost SYN packets: 1 + 2 s, and the way 
 const SILENCE_TIMEOUT_MS = 20_000; // S3 answers within a second; a part's checks and a busy machine need a few
 const SOCKETS_MAX = 256; // the most tiles that may be analyzed concurrently (TILE_CONCURRENCY)
 
-/** Settings for foreign buckets, which may be in another region. */
-export const elsewhere: S3ClientConfig = { followRegionRedirects: true };
+/** A client and the commands that the adapters send. */
+export type S3 = Awaited<ReturnType<typeof load>>;
 
 /** `settings` are specific to one adapter. */
-export function s3Client(options: S3Connection, settings: S3ClientConfig = {}): () => ReturnType<typeof load> {
-  let loaded: ReturnType<typeof load> | undefined;
+export function s3Client(options: S3Connection, settings: S3ClientConfig = {}): () => Promise<S3> {
+  let loaded: Promise<S3> | undefined;
   return () => {
     loaded ??= load(options, settings);
     return loaded;

@@ -24,6 +24,10 @@ const NO_CONNECTION = 'The connection to the store failed. Try again.';
 const REFUSED =
   'The store of this deployment refused access. ' +
   'Allow its role s3:GetObject and s3:PutObject on the objects, and s3:ListBucket on the bucket.';
+const ARCHIVED = 'The object is archived. Restore a copy of it in S3 first, and try again.';
+const NO_KEY =
+  'The store of this deployment may not use the KMS key of the object. ' +
+  'Allow its roles kms:Decrypt and kms:GenerateDataKey, and check that the key is enabled.';
 const PAST_THE_END = 'The range lies past the end of the object.';
 
 /** The answer of a call. What is not S3's fault, for example a full disk, is thrown as it is. */
@@ -45,14 +49,34 @@ export async function answerOrTaken<T>(call: Promise<T>): Promise<T | null> {
   return await nullFor(['PreconditionFailed'], call);
 }
 
-/** Like `answerOf`, for a bucket that is not ours: a missing object and a refusal are both a UserError with this sentence. */
-export async function answerOrRefuse<T>(call: Promise<T>, sentence: string): Promise<T> {
+/** What else may keep an object from being read, although it exists. */
+export interface Obstacles {
+  archived: string;
+  noKey: string;
+}
+
+/**
+ * Like `answerOf`, for a bucket that is not ours: a missing object and a refusal are both a UserError with the sentence `missing`. An
+ * object in an archive, or with a key that may not be used, has a sentence of its own.
+ */
+export async function answerOrRefuse<T>(call: Promise<T>, missing: string, { archived, noKey }: Obstacles): Promise<T> {
   try {
     return await call;
   } catch (error) {
     const ours = ourError(error);
-    throw ours instanceof TransientError || factsOf(error).status < 300 ? ours : new UserError(sentence, { cause: error });
+    if (ours instanceof TransientError || error instanceof UserError || factsOf(error).status < 300) throw ours;
+    const sentence = isArchived(error) ? archived : isAboutKey(error) ? noKey : missing;
+    throw new UserError(sentence, { cause: error });
   }
+}
+
+function isArchived(error: unknown): boolean {
+  return error instanceof Error && error.name === 'InvalidObjectState';
+}
+
+/** S3 answers with a code of its own for a disabled key, and with AccessDenied for one that the role may not use. */
+function isAboutKey(error: unknown): boolean {
+  return error instanceof Error && (error.name.startsWith('KMS.') || /\bkms:|\bKMS key/.test(error.message));
 }
 
 async function nullFor<T>(names: readonly string[], call: Promise<T>): Promise<T | null> {
@@ -69,12 +93,14 @@ function ourError(error: unknown): unknown {
   const { name } = error;
   const { status, lostOnTheWay } = factsOf(error);
   const because = { cause: error };
+  if (isArchived(error)) return new UserError(ARCHIVED, because);
   if (name === 'NoSuchBucket') return new UserError(NO_STORE, because);
   if (name === 'CredentialsProviderError') return new UserError(NO_CREDENTIALS, because);
   if (isExpired(error)) return new TransientError(EXPIRED, because);
   if (status === 429 || status === 503) return new TransientError(TOO_MANY_CALLS, { ...because, throttled: true });
   if (status >= 500 || PASSING.has(name)) return new TransientError(FAULT, because);
   if (lostOnTheWay) return new TransientError(NO_CONNECTION, because);
+  if (status >= 400 && isAboutKey(error)) return new UserError(NO_KEY, because);
   if (status === 401 || status === 403 || REFUSALS.has(name)) return new UserError(REFUSED, because);
   return status === 416 ? new RangeError(PAST_THE_END, because) : error;
 }

@@ -20,6 +20,12 @@ export function headOf({ ContentLength: bytes, ETag }: HeadObjectCommandOutput):
   return { bytes, version };
 }
 
+/** Whether a GET would be refused until a copy is restored: https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html */
+export function isInArchive({ StorageClass, ArchiveStatus, Restore }: HeadObjectCommandOutput): boolean {
+  const isArchived = StorageClass === 'GLACIER' || StorageClass === 'DEEP_ARCHIVE' || ArchiveStatus !== undefined;
+  return isArchived && !Restore?.includes('ongoing-request="false"');
+}
+
 /** Reads an answer to GET. The caller must read the stream to its end or destroy it. */
 export function bodyOf({ Body: stream, ContentLength: bytes, ETag }: GetObjectCommandOutput): Body {
   if (!stream || !('destroy' in stream)) throw new Error('The body is not a stream of Node.');
