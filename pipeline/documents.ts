@@ -1,6 +1,7 @@
 // Every JSON document that is stored for readers: its key and its schema. All documents are read and written here and nowhere else; those
 // between steps are in step-documents.ts. Keys and field names are stored: runs in flight and finished executions depend on them.
 import { z } from 'zod';
+import { UserError } from './contract/errors.ts';
 import { keys } from './contract/keys.ts';
 import { FindingsDocument, Progress } from './contract/schemas.ts';
 import { IndexEntry } from './findings/index-entry.ts';
@@ -47,13 +48,22 @@ export const documents = {
   indexKeys: (executionId: string) => ({ key: keys.indexKeys(executionId), schema: IndexKeys }),
 } satisfies Documents;
 
-/** `null` if there is no such object. Throws an Error for one that does not fit its schema. */
+/** A stored document that cannot be read: someone changed it, or a disk lost a part of it. */
+export class DamagedDocument extends UserError {
+  constructor(key: string, cause: unknown) {
+    super(`The stored document ${key} is damaged. Restore it from a backup, or delete its execution and start it again.`, {
+      cause,
+    });
+  }
+}
+
+/** `null` if there is no such object. Throws a DamagedDocument for one that does not fit its schema. */
 export async function readDocument<T>(document: StoredDocument<T>, blobs: Pick<Blobs, 'get'>): Promise<T | null> {
   const bytes = await blobs.get(document.key);
   return bytes && parseDocument(document, bytes);
 }
 
-/** Throws an Error if the document does not exist or does not fit its schema: a step before this one wrote it. */
+/** Throws an Error if the document does not exist: a step before this one wrote it. Throws a DamagedDocument if it does not fit its schema. */
 export async function readExisting<T>(document: StoredDocument<T>, blobs: Pick<Blobs, 'get'>): Promise<T> {
   const found = await readDocument(document, blobs);
   if (found === null) throw new Error(`Expected a document at ${document.key}, but there is none.`);
@@ -64,7 +74,7 @@ export function parseDocument<T>({ key, schema }: StoredDocument<T>, bytes: Uint
   try {
     return schema.parse(JSON.parse(Buffer.from(bytes).toString()));
   } catch (cause) {
-    throw new Error(`The document at ${key} does not have the expected content.`, { cause });
+    throw new DamagedDocument(key, cause);
   }
 }
 

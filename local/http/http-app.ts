@@ -9,13 +9,17 @@ import { Hono } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { HTTPException } from 'hono/http-exception';
 import { BODY_TOO_LARGE, MCP_BODY_BYTES_MAX } from '../../mcp-server/access/http-limits.ts';
+import { causesOf } from '../../pipeline/contract/causes.ts';
+import { withDiskAdvice } from '../../pipeline/contract/disk-errors.ts';
 import { sentenceOf } from '../../pipeline/contract/errors.ts';
 import { contentTypeOf } from '../../pipeline/findings/content-type.ts';
 import type { Blobs, Log } from '../../pipeline/ports.ts';
 import type { IamGate } from './iam-gate.ts';
 import type { LocalLinks } from './local-links.ts';
 
+const INSUFFICIENT_STORAGE = 507; // RFC 4918: the server cannot store what the request needs, for now
 const SHOWN_CHARACTERS_MAX = 100;
+const REMOVAL_RETRIES_MAX = 10; // with too many files open, after 0.1 s, 0.2 s and so on
 const LOOPBACK_NAMES = new Set(['127.0.0.1', 'localhost', '[::1]']);
 
 export interface HttpDeps {
@@ -66,6 +70,12 @@ export function httpApp(deps: HttpDeps): Hono {
   app.notFound((context) => context.text('Not found. Use /mcp, or a link that a tool returned.\n', 404));
   app.onError((error, context) => {
     if (error instanceof HTTPException) return context.text(`${error.message}\n`, error.status);
+    const advised = withDiskAdvice(error);
+    const sentence = sentenceOf(advised);
+    if (sentence !== null) {
+      log.error({ causes: causesOf(advised), path: context.req.routePath }, 'A request failed: the disk refused it.');
+      return context.text(`${sentence}\n`, INSUFFICIENT_STORAGE);
+    }
     log.error({ error, path: context.req.routePath }, 'A request failed unexpectedly.');
     return context.text('Internal error. See the server log for the cause.\n', 500);
   });
@@ -138,7 +148,7 @@ async function receive(
       throw refusal(400, `The body has ${bytes} of the ${bytesMax} bytes passed to create_upload. Send the whole file.`);
     await accept(path);
   } finally {
-    await rm(folder, { recursive: true, force: true });
+    await rm(folder, { recursive: true, force: true, maxRetries: REMOVAL_RETRIES_MAX });
   }
 }
 

@@ -2,7 +2,7 @@
 import { at } from '../../pipeline/contract/at.ts';
 import { UserError } from '../../pipeline/contract/errors.ts';
 import { INDEX_NAME, index, indexOf } from '../../pipeline/contract/keys.ts';
-import { documents, readDocument } from '../../pipeline/documents.ts';
+import { DamagedDocument, documents, readDocument } from '../../pipeline/documents.ts';
 import type { IndexEntry } from '../../pipeline/findings/index-entry.ts';
 import type { Blobs } from '../../pipeline/ports.ts';
 import type { ToolDeps } from '../access/deps.ts';
@@ -31,7 +31,7 @@ export async function queryExecutions(
   let last: string | null = null;
   for (let from = 0; from < found.length && executions.length < query.limit; from += READ_AT_ONCE) {
     const batch = found.slice(from, from + READ_AT_ONCE);
-    const entries = await Promise.all(batch.map((key) => readDocument(documents.indexEntry(key), blobs)));
+    const entries = await Promise.all(batch.map((key) => entryAt(key, blobs)));
     for (const [position, entry] of entries.entries()) {
       const name = nameOf(at(batch, position));
       if (query.since && index.startedAt(name) < query.since) return { executions, cursor: null };
@@ -44,6 +44,16 @@ export async function queryExecutions(
   }
   const isLast = found.length < SCANNED_MAX && (found.length === 0 || last === nameOf(at(found, found.length - 1)));
   return { executions, cursor: isLast ? null : last };
+}
+
+/** `null` if the entry is gone, or damaged: one entry must not cost the whole list. */
+async function entryAt(key: string, blobs: Blobs): Promise<IndexEntry | null> {
+  try {
+    return await readDocument(documents.indexEntry(key), blobs);
+  } catch (error) {
+    if (error instanceof DamagedDocument) return null;
+    throw error;
+  }
 }
 
 function foldersOf({ labels }: ExecutionQuery, owner: string | null): string[] {

@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { copyFile, link, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { withDiskAdvice } from '../contract/disk-errors.ts';
 import { checkedFolder, checkedKey, checkRange, RESERVED_SEGMENT } from '../contract/key-checks.ts';
 import type { Blobs } from '../ports.ts';
 
@@ -57,19 +58,9 @@ export function fsBlobs(folder: string): Blobs {
     },
 
     async putFile(key, path) {
-      const target = pathOf(key);
-      await makeFolder(dirname(target));
-      await onDisk(path);
-      try {
-        await rename(path, target);
-      } catch (error) {
-        if (!isCode(error, 'EXDEV')) throw error; // another file system: a copy on this one, then a rename
-        await published(folder, target, async (temporary) => {
-          await copyFile(path, temporary);
-          await onDisk(temporary);
-        });
-        await rm(path);
-      }
+      await moved(folder, path, pathOf(key)).catch((error) => {
+        throw withDiskAdvice(error);
+      });
     },
 
     async list(prefix, { after = '', limit }) {
@@ -108,6 +99,21 @@ async function onDisk(path: string): Promise<void> {
   await file.sync();
 }
 
+async function moved(folder: string, path: string, target: string): Promise<void> {
+  await makeFolder(dirname(target));
+  await onDisk(path);
+  try {
+    await rename(path, target);
+  } catch (error) {
+    if (!isCode(error, 'EXDEV')) throw error; // another file system: a copy on this one, then a rename
+    await published(folder, target, async (temporary) => {
+      await copyFile(path, temporary);
+      await onDisk(temporary);
+    });
+    await rm(path);
+  }
+}
+
 /** Writes to a temporary file and renames or links it, so that a reader never gets a partial file. */
 async function published(
   folder: string,
@@ -115,12 +121,14 @@ async function published(
   write: (temporary: string) => Promise<void>,
   place: typeof rename = rename,
 ): Promise<void> {
-  await makeFolder(dirname(target));
-  await makeFolder(join(folder, PARTS_FOLDER));
   const temporary = join(folder, PARTS_FOLDER, randomUUID());
   try {
+    await makeFolder(dirname(target));
+    await makeFolder(join(folder, PARTS_FOLDER));
     await write(temporary);
     await place(temporary, target);
+  } catch (error) {
+    throw withDiskAdvice(error);
   } finally {
     await rm(temporary, { force: true });
   }

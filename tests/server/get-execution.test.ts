@@ -3,7 +3,7 @@ import { ExecutionView } from '../../mcp-server/executions/status.ts';
 import { cancelExecution } from '../../mcp-server/tools/cancel-execution.ts';
 import { getExecution } from '../../mcp-server/tools/get-execution.ts';
 import { retryFailedTiles } from '../../mcp-server/tools/retry-failed-tiles.ts';
-import { keys } from '../../pipeline/contract/keys.ts';
+import { index, indexOf, keys } from '../../pipeline/contract/keys.ts';
 import { FindingsDocument } from '../../pipeline/contract/schemas.ts';
 import { planTiles } from '../../pipeline/planning/plan.ts';
 import type { Run } from '../support/scripted-launcher.ts';
@@ -230,3 +230,32 @@ describe('retry_failed_tiles', () => {
       .toMatch(/^Execution \S+ is still running, in phase detect\. Wait with get_execution/);
   });
 });
+
+test.each(['', '{"execution_id":"x"', '\u0000\u0000'])(
+  'damaged documents (%j) have a sentence, and cost no other execution',
+  async (damage) => {
+    const { server, client } = await serverAndClient({ script: ends([finding(1)]) });
+    const { execution_id } = await started(server, client);
+    const damaged = (key: string) =>
+      `The stored document ${key} is damaged. Restore it from a backup, or delete its execution and start it again.`;
+    await server.blobs.put(keys.findings(execution_id), Buffer.from(damage));
+    expect(await client.refusal('list_findings', { execution_id })).toBe(damaged(keys.findings(execution_id)));
+    await server.blobs.put(keys.progress(execution_id), Buffer.from(damage));
+    expect(await client.refusal('get_execution', { execution_id })).toBe(damaged(keys.progress(execution_id)));
+    const at = new Date();
+    const entry = {
+      execution_id: 'whole',
+      started_at: at.toISOString(),
+      status: 'SUCCEEDED',
+      image: 'a.png',
+      findings: 1,
+      by_label: {},
+    };
+    const { byTime } = indexOf(null);
+    await server.blobs.put(byTime + index.name(at, 'broken'), Buffer.from(damage));
+    await server.blobs.put(byTime + index.name(at, 'whole'), Buffer.from(JSON.stringify(entry)));
+    const { executions } = await client.call('list_findings', {}, Page);
+    expect(executions.map((one) => one.execution_id)).toEqual(['whole']);
+    expect(server.errors).toEqual([]);
+  },
+);

@@ -234,6 +234,25 @@ describe('PUT with a link of create_upload', () => {
     },
   );
 
+  test.each([
+    ['ENOSPC', 'The disk of the server is full. Free some space, for example with delete_execution, then try again.'],
+    ['EDQUOT', 'The disk of the server is full. Free some space, for example with delete_execution, then try again.'],
+    ['EMFILE', 'The server has too many files open. Try again in a minute.'],
+    ['EROFS', 'The server may not write to its data folder (EROFS). Check the permissions of the folder.'],
+  ])('says what the disk refuses (%s), and keeps nothing of the file', async (code, sentence) => {
+    const server = await testServer();
+    const putFile = () => Promise.reject(Object.assign(new Error(`${code}: /home/someone`), { code }));
+    const mcp = () => Promise.reject(new Error('MCP is not called.'));
+    const logged: object[] = [];
+    const log = { debug() {}, info() {}, warn() {}, error: (facts: object) => void logged.push(facts) };
+    const { links, scratchFolder } = server;
+    const app = httpApp({ mcp, blobs: { ...server.blobs, putFile }, links, scratchFolder, log });
+    const response = await app.fetch(new Request(await putLink(server, 6), { method: 'PUT', body: 'pixels' }));
+    expect([response.status, await response.text()]).toEqual([507, `${sentence}\n`]);
+    expect(await stored(server)).toEqual([]);
+    expect(logged).toMatchObject([{ causes: [{ message: sentence }, { code }] }]);
+  });
+
   test('stores one file or the other if two arrive at once, never a mixture', async () => {
     const server = await testServer();
     const url = await putLink(server, 300_000);

@@ -38,7 +38,9 @@ describe('a document', () => {
     blobs.objects.set('executions/e1/launched.json', Buffer.from(content));
     const error = await readDocument(documents.launched('e1'), blobs).catch((thrown: Error) => thrown);
     expect(error).toMatchObject({
-      message: 'The document at executions/e1/launched.json does not have the expected content.',
+      name: 'UserError',
+      message:
+        'The stored document executions/e1/launched.json is damaged. Restore it from a backup, or delete its execution and start it again.',
       cause: expect.any(Error),
     });
   });
