@@ -189,6 +189,16 @@ describe('any other request is refused with the messages of the service', () => 
     );
   });
 
+  test('with the session token of other credentials, although it is signed', async () => {
+    const url = await endpoint();
+    const headers = await signedHeaders(url, { headers: { 'x-amz-security-token': 'of-a-session' } });
+    expect(headers.authorization).toContain('x-amz-security-token');
+    expect(await refusal(url, headers)).toEqual([
+      'UnrecognizedClientException',
+      'The security token included in the request is invalid.',
+    ]);
+  });
+
   test('from a page of another site, even if it is signed', async () => {
     const url = await endpoint();
     const { status, type } = await posted(url, await signedHeaders(url, { headers: { origin: 'https://example.com' } }));
