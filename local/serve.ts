@@ -4,7 +4,7 @@ import { rm } from 'node:fs/promises';
 import type { IncomingMessage } from 'node:http';
 import { createAdaptorServer } from '@hono/node-server';
 import { depsByCaller, type SharedDeps } from '../mcp-server/access/callers.ts';
-import { readFindings } from '../mcp-server/executions/stored-findings.ts';
+import { readFindings, readFindingsSoFar } from '../mcp-server/executions/stored-findings.ts';
 import { mcpHandler } from '../mcp-server/server.ts';
 import { VERSION } from '../mcp-server/version.ts';
 import { type Config, modelOffer, sizeLimits } from '../pipeline/config.ts';
@@ -16,7 +16,7 @@ import { fsBlobs } from '../pipeline/storage/folder-blobs.ts';
 import { fsRemoval } from '../pipeline/storage/folder-removal.ts';
 import { type DataFolder, emptyLeftovers, openDataFolder, workerScratch } from './data-folder.ts';
 import { type Engine, openEngine } from './engine/engine.ts';
-import { localLauncher } from './engine/local-launcher.ts';
+import { localLauncher, requestedImage } from './engine/local-launcher.ts';
 import type { AccessKey } from './http/access-keys.ts';
 import { httpApp } from './http/http-app.ts';
 import { iamGate } from './http/iam-gate.ts';
@@ -24,6 +24,7 @@ import { addressToListen, hostInUrl, listening } from './http/listen.ts';
 import { localLinks, readSecret } from './http/local-links.ts';
 import { DAY_MS, startUpkeep } from './upkeep.ts';
 import { eventRoutes } from './web/event-stream.ts';
+import { hasSettled } from './web/execution-list.ts';
 import { pageRoutes } from './web/web-routes.ts';
 import { workerPool } from './workers/worker-pool.ts';
 
@@ -129,13 +130,18 @@ async function openHttp(
     log,
     images: allowedFolders.length > 0 ? sources.accepted.join(' or ') : undefined,
   });
+  const progress = progressReader({ blobs, launcher, clock });
   const page = [
-    eventRoutes({ blobs, launcher, progress: progressReader({ blobs, launcher, clock }), clock, log }),
+    eventRoutes({ blobs, launcher, progress, requestedImage: (id) => requestedImage(engine, id), clock, log }),
     pageRoutes({
       blobs,
       // Loads the bundler at the first request for the page.
       files: async () => await (await import('../build/web-page.ts')).pageFiles(),
-      findingsOf: (executionId) => readFindings(executionId, { blobs }),
+      async findingsOf(executionId) {
+        const stored = await readFindings(executionId, { blobs });
+        const end = stored ? null : await progress.current(executionId).catch(() => null);
+        return end && hasSettled(end, clock) ? await readFindingsSoFar(end, { blobs }) : stored;
+      },
     }),
   ];
   const gate = iam && iamGate({ ...iam, clock, log });

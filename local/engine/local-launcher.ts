@@ -77,6 +77,15 @@ export function runningInputs(engine: Pick<Engine, 'list'>): unknown[] {
   return rows.map(({ input }): unknown => JSON.parse(input));
 }
 
+const AnalysisInput = z.object({ image: z.object({ uri: z.string() }) });
+
+/** The name of the image that the execution was started with; `null` if the engine does not know the execution. */
+export function requestedImage(engine: Pick<Engine, 'describe'>, executionId: string): string | null {
+  const row = engine.describe(executionId);
+  const input = row && AnalysisInput.safeParse(JSON.parse(row.input));
+  return input?.success ? input.data.image.uri : null;
+}
+
 function refusal(name: string, error: ServiceError): UserError {
   const message = error.name === 'DurableExecutionAlreadyStartedException' ? nameTaken(name) : error.message;
   return new UserError(message, { cause: error });

@@ -5,9 +5,9 @@ import { HTTPException } from 'hono/http-exception';
 import { type SSEStreamingApi, streamSSE } from 'hono/streaming';
 import { at } from '../../pipeline/contract/at.ts';
 import { sentenceOf } from '../../pipeline/contract/errors.ts';
-import { ExecutionId } from '../../pipeline/contract/schemas.ts';
+import { ExecutionId, type Progress } from '../../pipeline/contract/schemas.ts';
 import { changedTiles, gridOf } from '../../pipeline/planning/tile-states.ts';
-import type { Clock, Log } from '../../pipeline/ports.ts';
+import type { Log } from '../../pipeline/ports.ts';
 import {
   endEvent,
   type ListedExecution,
@@ -16,8 +16,9 @@ import {
   type SnapshotEvent,
   tileEvent,
 } from '../../pipeline/progress/events.ts';
+import type { ProgressReader } from '../../pipeline/progress/progress-reader.ts';
 import type { Routes } from '../http/http-app.ts';
-import { type ExecutionListDeps, executionList } from './execution-list.ts';
+import { type ExecutionListDeps, executionList, hasSettled } from './execution-list.ts';
 import { type ExecutionSnapshot, executionReader } from './execution-reader.ts';
 import { type SharedPoll, sharedPoll } from './shared-poll.ts';
 
@@ -29,7 +30,7 @@ const RECONNECT_MS = 1_000;
 const LOG_EVERY_MS = 60_000;
 
 export interface EventsDeps extends ExecutionListDeps {
-  clock: Clock;
+  progress: Pick<ProgressReader, 'current' | 'stored'>;
   log: Log;
 }
 
@@ -80,7 +81,7 @@ export function eventRoutes(deps: EventsDeps): Routes {
       await deps.progress.current(id.data).catch((error) => {
         throw new HTTPException(404, { message: sentenceOf(error) ?? 'The execution could not be read.', cause: error });
       });
-      return subscribe(context, (signal) => eventsOfExecution(pollOf(id.data).watch(signal)));
+      return subscribe(context, (signal) => eventsOfExecution(pollOf(id.data).watch(signal), deps));
     });
   };
 }
@@ -107,13 +108,13 @@ async function send(stream: SSEStreamingApi, events: (signal: AbortSignal) => As
   }
 }
 
-/** A snapshot, then each change, then the end. */
-async function* eventsOfExecution(watch: AsyncIterable<ExecutionSnapshot>): AsyncGenerator<ServerEvent> {
+/** A snapshot, then each change, then the end: once it is stored, or nothing more can be stored. */
+async function* eventsOfExecution(watch: AsyncIterable<ExecutionSnapshot>, deps: EventsDeps): AsyncGenerator<ServerEvent> {
   let before: ExecutionSnapshot | null = null;
   for await (const now of watch) {
     if (before && (before.plan === null) === (now.plan === null)) yield* changesBetween(before, now);
-    else yield snapshotOf(now);
-    if (now.progress.status !== 'RUNNING') {
+    else yield snapshotOf(now, deps);
+    if (await isLastWord(now.progress, deps)) {
       yield endEvent(now.progress);
       return;
     }
@@ -121,7 +122,15 @@ async function* eventsOfExecution(watch: AsyncIterable<ExecutionSnapshot>): Asyn
   }
 }
 
-function snapshotOf({ plan, states, progress }: ExecutionSnapshot): SnapshotEvent {
+/** A stopped execution has a status before its code has ended, and that code may still store findings. */
+async function isLastWord(current: Progress, { progress, clock }: EventsDeps): Promise<boolean> {
+  if (current.status === 'RUNNING') return false;
+  if (hasSettled(current, clock)) return true;
+  const stored = await progress.stored(current.execution_id);
+  return stored !== null && stored.status !== 'RUNNING';
+}
+
+function snapshotOf({ plan, states, progress }: ExecutionSnapshot, { requestedImage }: EventsDeps): SnapshotEvent {
   const { execution_id, started_at } = progress;
   const image = plan && {
     uri: plan.request.image.uri,
@@ -134,6 +143,7 @@ function snapshotOf({ plan, states, progress }: ExecutionSnapshot): SnapshotEven
     type: 'snapshot',
     execution_id,
     picture: image, // the name of the event's field
+    uri: image?.uri ?? requestedImage(execution_id),
     grid,
     states,
     progress: progressEvent(progress, null),
@@ -147,12 +157,13 @@ function* changesBetween(before: ExecutionSnapshot, { states, progress }: Execut
   if (JSON.stringify(event) !== JSON.stringify(progressEvent(before.progress, null))) yield event;
 }
 
-/** A snapshot of the newest executions, then each execution that is new or has changed. */
+/** A snapshot of the newest executions, then each execution that is new or has changed; another snapshot once one is gone. */
 async function* eventsOfList(watch: AsyncIterable<ListedExecution[]>): AsyncGenerator<ServerEvent> {
   let before: Map<string, string> | null = null;
   for await (const executions of watch) {
     const texts = new Map(executions.map((execution) => [execution.execution_id, JSON.stringify(execution)]));
     if (before === null) yield { type: 'snapshot', executions };
+    else if ([...before.keys()].some((id) => !texts.has(id))) yield { type: 'snapshot', executions };
     else
       for (const execution of executions.toReversed()) {
         const { execution_id } = execution;

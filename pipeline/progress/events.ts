@@ -58,6 +58,8 @@ export const SnapshotEvent = z.object({
   execution_id: z.string(),
   /** The name that the caller used, the size in pixels, and the execution with the pyramid; `null` before the image is cut. */
   picture: z.object({ uri: z.string(), width: z.number(), height: z.number(), pyramid_of: z.string() }).nullable(),
+  /** The name that the caller used, also before the image is cut; `null` if it is not known. */
+  uri: z.string().nullable(),
   grid: z.array(GridLevel),
   /** One letter for each tile of the grid: waiting, looking, done, failed, blank, or `-` for a tile of an earlier execution. */
   states: z.string(),

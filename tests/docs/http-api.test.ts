@@ -25,7 +25,9 @@ async function localApp(): Promise<Hono> {
   const log = { debug: quiet, info: quiet, warn: quiet, error: quiet };
   const none = () => Promise.reject(new Error('This test sends no such request.'));
   const history = { ...launcher, list: none, history: none };
-  const events = eventRoutes({ blobs, launcher: history, progress: { current: none }, clock: { now: () => new Date() }, log });
+  const progress = { current: none, stored: none };
+  const clock = { now: () => new Date() };
+  const events = eventRoutes({ blobs, launcher: history, progress, requestedImage: () => null, clock, log });
   const page = pageRoutes({ blobs, files: none, findingsOf: none });
   return httpApp({ mcp: none, blobs, links, scratchFolder, log, routes: [events, page] });
 }

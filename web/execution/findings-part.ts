@@ -19,6 +19,7 @@ export async function findingsPart(executionId: string, image: ImagePart): Promi
   const announcement = byId('announcement', HTMLElement);
   const section = byId('findings', HTMLElement);
   section.hidden = false;
+  byId('choices', HTMLElement).hidden = findings.count === 0;
   let selected: number | null = null;
 
   const nameOf = (row: number) => `${findings.idOf(row)}, ${findings.labelOf(row)}`;
@@ -49,7 +50,7 @@ export async function findingsPart(executionId: string, image: ImagePart): Promi
   const show = (rows: Uint32Array) => {
     image.showRows(rows);
     list.show(rows);
-    const total = counted(findings.count, 'finding');
+    const total = findings.count === 0 ? 'No findings.' : counted(findings.count, 'finding');
     byId('count', HTMLElement).textContent = rows.length === findings.count ? total : `${count(rows.length)} of ${total}`;
   };
   const filters = filterForm(findings, ({ rows }) => show(rows));

@@ -1,38 +1,31 @@
-// The progress of an execution in words and a bar; at its end its summary and files; and the buttons that cancel and retry it.
-import type { Status } from '../../pipeline/contract/schemas.ts';
-import { byId, count, dollars, make } from '../shared/element.ts';
+// The progress of an execution in words and a bar, its notes, and at its end its summary and files.
+import { byId, count, dollars, foreign, make } from '../shared/element.ts';
 import { type ExecutionState, PHASE_WORDS, STATUS_WORDS, shareOf, tilesBehind } from '../shared/execution-state.ts';
 import * as read from '../shared/read.ts';
 import { callTool, pathOf } from '../shared/server-requests.ts';
+import { actions } from './actions.ts';
 
 const readExecution = read.fields({
+  status: read.keyOf(STATUS_WORDS),
   reason: read.nullable(read.text),
   summary: read.nullable(read.text),
+  notes: read.optional(read.listOf(read.text)),
+  next_step: read.text,
   /** Links by the name of the file, with `_` instead of `.` and `-`. */
   artifacts: read.optional(read.recordOf(read.text)),
 });
 type Execution = ReturnType<typeof readExecution>;
 
-const readStarted = read.fields({ execution_id: read.text });
-
-const CAN_BE_RETRIED: ReadonlySet<Status> = new Set(['PARTIAL', 'CANCELLED', 'FAILED']);
-
 export interface StatePart {
   show(state: ExecutionState): void;
-  /** Asks the server for summary, reason and files, which exist only at the end. */
-  showEnd(): Promise<void>;
+  /** Asks the server for notes and, at the end, for reason, summary and files. Throws a Refusal if there is no such execution. */
+  showDetails(): Promise<void>;
 }
 
 export function statePart(executionId: string): StatePart {
-  const cancel = byId('cancel', HTMLButtonElement);
-  const retry = byId('retry', HTMLButtonElement);
-  onPress(cancel, async () => {
-    await callTool('cancel_execution', { execution_id: executionId }, read.anything);
-  });
-  onPress(retry, async () => {
-    const { execution_id } = await callTool('retry_failed_tiles', { execution_id: executionId }, readStarted);
-    location.assign(`/executions/${execution_id}`);
-  });
+  const { offer } = actions(executionId);
+  let calls = 0;
+  let retry = false;
   return {
     show(state) {
       const { status, phase, tiles } = state;
@@ -41,9 +34,8 @@ export function statePart(executionId: string): StatePart {
       badge.textContent = STATUS_WORDS[status];
       badge.className = `status ${status.toLowerCase()}`;
       badge.hidden = false;
-      cancel.hidden = !running;
+      offer({ running, retry: !running && retry });
       if (!running) byId('grid-part', HTMLDetailsElement).open = false;
-      retry.hidden = !CAN_BE_RETRIED.has(status) || tiles.total === 0; // without a plan there are no tiles to retry
       byId('running-title', HTMLElement).textContent = running ? 'Progress' : 'Result';
       byId('phase', HTMLElement).textContent = running ? PHASE_WORDS[phase] : '';
       const bar = byId('progress', HTMLProgressElement);
@@ -51,10 +43,15 @@ export function statePart(executionId: string): StatePart {
       bar.value = shareOf(tiles);
       byId('figures', HTMLElement).replaceChildren(...figuresOf(state));
     },
-    async showEnd() {
+    async showDetails() {
       const args = { execution_id: executionId, response_format: 'detailed' };
-      const { summary, reason, artifacts } = await callTool('get_execution', args, readExecution);
-      showWords({ summary, reason });
+      const call = ++calls;
+      const execution = await callTool('get_execution', args, readExecution);
+      if (call !== calls) return; // a later call has newer words
+      const { status, artifacts, next_step } = execution;
+      retry = next_step.includes('retry_failed_tiles');
+      offer({ running: status === 'RUNNING', retry });
+      showWords(execution);
       const files = Object.entries(artifacts ?? {}).map(([name, url]) => ({ file: fileOf(name), url }));
       const forPeopleFirst = files.sort((a, b) => Number(isForPeople(b.file)) - Number(isForPeople(a.file)));
       byId('files', HTMLElement).replaceChildren(...forPeopleFirst.map(({ file, url }) => make('li', {}, linkTo(file, url))));
@@ -75,11 +72,13 @@ function figure(name: string, value: string): HTMLElement {
   return make('div', {}, make('dt', { textContent: name }), make('dd', { textContent: value }));
 }
 
-function showWords({ summary, reason }: Pick<Execution, 'summary' | 'reason'>): void {
-  byId('summary-part', HTMLElement).hidden = !summary && !reason;
+function showWords({ summary, reason, notes = [] }: Pick<Execution, 'summary' | 'reason' | 'notes'>): void {
+  byId('summary-part', HTMLElement).hidden = !summary && !reason && notes.length === 0;
+  byId('summary-title', HTMLElement).textContent = summary === null ? 'Notes' : 'Summary';
   byId('summary', HTMLElement).replaceChildren(...(summary === null ? [] : withLinks(summary)));
   byId('reason', HTMLElement).textContent = reason;
   byId('reason', HTMLElement).hidden = !reason;
+  byId('notes', HTMLElement).replaceChildren(...notes.map((note) => make('li', {}, foreign(note))));
 }
 
 /** A summary cites findings by their ids: each citation becomes a link to its finding. */
@@ -97,23 +96,4 @@ const isForPeople = (file: string) => file.endsWith('.html') || file.endsWith('.
 
 function linkTo(file: string, url: string): HTMLElement {
   return make('a', { href: pathOf(url), target: '_blank', rel: 'noopener', textContent: file });
-}
-
-/** The button is disabled while `work` runs. If it fails, its message is shown. */
-function onPress(button: HTMLButtonElement, work: () => Promise<void>): void {
-  button.addEventListener('click', () => {
-    button.disabled = true;
-    void work()
-      .catch((error: unknown) => showProblem(error instanceof Error ? error.message : String(error)))
-      .finally(() => {
-        button.disabled = false;
-      });
-  });
-}
-
-/** `null` if there is no problem any more. */
-export function showProblem(sentence: string | null): void {
-  const problem = byId('problem', HTMLElement);
-  problem.textContent = sentence;
-  problem.hidden = sentence === null;
 }

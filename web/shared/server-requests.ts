@@ -29,7 +29,10 @@ export async function documentAt<T>(path: string, readDocument: read.Read<T>): P
   return body === null ? null : readDocument(body);
 }
 
-/** Throws an Error with a sentence for people. */
+/** The server refused a call. The message is a sentence for people. */
+export class Refusal extends Error {}
+
+/** Throws a Refusal, or an Error with a sentence for people if the server is not responding. */
 export async function callTool<T>(name: string, args: Readonly<Record<string, unknown>>, readResult: read.Read<T>): Promise<T> {
   const headers = {
     'content-type': 'application/json',
@@ -45,7 +48,7 @@ export async function callTool<T>(name: string, args: Readonly<Record<string, un
   const { result, error } = readAnswer(await response.json().catch(() => ({})));
   if (result && !result.isError) return readResult(result.structuredContent);
   const sentence = result?.content?.find(({ text }) => text !== undefined)?.text ?? error?.message;
-  throw new Error(sentence ?? `The server answered with HTTP ${response.status}. See its log for the cause.`);
+  throw new Refusal(sentence ?? `The server answered with HTTP ${response.status}. See its log for the cause.`);
 }
 
 /** The path of a link to this server. A link may use another name of this machine, and the page may only ask its own origin. */

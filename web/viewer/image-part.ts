@@ -12,6 +12,8 @@ import { openViewer, type Viewer } from './viewer.ts';
 export interface ImagePart {
   /** Opens the image. `null` if it is not cut into tiles yet. */
   open(): Promise<StoredImage | null>;
+  /** Why there is no image. */
+  explain(sentence: string): void;
   showFindings(findings: Findings): void;
   showRows(rows: Uint32Array): void;
   showGrid(shown: boolean): void;
@@ -84,6 +86,9 @@ export function imagePart(executionId: string, grid: TileGrid, onSelect: (row: n
       viewer = openViewer(byId('image', HTMLElement), executionId, image, layer);
       if (next) viewer.flyTo(next);
       return image;
+    },
+    explain(sentence) {
+      byId('no-image', HTMLElement).textContent = sentence;
     },
     showFindings(findings) {
       boxes = boxLayer(findings);

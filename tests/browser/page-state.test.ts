@@ -1,0 +1,111 @@
+// What the page shows of executions that were blocked, failed, deleted or never existed.
+import { afterAll, describe, expect, test } from 'vitest';
+import { keys } from '../../pipeline/contract/keys.ts';
+import { Progress } from '../../pipeline/contract/schemas.ts';
+import { documents, writeDocument } from '../../pipeline/documents.ts';
+import { closeBrowser, HAS_BROWSER, opened } from '../support/browser.ts';
+import { counted, drop, FORTY, openStored, STILL, server, soon } from '../support/local-page.ts';
+import { storeExecution } from '../support/stored-execution.ts';
+
+afterAll(closeBrowser);
+
+const STORED = { width: 3_000, height: 2_000, findings: FORTY };
+
+describe.skipIf(!HAS_BROWSER)('the page of an execution', () => {
+  test('that was blocked says why there is no image', async () => {
+    const { url, blobs } = await server();
+    const reason = 'The image was blocked by moderation: nsfw, score 0.98. It was not analyzed.';
+    await writeDocument(documents.progress('blocked'), endedAs('blocked', 'BLOCKED', reason), blobs);
+    const { page, said } = await opened(`${url}/executions/blocked`, STILL);
+    await soon(() => page.locator('#no-image').textContent()).toBe('Moderation blocked this image, so it is not shown.');
+    await soon(() => page.locator('#reason').textContent()).toBe(reason);
+    expect(await page.locator('#status').textContent()).toBe('blocked');
+    expect(await page.title()).toBe('blocked · tilesight');
+    expect(said).toEqual([]);
+  });
+
+  test('of a damaged file has its name, in the list, too, and says why there is no image', async () => {
+    const { url } = await server();
+    const { page, said } = await opened(`${url}/`, STILL);
+    await drop(page, 'Site plan.png', Buffer.from('89504e470d0a1a0a6f6e6c7920776f726473', 'hex'));
+    await page.waitForURL('**/executions/site-plan-png-*');
+    await soon(() => page.locator('#status').textContent()).toBe('failed');
+    await soon(() => page.locator('#no-image').textContent()).toBe(
+      'The analysis ended before the image was cut into tiles, so there is no image to show.',
+    );
+    await soon(() => page.locator('#reason').textContent()).toMatch(/^The file is not an image of an accepted format/);
+    expect(await page.title()).toBe('site-plan.png · tilesight');
+    expect(await page.locator('#name').textContent()).toBe('site-plan.png');
+    expect(await page.getByRole('button', { name: 'Retry failed tiles' }).isVisible()).toBe(false);
+    await page.getByRole('link', { name: 'tilesight' }).click();
+    await soon(() => page.locator('#list li a').first().textContent()).toBe('site-plan.png');
+    expect(said).toEqual([]);
+  });
+
+  test('that does not exist says so instead of waiting for an image', async () => {
+    const { url } = await server();
+    const { page } = await opened(`${url}/executions/never-started`, STILL);
+    await soon(() => page.locator('#no-image').textContent()).toBe('There is no analysis at this address.');
+    expect(await page.title()).toBe('Unknown analysis · tilesight');
+    expect(await page.getByRole('alert').textContent()).toMatch(/^This server has no execution never-started\./);
+    expect(await page.getByRole('heading', { name: 'Progress' }).isVisible()).toBe(false);
+  });
+
+  test('without findings says so, without filters for nothing', async () => {
+    const { page, said } = await openStored({ findings: [] });
+    expect(await counted(page)).toBe('No findings.');
+    expect(await page.getByRole('checkbox').count()).toBe(0);
+    expect(await page.getByRole('listbox').isVisible()).toBe(false);
+    expect(said).toEqual([]);
+  });
+
+  test('deletes it after a question, and is then gone from the list', async () => {
+    const { page, said } = await openStored(STORED);
+    const remove = page.getByRole('button', { name: 'Delete', exact: true });
+    const question = page.getByRole('dialog', { name: 'Delete this analysis?' });
+    await remove.click();
+    expect(await page.locator(':focus').textContent()).toBe('Keep');
+    await page.keyboard.press('Escape');
+    await remove.click();
+    await page.keyboard.press('Enter'); // Keep has the focus
+    expect(await question.isVisible()).toBe(false);
+    const address = page.url();
+    await remove.click();
+    await question.getByRole('button', { name: 'Delete' }).click();
+    await page.waitForURL((url) => url.pathname === '/');
+    await page.getByText('No analyses yet.').waitFor();
+    expect(said).toEqual([]);
+    await page.goto(address);
+    await soon(() => page.locator('#no-image').textContent()).toBe('There is no analysis at this address.');
+  });
+
+  test('shows why it cannot be deleted', async () => {
+    const { url, blobs } = await server();
+    await storeExecution(blobs, 'stored', STORED);
+    await storeExecution(blobs, 'resumed', STORED);
+    await blobs.put(`${keys.resumedByFolder('stored')}resumed`, Buffer.from('{}'));
+    const { page } = await opened(`${url}/executions/stored`, STILL);
+    await page.getByRole('button', { name: 'Delete', exact: true }).click();
+    await page.getByRole('dialog').getByRole('button', { name: 'Delete' }).click();
+    await soon(() => page.getByRole('alert').textContent()).toMatch(/^Execution stored holds the tiles of resumed, /);
+    expect(new URL(page.url()).pathname).toBe('/executions/stored');
+  });
+});
+
+/** An execution that ended before its image was cut into tiles. */
+function endedAs(execution_id: string, status: Progress['status'], reason: string): Progress {
+  const now = new Date().toISOString();
+  return Progress.parse({
+    execution_id,
+    status,
+    phase: 'done',
+    tiles: { total: 0, done: 0, failed: 0, blank: 0 },
+    findings: 0,
+    usage: { input_tokens: 0, output_tokens: 0, cost_usd: 0 },
+    started_at: now,
+    updated_at: now,
+    reason,
+    summary: null,
+    failed_tiles: [],
+  });
+}
