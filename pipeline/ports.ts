@@ -44,7 +44,7 @@ export interface Removal {
 
 /** Links with which a client reads or writes one object for a limited time, without any other permission. */
 export interface Links {
-  /** The client must send these headers and exactly `bytesMax` bytes with PUT. */
+  /** The client must send these headers and exactly `bytesMax` bytes with PUT. Good once: an object that exists is not replaced. */
   forPut(key: string, limit: { bytesMax: number; expiresInS: number }): Promise<{ url: string; headers: Record<string, string> }>;
   forGet(key: string, limit: { expiresInS: number }): Promise<string>;
 }

@@ -20,12 +20,19 @@ import type { LocalLinks } from './local-links.ts';
 const INSUFFICIENT_STORAGE = 507; // RFC 4918: the server cannot store what the request needs, for now
 const SHOWN_CHARACTERS_MAX = 100;
 const REMOVAL_RETRIES_MAX = 10; // with too many files open, after 0.1 s, 0.2 s and so on
+const ALREADY_SENT =
+  'The file of this link has already arrived: use its upload_id. To send another file, get a new link from create_upload.';
 const LOOPBACK_NAMES = new Set(['127.0.0.1', 'localhost', '[::1]']);
+
+/** Takes the file of an upload, unless the key has one. */
+export interface UploadStore {
+  putNewFile(key: string, path: string): Promise<boolean>;
+}
 
 export interface HttpDeps {
   /** `principal` signed the request; `null` without a gate. */
   mcp: (request: Request, principal: string | null) => Promise<Response>;
-  blobs: Blobs;
+  blobs: Blobs & UploadStore;
   links: LocalLinks;
   /** Holds uploads until they are complete. */
   scratchFolder: string;
@@ -85,7 +92,11 @@ export function httpApp(deps: HttpDeps): Hono {
 function addLinkRoutes(app: Hono, { blobs, links, scratchFolder }: Pick<HttpDeps, 'blobs' | 'links' | 'scratchFolder'>): void {
   app.put('/blobs/:token', async (context) => {
     const { key, bytesMax } = await claimsFor(context.req.param('token'), 'PUT', links);
-    await receive(context.req.raw, bytesMax, scratchFolder, (path) => blobs.putFile(key, path));
+    // An analysis may be reading what was sent first: it must not become another image.
+    if (await blobs.head(key)) throw refusal(409, ALREADY_SENT);
+    await receive(context.req.raw, bytesMax, scratchFolder, async (path) => {
+      if (!(await blobs.putNewFile(key, path))) throw refusal(409, ALREADY_SENT);
+    });
     return context.body(null, 204);
   });
 
@@ -178,6 +189,6 @@ function tooMany(bytesMax: number): HTTPException {
   return refusal(413, `The body has more than the ${bytesMax} bytes passed to create_upload. Call it again with the right size.`);
 }
 
-function refusal(status: 400 | 403 | 404 | 413, message: string, cause?: unknown): HTTPException {
+function refusal(status: 400 | 403 | 404 | 409 | 413, message: string, cause?: unknown): HTTPException {
   return new HTTPException(status, { message, cause });
 }

@@ -12,8 +12,13 @@ export const PARTS_FOLDER = RESERVED_SEGMENT;
 const PRIVATE_FOLDER = 0o700;
 const PRIVATE_FILE = 0o600;
 
+export interface FolderBlobs extends Blobs {
+  /** Like `putFile`, but only if the key is free. `false` if nothing was changed. */
+  putNewFile(key: string, path: string): Promise<boolean>;
+}
+
 /** Objects are the files below `folder`, one a key. Throws a RangeError for a key that could leave it. */
-export function fsBlobs(folder: string): Blobs {
+export function fsBlobs(folder: string): FolderBlobs {
   const pathOf = (key: string) => join(folder, checkedKey(key));
 
   return {
@@ -46,19 +51,18 @@ export function fsBlobs(folder: string): Blobs {
     },
 
     async putNew(key, bytes) {
-      const target = pathOf(key);
-      try {
-        // A link fails if the file exists; a rename would replace it.
-        await published(folder, target, (temporary) => written(temporary, bytes), link);
-        return true;
-      } catch (error) {
-        if (isCode(error, 'EEXIST')) return false;
-        throw error;
-      }
+      // A link fails if the file exists; a rename would replace it.
+      return await unlessTaken(published(folder, pathOf(key), (temporary) => written(temporary, bytes), link));
     },
 
     async putFile(key, path) {
       await moved(folder, path, pathOf(key)).catch((error) => {
+        throw withDiskAdvice(error);
+      });
+    },
+
+    async putNewFile(key, path) {
+      return await unlessTaken(moved(folder, path, pathOf(key), link)).catch((error) => {
         throw withDiskAdvice(error);
       });
     },
@@ -99,19 +103,20 @@ async function onDisk(path: string): Promise<void> {
   await file.sync();
 }
 
-async function moved(folder: string, path: string, target: string): Promise<void> {
+async function moved(folder: string, path: string, target: string, place: typeof rename = rename): Promise<void> {
   await makeFolder(dirname(target));
   await onDisk(path);
   try {
-    await rename(path, target);
+    await place(path, target);
   } catch (error) {
-    if (!isCode(error, 'EXDEV')) throw error; // another file system: a copy on this one, then a rename
-    await published(folder, target, async (temporary) => {
+    if (!isCode(error, 'EXDEV')) throw error; // another file system: a copy on this one
+    const copy = async (temporary: string) => {
       await copyFile(path, temporary);
       await onDisk(temporary);
-    });
-    await rm(path);
+    };
+    await published(folder, target, copy, place);
   }
+  await rm(path, { force: true });
 }
 
 /** Writes to a temporary file and renames or links it, so that a reader never gets a partial file. */
@@ -131,6 +136,17 @@ async function published(
     throw withDiskAdvice(error);
   } finally {
     await rm(temporary, { force: true });
+  }
+}
+
+async function unlessTaken(placing: Promise<void>): Promise<boolean> {
+  try {
+    await placing;
+    return true;
+  } catch (error) {
+    // Not from mkdir: a file in the place of a folder.
+    if (isCode(error, 'EEXIST') && error instanceof Error && 'syscall' in error && error.syscall === 'link') return false;
+    throw error;
   }
 }
 

@@ -13,13 +13,13 @@ export function s3Links(options: Pick<S3Options, 'bucket' | 'endpoint'>): Links 
   return {
     /**
      * Binds exactly `bytesMax` bytes. The length is signed but not among the returned headers: clients send it on their own, and
-     * one that sets it explicitly would truncate a longer file instead of being refused.
+     * one that sets it explicitly would truncate a longer file instead of being refused. S3 takes no second object under the key (412).
      */
     async forPut(key, { bytesMax, expiresInS }) {
-      const object = { ...objectAt(key), ContentLength: bytesMax };
+      const object = { ...objectAt(key), ContentLength: bytesMax, IfNoneMatch: '*' };
       const [{ client, PutObjectCommand }, { getSignedUrl }] = [await s3(), await presigner()];
       const url = await answerOf(getSignedUrl(client, new PutObjectCommand(object), { expiresIn: expiresInS }));
-      return { url, headers: {} };
+      return { url, headers: { 'If-None-Match': '*' } };
     },
 
     async forGet(key, { expiresInS }) {

@@ -161,6 +161,17 @@ describe.skipIf(NO_S3_SERVER)(NO_S3_SERVER ?? 'against a real S3-compatible serv
       expect(await blobs.get(KEY)).toEqual(Buffer.from('pixels'));
     });
 
+    test('a second PUT is refused, and so is one without the condition', async () => {
+      const { links, blobs } = await linked();
+      const { url, headers } = await links.forPut(KEY, { bytesMax: 6, expiresInS: 60 });
+      expect(headers).toEqual({ 'If-None-Match': '*' });
+      expect((await fetch(url, { method: 'PUT', body: 'pixels' })).status).toBe(403);
+      expect((await fetch(url, { method: 'PUT', headers, body: 'pixels' })).status).toBe(200);
+      expect((await fetch(url, { method: 'PUT', headers, body: 'others' })).status).toBe(412);
+      expect((await fetch(url, { method: 'PUT', body: 'others' })).status).toBe(403);
+      expect(await blobs.get(KEY)).toEqual(Buffer.from('pixels'));
+    });
+
     test.each(['pixel', 'pixels!', ''])('a PUT of another length (%j) is refused', async (body) => {
       const { links, blobs } = await linked();
       const { url, headers } = await links.forPut(KEY, { bytesMax: 6, expiresInS: 60 });
@@ -414,7 +425,7 @@ describe('without a real server:', () => {
   test('links contain no checksum of bytes that are not known yet', async () => {
     const { url } = await s3Links({ bucket: 'images' }).forPut(KEY, { bytesMax: 6, expiresInS: 60 });
     expect(url).not.toMatch(/checksum/i);
-    expect(new URL(url).searchParams.get('X-Amz-SignedHeaders')).toBe('content-length;host');
+    expect(new URL(url).searchParams.get('X-Amz-SignedHeaders')).toBe('content-length;host;if-none-match');
   });
 
   test('clients of AWS and of web hosts are loaded on first use', async () => {

@@ -70,6 +70,20 @@ async function exchanged(port: number, text: string): Promise<string> {
 }
 
 describe('PUT with a link of create_upload', () => {
+  test('is good once: a second file is refused', async () => {
+    const server = await testServer();
+    const url = await putLink(server, 6);
+    const put = async (body: string) => await server.fetch(url, { method: 'PUT', body });
+    expect((await put('pixels')).status).toBe(204);
+    const late = await put('others');
+    expect([late.status, await late.text()]).toEqual([
+      409,
+      'The file of this link has already arrived: use its upload_id. To send another file, get a new link from create_upload.\n',
+    ]);
+    expect(Buffer.from((await server.blobs.get(KEY)) ?? []).toString()).toBe('pixels');
+    expect(await readdir(server.scratchFolder)).toEqual([]);
+  });
+
   test('stores the file, whole', async () => {
     const server = await testServer();
     const response = await server.fetch(await putLink(server, 6), {
@@ -241,12 +255,12 @@ describe('PUT with a link of create_upload', () => {
     ['EROFS', 'The server may not write to its data folder (EROFS). Check the permissions of the folder.'],
   ])('says what the disk refuses (%s), and keeps nothing of the file', async (code, sentence) => {
     const server = await testServer();
-    const putFile = () => Promise.reject(Object.assign(new Error(`${code}: /home/someone`), { code }));
+    const putNewFile = () => Promise.reject(Object.assign(new Error(`${code}: /home/someone`), { code }));
     const mcp = () => Promise.reject(new Error('MCP is not called.'));
     const logged: object[] = [];
     const log = { debug() {}, info() {}, warn() {}, error: (facts: object) => void logged.push(facts) };
     const { links, scratchFolder } = server;
-    const app = httpApp({ mcp, blobs: { ...server.blobs, putFile }, links, scratchFolder, log });
+    const app = httpApp({ mcp, blobs: { ...server.blobs, putNewFile }, links, scratchFolder, log });
     const response = await app.fetch(new Request(await putLink(server, 6), { method: 'PUT', body: 'pixels' }));
     expect([response.status, await response.text()]).toEqual([507, `${sentence}\n`]);
     expect(await stored(server)).toEqual([]);
@@ -258,7 +272,7 @@ describe('PUT with a link of create_upload', () => {
     const url = await putLink(server, 300_000);
     const bodies = ['a', 'b'].map((letter) => letter.repeat(300_000));
     const responses = await Promise.all(bodies.map((body) => server.fetch(url, { method: 'PUT', body })));
-    expect(responses.map(({ status }) => status)).toEqual([204, 204]);
+    expect(responses.map(({ status }) => status).toSorted()).toEqual([204, 409]);
     expect(bodies).toContain(Buffer.from((await server.blobs.get(KEY)) ?? []).toString());
   });
 

@@ -11,9 +11,9 @@ import type { ModelOffer } from '../../mcp-server/access/model-policy.ts';
 import { functionUrlHandler } from '../../mcp-server/aws/function-url.ts';
 import { mcpHandler } from '../../mcp-server/server.ts';
 import { readConfig, sizeLimits } from '../../pipeline/config.ts';
-import type { Blobs, Clock, ImageSources, Links, Log } from '../../pipeline/ports.ts';
+import type { Clock, ImageSources, Links, Log } from '../../pipeline/ports.ts';
 import { openSources, SOURCES } from '../../pipeline/sources/index.ts';
-import { fsBlobs } from '../../pipeline/storage/folder-blobs.ts';
+import { type FolderBlobs, fsBlobs } from '../../pipeline/storage/folder-blobs.ts';
 import { fsRemoval } from '../../pipeline/storage/folder-removal.ts';
 import { temporaryFolder } from './folder.ts';
 import { functionUrlFetch } from './function-url.ts';
@@ -25,7 +25,7 @@ export const SECRET = new Uint8Array(32).fill(7);
 
 export interface TestServer {
   app: Hono;
-  blobs: Blobs;
+  blobs: FolderBlobs;
   links: LocalLinks;
   launcher: ScriptedLauncher;
   folder: string;
