@@ -319,6 +319,13 @@ describe('an error of the service', () => {
       'it can be called through an inference profile only. Use the id of one, such as us.amazon.nova-lite-v1:0.',
     ],
     [
+      'a prompt that is too long',
+      'ValidationException',
+      400,
+      'Input is too long for requested model.',
+      'the request is longer than its context. Choose a smaller tile_size, or a model with a larger context.',
+    ],
+    [
       'an account that is not enabled',
       'ValidationException',
       400,

@@ -438,6 +438,8 @@ describe('an answer', () => {
     [204, 'UserError', 'Check the address.'],
     [206, 'UserError', 'Check the address.'],
     [304, 'UserError', 'Check the address.'],
+    [408, 'TransientError', 'Try again later.'],
+    [425, 'TransientError', 'Try again later.'],
     [429, 'throttled', 'Try again later.'],
     [500, 'TransientError', 'Try again later.'],
     [503, 'TransientError', 'Try again later.'],

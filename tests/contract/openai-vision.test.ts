@@ -192,6 +192,16 @@ describe('an error of the server', () => {
     ['400', { status: 400 }, /accepts images and a JSON schema/],
     ['422', { status: 422 }, /accepts images and a JSON schema/],
     ['429 without money', { status: 429, code: 'insufficient_quota' }, /Check the account/],
+    [
+      '400 for its length, by code',
+      { status: 400, code: 'context_length_exceeded' },
+      /longer than its context\. Choose a smaller/,
+    ],
+    [
+      '400 for its length, by words',
+      { status: 400, message: 'the request exceeds the available context size, try increasing it' },
+      /longer than its context\. Choose a smaller/,
+    ],
     ['400 without money', { status: 400, code: 'billing_hard_limit_reached' }, /Check the account/],
     [
       '429 for the rest of the day',

@@ -10,6 +10,8 @@ import { type Answer, get, type Internet } from './https-request.ts';
 import { checkImageUrl, shownHost } from './image-hosts.ts';
 
 const REDIRECTS_MAX = 5;
+/** Request Timeout, Too Early, Too Many Requests: RFC 9110 and RFC 8470, RFC 6585. */
+const TRY_AGAIN_STATUSES = new Set([408, 425, 429]);
 const REDIRECT_STATUSES = new Set([301, 302, 303, 307, 308]);
 
 const TIMEOUTS: DownloadTimeouts = {
@@ -85,7 +87,7 @@ function redirected(location: string | undefined, from: URL, allowedHosts: reado
 
 function checkHead({ statusCode = 0, headers }: IncomingMessage, from: URL, bytesMax: number): void {
   const answered = `The host ${shownHost(from)} answered with status ${statusCode} instead of an image.`;
-  if (statusCode === 429 || statusCode >= 500) {
+  if (TRY_AGAIN_STATUSES.has(statusCode) || statusCode >= 500) {
     throw new TransientError(`${answered} Try again later.`, { throttled: statusCode === 429 });
   }
   if (statusCode !== 200) throw new UserError(`${answered} Check the address.`);

@@ -59,6 +59,16 @@ const CAUSES: readonly { names: readonly string[]; words: RegExp; fix: string }[
   },
   {
     names: [INVALID],
+    words: /too long|too many (input )?tokens|context (length|window)/i,
+    fix: 'the request is longer than its context. Choose a smaller tile_size, or a model with a larger context',
+  },
+  {
+    names: ['CredentialsProviderError', 'TokenProviderError'],
+    words: /expired/i,
+    fix: 'the AWS session has expired. Sign in again, for example with aws sso login',
+  },
+  {
+    names: [INVALID],
     words: /operation not allowed/i,
     fix: 'the account may not call models yet. Ask AWS Support to enable Amazon Bedrock for it',
   },

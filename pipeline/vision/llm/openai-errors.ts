@@ -15,6 +15,8 @@ const FIXES: Readonly<Record<number, string>> = {
   404: 'it does not exist. Check the model id and OPENAI_BASE_URL, and load the model on a local server',
   422: REQUEST_REFUSED,
 };
+const TOO_LONG = 'the request is longer than its context. Choose a smaller tile_size, or a model with a larger context';
+const CONTEXT = /context[ _](length|window|size)|prompt is too long/i;
 const DAILY_QUOTA = 'the quota of the day is used up. Try again tomorrow, or ask for a higher quota';
 const PER_DAY = /per day|\b[RT]PD\b/i;
 const OUT_OF_CREDIT = ['insufficient_quota', 'billing_hard_limit_reached', 'billing_not_active'];
@@ -61,6 +63,9 @@ export function openaiError(error: unknown, model: ModelId): unknown {
   }
   if (status === 408 || status === 409 || status >= 500) {
     return new TransientError(`The model ${model} failed to answer: its server has a fault. Try again.`, { cause: error });
+  }
+  if (status === 400 && (code === 'context_length_exceeded' || CONTEXT.test(error.message))) {
+    return unusable(model, TOO_LONG, error);
   }
   return unusable(model, FIXES[status] ?? UNKNOWN_STATUS, error);
 }
