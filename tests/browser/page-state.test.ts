@@ -2,9 +2,12 @@
 import { afterAll, describe, expect, test } from 'vitest';
 import { keys } from '../../pipeline/contract/keys.ts';
 import { Progress } from '../../pipeline/contract/schemas.ts';
-import { documents, writeDocument } from '../../pipeline/documents.ts';
+import { documents, readDocument, writeDocument } from '../../pipeline/documents.ts';
+import { tileCount } from '../../pipeline/planning/grid.ts';
+import { stepDocuments } from '../../pipeline/step-documents.ts';
 import { closeBrowser, HAS_BROWSER, opened } from '../support/browser.ts';
 import { counted, drop, FORTY, openStored, STILL, server, soon } from '../support/local-page.ts';
+import { HOSTILE } from '../support/report-material.ts';
 import { storeExecution } from '../support/stored-execution.ts';
 
 afterAll(closeBrowser);
@@ -56,6 +59,46 @@ describe.skipIf(!HAS_BROWSER)('the page of an execution', () => {
     expect(await counted(page)).toBe('No findings.');
     expect(await page.getByRole('checkbox').count()).toBe(0);
     expect(await page.getByRole('listbox').isVisible()).toBe(false);
+    expect(said).toEqual([]);
+  });
+
+  test('counts analyzed, blank, failed and not analyzed tiles separately, and has its notes and no invented cost', async () => {
+    const { url, blobs } = await server();
+    await storeExecution(blobs, 'stored', STORED);
+    const plan = await readDocument(documents.plan('stored'), blobs);
+    const total = plan ? tileCount(plan.plan) : 0;
+    const cancelled: Progress = {
+      ...endedAs('stored', 'CANCELLED', 'The analysis was cancelled.'),
+      tiles: { total, done: total - 9, failed: 2, blank: 1, not_analyzed: 0 }, // stopped before it counted the other six
+      usage: { input_tokens: 41_000, output_tokens: 4_100, cost_usd: null },
+      notes: ['No model knows the label "unicorn".', HOSTILE[0]],
+    };
+    await writeDocument(documents.progress('stored'), cancelled, blobs);
+    const states = `${'d'.repeat(total - 9)}bffwwwwll`;
+    await writeDocument(stepDocuments.tileStates(keys.tileStates('stored', 0)), { from: 0, indexes: null, states }, blobs);
+    const { page, said } = await opened(`${url}/executions/stored`, STILL);
+    const figure = (name: string) => page.locator('#figures div').filter({ hasText: name }).locator('dd').textContent();
+    await soon(() => page.locator('#status').textContent()).toBe('cancelled');
+    expect(await page.locator('#figures dt').allTextContents()).toEqual([
+      ...['tiles analyzed', 'blank', 'failed', 'not analyzed', 'findings', 'cost'],
+    ]);
+    expect(await figure('tiles analyzed')).toBe(`${total - 9} of ${total}`);
+    expect([await figure('blank'), await figure('failed'), await figure('not analyzed')]).toEqual(['1', '2', '6']);
+    expect(await figure('cost')).toBe('unknown');
+    await soon(() => page.locator('#notes li').allTextContents()).toEqual([
+      'No model knows the label "unicorn".',
+      HOSTILE[0].toWellFormed(),
+    ]);
+    const words = await Promise.all((await page.locator('#grid canvas').all()).map((map) => map.getAttribute('aria-label')));
+    expect(words.join(' ').match(/\d+ (?:blank|failed|not analyzed)/g)).toEqual([
+      ...['2 failed', '1 blank', '3 not analyzed', '2 not analyzed', '1 not analyzed'],
+    ]);
+    expect(words.join(' ')).not.toMatch(/waiting|analyzing/);
+    expect(await page.getByRole('button', { name: 'Tiles' }).getAttribute('aria-pressed')).toBe('true');
+    await page.getByRole('link', { name: 'tilesight' }).click();
+    await soon(() => page.locator('#list li p').first().textContent()).toBe(
+      `0 findings · ${total - 9} of ${total} tiles analyzed · 1 blank · 2 failed · 6 not analyzed · cost unknown`,
+    );
     expect(said).toEqual([]);
   });
 

@@ -1,6 +1,6 @@
 // The page of one execution: connects the image, the findings and the progress to the live events of the server.
 import { byId, nameOf } from '../shared/element.ts';
-import { type ExecutionState, stateFields } from '../shared/execution-state.ts';
+import { type ExecutionState, restOf, stateFields } from '../shared/execution-state.ts';
 import { live, on, REFUSED } from '../shared/live.ts';
 import * as read from '../shared/read.ts';
 import { Refusal } from '../shared/server-requests.ts';
@@ -76,7 +76,10 @@ const events = live(
     end: on(readEndEvent, (end) => {
       events.close();
       showProgress({ ...end, phase: 'done' });
-      void openFindings().then(() => image.showGrid(end.tiles.failed > 0));
+      grid.end();
+      image.redraw();
+      const hasGaps = restOf(end).some(([words]) => words !== 'blank');
+      void openFindings().then(() => image.showGrid(hasGaps));
       void showDetails('lost').then(() => findings?.reveal());
     }),
   },

@@ -1,6 +1,6 @@
 // The progress of an execution in words and a bar, its notes, and at its end its summary and files.
 import { byId, count, dollars, foreign, make } from '../shared/element.ts';
-import { type ExecutionState, PHASE_WORDS, STATUS_WORDS, shareOf, tilesBehind } from '../shared/execution-state.ts';
+import { type ExecutionState, PHASE_WORDS, restOf, STATUS_WORDS, shareOf } from '../shared/execution-state.ts';
 import * as read from '../shared/read.ts';
 import { callTool, pathOf } from '../shared/server-requests.ts';
 import { actions } from './actions.ts';
@@ -59,13 +59,14 @@ export function statePart(executionId: string): StatePart {
   };
 }
 
-function figuresOf({ status, tiles, findings, usage }: ExecutionState): HTMLElement[] {
-  const figures = [figure('tiles', `${count(tilesBehind(tiles))} / ${count(tiles.total)}`)];
-  if (tiles.failed > 0) figures.push(figure('not analyzed', count(tiles.failed)));
-  if (tiles.blank > 0) figures.push(figure('blank', count(tiles.blank)));
-  figures.push(figure(status === 'RUNNING' ? 'detections so far' : 'findings', count(findings)));
-  figures.push(figure('cost', dollars(usage.cost_usd)));
-  return figures;
+function figuresOf(state: ExecutionState): HTMLElement[] {
+  const { status, tiles, findings, usage } = state;
+  return [
+    figure('tiles analyzed', `${count(tiles.done)} of ${count(tiles.total)}`),
+    ...restOf(state).map(([words, tiles]) => figure(words, count(tiles))),
+    figure(status === 'RUNNING' ? 'detections so far' : 'findings', count(findings)),
+    figure('cost', dollars(usage.cost_usd)),
+  ];
 }
 
 function figure(name: string, value: string): HTMLElement {

@@ -1,6 +1,6 @@
 // The first page: a drop zone for an image, and the executions, newest first, as they progress.
 import { byId, count, counted, dollars, foreign, make, nameOf } from '../shared/element.ts';
-import { type ExecutionState, PHASE_WORDS, STATUS_WORDS, shareOf, stateFields, tilesBehind } from '../shared/execution-state.ts';
+import { type ExecutionState, PHASE_WORDS, restOf, STATUS_WORDS, shareOf, stateFields } from '../shared/execution-state.ts';
 import { live, on, REFUSED } from '../shared/live.ts';
 import * as read from '../shared/read.ts';
 import { acceptUploads } from './upload.ts';
@@ -87,11 +87,14 @@ function fill(card: HTMLElement, execution: ListedExecution): HTMLElement {
   return card;
 }
 
-function factsOf({ status, phase, tiles, findings, usage }: ListedExecution): string[] {
+function factsOf(execution: ListedExecution): string[] {
+  const { status, phase, tiles, findings, usage } = execution;
   const running = status === 'RUNNING';
   const facts = [running ? PHASE_WORDS[phase] : counted(findings, 'finding')];
-  if (tiles.total > 0) facts.push(`${count(tilesBehind(tiles))} of ${counted(tiles.total, 'tile')}`);
-  if (tiles.failed > 0) facts.push(`${count(tiles.failed)} not analyzed`);
+  if (tiles.total > 0) {
+    facts.push(`${count(tiles.done)} of ${counted(tiles.total, 'tile')} analyzed`);
+    facts.push(...restOf(execution).map(([words, tiles]) => `${count(tiles)} ${words}`));
+  }
   if (running && findings > 0) facts.push(`${counted(findings, 'detection')} so far`);
-  return [...facts, dollars(usage.cost_usd)];
+  return [...facts, usage.cost_usd === null ? 'cost unknown' : dollars(usage.cost_usd)];
 }

@@ -48,12 +48,20 @@ export const stateFields = {
   usage: read.fields({ cost_usd: read.nullable(read.number) }),
 };
 
-/** Tiles that need no more work: analyzed, failed or blank. */
-export function tilesBehind({ done, failed, blank, not_analyzed }: Progress['tiles']): number {
-  return done + failed + blank + not_analyzed;
+/** The tiles that need no more work, from 0 to 1. */
+export function shareOf({ total, done, failed, blank, not_analyzed }: Progress['tiles']): number {
+  return total > 0 ? (done + failed + blank + not_analyzed) / total : 0;
 }
 
-/** From 0 to 1. */
-export function shareOf(tiles: Progress['tiles']): number {
-  return tiles.total > 0 ? tilesBehind(tiles) / tiles.total : 0;
+/** What became of the tiles that were not analyzed, without kinds that have none. Together with `tiles.done` they are all. */
+export function restOf({ status, tiles }: Pick<ExecutionState, 'status' | 'tiles'>): [words: string, tiles: number][] {
+  const { total, done, failed, blank } = tiles;
+  // A stopped execution may have ended before it counted the tiles that it did not start.
+  const notAnalyzed = status === 'RUNNING' ? tiles.not_analyzed : total - done - failed - blank;
+  const rest: [string, number][] = [
+    ['blank', blank],
+    ['failed', failed],
+    ['not analyzed', notAnalyzed],
+  ];
+  return rest.filter(([, count]) => count > 0);
 }

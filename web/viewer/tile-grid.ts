@@ -12,6 +12,8 @@ const GAP_FROM_PX = 4;
 export interface TileGrid {
   show(grid: Grid): void;
   set(tile: number, state: TileState): void;
+  /** The execution has ended: tiles that still wait or are being analyzed never will be. */
+  end(): void;
   drawOver(context: CanvasRenderingContext2D, view: View): void;
 }
 
@@ -46,7 +48,9 @@ export function tileGrid(container: HTMLElement): TileGrid {
   const describe = () => {
     for (const { canvas, level } of maps) {
       const ofLevel = countsOf(grid.states.slice(level.first, level.first + tileCount(level)));
-      const words = Object.entries(ofLevel).flatMap(([state, tiles]) => (tiles > 0 ? [`${count(tiles)} ${state}`] : []));
+      const words = Object.entries(ofLevel).flatMap(([state, tiles]) =>
+        tiles > 0 ? [`${count(tiles)} ${state.replace('-', ' ')}`] : [],
+      );
       canvas.setAttribute('aria-label', words.join(', '));
     }
   };
@@ -68,6 +72,11 @@ export function tileGrid(container: HTMLElement): TileGrid {
       const map = maps.findLast(({ level }) => level.first <= tile);
       if (map) paint(map, tile);
       if (counts.waiting + counts.analyzing === 0) describe();
+    },
+    end() {
+      grid.states = grid.states.map((state) => (state === 'waiting' || state === 'analyzing' ? 'not-analyzed' : state));
+      counts = countsOf(grid.states);
+      paintAll();
     },
     drawOver(context, view) {
       const [finest] = grid.levels;
