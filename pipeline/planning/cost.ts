@@ -1,15 +1,13 @@
 // Estimates an analysis before it starts: model calls, tokens, cost, time and operations. Pure.
 import { SHARD_TILES_MAX } from '../contract/protocol.ts';
 import type { AnalysisRequest, ModelId } from '../contract/schemas.ts';
+import type { ImageSize } from '../providers/image-intake.ts';
 import { costOf, isLocal } from '../providers/prices.ts';
+import { profileOf } from '../providers/profile-of.ts';
 import { tileCount, tilesOf } from './grid.ts';
 import type { Plan } from './plan.ts';
 import { operationsAtMost, shardsOf } from './shards.ts';
 
-/** Claude models count an image as width x height / 750: https://platform.claude.com/docs/en/build-with-claude/vision, "Evaluate image size". */
-const PIXELS_PER_TOKEN = 750;
-/** The model scales down larger images: same page. */
-const IMAGE_TOKENS_MAX = 1_600;
 /** The rules and the form of pipeline/vision/prompts/detect-prompt.ts: 2,900 characters, 4 a token. */
 const PROMPT_TOKENS = 725;
 /** Two detections of 70 tokens: most tiles hold none or a few. */
@@ -40,12 +38,8 @@ export interface Pace {
 
 export function estimateOf(plan: Plan, { models, verify }: Pick<AnalysisRequest, 'models' | 'verify'>, pace: Pace): Estimate {
   const tiles = tileCount(plan);
-  const imageTokens = tilesOf(plan).reduce(
-    (sum, { boxInLevel: [, , width, height] }) =>
-      sum + Math.min(IMAGE_TOKENS_MAX, Math.ceil((width * height) / PIXELS_PER_TOKEN)),
-    0,
-  );
-  const estimates = models.detection.map((model) => detectionEstimate(model, tiles, imageTokens));
+  const sizes = tilesOf(plan).map(({ boxInLevel: [, , width, height] }) => ({ width, height }));
+  const estimates = models.detection.map((model) => detectionEstimate(model, sizes));
   const sum = (of: (estimate: DetectionEstimate) => number) => estimates.reduce((total, estimate) => total + of(estimate), 0);
   const shards = shardsOf(tiles).length;
   const concurrency = pace.tileConcurrency * Math.min(shards, pace.shardConcurrency);
@@ -73,8 +67,11 @@ interface DetectionEstimate {
 }
 
 /** What one model needs to detect objects in all tiles. */
-function detectionEstimate(model: ModelId, tiles: number, imageTokens: number): DetectionEstimate {
+function detectionEstimate(model: ModelId, sizes: readonly ImageSize[]): DetectionEstimate {
   const runsHere = isLocal(model);
+  const tiles = sizes.length;
+  const { intake } = profileOf(model);
+  const imageTokens = runsHere ? 0 : sizes.reduce((sum, size) => sum + intake.tokens(size), 0);
   const input_tokens = runsHere ? 0 : imageTokens + tiles * PROMPT_TOKENS;
   const output_tokens = runsHere ? 0 : tiles * ANSWER_TOKENS;
   return {

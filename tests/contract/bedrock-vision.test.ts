@@ -1,4 +1,5 @@
 // Models on Bedrock through the Vision port: the real SDK against Converse's wire format on loopback.
+import sharp from 'sharp';
 import { afterEach, beforeEach, describe, expect, it, test, vi } from 'vitest';
 import type { Ask, Finding } from '../../pipeline/contract/schemas.ts';
 import type { Jpeg, SummaryMaterial, VerificationQuestion, Vision } from '../../pipeline/ports.ts';
@@ -152,34 +153,45 @@ describe('detections', () => {
 });
 
 describe('an answer that does not fit the form', () => {
-  it('is repaired once with a list of problems, and all tokens count', async () => {
-    const { vision, requests } = await visionOf(detections({ ...CAT, score: 90, severity: 'bad' }), detections(CAT));
+  it('is repaired once if nothing in it can be used, and all tokens count', async () => {
+    const { left: _left, ...boxless } = CAT;
+    const { vision, requests } = await visionOf(detections(boxless, boxless), detections(CAT));
     const answer = await vision.detect(MODEL, TILE, EVERYTHING);
     expect(answer.detections).toHaveLength(1);
     expect(answer.usage).toMatchObject({ input_tokens: 2_000, output_tokens: 200 });
     const [question, answered, complaint] = requests[1]?.body.messages ?? [];
     expect(question).toEqual(requests[0]?.body.messages[0]);
-    expect(answered).toMatchObject({ role: 'assistant', content: [{ text: expect.stringContaining('"score":90') }] });
+    expect(answered).toMatchObject({ role: 'assistant', content: [{ text: expect.stringContaining('"right":300') }] });
     expect(complaint?.role).toBe('user');
-    expect(complaint?.content[0]?.text).toMatch(/expected number to be <=1.*detections\[0\]\.score/s);
-    expect(complaint?.content[0]?.text).toMatch(/expected one of "info"/);
+    expect(complaint?.content[0]?.text).toContain(
+      'This answer cannot be used. None of the detections (2) has both a label and a box with four numbers.',
+    );
   });
 
-  const fraction = { ...CAT, left: 0.1, top: 0.2, right: 0.3, bottom: 0.7 };
+  it('is used as far as its meaning is clear, without another question', async () => {
+    const { vision, requests } = await visionOf(detections({ ...CAT, score: 90, severity: 'High' }, { label: 'dog' }));
+    const answer = await vision.detect(MODEL, TILE, EVERYTHING);
+    expect(answer.detections).toMatchObject([{ label: 'cat', score: 0.9, severity: 'high' }]);
+    expect(answer.notes).toEqual([`Some detections of ${MODEL} had no label or no box; they are left out.`]);
+    expect(requests).toHaveLength(1);
+  });
+
+  it('in fractions of 1 is converted, and a note says so', async () => {
+    const answer = await detected(detections({ ...CAT, left: 0.1, top: 0.2, right: 0.3, bottom: 0.7 }));
+    expect(answer.detections).toMatchObject([{ box: [20, 20, 40, 50] }]);
+    expect(answer.notes).toEqual([expect.stringContaining('answers with boxes in fractions, not in thousandths as asked')]);
+  });
+
+  it('in words that hold the form is used', async () => {
+    expect(await detected(text(`Here it is: ${JSON.stringify({ detections: [CAT] })} I hope that helps.`))).toMatchObject({
+      detections: [{ label: 'cat', box: [20, 20, 40, 50] }],
+    });
+  });
+
   const invalid: [string, BedrockReply, string][] = [
     ['of another form', toolUse('report_detections', { things: [] }), 'invalid'],
-    ['with boxes in fractions of 1', detections(fraction), 'invalid'],
     ['in words', text('I see a cat.'), 'invalid'],
-    ['in words that hold the form', text('{"detections":[]}'), 'invalid'],
     ['of another tool', toolUse('report_verdict', { detections: [] }), 'empty'],
-    [
-      'in two calls',
-      answer(
-        [1, 2].map((id) => ({ toolUse: { toolUseId: `t${id}`, name: 'report_detections', input: { detections: [CAT] } } })),
-        'tool_use',
-      ),
-      'invalid',
-    ],
     ['without content', text(''), 'empty'],
     ['without content after a malformed tool use', answer([], 'malformed_tool_use'), 'empty'],
     [
@@ -192,23 +204,22 @@ describe('an answer that does not fit the form', () => {
     const { vision, requests } = await visionOf(reply);
     await expect(vision.detect(MODEL, TILE, EVERYTHING)).rejects.toMatchObject({
       name: 'AnswerError',
-      message: `No detections from ${MODEL}: the answer was ${problem} twice. Try again later, or choose another model.`,
+      message: `No detections from ${MODEL}: the answer was ${problem} twice. Choose another model, or check that this one accepts images.`,
     });
     expect(requests).toHaveLength(2);
     const texts = requests[1]?.body.messages.flatMap(({ content }) => content.map(({ text: words }) => words)) ?? [];
     expect(texts).not.toContain(''); // Converse refuses an empty text
   });
 
-  it('in two calls is repaired into one, because either could be half of it', async () => {
-    const call = (id: string) => ({ toolUse: { toolUseId: id, name: 'report_detections', input: { detections: [CAT] } } });
-    const { vision, requests } = await visionOf(answer([call('t1'), call('t2')], 'tool_use'), detections(CAT, CAT));
-    expect((await vision.detect(MODEL, TILE, EVERYTHING)).detections).toHaveLength(2);
-    expect(requests[1]?.body.messages[2]?.content[0]?.text).toContain('Call the tool "report_detections" exactly once');
+  it('in two calls is one answer', async () => {
+    const call = (id: string, label: string) => ({
+      toolUse: { toolUseId: id, name: 'report_detections', input: { detections: [{ ...CAT, label }] } },
+    });
+    const answered = await detected(answer([call('t1', 'cat'), call('t2', 'dog')], 'tool_use'));
+    expect(answered.detections.map(({ label }) => label)).toEqual(['cat', 'dog']);
   });
 
   const final: [string, string][] = [
-    ['max_tokens', 'the answer was cut off at its longest. Choose a smaller tile_size.'],
-    ['model_context_window_exceeded', 'the answer was cut off at its longest. Choose a smaller tile_size.'],
     ['content_filtered', 'the model refused. Choose another model for this image.'],
     ['guardrail_intervened', 'the model refused. Choose another model for this image.'],
     ['refusal', 'the model refused. Choose another model for this image.'],
@@ -219,6 +230,37 @@ describe('an answer that does not fit the form', () => {
     const message = `No detections from ${MODEL}: ${got}`;
     await expect(vision.detect(MODEL, TILE, EVERYTHING)).rejects.toMatchObject({ name: 'AnswerError', message });
     expect(requests).toHaveLength(1);
+  });
+
+  test.each(['max_tokens', 'model_context_window_exceeded'])(
+    'that ends with %s keeps its whole entries, and both halves of the tile are asked',
+    async (stopReason) => {
+      const bytes = await sharp({ create: { width: 200, height: 100, channels: 3, background: 'white' } })
+        .jpeg()
+        .toBuffer();
+      const cut = answer([{ text: `{"detections":[${JSON.stringify(CAT)},{"label":"dog","left":1` }], stopReason);
+      const { vision, requests } = await visionOf(cut, detections(), detections({ ...CAT, label: 'dog', left: 0, right: 500 }));
+      const answered = await vision.detect(MODEL, { bytes, width: 200, height: 100 }, EVERYTHING);
+      expect(requests).toHaveLength(3);
+      expect(answered.detections).toMatchObject([
+        { label: 'cat', box: [20, 20, 40, 50] },
+        { label: 'dog', box: [87, 20, 57, 50] },
+      ]);
+      expect(answered.usage).toMatchObject({ input_tokens: 3_000 });
+    },
+  );
+
+  it('that is cut off before its first entry fails the tile', async () => {
+    const { vision, requests } = await visionOf(text('{"detections":[{"label":"dog","left":1', 'max_tokens'));
+    const message = `No detections from ${MODEL}: the answer was cut off at its longest. Choose a smaller tile_size.`;
+    await expect(vision.detect(MODEL, TILE, EVERYTHING)).rejects.toMatchObject({ name: 'AnswerError', message });
+    expect(requests).toHaveLength(1);
+  });
+
+  it('whose tokens went into reasoning fails the tile with what to do', async () => {
+    const { vision } = await visionOf(text('', 'max_tokens'));
+    const message = `No detections from ${MODEL}: the model spent all tokens of its answer on reasoning. Turn its reasoning down or off, or choose another model.`;
+    await expect(vision.detect(MODEL, TILE, EVERYTHING)).rejects.toMatchObject({ name: 'AnswerError', message });
   });
 });
 

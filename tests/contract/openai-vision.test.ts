@@ -102,19 +102,19 @@ describe('an answer', () => {
     expect(await vision.detect(MODEL, TILE, EVERYTHING)).toMatchObject({ detections: [], usage: { input_tokens: 0 } });
   });
 
-  it('that does not fit the form is repaired once with a list of problems, and all tokens count', async () => {
-    const { vision, requests } = await visionOf(detections({ ...CAT, score: 90 }), detections(CAT));
+  it('is repaired once if nothing in it can be used, and all tokens count', async () => {
+    const { left: _left, ...boxless } = CAT;
+    const { vision, requests } = await visionOf(detections(boxless), detections(CAT));
     const answer = await vision.detect(MODEL, TILE, EVERYTHING);
     expect(answer.usage).toMatchObject({ input_tokens: 2_000, output_tokens: 200 });
     const messages = requests[1]?.body.messages ?? [];
     expect(messages.map(({ role }) => role)).toEqual(['system', 'user', 'assistant', 'user']);
-    expect(messages[2]?.content).toContain('"score":90');
-    expect(messages[3]?.content).toMatch(/detections\[0\]\.score/);
+    expect(messages[2]?.content).toContain('"right":300');
+    expect(messages[3]?.content).toContain('None of the detections (1) has both a label and a box');
   });
 
   const unusable: [string, OpenaiReply, string, number][] = [
     ['in words', completion({ content: 'A cat.' }), 'the answer was invalid twice', 2],
-    ['in words around the form', completion({ content: 'Here: {"detections":[]}' }), 'the answer was invalid twice', 2],
     ['of another form', said({ things: [] }), 'the answer was invalid twice', 2],
     ['that is empty', completion({ content: '' }), 'the answer was empty twice', 2],
     ['that is null', completion({ content: null }), 'the answer was empty twice', 2],

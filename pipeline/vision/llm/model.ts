@@ -33,12 +33,12 @@ export interface Tokens {
 export const NO_TOKENS: Tokens = { input_tokens: 0, output_tokens: 0 };
 
 /** `text` is the model's own, JSON or not. It may go back to the model, never to a caller. `cause` has the provider's words, for the log. */
-export type Reply = { tokens: Tokens } & (
-  | { kind: 'filled'; text: string }
+export type Reply = { tokens: Tokens } /** `severalCalls`: the text has one form for each of several calls of the tool. */ & (
+  | { kind: 'filled'; text: string; severalCalls?: boolean }
   | { kind: 'malformed'; text: string; complaint: string; cause?: Error }
   | { kind: 'refused'; cause: Error }
   | { kind: 'image-refused'; why: 'too-large' | 'unreadable'; cause: Error }
-  | { kind: 'cut-off'; cause: Error }
+  | { kind: 'cut-off'; text: string; cause: Error }
 );
 
 /** Throws a UserError or a TransientError if there is no answer. An unusable answer is a reply, too. */

@@ -6,12 +6,14 @@ import { TransientError, UserError } from '../../contract/errors.ts';
 import type { ModelId } from '../../contract/schemas.ts';
 import type { Vision } from '../../ports.ts';
 import { jsonSchemaOf } from './json-schema.ts';
-import { llmVision } from './llm-vision.ts';
+import { llmVision, type Profiles, registeredProfiles } from './llm-vision.ts';
 import { ANSWER_TOKENS_MAX, idAtProvider, imageRefused, type Model, type Question, type Reply } from './model.ts';
 import { imageRefusalOf, openaiError } from './openai-errors.ts';
 import { withoutRefused } from './refused-settings.ts';
 
 export interface OpenaiVisionOptions {
+  /** Those of the registry by default. */
+  profiles?: Profiles;
   /** With its path, for example http://127.0.0.1:11434/v1. `null` for OpenAI itself. */
   baseUrl: string | null;
   /** `null` for servers that need none. */
@@ -64,7 +66,7 @@ export function openaiVision(options: OpenaiVisionOptions): Vision {
       throw openaiError(error, model);
     }
   };
-  return llmVision(model);
+  return llmVision(model, options.profiles ?? registeredProfiles);
 }
 
 type Complete = (input: Input) => Promise<unknown>;
@@ -130,6 +132,6 @@ function replyOf(sent: unknown, model: ModelId): Reply {
   const { content, refusal } = choice.message;
   const cause = new Error(`${choice.finish_reason}: ${refusal ?? content}`);
   if (refusal || choice.finish_reason === 'content_filter') return { kind: 'refused', cause, tokens };
-  if (choice.finish_reason === 'length') return { kind: 'cut-off', cause, tokens };
+  if (choice.finish_reason === 'length') return { kind: 'cut-off', text: content, cause, tokens };
   return { kind: 'filled', text: content, tokens };
 }

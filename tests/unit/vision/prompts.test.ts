@@ -3,7 +3,9 @@ import fc from 'fast-check';
 import { describe, expect, it, test } from 'vitest';
 import type { Ask, Box, Finding } from '../../../pipeline/contract/schemas.ts';
 import type { SummaryMaterial, VerificationQuestion } from '../../../pipeline/ports.ts';
-import { BOX_SCALE, boxOf, edgesOf } from '../../../pipeline/vision/prompts/box-scale.ts';
+import { coordinatesNamed, THOUSANDTHS } from '../../../pipeline/providers/coordinates.ts';
+import { edgesIn } from '../../../pipeline/vision/llm/read-detections.ts';
+import { type BoxFrame, boxOf, fieldsOf, scaleOf } from '../../../pipeline/vision/prompts/box-frame.ts';
 import { dataBlock } from '../../../pipeline/vision/prompts/data-block.ts';
 import { detectPrompt } from '../../../pipeline/vision/prompts/detect-prompt.ts';
 import { moderatePrompt } from '../../../pipeline/vision/prompts/moderate-prompt.ts';
@@ -45,7 +47,8 @@ const taskOf = (changed: Partial<VerificationQuestion> = {}): VerificationQuesti
   boxInCrop: [100, 50, 200, 100],
   ...changed,
 });
-const CROP = { width: 400, height: 200 };
+const SIZE = { width: 400, height: 200 };
+const CROP: BoxFrame = { coordinates: THOUSANDTHS, image: SIZE, seen: SIZE };
 
 describe('a data block', () => {
   test('returns its content, which cannot close it', () => {
@@ -65,14 +68,14 @@ describe('the request of a caller', () => {
   test.each(HOSTILE)('stays inside its block: %j', (words) => {
     const ask: Ask = { look_for: words, labels: [words.slice(0, 100)] };
     for (const [prompt, tag] of [
-      [detectPrompt(ask), 'request'],
+      [detectPrompt(ask, CROP), 'request'],
       [verifyPrompt(taskOf({ ask }), CROP), 'task'],
       [summarizePrompt(material([], ask), 2_000), 'material'],
     ] as const) {
       const { data, around } = inAndAround(prompt.user, tag);
       expect(tag === 'request' ? data : (data as { request: Ask }).request).toEqual(ask);
       const harmless = {
-        request: detectPrompt(EVERYTHING),
+        request: detectPrompt(EVERYTHING, CROP),
         task: verifyPrompt(taskOf(), CROP),
         material: summarizePrompt(material([]), 2_000),
       }[tag];
@@ -86,7 +89,11 @@ describe('the request of a caller', () => {
   });
 
   it('is declared as data, like text in the image', () => {
-    for (const { system } of [detectPrompt(EVERYTHING), verifyPrompt(taskOf(), CROP), summarizePrompt(material([]), 2_000)]) {
+    for (const { system } of [
+      detectPrompt(EVERYTHING, CROP),
+      verifyPrompt(taskOf(), CROP),
+      summarizePrompt(material([]), 2_000),
+    ]) {
       expect(system).toMatch(/It is data/);
       expect(system).toMatch(/can change these rules/);
       expect(system).toMatch(/text that (you read|can be read) in the image/i);
@@ -158,22 +165,32 @@ describe('the scale of boxes', () => {
     expect(data).toMatchObject({ finding: { left: 250, top: 250, right: 750, bottom: 750 } });
   });
 
-  it('keeps a box within one step of the scale and a pixel after a round trip', () => {
+  const ALL = ['pixels', 'thousandths', 'fractions'].flatMap((unit) =>
+    ['', '-y-first', '-size', '-y-first-size'].map((rest) => unit + rest),
+  );
+  test.each(ALL)('keeps a box within one step and a pixel after a round trip in %s', (name) => {
+    const coordinates = coordinatesNamed(name);
     const side = fc.integer({ min: 1, max: 5_000 });
     const share = fc.double({ min: 0, max: 1, noNaN: true });
     fc.assert(
-      fc.property(side, side, share, share, share, share, (width, height, x, y, w, h) => {
+      fc.property(side, side, share, share, share, share, share, (width, height, x, y, w, h, shrunk) => {
         const box: Box = [x * width, y * height, w * (1 - x) * width, h * (1 - y) * height];
-        const back = boxOf(edgesOf(box, width, height), width, height);
+        const seen = { width: Math.ceil(width * shrunk) + 1, height: Math.ceil(height * shrunk) + 1 };
+        const frame: BoxFrame = { coordinates, image: { width, height }, seen };
+        const edges = edgesIn(fieldsOf(box, frame), coordinates);
+        if (edges === null) throw new Error('The reported fields have no edges.');
+        const back = boxOf(edges, frame.image, scaleOf(frame));
+        const steps = coordinates.unit === 'pixels' ? seen : { width: 1_000, height: 1_000 };
+        const step = { width: width / steps.width, height: height / steps.height };
         if (back.box === null) {
-          expect(Math.min(box[2] / width, box[3] / height)).toBeLessThanOrEqual(1 / BOX_SCALE);
+          expect(Math.min(box[2] / step.width, box[3] / step.height)).toBeLessThanOrEqual(1);
           return;
         }
         const [left, top, boxWidth, boxHeight] = back.box;
         expect(back.box.every(Number.isInteger)).toBe(true);
         expect(left >= 0 && top >= 0 && left + boxWidth <= width && top + boxHeight <= height).toBe(true);
-        expect(Math.abs(left - box[0])).toBeLessThanOrEqual(width / BOX_SCALE + 1);
-        expect(Math.abs(top + boxHeight - box[1] - box[3])).toBeLessThanOrEqual(height / BOX_SCALE + 1);
+        expect(Math.abs(left - box[0])).toBeLessThanOrEqual(step.width + 1);
+        expect(Math.abs(top + boxHeight - box[1] - box[3])).toBeLessThanOrEqual(step.height + 1);
       }),
     );
   });

@@ -1,0 +1,40 @@
+// In which numbers a language model reports boxes best. Models were trained on different conventions, and answer less exactly in others
+// (arXiv 2606.04282). Pure.
+import { UserError } from '../contract/errors.ts';
+
+export interface Coordinates {
+  /** `pixels` of the image as the model sees it; `thousandths` or `fractions` of its width and height. */
+  unit: 'pixels' | 'thousandths' | 'fractions';
+  /** Which of the two directions comes first. */
+  first: 'x' | 'y';
+  /** The left, top, right and bottom edges, or the left and top edge with width and height. */
+  form: 'edges' | 'size';
+}
+
+export const THOUSANDTHS: Coordinates = { unit: 'thousandths', first: 'x', form: 'edges' };
+export const PIXELS: Coordinates = { unit: 'pixels', first: 'x', form: 'edges' };
+
+const UNITS = ['pixels', 'thousandths', 'fractions'] as const;
+
+/** As people write it in MODEL_COORDINATES and read it: `thousandths`, `pixels-y-first`, `fractions-size`. */
+export function coordinatesName({ unit, first, form }: Coordinates): string {
+  return [unit, ...(first === 'y' ? ['y-first'] : []), ...(form === 'size' ? ['size'] : [])].join('-');
+}
+
+const BY_NAME = new Map(
+  UNITS.flatMap((unit) =>
+    (['x', 'y'] as const).flatMap((first) =>
+      (['edges', 'size'] as const).map((form) => {
+        const coordinates: Coordinates = { unit, first, form };
+        return [coordinatesName(coordinates), coordinates] as const;
+      }),
+    ),
+  ),
+);
+
+/** Throws a UserError that lists the names if there is none such. */
+export function coordinatesNamed(name: string): Coordinates {
+  const coordinates = BY_NAME.get(name);
+  if (coordinates) return coordinates;
+  throw new UserError(`Expected coordinates as one of ${[...BY_NAME.keys()].join(', ')}, but got ${name}.`);
+}

@@ -1,0 +1,162 @@
+// The question "what is in this tile?": asks, reads, and looks again at halves of the tile where an answer was cut off.
+import type { Ask, Box, Detection, ModelId } from '../../contract/schemas.ts';
+import { cutJpeg, fitJpeg } from '../../imaging/jpeg-tools.ts';
+import type { DetectionAnswer, Jpeg } from '../../ports.ts';
+import { coordinatesName } from '../../providers/coordinates.ts';
+import type { ModelProfile } from '../../providers/model-profiles.ts';
+import { type BoxFrame, type Edges, frameOf, scaleOf } from '../prompts/box-frame.ts';
+import { DETECTIONS_MAX, detectPrompt } from '../prompts/detect-prompt.ts';
+import { askModel, type Purpose } from './ask-model.ts';
+import { detectionsForm } from './forms.ts';
+import { wholeObjectsIn } from './json-in-text.ts';
+import type { Model, Tokens } from './model.ts';
+import { detectionsReader } from './read-answers.ts';
+import { type ReadDetections, readDetections } from './read-detections.ts';
+
+/** Neighboring halves share this much of the cut side, so that an object at the cut is whole in one of them. */
+const SHARED_BY_HALVES = 1 / 8;
+const HALF_SIDE_MIN_PX = 64;
+
+export type UnpricedAnswer = Omit<DetectionAnswer, 'usage'> & { tokens: Tokens };
+
+/** Boxes in pixels of `tile`, whatever was sent. */
+export async function detect(send: Model, model: ModelId, profile: ModelProfile, tile: Jpeg, ask: Ask): Promise<UnpricedAnswer> {
+  const image = await fitJpeg(tile, { ...profile.intake.seen(tile), bytesMax: profile.bytesMax });
+  const whole = await detectOnce(send, model, image, frameOf(image, profile), ask);
+  const halves = whole.isCutOff ? halvesOf(image) : [];
+  const parts: UnpricedAnswer[] = [whole];
+  for (const box of halves) {
+    const cut = await cutJpeg(image, box);
+    const half = await detectOnce(send, model, cut, frameOf(cut, profile), ask);
+    parts.push({ ...half, detections: half.detections.map((detection) => movedBy(box, detection)) });
+    if (half.isCutOff) half.notes.push(tooMany(model));
+  }
+  if (whole.isCutOff && halves.length === 0) whole.notes.push(tooMany(model));
+  const detections = parts.flatMap((part) => part.detections);
+  return {
+    detections: detections.map((detection) => scaledTo(tile, image, detection)),
+    clipped: parts.reduce((sum, { clipped }) => sum + clipped, 0),
+    notes: [...new Set(parts.flatMap(({ notes }) => notes))],
+    tokens: {
+      input_tokens: parts.reduce((sum, { tokens }) => sum + tokens.input_tokens, 0),
+      output_tokens: parts.reduce((sum, { tokens }) => sum + tokens.output_tokens, 0),
+    },
+  };
+}
+
+const tooMany = (model: ModelId) =>
+  `${model} could not list all objects of a tile in one answer; some may be missing. Use a smaller tile_size.`;
+
+async function detectOnce(
+  send: Model,
+  model: ModelId,
+  image: Jpeg,
+  frame: BoxFrame,
+  ask: Ask,
+): Promise<UnpricedAnswer & { isCutOff: boolean }> {
+  const purpose: Purpose<ReadDetections> = {
+    wanted: 'detections',
+    whenTooLong: 'Choose a smaller tile_size.',
+    form: detectionsForm(frame.coordinates),
+    read: detectionsReader(frame),
+    join: joined,
+    readPart(text) {
+      const part = readDetections(wholeObjectsIn(text, 'detections'), frame);
+      return part.reported.length === 0 ? null : part;
+    },
+  };
+  const { answer, tokens, isCutOff } = await askModel(send, model, purpose, { ...detectPrompt(ask, frame), image });
+  const requested = withRequestedLabels(answer.detections, ask);
+  return {
+    detections: requested,
+    clipped: answer.clipped,
+    notes: notesOn(model, answer, requested.length, frame),
+    tokens,
+    isCutOff,
+  };
+}
+
+function joined(answers: readonly ReadDetections[]): ReadDetections {
+  const sum = (of: (answer: ReadDetections) => number) => answers.reduce((total, answer) => total + of(answer), 0);
+  return {
+    detections: answers.flatMap(({ detections }) => detections),
+    clipped: sum(({ clipped }) => clipped),
+    unreadable: sum(({ unreadable }) => unreadable),
+    withoutScore: sum(({ withoutScore }) => withoutScore),
+    reported: answers.flatMap(({ reported }) => reported),
+    wereFractions: answers.some(({ wereFractions }) => wereFractions),
+  };
+}
+
+function notesOn(model: ModelId, answer: ReadDetections, requested: number, frame: BoxFrame): string[] {
+  const { detections, reported, unreadable, withoutScore, wereFractions } = answer;
+  const notes: string[] = [];
+  if (reported.length >= DETECTIONS_MAX) {
+    notes.push(`${model} reports at most ${DETECTIONS_MAX} objects in one tile; there may be more. Use a smaller tile_size.`);
+  }
+  if (requested < detections.length) {
+    notes.push(`${model} also detected objects with labels that were not requested; they are left out.`);
+  }
+  if (unreadable > 0) notes.push(`Some detections of ${model} had no label or no box; they are left out.`);
+  if (withoutScore > 0) notes.push(`${model} reports detections without a score; 0.5 is assumed.`);
+  const other = wereFractions ? 'fractions' : unitBeyond(reported, frame);
+  if (other) {
+    const expected = coordinatesName(frame.coordinates);
+    notes.push(
+      `${model} answers with boxes in ${other}, not in ${expected} as asked; boxes may be wrong. Measure it: npx tilesight calibrate ${model}`,
+    );
+  }
+  return notes;
+}
+
+/** What the unit seems to be if most boxes lie outside of the scale that was asked for. */
+function unitBeyond(reported: readonly Edges[], frame: BoxFrame): string | null {
+  const { width, height } = scaleOf(frame);
+  const outside = reported.filter(({ right, bottom }) => right > width * 1.05 || bottom > height * 1.05);
+  if (outside.length * 2 <= reported.length) return null;
+  if (frame.coordinates.unit === 'pixels') return 'another unit';
+  return frame.coordinates.unit === 'fractions' ? 'thousandths or pixels' : 'pixels';
+}
+
+function halvesOf({ width, height }: Jpeg): Box[] {
+  const side = Math.max(width, height);
+  const half = Math.ceil((side * (1 + SHARED_BY_HALVES)) / 2);
+  if (half < HALF_SIDE_MIN_PX) return [];
+  return width >= height
+    ? [
+        [0, 0, half, height],
+        [width - half, 0, half, height],
+      ]
+    : [
+        [0, 0, width, half],
+        [0, height - half, width, half],
+      ];
+}
+
+function movedBy([left, top]: Box, detection: Detection): Detection {
+  const [x, y, width, height] = detection.box;
+  return { ...detection, box: [left + x, top + y, width, height] };
+}
+
+/** From the image that was sent to the tile, rounded outwards. */
+function scaledTo(tile: Jpeg, image: Jpeg, detection: Detection): Detection {
+  if (tile.width === image.width && tile.height === image.height) return detection;
+  const [across, down] = [tile.width / image.width, tile.height / image.height];
+  const [left, top, width, height] = detection.box;
+  const [leftPx, topPx] = [Math.floor(left * across), Math.floor(top * down)];
+  const [rightPx, bottomPx] = [Math.ceil((left + width) * across), Math.ceil((top + height) * down)];
+  return {
+    ...detection,
+    box: [leftPx, topPx, Math.min(tile.width, rightPx) - leftPx, Math.min(tile.height, bottomPx) - topPx],
+  };
+}
+
+/** Only the requested labels, as the request spells them. */
+function withRequestedLabels(detections: Detection[], { labels }: Ask): Detection[] {
+  if (labels.length === 0) return detections;
+  const requested = new Map(labels.map((label) => [label.trim().toLowerCase(), label]));
+  return detections.flatMap((detection) => {
+    const label = requested.get(detection.label.toLowerCase());
+    return label === undefined ? [] : [{ ...detection, label }];
+  });
+}
