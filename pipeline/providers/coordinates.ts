@@ -1,4 +1,4 @@
-// In which numbers a language model reports boxes best. Models were trained on different conventions, and answer less exactly in others
+// In which numbers a language model reports boxes best. Models were trained on different conventions, and answer less exactly in another one
 // (arXiv 2606.04282). Pure.
 import { UserError } from '../contract/errors.ts';
 

@@ -53,7 +53,7 @@ export function squares512({ base, each }: { base: number; each: number }): Imag
   };
 }
 
-/** Squares of an edge, at most so many; more are not seen in full detail: Llama. */
+/** Squares of `edgePx`, at most `squaresMax`: a larger image is shrunk. Llama. */
 export function squares(of: { edgePx: number; squaresMax: number; each: number; whenSeveral?: number }): ImageIntake {
   const count = ({ width, height }: ImageSize) => Math.ceil(width / of.edgePx) * Math.ceil(height / of.edgePx);
   const seen = (image: ImageSize) => largestThat((size) => count(size) <= of.squaresMax, image);

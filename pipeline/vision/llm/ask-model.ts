@@ -2,9 +2,9 @@
 // and no purpose.
 import { AnswerError } from '../../contract/errors.ts';
 import type { ModelId } from '../../contract/schemas.ts';
-import { jsonIn, unwrapped, wholeJsonIn } from './json-in-text.ts';
+import { jsonIn, unwrapped, wholeJsonIn } from '../reading/json-in-text.ts';
+import type { Reader, Reading } from '../reading/read-answers.ts';
 import type { Form, Model, Question, Reply, Tokens } from './model.ts';
-import type { Reader, Reading } from './read-answers.ts';
 
 export interface Purpose<T> {
   /** What the answer should contain, for a sentence: `detections`. */
@@ -23,7 +23,7 @@ export interface Purpose<T> {
 
 export interface Answered<T> {
   answer: T;
-  /** Of all attempts. */
+  /** The sum of all attempts. */
   tokens: Tokens;
   /** Only a part of the answer arrived. */
   isCutOff: boolean;

@@ -1,17 +1,17 @@
 // The question "what is in this tile?": asks, reads, and looks again at halves of the tile where an answer was cut off.
 import type { Ask, Box, Detection, ModelId } from '../../contract/schemas.ts';
-import { cutJpeg, fitJpeg } from '../../imaging/jpeg-tools.ts';
 import type { DetectionAnswer, Jpeg } from '../../ports.ts';
 import { coordinatesName } from '../../providers/coordinates.ts';
 import type { ModelProfile } from '../../providers/model-profiles.ts';
+import { cutJpeg, fitJpeg } from '../jpeg-tools.ts';
 import { type BoxFrame, type Edges, frameOf, scaleOf } from '../prompts/box-frame.ts';
 import { DETECTIONS_MAX, detectPrompt } from '../prompts/detect-prompt.ts';
+import { wholeObjectsIn } from '../reading/json-in-text.ts';
+import { detectionsReader } from '../reading/read-answers.ts';
+import { type ReadDetections, readDetections } from '../reading/read-detections.ts';
 import { askModel, type Purpose } from './ask-model.ts';
 import { detectionsForm } from './forms.ts';
-import { wholeObjectsIn } from './json-in-text.ts';
 import type { Model, Tokens } from './model.ts';
-import { detectionsReader } from './read-answers.ts';
-import { type ReadDetections, readDetections } from './read-detections.ts';
 
 /** Neighboring halves share this much of the cut side, so that an object at the cut is whole in one of them. */
 const SHARED_BY_HALVES = 1 / 8;

@@ -1,16 +1,12 @@
 // The forms that language models fill in, one for each purpose. Flat, without unions and nulls: every provider's grammar accepts them.
-// How filled-in forms are read is in read-answers.ts.
+// How filled-in forms are read is in pipeline/vision/reading.
 import { z } from 'zod';
 import { Severity } from '../../contract/schemas.ts';
 import type { Coordinates } from '../../providers/coordinates.ts';
 import { type BoxField, boxFields } from '../prompts/box-frame.ts';
 import { MODERATION_CATEGORIES } from '../prompts/moderate-prompt.ts';
+import { VERDICTS } from '../prompts/verify-prompt.ts';
 import type { Form } from './model.ts';
-
-/** Characters of a summary that the prompt asks for, and that are accepted: models count badly. */
-export const SUMMARY_LENGTH_ASKED = 1_500;
-export const SUMMARY_LENGTH_MAX = 2_000;
-export const VERDICTS = ['confirmed', 'rejected', 'corrected'] as const;
 
 const DESCRIPTION = z.string().describe('What it is, in at most 20 words.');
 const TEXT = z.string().describe('What is written on it; an empty string if nothing is.');

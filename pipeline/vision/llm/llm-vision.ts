@@ -1,19 +1,19 @@
 // Vision by any language model that accepts images and fills in forms. Knows the questions; knows no wire format.
 import type { ModelId, Usage } from '../../contract/schemas.ts';
-import { fitJpeg } from '../../imaging/jpeg-tools.ts';
 import type { Jpeg, Vision } from '../../ports.ts';
 import type { ModelProfile } from '../../providers/model-profiles.ts';
 import { costOf, unknownPriceNote } from '../../providers/prices.ts';
 import { profileOf } from '../../providers/profile-of.ts';
+import { fitJpeg } from '../jpeg-tools.ts';
 import { frameOf } from '../prompts/box-frame.ts';
 import { moderatePrompt } from '../prompts/moderate-prompt.ts';
-import { summarizePrompt } from '../prompts/summarize-prompt.ts';
+import { SUMMARY_LENGTH_ASKED, summarizePrompt } from '../prompts/summarize-prompt.ts';
 import { verifyPrompt } from '../prompts/verify-prompt.ts';
+import { readModeration, readSummary, verificationReader } from '../reading/read-answers.ts';
 import { askModel } from './ask-model.ts';
 import { detect } from './detect.ts';
-import { MODERATION_FORM, SUMMARY_FORM, SUMMARY_LENGTH_ASKED, verificationForm } from './forms.ts';
+import { MODERATION_FORM, SUMMARY_FORM, verificationForm } from './forms.ts';
 import type { Model, Tokens } from './model.ts';
-import { readModeration, readSummary, verificationReader } from './read-answers.ts';
 
 const OTHER_MODEL = 'Choose another model.';
 

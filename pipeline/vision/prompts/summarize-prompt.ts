@@ -4,6 +4,9 @@ import { byLabel, bySeverity } from '../../findings/finding-order.ts';
 import type { SummaryMaterial } from '../../ports.ts';
 import { dataBlock, type Prompt } from './data-block.ts';
 
+/** Characters of a summary that the prompt asks for, and that are accepted: models count badly. */
+export const SUMMARY_LENGTH_ASKED = 1_500;
+export const SUMMARY_LENGTH_MAX = 2_000;
 /** The most important findings, listed one by one. About 100 tokens each: 6,000 tokens. */
 export const FINDINGS_LISTED_MAX = 60;
 /** The most frequent labels, each with its count. */

@@ -4,6 +4,8 @@ import type { Coordinates } from '../../providers/coordinates.ts';
 import { type BoxFrame, boxRule, fieldsOf, sizeSentence } from './box-frame.ts';
 import { dataBlock, type Prompt } from './data-block.ts';
 
+export const VERDICTS = ['confirmed', 'rejected', 'corrected'] as const;
+
 const rules = (
   coordinates: Coordinates,
 ) => `You verify one finding in an image. Another model reported it and is not sure. You answer only by filling in the given form.

@@ -4,13 +4,13 @@ import { describe, expect, it, test } from 'vitest';
 import type { Ask, Box, Finding } from '../../../pipeline/contract/schemas.ts';
 import type { SummaryMaterial, VerificationQuestion } from '../../../pipeline/ports.ts';
 import { coordinatesNamed, THOUSANDTHS } from '../../../pipeline/providers/coordinates.ts';
-import { edgesIn } from '../../../pipeline/vision/llm/read-detections.ts';
 import { type BoxFrame, boxOf, fieldsOf, scaleOf } from '../../../pipeline/vision/prompts/box-frame.ts';
 import { dataBlock } from '../../../pipeline/vision/prompts/data-block.ts';
 import { detectPrompt } from '../../../pipeline/vision/prompts/detect-prompt.ts';
 import { moderatePrompt } from '../../../pipeline/vision/prompts/moderate-prompt.ts';
 import { FINDINGS_LISTED_MAX, LABELS_LISTED_MAX, summarizePrompt } from '../../../pipeline/vision/prompts/summarize-prompt.ts';
 import { verifyPrompt } from '../../../pipeline/vision/prompts/verify-prompt.ts';
+import { edgesIn } from '../../../pipeline/vision/reading/read-detections.ts';
 
 const EVERYTHING: Ask = { look_for: null, labels: [] };
 const HOSTILE = [

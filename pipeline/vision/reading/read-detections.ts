@@ -8,7 +8,7 @@ import { numberIn, scoreIn, severityIn, wordsIn } from './loose-fields.ts';
 const LABEL_LENGTH_MAX = 100;
 const DESCRIPTION_LENGTH_MAX = 1_000;
 const TEXT_LENGTH_MAX = 2_000;
-/** Of a detection whose model names none. */
+/** The score where a model names none. */
 const ASSUMED_SCORE = 0.5;
 
 export interface ReadDetections {

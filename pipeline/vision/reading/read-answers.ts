@@ -2,7 +2,8 @@
 import type { Finding } from '../../contract/schemas.ts';
 import { type BoxFrame, boxOf, scaleOf } from '../prompts/box-frame.ts';
 import { MODERATION_CATEGORIES } from '../prompts/moderate-prompt.ts';
-import { SUMMARY_LENGTH_MAX, VERDICTS } from './forms.ts';
+import { SUMMARY_LENGTH_MAX } from '../prompts/summarize-prompt.ts';
+import { VERDICTS } from '../prompts/verify-prompt.ts';
 import { isRecord } from './json-in-text.ts';
 import { scoreIn, severityIn, wordsIn } from './loose-fields.ts';
 import { edgesIn, type ReadDetections, readDetections } from './read-detections.ts';
