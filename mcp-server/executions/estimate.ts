@@ -41,6 +41,7 @@ export async function dryRun(request: Omit<AnalysisRequest, 'execution_id'>, dep
   const file = source.kind === 'file' ? { path: source.path, release: async () => {} } : await blobs.materialize(source.key);
   try {
     // Loaded only here: a cold start should not wait for it.
+    const { requestNotes } = await import('../../pipeline/planning/request-notes.ts');
     const { readHeaderInTime } = await import('../../pipeline/imaging/headers/header-reader.ts');
     const { width, height, notes } = await readHeaderInTime({
       path: file.path,
@@ -62,7 +63,7 @@ export async function dryRun(request: Omit<AnalysisRequest, 'execution_id'>, dep
       output_tokens,
       cost_usd,
       seconds,
-      notes: [...notes, ...plan.notes],
+      notes: [...notes, ...plan.notes, ...requestNotes(request)],
     };
   } finally {
     await file.release();

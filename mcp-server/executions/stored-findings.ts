@@ -57,7 +57,9 @@ async function mergedSoFar({ execution_id, status, reason, usage }: Progress, bl
   const soFar = await mergeSoFar(execution_id, { blobs });
   if (!soFar) return null;
   const { stored, merged } = soFar;
-  const result = { ...merged, ...merged.tiles, stopped: null, usage };
+  const { requestNotes } = await import('../../pipeline/planning/request-notes.ts');
+  const notes = [...requestNotes(stored.request), ...merged.notes];
+  const result = { ...merged, ...merged.tiles, stopped: null, usage, notes };
   const document = findingsDocument(stored.request, stored, result, '');
   return { ...document, status, notes: [...(reason === null ? [] : [reason]), ...document.notes] };
 }

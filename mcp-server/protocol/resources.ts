@@ -1,4 +1,4 @@
-// Executions as MCP resources: the report as Markdown, the findings as JSON, the overlay as an image.
+// MCP resources: of an execution the report as Markdown, the findings as JSON and the overlay as an image; and the labels of local models.
 import {
   type McpServer,
   ProtocolError,
@@ -9,6 +9,7 @@ import {
 } from '@modelcontextprotocol/server';
 import { mustBeFixed, UserError } from '../../pipeline/contract/errors.ts';
 import { INDEX_NAME, indexOf, keys } from '../../pipeline/contract/keys.ts';
+import { LABELS_ADDRESS } from '../../pipeline/contract/protocol.ts';
 import { ExecutionId } from '../../pipeline/contract/schemas.ts';
 import { contentTypeOf } from '../../pipeline/findings/content-type.ts';
 import type { ToolDeps } from '../access/deps.ts';
@@ -22,6 +23,13 @@ import { sentenceFor } from './answers.ts';
 
 const OVERLAY_BYTES_MAX = 4_000_000; // 5,333,334 as base64: below the 6 MB of an answer
 const IDS_LISTED_MAX = 1_000; // one page of a listing; the protocol shows 100 completions
+
+const LABELS = {
+  title: 'Labels of the local models',
+  description: 'The labels that each local detection model of this server knows, for labels and look_for.',
+  mimeType: 'application/json',
+};
+const OTHER_MODELS = 'Language models detect whatever look_for and labels describe in words.';
 
 type Content = { text: string } | { blob: string };
 
@@ -84,8 +92,14 @@ const overlay: ExecutionResource = {
   },
 };
 
-/** Templates only, no list: an id comes from analyze_image, from list_findings or from a completion. */
+/** Executions have templates only, no list: an id comes from analyze_image, from list_findings or from a completion. */
 export function addResources(server: McpServer, deps: ToolDeps): void {
+  server.registerResource('labels', LABELS_ADDRESS, LABELS, async ({ href }) => {
+    const { LOCAL_LABELS } = await import('../../pipeline/providers/local-labels.ts'); // not at a cold start
+    const known = Object.entries(LOCAL_LABELS).filter(([model]) => modelsOf(deps.models).has(model));
+    const text = JSON.stringify({ labels: Object.fromEntries(known), other_models: OTHER_MODELS });
+    return { contents: [{ uri: href, mimeType: LABELS.mimeType, text }] } satisfies ReadResourceResult;
+  });
   for (const { name, title, path, description, mimeType, read } of [report, findings, overlay]) {
     const template = new ResourceTemplate(`tilesight://executions/{id}${path}`, {
       list: undefined,
@@ -96,6 +110,11 @@ export function addResources(server: McpServer, deps: ToolDeps): void {
       return { contents: [{ uri: uri.href, mimeType, ...content }] } satisfies ReadResourceResult;
     });
   }
+}
+
+/** The models that a request may use. */
+function modelsOf({ defaults, allowed }: ToolDeps['models']): Set<string | null> {
+  return new Set([...Object.values(defaults).flat(), ...allowed]);
 }
 
 /** Executions with findings, newest first, from one listing of the index. */

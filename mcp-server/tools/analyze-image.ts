@@ -131,7 +131,10 @@ export const analyzeImage = {
       return { ...plannedView(execution_id), notes: plan.notes, plan };
     }
     const { created } = await startExecution({ execution_id, ...request }, deps);
-    return { ...(await viewEnd(execution_id, args.wait_seconds, deps)), created, plan: null };
+    // Not at a cold start. The execution stores the same notes once it begins.
+    const { requestNotes } = await import('../../pipeline/planning/request-notes.ts');
+    const view = await viewEnd(execution_id, args.wait_seconds, deps);
+    return { ...view, notes: [...new Set([...view.notes, ...requestNotes(request)])], created, plan: null };
   },
 } as const satisfies Tool<typeof input, typeof Started>;
 

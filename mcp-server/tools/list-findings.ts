@@ -204,11 +204,14 @@ function gapsIn({ tiles, status }: Pick<FindingsDocument, 'tiles' | 'status'>): 
   return ` ${count}: ${notAnalyzed > 0 ? 'retry_failed_tiles analyzes them' : 'get_execution lists them'}.`;
 }
 
-function nextStep({ tiles, findings, status }: FindingsDocument, matching: number, nextCursor: string | null): string {
+function nextStep({ tiles, findings, status, notes }: FindingsDocument, matching: number, nextCursor: string | null): string {
   if (nextCursor !== null) {
     return `Call list_findings with cursor ${nextCursor} and the same filters for more, or narrow with labels, min_score or region.`;
   }
   const gaps = gapsIn({ tiles, status });
-  if (findings.length === 0) return `Nothing was found. Try other words in look_for, or detail fine.${gaps}`;
+  if (findings.length === 0) {
+    const advice = notes.length > 0 ? 'Read notes, then try' : 'Try';
+    return `Nothing was found. ${advice} other words in look_for, or detail fine.${gaps}`;
+  }
   return `${matching === 0 ? 'No finding matches: widen the filters.' : 'These are all matching findings.'}${gaps}`;
 }

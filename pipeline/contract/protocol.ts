@@ -32,3 +32,6 @@ export const STEPS = {
   store: 'store',
   storeFailure: 'store-failure',
 } as const;
+
+/** The MCP resource with the labels that local models know. Notes, which are stored, name it. */
+export const LABELS_ADDRESS = 'tilesight://labels';

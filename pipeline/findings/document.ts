@@ -60,15 +60,7 @@ export function findingsDocument(
     tiles: { total: done + blank + failed.length + not_analyzed.length, done, blank, failed, not_analyzed },
     usage: result.usage,
     summary,
-    notes: [
-      ...new Set([
-        ...notes,
-        ...moderationNote(request),
-        ...result.notes,
-        ...lowConfidenceNote(result.unsure),
-        ...clippedNote(result.clipped),
-      ]),
-    ],
+    notes: [...new Set([...notes, ...result.notes, ...lowConfidenceNote(result.unsure), ...clippedNote(result.clipped)])],
     findings: result.findings,
   };
 }
@@ -83,8 +75,4 @@ function clippedNote(clipped: number): string[] {
   if (clipped === 0) return [];
   if (clipped === 1) return ['1 box extended beyond its tile or had no area. It was clipped or left out.'];
   return [`${clipped} boxes extended beyond their tiles or had no area. They were clipped or left out.`];
-}
-
-function moderationNote({ models }: AnalysisRequest): string[] {
-  return models.moderation === null ? ['The image was not moderated, as the request asked.'] : [];
 }

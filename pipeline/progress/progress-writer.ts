@@ -2,6 +2,7 @@
 import type { AnalysisRequest, FindingsDocument, Phase, Progress, Status, Usage } from '../contract/schemas.ts';
 import { documents, readDocument } from '../documents.ts';
 import type { Inspected } from '../planning/inspected.ts';
+import { requestNotes } from '../planning/request-notes.ts';
 import type { ShardRequest, ShardResult } from '../planning/shard-messages.ts';
 import { type ShardProgress, sumOfCounts } from '../planning/shards.ts';
 import type { PipelineDeps } from '../ports.ts';
@@ -37,6 +38,7 @@ export function reportProgress(request: AnalysisRequest, deps: PipelineDeps): Pr
   let startedAt = deps.clock.now().toISOString();
   let tilesTotal = 0;
   let notes: readonly string[] = [];
+  const understood = requestNotes(request);
   let phase: Phase = 'inspect';
   let counter: TileResultCounter | null = null;
   let running: readonly number[] = [];
@@ -60,7 +62,7 @@ export function reportProgress(request: AnalysisRequest, deps: PipelineDeps): Pr
       reason: null,
       summary: null,
       failed_tiles: failed.slice(0, FAILED_TILES_SHOWN_MAX),
-      notes: shownNotes([notes, counter?.notes() ?? [], ...ended.map((shard) => shard.notes)]),
+      notes: shownNotes([notes, understood, counter?.notes() ?? [], ...ended.map((shard) => shard.notes)]),
     };
   };
   const document = documents.progress(request.execution_id);

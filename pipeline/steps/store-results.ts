@@ -9,6 +9,7 @@ import { sentenceOnBlank, summaryByRules } from '../findings/rules-summary.ts';
 import { isRejected, type Verdict, withVerdicts } from '../findings/verification.ts';
 import { drawOverlay } from '../imaging/overlay.ts';
 import type { Inspected } from '../planning/inspected.ts';
+import { requestNotes } from '../planning/request-notes.ts';
 import type { PipelineDeps } from '../ports.ts';
 import type { ProgressReport } from '../progress/progress-writer.ts';
 import { stepDocuments } from '../step-documents.ts';
@@ -56,6 +57,7 @@ export async function storeResults(
     stopped: merged.stopped,
     usage: totalUsage([merged.usage, ...otherUsage, synthesis.usage]),
     notes: [
+      ...requestNotes(request),
       ...blank.filter((sentence) => !inspected.plan.notes.includes(sentence)),
       ...merged.notes,
       ...notes,

@@ -80,13 +80,16 @@ describe('onnx:nanodet', () => {
   it('names a label that it does not know, and reports only the known ones', async () => {
     const answer = await vision.detect('onnx:nanodet', await catTile(), { look_for: null, labels: ['valve', 'dog'] });
     expect(answer.detections).toEqual([]);
-    expect(answer.notes).toEqual(['onnx:nanodet knows the 80 COCO labels; "valve" is not one of them.']);
+    expect(answer.notes).toEqual(['onnx:nanodet knows 80 labels, listed at tilesight://labels; "valve" is not one of them.']);
   });
 
   it('does not run if it knows none of the requested labels', async () => {
     const noImage: Jpeg = { bytes: new Uint8Array(), width: 1, height: 1 };
     const answer = await vision.detect('onnx:nanodet', noImage, { look_for: null, labels: ['text'] });
     expect(answer.detections).toEqual([]);
+    expect(answer.notes).toEqual([
+      'onnx:nanodet knows 80 labels, listed at tilesight://labels; "text" is not one of them, so it reports nothing.',
+    ]);
   });
 
   it('finds labels in a sentence, in plural and as synonyms', async () => {
@@ -100,7 +103,9 @@ describe('onnx:nanodet', () => {
   it('reports everything if a sentence names no label that it knows, and adds a note', async () => {
     const answer = await vision.detect('onnx:nanodet', await catTile(), { look_for: 'rust on valves', labels: [] });
     expect(answer.detections.map(({ label }) => label)).toContain('cat');
-    expect(answer.notes).toEqual(['onnx:nanodet found none of its 80 COCO labels in look_for and reports everything it knows.']);
+    expect(answer.notes).toEqual([
+      'onnx:nanodet found none of its 80 labels in look_for and reports everything it knows. tilesight://labels lists them.',
+    ]);
   });
 });
 
@@ -126,6 +131,14 @@ describe('onnx:ppocr', () => {
     expect(left + width).toBeGreaterThan(150);
     expect(top).toBeGreaterThan(80);
     expect(top + height).toBeLessThan(140);
+  });
+
+  it('notes that other scripts come out as look-alikes or not at all, only where there is text', async () => {
+    const note =
+      'onnx:ppocr reads Latin and Chinese characters: text in another script, such as Cyrillic or Arabic, is missing or comes out as look-alikes.';
+    for (const lines of [['KITCHEN 100'], ['ВХОД В МУЗЕЙ'], ['مخرج الطوارئ']])
+      expect((await vision.detect('onnx:ppocr', await written(lines), EVERYTHING)).notes).toEqual([note]);
+    expect((await vision.detect('onnx:ppocr', await written([]), EVERYTHING)).notes).toEqual([]);
   });
 
   it('reads a vertical line', async () => {

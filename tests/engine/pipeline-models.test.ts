@@ -128,7 +128,7 @@ test('without moderation the image is analyzed, and a note states that it was no
   const models = { moderation: null, detection: ['test:eyes'], verification: null, synthesis: 'test:eyes' };
   const { document } = await runPipeline(await greyImage(300, 300), vision, {}, { request: { models } });
   expect(document?.status).toBe('SUCCEEDED');
-  expect(document?.notes).toContain('The image was not moderated, as the request asked.');
+  expect(document?.notes).toContain('The image is not moderated.');
 });
 
 test('boxes that extend beyond their tile are counted in a note', async () => {

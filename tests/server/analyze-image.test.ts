@@ -166,6 +166,18 @@ describe('the budget of a deployment', () => {
   });
 });
 
+test('the answer to a start and to a dry run notes at once what labels match nothing', async () => {
+  const { server, client } = await serverAndClient();
+  const path = join(server.folder, 'small.png');
+  await sharp({ create: { width: 300, height: 200, channels: 3, background: '#777' } }).toFile(path);
+  const request = { image: pathToFileURL(path).href, labels: ['astronaut', 'person', 'rover'] };
+  const note = 'onnx:nanodet knows 80 labels, listed at tilesight://labels; "astronaut" and "rover" are not among them.';
+  const planned = await client.call('analyze_image', { ...request, dry_run: true }, Started);
+  expect(planned.notes).toContain(note);
+  expect(planned.plan?.notes).toEqual(planned.notes);
+  expect((await client.call('analyze_image', request, Started)).notes).toEqual(planned.notes);
+});
+
 describe('dry_run', () => {
   const noise = { type: 'gaussian', mean: 128, sigma: 30 } as const;
   const drawn = async (server: TestServer) => {
@@ -191,7 +203,7 @@ describe('dry_run', () => {
     const image = await drawn(server);
     const { status, created, plan } = await client.call('analyze_image', { image, dry_run: true }, Started);
     expect({ status, created }).toEqual({ status: 'PLANNED', created: false });
-    expect(plan).toMatchObject({ width: 6_000, height: 4_000, notes: [] });
+    expect(plan).toMatchObject({ width: 6_000, height: 4_000, notes: ['The image is not moderated.'] });
     expect(plan?.levels.reduce((sum, { tiles }) => sum + tiles, 0)).toBe(plan?.tiles);
     expect(plan?.calls).toBe(plan?.tiles);
     expect(plan?.input_tokens).toBeGreaterThan(1_000 * (plan?.tiles ?? 0));
@@ -202,6 +214,7 @@ describe('dry_run', () => {
       Started,
     );
     expect(unpriced.plan).toMatchObject({ cost_usd: null, tiles: plan?.tiles });
+    expect(unpriced.notes).toContain('The price of openai:qwen3-vl is unknown: its tokens are counted, but not their cost.');
     expect(server.launcher.runs).toEqual([]);
   });
 

@@ -50,14 +50,14 @@ describe.each(Object.keys(ERAS) as Era[])('the Inspector in the %s era', (era) =
     const [hello, tools, resources, templates, prompts] = await Promise.all([
       ask('initialize', [], z.looseObject({ protocolVersion: z.string(), instructions: z.string() })),
       ask('tools/list', ['--strict'], z.looseObject({ tools: Named })), // fails for a schema that a client could refuse
-      ask('resources/list', [], z.looseObject({ resources: z.array(z.unknown()) })),
+      ask('resources/list', [], z.looseObject({ resources: Named })),
       ask('resources/templates/list', [], z.looseObject({ resourceTemplates: Named })),
       ask('prompts/list', [], z.looseObject({ prompts: Named })),
     ]);
     expect(hello).toMatchObject({ protocolVersion: ERAS[era], serverInfo: { name: 'tilesight' } });
     expect(hello.instructions).toContain('analyze_image');
     expect(tools.tools).toEqual(TOOLS.map(({ name }) => name));
-    expect(resources.resources).toEqual([]);
+    expect(resources.resources).toEqual(['labels']);
     expect(templates.resourceTemplates).toEqual(['execution', 'findings', 'overlay']);
     expect(prompts.prompts).toEqual(['inspect_image', 'compare_runs']);
   });

@@ -1,4 +1,6 @@
 import { describe, expect, test } from 'vitest';
+
+import { z } from 'zod';
 import { index, indexOf, keys } from '../../pipeline/contract/keys.ts';
 import { CLIENTS, connected } from '../support/mcp-clients.ts';
 import type { Run } from '../support/scripted-launcher.ts';
@@ -14,12 +16,22 @@ const notFound = (uri: string, sentence: RegExp) => ({
 });
 
 describe.each(CLIENTS)('for a client %s:', (kind) => {
+  test('the labels of the local models that the server offers are a resource', async () => {
+    const client = await connected(kind, await testServer());
+    expect(await client.listResources()).toEqual(['tilesight://labels']);
+    const { text = '', mimeType } = await client.readResource('tilesight://labels');
+    expect(mimeType).toBe('application/json');
+    const { labels } = z.object({ labels: z.record(z.string(), z.array(z.string())) }).parse(JSON.parse(text));
+    expect(Object.keys(labels)).toEqual(['onnx:nanodet']);
+    expect(labels['onnx:nanodet']).toHaveLength(80);
+    expect(labels['onnx:nanodet']).toContain('traffic light');
+  });
+
   test('an execution is a report, findings and an overlay', async () => {
     const server = await testServer({ script: ends([finding(1), finding(2, { severity: 'high' })], [1]) });
     const client = await connected(kind, server);
     const { execution_id } = await started(server, client);
 
-    expect(await client.listResources()).toEqual([]);
     const templates = await client.listTemplates();
     expect(templates.map(({ uriTemplate, mimeType }) => [uriTemplate, mimeType])).toEqual([
       ['tilesight://executions/{id}', 'text/markdown'],

@@ -19,8 +19,12 @@ export interface ModelJob<Result> {
   result: z.ZodType<Result>;
 }
 
-export const NANODET: ModelJob<Detection[]> = { model: 'nanodet', result: z.array(Detection) };
-export const PPOCR: ModelJob<Detection[]> = { model: 'ppocr', result: z.array(Detection) };
+/** What a model detected, and how many places seem to hold text that it cannot read. */
+export const Detected = z.object({ detections: z.array(Detection), unread: z.number().int() });
+export type Detected = z.infer<typeof Detected>;
+
+export const NANODET: ModelJob<Detected> = { model: 'nanodet', result: Detected };
+export const PPOCR: ModelJob<Detected> = { model: 'ppocr', result: Detected };
 export const NSFW: ModelJob<NsfwScores> = { model: 'nsfw', result: NsfwScores };
 
 export const JobRequest = z.object({

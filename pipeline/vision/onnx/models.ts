@@ -7,7 +7,7 @@ import { readText } from './ppocr.ts';
 import { type Sessions, sessions } from './sessions.ts';
 
 const MODELS = {
-  nanodet: detectObjects,
+  nanodet: async (loaded, image) => ({ detections: await detectObjects(loaded, image), unread: 0 }),
   ppocr: readText,
   nsfw: classifyNsfw,
 } satisfies Record<ModelName, (sessions: Sessions, image: Jpeg) => Promise<unknown>>;

@@ -2,7 +2,7 @@
 import { at } from '../../contract/at.ts';
 import type { Box, Detection } from '../../contract/schemas.ts';
 import type { Jpeg } from '../../ports.ts';
-import { COCO_LABELS } from './coco-labels.ts';
+import { COCO_LABELS } from '../../providers/coco-labels.ts';
 import { bgrPlanes, channelTable, decodeTo, scaled, valueAt } from './pixels.ts';
 import { output, run, type Sessions } from './sessions.ts';
 

@@ -7,8 +7,8 @@ import { lru } from '../../contract/lru.ts';
 import type { Ask, Detection, ModelId } from '../../contract/schemas.ts';
 import { NO_USAGE } from '../../contract/usage.ts';
 import type { Jpeg, Vision } from '../../ports.ts';
-import { COCO_LABELS, cocoLabels, cocoLabelsIn } from './coco-labels.ts';
-import { type ModelJob, NANODET, NSFW, type NsfwKind, type NsfwScores, PPOCR } from './model-jobs.ts';
+import { type Selection, selectObjects, selectText } from '../../providers/local-labels.ts';
+import { type Detected, type ModelJob, NANODET, NSFW, type NsfwKind, type NsfwScores, PPOCR } from './model-jobs.ts';
 import { type ModelPool, modelPool } from './model-pool.ts';
 
 export interface OnnxVisionOptions {
@@ -18,20 +18,14 @@ export interface OnnxVisionOptions {
   classify?: (image: Jpeg) => Promise<NsfwScores>;
 }
 
-const TEXT = 'text';
 const DETECTIONS_MAX = 100; // of 170 bytes each: 17 KB, so that a tile's checkpoint stays under 20 KB
+/** By the characters of its dictionary. */
+const SCRIPTS =
+  'onnx:ppocr reads Latin and Chinese characters: text in another script, such as Cyrillic or Arabic, is missing or comes out as look-alikes.';
 const BLOCKING_KINDS: readonly NsfwKind[] = ['Porn', 'Hentai'];
 // Above 0.5 one kind outweighs the other four together; the margin is for uncertain images. The 284 tiles of the example images
 // reach 0.09, and 1 of 227 other harmless images is known to be blocked.
 const BLOCKING_SCORE_MIN = 0.7;
-
-/** What a model is asked to report, and how that differs from the request. */
-interface Selection {
-  isWanted: (label: string) => boolean;
-  /** False if the model can report nothing that the request wants, so that it need not run. */
-  wantsAny: boolean;
-  notes: string[];
-}
 
 /** Pools by models folder: a process loads each model once, however many adapters it has. */
 const POOLS_MAX = 4; // a deployment has one folder
@@ -49,12 +43,13 @@ export function onnxVision(options: OnnxVisionOptions = {}): Vision {
       const { job, selection } = detector(model, ask);
       const { isWanted, wantsAny, notes } = selection;
       if (!wantsAny) return { detections: [], usage: NO_USAGE, clipped: 0, notes };
-      const wanted = (await pool().run(job, tile)).filter(({ label }) => isWanted(label));
+      const { detections, unread } = await pool().run(job, tile);
+      const wanted = detections.filter(({ label }) => isWanted(label));
       return {
         detections: highestScores(wanted),
         usage: NO_USAGE,
         clipped: 0,
-        notes: [...notes, ...countNotes(model, wanted.length)],
+        notes: [...notes, ...countNotes(model, wanted.length), ...scriptNotes(model, wanted.length + unread)],
       };
     },
     async verify(model) {
@@ -66,40 +61,10 @@ export function onnxVision(options: OnnxVisionOptions = {}): Vision {
   };
 }
 
-function detector(model: ModelId, ask: Ask): { job: ModelJob<Detection[]>; selection: Selection } {
+function detector(model: ModelId, ask: Ask): { job: ModelJob<Detected>; selection: Selection } {
   if (model === 'onnx:nanodet') return { job: NANODET, selection: selectObjects(ask) };
   if (model === 'onnx:ppocr') return { job: PPOCR, selection: selectText(ask) };
   throw wrongModel(model, 'detect', 'onnx:nanodet or onnx:ppocr');
-}
-
-function selectObjects({ labels, look_for }: Ask): Selection {
-  if (labels.length > 0) {
-    const wanted = new Set(labels.flatMap(cocoLabels));
-    const notes = labels
-      .filter((label) => cocoLabels(label).length === 0 && (!isText(label) || wanted.size === 0))
-      .map((label) => `onnx:nanodet knows the ${COCO_LABELS.length} COCO labels; "${label}" is not one of them.`);
-    return { isWanted: (label) => wanted.has(label), wantsAny: wanted.size > 0, notes };
-  }
-  if (look_for === null) return { isWanted: () => true, wantsAny: true, notes: [] };
-  const named = cocoLabelsIn(look_for);
-  if (named.length === 0) {
-    const note = `onnx:nanodet found none of its ${COCO_LABELS.length} COCO labels in look_for and reports everything it knows.`;
-    return { isWanted: () => true, wantsAny: true, notes: [note] };
-  }
-  const note = `onnx:nanodet knows labels, not sentences: from look_for it used ${named.join(', ')}.`;
-  return { isWanted: (label) => named.includes(label), wantsAny: true, notes: [note] };
-}
-
-/** Text is never left out because of look_for: no rule could decide whether a line answers it. */
-function selectText({ labels }: Ask): Selection {
-  const notes = labels
-    .filter((label) => !isText(label) && cocoLabels(label).length === 0)
-    .map((label) => `onnx:ppocr knows only the label "${TEXT}", not "${label}".`);
-  return { isWanted: () => true, wantsAny: labels.length === 0 || labels.some(isText), notes };
-}
-
-function isText(label: string): boolean {
-  return label.trim().toLowerCase() === TEXT;
 }
 
 function highestScores(detections: Detection[]): Detection[] {
@@ -112,6 +77,11 @@ function countNotes(model: ModelId, count: number): string[] {
   return [
     `${model} detected more than ${DETECTIONS_MAX} objects in one tile; the ${DETECTIONS_MAX} with the highest scores are kept.`,
   ];
+}
+
+/** Nothing in an answer shows that a line was in another script: its reading may score 0.85. */
+function scriptNotes(model: ModelId, lines: number): string[] {
+  return model === 'onnx:ppocr' && lines > 0 ? [SCRIPTS] : [];
 }
 
 /** Blocked if the score of a blocking kind is high enough. */

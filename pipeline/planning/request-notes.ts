@@ -1,0 +1,25 @@
+// How a request is understood, as far as that follows from the request alone: known before anything runs, and the same in a dry run, in
+// the progress and in the findings. Pure.
+import type { AnalysisRequest } from '../contract/schemas.ts';
+import { selectionOf } from '../providers/local-labels.ts';
+import { priceOf, unknownPriceNote } from '../providers/prices.ts';
+
+export type NotedRequest = Pick<AnalysisRequest, 'ask' | 'models' | 'verify' | 'max_cost_usd'>;
+
+export function requestNotes(request: NotedRequest): string[] {
+  const { ask, models } = request;
+  return [
+    ...models.detection.flatMap((model) => selectionOf(model, ask)?.notes ?? []),
+    ...priceNotes(request),
+    ...(models.moderation === null ? ['The image is not moderated.'] : []),
+  ];
+}
+
+function priceNotes({ models, verify, max_cost_usd }: NotedRequest): string[] {
+  const { moderation, detection, verification, synthesis } = models;
+  const used = [moderation, ...detection, verify ? verification : null, synthesis].filter((model) => model !== null);
+  const notes = [...new Set(used)].filter((model) => priceOf(model) === null).map(unknownPriceNote);
+  const unpriced = detection.filter((model) => priceOf(model) === null);
+  if (max_cost_usd === null || unpriced.length === 0) return notes;
+  return [...notes, `max_cost_usd (${max_cost_usd}) cannot be held: it does not count the cost of ${unpriced.join(', ')}.`];
+}

@@ -1,0 +1,69 @@
+// What local models can be asked: the labels that each knows, and how it understands a request. Pure, and runs no model: dry runs and
+// progress have the same notes as the models themselves.
+import { LABELS_ADDRESS } from '../contract/protocol.ts';
+import type { Ask, ModelId } from '../contract/schemas.ts';
+import { COCO_LABELS, cocoLabels, cocoLabelsIn } from './coco-labels.ts';
+
+const TEXT = 'text';
+const LABELS_NAMED_MAX = 10;
+
+/** The labels of the local models that detect. */
+export const LOCAL_LABELS: Readonly<Record<ModelId, readonly string[]>> = {
+  'onnx:nanodet': COCO_LABELS,
+  'onnx:ppocr': [TEXT],
+};
+
+/** What a model is asked to report, and how that differs from the request. */
+export interface Selection {
+  isWanted: (label: string) => boolean;
+  /** False if the model can report nothing that the request wants, so that it need not run. */
+  wantsAny: boolean;
+  notes: string[];
+}
+
+const EVERYTHING: Selection = { isWanted: () => true, wantsAny: true, notes: [] };
+
+export function selectObjects({ labels, look_for }: Ask): Selection {
+  if (labels.length > 0) {
+    const wanted = new Set(labels.flatMap(cocoLabels));
+    const unknown = labels.filter((label) => cocoLabels(label).length === 0 && (!isText(label) || wanted.size === 0));
+    return { isWanted: (label) => wanted.has(label), wantsAny: wanted.size > 0, notes: unknownLabels(unknown, wanted.size) };
+  }
+  if (look_for === null) return EVERYTHING;
+  const named = cocoLabelsIn(look_for);
+  if (named.length === 0) {
+    const note = `onnx:nanodet found none of its ${COCO_LABELS.length} labels in look_for and reports everything it knows. ${LABELS_ADDRESS} lists them.`;
+    return { ...EVERYTHING, notes: [note] };
+  }
+  const note = `onnx:nanodet knows labels, not sentences: from look_for it used ${named.join(', ')}.`;
+  return { isWanted: (label) => named.includes(label), wantsAny: true, notes: [note] };
+}
+
+/** Text is never left out because of look_for: no rule could decide whether a line answers it. */
+export function selectText({ labels }: Ask): Selection {
+  const notes = labels
+    .filter((label) => !isText(label) && cocoLabels(label).length === 0)
+    .slice(0, LABELS_NAMED_MAX)
+    .map((label) => `onnx:ppocr knows only the label "${TEXT}", not "${label}".`);
+  return { ...EVERYTHING, wantsAny: labels.length === 0 || labels.some(isText), notes };
+}
+
+/** How the model understands the request; `null` if it is not a local model with labels. */
+export function selectionOf(model: ModelId, ask: Ask): Selection | null {
+  if (model === 'onnx:nanodet') return selectObjects(ask);
+  return model === 'onnx:ppocr' ? selectText(ask) : null;
+}
+
+function unknownLabels(unknown: readonly string[], known: number): string[] {
+  if (unknown.length === 0) return [];
+  const named = unknown.slice(0, LABELS_NAMED_MAX).map((label) => `"${label}"`);
+  const rest = unknown.length - named.length;
+  const list = new Intl.ListFormat('en').format(rest > 0 ? [...named, `${rest} more`] : named);
+  const verb = unknown.length === 1 ? 'is not one of them' : 'are not among them';
+  const result = known === 0 ? ', so it reports nothing' : '';
+  return [`onnx:nanodet knows ${COCO_LABELS.length} labels, listed at ${LABELS_ADDRESS}; ${list} ${verb}${result}.`];
+}
+
+function isText(label: string): boolean {
+  return label.trim().toLowerCase() === TEXT;
+}

@@ -1,0 +1,108 @@
+// Notes and figures of an analysis, on the real pipeline and engine: they reach each reader of the progress, and not only at the end.
+import { setTimeout as sleep } from 'node:timers/promises';
+import sharp from 'sharp';
+import { describe, expect, test } from 'vitest';
+import type { Progress } from '../../pipeline/contract/schemas.ts';
+import { documents, readDocument } from '../../pipeline/documents.ts';
+import { progressReader } from '../../pipeline/progress/progress-reader.ts';
+import { temporaryFolder } from '../support/folder.ts';
+import { pipelineStage, requestFor } from '../support/pipeline-run.ts';
+import { scriptedVision } from '../support/scripted-vision.ts';
+
+const UNKNOWN_LABEL =
+  'onnx:nanodet knows 80 labels, listed at tilesight://labels; "astronaut" is not one of them, so it reports nothing.';
+const LOCAL = { moderation: 'onnx:nsfw', detection: ['onnx:nanodet'], verification: null, synthesis: 'rules:summary' };
+const UNPRICED = 'openai:qwen3-vl';
+const TILE_NOTE = 'The model read the request in its own way.';
+
+async function noise(): Promise<string> {
+  const path = `${await temporaryFolder()}/noise.png`;
+  const drawn = { type: 'gaussian', mean: 128, sigma: 30 } as const;
+  await sharp({ create: { width: 900, height: 700, channels: 3, background: '#777', noise: drawn } }).toFile(path);
+  return path;
+}
+
+const launcher = { describe: async () => null };
+
+describe.each([
+  ['one execution', null],
+  ['shards', 4],
+] as const)('an analysis in %s', (_, shardTilesMax) => {
+  const limited = (deps: Awaited<ReturnType<typeof pipelineStage>>['deps']) =>
+    shardTilesMax === null ? deps : { ...deps, limits: { ...deps.limits, shardTilesMax } };
+
+  test('has its notes while it runs: of the request before the first tile, of a tile once that is analyzed', async () => {
+    const stage = await pipelineStage();
+    const { blobs, clock } = stage.deps;
+    const reader = progressReader({ blobs, clock, launcher });
+    const seen: (Progress | null)[] = [];
+    const vision = scriptedVision({
+      async detect(_tile, call) {
+        if (call > 1 && seen.at(-1)?.notes.includes(TILE_NOTE)) return [];
+        await sleep(40);
+        seen.push(await reader.stored('run-1'));
+        return [];
+      },
+    });
+    const { detect } = vision;
+    vision.detect = async (...args) => ({ ...(await detect.apply(vision, args)), notes: [TILE_NOTE] });
+    const ask = { look_for: null, labels: ['astronaut'] };
+    const request = { ...requestFor(await noise()), ask, models: LOCAL };
+    const { progress, document } = await stage.run(request, vision, limited);
+    expect(seen[0]).toMatchObject({ status: 'RUNNING', notes: expect.arrayContaining([UNKNOWN_LABEL]) });
+    expect(seen.at(-1)).toMatchObject({ status: 'RUNNING', notes: expect.arrayContaining([UNKNOWN_LABEL, TILE_NOTE]) });
+    expect(document?.notes).toEqual(expect.arrayContaining([UNKNOWN_LABEL, TILE_NOTE]));
+    expect(new Set(document?.notes).size).toBe(document?.notes.length);
+    expect(progress.notes).toEqual(document?.notes);
+  });
+});
+
+describe('a model without a known price', () => {
+  const models = { ...LOCAL, detection: [UNPRICED] };
+  const unpriced = () => {
+    const vision = scriptedVision();
+    const { detect } = vision;
+    vision.detect = async (...args) => {
+      const answer = await detect.apply(vision, args);
+      return { ...answer, usage: { ...answer.usage, cost_usd: null } };
+    };
+    return vision;
+  };
+
+  test('makes the cost of the analysis unknown, in progress and findings, and its tokens are counted', async () => {
+    const stage = await pipelineStage();
+    const { progress, document } = await stage.run({ ...requestFor(await noise()), models }, unpriced());
+    const tokens = { input_tokens: 10 * progress.tiles.done, output_tokens: progress.tiles.done };
+    expect(progress.usage).toEqual({ ...tokens, cost_usd: null });
+    expect(document?.usage).toEqual(progress.usage);
+    expect(document?.notes).toContain(`The price of ${UNPRICED} is unknown: its tokens are counted, but not their cost.`);
+    const report = await stage.deps.blobs.get('executions/run-1/report.html');
+    expect(Buffer.from(report ?? []).toString()).toMatch(/<dt>cost<\/dt><dd>unknown<\/dd>/i);
+  });
+
+  test('cannot be held to a budget, and a note says so', async () => {
+    const stage = await pipelineStage();
+    const request = { ...requestFor(await noise()), models, max_cost_usd: 0.01 };
+    const { progress } = await stage.run(request, unpriced());
+    expect(progress).toMatchObject({ status: 'SUCCEEDED', tiles: { not_analyzed: 0 } });
+    expect(progress.notes).toContain(`max_cost_usd (0.01) cannot be held: it does not count the cost of ${UNPRICED}.`);
+  });
+});
+
+test('a note on a file that could not be written is in the progress too', async () => {
+  const stage = await pipelineStage();
+  const broken = (deps: typeof stage.deps) => ({
+    ...deps,
+    blobs: {
+      ...deps.blobs,
+      put: async (key: string, bytes: Uint8Array) => {
+        if (key.endsWith('report.html')) throw new Error('No space left.');
+        await deps.blobs.put(key, bytes);
+      },
+    },
+  });
+  const { progress } = await stage.run(requestFor(await noise()), scriptedVision(), broken);
+  const document = await readDocument(documents.findings('run-1'), stage.deps.blobs);
+  expect(document?.notes.join(' ')).toContain('report.html');
+  expect(progress.notes).toEqual(document?.notes);
+});
