@@ -5,6 +5,7 @@ import type { DurableExecutionInvocationOutput } from '@aws/durable-execution-sd
 import type { Log } from '../../pipeline/ports.ts';
 import type { Invoker } from '../engine/invocation.ts';
 import { ProcessLost } from '../engine/step-gate.ts';
+import { type Freezing, freezer } from './freezing.ts';
 import { type FromWorker, respond, type ToWorker } from './worker-protocol.ts';
 
 export interface WorkerPoolOptions {
@@ -14,6 +15,8 @@ export interface WorkerPoolOptions {
   workersMax: number;
   /** Called with the id of each process that has ended, however it ended: it may have left temporary files. */
   exited?: (pid: number) => void;
+  /** Freezes the processes between invocations. */
+  freezing?: Freezing;
   log: Log;
 }
 
@@ -39,7 +42,8 @@ const ABANDONED_MS = 2_000;
 const CLOSED = 'The worker pool is closed.';
 const ABANDONED = 'The invocation was abandoned: its execution has ended.';
 
-export function workerPool({ entry, args, workersMax, exited, log }: WorkerPoolOptions): WorkerPool {
+export function workerPool({ entry, args, workersMax, exited, freezing, log }: WorkerPoolOptions): WorkerPool {
+  const ice = freezing ? freezer(freezing) : null;
   const workers = new Set<ChildProcess>();
   const idle = new Map<ChildProcess, NodeJS.Timeout>();
   const queue: Waiting[] = [];
@@ -70,6 +74,7 @@ export function workerPool({ entry, args, workersMax, exited, log }: WorkerPoolO
     if (warm) {
       clearTimeout(idle.get(warm));
       idle.delete(warm);
+      ice?.thaw(warm);
       return warm;
     }
     if (workers.size < workersMax) return start();
@@ -89,8 +94,12 @@ export function workerPool({ entry, args, workersMax, exited, log }: WorkerPoolO
   const release = (worker: ChildProcess): void => {
     if (closed || !worker.connected || !workers.has(worker) || worker.killed) return;
     const next = queue.shift();
-    if (next) next.resolve(worker);
-    else idle.set(worker, setTimeout(() => worker.kill(), IDLE_MS).unref());
+    if (next) {
+      next.resolve(worker);
+      return;
+    }
+    idle.set(worker, setTimeout(() => worker.kill(ice ? 'SIGKILL' : 'SIGTERM'), IDLE_MS).unref());
+    ice?.freeze(worker);
   };
 
   return {

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { type Engine, openEngine } from '../../local/engine/engine.ts';
+import type { Freezing } from '../../local/workers/freezing.ts';
 import { type WorkerPool, workerPool } from '../../local/workers/worker-pool.ts';
 import { engineIn, invokerOf, resultOf, silent } from '../fixtures/engine-harness.ts';
 import type { FixtureInput } from '../fixtures/worker.ts';
@@ -22,9 +23,17 @@ interface Stage {
   journal(name: string): Promise<{ tile: number; pid: number }[]>;
 }
 
-async function stage({ workersMax = 2, invocationTimeoutMs = 60_000, exited = (_pid: number) => {} } = {}): Promise<Stage> {
+interface StageOptions {
+  workersMax?: number;
+  invocationTimeoutMs?: number;
+  exited?: (pid: number) => void;
+  freezing?: Freezing | null;
+}
+
+async function stageWith(options: StageOptions = {}): Promise<Stage> {
+  const { workersMax = 2, invocationTimeoutMs = 60_000, exited = () => {}, freezing = null } = options;
   const folder = await temporaryFolder();
-  const workers = workerPool({ entry, args: [], workersMax, exited, log: silent });
+  const workers = workerPool({ entry, args: [], workersMax, exited, log: silent, ...(freezing && { freezing }) });
   const clock = { now: () => new Date() };
   const engine = openEngine({ file: join(folder, 'engine.db'), invoke: workers.invoke, clock, log: silent, invocationTimeoutMs });
   onTestFinished(async () => {
@@ -66,7 +75,14 @@ function alive(pid: number): boolean {
   return stdout.trim() !== '' && !stdout.trim().startsWith('Z');
 }
 
-describe('a worker process', () => {
+const MODES: [mode: string, freezing: Freezing | null][] = [
+  ['a worker process', null],
+  ['a worker process that is frozen between invocations', { thawAfterMs: () => 30 }],
+];
+
+describe.each(MODES)('%s', (_, freezing) => {
+  const stage = (options: StageOptions = {}) => stageWith({ ...options, freezing });
+
   test('that crashes is replaced, and its finished steps do not run again', async () => {
     const { engine, start, journal } = await stage();
     start('one', ['ok', 'ok', 'ok', 'kill-once', 'ok', 'ok'], 1);
@@ -118,6 +134,8 @@ describe('a worker process', () => {
     );
   });
 });
+
+const stage = stageWith;
 
 describe('the worker of a stopped execution', () => {
   const FREE_WITHIN_MS = 5_000;

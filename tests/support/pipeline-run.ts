@@ -130,7 +130,7 @@ export async function runPipeline(
 /** The real folder and clock, the vision that a test gives. */
 export async function pipelineDeps(folder: string, vision: Vision): Promise<PipelineDeps> {
   const scratchFolder = join(folder, 'scratch');
-  await mkdir(scratchFolder);
+  await mkdir(scratchFolder, { recursive: true });
   const limits = {
     image: { ...DEFAULT_LIMITS, pixelsMax: 50_000_000 },
     tilesMax: 100_000,

@@ -1,0 +1,33 @@
+// Freezes processes between invocations, as Lambda does: what an invocation left armed runs when the process is thawed for anything
+// else. Tests use it; a laptop's workers stay awake.
+import type { ChildProcess } from 'node:child_process';
+
+export interface Freezing {
+  /** How long a process stays frozen if no invocation thaws it. */
+  thawAfterMs(): number;
+}
+
+export interface Freezer {
+  freeze(worker: ChildProcess): void;
+  thaw(worker: ChildProcess): void;
+}
+
+export function freezer({ thawAfterMs }: Freezing): Freezer {
+  const thaws = new WeakMap<ChildProcess, NodeJS.Timeout>();
+  const thaw = (worker: ChildProcess) => {
+    clearTimeout(thaws.get(worker));
+    signal(worker, 'SIGCONT');
+  };
+  return {
+    freeze(worker) {
+      signal(worker, 'SIGSTOP');
+      thaws.set(worker, setTimeout(() => thaw(worker), thawAfterMs()).unref());
+    },
+    thaw,
+  };
+}
+
+/** Not `worker.kill`: after that, a worker counts as killed. */
+function signal({ pid, exitCode, signalCode }: ChildProcess, name: 'SIGSTOP' | 'SIGCONT'): void {
+  if (pid !== undefined && exitCode === null && signalCode === null) process.kill(pid, name);
+}

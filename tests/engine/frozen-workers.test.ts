@@ -1,0 +1,104 @@
+// Real worker processes that are frozen (SIGSTOP) at every suspension and thawed (SIGCONT) at random, as on Lambda. What is stored in
+// the end must be the same as with workers that never are.
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import sharp from 'sharp';
+import { expect, onTestFinished, test } from 'vitest';
+import { openEngine } from '../../local/engine/engine.ts';
+import { localLauncher } from '../../local/engine/local-launcher.ts';
+import type { Freezing } from '../../local/workers/freezing.ts';
+import { workerPool } from '../../local/workers/worker-pool.ts';
+import { at } from '../../pipeline/contract/at.ts';
+import { keys } from '../../pipeline/contract/keys.ts';
+import { documents, readDocument, readExisting } from '../../pipeline/documents.ts';
+import { stepDocuments } from '../../pipeline/step-documents.ts';
+import { fsBlobs } from '../../pipeline/storage/folder-blobs.ts';
+import { silent } from '../fixtures/engine-harness.ts';
+import { temporaryFolder } from '../support/folder.ts';
+import { requestFor } from '../support/pipeline-run.ts';
+import { type Random, seededRandom } from '../support/seeded-random.ts';
+
+const SEEDS = 100;
+const AT_ONCE = 25;
+const THAWED_WITHIN_MS = 200;
+const PROGRESS_EVERY_MS = 40;
+const KINDS = ['finds', 'waits', 'cancels'] as const;
+const SHARDING = { sharded: { shardTilesMax: 1, shardConcurrency: 2 }, 'in one shard': {} };
+
+async function stage(limits: object, freezing: Freezing | null) {
+  const folder = await temporaryFolder();
+  const path = join(folder, 'noise.jpg');
+  const noise = { type: 'gaussian', mean: 128, sigma: 30 } as const; // no tile is blank
+  await sharp({ create: { width: 200, height: 128, channels: 3, background: '#777', noise } })
+    .jpeg()
+    .toFile(path);
+  const workers = workerPool({
+    entry: new URL('../fixtures/pipeline-worker.ts', import.meta.url),
+    args: [folder, JSON.stringify({ tileConcurrency: 2, progressEveryMs: PROGRESS_EVERY_MS, ...limits })],
+    workersMax: 4,
+    log: silent,
+    ...(freezing && { freezing }),
+  });
+  const engine = openEngine({
+    file: join(folder, 'engine.db'),
+    invoke: workers.invoke,
+    clock: { now: () => new Date() },
+    log: silent,
+  });
+  engine.start();
+  onTestFinished(async () => {
+    engine.close();
+    await workers.close();
+  });
+  const blobs = fsBlobs(join(folder, 'blobs'));
+  return {
+    /** What an execution leaves behind, without its times and its name. */
+    async stateAfter(kind: (typeof KINDS)[number], name: string) {
+      const request = requestFor(path, { detail: 'max', tile_size: 128, overlap: 32 });
+      const ask = { look_for: `${kind}-${name}`, labels: [] };
+      await localLauncher(engine).start({ ...request, execution_id: name, ask });
+      const row = await engine.ended(name);
+      await sleep(THAWED_WITHIN_MS + 4 * PROGRESS_EVERY_MS);
+      const { started_at, updated_at, ...progress } = await readExisting(documents.progress(name), blobs);
+      const tileKeys = await blobs.list(keys.tileStatesFolder(name), { limit: 100 });
+      const tileStates = await Promise.all(tileKeys.map((key) => readExisting(stepDocuments.tileStates(key), blobs)));
+      const findings = await readDocument(documents.findings(name), blobs);
+      const state = JSON.stringify({ progress, tileStates, findings }).replaceAll(name, 'NAME').replaceAll(folder, 'FOLDER');
+      return { engine: row.status, progress, findings, state: JSON.parse(state) };
+    },
+  };
+}
+
+test.each(Object.entries(SHARDING))(
+  'executions %s end in the same state whether their processes are frozen at every suspension or not',
+  { timeout: 300_000 },
+  async (_, limits) => {
+    const warm = await stage(limits, null);
+    const plain = await Promise.all(KINDS.map((kind) => warm.stateAfter(kind, `plain-${kind}`)));
+    const random: Random = seededRandom(7);
+    const cold = await stage(limits, { thawAfterMs: () => random.between(0, THAWED_WITHIN_MS) });
+    const seeds = Array.from({ length: SEEDS / 2 }, (_, seed) => seed);
+    while (seeds.length > 0) {
+      await Promise.all(
+        seeds.splice(0, AT_ONCE).map(async (seed) => {
+          const place = seed % KINDS.length;
+          const frozen = await cold.stateAfter(at(KINDS, place), `seed-${seed}`);
+          const told = { seed, kind: at(KINDS, place), engine: frozen.engine };
+          if (told.kind !== 'cancels') {
+            expect({ ...told, state: frozen.state }).toEqual({ ...told, engine: 'SUCCEEDED', state: at(plain, place).state });
+            return;
+          }
+          // Which tiles it reaches depends on when it notices; what it stores must agree.
+          const { progress, findings } = frozen;
+          expect({ ...told, ...progress }).toMatchObject({
+            engine: 'SUCCEEDED',
+            phase: 'done',
+            status: findings?.status,
+            running_shards: [],
+            tiles: { done: findings?.tiles.done, failed: findings?.tiles.failed.length },
+          });
+        }),
+      );
+    }
+  },
+);
