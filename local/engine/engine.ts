@@ -6,6 +6,7 @@ import { checkpoints } from './checkpoints.ts';
 import { executionLifecycle } from './execution-lifecycle.ts';
 import { type Invoker, invocations } from './invocation.ts';
 import { poisonSteps } from './poison-steps.ts';
+import { runningTime } from './running-time.ts';
 import { scheduler } from './scheduler.ts';
 import { checkStart, FUNCTION_NAME, ServiceError } from './service-limits.ts';
 import type { ExecutionRow, RecordedEvent, StoredOperation } from './store/engine-rows.ts';
@@ -24,6 +25,7 @@ export interface EngineOptions {
   clock: Clock;
   log: Log;
   invocationTimeoutMs?: number;
+  /** Counts only while an engine runs on the file. */
   executionTimeoutMs?: number;
   /** How long an execution is kept after its end; `null` until it is forgotten. */
   retentionMs?: number | null;
@@ -83,6 +85,7 @@ export function openEngine(options: EngineOptions): Engine {
   const { start, wake, ended, isActive, isOpen, close } = scheduler({
     store,
     invoke,
+    runningTime: runningTime(store, nowMs),
     fireTimers,
     nowMs,
     retentionMs,

@@ -2,6 +2,7 @@
 // engine's timers. Must not know what an invocation does.
 import type { Log } from '../../pipeline/ports.ts';
 import type { Invoke } from './invocation.ts';
+import { ALIVE_EVERY_MS, type RunningTime } from './running-time.ts';
 import type { ExecutionRow } from './store/engine-rows.ts';
 import type { Store } from './store/engine-store.ts';
 import { type AfterDelay, timers } from './timers.ts';
@@ -9,6 +10,7 @@ import { type AfterDelay, timers } from './timers.ts';
 export interface SchedulerDeps {
   store: Store;
   invoke: Invoke;
+  runningTime: RunningTime;
   /** Fires every timer that is due. Returns the ARNs of the affected executions. */
   fireTimers(): string[];
   nowMs: () => number;
@@ -35,7 +37,16 @@ const CRASH_BACKOFF_MS = 200;
 const CRASH_BACKOFF_MAX_MS = 60_000;
 const DISK_BACKOFF_MS = 5_000;
 
-export function scheduler({ store, invoke, fireTimers, nowMs, retentionMs, log, afterDelay }: SchedulerDeps): Scheduler {
+export function scheduler({
+  store,
+  invoke,
+  runningTime,
+  fireTimers,
+  nowMs,
+  retentionMs,
+  log,
+  afterDelay,
+}: SchedulerDeps): Scheduler {
   const clocks = timers(afterDelay);
   const active = new Map<string, AbortController>();
   const waiters = new Map<string, ((row: ExecutionRow) => void)[]>();
@@ -58,10 +69,14 @@ export function scheduler({ store, invoke, fireTimers, nowMs, retentionMs, log, 
   function setTimer(): void {
     const at = store.nextWake();
     clocks.set('operations', at === null ? null : at - nowMs(), onTimer);
+    clocks.set('alive', at === null ? null : ALIVE_EVERY_MS, onTimer);
   }
 
   function onTimer(): void {
-    retryOnDiskError(() => wake(fireTimers()));
+    retryOnDiskError(() => {
+      runningTime.alive();
+      wake(fireTimers());
+    });
   }
 
   function retryOnDiskError(work: () => void): void {
@@ -118,6 +133,7 @@ export function scheduler({ store, invoke, fireTimers, nowMs, retentionMs, log, 
 
   return {
     start() {
+      retryOnDiskError(runningTime.started);
       purge();
       for (const { arn } of store.running()) runInBackground(arn);
       setTimer();

@@ -122,4 +122,5 @@ const MIGRATIONS = [
   ) without rowid;
   create table events (arn text not null, position integer not null, json text not null, primary key (arn, position)) without rowid;
   `,
+  'create table alive (one integer primary key check (one = 1), at integer not null);',
 ];

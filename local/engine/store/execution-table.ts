@@ -1,4 +1,5 @@
 // The queries over executions: one row each. Must not know what an execution does.
+import { z } from 'zod';
 import { ExecutionRow, type ExecutionStatus } from './engine-rows.ts';
 import type { Statements } from './statements.ts';
 
@@ -10,6 +11,8 @@ export interface ListFilter {
   after: { started_at: number; arn: string } | null;
   limit: number;
 }
+
+const AliveRow = z.object({ at: z.number() });
 
 type NewExecution = Pick<
   ExecutionRow,
@@ -24,6 +27,11 @@ export interface ExecutionTable {
   running(): ExecutionRow[];
   /** The running executions whose deadline has passed. */
   overdue(nowMs: number): ExecutionRow[];
+  /** The executions that run may run for longer. */
+  moveDeadlines(byMs: number): void;
+  /** When an engine was last known to run; `null` if never. */
+  aliveAt(): number | null;
+  setAlive(atMs: number): void;
   setToken(arn: string, token: string | null): void;
   setCrashes(arn: string, crashes: number): void;
   setSize(arn: string, size: Pick<ExecutionRow, 'operations' | 'bytes'>): void;
@@ -58,6 +66,9 @@ export function executionTable({ all, first, run }: Statements): ExecutionTable 
   const oldest = listed(false);
   const running = all(ExecutionRow, "select * from executions where status = 'RUNNING' order by started_at");
   const overdue = all(ExecutionRow, "select * from executions where status = 'RUNNING' and deadline_at <= ?");
+  const moveDeadlines = run("update executions set deadline_at = deadline_at + ? where status = 'RUNNING'");
+  const aliveAt = first(AliveRow, 'select at from alive');
+  const setAlive = run('insert into alive (one, at) values (1, ?) on conflict (one) do update set at = excluded.at');
   const setToken = run('update executions set token = ? where arn = ?');
   const setCrashes = run('update executions set crashes = ? where arn = ?');
   const setSize = run('update executions set operations = ?, bytes = ? where arn = ?');
@@ -96,6 +107,9 @@ export function executionTable({ all, first, run }: Statements): ExecutionTable 
     },
     running: () => running(),
     overdue: (nowMs) => overdue(nowMs),
+    moveDeadlines: (byMs) => moveDeadlines(byMs),
+    aliveAt: () => aliveAt()?.at ?? null,
+    setAlive: (atMs) => setAlive(atMs),
     setToken: (arn, token) => setToken(token, arn),
     setCrashes: (arn, crashes) => setCrashes(crashes, arn),
     setSize: (arn, { operations, bytes }) => setSize(operations, bytes, arn),
