@@ -98,6 +98,7 @@ async function served(folder: string): Promise<{ url: string; close(): void }> {
     costUsdMax: null,
     dryRunBytesMax: null,
     limits: sizeLimits(readConfig({})),
+    cores: { each: 2, areShared: true },
     caller: null,
     owner: null,
     deployment: null,

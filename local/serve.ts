@@ -2,6 +2,7 @@
 // if requests must be signed, on another address.
 import { rm } from 'node:fs/promises';
 import type { IncomingMessage } from 'node:http';
+import { availableParallelism } from 'node:os';
 import { createAdaptorServer } from '@hono/node-server';
 import { depsByCaller, type SharedDeps } from '../mcp-server/access/callers.ts';
 import { readFindings, readFindingsSoFar } from '../mcp-server/executions/stored-findings.ts';
@@ -123,6 +124,7 @@ async function openHttp(
     costUsdMax: config.COST_USD_MAX ?? null,
     dryRunBytesMax: null, // no limit: the file is on this disk and is not downloaded
     limits: sizeLimits(config),
+    cores: { each: availableParallelism(), areShared: true },
   };
   const depsOf = depsByCaller(shared, config.ISOLATION);
   const mcp = mcpHandler(depsOf, {

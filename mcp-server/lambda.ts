@@ -15,6 +15,9 @@ import { VERSION } from './version.ts';
 
 const DRY_RUN_BYTES_MAX = 256_000_000; // half of the temporary disk of the function; S3 delivers it in about 4 s
 
+/** https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html */
+const MB_PER_CORE = 1_769;
+
 const config = readMcpServerConfig();
 const bucket = config.BUCKET;
 const log = powertoolsLog('mcp-server', config.LOG_LEVEL);
@@ -29,6 +32,7 @@ const depsFor = depsByCaller(
     clock,
     log,
     limits,
+    cores: { each: config.PIPELINE_MEMORY_MB / MB_PER_CORE, areShared: false },
     links: s3Links({ bucket }),
     deployment: bucket, // names of durable executions are unique within an account and region: Lambda developer guide
     launcher: lambdaLauncher({ functionName: config.PIPELINE_FUNCTION, blobs, log }),

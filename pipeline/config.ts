@@ -50,6 +50,9 @@ const mcpServer = () =>
       .meta({
         description: 'Name and alias of the pipeline function: a durable execution starts on a qualified name only.',
       }),
+    PIPELINE_MEMORY_MB: z.coerce.number().int().min(128).default(3_008).meta({
+      description: 'Memory of the pipeline function, which decides its share of CPU cores: for estimates of local models.',
+    }),
   });
 export type McpServerConfig = z.infer<ReturnType<typeof mcpServer>>;
 

@@ -8,6 +8,8 @@ import { serviceEstimateOf } from '../../pipeline/planning/service-cost.ts';
 import { priceOf } from '../../pipeline/providers/prices.ts';
 import { table, writeOrCheck } from './generated-page.ts';
 
+/** No local model is in the table. */
+const CORES = { each: 1, areShared: false };
 const PACE = { tileConcurrency: 64, shardConcurrency: 8 };
 const MODELS = ['bedrock:us.amazon.nova-lite-v1:0', 'bedrock:us.anthropic.claude-sonnet-4-5-20250929-v1:0'] as const;
 const TILE = { edgePx: 1_024, overlapPx: 128 };
@@ -58,7 +60,7 @@ function row([name, sidePx, grid]: (typeof ROWS)[number]): string[] {
   const plan = planTiles({ width: sidePx, height: sidePx }, { ...WISHES, grid }, TILE);
   const estimates = MODELS.map((model) => {
     const models = { moderation: null, detection: [model], verification: null, synthesis: model };
-    return estimateOf(plan, { models, verify: false }, PACE);
+    return estimateOf(plan, { models, verify: false }, PACE, CORES);
   });
   const [cheap, dear] = estimates;
   if (!cheap || !dear) throw new Error('Expected two models.');

@@ -1,4 +1,6 @@
 // What the tools need, as one object of ports. Entries fill it.
+
+import type { Cores } from '../../pipeline/planning/cost.ts';
 import type { Blobs, Clock, ImageSources, Launcher, Links, Log, PipelineDeps, Removal } from '../../pipeline/ports.ts';
 import type { ProgressReader } from '../../pipeline/progress/progress-reader.ts';
 import type { ModelOffer } from './model-policy.ts';
@@ -29,6 +31,8 @@ export interface ToolDeps {
   costUsdMax: number | null;
   /** The limits of the pipeline: a request that the pipeline would refuse is refused before the launch. */
   limits: Pick<PipelineDeps['limits'], 'image' | 'tilesMax' | 'tileConcurrency' | 'shardConcurrency'>;
+  /** What local models run on, for the duration that dry_run estimates. */
+  cores: Cores;
   /** The largest image that dry_run copies to the temporary disk to read its header; `null` if there is no limit. */
   dryRunBytesMax: number | null;
   clock: Clock;

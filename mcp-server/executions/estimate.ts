@@ -51,7 +51,7 @@ export async function dryRun(request: Omit<AnalysisRequest, 'execution_id'>, dep
     });
     const plan = planTiles({ width, height }, request.plan, preferredTileOf(request.models.detection), limits.tilesMax);
     checkOperations(tileCount(plan), request);
-    const { tiles, calls, input_tokens, output_tokens, cost_usd, seconds } = estimateOf(plan, request, limits);
+    const { tiles, calls, input_tokens, output_tokens, cost_usd, seconds } = estimateOf(plan, request, limits, deps.cores);
     const levels = plan.levels.map((level) => ({ level: level.level, tiles: tileCount({ ...plan, levels: [level] }) }));
     return {
       width,

@@ -36,20 +36,36 @@ export interface Pace {
   shardConcurrency: number;
 }
 
-export function estimateOf(plan: Plan, { models, verify }: Pick<AnalysisRequest, 'models' | 'verify'>, pace: Pace): Estimate {
+/** The CPU cores that local models run on: more tiles at once than cores do not make them faster. */
+export interface Cores {
+  /** A process that runs one execution or shard has this number of cores; on Lambda also a fraction. */
+  each: number;
+  /** Shards that run at once share them, as on one machine; on AWS each has its own. */
+  areShared: boolean;
+}
+
+export function estimateOf(
+  plan: Plan,
+  { models, verify }: Pick<AnalysisRequest, 'models' | 'verify'>,
+  pace: Pace,
+  cores: Cores,
+): Estimate {
   const tiles = tileCount(plan);
   const sizes = tilesOf(plan).map(({ boxInLevel: [, , width, height] }) => ({ width, height }));
   const estimates = models.detection.map((model) => detectionEstimate(model, sizes));
   const sum = (of: (estimate: DetectionEstimate) => number) => estimates.reduce((total, estimate) => total + of(estimate), 0);
   const shards = shardsOf(tiles).length;
-  const concurrency = pace.tileConcurrency * Math.min(shards, pace.shardConcurrency);
+  const running = Math.min(shards, pace.shardConcurrency);
+  const concurrency = pace.tileConcurrency * running;
+  const concurrencyHere = Math.min(concurrency, cores.each * (cores.areShared ? 1 : running));
+  const seconds = sum((estimate) => estimate.seconds / (estimate.runsHere ? concurrencyHere : concurrency));
   return {
     tiles,
     calls: tiles * models.detection.length,
     input_tokens: sum(({ input_tokens }) => input_tokens),
     output_tokens: sum(({ output_tokens }) => output_tokens),
     cost_usd: totalCost(estimates),
-    seconds: Math.ceil((sum(({ seconds }) => seconds) / concurrency) * TOTAL_BY_DETECTION_TIME),
+    seconds: Math.ceil(seconds * TOTAL_BY_DETECTION_TIME),
     executions: shards === 1 ? 1 : shards + 1,
     operations_at_most: Math.max(
       operationsAtMost(tiles, { verify }),
@@ -64,6 +80,8 @@ interface DetectionEstimate {
   cost_usd: number | null;
   /** Seconds of sequential model calls. */
   seconds: number;
+  /** On the cores of the execution, not at a service. */
+  runsHere: boolean;
 }
 
 /** What one model needs to detect objects in all tiles. */
@@ -79,6 +97,7 @@ function detectionEstimate(model: ModelId, sizes: readonly ImageSize[]): Detecti
     output_tokens,
     cost_usd: costOf(model, { input_tokens, output_tokens }),
     seconds: tiles * (runsHere ? ANSWER_S.local : ANSWER_S.language),
+    runsHere,
   };
 }
 

@@ -91,6 +91,7 @@ export async function testServer(options: TestServerOptions = {}): Promise<TestS
     costUsdMax: options.costUsdMax ?? null,
     dryRunBytesMax: options.dryRunBytesMax ?? null,
     limits: sizeLimits(readConfig({})),
+    cores: { each: 2, areShared: true },
   };
   const mcp = mcpHandler(depsByCaller(shared, options.isolation ?? 'account'), {
     version: '0.0.0-test',

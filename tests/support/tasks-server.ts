@@ -105,6 +105,7 @@ async function depsOfTasks(): Promise<ToolDeps & { launcher: ReturnType<typeof s
     },
     costUsdMax: null,
     limits: sizeLimits(readConfig({})),
+    cores: { each: 2, areShared: true },
     dryRunBytesMax: null,
     clock,
     log: SILENT,
