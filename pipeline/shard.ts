@@ -15,14 +15,13 @@ import { type PendingTiles, type Shard, type Stop, tilesOfShard } from './planni
 import { pyramidOf } from './planning/stored-plan.ts';
 import { NOT_ANALYZED } from './planning/tile-result.ts';
 import type { PipelineDeps } from './ports.ts';
-import { hasAnalyzedTiles } from './progress/progress-reader.ts';
 import { type ProgressReport, reportShard } from './progress/progress-writer.ts';
 import { type TileResultCounter, tileResultCounter } from './progress/tile-result-counter.ts';
 import { reportTiles } from './progress/tile-state-writer.ts';
 import { stepDocuments } from './step-documents.ts';
 import { watchCancellation } from './steps/cancellation.ts';
 import { type DetectionRun, detectInTile, type TileFacts } from './steps/detect-tile.ts';
-import { storeSoFar, storeTileResults } from './steps/store-tile-results.ts';
+import { hasOtherShardWorked, storeSoFar, storeTileResults } from './steps/store-tile-results.ts';
 import { loggingFailure, logWith } from './telemetry/log-context.ts';
 
 /** What the execution of a shard returns to its parent: its result, or the sentence of an error that the caller must fix. */
@@ -79,6 +78,7 @@ export async function detectTiles(
   end.before(tileStates.flush);
   const soFar = storeSoFar(request.execution_id, shard, counter, deps);
   end.before(soFar.flush);
+  let hasWorked = false; // once true, no longer looked up
   const detectOne = async (tileContext: DurableContext, tile: PlannedTile) => {
     const facts: TileFacts = { tile: tile.name, model: null };
     const begin = loggingFailure(deps.log, facts, async () => {
@@ -86,8 +86,7 @@ export async function detectTiles(
       tileStates.changed();
       return await detectInTile(detection, tile, facts).catch(async (error) => {
         if (!mustBeFixed(error)) throw error;
-        const { execution_id } = request;
-        const hasWorked = counter.tiles().done > 0 || (await hasAnalyzedTiles(execution_id, deps.blobs));
+        hasWorked ||= counter.tiles().done > 0 || (await hasOtherShardWorked(request.execution_id, shard, deps.blobs));
         throw hasWorked ? ofThisTile(error) : error;
       });
     });

@@ -2,11 +2,12 @@
 // the results so far are stored from time to time, for an execution that is stopped from outside.
 import { keys } from '../contract/keys.ts';
 import type { Usage } from '../contract/schemas.ts';
-import { writeDocument } from '../documents.ts';
+import { readDocument, writeDocument } from '../documents.ts';
 import type { ShardResult } from '../planning/shard-messages.ts';
 import type { Shard } from '../planning/shards.ts';
-import type { PipelineDeps } from '../ports.ts';
+import type { Blobs, PipelineDeps } from '../ports.ts';
 import { documentWriter } from '../progress/document-writer.ts';
+import { hasAnalyzedTiles } from '../progress/progress-reader.ts';
 import { shownNotes } from '../progress/stored-end.ts';
 import type { TileResultCounter } from '../progress/tile-result-counter.ts';
 import { stepDocuments } from '../step-documents.ts';
@@ -31,6 +32,16 @@ export async function storeTileResults(
   };
   measure(result, metrics);
   return result;
+}
+
+/** Whether a model has analyzed a tile of this execution in another shard: one that runs, or an earlier one that has ended. */
+export async function hasOtherShardWorked(executionId: string, shard: Shard, blobs: Pick<Blobs, 'get'>): Promise<boolean> {
+  if (await hasAnalyzedTiles(executionId, blobs)) return true; // progress is stored from time to time, results always
+  for (let number = 0; number < shard.number; number++) {
+    const results = await readDocument(stepDocuments.tileResults(keys.tileResults(executionId, number)), blobs);
+    if (results?.some(({ outcome }) => !('failed' in outcome) && !outcome.blank)) return true;
+  }
+  return false;
 }
 
 /** An execution that is stopped from outside loses no more than the tiles of this time. Some MB a write, if a shard is large. */
