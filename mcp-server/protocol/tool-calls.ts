@@ -1,10 +1,11 @@
 // Runs a tool for a call: parses the arguments, checks the answer, and turns what is thrown into a sentence. Knows no single tool.
-import type { CallToolResult, McpServer, ServerContext, StandardSchemaWithJSON } from '@modelcontextprotocol/server';
+import type { McpServer, ServerContext, StandardSchemaWithJSON } from '@modelcontextprotocol/server';
 import type { z } from 'zod';
 import { UserError } from '../../pipeline/contract/errors.ts';
 import type { ToolDeps } from '../access/deps.ts';
 import type { AnyTool } from '../tools/define.ts';
 import { answerWith, answerWithImage, refuseWith, sentenceFor, withNotes } from './answers.ts';
+import { questionBefore } from './confirmation.ts';
 import { type ReadArguments, readArguments } from './lenient-arguments.ts';
 import { taskFor } from './tasks.ts';
 
@@ -37,8 +38,12 @@ export function addTool(server: McpServer, tool: AnyTool, deps: ToolDeps): void 
   });
 }
 
-async function answerTo(tool: AnyTool, args: unknown, context: ServerContext, deps: ToolDeps): Promise<CallToolResult> {
+async function answerTo(tool: AnyTool, args: unknown, context: ServerContext, deps: ToolDeps) {
   const { values, notes } = parsed(tool, args);
+  if (tool.confirmation) {
+    const question = await questionBefore(`${tool.name} ${JSON.stringify(values)}`, tool.confirmation(values), context);
+    if (question) return question;
+  }
   if (tool.output === null) return withNotes(answerWithImage(await tool.run(values, deps)), notes);
   const answer = tool.output.parse(await tool.run(values, deps));
   const task = tool.isTask ? await taskFor(answer, context, deps) : null;

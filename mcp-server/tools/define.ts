@@ -15,6 +15,8 @@ interface ToolFacts<Input extends z.ZodObject> {
   /** The arguments that name something with an owner. The isolation tests try each of them with the ids of another caller. */
   owned: Readonly<Partial<Record<keyof z.infer<Input>, 'execution' | 'image'>>>;
   annotations: ToolAnnotations;
+  /** What a user is asked before the tool runs, if the client can ask. For what cannot be undone. */
+  confirmation?(args: z.infer<Input>): string;
 }
 
 /** A tool with a structured answer. */

@@ -22,6 +22,8 @@ export const deleteExecution = {
   output,
   owned: { execution_id: 'execution' },
   annotations: { readOnlyHint: false, destructiveHint: true, idempotentHint: false, openWorldHint: false },
+  confirmation: ({ execution_id }) =>
+    `Delete the analysis ${execution_id} with its findings, report, overlay, exports and tiles for good?`,
   async run({ execution_id }, deps) {
     const nameIsFree = await deleteStored(execution_id, deps);
     const next_step = nameIsFree

@@ -1,5 +1,7 @@
 // The Tasks extension over the wire, and with its official client. What clients without it do with a server that offers it is in
 // mcp-tools.test.ts.
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { z } from 'zod';
@@ -153,7 +155,7 @@ describe('a request about a task', () => {
 
   test('that fails unexpectedly gives a reference into the log', async () => {
     const server = await testServer();
-    await server.blobs.put(keys.progress('broken'), Buffer.from('{"status":"GONE"}'));
+    await mkdir(join(server.blobsFolder, keys.progress('broken')), { recursive: true }); // a folder in its place
     const { error } = await asked(server, 'tasks/get', { taskId: 'broken' });
     expect(error).toMatchObject({ code: -32603, message: expect.stringMatching(/^Internal error \(reference/) });
     expect(server.errors).toMatchObject([{ facts: { method: 'tasks/get' } }]);

@@ -1,3 +1,5 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { ExecutionView } from '../../mcp-server/executions/status.ts';
@@ -6,7 +8,7 @@ import { UserError } from '../../pipeline/contract/errors.ts';
 import { keys } from '../../pipeline/contract/keys.ts';
 import { CLIENTS, connected, textOf } from '../support/mcp-clients.ts';
 import { ORIGIN, testServer } from '../support/server.ts';
-import { ends, finding, Page, Started, serverAndClient, started, Upload } from '../support/tool-calls.ts';
+import { ends, finding, Page, Started, serverAndClient, Upload, uploadedImage } from '../support/tool-calls.ts';
 
 const IMAGE_TOOLS: string[] = TOOLS.filter(({ output }) => output === null).map(({ name }) => name);
 
@@ -108,9 +110,11 @@ test.each(TOOLS.filter(({ output }) => output !== null).map(({ name, output }) =
 );
 
 test('an answer that does not fit its schema is an internal error, although the list shows only its types', async () => {
-  const { server, client } = await serverAndClient({ script: ends([finding(1, { score: 'high' as unknown as number })]) });
-  const { execution_id } = await started(server, client);
-  expect(await client.refusal('list_findings', { execution_id })).toMatch(/^Internal error \(reference [0-9a-f]{8}\)/);
+  const { server, client } = await serverAndClient();
+  const image = await uploadedImage(server);
+  const { start } = server.launcher;
+  server.launcher.start = async (request) => ({ ...(await start(request)), created: 'yes' as unknown as boolean });
+  expect(await client.refusal('analyze_image', { image })).toMatch(/^Internal error \(reference [0-9a-f]{8}\)/);
   expect(server.errors).toHaveLength(1);
 });
 
@@ -269,7 +273,7 @@ describe('a refusal', () => {
 
   test('a stored document that cannot be read is an unexpected error too', async () => {
     const { server, client } = await serverAndClient();
-    await server.blobs.put(keys.progress('broken'), Buffer.from('{"status":"GONE"}'));
+    await mkdir(join(server.blobsFolder, keys.progress('broken')), { recursive: true }); // a folder in its place
     expect(await client.refusal('get_execution', { execution_id: 'broken' })).toMatch(/^Internal error \(reference/);
     expect(server.errors).toHaveLength(1);
   });
