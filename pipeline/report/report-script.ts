@@ -78,8 +78,9 @@ export const SCRIPT = `'use strict';
     const head = make('th', { scope: 'row' }, link);
     head.setAttribute('role', 'rowheader');
     const [left, top, width, height] = finding.box.map(count);
-    const place = make('button', { type: 'button', textContent: left + ', ' + top + ' · ' + width + ' × ' + height });
-    place.setAttribute('aria-label', 'Show ' + finding.id + ' in the image: left ' + left + ', top ' + top + ', ' + width + ' by ' + height);
+    // The name of a button begins with what it does and contains what it shows.
+    const action = make('span', { className: 'visually-hidden', textContent: 'Show ' + finding.id + ' in the image: ' });
+    const place = make('button', { type: 'button' }, action, left + ', ' + top + ' · ' + width + ' × ' + height);
     place.addEventListener('click', () => showInImage(finding));
     const severity = SEVERITIES[finding.severity];
     const words = [];

@@ -42,6 +42,7 @@ export function openViewer(container: HTMLElement, executionId: string, image: S
     animationTime: 0.6,
     imageLoaderLimit: 6,
   });
+  viewer.canvas.setAttribute('role', 'application');
   viewer.canvas.setAttribute('aria-label', 'Image. Arrow keys pan, plus and minus zoom.');
   const reducedMotion = matchMedia('(prefers-reduced-motion: reduce)');
   const { width } = image;
