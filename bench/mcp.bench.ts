@@ -97,6 +97,7 @@ async function served(folder: string): Promise<{ url: string; close(): void }> {
   const rest = {
     costUsdMax: null,
     dryRunBytesMax: null,
+    quotas: null,
     limits: sizeLimits(readConfig({})),
     cores: { each: 2, areShared: true },
     caller: null,

@@ -10,6 +10,7 @@ import { mcpHandler } from '../mcp-server/server.ts';
 import { VERSION } from '../mcp-server/version.ts';
 import { type Config, modelOffer, sizeLimits } from '../pipeline/config.ts';
 import { UserError } from '../pipeline/contract/errors.ts';
+import { ownerOf } from '../pipeline/contract/keys.ts';
 import type { Clock, Log } from '../pipeline/ports.ts';
 import { progressReader } from '../pipeline/progress/progress-reader.ts';
 import { openSources, SOURCES } from '../pipeline/sources/index.ts';
@@ -23,6 +24,7 @@ import { httpApp } from './http/http-app.ts';
 import { iamGate } from './http/iam-gate.ts';
 import { addressToListen, hostInUrl, listening } from './http/listen.ts';
 import { localLinks, readSecret } from './http/local-links.ts';
+import { localQuotas } from './quotas.ts';
 import { DAY_MS, startUpkeep } from './upkeep.ts';
 import { eventRoutes } from './web/event-stream.ts';
 import { hasSettled } from './web/execution-list.ts';
@@ -111,6 +113,7 @@ async function openHttp(
   let url = '';
   const links = localLinks(await readSecret(folder.secret), () => url, clock);
   const sources = openSources(SOURCES.local, { ...config, ALLOWED_FOLDERS: allowedFolders });
+  const quotas = localQuotas(folder, engine, config, () => clock.now().getTime());
   const shared: SharedDeps = {
     blobs,
     removal: fsRemoval(folder.blobs),
@@ -122,6 +125,7 @@ async function openHttp(
     log,
     imagesIn: sources.imagesIn,
     costUsdMax: config.COST_USD_MAX ?? null,
+    quotas,
     dryRunBytesMax: null, // no limit: the file is on this disk and is not downloaded
     limits: sizeLimits(config),
     cores: { each: availableParallelism(), areShared: true },
@@ -152,6 +156,7 @@ async function openHttp(
     blobs,
     links,
     scratchFolder: folder.scratch,
+    checkUpload: (key, bytes) => quotas.checkUpload(config.ISOLATION === 'caller' ? ownerOf(key) : null, bytes),
     gate,
     host: hostInUrl(address),
     routes: iam ? [] : page, // a browser cannot sign its requests

@@ -40,6 +40,7 @@ const depsFor = depsByCaller(
     models: modelOffer(config),
     costUsdMax: config.COST_USD_MAX ?? null,
     dryRunBytesMax: DRY_RUN_BYTES_MAX,
+    quotas: null,
   },
   config.ISOLATION,
 );

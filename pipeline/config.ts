@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { common, models, requests, type Sizes, sizes } from './config-variables.ts';
 import { UserError } from './contract/errors.ts';
 import { SHARD_TILES_MAX } from './contract/protocol.ts';
-import { variablesOf } from './contract/variables.ts';
+import { variablesOf, wholeNumber } from './contract/variables.ts';
 import type { ImageLimits } from './planning/image-limits.ts';
 import { PROVIDERS } from './providers/provider-registry.ts';
 import { SOURCES } from './sources/index.ts';
@@ -25,6 +25,15 @@ const local = () =>
     RETENTION_DAYS: z.coerce.number().positive().optional().meta({
       description: 'Days after its end until an execution is deleted with everything that is stored of it. Kept if unset.',
     }),
+    CALLER_UPLOAD_BYTES_MAX: wholeNumber(1)
+      .default(68_719_476_736)
+      .meta({ description: 'The most bytes of uploads that are stored at once for a caller. Uploads are deleted after a day.' }),
+    CALLER_EXECUTIONS_MAX: wholeNumber(1)
+      .default(1_000)
+      .meta({ description: 'The most executions of a caller that are queued or running at once.' }),
+    CALLER_STORED_BYTES_MAX: wholeNumber(1)
+      .default(1_099_511_627_776)
+      .meta({ description: 'The most bytes that are stored for a caller in all: uploads, pyramids and results.' }),
     ...variablesOf(SOURCES.local),
     ...variablesOf(PROVIDERS),
     ...models,

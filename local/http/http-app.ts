@@ -36,6 +36,8 @@ export interface HttpDeps {
   links: LocalLinks;
   /** Holds uploads until they are complete. */
   scratchFolder: string;
+  /** Throws a UserError if the owner of the key may store no more. */
+  checkUpload?: (key: string, bytes: number) => Promise<void>;
   /** Checks every request to MCP; links carry their own signature. Without a gate, loopback is the only protection. */
   gate?: IamGate | undefined;
   /** A host name of this server besides those of loopback, as in a URL. */
@@ -89,11 +91,17 @@ export function httpApp(deps: HttpDeps): Hono {
   return app;
 }
 
-function addLinkRoutes(app: Hono, { blobs, links, scratchFolder }: Pick<HttpDeps, 'blobs' | 'links' | 'scratchFolder'>): void {
+type LinkDeps = Pick<HttpDeps, 'blobs' | 'links' | 'scratchFolder' | 'checkUpload'>;
+
+function addLinkRoutes(app: Hono, { blobs, links, scratchFolder, checkUpload }: LinkDeps): void {
   app.put('/blobs/:token', async (context) => {
     const { key, bytesMax } = await claimsFor(context.req.param('token'), 'PUT', links);
     // An analysis may be reading what was sent first: it must not become another image.
     if (await blobs.head(key)) throw refusal(409, ALREADY_SENT);
+    // Links may be made first and used later, all at once.
+    await checkUpload?.(key, bytesMax).catch((error) => {
+      throw refusal(413, sentenceOf(error) ?? 'This server takes no more uploads for now.', error);
+    });
     await receive(context.req.raw, bytesMax, scratchFolder, async (path) => {
       if (!(await blobs.putNewFile(key, path))) throw refusal(409, ALREADY_SENT);
     });

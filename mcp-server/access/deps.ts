@@ -13,6 +13,12 @@ export interface Caller {
   name: string;
 }
 
+/** Throw a UserError if the caller would hold more than this deployment allows. */
+export interface Quotas {
+  checkUpload(owner: string | null, bytes: number): Promise<void>;
+  checkStart(owner: string | null): Promise<void>;
+}
+
 export interface ToolDeps {
   blobs: Blobs;
   removal: Removal;
@@ -35,6 +41,8 @@ export interface ToolDeps {
   cores: Cores;
   /** The largest image that dry_run copies to the temporary disk to read its header; `null` if there is no limit. */
   dryRunBytesMax: number | null;
+  /** `null` if there is no limit. */
+  quotas: Quotas | null;
   clock: Clock;
   log: Log;
 }

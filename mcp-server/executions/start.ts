@@ -22,8 +22,9 @@ export async function startExecution(request: AnalysisRequest, deps: ToolDeps): 
 
 /** The id follows from the request, so objects of an earlier execution may be there that the launcher has forgotten. */
 async function startClean(request: AnalysisRequest, deps: ToolDeps): Promise<{ created: boolean }> {
-  const { launcher, blobs, caller, clock } = deps;
+  const { launcher, blobs, caller, clock, quotas, owner } = deps;
   const { execution_id, retry_of } = request;
+  if (quotas && (await launcher.describe(execution_id)) === null) await quotas.checkStart(owner);
   if (await isForgotten(execution_id, deps)) await deleteObjects(execution_id, deps);
   const readers = new Set(retry_of ? [retry_of.execution_id, retry_of.pyramid_of] : []);
   for (const earlier of readers) await blobs.put(keys.resumedBy(earlier, execution_id), Buffer.from('{}'));

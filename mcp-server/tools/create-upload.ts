@@ -32,12 +32,13 @@ export const createUpload = {
   output,
   owned: {},
   annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: false, openWorldHint: false },
-  async run({ file_name, bytes }, { links, clock, owner }) {
+  async run({ file_name, bytes }, { links, clock, owner, quotas }) {
     if (bytes > UPLOAD_BYTES_MAX) {
       throw new UserError(
         `The file has ${bytes} bytes, but an upload takes at most ${UPLOAD_BYTES_MAX} (2 GiB). Send a smaller or more compressed file.`,
       );
     }
+    await quotas?.checkUpload(owner, bytes);
     const unguessable = crypto.randomUUID().replaceAll('-', '').slice(0, 20);
     const upload_id = ownedId(`${slugOf(file_name)}-${unguessable}`, owner);
     const { url, headers } = await links.forPut(keys.upload(upload_id), { bytesMax: bytes, expiresInS: EXPIRES_S });

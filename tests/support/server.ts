@@ -6,7 +6,7 @@ import { onTestFinished } from 'vitest';
 import { httpApp } from '../../local/http/http-app.ts';
 import { type LocalLinks, localLinks } from '../../local/http/local-links.ts';
 import { depsByCaller, type Isolation, type SharedDeps } from '../../mcp-server/access/callers.ts';
-import type { Caller } from '../../mcp-server/access/deps.ts';
+import type { Caller, Quotas } from '../../mcp-server/access/deps.ts';
 import type { ModelOffer } from '../../mcp-server/access/model-policy.ts';
 import { functionUrlHandler } from '../../mcp-server/aws/function-url.ts';
 import { mcpHandler } from '../../mcp-server/server.ts';
@@ -52,6 +52,7 @@ export interface TestServerOptions {
   models?: ModelOffer;
   costUsdMax?: number;
   dryRunBytesMax?: number;
+  quotas?: Quotas;
   isolation?: Isolation;
   /** For the instructions: what `image` may be. */
   imageNames?: string;
@@ -90,6 +91,7 @@ export async function testServer(options: TestServerOptions = {}): Promise<TestS
     models: options.models ?? models,
     costUsdMax: options.costUsdMax ?? null,
     dryRunBytesMax: options.dryRunBytesMax ?? null,
+    quotas: options.quotas ?? null,
     limits: sizeLimits(readConfig({})),
     cores: { each: 2, areShared: true },
   };

@@ -107,6 +107,7 @@ async function depsOfTasks(): Promise<ToolDeps & { launcher: ReturnType<typeof s
     limits: sizeLimits(readConfig({})),
     cores: { each: 2, areShared: true },
     dryRunBytesMax: null,
+    quotas: null,
     clock,
     log: SILENT,
   };

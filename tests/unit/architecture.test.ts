@@ -116,6 +116,7 @@ const MAY_IMPORT: [pattern: string, allowed: string[] | 'anything'][] = [
   ['web/shared/**', ['web/shared/', ...FOR_THE_PAGE, 'flatbush']],
   ['web/viewer/**', ['web/viewer/', 'web/shared/', ...FOR_THE_PAGE, 'openseadragon', 'flatbush']],
   ['web/{execution,executions}/**', ['web/', 'pipeline/imaging/formats.ts', ...FOR_THE_PAGE]],
+  ['local/quotas.ts', ['local/engine/', 'local/data-folder.ts', 'mcp-server/access/deps.ts', CONTRACT, 'node:']],
   ['local/data-folder.ts', [CONTRACT, 'pipeline/storage/folder-blobs.ts', 'node:']],
   [
     'local/upkeep.ts',
