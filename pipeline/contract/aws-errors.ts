@@ -18,6 +18,12 @@ export function factsOf(error: unknown): { status: number; lostOnTheWay: boolean
   return { status: $metadata?.httpStatusCode ?? $response?.statusCode ?? 0, lostOnTheWay: NETWORK_CODES.has(code) };
 }
 
+/**
+ * IAM names the kind of policy that denies a call. Another permission of the role would not help:
+ * https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html
+ */
+export const DENIALS = /explicit deny|(service|resource) control polic|permissions boundary|session polic|endpoint polic/i;
+
 const EXPIRED = new Set('ExpiredToken ExpiredTokenException TokenRefreshRequired RequestExpired'.split(' '));
 
 /** The session of the credentials has ended. It passes: roles get new credentials, and people renew theirs. */

@@ -372,6 +372,12 @@ describe('without a real server:', () => {
       'not authorized to perform: kms:Decrypt',
       'may not use the KMS key of the object. Allow its roles kms:',
     ],
+    [
+      'AccessDenied',
+      403,
+      'with an explicit deny in a service control policy',
+      'A policy of the bucket, the account or its organization denies access to the store of this deployment. Ask their',
+    ],
     ['KMS.DisabledException', 400, 'Said', 'may not use the KMS key of the object. Allow its roles kms:'],
   ])('%s (%d: %s) has a sentence of its own', async (code, status, message, sentence) => {
     const { blobs } = await answering((response) =>

@@ -1,6 +1,6 @@
 // Turns the errors of S3, and of the way to it, into our own kinds and sentences. The provider's words and the bucket's name stay in
 // `cause`.
-import { factsOf, isExpired } from '../../contract/aws-errors.ts';
+import { DENIALS, factsOf, isExpired } from '../../contract/aws-errors.ts';
 import { TransientError, UserError } from '../../contract/errors.ts';
 
 /** Errors that may pass although their status is below 500. */
@@ -24,6 +24,9 @@ const NO_CONNECTION = 'The connection to the store failed. Try again.';
 const REFUSED =
   'The store of this deployment refused access. ' +
   'Allow its role s3:GetObject and s3:PutObject on the objects, and s3:ListBucket on the bucket.';
+const DENIED =
+  'A policy of the bucket, the account or its organization denies access to the store of this deployment. ' +
+  'Ask their administrator to allow it for the roles of this deployment.';
 const ARCHIVED = 'The object is archived. Restore a copy of it in S3 first, and try again.';
 const NO_KEY =
   'The store of this deployment may not use the KMS key of the object. ' +
@@ -101,6 +104,7 @@ function ourError(error: unknown): unknown {
   if (status >= 500 || PASSING.has(name)) return new TransientError(FAULT, because);
   if (lostOnTheWay) return new TransientError(NO_CONNECTION, because);
   if (status >= 400 && isAboutKey(error)) return new UserError(NO_KEY, because);
+  if (status === 403 && DENIALS.test(error.message)) return new UserError(DENIED, because);
   if (status === 401 || status === 403 || REFUSALS.has(name)) return new UserError(REFUSED, because);
   return status === 416 ? new RangeError(PAST_THE_END, because) : error;
 }

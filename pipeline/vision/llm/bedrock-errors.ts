@@ -1,5 +1,5 @@
 // Turns Bedrock's errors into our own kinds: fix it, try again, or slow down. Bedrock's messages stay in `cause`.
-import { isExpired } from '../../contract/aws-errors.ts';
+import { DENIALS, isExpired } from '../../contract/aws-errors.ts';
 import { TransientError, UserError } from '../../contract/errors.ts';
 import type { ModelId } from '../../contract/schemas.ts';
 import { type ImageRefusal, imageRefusalIn } from './image-refusals.ts';
@@ -44,7 +44,7 @@ const CAUSES: readonly { names: readonly string[]; words: RegExp; fix: string }[
   },
   {
     names: [NO_ACCESS],
-    words: /explicit deny|(service|resource) control polic|permissions boundary|session polic|endpoint polic/i,
+    words: DENIALS,
     fix: 'a policy of the account or of its organization denies it. Ask their administrator to allow bedrock:InvokeModel, for an inference profile in every region that it routes to',
   },
   {
