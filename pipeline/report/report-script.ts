@@ -170,11 +170,11 @@ export const SCRIPT = `'use strict';
     image.scrollIntoView({ block: 'center' });
   }
 
+  // '#row-f12' as the links of this page, and '#f12' as those of the local page.
   function fromAddress() {
     const { hash } = location;
-    if (!hash.startsWith('#row-')) return;
     try {
-      showRow(decodeURIComponent(hash.slice(5)));
+      showRow(decodeURIComponent(hash.slice(hash.startsWith('#row-') ? 5 : 1)));
     } catch {
       // a malformed hash, typed by hand
     }

@@ -1,13 +1,17 @@
 // What the page shows of executions that were blocked, failed, deleted or never existed.
+import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { keys } from '../../pipeline/contract/keys.ts';
 import { Progress } from '../../pipeline/contract/schemas.ts';
+import { NO_USAGE } from '../../pipeline/contract/usage.ts';
 import { documents, readDocument, writeDocument } from '../../pipeline/documents.ts';
 import { tileCount } from '../../pipeline/planning/grid.ts';
 import { stepDocuments } from '../../pipeline/step-documents.ts';
+import { fsRemoval } from '../../pipeline/storage/folder-removal.ts';
 import { closeBrowser, HAS_BROWSER, opened } from '../support/browser.ts';
 import { counted, drop, FORTY, openStored, STILL, server, soon } from '../support/local-page.ts';
 import { HOSTILE } from '../support/report-material.ts';
+import { detectionOf } from '../support/scripted-vision.ts';
 import { storeExecution } from '../support/stored-execution.ts';
 
 afterAll(closeBrowser);
@@ -99,6 +103,26 @@ describe.skipIf(!HAS_BROWSER)('the page of an execution', () => {
     await soon(() => page.locator('#list li p').first().textContent()).toBe(
       `0 findings · ${total - 9} of ${total} tiles analyzed · 1 blank · 2 failed · 6 not analyzed · cost unknown`,
     );
+    expect(said).toEqual([]);
+  });
+
+  test('that was stopped before it stored its findings has those that it had so far, as list_findings has', async () => {
+    const { url, blobs, dataFolder } = await server();
+    await storeExecution(blobs, 'stored', { width: 3_000, height: 2_000, findings: [] });
+    await fsRemoval(join(dataFolder, 'blobs')).objects([keys.findings('stored')]);
+    const stopped = endedAs('stored', 'CANCELLED', 'The execution was stopped from outside, before its findings were stored.');
+    await writeDocument(
+      documents.progress('stored'),
+      { ...stopped, updated_at: new Date(Date.now() - 20_000).toISOString() },
+      blobs,
+    );
+    const detections = [detectionOf('cup', [20, 30, 40, 50])];
+    const outcome = { blank: false, detections, usage: NO_USAGE, clipped: 0, notes: [] };
+    await writeDocument(stepDocuments.tileResults(keys.tileResultsSoFar('stored', 0)), [{ tile: 0, outcome }], blobs);
+    const { page, said } = await opened(`${url}/executions/stored`, STILL);
+    await soon(() => counted(page)).toBe('1 finding');
+    expect(await page.getByRole('option').textContent()).toMatch(/cup/);
+    await soon(() => page.getByRole('button', { name: 'Retry failed tiles' }).isVisible()).toBe(true);
     expect(said).toEqual([]);
   });
 

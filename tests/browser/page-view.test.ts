@@ -81,6 +81,26 @@ describe.skipIf(!HAS_BROWSER)('the view of an image', () => {
     expect(await zoomOf(page)).toBeGreaterThan(100);
   });
 
+  test('prints with a sentence that names the report, because a page has only the rows on the screen', async () => {
+    const { page } = await openStored({ findings: FORTY });
+    const sentence = page.getByText('report.html lists every finding and is made for printing.');
+    expect(await sentence.isVisible()).toBe(false);
+    await page.emulateMedia({ media: 'print' });
+    expect(await sentence.isVisible()).toBe(true);
+  });
+
+  test('keeps what colors mean, and marks what is pressed, in the colors of a high contrast theme', async () => {
+    const { page } = await openStored({ findings: FORTY }, '#f3', { ...STILL, forcedColors: 'active' });
+    const styleOf = (selector: string, pseudo: string | null, property: string) =>
+      page.evaluate(
+        `getComputedStyle(document.querySelector(${JSON.stringify(selector)}), ${JSON.stringify(pseudo)}).getPropertyValue('${property}')`,
+      );
+    expect(await styleOf('#severities .critical', '::before', 'background-color')).toBe('rgb(255, 77, 141)');
+    expect(await styleOf('#show-boxes', null, 'outline-style')).toBe('solid');
+    expect(await styleOf('#show-grid', null, 'outline-style')).toBe('none');
+    expect(await styleOf('.option[aria-selected="true"]', null, 'outline-style')).toBe('solid');
+  });
+
   test('opens with any text behind the address', async () => {
     const { page, said } = await openStored({ findings: FORTY }, '#100%');
     const address = page.url().replace(/#.*$/, '');

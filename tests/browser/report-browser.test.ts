@@ -216,6 +216,17 @@ describe.skipIf(!HAS_BROWSER)('in a browser, opened from disk,', () => {
     expect(await focused(page)).toBe('row-f245');
   });
 
+  test('an address as the local page writes it opens at its row, and any other text does no harm', async () => {
+    const findings = Array.from({ length: 250 }, (_, at) => finding(at + 1, { score: 1 - at / 1_000 }));
+    const { page, said } = await openReport(materialWith(findings), {}, '#f245');
+    expect(await focused(page)).toBe('row-f245');
+    for (const hash of ['100%', 'row-100%', '%', 'row-', 'row-f0', '__proto__', 'constructor', 'f'.repeat(9_000)]) {
+      await page.evaluate(`location.hash = ${JSON.stringify(hash)}`);
+      expect(await page.getByRole('status').textContent()).toBe('Findings 201 to 250 of 250');
+    }
+    expect(said).toEqual([]);
+  });
+
   test('without its script the first 200 rows are there, and those that the summary cites', async () => {
     const findings = Array.from({ length: 1_000 }, (_, at) =>
       finding(at + 1, { score: 1 - at / 1_000, description: `cup ${at}` }),
