@@ -29,11 +29,8 @@ export async function deleteCommand(execution: string | undefined, values: unkno
   if (execution !== undefined && !ExecutionId.safeParse(execution).success)
     throw new UserError('The execution is not an execution_id that analyze_image returned. Check it.');
   if (url !== undefined) {
-    if (execution === undefined || data !== undefined)
-      throw new UserError(
-        '--url takes one execution, and no --data. For --older-than, stop the server and name its data folder.',
-      );
-    return await deleteOnServer(execution, url);
+    if (data !== undefined) throw new UserError('--url names a server and --data a folder. Leave one of them out.');
+    return await deleteOnServer(execution ?? null, olderThan ?? 0, url);
   }
   await deleteInFolder(execution ?? null, olderThan ?? 0, resolve(data ?? readConfig().TILESIGHT_HOME));
 }
@@ -66,7 +63,7 @@ async function deleteInFolder(execution: string | null, olderThanDays: number, d
   }
 }
 
-async function deleteOnServer(execution: string, url: string): Promise<void> {
+async function deleteOnServer(execution: string | null, olderThanDays: number, url: string): Promise<void> {
   const address = URL.parse(url);
   if (!address) throw new UserError(`--url ${url} is not a URL. Use the address that tilesight serve prints.`);
   const client = new Client({ name: 'tilesight-cli', version: '1' });
@@ -74,17 +71,54 @@ async function deleteOnServer(execution: string, url: string): Promise<void> {
     await client.connect(new StreamableHTTPClientTransport(address)).catch((cause: unknown) => {
       throw new UserError(`No server answers at ${url}. Check the address.`, { cause });
     });
-    const { isError, content } = await client.callTool({ name: 'delete_execution', arguments: { execution_id: execution } });
-    if (isError)
-      throw new UserError(
-        z
-          .array(z.object({ text: z.string() }))
-          .parse(content)
-          .map(({ text }) => text)
-          .join('\n'),
-      );
-    print(`Deleted ${execution}.\n`);
+    if (execution !== null) {
+      await deleteOne(execution, client);
+      print(`Deleted ${execution}.\n`);
+      return;
+    }
+    const refusals: string[] = [];
+    const ids = await startedBefore(Date.now() - olderThanDays * DAY_MS, client);
+    for (const id of ids) {
+      try {
+        await deleteOne(id, client);
+        print(`Deleted ${id}.\n`);
+      } catch (error) {
+        if (!(error instanceof UserError)) throw error;
+        refusals.push(error.message);
+      }
+    }
+    for (const sentence of refusals) report(`${sentence}\n`);
+    print(`${ids.length - refusals.length} deleted, ${refusals.length} kept.\n`);
   } finally {
     await client.close();
   }
+}
+
+const Text = z.array(z.object({ text: z.string() }));
+const Listed = z.object({
+  executions: z.array(z.object({ execution_id: z.string(), started_at: z.string() })),
+  next_cursor: z.string().nullable(),
+});
+
+async function deleteOne(execution: string, client: Client): Promise<void> {
+  await called('delete_execution', { execution_id: execution }, client);
+}
+
+/** The newest first: an execution that resumes another one is deleted before it. */
+async function startedBefore(beforeMs: number, client: Client): Promise<string[]> {
+  const ids: string[] = [];
+  for (let cursor: string | null | undefined; cursor !== null; ) {
+    const page = Listed.parse(await called('list_findings', cursor === undefined ? {} : { cursor }, client));
+    for (const { execution_id, started_at } of page.executions) if (Date.parse(started_at) < beforeMs) ids.push(execution_id);
+    cursor = page.next_cursor;
+  }
+  return ids;
+}
+
+/** Throws a UserError with the sentence of a refusal. */
+async function called(name: string, args: Record<string, unknown>, client: Client): Promise<unknown> {
+  const { isError, content, structuredContent } = await client.callTool({ name, arguments: args });
+  if (!isError) return structuredContent;
+  const sentences = Text.parse(content).map(({ text }) => text);
+  throw new UserError(sentences.join('\n'));
 }

@@ -103,9 +103,16 @@ program
   .command('delete')
   .description('Deletes an analysis with everything that is stored of it, or all that are older than a time.')
   .argument('[execution]', 'an execution_id that analyze_image returned')
-  .option('--older-than <days>', 'delete every analysis that ended before, for example 30d', days)
+  .option(
+    '--older-than <days>',
+    'delete every analysis that ended before (with --url: that started before), for example 30d',
+    days,
+  )
   .option('--data <dir>', 'data folder of a server that is not running (default: TILESIGHT_HOME or ~/.tilesight)')
-  .option('--url <url>', 'delete one execution on a running server, for example http://127.0.0.1:3333/mcp')
+  .option(
+    '--url <url>',
+    'delete on a running server, for example http://127.0.0.1:3333/mcp; with --older-than, what its list of executions names',
+  )
   .addHelpText('after', example('npx tilesight delete --older-than 30d'))
   .action(async (execution, options) => (await import('./delete-command.ts')).deleteCommand(execution, options));
 

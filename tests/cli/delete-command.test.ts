@@ -1,10 +1,13 @@
-import { mkdir, readdir, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { openDataFolder } from '../../local/data-folder.ts';
 import { openEngine } from '../../local/engine/engine.ts';
 import { localLauncher } from '../../local/engine/local-launcher.ts';
+import { serve } from '../../local/serve.ts';
 import { cleanUp, DAY_MS } from '../../local/upkeep.ts';
+import { readConfig } from '../../pipeline/config.ts';
+import { index } from '../../pipeline/contract/keys.ts';
 import { NO_USAGE } from '../../pipeline/contract/usage.ts';
 import { documents, writeDocument } from '../../pipeline/documents.ts';
 import { fsBlobs } from '../../pipeline/storage/folder-blobs.ts';
@@ -12,6 +15,7 @@ import { fsRemoval } from '../../pipeline/storage/folder-removal.ts';
 import { runCommand } from '../support/command.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import { requestFor } from '../support/pipeline-run.ts';
+import { storeExecution } from '../support/stored-execution.ts';
 
 const SILENT = { debug() {}, info() {}, warn() {}, error() {} };
 
@@ -74,4 +78,37 @@ test('a server deletes executions past RETENTION_DAYS, and no upload that a queu
   await cleanUp({ folder, engine, ...ports, retentionDays: 32, clock: later, log: SILENT });
   expect(await executionsIn(root)).toEqual(['new-1']);
   engine.close();
+});
+
+test('with --url, a running server deletes one execution, or all in its list that are older than a time', async () => {
+  const dataFolder = await temporaryFolder();
+  const log = { debug() {}, info() {}, warn() {}, error() {} };
+  const { url, close } = await serve({ config: readConfig({}), dataFolder, allowedFolders: [], port: 0, log });
+  onTestFinished(close);
+  const blobs = fsBlobs(join(dataFolder, 'blobs'));
+  const started = { 'a-1': 40, 'b-2': 31, 'c-3': 29, 'd-4': 1 };
+  for (const [execution_id, days] of Object.entries(started)) {
+    const startedAt = new Date(Date.now() - days * DAY_MS).toISOString();
+    await storeExecution(blobs, execution_id, { width: 64, height: 64, findings: [] });
+    const entry = {
+      execution_id,
+      status: 'SUCCEEDED',
+      image: 'a.png',
+      started_at: startedAt,
+      findings: 0,
+      by_label: {},
+    } as const;
+    const [today = ''] = (await blobs.list('index/by-time/', { limit: 9 })).filter((key) => key.endsWith(execution_id));
+    await rm(join(dataFolder, 'blobs', today));
+    const key = `index/by-time/${index.name(new Date(startedAt), execution_id)}`;
+    await writeDocument(documents.indexEntry(key), entry, blobs);
+    await writeDocument(documents.indexKeys(execution_id), { keys: [key] }, blobs);
+  }
+  const one = await runCommand(['delete', 'd-4', '--url', `${url}/mcp`]);
+  expect([one.code, one.stdout, one.stderr]).toEqual([0, 'Deleted d-4.\n', '']);
+  const old = await runCommand(['delete', '--older-than', '30d', '--url', `${url}/mcp`]);
+  expect([old.code, old.stdout, old.stderr]).toEqual([0, 'Deleted b-2.\nDeleted a-1.\n2 deleted, 0 kept.\n', '']);
+  expect(await executionsIn(dataFolder)).toEqual(['c-3']);
+  const both = await runCommand(['delete', 'c-3', '--url', `${url}/mcp`, '--data', dataFolder]);
+  expect([both.code, both.stderr]).toEqual([1, 'tilesight: --url names a server and --data a folder. Leave one of them out.\n']);
 });
