@@ -1,4 +1,5 @@
 // Analyzes a drawn image through the real pipeline and engine, in this process, with the model of a benchmark.
+import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { openEngine } from '../local/engine/engine.ts';
@@ -76,9 +77,10 @@ export async function drawNoise(folder: string, sidePx: number): Promise<string>
 }
 
 function requestFor(image: string): AnalysisRequest {
+  const { mtimeMs, size } = statSync(image);
   return AnalysisRequest.parse({
     execution_id: EXECUTION,
-    image: { source: { kind: 'file', path: image }, uri: `file://${image}`, version: '1' },
+    image: { source: { kind: 'file', path: image }, uri: `file://${image}`, version: `${mtimeMs}-${size}` },
     ask: { look_for: null, labels: [] },
     plan: {
       detail: 'max',

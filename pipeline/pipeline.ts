@@ -156,6 +156,7 @@ async function prepare(run: Run): Promise<Prepared | null> {
   }
   const inspect = () => inspectImage(request, image, deps);
   const inspected = await context.step(STEPS.inspect, logged(STEPS.inspect, deps, inspect), retry);
+  image.mustBe(inspected.imageVersion ?? null);
   progress.inspected(inspected, pendingTileCount(inspected.plan, null));
   progress.notes(inspected.plan.notes);
 

@@ -12,6 +12,8 @@ export interface BlobHead {
 /** A local copy of an object, or the object itself. Read only. `release` removes the copy, if there is one. */
 export interface LocalFile {
   path: string;
+  /** As `BlobHead.version`, of the bytes at `path`. */
+  version: string;
   release(): Promise<void>;
 }
 
@@ -29,6 +31,7 @@ export interface Blobs {
   putNew(key: string, bytes: Uint8Array): Promise<boolean>;
   /** Like `put`, from a file, which this may move away. */
   putFile(key: string, path: string): Promise<void>;
+  /** The bytes at `path` stay the same, even if the object is replaced. */
   materialize(key: string): Promise<LocalFile>;
   /** Keys directly below `folder` (which ends in `/`), ascending by bytes, after the key `after`; at most `limit`, 1 to 1,000. */
   list(folder: string, page: { after?: string; limit: number }): Promise<string[]>;

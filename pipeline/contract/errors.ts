@@ -25,6 +25,24 @@ export class AnswerError extends Error {
   override name = 'AnswerError';
 }
 
+const URI_CHARACTERS_MAX = 200;
+
+/** What was checked must be what is used: an image has one version from the call to the last step that reads it. */
+export function changedImage(uri: string): UserError {
+  return new UserError(`The image ${shown(uri)} has changed since it was named. Name it again to analyze what it is now.`);
+}
+
+/** It was there when it was named. */
+export function missingImage(uri: string, cause: unknown): UserError {
+  return new UserError(`The image ${shown(uri)} no longer exists or may not be read. Check the name, or upload the image.`, {
+    cause,
+  });
+}
+
+function shown(uri: string): string {
+  return uri.slice(0, URI_CHARACTERS_MAX);
+}
+
 /** What a caller reads if the error is a bug. */
 export const INTERNAL_ERROR = 'Internal error. See the server log for the cause.';
 

@@ -11,6 +11,8 @@ export const Inspected = z.object({
   startedAt: z.string(),
   /** The boundaries of the shards over the pending tiles. Missing in results of version 0.1: read them with `storedShards`. */
   shards: z.array(Shard).optional(),
+  /** What identifies the bytes that were inspected. Missing in results of version 0.1. */
+  imageVersion: z.string().optional(),
 });
 export type Inspected = z.infer<typeof Inspected>;
 

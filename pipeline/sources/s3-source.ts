@@ -1,7 +1,7 @@
 // Images in S3 buckets, named with s3://bucket/key: the deployment's own bucket, and further ones that it allows. Knows nothing of how
 // S3 is reached.
 import { z } from 'zod';
-import { UserError } from '../contract/errors.ts';
+import { changedImage, UserError } from '../contract/errors.ts';
 import { checkedKey } from '../contract/key-checks.ts';
 import { keys, ownerOf } from '../contract/keys.ts';
 import { list } from '../contract/variables.ts';
@@ -67,7 +67,7 @@ export const s3 = {
         const body = bodyOf(await answerOrRefuse(asked, missing, obstaclesOf(url)));
         if (version !== undefined && version !== body.version) {
           body.stream.destroy();
-          throw new UserError(`The image ${shown(url)} has changed since it was named. Name it again to analyze what it is now.`);
+          throw changedImage(url);
         }
         await saveBody(body, path, bytesMax);
       },

@@ -24,5 +24,6 @@ export async function inspectImage(request: AnalysisRequest, image: SourceImage,
     plan: { ...plan, notes: [...notes, ...plan.notes] },
     startedAt,
     shards: shardsOf(tiles, deps.limits.shardTilesMax),
+    imageVersion: await image.version(),
   };
 }

@@ -1,16 +1,22 @@
 // The source image as a local file that all steps of an invocation share, and its overview once it is cut into tiles.
 import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { changedImage, missingImage } from '../contract/errors.ts';
 import { keys } from '../contract/keys.ts';
 import type { AnalysisRequest } from '../contract/schemas.ts';
 import type { ImageFile } from '../imaging/decoder-limits.ts';
 import { jpegOf } from '../imaging/image-reader.ts';
 import { pyramidOf } from '../planning/stored-plan.ts';
 import type { Jpeg, LocalFile, PipelineDeps } from '../ports.ts';
+import { fileSnapshot, type NamedFile } from './image/file-snapshot.ts';
 
 export interface SourceImage {
-  /** Stays until `release`. */
+  /** Stays until `release`. Throws a UserError if the image is not the one that was named, or not what `mustBe` requires. */
   file(): Promise<ImageFile>;
+  /** What identifies the bytes of `file`. Throws as `file`. */
+  version(): Promise<string>;
+  /** The version that an earlier step has read; `null` if it is not known. */
+  mustBe(version: string | null): void;
   /** The whole image, scaled down. Throws if the image is not cut into tiles yet. */
   overview(): Promise<Jpeg>;
   /** Removes the local copy. The next call of `file` fetches it again. */
@@ -20,13 +26,25 @@ export interface SourceImage {
 export function sourceImage(request: AnalysisRequest, deps: PipelineDeps): SourceImage {
   let fetched: Promise<LocalFile> | null = null;
   let overview: Promise<Jpeg> | null = null;
+  let required: string | null = null;
+
+  async function checked(): Promise<LocalFile> {
+    fetched ??= localFile(request, deps);
+    const file = await onFailure(fetched, () => {
+      fetched = null;
+    });
+    if (required !== null && file.version !== required) throw changedImage(request.image.uri);
+    return file;
+  }
+
   return {
     async file() {
-      fetched ??= localFile(request, deps);
-      const { path } = await onFailure(fetched, () => {
-        fetched = null;
-      });
+      const { path } = await checked();
       return { path, page: request.page - 1, bands: request.bands, limits: deps.limits.image };
+    },
+    version: async () => (await checked()).version,
+    mustBe(version) {
+      required = version;
     },
     async overview() {
       overview ??= storedOverview(request, deps);
@@ -66,15 +84,37 @@ async function onFailure<T>(promise: Promise<T>, forget: () => void): Promise<T>
   }
 }
 
-async function localFile({ execution_id, image: { source } }: AnalysisRequest, { blobs }: PipelineDeps): Promise<LocalFile> {
+async function localFile(request: AnalysisRequest, deps: PipelineDeps): Promise<LocalFile> {
+  const { source, uri, version } = request.image;
   switch (source.kind) {
     case 'file':
-      return { path: source.path, release: async () => {} };
+      return await copiedFile({ source, uri, version }, deps);
     case 'blob':
-      return await blobs.materialize(source.key);
+      return await storedFile(source.key, request, deps);
     case 'url':
-      return await blobs.materialize(keys.image(execution_id)); // stored by `fetchImage`
+      return await deps.blobs.materialize(keys.image(request.execution_id)); // stored by `fetchImage`
   }
+}
+
+async function copiedFile(image: NamedFile, { scratchFolder, limits }: PipelineDeps): Promise<LocalFile> {
+  const folder = await mkdtemp(join(scratchFolder, 'file-'));
+  const release = () => rm(folder, { recursive: true, force: true });
+  try {
+    const path = join(folder, 'image');
+    return { path, version: await fileSnapshot(image, path, limits.image), release };
+  } catch (error) {
+    await release();
+    throw error;
+  }
+}
+
+async function storedFile(key: string, { image }: AnalysisRequest, { blobs }: PipelineDeps): Promise<LocalFile> {
+  const file = await blobs.materialize(key).catch(async (cause: unknown) => {
+    throw (await blobs.head(key)) ? cause : missingImage(image.uri, cause);
+  });
+  if (file.version === image.version) return file;
+  await file.release();
+  throw changedImage(image.uri);
 }
 
 async function storedOverview(request: AnalysisRequest, { blobs }: PipelineDeps): Promise<Jpeg> {

@@ -1,5 +1,6 @@
 // Blobs in a folder: a laptop's data folder, or an S3 Files mount on Lambda. Knows files; knows nothing of what is in them.
 import { randomUUID } from 'node:crypto';
+import type { BigIntStats } from 'node:fs';
 import { copyFile, link, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { withDiskAdvice } from '../contract/disk-errors.ts';
@@ -24,9 +25,7 @@ export function fsBlobs(folder: string): FolderBlobs {
   return {
     async head(key) {
       const found = await missingAsNull(stat(pathOf(key), { bigint: true }));
-      return found?.isFile()
-        ? { bytes: Number(found.size), version: `${found.mtimeNs.toString(36)}-${found.size.toString(36)}` }
-        : null;
+      return found?.isFile() ? { bytes: Number(found.size), version: versionOf(found) } : null;
     },
 
     async get(key) {
@@ -78,11 +77,20 @@ export function fsBlobs(folder: string): FolderBlobs {
     },
 
     async materialize(key) {
-      const path = pathOf(key);
-      if (!(await stat(path)).isFile()) throw new Error(`Expected an object at ${key}, got a folder.`);
-      return { path, release: async () => {} };
+      await makeFolder(join(folder, PARTS_FOLDER));
+      const pinned = join(folder, PARTS_FOLDER, randomUUID());
+      // Objects are replaced, never rewritten: a second name keeps the bytes.
+      await link(pathOf(key), pinned).catch((cause) => {
+        throw new Error(`Expected an object at ${key}, but it cannot be linked.`, { cause });
+      });
+      const found = await stat(pinned, { bigint: true });
+      return { path: pinned, version: versionOf(found), release: () => rm(pinned, { force: true }) };
     },
   };
+}
+
+function versionOf({ mtimeNs, size }: BigIntStats): string {
+  return `${mtimeNs.toString(36)}-${size.toString(36)}`;
 }
 
 /** Sorts as a bucket does: by UTF-8 bytes. */

@@ -102,8 +102,10 @@ export function s3Blobs(options: S3BlobsOptions): Blobs {
       const found = await opened(key);
       if (!found) throw noObject(key);
       const path = join(scratchFolder, randomUUID());
+      const { version } = found;
+      if (version === null) throw new Error('The answer to GET has no ETag.');
       await saveBody(found, path, materializeBytesMax);
-      return { path, release: () => rm(path, { force: true }) };
+      return { path, version, release: () => rm(path, { force: true }) };
     },
   };
 }

@@ -27,13 +27,16 @@ const { tileImage } = await import('./pipeline/steps/tile-image.ts');
 const { sourceImage } = await import('./pipeline/steps/source-image.ts');
 const { DEFAULT_LIMITS } = await import('./pipeline/planning/image-limits.ts');
 const { fsBlobs } = await import('./pipeline/storage/folder-blobs.ts');
-const request = { execution_id: 'e1', image: { source: { kind: 'file', path } }, page: 1, models: { detection: ['onnx:nanodet'] },
+const { mtimeMs, size } = await (await import('node:fs/promises')).stat(path);
+const named = { source: { kind: 'file', path }, uri: 'file://' + path, version: mtimeMs + '-' + size };
+const request = { execution_id: 'e1', image: named, page: 1, models: { detection: ['onnx:nanodet'] },
   plan: { detail: 'fine', tile_size: null, overlap: null, grid: null, region: null, max_tiles: null, skip_blank: true } };
 const deps = { blobs: fsBlobs(folder + '/blobs'), clock: { now: () => new Date() }, scratchFolder: folder + '/scratch',
   limits: { image: DEFAULT_LIMITS } };
 const image = sourceImage(request, deps);
 let error = null;
 try { await tileImage(request, await inspectImage(request, image, deps), image, deps); } catch (thrown) { error = { name: thrown.name, message: thrown.message }; }
+await image.release();
 console.log(JSON.stringify({ error, rssBytes: process.resourceUsage().maxRSS * 1024 }));
 `;
 

@@ -1,4 +1,4 @@
-import { copyFileSync, mkdirSync } from 'node:fs';
+import { copyFileSync, mkdirSync, statSync, utimesSync } from 'node:fs';
 import { copyFile, stat, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import sharp from 'sharp';
@@ -189,6 +189,9 @@ function countingReads(blobs: Blobs, reads: string[]): Blobs {
   };
 }
 
+/** When the upload was stored: its version follows from that. */
+const SENT_S = 1;
+
 test('an uploaded image of more than 529 tiles costs far fewer object reads than tiles', async () => {
   const reads: string[] = [];
   const around = (deps: PipelineDeps) => ({
@@ -201,9 +204,11 @@ test('an uploaded image of more than 529 tiles costs far fewer object reads than
     const uploads = join(deps.scratchFolder, '..', 'blobs', 'uploads');
     mkdirSync(uploads, { recursive: true });
     copyFileSync(image, join(uploads, 'u1'));
+    utimesSync(join(uploads, 'u1'), SENT_S, SENT_S);
     return around(deps);
   };
-  const request = { image: { source: { kind: 'blob', key: 'uploads/u1' }, uri: 'upload://u1', version: '1' } } as const;
+  const version = `${(SENT_S * 1e9).toString(36)}-${statSync(image).size.toString(36)}`;
+  const request = { image: { source: { kind: 'blob', key: 'uploads/u1' }, uri: 'upload://u1', version } } as const;
   const vision = scriptedVision();
   const { document } = await runPipeline(
     image,

@@ -1,4 +1,5 @@
 // Runs the real pipeline on the real engine and a real folder, in this process, with the vision that a test gives.
+import { statSync } from 'node:fs';
 import { mkdir, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -160,7 +161,7 @@ export async function pipelineDeps(folder: string, vision: Vision): Promise<Pipe
 export function requestFor(image: string, plan: Partial<AnalysisRequest['plan']> = {}): AnalysisRequest {
   return {
     execution_id: NAME,
-    image: { source: { kind: 'file', path: image }, uri: `file://${image}`, version: '1' },
+    image: { source: { kind: 'file', path: image }, uri: `file://${image}`, version: fileVersion(image) },
     page: 1,
     ask: { look_for: null, labels: [] },
     plan: {
@@ -179,6 +180,12 @@ export function requestFor(image: string, plan: Partial<AnalysisRequest['plan']>
     verify: false,
     models: { moderation: 'test:eyes', detection: ['test:eyes'], verification: 'test:eyes', synthesis: 'test:eyes' },
   };
+}
+
+/** As the source names it; some value if there is no such file. */
+function fileVersion(path: string): string {
+  const found = statSync(path, { throwIfNoEntry: false });
+  return found ? `${found.mtimeMs}-${found.size}` : '1';
 }
 
 function operationsIn(file: string): (WireOperation & { arn: string })[] {

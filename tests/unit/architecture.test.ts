@@ -58,7 +58,7 @@ const MAY_IMPORT: [pattern: string, allowed: string[] | 'anything'][] = [
     [
       ...DOMAIN,
       ...['pipeline/merging/', DOCUMENTS, STEP_DOCUMENTS, PROGRESS, IMAGING, 'pipeline/report/', 'pipeline/steps/'],
-      ...['node:fs/promises', 'node:path'],
+      ...['node:crypto', 'node:fs/promises', 'node:path'],
     ],
   ],
   [
