@@ -121,6 +121,13 @@ describe('an answer', () => {
     ['that is refused', completion({ refusal: 'I cannot.' }), 'the model refused', 1],
     ['that is filtered', said({ detections: [] }, { finish_reason: 'content_filter' }), 'the model refused', 1],
     ['that is filtered by an error', { status: 400, code: 'content_filter' }, 'the model refused', 1],
+    [
+      'that is flagged by a gateway',
+      { status: 403, message: 'Your chosen model requires moderation and your input was flagged.' },
+      'the model refused',
+      1,
+    ],
+    ['that a service inspects and refuses', { status: 400, code: 'data_inspection_failed' }, 'the model refused', 1],
     ['about an image that is too large', { status: 413 }, 'the image is too large for it', 1],
     [
       'about an image that is too large, by its code',
@@ -201,6 +208,11 @@ describe('an error of the server', () => {
       '400 for its length, by words',
       { status: 400, message: 'the request exceeds the available context size, try increasing it' },
       /longer than its context\. Choose a smaller/,
+    ],
+    [
+      '429 for the rest of the day, by another name',
+      { status: 429, message: 'Quota exceeded for quota metric GenerateRequestsPerDayPerProjectPerModel' },
+      /the quota of the day is used up\./,
     ],
     ['400 without money', { status: 400, code: 'billing_hard_limit_reached' }, /Check the account/],
     [

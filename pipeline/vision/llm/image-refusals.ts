@@ -1,6 +1,6 @@
 // What a service has against the image of one request, by its own words: such a refusal concerns one tile. Every other refusal concerns
-// the model or the account, and so all tiles. Knows no provider: the words are those of Bedrock, OpenAI, Anthropic, vLLM, llama.cpp and
-// Ollama.
+// the model or the account, and so all tiles. Knows no provider: the words are those of Bedrock, OpenAI, Anthropic, Google, Alibaba,
+// OpenRouter, vLLM, llama.cpp and Ollama.
 
 /** `blocked`: by a policy about content. */
 export type ImageRefusal = 'blocked' | 'too-large' | 'unreadable';
@@ -8,12 +8,14 @@ export type ImageRefusal = 'blocked' | 'too-large' | 'unreadable';
 /** A model without vision refuses every image. "Unsupported image" alone is about a format. */
 const ABOUT_THE_MODEL =
   /not support|n['’]t support|only supported by|at most 0 image|no vision|unsupported image (input|content)|unsupported (content|input) type/i;
-const BLOCKED = /content[ _-]?(filter|policy|management)|blocked by|safety (system|policy)|usage polic|responsible ai/i;
+const BLOCKED =
+  /content[ _-]?(filter|policy|management)|blocked by|safety (system|policy)|usage polic|responsible ai|(inappropriate|unsafe) content|input was flagged/i;
 const TOO_LARGE = /\bimages?\b.*(\bexceeds?\b|too (large|big)|larger than|max(imum)? (allowed )?size)/is;
 const UNREADABLE = [
   /(could not|cannot|can['’]t|unable to|fail(ed|ure)? to) (process|decode|load|read|open|identify|parse|recognize)\b.*\bimage\b/is,
   /\b(invalid|corrupt(ed)?|unsupported|malformed|broken|truncated|damaged) (input )?image\b/i,
   /\bimage\b( \w+)* (is|was|appears)( \w+)* (invalid|corrupt(ed)?|truncated|damaged|unreadable|empty|malformed)\b/i,
+  /\bimage\b( \w+)* (could not|cannot|can['’]t) be (decoded|processed|loaded|read|opened)\b/i,
   /\bimage: unknown format\b/i,
 ];
 

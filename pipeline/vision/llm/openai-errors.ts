@@ -18,13 +18,14 @@ const FIXES: Readonly<Record<number, string>> = {
 const TOO_LONG = 'the request is longer than its context. Choose a smaller tile_size, or a model with a larger context';
 const CONTEXT = /context[ _](length|window|size)|prompt is too long/i;
 const DAILY_QUOTA = 'the quota of the day is used up. Try again tomorrow, or ask for a higher quota';
-const PER_DAY = /per day|\b[RT]PD\b/i;
+const PER_DAY = /(per|by)[ _-]?day|\b[RT]PD\b/i;
 const OUT_OF_CREDIT = ['insufficient_quota', 'billing_hard_limit_reached', 'billing_not_active'];
 /** Codes of refusals that concern the image: OpenAI's, and those of servers that follow it. */
 const IMAGE_CODES: Readonly<Record<string, ImageRefusal>> = {
   content_filter: 'blocked',
   content_policy_violation: 'blocked',
   image_content_policy_violation: 'blocked',
+  data_inspection_failed: 'blocked',
   moderation_blocked: 'blocked',
   image_too_large: 'too-large',
   image_file_too_large: 'too-large',
@@ -46,6 +47,7 @@ export function imageRefusalOf(error: unknown): { why: ImageRefusal; cause: Erro
   if (!isServerError(error)) return null;
   const { status, code, message } = error;
   if (status === CONTENT_TOO_LARGE) return { why: 'too-large', cause: error };
+  if (status === 403) return imageRefusalIn(message) === 'blocked' ? { why: 'blocked', cause: error } : null;
   if (status !== 400 && status !== 422) return null;
   const why = (typeof code === 'string' ? IMAGE_CODES[code] : undefined) ?? imageRefusalIn(message);
   return why === null ? null : { why, cause: error };
