@@ -144,7 +144,7 @@ async function openHttp(
       // Loads the bundler at the first request for the page.
       files: async () => await (await import('../build/web-page.ts')).pageFiles(),
       async findingsOf(executionId) {
-        const stored = await readFindings(executionId, { blobs });
+        const stored = await readFindings(executionId, { blobs, progress });
         const end = stored ? null : await progress.current(executionId).catch(() => null);
         return end && hasSettled(end, clock) ? await readFindingsSoFar(end, { blobs }) : stored;
       },

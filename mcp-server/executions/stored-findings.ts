@@ -27,16 +27,26 @@ const soFarById = lru<string, KeptDocument>(DOCUMENTS_KEPT_MAX);
  * `null` if the execution has no findings: it is unknown, still running, or ended without any. A document is parsed once for all
  * its pages and for simultaneous requests.
  */
-export async function readFindings(executionId: string, { blobs }: Pick<ToolDeps, 'blobs'>): Promise<FindingsDocument | null> {
+export async function readFindings(
+  executionId: string,
+  { blobs, progress }: Pick<ToolDeps, 'blobs' | 'progress'>,
+): Promise<FindingsDocument | null> {
   const key = keys.findings(executionId);
   const head = await blobs.head(key);
   if (!head) return null;
   const kept = documentsByKey.get(key);
   if (kept?.blobs === blobs && kept.version === head.version) return await kept.document;
+  if (await isRunning(executionId, progress)) return null;
   const document = readDocument(documents.findings(executionId), blobs);
   documentsByKey.set(key, { blobs, version: head.version, document });
   document.catch(() => documentsByKey.delete(key)); // the next request reads again
   return await document;
+}
+
+/** Findings are stored a moment before the end is: until then they are not shown, so that every tool has the same status. */
+async function isRunning(executionId: string, progress: ToolDeps['progress']): Promise<boolean> {
+  if ((await progress.stored(executionId))?.status !== 'RUNNING') return false;
+  return (await progress.current(executionId)).status === 'RUNNING';
 }
 
 /**

@@ -7,7 +7,7 @@ import { NO_USAGE } from '../contract/usage.ts';
 import { documents, readDocument } from '../documents.ts';
 import { sumOfCounts } from '../planning/shards.ts';
 import type { Blobs, Clock, ExecutionState, Launcher } from '../ports.ts';
-import { endOfExecution, shownNotes } from './stored-end.ts';
+import { endOfExecution, shownNotes, tilesAtEnd } from './stored-end.ts';
 
 const STALE_MS = 10_000; // progress is stored every 2 s at the latest: five writes are missing
 
@@ -52,7 +52,8 @@ export function progressReader({ blobs, launcher, clock }: ProgressReaderDeps): 
           `The results of execution ${executionId} were deleted. To run it again, call analyze_image with a new idempotency_key.`,
         );
       }
-      return { ...(latest ?? queued(executionId, state)), ...(await endOfExecution(executionId, state, blobs)) };
+      const ended = { ...(latest ?? queued(executionId, state)), ...(await endOfExecution(executionId, state, blobs)) };
+      return { ...ended, tiles: tilesAtEnd(ended.tiles) };
     },
   };
 }

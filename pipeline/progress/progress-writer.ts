@@ -8,7 +8,7 @@ import { type ShardProgress, sumOfCounts } from '../planning/shards.ts';
 import type { PipelineDeps } from '../ports.ts';
 import { documentWriter } from './document-writer.ts';
 import { endEvent, progressEvent } from './events.ts';
-import { endOfFindings, FAILED_TILES_SHOWN_MAX, isEndSince, shownNotes } from './stored-end.ts';
+import { endOfFindings, FAILED_TILES_SHOWN_MAX, isEndSince, shownNotes, tilesAtEnd } from './stored-end.ts';
 import type { TileResultCounter } from './tile-result-counter.ts';
 
 type End = Partial<Omit<ReturnType<typeof endOfFindings>, 'status'>>;
@@ -77,7 +77,8 @@ export function reportProgress(request: AnalysisRequest, deps: PipelineDeps): Pr
   const endAs = async (status: Status, end: End) => {
     phase = 'done';
     running = [];
-    const progress = { ...progressAs(status), ...end };
+    const ended = { ...progressAs(status), ...end };
+    const progress = { ...ended, tiles: tilesAtEnd(ended.tiles) };
     await writer.last(progress);
     deps.events?.publish([endEvent(progress)]);
   };

@@ -1,6 +1,6 @@
 // The end of an execution as its progress shows it: from its findings, or from the state that the launcher reports if it has none.
 import { INTERNAL_ERROR } from '../contract/errors.ts';
-import type { FindingsDocument, Progress } from '../contract/schemas.ts';
+import type { FindingsDocument, Progress, TileTotals } from '../contract/schemas.ts';
 import { documents, readDocument } from '../documents.ts';
 import { reasonOf } from '../findings/document.ts';
 import type { Blobs, ExecutionState } from '../ports.ts';
@@ -28,6 +28,11 @@ export function endOfFindings(document: FindingsDocument, reason: string | null)
 /** Each note once, in the order of the lists. */
 export function shownNotes(lists: readonly (readonly string[])[]): string[] {
   return [...new Set(lists.flat())].slice(0, NOTES_SHOWN_MAX);
+}
+
+/** The tiles of an execution that has ended: those without a result were not analyzed. */
+export function tilesAtEnd({ total, done, failed, blank }: TileTotals): TileTotals {
+  return { total, done, failed, blank, not_analyzed: Math.max(0, total - done - failed - blank) };
 }
 
 /**
