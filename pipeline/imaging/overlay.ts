@@ -12,8 +12,16 @@ const NAMED_MAX = 300;
 const NAME_CHARACTERS_MAX = 32;
 const STROKE_PX = 3;
 const NAME_POINTS = 11;
-/** Okabe and Ito's colors, which people with most kinds of color blindness can tell apart. */
-const COLORS = ['#d55e00', '#0072b2', '#009e73', '#cc79a7', '#e69f00', '#56b4e9', '#f0e442'] as const;
+/** Okabe and Ito's colors, which people with most kinds of color blindness can tell apart, each with the ink that is legible on it. */
+export const COLORS = [
+  { color: '#d55e00', ink: '#000000' },
+  { color: '#0072b2', ink: '#ffffff' },
+  { color: '#009e73', ink: '#000000' },
+  { color: '#cc79a7', ink: '#000000' },
+  { color: '#e69f00', ink: '#000000' },
+  { color: '#56b4e9', ink: '#000000' },
+  { color: '#f0e442', ink: '#000000' },
+] as const;
 
 // The font comes from npm: Lambda has none.
 const FONT_FILE = join(
@@ -47,7 +55,8 @@ export async function withFindings(
     .map((finding) => {
       const [left, top, width, height] = finding.box;
       const box = [(left - shown[0]) * scale, (top - shown[1]) * scale, width * scale, height * scale] as const;
-      return { box, color: colorOf(finding.label), name: nameOf(finding) };
+      const { color, ink } = colorOf(finding.label);
+      return { box, color, ink, name: nameOf(finding) };
     });
   const names = await Promise.all(marks.slice(0, NAMED_MAX).map((mark) => nameTag(mark, info)));
   const boxes = { input: Buffer.from(boxesSvg(marks, info)), left: 0, top: 0 };
@@ -58,10 +67,11 @@ export async function withFindings(
 interface Mark {
   box: readonly [number, number, number, number];
   color: string;
+  ink: string;
   name: string;
 }
 
-function colorsByLabel(findings: readonly Finding[]): (label: string) => string {
+function colorsByLabel(findings: readonly Finding[]): (label: string) => (typeof COLORS)[number] {
   const labels = [...new Set(findings.map(({ label }) => label))].sort();
   const places = new Map(labels.map((label, place) => [label, place]));
   return (label) => {
@@ -83,12 +93,12 @@ function boxesSvg(marks: readonly Mark[], { width, height }: { width: number; he
 }
 
 /** Above its box, or inside if there is no room above; none if it does not fit at all. */
-async function nameTag({ box, color, name }: Mark, image: { width: number; height: number }): Promise<OverlayOptions[]> {
-  const shortened = [...printable(name)].slice(0, NAME_CHARACTERS_MAX).join('');
+async function nameTag({ box, color, ink, name }: Mark, image: { width: number; height: number }): Promise<OverlayOptions[]> {
+  const shortened = shortName(printable(name));
   if (shortened.trim() === '') return []; // the renderer refuses a text without ink
   const { data, info } = await sharp({
     text: {
-      text: `<span foreground="white" background="${color}"> ${escaped(shortened)} </span>`,
+      text: `<span foreground="${ink}" background="${color}"> ${escaped(shortened)} </span>`,
       font: `DejaVu Sans Bold ${NAME_POINTS}`,
       fontfile: FONT_FILE,
       rgba: true,
@@ -101,6 +111,16 @@ async function nameTag({ box, color, name }: Mark, image: { width: number; heigh
   const within = (position: number, most: number) => Math.max(0, Math.min(Math.round(position), most));
   const above = box[1] >= info.height ? box[1] - info.height : box[1];
   return [{ input: data, left: within(box[0], image.width - info.width), top: within(above, image.height - info.height) }];
+}
+
+/** A long name keeps its last word, which is the score. */
+export function shortName(name: string): string {
+  const characters = [...name];
+  if (characters.length <= NAME_CHARACTERS_MAX) return name;
+  const lastWord = [...name.slice(Math.max(0, name.lastIndexOf(' ')))];
+  const kept = NAME_CHARACTERS_MAX - lastWord.length - 1;
+  const [start, end] = kept > 0 ? [kept, lastWord.join('')] : [NAME_CHARACTERS_MAX - 1, ''];
+  return `${characters.slice(0, start).join('')}…${end}`;
 }
 
 /** Pango reads markup, and text from an image must not be any. Control characters have no glyph. */
