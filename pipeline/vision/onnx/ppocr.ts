@@ -39,11 +39,14 @@ async function readingsOf(
 ): Promise<(readonly [TextBox, Reading])[]> {
   const whole = await read(box);
   if (whole.score >= WHOLE_SCORE_MIN || box.bottom - box.top < TALL * (box.right - box.left)) return [[box, whole]];
-  const lines = linesIn(pixels, box);
-  const readings: (readonly [TextBox, Reading])[] = [];
-  for (const line of lines) readings.push([line, await read(line)]);
-  const meanScore = readings.reduce((sum, [, { score }]) => sum + score, 0) / lines.length;
-  return lines.length > 1 && meanScore > whole.score ? readings : [[box, whole]];
+  let best: { score: number; readings: (readonly [TextBox, Reading])[] } = { score: whole.score, readings: [[box, whole]] };
+  for (const lines of linesIn(pixels, box)) {
+    const readings: (readonly [TextBox, Reading])[] = [];
+    for (const line of lines) readings.push([line, await read(line)]);
+    const score = readings.reduce((sum, [, reading]) => sum + reading.score, 0) / lines.length;
+    if (score > best.score) best = { score, readings };
+  }
+  return best.readings;
 }
 
 function detection({ left, top, right, bottom }: TextBox, reading: Reading): Detection {
