@@ -161,6 +161,25 @@ describe.skipIf(!HAS_BROWSER)('in a browser,', () => {
     expect(said).toEqual([]);
   });
 
+  test('an upload can be cancelled, and a file that comes during it is not ignored silently', async () => {
+    const { url } = await server();
+    const { page } = await opened(`${url}/`);
+    await page.route('**/*', (route) => (route.request().method() === 'PUT' ? undefined : route.continue())); // never answers
+    await drop(page, 'garden.jpg', await lawn(300, 200));
+    const state = page.locator('#upload-state');
+    await soon(() => state.textContent()).toMatch(/^(Uploading|Starting the analysis of) garden\.jpg/);
+    await drop(page, 'second.jpg', await lawn(300, 200));
+    await soon(() => state.textContent()).toMatch(
+      / second\.jpg was not accepted: wait until this upload has ended, or cancel it\.$/,
+    );
+    await page.getByRole('button', { name: 'Cancel upload' }).click();
+    await soon(() => state.textContent()).toBe('The upload of garden.jpg was cancelled.');
+    expect(new URL(page.url()).pathname).toBe('/');
+    await page.unrouteAll();
+    await drop(page, 'garden.jpg', await lawn(300, 200));
+    await page.waitForURL('**/executions/garden-jpg-*');
+  });
+
   test('an analysis is cancelled, and its failed tiles are retried', async () => {
     const { url } = await server();
     const { page, said } = await opened(`${url}/`, STILL);

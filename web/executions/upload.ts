@@ -8,6 +8,9 @@ import { callTool, pathOf } from '../shared/server-requests.ts';
 const readUpload = read.fields({ upload_id: read.text, url: read.text });
 const readStarted = read.fields({ execution_id: read.text });
 
+/** The server has still to check what it got. */
+const SENT_BEFORE_ANSWER = 0.99;
+
 /** Uploads and analyzes a file that is chosen, or dropped anywhere on the page, and then opens the page of its execution. */
 export function acceptUploads(): void {
   const form = byId('upload', HTMLFormElement);
@@ -16,7 +19,11 @@ export function acceptUploads(): void {
   const lookFor = byId('look-for', HTMLInputElement);
   const state = byId('upload-state', HTMLElement);
   const [sending, bar] = [byId('sending', HTMLElement), byId('sent', HTMLProgressElement)];
+  const stop = byId('stop-upload', HTMLButtonElement);
   let busy = false;
+  let progress = '';
+  /** Why a file that came during an upload was not accepted. */
+  let refusal = '';
 
   const report = (sentence: string, failed = false) => {
     state.textContent = sentence;
@@ -24,20 +31,31 @@ export function acceptUploads(): void {
   };
   const accept = async (files: FileList | null | undefined) => {
     const file = files?.[0];
-    if (!files || !file || busy) return;
+    if (!files || !file) return;
+    if (busy) {
+      refusal = ` ${file.name} was not accepted: wait until this upload has ended, or cancel it.`;
+      report(progress + refusal);
+      return;
+    }
     if (files.length > 1) {
       report(`You chose ${files.length} files. Analyze one image at a time.`, true);
       return;
     }
-    busy = true;
-    sending.hidden = false;
+    const stopped = new AbortController();
+    stop.onclick = () => stopped.abort();
+    [busy, refusal] = [true, ''];
+    [sending.hidden, stop.hidden] = [false, false];
+    const onSent = (share: number) => {
+      bar.value = share;
+      stop.hidden = share === 1;
+      progress = share < 1 ? `Uploading ${file.name}: ${Math.floor(share * 100)}%.` : `Starting the analysis of ${file.name} …`;
+      report(progress + refusal);
+    };
     try {
-      await analyze(file, lookFor.value.trim(), (share) => {
-        bar.value = share;
-        report(share < 1 ? `Uploading ${file.name}: ${Math.floor(share * 100)}%` : `Starting the analysis of ${file.name} …`);
-      });
+      await analyze(file, lookFor.value.trim(), onSent, stopped.signal);
     } catch (error) {
-      report(error instanceof Error ? error.message : String(error), true);
+      if (stopped.signal.aborted) report(`The upload of ${file.name} was cancelled.`);
+      else report(error instanceof Error ? error.message : String(error), true);
     } finally {
       busy = false;
       sending.hidden = true;
@@ -65,13 +83,16 @@ export function acceptUploads(): void {
   });
 }
 
-async function analyze(file: File, lookFor: string, onSent: (share: number) => void): Promise<void> {
+type OnSent = (share: number) => void;
+
+async function analyze(file: File, lookFor: string, onSent: OnSent, signal: AbortSignal): Promise<void> {
   if (file.size === 0) throw new Error(`${file.name} is empty or a folder. Choose an image file.`);
   const start = await startOf(file);
   if (!beginsAsAccepted(start)) throw new Error(`${file.name} was not uploaded. ${noImageSentence(start)}`);
   onSent(0);
   const { upload_id, url } = await callTool('create_upload', { file_name: file.name.slice(-200), bytes: file.size }, readUpload);
-  await send(file, pathOf(url), onSent);
+  await send(file, pathOf(url), onSent, signal);
+  onSent(1);
   const request = lookFor === '' ? { image: upload_id } : { image: upload_id, look_for: lookFor };
   const { execution_id } = await callTool('analyze_image', request, readStarted);
   location.assign(`/executions/${execution_id}`);
@@ -79,15 +100,20 @@ async function analyze(file: File, lookFor: string, onSent: (share: number) => v
 
 /** The first bytes, each as one character. */
 async function startOf(file: File): Promise<string> {
-  const bytes = await file.slice(0, FORMAT_BYTES).arrayBuffer();
+  const bytes = await file
+    .slice(0, FORMAT_BYTES)
+    .arrayBuffer()
+    .catch(() => null);
+  if (bytes === null)
+    throw new Error(`${file.name} cannot be read: it is a folder, or it was moved or changed. Choose an image file.`);
   return String.fromCharCode(...new Uint8Array(bytes));
 }
 
 /** XMLHttpRequest, because fetch does not report how much of a body has been sent. */
-function send(file: File, path: string, onSent: (share: number) => void): Promise<void> {
+function send(file: File, path: string, onSent: OnSent, signal: AbortSignal): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   const request = new XMLHttpRequest();
-  request.upload.addEventListener('progress', ({ loaded }) => onSent(Math.min(1, loaded / file.size)));
+  request.upload.addEventListener('progress', ({ loaded }) => onSent(Math.min(SENT_BEFORE_ANSWER, loaded / file.size)));
   request.addEventListener('load', () => {
     if (request.status < 300) resolve();
     else reject(new Error(request.responseText.trim() || `The server refused the file (HTTP ${request.status}).`));
@@ -95,7 +121,12 @@ function send(file: File, path: string, onSent: (share: number) => void): Promis
   request.addEventListener('error', () =>
     reject(new Error('The upload stopped because the connection was lost. Check that the server is running, then try again.')),
   );
-  request.open('PUT', path);
-  request.send(file);
+  request.addEventListener('abort', () => reject(signal.reason));
+  signal.addEventListener('abort', () => request.abort());
+  if (signal.aborted) reject(signal.reason);
+  else {
+    request.open('PUT', path);
+    request.send(file);
+  }
   return promise;
 }
