@@ -21,6 +21,7 @@ const Execution = z.object({
   findings_so_far: z.number(),
   eta_seconds: z.number().nullable(),
   reason: z.string().nullable(),
+  notes: z.array(z.string()),
   artifacts: z.object({
     findings_json: z.string().optional(),
     overlay_jpg: z.string().optional(),

@@ -89,6 +89,7 @@ async function analyzeWith(analysis: Analysis): Promise<void> {
     const execution = await showProgress(basename(path), tools.follow(executionId));
     if (execution.status !== 'SUCCEEDED' && execution.status !== 'PARTIAL') {
       over();
+      for (const note of execution.notes) report(`Note: ${note}\n`);
       throw new UserError(execution.reason ?? `The analysis ended with the status ${execution.status}.`);
     }
     await deliver(executionId, await downloaded(execution, tools), options);

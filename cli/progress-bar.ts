@@ -3,6 +3,7 @@ import { Presets, SingleBar } from 'cli-progress';
 import { endedTiles } from '../pipeline/planning/shards.ts';
 import type { Execution } from './agent.ts';
 import { report } from './terminal.ts';
+import { tilesInWords } from './terminal-table.ts';
 
 /** Consumes the states and returns the last one. */
 export async function showProgress(name: string, states: AsyncIterable<Execution>): Promise<Execution> {
@@ -11,18 +12,18 @@ export async function showProgress(name: string, states: AsyncIterable<Execution
 
 async function showBar(states: AsyncIterable<Execution>): Promise<Execution> {
   // At most 80 columns: the bar cuts off what does not fit.
-  const format = '{bar} {percentage}% | {value}/{total} tiles | {phase} | {findings} found | {failed}eta {left}';
+  const format = '{bar} {percentage}% | {done}/{total} analyzed | {phase} | {findings} found | {failed}eta {left}';
   const bar = new SingleBar(
     { format, barsize: 20, stream: process.stderr, clearOnComplete: true, hideCursor: true },
     Presets.shades_classic,
   );
-  bar.start(1, 0, { phase: 'starting', findings: 0, failed: '', left: '–' });
+  bar.start(1, 0, { done: 0, phase: 'starting', findings: 0, failed: '', left: '–' });
   try {
     return await lastOf(states, ({ tiles, phase, findings_so_far, eta_seconds }) => {
       bar.setTotal(Math.max(1, tiles.total));
       const failed = tiles.failed > 0 ? `${tiles.failed} failed | ` : '';
       const left = eta_seconds === null ? '–' : `${eta_seconds} s`;
-      bar.update(endedTiles(tiles), { phase, findings: findings_so_far, failed, left });
+      bar.update(endedTiles(tiles), { done: tiles.done, phase, findings: findings_so_far, failed, left });
     });
   } finally {
     bar.stop();
@@ -32,7 +33,7 @@ async function showBar(states: AsyncIterable<Execution>): Promise<Execution> {
 async function showLines(name: string, states: AsyncIterable<Execution>): Promise<Execution> {
   let shown = '';
   return await lastOf(states, ({ tiles, phase, findings_so_far, status }) => {
-    const line = `${name}: ${status === 'RUNNING' ? phase : status.toLowerCase()}, ${endedTiles(tiles)} of ${tiles.total} tiles, ${findings_so_far} found`;
+    const line = `${name}: ${status === 'RUNNING' ? phase : status.toLowerCase()}, ${tilesInWords(tiles)}, ${findings_so_far} found`;
     if (line !== shown) report(`${line}\n`);
     shown = line;
   });

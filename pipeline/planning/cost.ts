@@ -1,8 +1,9 @@
 // Estimates an analysis before it starts: model calls, tokens, cost, time and operations. Pure.
 import { SHARD_TILES_MAX } from '../contract/protocol.ts';
 import type { AnalysisRequest, ModelId } from '../contract/schemas.ts';
+import { totalUsage } from '../contract/usage.ts';
 import type { ImageSize } from '../providers/image-intake.ts';
-import { costOf, isLocal } from '../providers/prices.ts';
+import { costOf, isLocal, priceOf } from '../providers/prices.ts';
 import { profileOf } from '../providers/profile-of.ts';
 import { tileCount, tilesOf } from './grid.ts';
 import type { Plan } from './plan.ts';
@@ -16,6 +17,13 @@ const ANSWER_TOKENS = 140;
 const ANSWER_S = { language: 3, local: 0.3 } as const;
 /** Tiling, merging and the summary add about a fifth to the time of detection (measured at 10,000 tiles). */
 const TOTAL_BY_DETECTION_TIME = 1.2;
+
+/** Every model that an analysis calls, each once. */
+export function modelsUsed({ models, verify }: Pick<AnalysisRequest, 'models' | 'verify'>): ModelId[] {
+  const { moderation, detection, verification, synthesis } = models;
+  const used = [moderation, ...detection, verify ? verification : null, synthesis];
+  return [...new Set(used.filter((model) => model !== null))];
+}
 
 export interface Estimate {
   tiles: number;
@@ -64,7 +72,7 @@ export function estimateOf(
     calls: tiles * models.detection.length,
     input_tokens: sum(({ input_tokens }) => input_tokens),
     output_tokens: sum(({ output_tokens }) => output_tokens),
-    cost_usd: totalCost(estimates),
+    cost_usd: modelsUsed({ models, verify }).some((model) => priceOf(model) === null) ? null : totalCost(estimates),
     seconds: Math.ceil(seconds * TOTAL_BY_DETECTION_TIME),
     executions: shards === 1 ? 1 : shards + 1,
     operations_at_most: Math.max(
@@ -102,8 +110,8 @@ function detectionEstimate(model: ModelId, sizes: readonly ImageSize[]): Detecti
 }
 
 function totalCost(estimates: readonly DetectionEstimate[]): number | null {
-  const costs = estimates.map(({ cost_usd }) => cost_usd).filter((cost) => cost !== null);
-  return costs.length === estimates.length ? rounded(costs.reduce((total, cost) => total + cost, 0)) : null;
+  const { cost_usd } = totalUsage(estimates);
+  return cost_usd === null ? null : rounded(cost_usd);
 }
 
 function rounded(usd: number): number {

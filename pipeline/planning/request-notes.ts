@@ -3,6 +3,7 @@
 import type { AnalysisRequest } from '../contract/schemas.ts';
 import { selectionOf } from '../providers/local-labels.ts';
 import { priceOf, unknownPriceNote } from '../providers/prices.ts';
+import { modelsUsed } from './cost.ts';
 
 export type NotedRequest = Pick<AnalysisRequest, 'ask' | 'models' | 'verify' | 'max_cost_usd'>;
 
@@ -16,10 +17,10 @@ export function requestNotes(request: NotedRequest): string[] {
 }
 
 function priceNotes({ models, verify, max_cost_usd }: NotedRequest): string[] {
-  const { moderation, detection, verification, synthesis } = models;
-  const used = [moderation, ...detection, verify ? verification : null, synthesis].filter((model) => model !== null);
-  const notes = [...new Set(used)].filter((model) => priceOf(model) === null).map(unknownPriceNote);
-  const unpriced = detection.filter((model) => priceOf(model) === null);
+  const notes = modelsUsed({ models, verify })
+    .filter((model) => priceOf(model) === null)
+    .map(unknownPriceNote);
+  const unpriced = models.detection.filter((model) => priceOf(model) === null);
   if (max_cost_usd === null || unpriced.length === 0) return notes;
   return [...notes, `max_cost_usd (${max_cost_usd}) cannot be held: it does not count the cost of ${unpriced.join(', ')}.`];
 }

@@ -213,6 +213,8 @@ describe('dry_run', () => {
       { image, dry_run: true, models: { detection: ['openai:qwen3-vl'] } },
       Started,
     );
+    const summarized = { image, dry_run: true, models: { synthesis: 'openai:qwen3-vl' } };
+    expect((await client.call('analyze_image', summarized, Started)).plan?.cost_usd).toBeNull();
     expect(unpriced.plan).toMatchObject({ cost_usd: null, tiles: plan?.tiles });
     expect(unpriced.notes).toContain('The price of openai:qwen3-vl is unknown: its tokens are counted, but not their cost.');
     expect(server.launcher.runs).toEqual([]);
