@@ -35,3 +35,12 @@ export async function cutJpeg(image: Jpeg, [left, top, width, height]: Box): Pro
   const bytes = await sharp(image.bytes).extract({ left, top, width, height }).jpeg({ quality: QUALITIES[0] }).toBuffer();
   return { bytes, width, height };
 }
+
+const PLAIN_PX = 64; // some models refuse sides below 28 px
+
+/** A grey image that no service has a reason to refuse. */
+export async function plainJpeg(): Promise<Jpeg> {
+  const { default: sharp } = await import('sharp');
+  const grey = { width: PLAIN_PX, height: PLAIN_PX, channels: 3, background: '#808080' } as const;
+  return { bytes: await sharp({ create: grey }).jpeg().toBuffer(), width: PLAIN_PX, height: PLAIN_PX };
+}

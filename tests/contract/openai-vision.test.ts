@@ -99,7 +99,9 @@ describe('an answer', () => {
   it('may be fenced as a whole, and lack a count of tokens', async () => {
     const content = '```json\n{"detections":[]}\n```\n';
     const { vision } = await visionOf(completion({ content, usage: null }));
-    expect(await vision.detect(MODEL, TILE, EVERYTHING)).toMatchObject({ detections: [], usage: { input_tokens: 0 } });
+    const note = `The server of ${MODEL} does not count tokens: its tokens and its cost are unknown.`;
+    const usage = { input_tokens: 0, output_tokens: 0, cost_usd: null };
+    expect(await vision.detect(MODEL, TILE, EVERYTHING)).toMatchObject({ detections: [], usage, notes: [note] });
   });
 
   it('is repaired once if nothing in it can be used, and all tokens count', async () => {
@@ -223,7 +225,7 @@ describe('an error of the server', () => {
     [
       '400 of a model without vision',
       { status: 400, message: 'image input is not supported - hint: you may need to provide the mmproj' },
-      /accepts images and a JSON schema/,
+      /the server has loaded it without its vision part\. Load the mmproj file/,
     ],
     ['418', { status: 418 }, /Check OPENAI_BASE_URL/],
   ];

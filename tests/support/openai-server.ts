@@ -9,7 +9,7 @@ import { onTestFinished } from 'vitest';
 export type OpenaiReply =
   | { body: object }
   | { status: number; code?: string; param?: string; message?: string }
-  | { raw: string; type?: string }
+  | { raw: string; type?: string; status?: number }
   | { hang: 'before the head' | 'within the body' }
   | 'cut before the head'
   | 'cut within the body';
@@ -90,13 +90,13 @@ function reply(response: ServerResponse, next: OpenaiReply): void {
     response.write('{"choices":', () => {
       if (next === 'cut within the body') response.destroy();
     });
-  } else if ('status' in next) {
+  } else if ('status' in next && !('raw' in next)) {
     const { status, code = null, param = null, message = 'A message of the provider.' } = next;
     response.writeHead(status, { 'content-type': 'application/json', 'x-request-id': REQUEST_ID });
     response.end(JSON.stringify({ error: { message, type: 'some_error', param, code } }));
   } else {
     const type = 'raw' in next ? (next.type ?? 'application/json') : 'application/json';
-    response.writeHead(200, { 'content-type': type });
+    response.writeHead(('raw' in next ? next.status : undefined) ?? 200, { 'content-type': type });
     response.end('raw' in next ? next.raw : JSON.stringify(next.body));
   }
 }

@@ -18,6 +18,7 @@ const FINDINGS = [...PLANNING, 'pipeline/findings/'];
 const PROGRESS = 'pipeline/progress/';
 const IMAGING = 'pipeline/imaging/';
 const DOMAIN = [...FINDINGS, PORTS];
+const WIRE = ['pipeline/vision/llm/', 'pipeline/vision/reading/json-in-text.ts'];
 const LLM = ['llm/', 'prompts/', 'reading/', 'jpeg-tools.ts'].map((place) => `pipeline/vision/${place}`);
 /** `at.ts` and `formats.ts` have no dependencies; the page imports only types of the rest, and a test weighs its scripts. */
 const FOR_THE_PAGE = [
@@ -77,9 +78,10 @@ const MAY_IMPORT: [pattern: string, allowed: string[] | 'anything'][] = [
     ],
   ],
   ['pipeline/vision/prompts/**', [...DOMAIN, 'pipeline/vision/prompts/']],
-  ['pipeline/vision/llm/bedrock-*.ts', [...DOMAIN, 'pipeline/vision/llm/', 'zod', '@aws-sdk/client-bedrock-runtime']],
-  ['pipeline/vision/llm/openai-*.ts', [...DOMAIN, 'pipeline/vision/llm/', 'zod', 'openai']],
-  ['pipeline/vision/reading/**', [...DOMAIN, 'pipeline/vision/reading/', 'pipeline/vision/prompts/']],
+  // Where the JSON of an answer stands is a matter of the wire; what it says is not.
+  ['pipeline/vision/llm/bedrock-*.ts', [...DOMAIN, ...WIRE, '@aws-sdk/client-bedrock-runtime']],
+  ['pipeline/vision/llm/openai-*.ts', [...DOMAIN, ...WIRE, 'openai']],
+  ['pipeline/vision/reading/**', [...DOMAIN, 'pipeline/vision/reading/', 'pipeline/vision/prompts/', 'jsonrepair']],
   ['pipeline/vision/llm/**', [...DOMAIN, ...LLM, 'zod']],
   ['pipeline/vision/jpeg-tools.ts', [...DOMAIN, 'sharp']],
   [

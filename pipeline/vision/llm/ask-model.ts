@@ -2,9 +2,10 @@
 // and no purpose.
 import { AnswerError } from '../../contract/errors.ts';
 import type { ModelId } from '../../contract/schemas.ts';
-import { jsonIn, unwrapped, wholeJsonIn } from '../reading/json-in-text.ts';
+import { plainJpeg } from '../jpeg-tools.ts';
+import { isOnlyThoughts, jsonIn, mendedJsonIn, unwrapped, wholeJsonIn } from '../reading/json-in-text.ts';
 import type { Reader, Reading } from '../reading/read-answers.ts';
-import type { Form, Model, Question, Reply, Tokens } from './model.ts';
+import { type Form, type Model, type Question, type Reply, type Tokens, UnexplainedRefusal } from './model.ts';
 
 export interface Purpose<T> {
   /** What the answer should contain, for a sentence: `detections`. */
@@ -27,6 +28,8 @@ export interface Answered<T> {
   tokens: Tokens;
   /** Only a part of the answer arrived. */
   isCutOff: boolean;
+  /** How the model had to be asked, a sentence each. */
+  notes: string[];
 }
 
 type Attempt<T> = { answer: T; isCutOff: boolean } | { text: string; complaint: string; problem: string; cause: Error };
@@ -41,13 +44,17 @@ export async function askModel<T>(
   purpose: Purpose<T>,
   question: Omit<Question, 'form' | 'repair'>,
 ): Promise<Answered<T>> {
-  const attempt = (repair: Question['repair']) => send(model, { ...question, form: purpose.form, repair });
-  const first = await attempt(null);
-  const reading = read(first, purpose, model);
-  if ('answer' in reading) return { ...reading, tokens: first.tokens };
-  const second = await attempt({ answer: reading.text, complaint: repairPrompt(reading.complaint) });
-  const repaired = read(second, purpose, model);
-  if ('answer' in repaired) return { ...repaired, tokens: sumOf(first.tokens, second.tokens) };
+  const { form } = purpose;
+  const first = await sendOrExplain(send, model, purpose, { ...question, form, repair: null });
+  const reading = await read(first, purpose, model);
+  const notes = first.notes ?? [];
+  if ('answer' in reading) return { ...reading, tokens: first.tokens, notes };
+  const repair = { answer: reading.text, complaint: repairPrompt(reading.complaint) };
+  const second = await send(model, { ...question, form, repair });
+  const repaired = await read(second, purpose, model);
+  if ('answer' in repaired) {
+    return { ...repaired, tokens: sumOf(first.tokens, second.tokens), notes: [...new Set([...notes, ...(second.notes ?? [])])] };
+  }
   throw failure(
     model,
     purpose,
@@ -57,7 +64,24 @@ export async function askModel<T>(
   );
 }
 
-function read<T>(reply: Reply, purpose: Purpose<T>, model: ModelId): Attempt<T> {
+/** A refusal without a reason concerns this image if the service accepts a plain one. Then it costs this image only. */
+async function sendOrExplain<T>(send: Model, model: ModelId, purpose: Purpose<T>, question: Question): Promise<Reply> {
+  try {
+    return await send(model, question);
+  } catch (refusal) {
+    if (!(refusal instanceof UnexplainedRefusal)) throw refusal;
+    const { image } = question;
+    const plain = await send(model, { ...question, image: await plainJpeg() }).catch((error: unknown) => {
+      throw error instanceof UnexplainedRefusal ? refusal : error;
+    });
+    if (plain.kind === 'image-refused') throw refusal;
+    const size = `${image.width} x ${image.height} pixels`;
+    const why = `its service refused this image of ${size}, and accepted another one`;
+    throw failure(model, purpose, why, 'Choose another model, or try a smaller tile_size.', refusal);
+  }
+}
+
+async function read<T>(reply: Reply, purpose: Purpose<T>, model: ModelId): Promise<Attempt<T>> {
   if (reply.kind === 'refused')
     throw failure(model, purpose, 'the model refused', 'Choose another model for this image.', reply.cause);
   if (reply.kind === 'image-refused') {
@@ -76,6 +100,10 @@ function read<T>(reply: Reply, purpose: Purpose<T>, model: ModelId): Attempt<T> 
   if (reply.kind === 'malformed' && purpose.wholeTextOnly) return unusable(reply.complaint, reply.cause);
   const reading = readingIn(text, purpose, reply.kind === 'filled' && reply.severalCalls === true);
   if (reading && 'value' in reading) return { answer: reading.value, isCutOff: false };
+  const mended = purpose.wholeTextOnly ? null : firstReading(await mendedJsonIn(text), purpose.read);
+  if (mended && 'value' in mended) return { answer: mended.value, isCutOff: false };
+  const part = purpose.readPart?.(text) ?? null;
+  if (part !== null) return { answer: part, isCutOff: true };
   if (reply.kind === 'malformed') return unusable(reply.complaint, reply.cause);
   return unusable(reading?.problem ?? 'It does not contain the form as JSON.');
 }
@@ -83,15 +111,24 @@ function read<T>(reply: Reply, purpose: Purpose<T>, model: ModelId): Attempt<T> 
 /** The reading of the last value in the text that is an answer; of one that is not, if there is no other. `null` if nothing is the form. */
 function readingIn<T>(text: string, { read, wholeTextOnly, join }: Purpose<T>, severalCalls: boolean): Reading<T> | null {
   const values = wholeTextOnly ? wholeJsonIn(text) : jsonIn(text);
-  const usable = values.flatMap(
-    (json) =>
-      unwrapped(json, (inner, depth) => {
-        const reading = read(inner, depth);
-        return reading && 'value' in reading ? reading : null;
-      }) ?? [],
-  );
-  if (severalCalls && join && usable.length > 0) return { value: join(usable.map(({ value }) => value).reverse()) };
-  return usable[0] ?? values.map((json) => unwrapped(json, read)).find((reading) => reading !== null) ?? null;
+  if (!severalCalls || !join) return firstReading(values, read);
+  const usable = values.flatMap((json) => usableIn(json, read) ?? []);
+  return usable.length > 0 ? { value: join(usable.map(({ value }) => value).reverse()) } : firstReading(values, read);
+}
+
+function firstReading<T>(values: readonly unknown[], read: Reader<T>): Reading<T> | null {
+  for (const json of values) {
+    const usable = usableIn(json, read);
+    if (usable) return usable;
+  }
+  return values.map((json) => unwrapped(json, read)).find((reading) => reading !== null) ?? null;
+}
+
+function usableIn<T>(json: unknown, read: Reader<T>): { value: T } | null {
+  return unwrapped(json, (inner, depth) => {
+    const reading = read(inner, depth);
+    return reading && 'value' in reading ? reading : null;
+  });
 }
 
 function partOf<T>(
@@ -101,9 +138,9 @@ function partOf<T>(
 ): { answer: T; isCutOff: true } {
   const part = purpose.readPart?.(text) ?? null;
   if (part !== null) return { answer: part, isCutOff: true };
-  const why =
-    text.trim() === '' ? 'the model spent all tokens of its answer on reasoning' : 'the answer was cut off at its longest';
-  const advice = text.trim() === '' ? 'Turn its reasoning down or off, or choose another model.' : purpose.whenTooLong;
+  const reasoned = isOnlyThoughts(text);
+  const why = reasoned ? 'the model spent all tokens of its answer on reasoning' : 'the answer was cut off at its longest';
+  const advice = reasoned ? 'Turn its reasoning down or off, or choose another model.' : purpose.whenTooLong;
   throw failure(model, purpose, why, advice, cause);
 }
 

@@ -2,7 +2,8 @@
 import { DENIALS, isExpired } from '../../contract/aws-errors.ts';
 import { TransientError, UserError } from '../../contract/errors.ts';
 import type { ModelId } from '../../contract/schemas.ts';
-import { type ImageRefusal, imageRefusalIn } from './image-refusals.ts';
+import { UnexplainedRefusal } from './model.ts';
+import { type ImageRefusal, imageRefusalIn, NO_VISION, NO_VISION_FIX } from './requests/image-refusals.ts';
 
 const NO_ACCESS = 'AccessDeniedException';
 const NOT_FOUND = 'ResourceNotFoundException';
@@ -57,6 +58,7 @@ const CAUSES: readonly { names: readonly string[]; words: RegExp; fix: string }[
     words: /on-demand throughput/i,
     fix: 'it can be called through an inference profile only. Use the id of one, such as us.amazon.nova-lite-v1:0',
   },
+  { names: [INVALID], words: NO_VISION, fix: NO_VISION_FIX },
   {
     names: [INVALID],
     words: /too long|too many (input )?tokens|context (length|window)/i,
@@ -98,6 +100,7 @@ export function imageRefusalOf(error: unknown): { why: ImageRefusal; cause: Erro
 export function bedrockError(error: unknown, model: ModelId): unknown {
   if (!(error instanceof Error)) return error;
   const fix = fixOf(error);
+  if (fix && fix === FIXES.get(INVALID)) return new UnexplainedRefusal(sentence(model, fix), { cause: error });
   if (fix) return unusable(model, fix, error);
   if (isExpired(error)) {
     return new TransientError(`The model ${model} was called with expired AWS credentials. Try again, or renew them.`, {
@@ -128,7 +131,11 @@ function fixOf({ name, message }: Error): string | undefined {
 }
 
 function unusable(model: ModelId, fix: string, cause: Error): UserError {
-  return new UserError(`The model ${model} cannot be used: ${fix}.`, { cause });
+  return new UserError(sentence(model, fix), { cause });
+}
+
+function sentence(model: ModelId, fix: string): string {
+  return `The model ${model} cannot be used: ${fix}.`;
 }
 
 /** The SDK marks every error of a request that was sent: broken connections have no name of their own. */

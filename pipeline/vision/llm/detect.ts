@@ -65,12 +65,12 @@ async function detectOnce(
       return part.reported.length === 0 ? null : part;
     },
   };
-  const { answer, tokens, isCutOff } = await askModel(send, model, purpose, { ...detectPrompt(ask, frame), image });
+  const { answer, tokens, isCutOff, notes } = await askModel(send, model, purpose, { ...detectPrompt(ask, frame), image });
   const requested = withRequestedLabels(answer.detections, ask);
   return {
     detections: requested,
     clipped: answer.clipped,
-    notes: notesOn(model, answer, requested.length, frame),
+    notes: [...notes, ...notesOn(model, answer, requested.length, frame)],
     tokens,
     isCutOff,
   };

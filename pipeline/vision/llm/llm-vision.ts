@@ -40,7 +40,7 @@ export function llmVision(send: Model, profiles: Profiles): Vision {
       const profile = await profiles(model);
       const { tokens, notes, ...answer } = await detect(send, model, profile, tile, ask);
       const usage = usageOf(model, tokens);
-      const onPrice = usage.cost_usd === null ? [unknownPriceNote(model)] : [];
+      const onPrice = isCounted(tokens) && usage.cost_usd === null ? [unknownPriceNote(model)] : [];
       return { ...answer, usage, notes: [...notes, ...onPrice] };
     },
     async verify(model, crop, task) {
@@ -72,5 +72,10 @@ async function fitted(image: Jpeg, { intake, bytesMax }: ModelProfile): Promise<
 }
 
 function usageOf(model: ModelId, tokens: Tokens): Usage {
-  return { ...tokens, cost_usd: costOf(model, tokens) };
+  return { ...tokens, cost_usd: isCounted(tokens) ? costOf(model, tokens) : null };
+}
+
+/** False if the server does not count tokens: every question has some. */
+function isCounted({ input_tokens, output_tokens }: Tokens): boolean {
+  return input_tokens + output_tokens > 0;
 }

@@ -1,8 +1,9 @@
 // One exchange with a language model of any provider: a question with an image and a form, and the reply.
 import type { z } from 'zod';
+import { UserError } from '../../contract/errors.ts';
 import type { ModelId } from '../../contract/schemas.ts';
 import type { Jpeg } from '../../ports.ts';
-import type { ImageRefusal } from './image-refusals.ts';
+import type { ImageRefusal } from './requests/image-refusals.ts';
 
 /** Tokens of one answer. 50 detections take about 3,500; the lowest limit of a model in use is 4,096. */
 export const ANSWER_TOKENS_MAX = 4_096;
@@ -32,14 +33,29 @@ export interface Tokens {
 /** What a refused request costs. */
 export const NO_TOKENS: Tokens = { input_tokens: 0, output_tokens: 0 };
 
-/** `text` is the model's own, JSON or not. It may go back to the model, never to a caller. `cause` has the provider's words, for the log. */
-export type Reply = { tokens: Tokens } /** `severalCalls`: the text has one form for each of several calls of the tool. */ & (
+/** A count of tokens as services report it: whole, fractional, as text, or not at all. Never costs an answer. */
+export function tokenCount(value: unknown): number {
+  const count = Math.ceil(Number(value));
+  return Number.isSafeInteger(count) && count > 0 ? count : 0;
+}
+
+/**
+ * `text` is the model's own, JSON or not. It may go back to the model, never to a caller. `cause` has the provider's words, for the log.
+ * `severalCalls`: the text has one form for each of several calls of the tool. `notes`: how the model had to be asked, one sentence each.
+ */
+export type Reply = { tokens: Tokens; notes?: string[] } & (
   | { kind: 'filled'; text: string; severalCalls?: boolean }
   | { kind: 'malformed'; text: string; complaint: string; cause?: Error }
   | { kind: 'refused'; cause: Error }
   | { kind: 'image-refused'; why: 'too-large' | 'unreadable'; cause: Error }
   | { kind: 'cut-off'; text: string; cause: Error }
 );
+
+/**
+ * A service refused the request in words that do not say why. Whether it concerns the image of this request or all requests can be
+ * found out only by asking with another image.
+ */
+export class UnexplainedRefusal extends UserError {}
 
 /** Throws a UserError or a TransientError if there is no answer. An unusable answer is a reply, too. */
 export type Model = (model: ModelId, question: Question) => Promise<Reply>;

@@ -4,8 +4,19 @@ const VALUES_MAX = 500; // of one answer
 const UNCLOSED_MAX = 50; // brackets that nothing closes: each costs a pass over the rest of the text
 const DEPTH_MAX = 6;
 
-/** Servers that do not cut out thoughts leave both tags, or only the closing one. */
-const THOUGHTS = [/<(think(?:ing)?|reasoning|thought)>[\s\S]*?<\/\1>/gi, /^[\s\S]*<\/(?:think(?:ing)?|reasoning|thought)>/i];
+/** Servers that do not cut out thoughts leave both tags, or only the closing one; gpt-oss names the channel of its answer. */
+const THOUGHTS = [
+  /<(think(?:ing)?|reasoning|thought|seed:think)>[\s\S]*?<\/\1>/gi,
+  /\[THINK\][\s\S]*?\[\/THINK\]/g,
+  /◁think▷[\s\S]*?◁\/think▷/g,
+  /^[\s\S]*(?:<\/(?:think(?:ing)?|reasoning|thought|seed:think)>|\[\/THINK\]|◁\/think▷|<\|channel\|>final(?:\s*<\|constrain\|>\s*\w+)?<\|message\|>)/i,
+];
+const UNENDED_THOUGHTS =
+  /(?:<(?:think(?:ing)?|reasoning|thought|seed:think)>|\[THINK\]|◁think▷|<\|channel\|>analysis<\|message\|>)[\s\S]*$/i;
+/** Tokens of chat templates: servers leave them before or after an answer. */
+const TOKEN =
+  '<[|｜][^<>|｜]{1,40}[|｜]>|</?s>|<(?:start|end)_of_turn>|<eos>|</?(?:answer|tool_call|function_call|json)>|\\[TOOL_CALLS\\]';
+const TOKENS_AROUND = new RegExp(`^(?:(?:${TOKEN})\\s*)+|(?:(?:${TOKEN})\\s*)+$`, 'gi');
 
 /** Objects and arrays in the text, the likeliest first: the whole text, then the last one, because thoughts and quotes come before. */
 export function jsonIn(text: string): unknown[] {
@@ -15,14 +26,39 @@ export function jsonIn(text: string): unknown[] {
 
 /** The object or array that is the whole text, apart from thoughts and one fence around it. Empty if there is none. */
 export function wholeJsonIn(text: string): unknown[] {
-  const answer = withoutThoughts(text);
+  const answer = withoutThoughts(text).replace(TOKENS_AROUND, '').trim();
   const fenced = /^```(?:json)?\s*\n(.*)\n\s*```$/s.exec(answer);
-  const whole = parsed(fenced?.[1] ?? answer);
+  const value = parsed(fenced?.[1] ?? answer);
+  const whole = typeof value === 'string' ? parsed(value) : value; // JSON within JSON
   return isContainer(whole) ? [whole] : [];
 }
 
 function withoutThoughts(text: string): string {
   return THOUGHTS.reduce((rest, thoughts) => rest.replace(thoughts, ''), text).trim();
+}
+
+/** True for a text that ends within thoughts, or is empty. */
+export function isOnlyThoughts(text: string): boolean {
+  return withoutThoughts(text).replace(UNENDED_THOUGHTS, '').trim() === '';
+}
+
+/** Objects and arrays with quotes of Python, comments or trailing commas, written again as JSON; the last one first. */
+export async function mendedJsonIn(text: string): Promise<unknown[]> {
+  const blocks = blocksOf(withoutThoughts(text)).filter((block) => parsed(block) === undefined);
+  if (blocks.length === 0) return [];
+  const { jsonrepair } = await import('jsonrepair'); // few answers need it
+  return blocks
+    .map((block) => parsed(mended(block, jsonrepair)))
+    .filter(isContainer)
+    .reverse();
+}
+
+function mended(block: string, repair: (text: string) => string): string {
+  try {
+    return repair(block);
+  } catch {
+    return block;
+  }
 }
 
 /** Whole objects of an array that the end of the text cuts off. `key` names the array; the root may be it. */

@@ -1,7 +1,7 @@
 // What language model services refuse, and what each refusal concerns: the image, the model, the account or the credentials.
 import { describe, expect, test } from 'vitest';
 import { bedrockError } from '../../../pipeline/vision/llm/bedrock-errors.ts';
-import { type ImageRefusal, imageRefusalIn } from '../../../pipeline/vision/llm/image-refusals.ts';
+import { type ImageRefusal, imageRefusalIn } from '../../../pipeline/vision/llm/requests/image-refusals.ts';
 
 describe('the words of a refusal are', () => {
   const about: [string, ImageRefusal | null][] = [

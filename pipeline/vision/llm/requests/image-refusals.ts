@@ -5,7 +5,12 @@
 /** `blocked`: by a policy about content. */
 export type ImageRefusal = 'blocked' | 'too-large' | 'unreadable';
 
-/** A model without vision refuses every image. "Unsupported image" alone is about a format. */
+/** A model without vision refuses every image. */
+export const NO_VISION =
+  /^(?!.*\b(?:format|media type|mime|size|dimension)s?\b).*(?:\bimages?(?: ?_?url)?\b[^.]{0,80}(?:not support|unsupported|not enabled|only supported by)|(?:not support|n['’]t support|not accept|no endpoints found that support)[^.]{0,40}\b(?:image|vision)|at most 0 image|no vision|not a (?:multimodal|vision) model|text-only model|unsupported image (?:input|content)|unsupported (?:content|input) type|content[^.]{0,20} must be a string|unknown variant .?image_url|missing data required for image input)/is;
+export const NO_VISION_FIX = 'it does not accept images. Choose a model with vision';
+
+/** About the model, not about one image. "Unsupported image" alone is about a format. */
 const ABOUT_THE_MODEL =
   /not support|n['’]t support|only supported by|at most 0 image|no vision|unsupported image (input|content)|unsupported (content|input) type/i;
 const BLOCKED =
@@ -21,7 +26,7 @@ const UNREADABLE = [
 
 /** `null` if the words of a refusal are not about the image. */
 export function imageRefusalIn(words: string): ImageRefusal | null {
-  if (ABOUT_THE_MODEL.test(words)) return null;
+  if (ABOUT_THE_MODEL.test(words) || NO_VISION.test(words)) return null;
   if (BLOCKED.test(words)) return 'blocked';
   if (TOO_LARGE.test(words)) return 'too-large';
   return UNREADABLE.some((pattern) => pattern.test(words)) ? 'unreadable' : null;

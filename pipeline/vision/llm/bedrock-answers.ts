@@ -1,0 +1,74 @@
+// Reads what Converse answers: the form where it stands, why the answer ended, and how many tokens it took. Knows no form.
+import { TransientError } from '../../contract/errors.ts';
+import type { ModelId } from '../../contract/schemas.ts';
+import { isRecord } from '../reading/json-in-text.ts';
+import { type Reply, type Tokens, tokenCount } from './model.ts';
+
+const REFUSALS = ['content_filtered', 'guardrail_intervened', 'refusal'];
+const CUTS = ['max_tokens', 'model_context_window_exceeded'];
+
+export interface Expected {
+  /** The tool that holds the form; `null` if the model was asked to write the form as text. */
+  tool: string | null;
+  /** What a repair asks for if the tool was not called. */
+  complaint: string;
+}
+
+/** Throws a TransientError for anything that is no Converse response. */
+export function bedrockReply(sent: unknown, { tool, complaint }: Expected, model: ModelId): Reply {
+  const { stopReason, content, usage } = partsOf(sent, model);
+  const tokens = { ...usage };
+  const cause = new Error(`${stopReason}: ${JSON.stringify(content)}`);
+  if (REFUSALS.includes(stopReason)) return { kind: 'refused', cause, tokens };
+  const words = textIn(content);
+  const calls = tool === null ? [] : content.flatMap((block) => formIn(block, tool));
+  const forms = words.trim() === '' ? calls : calls.filter((form) => form !== '{}'); // then the words may be the form
+  const text = forms.length > 0 ? forms.join('\n') : words;
+  if (CUTS.includes(stopReason)) return { kind: 'cut-off', text, cause, tokens };
+  if (forms.length > 0 || tool === null) return { kind: 'filled', text, severalCalls: forms.length > 1, tokens };
+  return { kind: 'malformed', text: text || reasoningIn(content), complaint, cause, tokens };
+}
+
+interface Parts {
+  stopReason: string;
+  content: Record<string, unknown>[];
+  usage: Tokens;
+}
+
+function partsOf(sent: unknown, model: ModelId): Parts {
+  const { stopReason, output, usage } = isRecord(sent) ? sent : {};
+  const message = isRecord(output) && isRecord(output.message) ? output.message : null;
+  if (typeof stopReason !== 'string' || !message || !Array.isArray(message.content)) {
+    const cause = new Error(`Not a Converse response: ${JSON.stringify(sent) ?? 'nothing'}`);
+    throw new TransientError(`The model ${model} sent an answer that is not a Converse response. Try again.`, { cause });
+  }
+  const counts = isRecord(usage) ? usage : {};
+  return {
+    stopReason,
+    content: message.content.filter(isRecord),
+    usage: { input_tokens: tokenCount(counts.inputTokens), output_tokens: tokenCount(counts.outputTokens) },
+  };
+}
+
+/** The input of a call of `tool`, whose name some models extend. A string is passed as it is: it may be JSON. */
+function formIn({ toolUse }: Record<string, unknown>, tool: string): string[] {
+  if (!isRecord(toolUse) || typeof toolUse.name !== 'string' || !toolUse.name.endsWith(tool)) return [];
+  const { input } = toolUse;
+  if (typeof input === 'string') return [input];
+  return [input === undefined ? '' : JSON.stringify(input)];
+}
+
+function textIn(content: readonly Record<string, unknown>[]): string {
+  return content.flatMap(({ text }) => (typeof text === 'string' ? text : [])).join('');
+}
+
+/** Where an answer stands if the model did not end its thoughts. */
+function reasoningIn(content: readonly Record<string, unknown>[]): string {
+  return content
+    .flatMap(({ reasoningContent }) => {
+      const thought =
+        isRecord(reasoningContent) && isRecord(reasoningContent.reasoningText) ? reasoningContent.reasoningText : {};
+      return typeof thought.text === 'string' ? thought.text : [];
+    })
+    .join('');
+}

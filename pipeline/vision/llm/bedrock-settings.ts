@@ -1,0 +1,38 @@
+// What models on Bedrock refuse of a request, by the words of Converse.
+import { answerTokensIn, type RefusalReader } from './requests/refused-settings.ts';
+
+/** Without tools, the form is in the words of the request, and its answer is read from the text. */
+export type Setting = 'temperature' | 'toolChoice' | 'tools' | 'system';
+
+const NOT_ACCEPTED = /not support|unsupported|n['’]t support|not allowed|not permitted|not accept|not available|incompatible/i;
+
+/** The first that fits counts. `words` of `null`: the name of the setting alone is enough. */
+const SIGNS: readonly { setting: Setting; about: RegExp; words: RegExp | null }[] = [
+  { setting: 'temperature', about: /temperature/i, words: null },
+  { setting: 'toolChoice', about: /tool_?choice/i, words: null },
+  { setting: 'tools', about: /tool ?(?:use|config|calling)|\btools?\b/i, words: NOT_ACCEPTED },
+  {
+    setting: 'system',
+    about: /system (?:message|prompt|instruction|role)|system (?:is|are)\b|roles? must alternate/i,
+    words: null,
+  },
+];
+
+export const BEDROCK_REFUSALS: RefusalReader<Setting> = {
+  refusedBy(error, { without, answerTokensMax: askedMax }) {
+    if (!(error instanceof Error) || error.name !== 'ValidationException') return null;
+    const { message } = error;
+    const sign = SIGNS.find(
+      ({ setting, about, words }) => !without.has(setting) && about.test(message) && (words?.test(message) ?? true),
+    );
+    if (sign) return { setting: sign.setting };
+    const answerTokensMax = answerTokensIn(message, askedMax);
+    return answerTokensMax === null ? null : { answerTokensMax };
+  },
+  notes: {
+    temperature: 'a temperature of 0; its answers may differ from run to run',
+    toolChoice: 'to be forced to call a tool; an answer may need a repair',
+    tools: 'tools; the form is in its instructions instead',
+    system: 'system messages; its instructions are in the message of the user instead',
+  },
+};

@@ -1,0 +1,142 @@
+// Reads what OpenAI-compatible servers answer: where the text stands, why it ended, how many tokens it took, and errors that come under a
+// status of success. Knows no form.
+import { TransientError } from '../../contract/errors.ts';
+import type { ModelId } from '../../contract/schemas.ts';
+import { isRecord, jsonIn } from '../reading/json-in-text.ts';
+import { type Reply, tokenCount } from './model.ts';
+
+const LENGTH = /^(?:length|max_tokens|model_length|max_output_tokens)$/i;
+const FILTERED = /^(?:content_filter|safety|prohibited_content|blocklist|recitation|image_safety)$/i;
+const WORDS_LENGTH_MAX = 4_000; // in the log
+const HTML = /^\s*<(?:!doctype|html|head|body)/i;
+
+/** Throws a TransientError for anything that is no chat completion. */
+export function openaiReply(sent: unknown, model: ModelId): Reply {
+  const body = bodyOf(sent);
+  const choice = choiceIn(body);
+  if (!choice) throw noCompletion(sent, model);
+  const message = isRecord(choice.message) ? choice.message : { content: choice.text };
+  const { input_tokens, output_tokens, notes } = usageIn(body, model);
+  const tokens = { input_tokens, output_tokens };
+  const reason = typeof choice.finish_reason === 'string' ? choice.finish_reason : '';
+  const refusal = typeof message.refusal === 'string' ? message.refusal : '';
+  const { text, severalCalls } = textIn(message, LENGTH.test(reason));
+  const cause = new Error(`${reason}: ${refusal || text}`);
+  if (refusal || FILTERED.test(reason)) return { kind: 'refused', cause, tokens };
+  if (LENGTH.test(reason)) return { kind: 'cut-off', text, cause, tokens, notes };
+  return { kind: 'filled', text, severalCalls, tokens, notes };
+}
+
+/** What a model wrote before its server refused it, as an answer: Groq answers 400 if the JSON does not fit the schema. */
+export function failedGenerationIn(error: unknown): object | null {
+  if (!(error instanceof Error) || !('error' in error) || !isRecord(error.error)) return null;
+  const { failed_generation } = error.error;
+  if (typeof failed_generation !== 'string') return null;
+  return { choices: [{ finish_reason: 'stop', message: { content: failed_generation } }] };
+}
+
+/** The error of a body without an answer, with the status that it names or that its words are usual for. */
+export function errorIn(sent: unknown): { status: number; error: object } | null {
+  const body = bodyOf(sent);
+  if (!isRecord(body)) return null;
+  const choice = choiceIn(body);
+  const hasText = choice && isRecord(choice.message) && textIn(choice.message, false).text !== '';
+  if (hasText) return null;
+  const given = (choice ? choice.error : body.error) ?? (choice || body.object !== 'error' ? null : body);
+  if (given === null) return null;
+  const error = isRecord(given) ? given : { message: typeof given === 'string' ? given : JSON.stringify(given) };
+  return { status: statusIn(error) ?? usualStatus(JSON.stringify(error)), error };
+}
+
+function statusIn(error: Record<string, unknown>): number | null {
+  const status = [error.code, error.status, error.status_code].map(Number).find((code) => code >= 400 && code <= 599);
+  return status ?? null;
+}
+
+const USUAL: readonly [status: number, words: RegExp][] = [
+  [429, /rate.?limit|too many requests|overloaded|quota|\b[RT]P[MD]\b/i],
+  [401, /unauthori[sz]ed|authenticat|api.?key/i],
+  [404, /not found|does not exist|not exist|unexpected endpoint|unknown (?:path|url|route)|no models? (?:is |are )?loaded/i],
+  [502, /internal|timed? ?out|unavailable|upstream|bad gateway|server error|try again|connection/i],
+  [
+    400,
+    /invalid|unsupported|support|must|exceed|unknown|expected|too (?:large|long|big)|image|token|context|template|schema|format/i,
+  ],
+];
+
+function usualStatus(words: string): number {
+  return USUAL.find(([, pattern]) => pattern.test(words))?.[0] ?? 502;
+}
+
+/** Some servers send JSON under another type, which the client does not parse. */
+function bodyOf(sent: unknown): unknown {
+  return typeof sent === 'string' && !HTML.test(sent) ? jsonIn(sent)[0] : sent;
+}
+
+function choiceIn(body: unknown): Record<string, unknown> | null {
+  const choice: unknown = isRecord(body) && Array.isArray(body.choices) ? body.choices[0] : null;
+  return isRecord(choice) ? choice : null;
+}
+
+function noCompletion(sent: unknown, model: ModelId): TransientError {
+  const words = typeof sent === 'string' ? sent : (JSON.stringify(sent) ?? 'nothing');
+  const cause = new Error(`Not a chat completion: ${words.slice(0, WORDS_LENGTH_MAX)}`);
+  const sentence = HTML.test(words)
+    ? `The model ${model} got a web page instead of an answer. Check OPENAI_BASE_URL: it usually ends with /v1.`
+    : `The model ${model} sent an answer that is not a chat completion. Check OPENAI_BASE_URL, or try again.`;
+  return new TransientError(sentence, { cause });
+}
+
+/** A missing count is no reason to lose an answer, but the cost is unknown then. */
+function usageIn(body: unknown, model: ModelId): { input_tokens: number; output_tokens: number; notes: string[] } {
+  const usage = isRecord(body) && isRecord(body.usage) ? body.usage : {};
+  const input_tokens = tokenCount(usage.prompt_tokens ?? usage.input_tokens);
+  const output_tokens = tokenCount(usage.completion_tokens ?? usage.output_tokens);
+  const isCounted = input_tokens + output_tokens > 0;
+  return {
+    input_tokens,
+    output_tokens,
+    notes: isCounted ? [] : [`The server of ${model} does not count tokens: its tokens and its cost are unknown.`],
+  };
+}
+
+/**
+ * The text, and after it calls of tools: some models call one although none was offered. Without both, the reasoning: servers leave an
+ * answer there if the model did not end its thoughts. Reasoning of a cut-off answer counts only if it is the form.
+ */
+function textIn(message: Record<string, unknown>, isCutOff: boolean): { text: string; severalCalls: boolean } {
+  const calls = callsIn(message);
+  const words = wordsIn(message.content).trim();
+  const text = [...(words === '' ? [] : [words]), ...calls].join('\n');
+  if (text !== '') return { text, severalCalls: words === '' && calls.length > 1 };
+  const reasoning = wordsIn(message.reasoning_content ?? message.reasoning);
+  const isForm = /^\s*(?:```|[[{])/.test(reasoning);
+  return { text: isCutOff && !isForm ? '' : reasoning, severalCalls: false };
+}
+
+function callsIn({ tool_calls, function_call }: Record<string, unknown>): string[] {
+  const calls = [...(Array.isArray(tool_calls) ? tool_calls : []), { function: function_call }];
+  return calls.flatMap((call: unknown) => {
+    const called = isRecord(call) && isRecord(call.function) ? call.function.arguments : undefined;
+    const form = isRecord(called) ? JSON.stringify(called) : called;
+    return typeof form === 'string' && form.trim() !== '' && form.trim() !== '{}' ? [form] : [];
+  });
+}
+
+/** A string, or parts of which thoughts are left out. Some gateways parse the form: then it is written again. */
+function wordsIn(content: unknown): string {
+  if (typeof content === 'string') return content;
+  if (Array.isArray(content))
+    return content.every(isFormEntry) && content.length > 0 ? JSON.stringify(content) : content.map(partIn).join('');
+  return isRecord(content) ? partIn(content) || JSON.stringify(content) : '';
+}
+
+function isFormEntry(entry: unknown): boolean {
+  return isRecord(entry) && 'label' in entry;
+}
+
+function partIn(part: unknown): string {
+  if (typeof part === 'string') return part;
+  if (!isRecord(part) || /think|reason/i.test(String(part.type))) return '';
+  return typeof part.text === 'string' ? part.text : '';
+}
