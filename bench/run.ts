@@ -10,6 +10,7 @@ const BENCHES: Record<string, () => Promise<{ run: () => Promise<BenchResult> }>
   kills: () => import('./kills.bench.ts'),
   mcp: () => import('./mcp.bench.ts'),
   merge: () => import('./merge.bench.ts'),
+  responsiveness: () => import('./responsiveness.bench.ts'),
   scale: () => import('./scale.bench.ts'),
   tiling: () => import('./tiling.bench.ts'),
 };

@@ -8,7 +8,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { depsByCaller, type SharedDeps } from '../../mcp-server/access/callers.ts';
 import { readMcpServerConfig } from '../../pipeline/config.ts';
 import type { AnalysisRequest } from '../../pipeline/contract/schemas.ts';
-import type { Blobs, ImageDownloads, ImageSources, PipelineDeps } from '../../pipeline/ports.ts';
+import type { Blobs, ImageDownloads, ImageSources, PipelineDeps, Vision } from '../../pipeline/ports.ts';
 import { openSources, SOURCES } from '../../pipeline/sources/index.ts';
 import { type S3Settings, s3 } from '../../pipeline/sources/s3-source.ts';
 import type { Source } from '../../pipeline/sources/source.ts';
@@ -18,7 +18,7 @@ import { s3Blobs } from '../../pipeline/storage/s3-blobs.ts';
 import { drawImage } from '../support/drawn.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import { ROLE, USER } from '../support/function-url.ts';
-import { runPipeline } from '../support/pipeline-run.ts';
+import { pipelineStage, requestFor, runPipeline } from '../support/pipeline-run.ts';
 import { fakeCredentials, NO_S3_SERVER, s3Server } from '../support/s3-server.ts';
 import { scriptedVision } from '../support/scripted-vision.ts';
 import { storeDoor } from '../support/store-door.ts';
@@ -186,6 +186,38 @@ describe.skipIf(NO_S3_SERVER)(NO_S3_SERVER ?? 'against a real S3-compatible serv
       expect(document?.image).toMatchObject({ uri: image.uri, version: image.version, width: 300, height: 300, format: 'png' });
       expect(files.filter((file) => file.startsWith('scratch'))).toEqual([]);
     });
+
+    test.each(['before it is inspected', 'between moderation and tiling'])(
+      'an object of the deployment that is replaced %s is not analyzed',
+      async (moment) => {
+        const { own, put, images, blobs } = await place();
+        const stage = await pipelineStage();
+        const around = (deps: PipelineDeps): PipelineDeps => ({
+          ...deps,
+          blobs: { ...deps.blobs, materialize: blobs.materialize },
+        });
+        await put(own, 'plan.png', await drawn());
+        const image = await images.resolve(`s3://${own}/plan.png`);
+        expect(image.source.kind).toBe('blob');
+        const request = { ...requestFor(''), image };
+        const { promise: moderating, resolve: moderates } = Promise.withResolvers<void>();
+        if (moment === 'between moderation and tiling') {
+          const hanging: Vision = {
+            ...scriptedVision(),
+            async moderate() {
+              moderates();
+              return await new Promise(() => {});
+            },
+          };
+          await stage.runUntil(moderating, request, hanging, around);
+        }
+        await put(own, 'plan.png', PIXELS);
+        const vision = scriptedVision();
+        const { progress } = await stage.run(request, vision, around);
+        expect(progress).toMatchObject({ status: 'FAILED', reason: expect.stringContaining('has changed since it was named') });
+        expect(vision.detectCalls).toBe(0);
+      },
+    );
 
     test('an image that has changed since it was named fails with that reason', async () => {
       const { other, put, images, remote } = await place();

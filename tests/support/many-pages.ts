@@ -1,4 +1,5 @@
 // Files with more pages or frames than a parser should count.
+import { writeFile } from 'node:fs/promises';
 import sharp from 'sharp';
 
 const ENTRY_BYTES = 12;
@@ -18,6 +19,10 @@ export function manyDirectories(count: number, { entries = 8 } = {}): Buffer {
     if (page < count - 1) bytes.writeUInt32LE(offset, offset - 4);
   }
   return bytes;
+}
+
+export async function writeManyDirectories(path: string, count: number): Promise<void> {
+  await writeFile(path, manyDirectories(count));
 }
 
 function directory(entries: number, pixelAt: number): Buffer {
