@@ -117,6 +117,20 @@ program
   .action(async (execution, options) => (await import('./delete-command.ts')).deleteCommand(execution, options));
 
 program
+  .command('calibrate')
+  .description('Measures in which numbers a language model reports boxes, and keeps the result for later runs.')
+  .argument('<model>', 'for example openai:qwen3-vl:8b or bedrock:us.amazon.nova-lite-v1:0')
+  .option('--data <dir>', 'data folder of tilesight serve (default: TILESIGHT_HOME or ~/.tilesight)')
+  .option('--charts <dir>', 'only write the two charts to this folder, and ask nothing')
+  .addHelpText('after', example('npx tilesight calibrate openai:qwen3-vl:8b'))
+  .addHelpText(
+    'after',
+    '\nAsks for 48 marks in each of two drawn charts: 2 calls, or up to 6 if the model answers in other numbers.',
+  )
+  .addHelpText('after', 'Exit codes: 0 fit for boxes and kept, 3 not fit, 1 failed.')
+  .action(async (model, options) => (await import('./calibrate-command.ts')).calibrateCommand(model, options));
+
+program
   .command('connect')
   .description('Runs a stdio MCP server that signs every message and forwards it to a server behind an IAM Function URL.')
   .argument('<url>', 'for example https://ID.lambda-url.us-east-1.on.aws/mcp')

@@ -3,9 +3,11 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { readConfig, sizeLimits } from '../pipeline/config.ts';
+import { readDocument } from '../pipeline/documents.ts';
 import { durablePipeline } from '../pipeline/durable-pipeline.ts';
 import type { PipelineDeps } from '../pipeline/ports.ts';
 import { openSources, SOURCES } from '../pipeline/sources/index.ts';
+import { stepDocuments } from '../pipeline/step-documents.ts';
 import { fsBlobs } from '../pipeline/storage/folder-blobs.ts';
 import { terminalLog } from '../pipeline/telemetry/terminal-log.ts';
 import { allProviders } from '../pipeline/vision/providers.ts';
@@ -20,10 +22,19 @@ const config = readConfig();
 const scratchFolder = workerScratch(scratchRoot, process.pid);
 mkdirSync(scratchFolder, { recursive: true });
 
+const blobs = fsBlobs(join(dataFolder, 'blobs'));
+
+/** From this data folder, or from the one of the user: `tilesight analyze` works in a folder of its own. */
+async function calibrationOf(model: string) {
+  const document = stepDocuments.calibration(model);
+  const here = await readDocument(document, blobs);
+  return here ?? (await readDocument(document, fsBlobs(join(config.TILESIGHT_HOME, 'blobs'))));
+}
+
 const deps: PipelineDeps = {
-  blobs: fsBlobs(join(dataFolder, 'blobs')),
+  blobs,
   imageDownloads: openSources(SOURCES.local, config).downloads,
-  vision: allProviders(config),
+  vision: allProviders(config, calibrationOf),
   clock: { now: () => new Date() },
   log: terminalLog(logLevel),
   metrics: null,

@@ -34,6 +34,16 @@ export const models = {
   ALLOW_MODERATION_OFF: z.stringbool().default(false).meta({ description: '`true` lets a request switch moderation off.' }),
 };
 
+export const languageModels = {
+  MODEL_COORDINATES: list(',')
+    .pipe(z.array(z.string().regex(/^[a-z]+:\S+=[a-z-]+$/, 'expected MODEL=COORDINATES, for example openai:llava=fractions')))
+    .default([])
+    .meta({
+      description:
+        'The numbers in which language models report boxes, separated by commas, where the registry and calibration are wrong: `openai:llava=fractions,openai:my-model=pixels-y-first`. See docs/models.md.',
+    }),
+};
+
 export const requests = {
   COST_USD_MAX: z.coerce
     .number()

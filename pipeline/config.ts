@@ -2,7 +2,7 @@
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
-import { common, models, requests, type Sizes, sizes } from './config-variables.ts';
+import { common, languageModels, models, requests, type Sizes, sizes } from './config-variables.ts';
 import { UserError } from './contract/errors.ts';
 import { SHARD_TILES_MAX } from './contract/protocol.ts';
 import { variablesOf, wholeNumber } from './contract/variables.ts';
@@ -37,6 +37,7 @@ const local = () =>
     ...variablesOf(SOURCES.local),
     ...variablesOf(PROVIDERS),
     ...models,
+    ...languageModels,
     ...requests,
     ...common,
   });
@@ -72,6 +73,7 @@ const pipeline = () =>
   z.object({
     ...aws(),
     ...variablesOf(PROVIDERS),
+    ...languageModels,
     EVENTS_ENDPOINT: z
       .string()
       .regex(EVENT_API, 'expected https://ID.appsync-api.REGION.amazonaws.com, the HTTP domain of an Event API')
@@ -93,7 +95,7 @@ export type PipelineConfig = z.infer<ReturnType<typeof pipeline>>;
 /** The variables that each process reads. */
 export const ENVIRONMENTS = { local: () => local().shape, mcpServer: () => mcpServer().shape, pipeline: () => pipeline().shape };
 /** For docs/configuration.md: variables that belong together. */
-export const VARIABLE_GROUPS = { models, requests, sizes };
+export const VARIABLE_GROUPS = { models: { ...models, ...languageModels }, requests, sizes };
 
 type Environment = Record<string, string | undefined>;
 

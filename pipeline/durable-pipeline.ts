@@ -1,8 +1,21 @@
 // The pipeline as a durable function. Nothing that it armed outlives an invocation: between invocations the process may be frozen.
-import { type DurableExecutionConfig, type DurableLambdaHandler, withDurableExecution } from '@aws/durable-execution-sdk-js';
-import { invocationEnd } from './durable/invocation-end.ts';
-import { pipeline } from './pipeline.ts';
+import {
+  type DurableExecutionConfig,
+  type DurableExecutionHandler,
+  type DurableLambdaHandler,
+  withDurableExecution,
+} from '@aws/durable-execution-sdk-js';
+import { CalibrationRequest, calibrateModel } from './calibration/calibrate-model.ts';
+import type { Calibration } from './calibration/calibration-document.ts';
+import { STEPS } from './contract/protocol.ts';
+import { AnalysisRequest } from './contract/schemas.ts';
+import { type InvocationEnd, invocationEnd } from './durable/invocation-end.ts';
+import { retryTransient } from './durable/retry-policy.ts';
+import { type PipelineResult, runAnalysis } from './pipeline.ts';
+import { ShardRequest } from './planning/shard-messages.ts';
 import type { PipelineDeps } from './ports.ts';
+import { runShard, type ShardAnswer } from './shard.ts';
+import { loggingFailure } from './telemetry/log-context.ts';
 
 /** Answers once progress is stored, timers are disarmed and events are published. */
 export function durablePipeline(deps: PipelineDeps, config: DurableExecutionConfig = {}): DurableLambdaHandler {
@@ -14,5 +27,24 @@ export function durablePipeline(deps: PipelineDeps, config: DurableExecutionConf
       await end.reached();
       await deps.events?.flush(); // what is stored last is published, too
     }
+  };
+}
+
+/** For one invocation. The input is an AnalysisRequest, the ShardRequest of a parent execution, or a CalibrationRequest. */
+function pipeline(
+  deps: PipelineDeps,
+  end: InvocationEnd,
+): DurableExecutionHandler<unknown, PipelineResult | ShardAnswer | Calibration> {
+  return async (input, context) => {
+    const shard = ShardRequest.safeParse(input);
+    if (shard.success) return await runShard(shard.data, context, end, deps);
+    const calibration = CalibrationRequest.safeParse(input);
+    if (!calibration.success) return await runAnalysis(AnalysisRequest.parse(input), context, end, deps);
+    const { model } = calibration.data;
+    return await context.step(
+      STEPS.calibrate,
+      loggingFailure(deps.log, { step: STEPS.calibrate, model }, () => calibrateModel(model, deps)),
+      { retryStrategy: retryTransient },
+    );
   };
 }

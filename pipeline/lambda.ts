@@ -5,10 +5,12 @@ import { join } from 'node:path';
 import { DurableExecutionApiClient } from '@aws/durable-execution-sdk-js';
 import { defaultProvider } from '@aws-sdk/credential-provider-node';
 import { eventApi, readPipelineConfig, sizeLimits } from './config.ts';
+import { readDocument } from './documents.ts';
 import { survivingStaleTokens } from './durable/stale-token.ts';
 import { durablePipeline } from './durable-pipeline.ts';
 import type { PipelineDeps } from './ports.ts';
 import { openSources, SOURCES } from './sources/index.ts';
+import { stepDocuments } from './step-documents.ts';
 import { s3Blobs } from './storage/s3-blobs.ts';
 import { appsyncEvents } from './telemetry/appsync-events.ts';
 import { powertoolsLog } from './telemetry/powertools-log.ts';
@@ -30,10 +32,12 @@ const log = powertoolsLog('pipeline', config.LOG_LEVEL);
 const api = eventApi(config);
 const events = api && appsyncEvents({ ...api, credentials: defaultProvider(), clock, log });
 
+const blobs = s3Blobs({ bucket: config.BUCKET, scratchFolder, materializeBytesMax: limits.image.fileBytesMax });
+
 const deps: PipelineDeps = {
-  blobs: s3Blobs({ bucket: config.BUCKET, scratchFolder, materializeBytesMax: limits.image.fileBytesMax }),
+  blobs,
   imageDownloads: openSources(SOURCES.aws, config).downloads,
-  vision: allProviders(config),
+  vision: allProviders(config, (model) => readDocument(stepDocuments.calibration(model), blobs)),
   clock,
   log,
   metrics: powertoolsMetrics(config.AWS_LAMBDA_FUNCTION_NAME),

@@ -1,11 +1,11 @@
 // An analysis from the request to the stored findings, as durable operations: their order, names and nesting are how an execution
 // in flight resumes (contract/protocol.ts). Contains only operations and pure calls: clock, I/O and models belong inside steps.
-import { type DurableContext, type DurableExecutionHandler, NestingType } from '@aws/durable-execution-sdk-js';
+import { type DurableContext, NestingType } from '@aws/durable-execution-sdk-js';
 import { at } from './contract/at.ts';
 import { failureFacts } from './contract/causes.ts';
 import { INTERNAL_ERROR, sentenceOf, UserError } from './contract/errors.ts';
 import { STEPS } from './contract/protocol.ts';
-import { AnalysisRequest, type Finding, type ModelId, type Status } from './contract/schemas.ts';
+import type { AnalysisRequest, Finding, ModelId, Status } from './contract/schemas.ts';
 import { NO_USAGE } from './contract/usage.ts';
 import { readExisting } from './documents.ts';
 import { withOverflow } from './durable/checkpoint-overflow.ts';
@@ -14,13 +14,13 @@ import { retryTransient } from './durable/retry-policy.ts';
 import { withVerdicts } from './findings/verification.ts';
 import type { Inspected } from './planning/inspected.ts';
 import { type Plan, withNotes } from './planning/plan.ts';
-import { ShardRequest, type ShardResult } from './planning/shard-messages.ts';
+import type { ShardResult } from './planning/shard-messages.ts';
 import { type PendingTiles, pendingTileCount, storedShards, tilesOfShard } from './planning/shards.ts';
 import { pyramidOf } from './planning/stored-plan.ts';
 import type { ModerationAnswer, PipelineDeps } from './ports.ts';
 import { type ProgressReport, reportProgress } from './progress/progress-writer.ts';
 import { tileResultCounter } from './progress/tile-result-counter.ts';
-import { detectTiles, runShard, runShards, type ShardAnswer } from './shard.ts';
+import { detectTiles, runShards } from './shard.ts';
 import { stepDocuments } from './step-documents.ts';
 import { watchCancellation } from './steps/cancellation.ts';
 import { inspectImage } from './steps/inspect-image.ts';
@@ -66,17 +66,8 @@ function logged<T>(step: string, { log }: PipelineDeps, body: () => Promise<T>, 
   return loggingFailure(log, model === null ? { step } : { step, model }, body);
 }
 
-/** For one invocation. The input is an AnalysisRequest, or the ShardRequest of a parent execution. */
-export function pipeline(deps: PipelineDeps, end: InvocationEnd): DurableExecutionHandler<unknown, PipelineResult | ShardAnswer> {
-  return async (input, context) => {
-    const shard = ShardRequest.safeParse(input);
-    return shard.success
-      ? await runShard(shard.data, context, end, deps)
-      : await runAnalysis(AnalysisRequest.parse(input), context, end, deps);
-  };
-}
-
-async function runAnalysis(
+/** For one invocation. */
+export async function runAnalysis(
   request: AnalysisRequest,
   context: DurableContext,
   end: InvocationEnd,

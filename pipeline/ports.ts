@@ -1,7 +1,10 @@
 // The interfaces that the domain needs from the outside. Adapters implement them, and entries choose the adapters.
-import type { AnalysisRequest, Ask, Box, Detection, Finding, ModelId, TileTotals, Usage } from './contract/schemas.ts';
+import type { AnalysisRequest } from './contract/schemas.ts';
 import type { ImageLimits } from './planning/image-limits.ts';
 import type { LiveEvent } from './progress/events.ts';
+import type { Vision } from './vision-port.ts';
+
+export type * from './vision-port.ts';
 
 export interface BlobHead {
   bytes: number;
@@ -56,60 +59,6 @@ export interface Links {
 export interface ImageSources {
   /** Throws a UserError that lists what may be named. */
   resolve(image: string): Promise<AnalysisRequest['image']>;
-}
-
-/** JPEG bytes as stored, with their size in pixels. */
-export interface Jpeg {
-  bytes: Uint8Array;
-  width: number;
-  height: number;
-}
-
-export interface DetectionAnswer {
-  /** Boxes in pixels of the tile. */
-  detections: Detection[];
-  usage: Usage;
-  /** How many boxes reached out of the tile and were clipped to it. */
-  clipped: number;
-  /** How the model understood the request, if that is not obvious. A sentence that all tiles share is reported once. */
-  notes: string[];
-}
-
-/** A refusal is a result. Only a missing verdict is an exception. */
-export type ModerationAnswer = ({ allowed: true } | { allowed: false; category: string; score: number }) & { usage: Usage };
-
-/** Is the object there, and is it what the finding claims? `boxInCrop` is in pixels of the crop. */
-export interface VerificationQuestion {
-  ask: Ask;
-  finding: Pick<Finding, 'label' | 'description' | 'score' | 'severity' | 'text'>;
-  boxInCrop: Box;
-}
-
-/** `corrected` describes the object that is there instead, with its box in pixels of the crop. */
-export type VerificationAnswer = (
-  | { verdict: 'confirmed' | 'rejected' }
-  | { verdict: 'corrected'; instead: Pick<Finding, 'label' | 'description' | 'severity' | 'text'>; boxInCrop: Box }
-) & { usage: Usage };
-
-export interface SummaryMaterial {
-  ask: Ask;
-  image: { width: number; height: number };
-  findings: readonly Finding[];
-  tiles: TileTotals;
-  /** The whole image, scaled down. Only models that use it fetch it. */
-  overview(): Promise<Jpeg>;
-}
-
-/**
- * Models that analyze images. Throws a UserError for a failure that every tile would share (an unknown model, no access), a
- * TransientError for a temporary one, and an AnswerError for an answer that cannot be used.
- */
-export interface Vision {
-  moderate(model: ModelId, image: Jpeg): Promise<ModerationAnswer>;
-  detect(model: ModelId, tile: Jpeg, ask: Ask): Promise<DetectionAnswer>;
-  verify(model: ModelId, crop: Jpeg, question: VerificationQuestion): Promise<VerificationAnswer>;
-  /** The summary may cite finding ids. Its readers check that they exist. */
-  summarize(model: ModelId, material: SummaryMaterial): Promise<{ summary: string; usage: Usage }>;
 }
 
 /** The state of a durable execution, as its control plane reports it. */

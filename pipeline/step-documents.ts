@@ -1,6 +1,7 @@
 // The JSON documents that steps store for later steps: their keys and schemas. Apart from documents.ts, because the start of the MCP server
 // should not build schemas that only the pipeline needs.
 // Keys and field names are stored: runs in flight and finished executions depend on them.
+import { Calibration } from './calibration/calibration-document.ts';
 import { keys } from './contract/keys.ts';
 import type { Documents } from './documents.ts';
 import { Merged, MergeResult } from './findings/merged.ts';
@@ -27,4 +28,6 @@ export const stepDocuments = {
     key: keys.tileStepResult(executionId, tile),
     schema: TileStepResult,
   }),
+  /** What a calibration measured of a model, for all later runs. */
+  calibration: (model: string) => ({ key: keys.calibration(model), schema: Calibration, indent: 1 }),
 } satisfies Documents;

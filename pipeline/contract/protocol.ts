@@ -31,6 +31,8 @@ export const STEPS = {
   synthesize: 'synthesize',
   store: 'store',
   storeFailure: 'store-failure',
+  /** The only step of a calibration. */
+  calibrate: 'calibrate',
 } as const;
 
 /** The MCP resource with the labels that local models know. Notes, which are stored, name it. */

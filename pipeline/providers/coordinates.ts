@@ -32,9 +32,37 @@ const BY_NAME = new Map(
   ),
 );
 
+export const coordinatesNames = (): string[] => [...BY_NAME.keys()];
+
 /** Throws a UserError that lists the names if there is none such. */
 export function coordinatesNamed(name: string): Coordinates {
   const coordinates = BY_NAME.get(name);
   if (coordinates) return coordinates;
-  throw new UserError(`Expected coordinates as one of ${[...BY_NAME.keys()].join(', ')}, but got ${name}.`);
+  throw new UserError(`Expected coordinates as one of ${coordinatesNames().join(', ')}, but got ${name}.`);
+}
+
+/** The edges of a box, in any unit. */
+export interface Edges {
+  left: number;
+  top: number;
+  right: number;
+  bottom: number;
+}
+
+type FourNumbers = readonly [number, number, number, number];
+
+/** Four numbers as the convention orders them. */
+export function fromNumbers(numbers: FourNumbers, { first, form }: Pick<Coordinates, 'first' | 'form'>): Edges {
+  const [left, top] = first === 'x' ? [numbers[0], numbers[1]] : [numbers[1], numbers[0]];
+  const [across, down] = first === 'x' ? [numbers[2], numbers[3]] : [numbers[3], numbers[2]];
+  return form === 'edges' ? { left, top, right: across, bottom: down } : { left, top, right: left + across, bottom: top + down };
+}
+
+/** The four numbers that became these edges. */
+export function numbersOf(
+  { left, top, right, bottom }: Edges,
+  { first, form }: Pick<Coordinates, 'first' | 'form'>,
+): FourNumbers {
+  const [across, down] = form === 'edges' ? [right, bottom] : [right - left, bottom - top];
+  return first === 'x' ? [left, top, across, down] : [top, left, down, across];
 }

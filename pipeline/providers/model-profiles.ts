@@ -9,7 +9,7 @@ export interface ModelProfile {
   names: RegExp;
   coordinates: Coordinates;
   /** `maker`: documented. `assumed`: not published, so calibrate. */
-  knownFrom: 'maker' | 'assumed';
+  knownFrom: 'maker' | 'assumed' | 'configured' | 'calibrated';
   intake: ImageIntake;
   /** Limits of one image; a larger tile is shrunk or compressed before it is sent. */
   bytesMax: number;

@@ -3,10 +3,13 @@
 import { UserError } from '../contract/errors.ts';
 import type { ModelId } from '../contract/schemas.ts';
 import type { Vision } from '../ports.ts';
+import { type Coordinates, coordinatesNamed } from '../providers/coordinates.ts';
 import type { ProviderName, ProviderSettings } from '../providers/provider-registry.ts';
 import { bedrockVision } from './llm/bedrock-vision.ts';
+import type { Profiles } from './llm/llm-vision.ts';
 import { openaiVision } from './llm/openai-vision.ts';
 import { onnxVision } from './onnx/onnx-vision.ts';
+import { type ProfileSources, profilesFrom } from './profiles.ts';
 import { rulesVision } from './rules-vision.ts';
 import { throttledVision } from './throttled-vision.ts';
 
@@ -14,15 +17,29 @@ import { throttledVision } from './throttled-vision.ts';
 const FACTORIES = {
   onnx: () => onnxVision(),
   rules: () => rulesVision(),
-  bedrock: () => bedrockVision(),
-  openai: ({ OPENAI_BASE_URL, OPENAI_API_KEY }) =>
-    openaiVision({ baseUrl: OPENAI_BASE_URL ?? null, apiKey: OPENAI_API_KEY ?? null }),
-} satisfies Record<ProviderName, (settings: ProviderSettings) => Vision>;
+  bedrock: (_settings, profiles) => bedrockVision({ profiles }),
+  openai: ({ OPENAI_BASE_URL, OPENAI_API_KEY }, profiles) =>
+    openaiVision({ profiles, baseUrl: OPENAI_BASE_URL ?? null, apiKey: OPENAI_API_KEY ?? null }),
+} satisfies Record<ProviderName, (settings: ProviderSettings, profiles: Profiles) => Vision>;
 
-/** `TILE_CONCURRENCY` limits the calls in flight to one model. */
-export function allProviders(settings: ProviderSettings & { TILE_CONCURRENCY: number }): Vision {
-  const providers = Object.entries(FACTORIES).map(([name, factory]) => [name, factory(settings)] as const);
+interface VisionSettings extends ProviderSettings {
+  /** Calls in flight to one model. */
+  TILE_CONCURRENCY: number;
+  /** `openai:llava=fractions`. */
+  MODEL_COORDINATES: readonly string[];
+}
+
+/** `calibrationOf` reads what an earlier calibration stored. Throws a UserError for unknown coordinates. */
+export function allProviders(settings: VisionSettings, calibrationOf: ProfileSources['calibrationOf']): Vision {
+  const configured = new Map(settings.MODEL_COORDINATES.map(configuredCoordinates));
+  const profiles = profilesFrom({ configured, calibrationOf, now: () => performance.now() });
+  const providers = Object.entries(FACTORIES).map(([name, factory]) => [name, factory(settings, profiles)] as const);
   return throttledVision(visionByProvider(Object.fromEntries(providers)), settings.TILE_CONCURRENCY);
+}
+
+function configuredCoordinates(pair: string): [ModelId, Coordinates] {
+  const at = pair.lastIndexOf('=');
+  return [pair.slice(0, at), coordinatesNamed(pair.slice(at + 1))];
 }
 
 /** `onnx:nanodet` goes to `providers.onnx`. Throws a UserError that lists the providers if there is none of that name. */
@@ -37,6 +54,11 @@ export function visionByProvider(providers: Readonly<Record<string, Vision>>): V
   return {
     moderate: async (model, image) => of(model).moderate(model, image),
     detect: async (model, tile, ask) => of(model).detect(model, tile, ask),
+    locate: async (model, image, question) => {
+      const vision = of(model);
+      if (vision.locate) return await vision.locate(model, image, question);
+      throw new UserError(`The model ${model} has one convention for boxes: it needs no calibration.`);
+    },
     verify: async (model, crop, question) => of(model).verify(model, crop, question),
     summarize: async (model, material) => of(model).summarize(model, material),
   };

@@ -20,9 +20,11 @@ export function throttledVision(vision: Vision, concurrencyMax: number, pace: Pa
     gates.set(model, gate);
     return gate;
   };
+  const locate = vision.locate?.bind(vision);
   return {
     moderate: (model, image) => gateOf(model).through(() => vision.moderate(model, image)),
     detect: (model, tile, ask) => gateOf(model).through(() => vision.detect(model, tile, ask)),
+    ...(locate && { locate: (model, image, question) => gateOf(model).through(() => locate(model, image, question)) }),
     verify: (model, crop, task) => gateOf(model).through(() => vision.verify(model, crop, task)),
     summarize: (model, material) => gateOf(model).through(() => vision.summarize(model, material)),
   };

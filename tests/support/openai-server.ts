@@ -38,7 +38,9 @@ export interface OpenaiServer {
   requests: ChatRequest[];
 }
 
-export async function openaiServer(...script: (OpenaiReply | ((request: ChatRequest) => OpenaiReply))[]): Promise<OpenaiServer> {
+export async function openaiServer(
+  ...script: (OpenaiReply | ((request: ChatRequest) => OpenaiReply | Promise<OpenaiReply>))[]
+): Promise<OpenaiServer> {
   const requests: ChatRequest[] = [];
   const server = createServer((incoming, response) => {
     void (async () => {
@@ -46,7 +48,7 @@ export async function openaiServer(...script: (OpenaiReply | ((request: ChatRequ
       const request = { headers: incoming.headers, body: JSON.parse(await text(incoming)) } as ChatRequest;
       requests.push(request);
       const next = script[Math.min(requests.length, script.length) - 1] ?? 'cut before the head';
-      reply(response, typeof next === 'function' ? next(request) : next);
+      reply(response, typeof next === 'function' ? await next(request) : next);
     })();
   });
   server.listen(0, '127.0.0.1');

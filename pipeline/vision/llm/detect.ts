@@ -1,10 +1,10 @@
 // The question "what is in this tile?": asks, reads, and looks again at halves of the tile where an answer was cut off.
 import type { Ask, Box, Detection, ModelId } from '../../contract/schemas.ts';
-import type { DetectionAnswer, Jpeg } from '../../ports.ts';
-import { coordinatesName } from '../../providers/coordinates.ts';
+import type { DetectionAnswer, Jpeg, MarkSeen } from '../../ports.ts';
+import { type Coordinates, coordinatesName } from '../../providers/coordinates.ts';
 import type { ModelProfile } from '../../providers/model-profiles.ts';
 import { cutJpeg, fitJpeg } from '../jpeg-tools.ts';
-import { type BoxFrame, type Edges, frameOf, scaleOf } from '../prompts/box-frame.ts';
+import { type BoxFrame, frameOf, scaleOf } from '../prompts/box-frame.ts';
 import { DETECTIONS_MAX, detectPrompt } from '../prompts/detect-prompt.ts';
 import { wholeObjectsIn } from '../reading/json-in-text.ts';
 import { detectionsReader } from '../reading/read-answers.ts';
@@ -54,7 +54,33 @@ async function detectOnce(
   frame: BoxFrame,
   ask: Ask,
 ): Promise<UnpricedAnswer & { isCutOff: boolean }> {
-  const purpose: Purpose<ReadDetections> = {
+  const question = { ...detectPrompt(ask, frame), image };
+  const { answer, tokens, isCutOff, notes } = await askModel(send, model, detection(frame), question);
+  const requested = withRequestedLabels(answer.detections, ask);
+  return {
+    detections: requested,
+    clipped: answer.clipped,
+    notes: [...notes, ...notesOn(model, answer, requested.length, frame)],
+    tokens,
+    isCutOff,
+  };
+}
+
+/** What the model reports, in its own numbers: for calibration. */
+export async function locate(
+  send: Model,
+  model: ModelId,
+  image: Jpeg,
+  { coordinates, lookFor }: { coordinates: Coordinates; lookFor: string },
+): Promise<{ marks: MarkSeen[]; tokens: Tokens }> {
+  const frame: BoxFrame = { coordinates, image, seen: image };
+  const prompt = detectPrompt({ look_for: lookFor, labels: [] }, frame);
+  const { answer, tokens } = await askModel(send, model, detection(frame), { ...prompt, image });
+  return { marks: answer.reported, tokens };
+}
+
+function detection(frame: BoxFrame): Purpose<ReadDetections> {
+  return {
     wanted: 'detections',
     whenTooLong: 'Choose a smaller tile_size.',
     form: detectionsForm(frame.coordinates),
@@ -64,15 +90,6 @@ async function detectOnce(
       const part = readDetections(wholeObjectsIn(text, 'detections'), frame);
       return part.reported.length === 0 ? null : part;
     },
-  };
-  const { answer, tokens, isCutOff, notes } = await askModel(send, model, purpose, { ...detectPrompt(ask, frame), image });
-  const requested = withRequestedLabels(answer.detections, ask);
-  return {
-    detections: requested,
-    clipped: answer.clipped,
-    notes: [...notes, ...notesOn(model, answer, requested.length, frame)],
-    tokens,
-    isCutOff,
   };
 }
 
@@ -110,9 +127,9 @@ function notesOn(model: ModelId, answer: ReadDetections, requested: number, fram
 }
 
 /** What the unit seems to be if most boxes lie outside of the scale that was asked for. */
-function unitBeyond(reported: readonly Edges[], frame: BoxFrame): string | null {
+function unitBeyond(reported: readonly MarkSeen[], frame: BoxFrame): string | null {
   const { width, height } = scaleOf(frame);
-  const outside = reported.filter(({ right, bottom }) => right > width * 1.05 || bottom > height * 1.05);
+  const outside = reported.filter(({ edges: { right, bottom } }) => right > width * 1.05 || bottom > height * 1.05);
   if (outside.length * 2 <= reported.length) return null;
   if (frame.coordinates.unit === 'pixels') return 'another unit';
   return frame.coordinates.unit === 'fractions' ? 'thousandths or pixels' : 'pixels';

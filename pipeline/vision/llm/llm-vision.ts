@@ -11,7 +11,7 @@ import { SUMMARY_LENGTH_ASKED, summarizePrompt } from '../prompts/summarize-prom
 import { verifyPrompt } from '../prompts/verify-prompt.ts';
 import { readModeration, readSummary, verificationReader } from '../reading/read-answers.ts';
 import { askModel } from './ask-model.ts';
-import { detect } from './detect.ts';
+import { detect, locate } from './detect.ts';
 import { MODERATION_FORM, SUMMARY_FORM, verificationForm } from './forms.ts';
 import type { Model, Tokens } from './model.ts';
 
@@ -40,8 +40,13 @@ export function llmVision(send: Model, profiles: Profiles): Vision {
       const profile = await profiles(model);
       const { tokens, notes, ...answer } = await detect(send, model, profile, tile, ask);
       const usage = usageOf(model, tokens);
-      const onPrice = isCounted(tokens) && usage.cost_usd === null ? [unknownPriceNote(model)] : [];
-      return { ...answer, usage, notes: [...notes, ...onPrice] };
+      if (profile.knownFrom === 'assumed') notes.push(assumedNote(model));
+      if (isCounted(tokens) && usage.cost_usd === null) notes.push(unknownPriceNote(model));
+      return { ...answer, usage, notes };
+    },
+    async locate(model, image, question) {
+      const { marks, tokens } = await locate(send, model, image, question);
+      return { marks, usage: usageOf(model, tokens) };
     },
     async verify(model, crop, task) {
       const profile = await profiles(model);
@@ -65,6 +70,10 @@ export function llmVision(send: Model, profiles: Profiles): Vision {
       return { summary: answer, usage: usageOf(model, tokens) };
     },
   };
+}
+
+function assumedNote(model: ModelId): string {
+  return `In which numbers ${model} reports boxes is not published; they may be off. Measure it: npx tilesight calibrate ${model}`;
 }
 
 async function fitted(image: Jpeg, { intake, bytesMax }: ModelProfile): Promise<Jpeg> {

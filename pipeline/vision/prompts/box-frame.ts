@@ -1,6 +1,6 @@
 // The one border between boxes of a language model and pixels: which numbers it is asked for, what they mean, and their conversion. Pure.
 import type { Box } from '../../contract/schemas.ts';
-import type { Coordinates } from '../../providers/coordinates.ts';
+import type { Coordinates, Edges } from '../../providers/coordinates.ts';
 import type { ImageSize } from '../../providers/image-intake.ts';
 import type { ModelProfile } from '../../providers/model-profiles.ts';
 
@@ -19,13 +19,6 @@ export function frameOf(
 ): BoxFrame {
   const image = { width, height };
   return { coordinates, image, seen: intake.seen(image) };
-}
-
-export interface Edges {
-  left: number;
-  top: number;
-  right: number;
-  bottom: number;
 }
 
 /** The numbers of a box in the order in which the model should write them. */

@@ -1,7 +1,8 @@
 // Reads the detections of an answer one by one: what is clear counts, whatever else is wrong with the answer. Boxes come out in pixels.
 import type { Box, Detection } from '../../contract/schemas.ts';
-import type { Coordinates } from '../../providers/coordinates.ts';
-import { type BoxFrame, boxOf, type Edges, scaleOf } from '../prompts/box-frame.ts';
+import type { MarkSeen } from '../../ports.ts';
+import { type Coordinates, type Edges, fromNumbers } from '../../providers/coordinates.ts';
+import { type BoxFrame, boxOf, scaleOf } from '../prompts/box-frame.ts';
 import { isRecord } from './json-in-text.ts';
 import { numberIn, scoreIn, severityIn, wordsIn } from './loose-fields.ts';
 
@@ -18,8 +19,8 @@ export interface ReadDetections {
   /** Entries without a label or a box. */
   unreadable: number;
   withoutScore: number;
-  /** The numbers of the boxes as they were reported, for checks of the convention. */
-  reported: Edges[];
+  /** What was reported, with boxes in the numbers of the model: for checks of its convention. */
+  reported: MarkSeen[];
   /** Fractions of 1 where another unit was asked for. */
   wereFractions: boolean;
 }
@@ -28,7 +29,7 @@ export interface ReadDetections {
 export function readDetections(entries: readonly unknown[], frame: BoxFrame): ReadDetections {
   const rows = entries.map((entry) => rowOf(entry, frame.coordinates));
   const readable = rows.filter((row) => row !== null);
-  const reported = readable.map(({ edges }) => edges);
+  const reported = readable.map(({ label, text, edges }) => ({ label, text, edges }));
   const wereFractions = areFractions(reported, frame.coordinates);
   const scale = wereFractions ? { width: 1, height: 1 } : scaleOf(frame);
   const boxes = readable.map(({ edges }) => boxOf(edges, frame.image, scale));
@@ -46,8 +47,8 @@ export function readDetections(entries: readonly unknown[], frame: BoxFrame): Re
 }
 
 /** No box lies within the first thousandth, or the first pixel, of an image. */
-function areFractions(reported: readonly Edges[], { unit }: Coordinates): boolean {
-  const areas = reported.filter(({ left, top, right, bottom }) => right > left && bottom > top);
+function areFractions(reported: readonly MarkSeen[], { unit }: Coordinates): boolean {
+  const areas = reported.map(({ edges }) => edges).filter(({ left, top, right, bottom }) => right > left && bottom > top);
   return unit !== 'fractions' && areas.length > 0 && areas.every(({ right, bottom }) => right <= 1 && bottom <= 1);
 }
 
@@ -89,7 +90,7 @@ export function edgesIn(entry: Record<string, unknown>, coordinates: Coordinates
     const numbers = Array.isArray(value) ? value.flat().map(numberIn) : [];
     const [a, b, c, d] = numbers;
     if (numbers.length === 4 && a != null && b != null && c != null && d != null) {
-      return inOrder([a, b, c, d], order === null ? coordinates : { ...coordinates, ...order });
+      return fromNumbers([a, b, c, d], order === null ? coordinates : { ...coordinates, ...order });
     }
   }
   return null;
@@ -105,12 +106,6 @@ const LISTS: readonly [name: string, order: Pick<Coordinates, 'first' | 'form'> 
   ['boundingBox', null],
   ['coordinates', null],
 ];
-
-function inOrder(numbers: readonly [number, number, number, number], { first, form }: Coordinates): Edges {
-  const [left, top] = first === 'x' ? [numbers[0], numbers[1]] : [numbers[1], numbers[0]];
-  const [across, down] = first === 'x' ? [numbers[2], numbers[3]] : [numbers[3], numbers[2]];
-  return form === 'edges' ? { left, top, right: across, bottom: down } : { left, top, right: left + across, bottom: top + down };
-}
 
 function namedEdges(entry: Record<string, unknown>): Edges | null {
   const number = (names: readonly string[]) => numberIn(firstOf(entry, names));

@@ -23,6 +23,7 @@ describe('what is stored keeps its name', () => {
       'synthesize',
       'store',
       'store-failure',
+      'calibrate',
     ]);
     expect([runShard(3), checkShard(3), detectTile(0, 12, 7), verifyFinding('f4')]).toEqual([
       'shard-3',
@@ -38,6 +39,7 @@ describe('what is stored keeps its name', () => {
       ...stepDocuments,
     };
     expect(Object.fromEntries(Object.entries(ofExecution).map(([name, document]) => [name, document('e1').key]))).toEqual({
+      calibration: 'calibration/e1.json',
       plan: 'executions/e1/plan.json',
       findings: 'executions/e1/findings.json',
       progress: 'executions/e1/progress.json',

@@ -1,0 +1,82 @@
+// Asks a model for the marks of drawn charts, and finds in which numbers it answers best.
+import { UserError } from '../contract/errors.ts';
+import type { ModelId, Usage } from '../contract/schemas.ts';
+import { totalUsage } from '../contract/usage.ts';
+import type { Vision } from '../ports.ts';
+import { type Coordinates, coordinatesName, PIXELS, THOUSANDTHS } from '../providers/coordinates.ts';
+import type { ModelProfile } from '../providers/model-profiles.ts';
+import type { Calibration } from './calibration-document.ts';
+import { chartsFor, drawChart } from './chart.ts';
+import { type Measured, measure } from './measure.ts';
+
+const LOOK_FOR =
+  'every colored rectangle; each has a code of a letter and a digit written on it, which is both its label and its text';
+
+export interface CalibrationResult {
+  /** `null` if the model found no mark in any convention. */
+  measured: Measured | null;
+  /** The conventions in which it was asked, in this order. */
+  asked: Coordinates[];
+  usage: Usage;
+}
+
+/**
+ * Asks in the convention of the profile. Only if the answers are in another one, or too far off, asks in that one and in the common ones.
+ * Throws a UserError for a model that has no convention.
+ */
+export async function calibrate(vision: Vision, model: ModelId, profile: ModelProfile): Promise<CalibrationResult> {
+  const charts = chartsFor(profile.tileEdgePx);
+  const images = await Promise.all(charts.map(drawChart));
+  const asked: Coordinates[] = [];
+  const usages: Usage[] = [];
+  const ask = async (coordinates: Coordinates): Promise<Measured | null> => {
+    if (!vision.locate) throw new UserError(`The model ${model} has one convention for boxes: it needs no calibration.`);
+    asked.push(coordinates);
+    const answers = [];
+    for (const [index, chart] of charts.entries()) {
+      const image = images[index];
+      if (!image) throw new Error('Every chart is drawn.');
+      const { marks, usage } = await vision.locate(model, image, { coordinates, lookFor: LOOK_FOR });
+      usages.push(usage);
+      answers.push({ chart, seen: marks, asked: coordinates });
+    }
+    return measure(answers);
+  };
+  const wasAsked = (coordinates: Coordinates) => asked.some((one) => coordinatesName(one) === coordinatesName(coordinates));
+  let best = await ask(profile.coordinates);
+  const others = [...(best ? [best.coordinates] : []), THOUSANDTHS, PIXELS];
+  for (const coordinates of others) {
+    if (best?.isFit && wasAsked(best.coordinates)) break;
+    if (wasAsked(coordinates)) continue;
+    best = better(best, await ask(coordinates));
+  }
+  return { measured: best, asked, usage: totalUsage(usages) };
+}
+
+/** Fit before unfit; then the smaller error. */
+function better(a: Measured | null, b: Measured | null): Measured | null {
+  if (!a || !b) return a ?? b;
+  if (a.isFit !== b.isFit) return a.isFit ? a : b;
+  return b.meanError < a.meanError ? b : a;
+}
+
+/** What is stored of a calibration. `null` if nothing was measured. */
+export function documentOf(model: ModelId, { measured }: CalibrationResult, at: Date): Calibration | null {
+  if (!measured) return null;
+  const { coordinates, seenLongerPx, meanError, worstError, offset, scale, found, missed, isFit } = measured;
+  return {
+    model,
+    coordinates: coordinatesName(coordinates),
+    seen_longer_px: seenLongerPx,
+    mean_error_percent: rounded(meanError, 2),
+    worst_error_percent: rounded(worstError, 2),
+    offset_percent: { x: rounded(offset.x, 2), y: rounded(offset.y, 2) },
+    scale: { x: rounded(scale.x, 4), y: rounded(scale.y, 4) },
+    marks: found + missed,
+    marks_missed: missed,
+    fit_for_boxes: isFit,
+    calibrated_at: at.toISOString(),
+  };
+}
+
+const rounded = (value: number, decimals: number) => Math.round(value * 10 ** decimals) / 10 ** decimals;

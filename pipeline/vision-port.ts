@@ -1,0 +1,70 @@
+// The interface to models that analyze images. Adapters implement it.
+import type { Ask, Box, Detection, Finding, ModelId, TileTotals, Usage } from './contract/schemas.ts';
+import type { Coordinates, Edges } from './providers/coordinates.ts';
+
+/** JPEG bytes as stored, with their size in pixels. */
+export interface Jpeg {
+  bytes: Uint8Array;
+  width: number;
+  height: number;
+}
+
+export interface DetectionAnswer {
+  /** Boxes in pixels of the tile. */
+  detections: Detection[];
+  usage: Usage;
+  /** How many boxes reached out of the tile and were clipped to it. */
+  clipped: number;
+  /** How the model understood the request, if that is not obvious. A sentence that all tiles share is reported once. */
+  notes: string[];
+}
+
+/** A refusal is a result. Only a missing verdict is an exception. */
+export type ModerationAnswer = ({ allowed: true } | { allowed: false; category: string; score: number }) & { usage: Usage };
+
+/** Is the object there, and is it what the finding claims? `boxInCrop` is in pixels of the crop. */
+export interface VerificationQuestion {
+  ask: Ask;
+  finding: Pick<Finding, 'label' | 'description' | 'score' | 'severity' | 'text'>;
+  boxInCrop: Box;
+}
+
+/** `corrected` describes the object that is there instead, with its box in pixels of the crop. */
+export type VerificationAnswer = (
+  | { verdict: 'confirmed' | 'rejected' }
+  | { verdict: 'corrected'; instead: Pick<Finding, 'label' | 'description' | 'severity' | 'text'>; boxInCrop: Box }
+) & { usage: Usage };
+
+export interface SummaryMaterial {
+  ask: Ask;
+  image: { width: number; height: number };
+  findings: readonly Finding[];
+  tiles: TileTotals;
+  /** The whole image, scaled down. Only models that use it fetch it. */
+  overview(): Promise<Jpeg>;
+}
+
+/** A box in the numbers in which a model reported it. */
+export interface MarkSeen {
+  label: string;
+  text: string | null;
+  edges: Edges;
+}
+
+/**
+ * Models that analyze images. Throws a UserError for a failure that every tile would share (an unknown model, no access), a
+ * TransientError for a temporary one, and an AnswerError for an answer that cannot be used.
+ */
+export interface Vision {
+  moderate(model: ModelId, image: Jpeg): Promise<ModerationAnswer>;
+  detect(model: ModelId, tile: Jpeg, ask: Ask): Promise<DetectionAnswer>;
+  /** What a language model reports, in the numbers that it is asked for: for calibration. Missing where boxes have one convention. */
+  locate?(
+    model: ModelId,
+    image: Jpeg,
+    question: { coordinates: Coordinates; lookFor: string },
+  ): Promise<{ marks: MarkSeen[]; usage: Usage }>;
+  verify(model: ModelId, crop: Jpeg, question: VerificationQuestion): Promise<VerificationAnswer>;
+  /** The summary may cite finding ids. Its readers check that they exist. */
+  summarize(model: ModelId, material: SummaryMaterial): Promise<{ summary: string; usage: Usage }>;
+}
