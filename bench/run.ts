@@ -6,6 +6,7 @@ const BENCHES: Record<string, () => Promise<{ run: () => Promise<BenchResult> }>
   browser: () => import('./browser.bench.ts'),
   chaos: () => import('./chaos.bench.ts'),
   coldstart: () => import('./coldstart.bench.ts'),
+  conventions: () => import('./conventions.bench.ts'),
   engine: () => import('./engine.bench.ts'),
   kills: () => import('./kills.bench.ts'),
   mcp: () => import('./mcp.bench.ts'),

@@ -123,10 +123,7 @@ program
   .option('--data <dir>', 'data folder of tilesight serve (default: TILESIGHT_HOME or ~/.tilesight)')
   .option('--charts <dir>', 'only write the two charts to this folder, and ask nothing')
   .addHelpText('after', example('npx tilesight calibrate openai:qwen3-vl:8b'))
-  .addHelpText(
-    'after',
-    '\nAsks for 48 marks in each of two drawn charts: 2 calls, or up to 6 if the model answers in other numbers.',
-  )
+  .addHelpText('after', '\nAsks for 48 marks in each of two drawn charts: 2 calls, or up to 24 until a convention fits.')
   .addHelpText('after', 'Exit codes: 0 fit for boxes and kept, 3 not fit, 1 failed.')
   .action(async (model, options) => (await import('./calibrate-command.ts')).calibrateCommand(model, options));
 

@@ -3,7 +3,14 @@ import { UserError } from '../contract/errors.ts';
 import type { ModelId, Usage } from '../contract/schemas.ts';
 import { totalUsage } from '../contract/usage.ts';
 import type { Vision } from '../ports.ts';
-import { type Coordinates, coordinatesName, PIXELS, THOUSANDTHS } from '../providers/coordinates.ts';
+import {
+  type Coordinates,
+  coordinatesName,
+  coordinatesNamed,
+  coordinatesNames,
+  PIXELS,
+  THOUSANDTHS,
+} from '../providers/coordinates.ts';
 import type { ModelProfile } from '../providers/model-profiles.ts';
 import type { Calibration } from './calibration-document.ts';
 import { chartsFor, drawChart } from './chart.ts';
@@ -21,7 +28,8 @@ export interface CalibrationResult {
 }
 
 /**
- * Asks in the convention of the profile. Only if the answers are in another one, or too far off, asks in that one and in the common ones.
+ * Asks in the convention of the profile. Only if the answers are in another one, or too far off, asks in that one, in the common ones and
+ * then in every other one, until one fits.
  * Throws a UserError for a model that has no convention.
  */
 export async function calibrate(vision: Vision, model: ModelId, profile: ModelProfile): Promise<CalibrationResult> {
@@ -44,7 +52,7 @@ export async function calibrate(vision: Vision, model: ModelId, profile: ModelPr
   };
   const wasAsked = (coordinates: Coordinates) => asked.some((one) => coordinatesName(one) === coordinatesName(coordinates));
   let best = await ask(profile.coordinates);
-  const others = [...(best ? [best.coordinates] : []), THOUSANDTHS, PIXELS];
+  const others = [...(best ? [best.coordinates] : []), THOUSANDTHS, PIXELS, ...coordinatesNames().map(coordinatesNamed)];
   for (const coordinates of others) {
     if (best?.isFit && wasAsked(best.coordinates)) break;
     if (wasAsked(coordinates)) continue;
