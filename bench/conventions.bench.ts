@@ -99,11 +99,14 @@ export async function run(): Promise<BenchResult> {
 
 interface Server {
   baseUrl: string;
+  /** What a tile became when it was shrunk, by its size: filled before each question. */
+  originals: Map<string, ImageSize>;
   close: () => void;
 }
 
 /** The marks of a chart of the size that was sent stand for what is in the image; in a shrunk tile they are where they were. */
 async function scripted({ own, shrink, otherwise }: Family): Promise<Server> {
+  const originals = new Map<string, ImageSize>();
   const sees = (image: ImageSize) => marksOf(originals.get(`${image.width}x${image.height}`) ?? image);
   const reply = conventionReply({ own: coordinatesNamed(own), shrink, otherwise, sees });
   const server = createServer((incoming, response) => {
@@ -115,11 +118,8 @@ async function scripted({ own, shrink, otherwise }: Family): Promise<Server> {
     })();
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  return { baseUrl: `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`, close: () => server.close() };
+  return { baseUrl: `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`, originals, close: () => server.close() };
 }
-
-/** Sizes of sent images, by what became of a tile; filled before each question. */
-const originals = new Map<string, ImageSize>();
 
 function marksOf(image: ImageSize): SeenObject[] {
   return chartOf(image).marks.map(({ code, box: [left, top, width, height] }) => ({
@@ -136,7 +136,7 @@ async function calibrated({ baseUrl }: Server, { id }: Family): Promise<Vision |
 }
 
 /** The mean over all objects of the largest error of the four edges, in percent of the side of the tile. */
-async function meanError({ baseUrl }: Server, { id }: Family, how: Vision | 'thousandths' | null) {
+async function meanError({ baseUrl, originals }: Server, { id }: Family, how: Vision | 'thousandths' | null) {
   const configured = new Map([[id, THOUSANDTHS]]);
   const oneForAll = profilesFrom({ configured, calibrationOf: async () => null, now: () => 0 });
   const usual =

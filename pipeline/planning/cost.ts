@@ -9,8 +9,8 @@ import { tileCount, tilesOf } from './grid.ts';
 import type { Plan } from './plan.ts';
 import { operationsAtMost, shardsOf } from './shards.ts';
 
-/** The rules and the form of pipeline/vision/prompts/detect-prompt.ts: 2,900 characters, 4 a token. */
-const PROMPT_TOKENS = 725;
+/** The rules and the form of pipeline/vision/prompts/detect-prompt.ts: 2,450 characters, 4 a token. */
+const PROMPT_TOKENS = 615;
 /** Two detections of 70 tokens: most tiles hold none or a few. */
 const ANSWER_TOKENS = 140;
 /** A language model answers a tile in about 3 s, a local model in 0.3 s of one core (measured on two). */

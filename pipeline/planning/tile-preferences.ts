@@ -22,5 +22,5 @@ function tileOf(model: ModelId): PreferredTile {
   if (measured) return measured;
   if (isLocal(model)) return DEFAULT_TILE;
   const edgePx = profileOf(model).tileEdgePx;
-  return { edgePx, overlapPx: 2 * Math.round((edgePx * OVERLAP_OF_EDGE) / 2) };
+  return { edgePx, overlapPx: 2 * Math.round((edgePx * OVERLAP_OF_EDGE) / 2), isLargest: true };
 }

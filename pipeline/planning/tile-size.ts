@@ -23,6 +23,8 @@ const LAST_TILE_SHARES = [2 / 3, 1 / 3] as const;
 export interface PreferredTile {
   edgePx: number;
   overlapPx: number;
+  /** The model shrinks a larger tile. */
+  isLargest?: boolean;
 }
 
 export type TileSize = Pick<TileGrid, 'stridePx' | 'marginPx'>;
@@ -33,12 +35,13 @@ export type TileSize = Pick<TileGrid, 'stridePx' | 'marginPx'>;
  */
 export function adjustedTileSize(image: Size, request: AnalysisRequest['plan'], preferred: PreferredTile): TileSize {
   const { edgePx, overlapPx } = requestedTile(request, preferred);
+  const edgeMaxPx = request.tile_size === null && preferred.isLargest ? edgePx : edgePx * (1 + EDGE_GROW_MAX);
   const marginPx = Math.floor(overlapPx / 2);
   const strideOf = (edge: number) => edge - 2 * marginPx;
   const distances = Array.from({ length: Math.floor(edgePx * EDGE_SHRINK_MAX) + 1 }, (_, distance) => distance);
   const edgesByDistance = distances
     .flatMap((distance) => [edgePx + distance, edgePx - distance])
-    .filter((edge) => edge <= edgePx * (1 + EDGE_GROW_MAX) && strideOf(edge) >= Math.max(1, 2 * marginPx));
+    .filter((edge) => edge <= edgeMaxPx && strideOf(edge) >= Math.max(1, 2 * marginPx));
   const lastTilesFill = (edge: number, share: number) =>
     [image.width, image.height].every((side) => lastTilePx(side, strideOf(edge), marginPx) >= Math.min(side, edge * share));
   const nearestEdges = LAST_TILE_SHARES.map((share) => edgesByDistance.find((edge) => lastTilesFill(edge, share)));

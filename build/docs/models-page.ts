@@ -1,0 +1,134 @@
+// Writes docs/models.md from the registries of providers and model profiles, or with --check fails if it is stale:
+// `node build/docs/models-page.ts [--check]`.
+import { estimateOf } from '../../pipeline/planning/cost.ts';
+import { planTiles } from '../../pipeline/planning/plan.ts';
+import { preferredTileOf } from '../../pipeline/planning/tile-preferences.ts';
+import { coordinatesName, coordinatesNames } from '../../pipeline/providers/coordinates.ts';
+import { MODEL_PROFILES, type ModelProfile } from '../../pipeline/providers/model-profiles.ts';
+import { priceOf } from '../../pipeline/providers/prices.ts';
+import { profileOf } from '../../pipeline/providers/profile-of.ts';
+import { table, writeOrCheck } from './generated-page.ts';
+
+/** A square whose finest level has about 500 tiles of 1,024 px. */
+const SIDE_PX = 20_500;
+const PACE = { tileConcurrency: 64, shardConcurrency: 8 };
+const CORES = { each: 2, areShared: true };
+const PLAN = {
+  detail: 'max',
+  tile_size: null,
+  overlap: null,
+  grid: null,
+  region: null,
+  max_tiles: null,
+  skip_blank: true,
+} as const;
+const COMPARED = [
+  'bedrock:us.amazon.nova-lite-v1:0',
+  'bedrock:us.amazon.nova-pro-v1:0',
+  'bedrock:us.anthropic.claude-haiku-4-5-20251001-v1:0',
+  'bedrock:global.anthropic.claude-haiku-5-5',
+  'bedrock:global.anthropic.claude-sonnet-5-5',
+  'bedrock:global.anthropic.claude-opus-5-5',
+  'bedrock:qwen.qwen3-vl-235b-a22b',
+  'bedrock:us.meta.llama4-maverick-17b-instruct-v1:0',
+  'bedrock:google.gemma-3-27b-it',
+  'openai:gpt-4o',
+  'openai:gpt-4.1-mini',
+  'openai:gpt-5-mini',
+  'openai:gpt-5.4',
+] as const;
+
+const count = (number: number) => Math.round(number).toLocaleString('en');
+const usd = (amount: number | null) => (amount === null ? 'unknown' : `$${amount.toFixed(2)}`);
+const mib = (bytes: number) => `${Math.round(bytes / 1_048_576)} MiB`;
+
+function profileRow({ family, coordinates, knownFrom, intake, tileEdgePx, bytesMax, source, asOf }: ModelProfile): string[] {
+  const tokens = intake.tokens({ width: tileEdgePx, height: tileEdgePx });
+  const known = knownFrom === 'maker' ? '' : ', assumed';
+  return [
+    family,
+    `${coordinatesName(coordinates)}${known}`,
+    `${count(tileEdgePx)} px`,
+    count(tokens),
+    mib(bytesMax),
+    `${source}, ${asOf}`,
+  ];
+}
+
+function costRow(model: string): string[] {
+  const plan = planTiles({ width: SIDE_PX, height: SIDE_PX }, PLAN, preferredTileOf([model]));
+  const estimate = estimateOf(
+    plan,
+    { models: { moderation: null, detection: [model], verification: null, synthesis: 'rules:summary' }, verify: false },
+    PACE,
+    CORES,
+  );
+  const same = planTiles({ width: SIDE_PX, height: SIDE_PX }, { ...PLAN, tile_size: 1_024 }, preferredTileOf([model]));
+  const at1024 = estimateOf(
+    same,
+    { models: { moderation: null, detection: [model], verification: null, synthesis: 'rules:summary' }, verify: false },
+    PACE,
+    CORES,
+  );
+  const per500 = at1024.cost_usd === null ? null : (at1024.cost_usd / at1024.tiles) * 500;
+  const price = priceOf(model);
+  return [
+    `\`${model}\``,
+    profileOf(model).family,
+    usd(per500),
+    count(estimate.tiles),
+    usd(estimate.cost_usd),
+    price === null ? 'unknown' : `$${price.input} / $${price.output}, ${price.asOf}`,
+  ];
+}
+
+function page(): string {
+  return `# Models
+
+Written by \`npm run docs\` from pipeline/providers and pipeline/planning/cost.ts.
+
+## Choose
+
+- **No account, no cost**: \`onnx:nanodet\` detects the 80 COCO labels and \`onnx:ppocr\` reads text, on the CPU of this machine. They are the default.
+- **Anything that you can describe**: a language model that accepts images. \`DETECTION_MODELS\` names it, or \`models.detection\` of a request if \`ALLOWED_MODELS\` permits it. A model on a server of your own costs nothing and needs no key: \`OPENAI_BASE_URL=http://127.0.0.1:11434/v1 DETECTION_MODELS=openai:qwen3-vl:8b npm start\`.
+- **Exact boxes**: prefer a family whose numbers its maker documents, and calibrate every other one.
+- [Configuration](configuration.md) lists every provider with its variables.
+
+## Profiles
+
+Every family of language models reports boxes best in the numbers that it was trained on, shrinks images in its own way, and counts tokens by its own formula. tilesight finds the profile by the model's id; prefixes of providers, gateways and inference profiles do not matter (\`bedrock:us.anthropic.claude-sonnet-5\`, \`openai:anthropic/claude-sonnet-5\`). A model of no family is asked for thousandths, and a note says that its convention is not known.
+
+${table([['family', 'boxes in', 'tile', 'tokens of it', 'bytes at most', 'source'], ...MODEL_PROFILES.map(profileRow)])}
+
+\`pixels\` are those of the image as the model sees it, \`thousandths\` and \`fractions\` refer to its width and height; \`y-first\` means top before left, \`size\` means width and height instead of right and bottom. The tile is the largest square that the model sees unshrunk, or less where its maker advises it; it is the default of \`tile_size\`. A tile that is larger, or has too many bytes, is shrunk or compressed before it is sent.
+
+## Calibrate
+
+\`\`\`sh
+npx tilesight calibrate openai:some-model
+\`\`\`
+
+draws two charts with 48 marks each, asks the model for them, and prints the convention of its answers, their mean and worst error in percent of the side, offset, scale and the marks that it missed. If the model is fit for boxes, the result is kept as \`calibration/<model>.json\` in the data folder, and later runs ask the model accordingly. \`--charts DIR\` only writes the charts. It takes 2 calls, or more if the answers are in other numbers than expected.
+
+On AWS the pipeline does the same, with its own credentials, and keeps the result in the bucket:
+
+\`\`\`sh
+aws lambda invoke --function-name PIPELINE_FUNCTION:live --cli-binary-format raw-in-base64-out \\
+  --payload '{"kind":"calibrate","model":"bedrock:us.meta.llama4-maverick-17b-instruct-v1:0"}' calibration.json
+\`\`\`
+
+\`MODEL_COORDINATES\` overrides both the registry and calibrations: \`openai:some-model=fractions\`. Its names are ${coordinatesNames()
+    .map((name) => `\`${name}\``)
+    .join(', ')}.
+
+A run notes a model whose boxes lie outside of the scale that it was asked for, or are fractions of 1 where they should not be.
+
+## What 500 tiles cost
+
+Estimates for detection alone, with two objects a tile. The first figure is for 500 tiles of 1,024 px; the second is for a square of ${count(SIDE_PX)} px at full detail in tiles of the model's own size.
+
+${table([['model', 'family', '500 tiles', 'tiles of the square', 'the square', 'price in / out of a million tokens, as of'], ...COMPARED.map(costRow)])}
+`;
+}
+
+writeOrCheck('models.md', page());
