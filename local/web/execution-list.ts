@@ -25,8 +25,10 @@ export function executionList(deps: ExecutionListDeps): () => Promise<ListedExec
   const known = lru<string, ListedExecution>(LISTED_MAX);
   return async () => {
     const executions: ListedExecution[] = [];
-    for (const id of await newestIds(deps)) {
-      const before = known.get(id);
+    for (const [id, startedMs] of await newest(deps)) {
+      const latest = known.get(id);
+      // What started after it ended is another execution: the earlier one was deleted.
+      const before = latest && (latest.status === 'RUNNING' || Date.parse(latest.updated_at) >= startedMs) ? latest : null;
       const now = before && hasSettled(before, deps.clock) ? before : await listed(id, before?.image ?? null, deps);
       known.set(id, now);
       executions.push(now);
@@ -40,7 +42,8 @@ export function hasSettled({ status, updated_at }: Pick<ListedExecution, 'status
   return status !== 'RUNNING' && clock.now().getTime() - Date.parse(updated_at) > SETTLING_MS;
 }
 
-async function newestIds({ blobs, launcher }: ExecutionListDeps): Promise<string[]> {
+/** The newest executions, each with its start. */
+async function newest({ blobs, launcher }: ExecutionListDeps): Promise<[id: string, startedMs: number][]> {
   const folder = indexOf(null).byTime;
   const page = { newestFirst: true, limit: SEARCHED_MAX };
   const [keysByTime, running, latest] = await Promise.all([
@@ -53,8 +56,7 @@ async function newestIds({ blobs, launcher }: ExecutionListDeps): Promise<string
     startedMs.set(name.slice(name.indexOf('-') + 1), index.startedAt(name).getTime());
   for (const { executionId, state } of [...running.executions, ...latest.executions])
     if (!SHARD_NAME.test(executionId)) startedMs.set(executionId, state.startedAt.getTime());
-  const newest = [...startedMs].sort(([a, aMs], [b, bMs]) => bMs - aMs || (a < b ? -1 : 1));
-  return newest.slice(0, LISTED_MAX).map(([id]) => id);
+  return [...startedMs].sort(([a, aMs], [b, bMs]) => bMs - aMs || (a < b ? -1 : 1)).slice(0, LISTED_MAX);
 }
 
 async function listed(id: string, image: string | null, deps: ExecutionListDeps): Promise<ListedExecution> {

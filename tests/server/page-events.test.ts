@@ -1,4 +1,5 @@
 // What the local page gets of executions that are stopped, deleted or never cut into tiles.
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Hono } from 'hono';
 import { expect, onTestFinished, test } from 'vitest';
 import { eventRoutes } from '../../local/web/event-stream.ts';
@@ -136,6 +137,19 @@ test('an execution that is deleted leaves the list, and the last word of a stopp
   expect(events[0]).toMatchObject({
     executions: [{ execution_id: 'kept', status: 'CANCELLED', findings: 0 }, { execution_id: 'deleted' }],
   });
+});
+
+test('an execution that starts under the name of a deleted one is read again', async () => {
+  const states = new Map([['again', stopped(new Date(Date.now() - 60_000))]]);
+  const { blobs, eventsOf } = await pageOf(states);
+  const firstOf = async () => {
+    for await (const event of eventsOf('/executions/events')) return listed(event)[0];
+  };
+  expect(await firstOf()).toMatchObject({ execution_id: 'again', status: 'CANCELLED' });
+  states.set('again', { state: 'running', startedAt: new Date() });
+  await writeDocument(documents.progress('again'), runningAs('again', 'detect'), blobs);
+  await sleep(1_500); // without subscribers, nothing is polled
+  expect(await firstOf()).toMatchObject({ execution_id: 'again', status: 'RUNNING', phase: 'detect' });
 });
 
 const listed = ({ executions }: PageEvent) => (Array.isArray(executions) ? executions : []);
