@@ -9,7 +9,7 @@ const MODULES = ['node:crypto', 'node:fs', 'node:fs/promises'] as const;
 const IN_PACKAGES = [['node_modules', '@aws-lambda-powertools', ''].join(sep)];
 const NAMESPACE = 'on-first-use';
 
-/** Classes and constants cannot be deferred to a call: importing one by name fails the build. */
+/** Classes cannot be deferred to a call: importing one by name fails the build. `constants` load their module where they are imported. */
 export const builtinsOnFirstUse: Plugin = {
   name: NAMESPACE,
   setup({ onResolve, onLoad }) {
@@ -30,5 +30,6 @@ function functionsOf(name: string): string {
     typeof value === 'function' && /^[a-z]\w*$/.test(key) ? [key] : [],
   );
   const functions = names.sort().map((key) => `export const ${key} = (...values) => from().${key}(...values);`);
-  return [`const from = () => process.getBuiltinModule('${name}');`, ...functions].join('\n');
+  const constants = 'constants' in builtin ? ['export const constants = /* @__PURE__ */ (() => from().constants)();'] : [];
+  return [`const from = () => process.getBuiltinModule('${name}');`, ...functions, ...constants].join('\n');
 }

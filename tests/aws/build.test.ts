@@ -70,7 +70,13 @@ describe('a build', () => {
     const files = await builtOnce();
     const paths = [...files.keys()].filter((path) => path.startsWith('mcp-server/'));
     expect(paths.filter((path) => files.get(path)?.includes('onnxruntime'))).toEqual([]);
-    expect(files.get('pipeline/onnx-worker.mjs')?.includes('onnxruntime-node')).toBe(true);
+    // The worker loads them with the first image.
+    const importers = [...files].filter(
+      ([path, bytes]) => path.endsWith('.mjs') && /from\s*["']onnxruntime-node["']/.test(String(bytes)),
+    );
+    const [[chunk] = ['']] = importers;
+    expect(importers.map(([path]) => path)).toEqual([expect.stringMatching(/^pipeline\/chunks\/models-\w+\.mjs$/)]);
+    expect(String(files.get('pipeline/onnx-worker.mjs'))).toContain(`import("./${chunk.replace('pipeline/', '')}")`);
   });
 });
 
