@@ -66,5 +66,5 @@ export interface Vision {
   ): Promise<{ marks: MarkSeen[]; usage: Usage }>;
   verify(model: ModelId, crop: Jpeg, question: VerificationQuestion): Promise<VerificationAnswer>;
   /** The summary may cite finding ids. Its readers check that they exist. */
-  summarize(model: ModelId, material: SummaryMaterial): Promise<{ summary: string; usage: Usage }>;
+  summarize(model: ModelId, material: SummaryMaterial): Promise<{ summary: string; usage: Usage; notes?: string[] }>;
 }

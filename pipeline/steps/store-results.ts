@@ -61,7 +61,7 @@ export async function storeResults(
       ...blank.filter((sentence) => !inspected.plan.notes.includes(sentence)),
       ...merged.notes,
       ...notes,
-      ...synthesis.notes,
+      ...synthesis.notes.filter((note) => !merged.notes.includes(note)), // one model may detect and summarize
     ],
   };
   const summary = [...blank, synthesis.summary ?? summaryByRules(material)].join(' ');

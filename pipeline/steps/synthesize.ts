@@ -29,9 +29,9 @@ export async function synthesize(
   { vision }: PipelineDeps,
 ): Promise<Synthesis> {
   const material = materialOf(plan, merged, findings);
-  const { summary, usage } = await vision.summarize(models.synthesis, { ...material, ask, overview: image.overview });
+  const { summary, usage, notes = [] } = await vision.summarize(models.synthesis, { ...material, ask, overview: image.overview });
   const gaps = sentenceOnGaps(material.tiles).filter((sentence) => !summary.includes(sentence));
-  return { summary: [withKnownCitations(summary, material.findings), ...gaps].join(' '), usage, notes: [] };
+  return { summary: [withKnownCitations(summary, material.findings), ...gaps].join(' '), usage, notes };
 }
 
 /** A failed summary does not cost the findings. */

@@ -7,7 +7,13 @@ import type { Jpeg, Vision } from '../../pipeline/ports.ts';
 import { bedrockVision } from '../../pipeline/vision/llm/bedrock-vision.ts';
 import { openaiVision } from '../../pipeline/vision/llm/openai-vision.ts';
 import { answer, type BedrockReply, bedrockServer, type ConverseRequest, toolUse } from '../support/bedrock-server.ts';
-import { type ChatRequest, completion, type OpenaiReply, openaiServer } from '../support/openai-server.ts';
+import {
+  type ChatRequest,
+  completion,
+  REQUEST_ID as OPENAI_ID,
+  type OpenaiReply,
+  openaiServer,
+} from '../support/openai-server.ts';
 
 const OPENAI_MODEL = 'openai:qwen3-vl:8b';
 const BEDROCK_MODEL = 'bedrock:us.amazon.nova-lite-v1:0';
@@ -120,6 +126,7 @@ describe('an OpenAI-compatible server: a detection is found', () => {
       'in a body of another type',
       { raw: JSON.stringify({ choices: [{ message: { content: JSON_FORM } }] }), type: 'text/plain' },
     ],
+    ['in a stream that was not asked for', { raw: streamed(JSON_FORM), type: 'text/event-stream' }],
     ['in what the server calls a failed generation', { status: 400, ...failedGeneration(`${JSON_FORM} `) }],
     ['in quotes of Python', says(PYTHON_FORM)],
     ['in quotes of Python after prose', says(`The result:\n${PYTHON_FORM}`)],
@@ -178,6 +185,15 @@ describe('an OpenAI-compatible server: a detection is found', () => {
     ]);
   });
 });
+
+function streamed(text: string): string {
+  const half = Math.floor(text.length / 2);
+  const chunks = [text.slice(0, half), text.slice(half)].map((content) => ({ choices: [{ delta: { content } }] }));
+  const end = { choices: [{ delta: {}, finish_reason: 'stop' }], usage: USAGE };
+  return [...chunks.map((chunk) => JSON.stringify(chunk)), JSON.stringify(end), '[DONE]']
+    .map((event) => `data: ${event}\n\n`)
+    .join('');
+}
 
 function failedGeneration(written: string): { raw: string } {
   const error = {
@@ -676,5 +692,19 @@ describe('a refusal in words that do not say why', () => {
       message: `The model ${OPENAI_MODEL} cannot be used: the request was refused. Check the model id, and that the model accepts images and a JSON schema.`,
     });
     expect(requests).toHaveLength(2);
+  });
+
+  test('to correct an answer costs this image only', async () => {
+    const { vision, requests } = await openai(says(''), { status: 400, message: 'No.' });
+    await expect(detect(vision, OPENAI_MODEL)).rejects.toMatchObject({
+      name: 'AnswerError',
+      message: `No detections from ${OPENAI_MODEL}: the answer was empty, and its service refuses to correct it. Choose another model.`,
+    });
+    expect(requests[1]?.body.messages[2]).toEqual({ role: 'assistant', content: '(nothing)' });
+  });
+
+  test('under a status of success keeps the id of its request for the log', async () => {
+    const { vision } = await openai({ raw: '{"error":{"message":"Upstream error"}}' });
+    await expect(detect(vision, OPENAI_MODEL)).rejects.toMatchObject({ cause: { requestID: OPENAI_ID, status: 502 } });
   });
 });

@@ -14,7 +14,7 @@ export type OpenaiReply =
   | 'cut before the head'
   | 'cut within the body';
 
-/** The id of every request that fails. */
+/** The id of every request. */
 export const REQUEST_ID = 'request-id-of-openai';
 
 /** The parts of a request that tests check. */
@@ -98,7 +98,7 @@ function reply(response: ServerResponse, next: OpenaiReply): void {
     response.end(JSON.stringify({ error: { message, type: 'some_error', param, code } }));
   } else {
     const type = 'raw' in next ? (next.type ?? 'application/json') : 'application/json';
-    response.writeHead(('raw' in next ? next.status : undefined) ?? 200, { 'content-type': type });
+    response.writeHead(('raw' in next ? next.status : undefined) ?? 200, { 'content-type': type, 'x-request-id': REQUEST_ID });
     response.end('raw' in next ? next.raw : JSON.stringify(next.body));
   }
 }

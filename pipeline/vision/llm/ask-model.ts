@@ -50,7 +50,11 @@ export async function askModel<T>(
   const notes = first.notes ?? [];
   if ('answer' in reading) return { ...reading, tokens: first.tokens, notes };
   const repair = { answer: reading.text, complaint: repairPrompt(reading.complaint) };
-  const second = await send(model, { ...question, form, repair });
+  const second = await send(model, { ...question, form, repair }).catch((error: unknown) => {
+    if (!(error instanceof UnexplainedRefusal)) throw error;
+    const why = `the answer was ${reading.problem}, and its service refuses to correct it`;
+    throw failure(model, purpose, why, 'Choose another model.', error);
+  });
   const repaired = await read(second, purpose, model);
   if ('answer' in repaired) {
     return { ...repaired, tokens: sumOf(first.tokens, second.tokens), notes: [...new Set([...notes, ...(second.notes ?? [])])] };

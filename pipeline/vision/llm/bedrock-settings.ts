@@ -13,7 +13,7 @@ const SIGNS: readonly { setting: Setting; about: RegExp; words: RegExp | null }[
   { setting: 'tools', about: /tool ?(?:use|config|calling)|\btools?\b/i, words: NOT_ACCEPTED },
   {
     setting: 'system',
-    about: /system (?:message|prompt|instruction|role)|system (?:is|are)\b|roles? must alternate/i,
+    about: /system (?:message|prompt|instruction|role)|system (?:is|are)\b|\[system\]|roles? must alternate/i,
     words: null,
   },
 ];

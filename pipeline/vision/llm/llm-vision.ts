@@ -66,8 +66,8 @@ export function llmVision(send: Model, profiles: Profiles): Vision {
       const purpose = { wanted: 'summary', whenTooLong: OTHER_MODEL, form: SUMMARY_FORM, read: readSummary };
       const prompt = summarizePrompt(material, SUMMARY_LENGTH_ASKED);
       const image = await fitted(await material.overview(), await profiles(model));
-      const { answer, tokens } = await askModel(send, model, purpose, { ...prompt, image });
-      return { summary: answer, usage: usageOf(model, tokens) };
+      const { answer, tokens, notes } = await askModel(send, model, purpose, { ...prompt, image });
+      return { summary: answer, usage: usageOf(model, tokens), notes };
     },
   };
 }

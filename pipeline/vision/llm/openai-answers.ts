@@ -36,7 +36,7 @@ export function failedGenerationIn(error: unknown): object | null {
 }
 
 /** The error of a body without an answer, with the status that it names or that its words are usual for. */
-export function errorIn(sent: unknown): { status: number; error: object } | null {
+export function errorIn(sent: unknown): { status: number; error: object; headers: Record<string, string> } | null {
   const body = bodyOf(sent);
   if (!isRecord(body)) return null;
   const choice = choiceIn(body);
@@ -45,7 +45,9 @@ export function errorIn(sent: unknown): { status: number; error: object } | null
   const given = (choice ? choice.error : body.error) ?? (choice || body.object !== 'error' ? null : body);
   if (given === null) return null;
   const error = isRecord(given) ? given : { message: typeof given === 'string' ? given : JSON.stringify(given) };
-  return { status: statusIn(error) ?? usualStatus(JSON.stringify(error)), error };
+  const id = body._request_id; // the client puts it there
+  const headers: Record<string, string> = typeof id === 'string' ? { 'x-request-id': id } : {};
+  return { status: statusIn(error) ?? usualStatus(JSON.stringify(error)), error, headers };
 }
 
 function statusIn(error: Record<string, unknown>): number | null {
@@ -68,9 +70,31 @@ function usualStatus(words: string): number {
   return USUAL.find(([, pattern]) => pattern.test(words))?.[0] ?? 502;
 }
 
-/** Some servers send JSON under another type, which the client does not parse. */
+/** Some servers send JSON under another type, which the client does not parse, or a stream although none was asked for. */
 function bodyOf(sent: unknown): unknown {
-  return typeof sent === 'string' && !HTML.test(sent) ? jsonIn(sent)[0] : sent;
+  if (typeof sent !== 'string' || HTML.test(sent)) return sent;
+  return /^\s*data:/.test(sent) ? streamedIn(sent) : jsonIn(sent)[0];
+}
+
+/** The completion whose pieces are the events of a stream. */
+function streamedIn(stream: string): object | undefined {
+  const chunks: Record<string, unknown>[] = stream
+    .split(/\r?\n/)
+    .flatMap((line) => (line.startsWith('data:') ? jsonIn(line.slice('data:'.length)).filter(isRecord) : []));
+  const choices: Record<string, unknown>[] = chunks.map(choiceIn).filter((choice) => choice !== null);
+  const failed = chunks.find((chunk) => 'error' in chunk);
+  if (choices.length === 0 || failed) return failed;
+  const deltas = choices.map(({ delta }) => (isRecord(delta) ? delta : {}));
+  const joined = (field: string) => deltas.map((delta) => wordsIn(delta[field])).join('');
+  return {
+    choices: [
+      {
+        finish_reason: choices.findLast(({ finish_reason }) => typeof finish_reason === 'string')?.finish_reason,
+        message: { content: joined('content'), reasoning_content: joined('reasoning_content') },
+      },
+    ],
+    usage: chunks.findLast(({ usage }) => isRecord(usage))?.usage,
+  };
 }
 
 function choiceIn(body: unknown): Record<string, unknown> | null {

@@ -72,7 +72,7 @@ async function load({ baseUrl, apiKey, timeoutMs = CALL_TIMEOUT_MS }: OpenaiVisi
       return failed;
     });
     const refused = errorIn(sent);
-    if (refused) throw OpenAI.APIError.generate(refused.status, refused, undefined, new Headers());
+    if (refused) throw OpenAI.APIError.generate(refused.status, refused, undefined, new Headers(refused.headers));
     return sent;
   };
 }
@@ -95,7 +95,10 @@ function inputOf(model: ModelId, question: Question, { without, answerTokensMax 
     },
   ];
   if (system !== null) messages.unshift({ role: 'system', content: system });
-  if (repair) messages.push({ role: 'assistant', content: repair.answer }, { role: 'user', content: repair.complaint });
+  if (repair) {
+    const answer = repair.answer.trim() === '' ? '(nothing)' : repair.answer; // some servers refuse an empty message
+    messages.push({ role: 'assistant', content: answer }, { role: 'user', content: repair.complaint });
+  }
   const format = formatOf(question, without);
   return {
     model: idAtProvider(model),
