@@ -21,6 +21,8 @@ export async function wholeWay(kind: ClientKind, { fetch: fetchMcp, service }: D
   const ask = { image, detail: 'overview', idempotency_key: kind };
   service.calls.length = 0;
 
+  const { plan } = await client.call('analyze_image', { ...ask, dry_run: true }, Started);
+  expect(plan?.tiles).toBeGreaterThan(0);
   const started = await client.call('analyze_image', ask, Started);
   expect(started).toMatchObject({ created: true, status: 'RUNNING' });
   const { execution_id } = started;

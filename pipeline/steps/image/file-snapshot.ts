@@ -1,15 +1,13 @@
 // A private copy of a file of this machine, made from one open handle: by the next step, the name may lead to another file, and the
 // file may hold another image.
 import { createHash } from 'node:crypto';
-import { constants, type FileHandle, open, readlink, realpath } from 'node:fs/promises';
+import { type FileHandle, open, readlink, realpath } from 'node:fs/promises';
 import { changedImage, missingImage } from '../../contract/errors.ts';
 import type { ImageSource } from '../../contract/schemas.ts';
 import { checkFileFacts } from '../../imaging/limit-checks.ts';
 import type { ImageLimits } from '../../planning/image-limits.ts';
 
 const CHUNK_BYTES = 1_048_576;
-/** Follows no link, and does not wait for the writer of a pipe. Windows has no such flags. */
-const FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 const PRIVATE_FILE = 0o600;
 
 export interface NamedFile {
@@ -45,9 +43,11 @@ export async function fileSnapshot(image: NamedFile, path: string, limits: Image
   return hash.digest('hex');
 }
 
+/** Follows no link, and does not wait for the writer of a pipe. Windows has no such flags. */
 async function opened({ source, uri }: NamedFile): Promise<FileHandle> {
+  const { constants } = await import('node:fs/promises'); // the build defers functions of this module, and only those
   try {
-    return await open(source.path, FLAGS);
+    return await open(source.path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
   } catch (cause) {
     const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
     if (code === 'ELOOP' || code === 'ENXIO') throw changedImage(uri); // a link, a socket
