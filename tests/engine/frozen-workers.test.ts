@@ -52,7 +52,7 @@ async function stage(limits: object, freezing: Freezing | null) {
   });
   const blobs = fsBlobs(join(folder, 'blobs'));
   return {
-    /** What an execution leaves behind, without its times and its name. */
+    /** What an execution leaves behind, without its times, its name and the file. */
     async stateAfter(kind: (typeof KINDS)[number], name: string) {
       const request = requestFor(path, { detail: 'max', tile_size: 128, overlap: 32 });
       const ask = { look_for: `${kind}-${name}`, labels: [] };
@@ -63,7 +63,10 @@ async function stage(limits: object, freezing: Freezing | null) {
       const tileKeys = await blobs.list(keys.tileStatesFolder(name), { limit: 100 });
       const tileStates = await Promise.all(tileKeys.map((key) => readExisting(stepDocuments.tileStates(key), blobs)));
       const findings = await readDocument(documents.findings(name), blobs);
-      const state = JSON.stringify({ progress, tileStates, findings }).replaceAll(name, 'NAME').replaceAll(folder, 'FOLDER');
+      const state = JSON.stringify({ progress, tileStates, findings })
+        .replaceAll(name, 'NAME')
+        .replaceAll(folder, 'FOLDER')
+        .replaceAll(findings?.image.version ?? 'none', 'VERSION');
       return { engine: row.status, progress, findings, state: JSON.parse(state) };
     },
   };
