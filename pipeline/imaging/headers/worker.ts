@@ -1,20 +1,28 @@
-// Entry of the process that reads headers, one at a time. A decoder that hangs costs this process, which its parent then kills.
-import { readHeader } from '../image-reader.ts';
-import { type Failure, HeaderRequest, type HeaderResponse } from './header-messages.ts';
+// Entry of the process that reads headers, one at a time. A decoder that hangs costs this process, which its parent then kills. A
+// decoder that cannot be loaded is an answer, so that its cause is logged.
+import { type Failure, HeaderRequest, type HeaderResponse, type ImageHeader } from './header-messages.ts';
+
+const loading = import('../image-reader.ts');
+const ready = () => send({ state: 'ready' });
 
 process.on('message', (message) => {
-  readHeader(HeaderRequest.parse(message)).then(
+  headerOf(HeaderRequest.parse(message)).then(
     (header) => send({ state: 'done', header }),
     (error: unknown) => send({ state: 'failed', error: failureOf(error), cause: causeOf(error) }),
   );
 });
+
+async function headerOf(request: HeaderRequest): Promise<ImageHeader> {
+  const { readHeader } = await loading;
+  return await readHeader(request);
+}
 
 // A terminal signals the whole process group, but only the parent decides. If the parent is gone, so is the work; a normal exit would
 // wait for a decoder that hangs.
 process.on('SIGINT', () => {});
 process.on('SIGTERM', () => {});
 process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'));
-send({ state: 'ready' });
+loading.then(ready, ready);
 
 function send(response: HeaderResponse): void {
   process.send?.(response);
