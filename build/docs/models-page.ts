@@ -32,6 +32,7 @@ const COMPARED = [
   'bedrock:qwen.qwen3-vl-235b-a22b',
   'bedrock:us.meta.llama4-maverick-17b-instruct-v1:0',
   'bedrock:google.gemma-3-27b-it',
+  'anthropic:claude-sonnet-5-5',
   'openai:gpt-4o',
   'openai:gpt-4.1-mini',
   'openai:gpt-5-mini',
@@ -40,7 +41,7 @@ const COMPARED = [
 
 const count = (number: number) => Math.round(number).toLocaleString('en');
 const usd = (amount: number | null) => (amount === null ? 'unknown' : `$${amount.toFixed(2)}`);
-const mib = (bytes: number) => `${Math.round(bytes / 1_048_576)} MiB`;
+const mib = (bytes: number) => `${Math.round((bytes / 1_048_576) * 100) / 100} MiB`;
 
 function profileRow({ family, coordinates, knownFrom, intake, tileEdgePx, bytesMax, source, asOf }: ModelProfile): string[] {
   const tokens = intake.tokens({ width: tileEdgePx, height: tileEdgePx });

@@ -24,11 +24,22 @@ export interface ModelProfile {
 const CLAUDE_VISION = 'platform.claude.com/docs/en/build-with-claude/vision and vision-coordinates';
 const OPENAI_VISION = 'developers.openai.com/api/docs/guides/images-vision';
 const MIB = 1_048_576;
+/**
+ * 5 MiB of base64, three quarters of which are bytes. The API's refusals count base64: all numbers of bytes in issues 1897, 11181, 12167
+ * and 19631 of github.com/anthropics/claude-code are multiples of 4. Bedrock documents 3.75 MB: docs.aws.amazon.com, "Converse".
+ */
+const CLAUDE_BYTES_MAX = (5 * MIB * 3) / 4;
 const OPENAI_BYTES_MAX = 20 * MIB;
 const LOCAL_BYTES_MAX = 20 * MIB;
 const THOUSANDTHS_Y_FIRST: Coordinates = { ...THOUSANDTHS, first: 'y' };
 
-const CLAUDE = { coordinates: PIXELS, knownFrom: 'maker', bytesMax: 5 * MIB, sidePxMax: 8_000, source: CLAUDE_VISION } as const;
+const CLAUDE = {
+  coordinates: PIXELS,
+  knownFrom: 'maker',
+  bytesMax: CLAUDE_BYTES_MAX,
+  sidePxMax: 8_000,
+  source: CLAUDE_VISION,
+} as const;
 const OPENAI = {
   coordinates: THOUSANDTHS,
   knownFrom: 'assumed',

@@ -89,6 +89,46 @@ export const BEDROCK_PRICES: readonly PriceList[] = [
   },
 ];
 
+const CLAUDE = 'Claude pricing (platform.claude.com/docs/en/about-claude/pricing)';
+
+/** Claude through Anthropic's own API. Inference in the United States only, which costs 10 % more, is not requested. */
+export const ANTHROPIC_PRICES: readonly PriceList[] = [
+  {
+    source: `${CLAUDE}, as kept in @pydantic/genai-prices 0.1.8`,
+    asOf: '2026-09-23',
+    regionalFactor: 1,
+    prices: [
+      ['claude-3-haiku', 0.25, 1.25],
+      ['claude-3-5-haiku', 0.8, 4],
+      ['claude-3-7-sonnet', 3, 15],
+      ['claude-haiku-4-5', 1, 5],
+      ['claude-sonnet-4', 3, 15],
+      ['claude-sonnet-4-5', 3, 15],
+      ['claude-sonnet-4-6', 3, 15],
+      ['claude-sonnet-5', 2, 10],
+      ['claude-opus-4', 15, 75],
+      ['claude-opus-4-1', 15, 75],
+      ['claude-opus-4-5', 5, 25],
+      ['claude-opus-4-6', 5, 25],
+      ['claude-opus-4-7', 5, 25],
+      ['claude-opus-4-8', 5, 25],
+      ['claude-opus-5', 5, 25],
+      ['claude-fable-5', 10, 50],
+      ['claude-fable-5-1', 10, 50],
+    ],
+  },
+  {
+    source: `${CLAUDE}, as read for claudit 1.9.2`,
+    asOf: '2026-10-24',
+    regionalFactor: 1,
+    prices: [
+      ['claude-haiku-5-5', 0.1, 0.5],
+      ['claude-sonnet-5-5', 2, 10],
+      ['claude-opus-5-5', 4, 20],
+    ],
+  },
+];
+
 export const OPENAI_PRICES: readonly PriceList[] = [
   {
     source: 'OpenAI API pricing (developers.openai.com/api/docs/pricing), as kept in @pydantic/genai-prices 0.1.8',

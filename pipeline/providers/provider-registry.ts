@@ -2,7 +2,7 @@
 // vision/providers.ts has a factory for each row.
 import { z } from 'zod';
 import type { Variables, VariablesOf } from '../contract/variables.ts';
-import { BEDROCK_PRICES, OPENAI_PRICES, type PriceList } from './price-lists.ts';
+import { ANTHROPIC_PRICES, BEDROCK_PRICES, OPENAI_PRICES, type PriceList } from './price-lists.ts';
 
 export interface Provider {
   /** For docs/configuration.md: which ids there are, and what they can do. */
@@ -28,6 +28,8 @@ const BEDROCK_ARN = /^arn:aws:bedrock:[^/]*\//;
 const BEDROCK_PROFILE = /^(?:global|us|eu|apac|jp|au|ca|in)\./;
 /** A dated or numbered version costs the same unless a list names it: `-20250929-v1:0`. */
 const BEDROCK_VERSION = /(?:-\d{8})?(?:-v\d+)?(?::\w+)*$/;
+/** `-20251001`, or `-latest` and `-0` of names that stand for one. */
+const ANTHROPIC_VERSION = /-(?:\d{8}|latest|0)$/;
 const OPENAI_VERSION = /-\d{4}-\d{2}-\d{2}$/;
 
 export const PROVIDERS = {
@@ -54,6 +56,22 @@ export const PROVIDERS = {
         return [named, named.replace(BEDROCK_VERSION, '')];
       },
       isGlobal: (id) => id.replace(BEDROCK_ARN, '').startsWith('global.'),
+    },
+  },
+  anthropic: {
+    models: '`anthropic:<model>`: Claude through Anthropic’s own API, for example `anthropic:claude-sonnet-5`; every step.',
+    needs: '`ANTHROPIC_API_KEY`.',
+    variables: {
+      ANTHROPIC_API_KEY: z.string().min(1).optional().meta({ description: 'The key of the account.' }),
+      ANTHROPIC_BASE_URL: z
+        .url()
+        .optional()
+        .meta({ description: 'The address of a gateway with the same API, without `/v1`. Anthropic itself if unset.' }),
+    },
+    prices: {
+      lists: ANTHROPIC_PRICES,
+      namesOf: (id) => [id, id.replace(ANTHROPIC_VERSION, '')],
+      isGlobal: () => false,
     },
   },
   openai: {

@@ -5,6 +5,7 @@ import type { ModelId } from '../contract/schemas.ts';
 import type { Vision } from '../ports.ts';
 import { type Coordinates, coordinatesNamed } from '../providers/coordinates.ts';
 import type { ProviderName, ProviderSettings } from '../providers/provider-registry.ts';
+import { anthropicVision } from './llm/anthropic-vision.ts';
 import { bedrockVision } from './llm/bedrock-vision.ts';
 import type { Profiles } from './llm/llm-vision.ts';
 import { openaiVision } from './llm/openai-vision.ts';
@@ -18,6 +19,8 @@ const FACTORIES = {
   onnx: () => onnxVision(),
   rules: () => rulesVision(),
   bedrock: (_settings, profiles) => bedrockVision({ profiles }),
+  anthropic: ({ ANTHROPIC_BASE_URL, ANTHROPIC_API_KEY }, profiles) =>
+    anthropicVision({ profiles, baseUrl: ANTHROPIC_BASE_URL ?? null, apiKey: ANTHROPIC_API_KEY ?? null }),
   openai: ({ OPENAI_BASE_URL, OPENAI_API_KEY }, profiles) =>
     openaiVision({ profiles, baseUrl: OPENAI_BASE_URL ?? null, apiKey: OPENAI_API_KEY ?? null }),
 } satisfies Record<ProviderName, (settings: ProviderSettings, profiles: Profiles) => Vision>;

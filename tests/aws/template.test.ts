@@ -53,6 +53,7 @@ describe('the environment', () => {
       CostUsdMax: '2.5',
       Isolation: 'caller',
       TileConcurrency: 64,
+      AnthropicApiKeySecret: 'anthropic',
       OpenaiApiKeySecret: 'openai',
     };
     expect(readMcpServerConfig(variablesOf('mcpServer', parameters))).toMatchObject({
@@ -62,8 +63,9 @@ describe('the environment', () => {
       ISOLATION: 'caller',
       TILE_CONCURRENCY: 64,
     });
-    const { OPENAI_API_KEY } = variablesOf('pipeline', parameters);
-    expect(OPENAI_API_KEY).toBe('{{resolve:secretsmanager:openai}}'); // CloudFormation's own, not a parameter
+    const { ANTHROPIC_API_KEY, OPENAI_API_KEY } = variablesOf('pipeline', parameters);
+    expect(ANTHROPIC_API_KEY).toBe('{{resolve:secretsmanager:anthropic}}'); // CloudFormation's own, not a parameter
+    expect(OPENAI_API_KEY).toBe('{{resolve:secretsmanager:openai}}');
   });
 
   test('names the Event API only with live events', () => {
@@ -75,7 +77,14 @@ describe('the environment', () => {
   test('comes from parameters of the same name', () => {
     const pascal = (variable: string) =>
       variable.toLowerCase().replace(/(?:^|_)(.)/g, (_, letter: string) => letter.toUpperCase());
-    const others = new Set(['NODE_OPTIONS', 'BUCKET', 'PIPELINE_FUNCTION', 'OPENAI_API_KEY', 'EVENTS_ENDPOINT']);
+    const others = new Set([
+      'NODE_OPTIONS',
+      'BUCKET',
+      'PIPELINE_FUNCTION',
+      'ANTHROPIC_API_KEY',
+      'OPENAI_API_KEY',
+      'EVENTS_ENDPOINT',
+    ]);
     const variables = Object.keys({ ...variablesOf('mcpServer'), ...variablesOf('pipeline') });
     const missing = variables.filter((variable) => !others.has(variable) && !template.Parameters[pascal(variable)]);
     expect(missing).toEqual([]);

@@ -3,10 +3,12 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { ProviderName } from '../../pipeline/providers/provider-registry.ts';
+import { anthropicVision } from '../../pipeline/vision/llm/anthropic-vision.ts';
 import { bedrockVision } from '../../pipeline/vision/llm/bedrock-vision.ts';
 import { openaiVision } from '../../pipeline/vision/llm/openai-vision.ts';
 import { onnxVision } from '../../pipeline/vision/onnx/onnx-vision.ts';
 import { rulesVision } from '../../pipeline/vision/rules-vision.ts';
+import { anthropicServer, toolCall } from '../support/anthropic-server.ts';
 import { bedrockServer, toolUse } from '../support/bedrock-server.ts';
 import { completion, openaiServer } from '../support/openai-server.ts';
 import { type VisionUnderTest, visionContract } from '../support/vision-contract.ts';
@@ -39,6 +41,23 @@ const FORMS: Record<string, object> = {
 
 /** One row for each provider: without it, this does not compile. */
 const PROVIDERS_UNDER_TEST = {
+  anthropic: {
+    async make() {
+      const { baseUrl } = await anthropicServer(({ body }) => {
+        const name = body.tools[0]?.name ?? 'none';
+        if (body.model !== 'claude-seeing') return { status: 404, type: 'not_found_error' };
+        return toolCall(name, FORMS[name]);
+      });
+      return anthropicVision({ baseUrl, apiKey: 'sk-ant-fake' });
+    },
+    models: {
+      moderate: 'anthropic:claude-seeing',
+      detect: 'anthropic:claude-seeing',
+      verify: 'anthropic:claude-seeing',
+      summarize: 'anthropic:claude-seeing',
+    },
+    unknown: 'anthropic:claude-blind',
+  },
   bedrock: {
     async make() {
       const { endpoint } = await bedrockServer(({ model, body }) => {
@@ -89,26 +108,36 @@ for (const [name, provider] of Object.entries(PROVIDERS_UNDER_TEST)) visionContr
 test('the clients of providers are loaded on first use, not before', async () => {
   const { endpoint } = await bedrockServer(toolUse('report_verdict', FORMS.report_verdict));
   const { baseUrl } = await openaiServer(completion({ content: JSON.stringify(FORMS.report_verdict) }));
+  const { baseUrl: anthropicUrl } = await anthropicServer(toolCall('report_verdict', FORMS.report_verdict));
   const script = `
     import { registerHooks } from 'node:module';
     const loaded = new Set();
     registerHooks({
       load(url, context, next) {
-        for (const name of ['client-bedrock-runtime', 'openai']) if (url.includes('/node_modules/') && url.includes('/' + name + '/')) loaded.add(name);
+        for (const name of ['client-bedrock-runtime', 'openai', '@anthropic-ai']) if (url.includes('/node_modules/') && url.includes('/' + name + '/')) loaded.add(name);
         return next(url, context);
       },
     });
     const { bedrockVision } = await import('./pipeline/vision/llm/bedrock-vision.ts');
     const { openaiVision } = await import('./pipeline/vision/llm/openai-vision.ts');
+    const { anthropicVision } = await import('./pipeline/vision/llm/anthropic-vision.ts');
     const image = { bytes: new Uint8Array([1]), width: 1, height: 1 };
     const steps = [];
     const [bedrock, openai] = [bedrockVision({ endpoint: '${endpoint}' }), openaiVision({ baseUrl: '${baseUrl}', apiKey: null })];
+    const anthropic = anthropicVision({ baseUrl: '${anthropicUrl}', apiKey: 'sk-ant-fake' });
     steps.push([...loaded]);
     await bedrock.moderate('bedrock:x', image);
     steps.push([...loaded]);
     await openai.moderate('openai:x', image);
     steps.push([...loaded]);
+    await anthropic.moderate('anthropic:x', image);
+    steps.push([...loaded]);
     console.log(JSON.stringify(steps));`;
   const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', script]);
-  expect(JSON.parse(stdout)).toEqual([[], ['client-bedrock-runtime'], ['client-bedrock-runtime', 'openai']]);
+  expect(JSON.parse(stdout)).toEqual([
+    [],
+    ['client-bedrock-runtime'],
+    ['client-bedrock-runtime', 'openai'],
+    ['client-bedrock-runtime', 'openai', '@anthropic-ai'],
+  ]);
 });

@@ -10,9 +10,11 @@ import type { Log, PipelineDeps, Vision } from '../../pipeline/ports.ts';
 import { https } from '../../pipeline/sources/https-source.ts';
 import { openSources, SOURCES } from '../../pipeline/sources/index.ts';
 import { s3Blobs } from '../../pipeline/storage/s3-blobs.ts';
+import { anthropicVision } from '../../pipeline/vision/llm/anthropic-vision.ts';
 import { bedrockVision } from '../../pipeline/vision/llm/bedrock-vision.ts';
 import { openaiVision } from '../../pipeline/vision/llm/openai-vision.ts';
 import { onnxVision } from '../../pipeline/vision/onnx/onnx-vision.ts';
+import { REQUEST_ID as ANTHROPIC_ID, type AnthropicReply, anthropicServer, message } from '../support/anthropic-server.ts';
 import { answer, REQUEST_ID as BEDROCK_ID, type BedrockReply, bedrockServer } from '../support/bedrock-server.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import { completion, REQUEST_ID as OPENAI_ID, type OpenaiReply, openaiServer } from '../support/openai-server.ts';
@@ -130,6 +132,30 @@ describe('the log of a step names the cause, which no answer does:', () => {
     const model = 'openai:seeing:8b';
     const tile = expect.stringMatching(/^tile-/);
     expectCause(await failed(openaiVision({ baseUrl, apiKey: null }), detectingWith(model)), { model, tile, ...facts });
+  });
+
+  const anthropicError = (status: number, words = WORDS): [string, AnthropicReply, object] => [
+    String(status),
+    { status, message: `${status}: ${words}` },
+    { causes: [{ message: expect.any(String) }, { status, request_id: ANTHROPIC_ID }] },
+  ];
+  const ANTHROPIC: [string, AnthropicReply, object][] = [
+    ...[400, 401, 402, 403, 404, 413, 418].map((status) => anthropicError(status)),
+    anthropicError(400, `Output blocked by content filtering policy ${WORDS}`),
+    ['a refused answer', message([{ type: 'text', text: WORDS }], 'refusal'), twoCauses],
+    ['an unusable answer', message([{ type: 'text', text: WORDS }], 'end_turn'), twoCauses],
+    ['an answer that was cut off', message([{ type: 'text', text: WORDS }], 'max_tokens'), twoCauses],
+  ];
+
+  test.each(ANTHROPIC)('Anthropic: %s', async (_, reply, facts) => {
+    const { baseUrl } = await anthropicServer(reply);
+    const model = 'anthropic:claude-sonnet-5';
+    const tile = expect.stringMatching(/^tile-/);
+    expectCause(await failed(anthropicVision({ baseUrl, apiKey: 'sk-ant-fake' }), detectingWith(model)), {
+      model,
+      tile,
+      ...facts,
+    });
   });
 
   test('a local model whose files are damaged', async () => {

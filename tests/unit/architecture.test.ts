@@ -83,6 +83,7 @@ const MAY_IMPORT: [pattern: string, allowed: string[] | 'anything'][] = [
   ],
   ['pipeline/vision/prompts/**', [...DOMAIN, 'pipeline/vision/prompts/']],
   // Where the JSON of an answer stands is a matter of the wire; what it says is not.
+  ['pipeline/vision/llm/anthropic-*.ts', [...DOMAIN, ...WIRE, '@anthropic-ai/sdk']],
   ['pipeline/vision/llm/bedrock-*.ts', [...DOMAIN, ...WIRE, '@aws-sdk/client-bedrock-runtime']],
   ['pipeline/vision/llm/openai-*.ts', [...DOMAIN, ...WIRE, 'openai']],
   ['pipeline/vision/reading/**', [...DOMAIN, 'pipeline/vision/reading/', 'pipeline/vision/prompts/', 'jsonrepair']],

@@ -120,7 +120,7 @@ function notesOn(model: ModelId, answer: ReadDetections, requested: number, fram
   if (other) {
     const expected = coordinatesName(frame.coordinates);
     notes.push(
-      `${model} answers with boxes in ${other}, not in ${expected} as asked; boxes may be wrong. Measure it: npx tilesight calibrate ${model}`,
+      `${model} answers with boxes in ${other}, not in ${expected} as asked; boxes may be wrong. Measure it with "npx tilesight calibrate ${model}".`,
     );
   }
   return notes;

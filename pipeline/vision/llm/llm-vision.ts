@@ -73,7 +73,7 @@ export function llmVision(send: Model, profiles: Profiles): Vision {
 }
 
 function assumedNote(model: ModelId): string {
-  return `In which numbers ${model} reports boxes is not published; they may be off. Measure it: npx tilesight calibrate ${model}`;
+  return `In which numbers ${model} reports boxes is not published; they may be off. Measure it with "npx tilesight calibrate ${model}".`;
 }
 
 async function fitted(image: Jpeg, { intake, bytesMax }: ModelProfile): Promise<Jpeg> {

@@ -1,0 +1,49 @@
+// Reads what the Messages API answers: the form where it stands, why the answer ended, and how many tokens it took. Knows no form.
+import { TransientError } from '../../contract/errors.ts';
+import type { ModelId } from '../../contract/schemas.ts';
+import { isRecord } from '../reading/json-in-text.ts';
+import { type Reply, type Tokens, tokenCount } from './model.ts';
+
+const CUTS = ['max_tokens', 'model_context_window_exceeded'];
+
+export interface Expected {
+  /** The tool that holds the form. */
+  tool: string;
+  /** What a repair asks for if the tool was not called. */
+  complaint: string;
+}
+
+/** Throws a TransientError for anything that is no Messages response. */
+export function anthropicReply(sent: unknown, { tool, complaint }: Expected, model: ModelId): Reply {
+  const { content: given, stop_reason, usage } = isRecord(sent) ? sent : {};
+  if (!Array.isArray(given)) throw noMessage(sent, model);
+  const content = given.filter(isRecord);
+  const tokens = tokensOf(usage);
+  const cause = new Error(`${stop_reason}: ${JSON.stringify(content)}`);
+  if (stop_reason === 'refusal') return { kind: 'refused', cause, tokens };
+  const forms = content.filter(({ type, name }) => type === 'tool_use' && name === tool).map(({ input }) => formIn(input));
+  const words = content.flatMap(({ text }) => (typeof text === 'string' ? text : [])).join('');
+  const text = forms.length > 0 ? forms.join('\n') : words;
+  if (typeof stop_reason === 'string' && CUTS.includes(stop_reason)) return { kind: 'cut-off', text, cause, tokens };
+  if (forms.length > 0) return { kind: 'filled', text, severalCalls: forms.length > 1, tokens };
+  return { kind: 'malformed', text, complaint, cause, tokens };
+}
+
+/** Some servers with the same API send the input as JSON. */
+function formIn(input: unknown): string {
+  if (typeof input === 'string') return input;
+  return input === undefined ? '' : JSON.stringify(input);
+}
+
+/** What the cache holds of the input is not among its `input_tokens`. */
+function tokensOf(usage: unknown): Tokens {
+  const counts = isRecord(usage) ? usage : {};
+  const cached = tokenCount(counts.cache_read_input_tokens) + tokenCount(counts.cache_creation_input_tokens);
+  return { input_tokens: tokenCount(counts.input_tokens) + cached, output_tokens: tokenCount(counts.output_tokens) };
+}
+
+function noMessage(sent: unknown, model: ModelId): TransientError {
+  const cause = new Error(`Not a Messages response: ${JSON.stringify(sent) ?? 'nothing'}`);
+  const sentence = `The model ${model} sent an answer that is not a Messages response. Check ANTHROPIC_BASE_URL, or try again.`;
+  return new TransientError(sentence, { cause });
+}

@@ -1,0 +1,99 @@
+// Vision by Claude through Anthropic's own API, `anthropic:<model>`: the Messages API, with the form as a tool. Knows only this wire
+// format; llm-vision.ts knows the questions.
+import type Anthropic from '@anthropic-ai/sdk';
+import { UserError } from '../../contract/errors.ts';
+import type { ModelId } from '../../contract/schemas.ts';
+import type { Vision } from '../../ports.ts';
+import { anthropicReply } from './anthropic-answers.ts';
+import { ANTHROPIC_REFUSALS, anthropicError, imageRefusalOf, type Setting } from './anthropic-errors.ts';
+import { llmVision, type Profiles, registeredProfiles } from './llm-vision.ts';
+import { idAtProvider, imageRefused, type Model, type Question } from './model.ts';
+import { jsonSchemaOf } from './requests/json-schema.ts';
+import { type Concessions, refusedSettings } from './requests/refused-settings.ts';
+
+export interface AnthropicVisionOptions {
+  /** Those of the registry by default. */
+  profiles?: Profiles;
+  /** `null` for Anthropic itself. */
+  baseUrl: string | null;
+  apiKey: string | null;
+  /** For one question; CALL_TIMEOUT_MS by default. */
+  timeoutMs?: number;
+}
+
+const ANTHROPIC_URL = 'https://api.anthropic.com';
+/** Beside the answer, for a model whose thinking cannot be turned off: its thoughts count as tokens of the answer. */
+const THINKING_TOKENS_MAX = 8_192;
+const CALL_TIMEOUT_MS = 300_000; // 12,288 tokens at 50 a second take 246 s
+const RETRIES_MAX = 0; // throttled-vision.ts slows down and repeats
+
+/** The client's types name no temperature: models from 4.7 on refuse it, and answers of older ones depend on it. */
+type Input = Anthropic.MessageCreateParamsNonStreaming & { temperature?: number };
+
+/** The client is loaded on first use. That throws a UserError if there is no key. */
+export function anthropicVision(options: AnthropicVisionOptions): Vision {
+  let create: Promise<Create> | undefined;
+  const withoutRefused = refusedSettings(ANTHROPIC_REFUSALS);
+  const model: Model = async (model, question) => {
+    create ??= load(options);
+    const send = await create;
+    const complaint = `Call the tool "${question.form.name}" exactly once, and write nothing else.`;
+    try {
+      const { answer, notes } = await withoutRefused(model, (asked) => send(inputOf(model, question, asked)));
+      return { ...anthropicReply(answer, { tool: question.form.name, complaint }, model), notes };
+    } catch (error) {
+      const refusal = imageRefusalOf(error);
+      if (refusal) return imageRefused(refusal.why, refusal.cause);
+      throw anthropicError(error, model);
+    }
+  };
+  return llmVision(model, options.profiles ?? registeredProfiles);
+}
+
+type Create = (input: Input) => Promise<unknown>;
+
+async function load({ baseUrl, apiKey, timeoutMs = CALL_TIMEOUT_MS }: AnthropicVisionOptions): Promise<Create> {
+  if (apiKey === null) throw new UserError('anthropic: models need a key. Set ANTHROPIC_API_KEY.');
+  const { Anthropic } = await import('@anthropic-ai/sdk');
+  const client = new Anthropic({
+    baseURL: baseUrl ?? ANTHROPIC_URL,
+    apiKey,
+    webhookKey: null,
+    maxRetries: RETRIES_MAX,
+    timeout: timeoutMs,
+    logLevel: 'off',
+  });
+  // The timeout of the client ends with the head of the answer; the signal also ends a silence within its body.
+  return (input) => client.messages.create(input, { signal: AbortSignal.timeout(timeoutMs) });
+}
+
+function inputOf(model: ModelId, question: Question, { without, answerTokensMax }: Concessions<Setting>): Input {
+  const { system, form, repair } = question;
+  const messages: Input['messages'] = [{ role: 'user', content: contentOf(question) }];
+  if (repair) {
+    const answer = repair.answer.trim() === '' ? '(nothing)' : repair.answer; // the API refuses an empty text
+    messages.push({ role: 'assistant', content: answer }, { role: 'user', content: repair.complaint });
+  }
+  const { name, description } = form;
+  const input: Input = {
+    model: idAtProvider(model),
+    max_tokens: without.has('thinking') ? answerTokensMax + THINKING_TOKENS_MAX : answerTokensMax,
+    tools: [{ name, description, input_schema: { ...jsonSchemaOf(form.schema, { closed: true }), type: 'object' } }],
+    system: [{ type: 'text', text: system }],
+    messages,
+  };
+  if (!without.has('toolChoice')) input.tool_choice = { type: 'tool', name };
+  if (!without.has('temperature')) input.temperature = 0;
+  if (!without.has('thinking')) input.thinking = { type: 'disabled' };
+  else if (!without.has('effort')) input.output_config = { effort: 'low' };
+  return input;
+}
+
+/** The image goes before the words: platform.claude.com/docs/en/build-with-claude/vision. */
+function contentOf({ user, image }: Question): Anthropic.ContentBlockParam[] {
+  const data = Buffer.from(image.bytes).toString('base64');
+  return [
+    { type: 'image', source: { type: 'base64', media_type: 'image/jpeg', data } },
+    { type: 'text', text: user },
+  ];
+}
