@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 
 import { z } from 'zod';
+import { ExecutionView } from '../../mcp-server/executions/status.ts';
 import { index, indexOf, keys } from '../../pipeline/contract/keys.ts';
 import { CLIENTS, connected } from '../support/mcp-clients.ts';
 import type { Run } from '../support/scripted-launcher.ts';
@@ -53,6 +54,19 @@ describe.each(CLIENTS)('for a client %s:', (kind) => {
 
     const { blob = '', mimeType } = await client.readResource(uriOf(execution_id, '/overlay'));
     expect([mimeType, Buffer.from(blob, 'base64').toString()]).toEqual(['image/jpeg', 'overlay']);
+  });
+
+  test('every answer about an execution notes how its request was understood', async () => {
+    const server = await testServer({ script: ends([]) });
+    const client = await connected(kind, server);
+    const { execution_id } = await started(server, client, { labels: ['astronaut'] });
+    const note =
+      'onnx:nanodet knows 80 labels, listed at tilesight://labels; "astronaut" is not one of them, so it reports nothing.';
+    expect((await client.call('get_execution', { execution_id }, ExecutionView)).notes).toEqual([note]);
+    const page = await client.call('list_findings', { execution_id }, Page);
+    expect(page).toMatchObject({ notes: [note], next_step: expect.stringMatching(/^Nothing was found\. Read notes, then try /) });
+    const { text } = await client.readResource(uriOf(execution_id));
+    expect(text).toContain(`## Notes\n\n- ${note}\n`);
   });
 
   test.each(['', '/findings', '/overlay'])(

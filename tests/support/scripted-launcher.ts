@@ -9,6 +9,7 @@ import { findingsDocument, reasonOf } from '../../pipeline/findings/document.ts'
 import { type PlannedTile, tilesOf } from '../../pipeline/planning/grid.ts';
 import { DEFAULT_LIMITS } from '../../pipeline/planning/image-limits.ts';
 import { planTiles } from '../../pipeline/planning/plan.ts';
+import { requestNotes } from '../../pipeline/planning/request-notes.ts';
 import type { Blobs, Clock, ExecutionState, Launcher, Log } from '../../pipeline/ports.ts';
 import { type ProgressReport, reportProgress } from '../../pipeline/progress/progress-writer.ts';
 import { tileResultCounter } from '../../pipeline/progress/tile-result-counter.ts';
@@ -121,7 +122,7 @@ function makeRun(request: AnalysisRequest, { blobs, clock, log }: { blobs: Blobs
         clipped: 0,
         stopped: null,
         usage: NO_USAGE,
-        notes: [],
+        notes: requestNotes(request),
       };
       const document = findingsDocument(request, inspected, merged, `Found ${findings.length}.`);
       await blobs.put(keys.overlay(request.execution_id), Buffer.from('overlay'));

@@ -95,6 +95,28 @@ describe('a report', () => {
     });
   });
 
+  test('counts analyzed, blank, failed and not analyzed tiles each on its own, and names an unknown cost', () => {
+    const missing = (from: number, count: number, reason: string) =>
+      Array.from({ length: count }, (_, index) => ({ tile: from + index, box: [0, 0, 1, 1] as Finding['box'], reason }));
+    const failed = missing(0, 2, 'No answer.');
+    const not_analyzed = missing(2, 5, 'Not analyzed: the analysis was cancelled.');
+    const tiles = { total: 12, done: 4, blank: 1, failed, not_analyzed };
+    const usage = { input_tokens: 41_000, output_tokens: 4_100, cost_usd: null };
+    const page = reportPage(materialWith([], { tiles, usage }, { blankTiles: [7] }));
+    expect(page).toContain('12 tiles: 4 analyzed, 1 blank, 2 failed, 5 not analyzed.');
+    for (const [name, figure] of [
+      ['tiles analyzed', '4 of 12'],
+      ['blank', '1'],
+      ['failed', '2'],
+      ['not analyzed', '5'],
+      ['cost', 'unknown'],
+    ])
+      expect(page).toContain(`<dt>${name}</dt><dd>${figure}</dd>`);
+    expect(page).toContain('<caption>Why tiles were not analyzed</caption>');
+    expect(page).toMatch(/, 2 failed, 5 not analyzed, 1 blank\./);
+    expect(page).toMatch(/<path class="not-analyzed" d="M/);
+  });
+
   test('draws 100,000 tiles, failed and blank, in a map of limited size', () => {
     const size = { width: 52_000, height: 52_000 };
     const { plan } = materialWith([], {}, {}, size);
