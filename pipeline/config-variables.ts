@@ -49,10 +49,7 @@ export const requests = {
     .number()
     .positive()
     .optional()
-    .meta({
-      description:
-        'The most that one analysis may spend on models, in US dollars. No limit if unset, and none for models without a known price.',
-    }),
+    .meta({ description: 'The most that one analysis may spend on models of known price, in US dollars. No limit if unset.' }),
   ISOLATION: z.enum(['account', 'caller']).default('account').meta({
     description:
       '`account`: every caller sees everything. `caller`: each caller sees only what it created; locally this needs `--auth iam`.',
