@@ -1,32 +1,16 @@
-// Estimates tiles, calls, cost and duration of an analysis before it is launched. Reads only the header of the image.
-import { z } from 'zod';
+// Estimates tiles, calls, cost and duration of an analysis before it is launched. Reads only the header of the image. Loaded on first use:
+// a cold start should not wait for it.
 import { UserError } from '../../pipeline/contract/errors.ts';
 import type { AnalysisRequest } from '../../pipeline/contract/schemas.ts';
+import { readHeaderInTime } from '../../pipeline/imaging/headers/header-reader.ts';
 import { estimateOf } from '../../pipeline/planning/cost.ts';
 import { tileCount } from '../../pipeline/planning/grid.ts';
 import { planTiles } from '../../pipeline/planning/plan.ts';
+import { requestNotes } from '../../pipeline/planning/request-notes.ts';
 import { checkOperations } from '../../pipeline/planning/shards.ts';
 import { preferredTileOf } from '../../pipeline/planning/tile-preferences.ts';
 import type { ToolDeps } from '../access/deps.ts';
-
-export const PlannedRun = z.object({
-  width: z.number().int().describe('Pixels.'),
-  height: z.number().int().describe('Pixels.'),
-  levels: z
-    .array(z.object({ level: z.number().int(), tiles: z.number().int() }))
-    .describe('Level 0 is full resolution; level n is scaled down by 2^n.'),
-  tiles: z.number().int().describe('Tiles of all levels.'),
-  calls: z
-    .number()
-    .int()
-    .describe('Calls of detection models. Blank tiles need none; their number is known once the image is cut.'),
-  input_tokens: z.number().int(),
-  output_tokens: z.number().int(),
-  cost_usd: z.number().nullable().describe('null if the price of a model is unknown.'),
-  seconds: z.number().int(),
-  notes: z.array(z.string()).describe('How the request was understood.'),
-});
-export type PlannedRun = z.infer<typeof PlannedRun>;
+import type { PlannedRun } from './planned-run.ts';
 
 /** Throws the UserError with which the analysis itself would fail. */
 export async function dryRun(request: Omit<AnalysisRequest, 'execution_id'>, deps: ToolDeps): Promise<PlannedRun> {
@@ -40,9 +24,6 @@ export async function dryRun(request: Omit<AnalysisRequest, 'execution_id'>, dep
   if (source.kind === 'blob') await checkBytes(source.key, deps);
   const file = source.kind === 'file' ? { path: source.path, release: async () => {} } : await blobs.materialize(source.key);
   try {
-    // Loaded only here: a cold start should not wait for it.
-    const { requestNotes } = await import('../../pipeline/planning/request-notes.ts');
-    const { readHeaderInTime } = await import('../../pipeline/imaging/headers/header-reader.ts');
     const { width, height, notes } = await readHeaderInTime({
       path: file.path,
       page: request.page - 1,

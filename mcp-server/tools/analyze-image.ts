@@ -4,8 +4,8 @@ import { type AnalysisRequest, Box, Detail, Status } from '../../pipeline/contra
 import { GRID_MAX, GRID_MIN, TILE_EDGE_MAX_PX, TILE_EDGE_MIN_PX } from '../../pipeline/planning/tile-size.ts';
 import { checkCost } from '../access/cost-limit.ts';
 import { chosenModels, RequestedModels } from '../access/model-policy.ts';
-import { dryRun, PlannedRun } from '../executions/estimate.ts';
 import { executionName } from '../executions/execution-name.ts';
+import { PlannedRun } from '../executions/planned-run.ts';
 import { startExecution } from '../executions/start.ts';
 import { ExecutionView, viewEnd } from '../executions/status.ts';
 import { waitForEnd } from './arguments.ts';
@@ -127,6 +127,7 @@ export const analyzeImage = {
     };
     const execution_id = await executionName(request, args.idempotency_key ?? null, deps.deployment);
     if (args.dry_run) {
+      const { dryRun } = await import('../executions/estimate.ts');
       const plan = await dryRun(request, deps);
       return { ...plannedView(execution_id), notes: plan.notes, plan };
     }
