@@ -4,7 +4,7 @@ import { relative, sep } from 'node:path';
 import type { Plugin } from 'esbuild';
 import { ROOT } from './functions.ts';
 
-const MODULES = ['node:crypto', 'node:fs', 'node:fs/promises'] as const;
+const MODULES = ['node:crypto', 'node:fs', 'node:fs/promises', 'node:timers/promises'] as const;
 /** Only dependencies that a cold start loads; a request loads the rest. */
 const IN_PACKAGES = [['node_modules', '@aws-lambda-powertools', ''].join(sep)];
 const NAMESPACE = 'on-first-use';

@@ -5,16 +5,16 @@ import { z } from 'zod';
 export type Variables = Readonly<Record<string, z.ZodType>>;
 
 /** Anything that declares variables, for example a provider or an image source. */
-export type Declaring = Readonly<Record<string, { variables: Variables }>>;
+export type Declaring = Readonly<Record<string, { variables: () => Variables }>>;
 
 /** `A & B` of `A | B`. */
 export type AllOf<Union> = (Union extends unknown ? (part: Union) => void : never) extends (all: infer All) => void ? All : never;
 
-export type VariablesOf<Rows extends Declaring> = AllOf<Rows[keyof Rows]['variables']>;
+export type VariablesOf<Rows extends Declaring> = AllOf<ReturnType<Rows[keyof Rows]['variables']>>;
 
 /** The variables of all rows as one shape for `z.object`. */
 export function variablesOf<Rows extends Declaring>(rows: Rows): VariablesOf<Rows> {
-  return Object.assign({}, ...Object.values(rows).map(({ variables }) => variables));
+  return Object.assign({}, ...Object.values(rows).map(({ variables }) => variables()));
 }
 
 /** A list in one variable. Blank entries are dropped. */

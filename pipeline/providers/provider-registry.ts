@@ -10,7 +10,7 @@ export interface Provider {
   /** For docs/configuration.md: what the provider needs before it can be used. */
   needs: string;
   /** Environment variables of this provider alone. */
-  variables: Variables;
+  variables(): Variables;
   /** `null` if its models run on this machine and cost nothing. */
   prices: PriceBook | null;
 }
@@ -36,19 +36,19 @@ export const PROVIDERS = {
   onnx: {
     models: '`onnx:nanodet` detects the 80 COCO labels, `onnx:ppocr` reads text, `onnx:nsfw` moderates.',
     needs: 'Nothing: the models run on the CPU of this machine.',
-    variables: {},
+    variables: () => ({}),
     prices: null,
   },
   rules: {
     models: '`rules:summary` writes the summary from counts, without a model.',
     needs: 'Nothing.',
-    variables: {},
+    variables: () => ({}),
     prices: null,
   },
   bedrock: {
     models: '`bedrock:<model id, inference profile id or ARN>`: language models that accept images and tools; every step.',
     needs: 'A region and credentials, as the AWS SDK finds them (`AWS_REGION`, `AWS_PROFILE`, …), and access to the model.',
-    variables: {},
+    variables: () => ({}),
     prices: {
       lists: BEDROCK_PRICES,
       namesOf(id) {
@@ -61,13 +61,13 @@ export const PROVIDERS = {
   anthropic: {
     models: '`anthropic:<model>`: Claude through Anthropic’s own API, for example `anthropic:claude-sonnet-5`; every step.',
     needs: '`ANTHROPIC_API_KEY`.',
-    variables: {
+    variables: () => ({
       ANTHROPIC_API_KEY: z.string().min(1).optional().meta({ description: 'The key of the account.' }),
       ANTHROPIC_BASE_URL: z
         .url()
         .optional()
         .meta({ description: 'The address of a gateway with the same API, without `/v1`. Anthropic itself if unset.' }),
-    },
+    }),
     prices: {
       lists: ANTHROPIC_PRICES,
       namesOf: (id) => [id, id.replace(ANTHROPIC_VERSION, '')],
@@ -78,7 +78,7 @@ export const PROVIDERS = {
     models:
       '`openai:<model>`: language models behind OpenAI’s chat API, for example Ollama, vLLM, LM Studio or OpenAI; every step.',
     needs: 'One of its variables, or both.',
-    variables: {
+    variables: () => ({
       OPENAI_BASE_URL: z.url().optional().meta({
         description:
           'The address of an OpenAI-compatible server, with its path: `http://127.0.0.1:11434/v1`. OpenAI itself if unset.',
@@ -88,7 +88,7 @@ export const PROVIDERS = {
         .min(1)
         .optional()
         .meta({ description: 'The key of that server. Not needed for most local servers.' }),
-    },
+    }),
     prices: {
       lists: OPENAI_PRICES,
       namesOf: (id) => [id, id.replace(OPENAI_VERSION, '')],

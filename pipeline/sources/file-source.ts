@@ -13,11 +13,11 @@ export interface FileSettings {
 
 export const file = {
   scheme: 'file',
-  variables: {
+  variables: () => ({
     ALLOWED_FOLDERS: list(delimiter)
       .default([])
       .meta({ description: 'Folders whose images may be named by absolute path or with `file://`, separated like `PATH`.' }),
-  },
+  }),
   open: ({ ALLOWED_FOLDERS: folders }: FileSettings) => ({
     accepted: folders.length > 0 ? `a file:// URL or absolute path inside ${nameList(folders, 'folders')}` : null,
     resolve: (image, { accepted }) => resolveFile(image, folders, accepted),

@@ -12,7 +12,7 @@ export interface HttpsSettings extends DownloadOptions {
 
 export const https = {
   scheme: 'https',
-  variables: {
+  variables: () => ({
     ALLOWED_IMAGE_HOSTS: list(',')
       .pipe(z.array(ImageHost))
       .default([])
@@ -21,7 +21,7 @@ export const https = {
           'Hosts whose images may be named with `https://`, separated by commas: `example.org`, `*.example.org`, `example.org:8443`. ' +
           'An address inside a network is refused even if its host is listed.',
       }),
-  },
+  }),
   open: ({ ALLOWED_IMAGE_HOSTS: hosts, ...options }: HttpsSettings) => ({
     accepted: hosts.length > 0 ? `an https:// address on ${namedHosts(hosts)}` : null,
 

@@ -29,12 +29,12 @@ const UPLOADS = keys.upload('');
 
 export const s3 = {
   scheme: 's3',
-  variables: {
+  variables: () => ({
     ALLOWED_BUCKETS: list(',')
       .pipe(z.array(BucketName))
       .default([])
       .meta({ description: 'Other buckets whose images may be named with `s3://`, separated by commas.' }),
-  },
+  }),
   open({ BUCKET, ALLOWED_BUCKETS, ...connection }: S3Settings) {
     const inItsRegion = s3ByRegion(connection);
     const buckets = ['this deployment’s bucket', ...(ALLOWED_BUCKETS.length > 0 ? [nameList(ALLOWED_BUCKETS, 'buckets')] : [])];

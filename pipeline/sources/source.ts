@@ -12,7 +12,7 @@ export interface Source {
   /** What stands before the `:` of a name, in lower case. `null` for names without a scheme. */
   scheme: string | null;
   /** Environment variables of this source alone. */
-  variables: Variables;
+  variables(): Variables;
   /** Applies the settings of a deployment, the values of `variables` among them. Loads no client. */
   open(settings: object): OpenSource;
 }

@@ -8,7 +8,7 @@ const UPLOAD_ID = /^[a-z0-9][a-z0-9.-]{0,80}$/;
 
 export const upload = {
   scheme: null,
-  variables: {},
+  variables: () => ({}),
   open: (_settings: object) => ({
     accepted: 'an upload_id',
     resolve: (image, { blobs }) => resolveUpload(image, blobs),

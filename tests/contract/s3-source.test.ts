@@ -579,7 +579,7 @@ describe('without a real server:', () => {
     });
     const row = (scheme: string, { download }: ImageDownloads): Source => ({
       scheme,
-      variables: {},
+      variables: () => ({}),
       open: () => ({ accepted: scheme, resolve: () => Promise.reject(new Error('Nothing is named here.')), download }),
     });
     const remote = openSources({ upload, https: row('https', way('web')), s3: row('s3', way('bucket')) }, {}).downloads;
