@@ -656,6 +656,8 @@ describe('Bedrock: a refused setting is left out, remembered, and named in a not
 });
 
 describe('a refusal in words that do not say why', () => {
+  const withoutAny = (model: ModelId) =>
+    `${model} refuses the usual request without a reason; it is asked without settings, and its answers may vary.`;
   const isPlain = (bytes: number) => bytes < 1_500;
   const sentence = (model: ModelId) =>
     `No detections from ${model}: its service refused this image of 200 x 100 pixels, and accepted another one. Choose another model, or try a smaller tile_size.`;
@@ -665,33 +667,61 @@ describe('a refusal in words that do not say why', () => {
     .jpeg()
     .toBuffer();
 
+  test('concerns the settings if a request without any is accepted, which is remembered: OpenAI-compatible servers', async () => {
+    const { vision, requests } = await openai(({ body }) =>
+      'temperature' in body || 'response_format' in body ? { status: 422, message: 'No.' } : says(JSON_FORM),
+    );
+    const first = await detect(vision, OPENAI_MODEL);
+    expect(first.detections).toMatchObject([CAT_IN_TILE]);
+    expect(first.notes).toEqual([withoutAny(OPENAI_MODEL)]);
+    await detect(vision, OPENAI_MODEL);
+    expect(requests).toHaveLength(3);
+    expect(Object.keys(requests[2]?.body ?? {})).toEqual(['model', 'messages']);
+    expect(JSON.stringify(requests[2]?.body.messages)).toContain('follows this JSON schema');
+  });
+
+  test('concerns the settings if a request without any is accepted: Bedrock', async () => {
+    const { vision, requests } = await bedrock(({ body }) =>
+      'toolConfig' in body ? { error: 'ValidationException', status: 400, message: 'No.' } : writes(JSON_FORM),
+    );
+    const { detections, notes } = await detect(vision, BEDROCK_MODEL);
+    expect(detections).toMatchObject([CAT_IN_TILE]);
+    expect(notes).toEqual([withoutAny(BEDROCK_MODEL)]);
+    expect(Object.keys(requests[1]?.body ?? {}).sort()).toEqual(['inferenceConfig', 'messages']);
+  });
+
   test('concerns the image if a plain one is accepted: Bedrock', async () => {
     const { vision, requests } = await bedrock(({ body }) =>
       isPlain(body.messages[0]?.content[0]?.image?.source.bytes.length ?? 0)
         ? calls({ detections: [] })
         : { error: 'ValidationException', status: 400, message: 'No.' },
     );
-    const refused = vision.detect(BEDROCK_MODEL, { bytes: await noise, width: 200, height: 100 }, EVERYTHING);
-    await expect(refused).rejects.toMatchObject({ name: 'AnswerError', message: sentence(BEDROCK_MODEL) });
-    expect(requests).toHaveLength(2);
+    const refused = async () => await vision.detect(BEDROCK_MODEL, { bytes: await noise, width: 200, height: 100 }, EVERYTHING);
+    await expect(refused()).rejects.toMatchObject({ name: 'AnswerError', message: sentence(BEDROCK_MODEL) });
+    expect(requests).toHaveLength(3);
+    expect('toolConfig' in (requests[2]?.body ?? {})).toBe(true); // nothing was learned from it
+    await expect(refused()).rejects.toMatchObject({ name: 'AnswerError' });
+    expect(requests).toHaveLength(5); // the settings are known to be accepted
   });
 
   test('concerns the image if a plain one is accepted: OpenAI-compatible servers', async () => {
     const { vision, requests } = await openai(({ body }) =>
-      isPlain(JSON.stringify(body.messages[1]?.content).length) ? says('{"detections":[]}') : { status: 422, message: 'No.' },
+      isPlain(JSON.stringify(body.messages.at(-1)?.content[0]).length)
+        ? says('{"detections":[]}')
+        : { status: 422, message: 'No.' },
     );
     const refused = vision.detect(OPENAI_MODEL, { bytes: await noise, width: 200, height: 100 }, EVERYTHING);
     await expect(refused).rejects.toMatchObject({ name: 'AnswerError', message: sentence(OPENAI_MODEL) });
-    expect(requests).toHaveLength(2);
+    expect(requests).toHaveLength(3);
   });
 
-  test('concerns the model if a plain one is refused as well', async () => {
+  test('concerns the model if nothing is accepted', async () => {
     const { vision, requests } = await openai({ status: 400, message: 'No.' });
     await expect(detect(vision, OPENAI_MODEL)).rejects.toMatchObject({
       name: 'UserError',
       message: `The model ${OPENAI_MODEL} cannot be used: the request was refused. Check the model id, and that the model accepts images and a JSON schema.`,
     });
-    expect(requests).toHaveLength(2);
+    expect(requests).toHaveLength(4); // this image and a plain one, with settings and without
   });
 
   test('to correct an answer costs this image only', async () => {

@@ -87,7 +87,7 @@ describe('the refusal of one image costs one tile:', () => {
   test.each(OPENAI)('an OpenAI-compatible server: %s', async (_how, refusal, reason) => {
     const usual = completion({ content: JSON.stringify({ detections: [CAT] }) });
     const replyTo = refusingFirst<OpenaiReply>(refusal, usual);
-    const { baseUrl } = await openaiServer(({ body }) => replyTo(JSON.stringify(body.messages[1]?.content[0])));
+    const { baseUrl } = await openaiServer(({ body }) => replyTo(String(/data:[^"]+/.exec(JSON.stringify(body.messages)))));
     expectOneTileLost(await analyzed(openaiVision({ baseUrl, apiKey: null }), 'openai:seeing:8b'), reason);
   });
 

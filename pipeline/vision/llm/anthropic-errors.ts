@@ -64,6 +64,7 @@ export const ANTHROPIC_REFUSALS: RefusalReader<Setting> = {
     const answerTokensMax = answerTokensIn(error.message.replace(STATUS_BEFORE, ''), askedMax);
     return answerTokensMax === null ? null : { answerTokensMax };
   },
+  isUnexplained: () => false, // it names the setting that it refuses
   notes: {
     temperature: 'a temperature of 0; its answers may differ from run to run',
     toolChoice: 'to be forced to call a tool; an answer may need a repair',

@@ -1,4 +1,6 @@
 // What models on Bedrock refuse of a request, by the words of Converse.
+import { bedrockError, imageRefusalOf } from './bedrock-errors.ts';
+import { UnexplainedRefusal } from './model.ts';
 import { answerTokensIn, type RefusalReader } from './requests/refused-settings.ts';
 
 /** Without tools, the form is in the words of the request, and its answer is read from the text. */
@@ -29,6 +31,7 @@ export const BEDROCK_REFUSALS: RefusalReader<Setting> = {
     const answerTokensMax = answerTokensIn(message, askedMax);
     return answerTokensMax === null ? null : { answerTokensMax };
   },
+  isUnexplained: (error, model) => imageRefusalOf(error) === null && bedrockError(error, model) instanceof UnexplainedRefusal,
   notes: {
     temperature: 'a temperature of 0; its answers may differ from run to run',
     toolChoice: 'to be forced to call a tool; an answer may need a repair',

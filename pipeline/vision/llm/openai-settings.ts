@@ -1,5 +1,6 @@
 // What OpenAI-compatible servers refuse of a request, by the parameter or the words of their errors.
-import { errorWords, isServerError } from './openai-errors.ts';
+import { UnexplainedRefusal } from './model.ts';
+import { errorWords, imageRefusalOf, isServerError, openaiError } from './openai-errors.ts';
 import { answerTokensIn, type Concessions, type RefusalReader } from './requests/refused-settings.ts';
 
 /** Without `json_schema` a request asks for a `json_object`, and without that for no format; the schema is in its words then. */
@@ -65,6 +66,7 @@ export const OPENAI_REFUSALS: RefusalReader<Setting> = {
     const answerTokensMax = answerTokensIn(`${error.param}: ${error.message.replace(STATUS_BEFORE, '')}`, asked.answerTokensMax);
     return answerTokensMax === null ? null : { answerTokensMax };
   },
+  isUnexplained: (error, model) => imageRefusalOf(error) === null && openaiError(error, model) instanceof UnexplainedRefusal,
   notes: {
     system: 'system messages; its instructions are in the message of the user instead',
     json_schema: `a JSON schema as response_format; ${IN_WORDS}`,

@@ -16,7 +16,9 @@ export type Refused<Setting extends string> = { setting: Setting } | { answerTok
 export interface RefusalReader<Setting extends string> {
   /** `null` if the error is about no setting that `asked` still has. */
   refusedBy(error: unknown, asked: Concessions<Setting>): Refused<Setting> | null;
-  /** What a note says of a setting: it completes "… refuses". */
+  /** True for a refusal in words that do not say why. */
+  isUnexplained(error: unknown, model: ModelId): boolean;
+  /** What a note says of a setting: it completes "… refuses". Has every setting. */
   notes: Readonly<Record<Setting, string>>;
 }
 
@@ -29,29 +31,52 @@ export interface Conceded<Answer, Setting extends string> {
 /** Below this, a limit is not worth asking for: one detection takes about 70 tokens. */
 const ANSWER_TOKENS_MIN = 256;
 
+/** What the refusals of one model have taught. */
+interface Known<Setting extends string> {
+  without: Set<Setting>;
+  answerTokensMax: number;
+  /** A request was accepted: what is refused later is no setting. */
+  isAccepted: boolean;
+}
+
 /**
  * Remembers for each model what it refuses. A call that fails because of a setting is repeated without it; all later calls leave it out
- * from the beginning.
+ * from the beginning. A first call that fails for no known reason is repeated without any setting.
  */
-export function refusedSettings<Setting extends string>({ refusedBy, notes }: RefusalReader<Setting>) {
-  const learned = new Map<ModelId, { without: Set<Setting>; answerTokensMax: number }>();
+export function refusedSettings<Setting extends string>({ refusedBy, isUnexplained, notes }: RefusalReader<Setting>) {
+  const learned = new Map<ModelId, Known<Setting>>();
+  const everything = new Set(Object.keys(notes) as Setting[]);
   return async <Answer>(
     model: ModelId,
     call: (asked: Concessions<Setting>) => Promise<Answer>,
   ): Promise<Conceded<Answer, Setting>> => {
-    const known = learned.get(model) ?? { without: new Set(), answerTokensMax: ANSWER_TOKENS_MAX };
+    const known = learned.get(model) ?? { without: new Set(), answerTokensMax: ANSWER_TOKENS_MAX, isAccepted: false };
     learned.set(model, known);
-    let asked: Concessions<Setting> = { ...known, without: new Set(known.without) }; // a copy: other calls may add to it meanwhile
+    const accepted = (answer: Answer, asked: Concessions<Setting>): Conceded<Answer, Setting> => {
+      known.isAccepted = true;
+      return { answer, asked, notes: notesOn(model, asked, notes) };
+    };
+    // A copy: other calls may add to it meanwhile.
+    let asked: Concessions<Setting> = { without: new Set(known.without), answerTokensMax: known.answerTokensMax };
     for (;;) {
       try {
-        return { answer: await call(asked), asked, notes: notesOn(model, asked, notes) };
+        return accepted(await call(asked), asked);
       } catch (error) {
         const refused = refusedBy(error, asked);
         const conceded = refused && withConcession(asked, refused);
-        if (!refused || !conceded) throw error;
-        asked = conceded;
-        if ('setting' in refused) known.without.add(refused.setting);
-        known.answerTokensMax = Math.min(known.answerTokensMax, asked.answerTokensMax);
+        if (refused && conceded) {
+          asked = conceded;
+          if ('setting' in refused) known.without.add(refused.setting);
+          known.answerTokensMax = Math.min(known.answerTokensMax, asked.answerTokensMax);
+          continue;
+        }
+        if (known.isAccepted || !isUnexplained(error, model)) throw error;
+        const bare = { ...asked, without: everything };
+        const answer = await call(bare).catch(() => {
+          throw error; // the settings were not the reason
+        });
+        known.without = new Set(everything);
+        return accepted(answer, bare);
       }
     }
   };
@@ -76,6 +101,9 @@ function notesOn<Setting extends string>(
   notes: Readonly<Record<Setting, string>>,
 ): string[] {
   const shorter = answerTokensMax < ANSWER_TOKENS_MAX;
+  if (without.size === Object.keys(notes).length) {
+    return [`${model} refuses the usual request without a reason; it is asked without settings, and its answers may vary.`];
+  }
   return [
     ...[...without].map((setting) => `${model} refuses ${notes[setting]}.`),
     ...(shorter
