@@ -13,6 +13,7 @@ const KeysFile = z.strictObject({
       z.strictObject({
         access_key_id: z.string().regex(/^[A-Z0-9]{16,128}$/), // the form of IAM's key ids
         secret_access_key: z.string().min(16),
+        session_token: z.string().min(1).optional(),
         principal: z.string().min(1).max(64), // the maximum of an IAM user name
       }),
     )
@@ -22,6 +23,8 @@ const KeysFile = z.strictObject({
 export interface AccessKey {
   accessKeyId: string;
   secretAccessKey: string;
+  /** Temporary credentials have one, and each request must bring it; `null` for permanent ones. */
+  sessionToken: string | null;
   /** Who signs with the key. It is logged. */
   principal: string;
 }
@@ -34,7 +37,12 @@ export async function readAccessKeys(file: string): Promise<ReadonlyMap<string, 
     throw new UserError(`${file} must hold ${FORM}. It is invalid${where && ` at ${where}`}. Correct the file.`);
   }
   const keys = parsed.data.keys.map(
-    (key): AccessKey => ({ accessKeyId: key.access_key_id, secretAccessKey: key.secret_access_key, principal: key.principal }),
+    (key): AccessKey => ({
+      accessKeyId: key.access_key_id,
+      secretAccessKey: key.secret_access_key,
+      sessionToken: key.session_token ?? null,
+      principal: key.principal,
+    }),
   );
   const byId = new Map(keys.map((key) => [key.accessKeyId, key]));
   if (byId.size < keys.length) throw new UserError(`${file} holds one access_key_id twice. Remove one of them.`);

@@ -34,9 +34,8 @@ export function iamGate({ keys, region, clock, log }: IamGateDeps): IamGate {
     const claim = claimOf(request.headers);
     if (!claim) return refuse(UNSIGNED, null, log);
     const key = keys.get(claim.accessKeyId);
-    // The keys of the file are permanent, so no session token can belong to one of them.
-    const isKnown = key !== undefined && !request.headers.has('x-amz-security-token');
-    if (!isKnown) return refuse(UNKNOWN_KEY, claim, log);
+    const token = request.headers.get('x-amz-security-token');
+    if (!key || key.sessionToken !== token) return refuse(UNKNOWN_KEY, claim, log);
     const fault = scopeFault(claim, region) ?? timeFault(claim, clock.now());
     if (fault) return refuse(fault, claim, log);
 

@@ -11,7 +11,7 @@ import { serve } from '../../local/serve.ts';
 import { readConfig } from '../../pipeline/config.ts';
 import { runCommand } from '../support/command.ts';
 import { temporaryFolder } from '../support/folder.ts';
-import { CREDENTIALS, REGION, signedServer } from '../support/signed-server.ts';
+import { CREDENTIALS, REGION, signedServer, TEMPORARY } from '../support/signed-server.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 const CLIENTS = join(ROOT, 'examples/clients');
@@ -189,7 +189,12 @@ describe.skipIf(!curlSigns)('sigv4.sh (skipped where curl is missing or cannot s
     expect(tools.map(({ name }) => name)).toContain('analyze_image');
     const upload = await run(['create_upload', '{"file_name":"plan.png","bytes":123}'], { ...place, ...keys });
     expect(upload).toMatchObject({ structuredContent: { upload_id: expect.stringMatching(/^plan\.png-/) } });
-    const temporary = { ...place, ...keys, AWS_SESSION_TOKEN: 'FwoGZXIvYXdzEXAMPLE//TOKEN+=' };
+    const temporary = {
+      ...place,
+      AWS_ACCESS_KEY_ID: TEMPORARY.accessKeyId,
+      AWS_SECRET_ACCESS_KEY: TEMPORARY.secretAccessKey,
+      AWS_SESSION_TOKEN: TEMPORARY.sessionToken,
+    };
     expect(await run(['list_findings'], temporary)).toMatchObject({ structuredContent: { totals: { findings: 0 } } });
   });
 

@@ -13,7 +13,7 @@ import { serve } from '../../local/serve.ts';
 import { readConfig } from '../../pipeline/config.ts';
 import { runCommand } from '../support/command.ts';
 import { temporaryFolder } from '../support/folder.ts';
-import { CREDENTIALS, keysFile, REGION, signedServer } from '../support/signed-server.ts';
+import { CREDENTIALS, keysFile, REGION, signedServer, TEMPORARY } from '../support/signed-server.ts';
 
 const LIST = JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/list', params: {} });
 const ACCEPT = 'application/json, text/event-stream';
@@ -187,6 +187,17 @@ describe('any other request is refused with the messages of the service', () => 
     expect((await refusal(url, await signedHeaders(url, { secret: 'je7MtGbClwBF/2Zp9Utk/h3yCo8nvbEXAMPLEKEY' })))[1]).toMatch(
       MISMATCH,
     );
+  });
+
+  test('with temporary credentials but without their session token', async () => {
+    const url = await endpoint();
+    const headers = await signedHeaders(url, { accessKeyId: TEMPORARY.accessKeyId });
+    expect((await refusal(url, headers))[0]).toBe('UnrecognizedClientException');
+    const whole = await signedHeaders(url, {
+      accessKeyId: TEMPORARY.accessKeyId,
+      headers: { 'x-amz-security-token': TEMPORARY.sessionToken },
+    });
+    expect((await posted(url, whole)).status).toBe(200);
   });
 
   test('with the session token of other credentials, although it is signed', async () => {

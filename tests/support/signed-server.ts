@@ -14,9 +14,23 @@ export const CREDENTIALS = { accessKeyId: 'AKIAIOSFODNN7EXAMPLE', secretAccessKe
 const quiet = () => {};
 const log: Log = { debug: quiet, info: quiet, warn: quiet, error: quiet };
 
+/** Temporary credentials beside the permanent ones. */
+export const TEMPORARY = {
+  accessKeyId: 'ASIAIOSFODNN7EXAMPLE',
+  secretAccessKey: CREDENTIALS.secretAccessKey,
+  sessionToken: 'FwoGZXIvYXdzEXAMPLE//TOKEN+=',
+};
+
 export async function keysFile(text?: string, mode = 0o600): Promise<string> {
-  const { accessKeyId, secretAccessKey } = CREDENTIALS;
-  const keys = [{ access_key_id: accessKeyId, secret_access_key: secretAccessKey, principal: 'example' }];
+  const keys = [
+    { access_key_id: CREDENTIALS.accessKeyId, secret_access_key: CREDENTIALS.secretAccessKey, principal: 'example' },
+    {
+      access_key_id: TEMPORARY.accessKeyId,
+      secret_access_key: TEMPORARY.secretAccessKey,
+      session_token: TEMPORARY.sessionToken,
+      principal: 'temporary',
+    },
+  ];
   const file = join(await temporaryFolder(), 'keys.json');
   await writeFile(file, text ?? JSON.stringify({ keys }));
   await chmod(file, mode);
