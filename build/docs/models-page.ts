@@ -124,6 +124,12 @@ aws lambda invoke --function-name PIPELINE_FUNCTION:live --cli-binary-format raw
 
 A run notes a model whose boxes lie outside of the scale that it was asked for, or are fractions of 1 where they should not be.
 
+## Prompt caching
+
+The form and the rules are the same for all tiles of an analysis. They go first, and are marked for the provider's prompt cache: with \`anthropic:\` models, and with Claude on \`bedrock:\`. OpenAI caches by itself. Cached tokens count as input tokens, and cost what the provider asks: Claude reads at a tenth of the price of input or less, and writes at 1.25 times that price.
+
+A model keeps a prompt only if it has a minimum of tokens: 512 for Claude Opus 5, 1,024 for Sonnet 5, 2,048 for Opus 4.7, 4,096 for Haiku 4.5 and Opus 4.6 (platform.claude.com/docs/en/build-with-claude/prompt-caching). The form and the rules have about 600, plus what the service adds for tools. A model that does not keep them costs the same as without a cache. Estimates do not count on it.
+
 ## What 500 tiles cost
 
 Estimates for detection alone, with two objects a tile. The first figure is for 500 tiles of 1,024 px; the second is for a square of ${count(SIDE_PX)} px at full detail in tiles of the model's own size.

@@ -8,16 +8,25 @@ import { PROVIDERS, type Provider } from './provider-registry.ts';
 export interface Price extends Pick<PriceList, 'source' | 'asOf'> {
   input: number;
   output: number;
+  /** For input that is read from a prompt cache, or written to it. */
+  cacheRead: number;
+  cacheWrite: number;
 }
 
-const LOCAL_PRICE: Price = { input: 0, output: 0, source: 'runs here', asOf: 'always' };
+/** `input_tokens` are all tokens of the input, those of a prompt cache included. */
+export interface PricedTokens extends Pick<Usage, 'input_tokens' | 'output_tokens'> {
+  cache_read_tokens?: number;
+  cache_write_tokens?: number;
+}
+
+const LOCAL_PRICE: Price = { input: 0, output: 0, cacheRead: 0, cacheWrite: 0, source: 'runs here', asOf: 'always' };
 
 const PRICE_BOOKS = new Map(
   Object.entries<Provider>(PROVIDERS).map(([name, { prices }]) => [name, prices && { ...prices, byName: byName(prices.lists) }]),
 );
 
 function byName(lists: readonly PriceList[]) {
-  return new Map(lists.flatMap((list) => list.prices.map(([name, input, output]) => [name, { list, input, output }])));
+  return new Map(lists.flatMap((list) => list.prices.map((row) => [row[0], { list, row }])));
 }
 
 /** Whether the model runs on this machine, and so costs no tokens. */
@@ -26,12 +35,13 @@ export function isLocal(model: ModelId): boolean {
 }
 
 /** The cost of the tokens in USD; `null` if the model has no known price. */
-export function costOf(
-  model: ModelId,
-  { input_tokens, output_tokens }: Pick<Usage, 'input_tokens' | 'output_tokens'>,
-): number | null {
+export function costOf(model: ModelId, tokens: PricedTokens): number | null {
   const price = priceOf(model);
-  return price && (input_tokens * price.input + output_tokens * price.output) / 1_000_000;
+  if (!price) return null;
+  const { input_tokens, output_tokens, cache_read_tokens = 0, cache_write_tokens = 0 } = tokens;
+  const uncached = input_tokens - cache_read_tokens - cache_write_tokens;
+  const cached = cache_read_tokens * price.cacheRead + cache_write_tokens * price.cacheWrite;
+  return (uncached * price.input + cached + output_tokens * price.output) / 1_000_000;
 }
 
 /** The note that goes with a cost of `null`. */
@@ -50,8 +60,16 @@ export function priceOf(model: ModelId): Price | null {
   const listed = names.map((name) => book.byName.get(name)).find((row) => row !== undefined);
   if (!listed) return null;
   const { source, asOf, regionalFactor } = listed.list;
+  const [, input, output, cacheRead = input, cacheWrite = input] = listed.row;
   const factor = book.isGlobal(id) ? 1 : regionalFactor;
-  return { input: listed.input * factor, output: listed.output * factor, source, asOf };
+  return {
+    input: input * factor,
+    output: output * factor,
+    cacheRead: cacheRead * factor,
+    cacheWrite: cacheWrite * factor,
+    source,
+    asOf,
+  };
 }
 
 function providerOf(model: ModelId): string {

@@ -91,6 +91,22 @@ describe('anthropicVision asks', () => {
     expect(await sharp(Buffer.from(image.source.data, 'base64')).metadata()).toMatchObject({ width: edgePx, height: edgePx });
   });
 
+  it('so that what is the same for all tiles comes first and is kept in the prompt cache', async () => {
+    const { vision, requests } = await visionOf(detections());
+    await vision.detect(MODEL, TILE, { look_for: 'cats', labels: [] });
+    await vision.detect(MODEL, { ...TILE, width: 100 }, { look_for: null, labels: ['dog'] });
+    const [first, second] = requests.map(({ body }) => body);
+    expect(first?.system).toEqual([{ type: 'text', text: expect.any(String), cache_control: { type: 'ephemeral' } }]);
+    expect([second?.tools, second?.system]).toEqual([first?.tools, first?.system]);
+    expect(second?.messages).not.toEqual(first?.messages);
+  });
+
+  it('without the cache for what an analysis asks once', async () => {
+    const { vision, requests } = await visionOf(toolCall('report_verdict', { verdict: 'allowed', category: 'none', score: 1 }));
+    await vision.moderate(MODEL, TILE);
+    expect(JSON.stringify(requests[0]?.body)).not.toContain('cache_control');
+  });
+
   it('only with a key', async () => {
     const nowhere = anthropicVision({ baseUrl: null, apiKey: null }).detect(MODEL, TILE, EVERYTHING);
     await expect(nowhere).rejects.toMatchObject({ name: 'UserError', message: expect.stringContaining('ANTHROPIC_API_KEY') });
@@ -109,6 +125,16 @@ describe('an answer', () => {
       usage: { input_tokens: 1_000, output_tokens: 100, cost_usd: costOf(MODEL, { input_tokens: 1_000, output_tokens: 100 }) },
       notes: [],
     });
+  });
+
+  it.each([
+    ['read from', { cache_read_input_tokens: 1_000 }, (100 * 2 + 1_000 * 0.2 + 50 * 10) / 1_000_000],
+    ['written to', { cache_creation_input_tokens: 1_000 }, (100 * 2 + 1_000 * 2.5 + 50 * 10) / 1_000_000],
+  ])('counts tokens that are %s the cache as input, at their own price', async (_what, cached, cost_usd) => {
+    const counts = { input_tokens: 100, output_tokens: 50, ...cached };
+    const { vision } = await visionOf(toolCall('report_detections', { detections: [] }, counts));
+    const { usage } = await vision.detect(MODEL, TILE, EVERYTHING);
+    expect(usage).toEqual({ input_tokens: 1_100, output_tokens: 50, cost_usd: expect.closeTo(cost_usd, 9) });
   });
 
   const usable: [string, AnthropicReply][] = [
@@ -295,24 +321,43 @@ describe('a setting that a model refuses', () => {
     '"thinking.type.disabled" is not supported for this model. Use "thinking.type.adaptive" and "output_config.effort" to control thinking behavior.';
   const FORCED = 'tool_choice: type "tool" and "any" are not supported for this model.';
 
+  const BETWEEN_TOOLS = THINKING.replace('disabled', 'between_tools');
+
   it('is left out from then on, and a model that always thinks gets little effort and more tokens', async () => {
     const { vision, requests } = await visionOf(({ body }) => {
-      if (body.thinking) return refused(THINKING);
+      if (body.thinking) return refused(body.thinking.type === 'disabled' ? THINKING : BETWEEN_TOOLS);
       if (body.tool_choice) return refused(FORCED);
       return body.temperature === undefined ? detections(CAT) : refused(TEMPERATURE);
     });
     const { detections: found, notes } = await vision.detect(MODEL, TILE, EVERYTHING);
     expect(found).toHaveLength(1);
     expect(notes).toEqual([
+      `${MODEL} refuses thinking to be turned off; it is asked not to think before its answer.`,
       `${MODEL} refuses to answer without thinking; its thoughts cost output tokens.`,
       `${MODEL} refuses to be forced to call a tool; an answer may need a repair.`,
       `${MODEL} refuses a temperature of 0; its answers may differ from run to run.`,
     ]);
-    expect(requests).toHaveLength(4);
-    await vision.detect(MODEL, TILE, EVERYTHING);
     expect(requests).toHaveLength(5);
-    expect(requests[4]?.body).toMatchObject({ max_tokens: 12_288, output_config: { effort: 'low' } });
-    for (const setting of ['temperature', 'thinking', 'tool_choice']) expect(requests[4]?.body).not.toHaveProperty(setting);
+    await vision.detect(MODEL, TILE, EVERYTHING);
+    expect(requests).toHaveLength(6);
+    expect(requests[5]?.body).toMatchObject({ max_tokens: 12_288, output_config: { effort: 'low' } });
+    for (const setting of ['temperature', 'thinking', 'tool_choice']) expect(requests[5]?.body).not.toHaveProperty(setting);
+  });
+
+  it('may be thinking that is disabled, where a model accepts not to think before its answer', async () => {
+    const { vision, requests } = await visionOf(({ body }) =>
+      body.thinking?.type === 'disabled' ? refused(THINKING) : detections(CAT),
+    );
+    await vision.detect(MODEL, TILE, EVERYTHING);
+    expect(requests[1]?.body).toMatchObject({ max_tokens: 4_096, thinking: { type: 'between_tools' } });
+  });
+
+  it('may be the prompt cache, on servers that do not know it', async () => {
+    const { vision, requests } = await visionOf(({ body }) =>
+      body.system[0]?.cache_control ? refused('system.0.cache_control: Extra inputs are not permitted') : detections(CAT),
+    );
+    expect((await vision.detect(MODEL, TILE, EVERYTHING)).detections).toHaveLength(1);
+    expect(requests).toHaveLength(2);
   });
 
   it('may be the length of an answer', async () => {
@@ -331,7 +376,7 @@ describe('a setting that a model refuses', () => {
       return body.output_config ? refused('output_config: Extra inputs are not permitted') : detections(CAT);
     });
     expect((await vision.detect(MODEL, TILE, EVERYTHING)).detections).toHaveLength(1);
-    expect(requests).toHaveLength(3);
-    expect(requests[2]?.body).toMatchObject({ temperature: 0, tool_choice: { type: 'tool' } });
+    expect(requests).toHaveLength(4);
+    expect(requests[3]?.body).toMatchObject({ temperature: 0, tool_choice: { type: 'tool' } });
   });
 });

@@ -35,11 +35,17 @@ function formIn(input: unknown): string {
   return input === undefined ? '' : JSON.stringify(input);
 }
 
-/** What the cache holds of the input is not among its `input_tokens`. */
+/** The `input_tokens` of the service are those after the cached part. */
 function tokensOf(usage: unknown): Tokens {
   const counts = isRecord(usage) ? usage : {};
-  const cached = tokenCount(counts.cache_read_input_tokens) + tokenCount(counts.cache_creation_input_tokens);
-  return { input_tokens: tokenCount(counts.input_tokens) + cached, output_tokens: tokenCount(counts.output_tokens) };
+  const cache_read_tokens = tokenCount(counts.cache_read_input_tokens);
+  const cache_write_tokens = tokenCount(counts.cache_creation_input_tokens);
+  return {
+    input_tokens: tokenCount(counts.input_tokens) + cache_read_tokens + cache_write_tokens,
+    output_tokens: tokenCount(counts.output_tokens),
+    cache_read_tokens,
+    cache_write_tokens,
+  };
 }
 
 function noMessage(sent: unknown, model: ModelId): TransientError {

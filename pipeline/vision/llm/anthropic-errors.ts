@@ -42,17 +42,19 @@ interface ServiceError extends Error {
   errorCode?: string | null;
 }
 
-/** `effort` is low where `thinking` cannot be turned off. */
-export type Setting = 'temperature' | 'toolChoice' | 'thinking' | 'effort';
+/** `thinking` is turned off; or else it is not allowed before the answer (`betweenTools`), or else short by a low `effort`. */
+export type Setting = 'cache' | 'temperature' | 'toolChoice' | 'thinking' | 'betweenTools' | 'effort';
 
 /**
- * The first that fits counts: sentences about one setting may name those after it. Opus 5.5 and Fable 5.1 refuse a forced tool and always
- * think: platform.claude.com/docs/en/models/opus-5-5/whats-new-opus-5-5, read on 2026-11-28.
+ * The first that fits counts: sentences about one setting may name those after it. Sonnet 5.5 refuses a forced tool and thinking that is
+ * disabled, Opus 5.5 and Fable 5.1 always think: platform.claude.com/docs/en/models/opus-5-5/whats-new-opus-5-5, read on 2026-11-28.
  */
 const SIGNS: readonly { setting: Setting; about: RegExp }[] = [
+  { setting: 'cache', about: /\bcache_control\b|prompt caching/i },
   { setting: 'toolChoice', about: /tool_choice|forc(?:ed|es) tool use/i },
   { setting: 'temperature', about: /\btemperature\b/i },
   { setting: 'thinking', about: /\bthinking\b/i },
+  { setting: 'betweenTools', about: /\bthinking\b|between_tools/i },
   { setting: 'effort', about: /\boutput_config\b|\beffort\b/i },
 ];
 
@@ -66,9 +68,11 @@ export const ANTHROPIC_REFUSALS: RefusalReader<Setting> = {
   },
   isUnexplained: () => false, // it names the setting that it refuses
   notes: {
+    cache: 'prompt caching; every call pays for its instructions in full',
     temperature: 'a temperature of 0; its answers may differ from run to run',
     toolChoice: 'to be forced to call a tool; an answer may need a repair',
-    thinking: 'to answer without thinking; its thoughts cost output tokens',
+    thinking: 'thinking to be turned off; it is asked not to think before its answer',
+    betweenTools: 'to answer without thinking; its thoughts cost output tokens',
     effort: 'an effort; it thinks as long as it does by default',
   },
 };

@@ -5,7 +5,7 @@ import type { ModelId } from '../../contract/schemas.ts';
 import { plainJpeg } from '../jpeg-tools.ts';
 import { isOnlyThoughts, jsonIn, mendedJsonIn, unwrapped, wholeJsonIn } from '../reading/json-in-text.ts';
 import type { Reader, Reading } from '../reading/read-answers.ts';
-import { type Form, type Model, type Question, type Reply, type Tokens, UnexplainedRefusal } from './model.ts';
+import { type Form, type Model, type Question, type Reply, type Tokens, totalTokens, UnexplainedRefusal } from './model.ts';
 
 export interface Purpose<T> {
   /** What the answer should contain, for a sentence: `detections`. */
@@ -57,7 +57,11 @@ export async function askModel<T>(
   });
   const repaired = await read(second, purpose, model);
   if ('answer' in repaired) {
-    return { ...repaired, tokens: sumOf(first.tokens, second.tokens), notes: [...new Set([...notes, ...(second.notes ?? [])])] };
+    return {
+      ...repaired,
+      tokens: totalTokens([first.tokens, second.tokens]),
+      notes: [...new Set([...notes, ...(second.notes ?? [])])],
+    };
   }
   throw failure(
     model,
@@ -161,11 +165,4 @@ function failure(
   cause: Error,
 ): AnswerError {
   return new AnswerError(`No ${wanted} from ${model}: ${why}. ${advice}`, { cause });
-}
-
-function sumOf(first: Tokens, second: Tokens): Tokens {
-  return {
-    input_tokens: first.input_tokens + second.input_tokens,
-    output_tokens: first.output_tokens + second.output_tokens,
-  };
 }

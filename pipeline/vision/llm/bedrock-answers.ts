@@ -42,11 +42,23 @@ function partsOf(sent: unknown, model: ModelId): Parts {
     const cause = new Error(`Not a Converse response: ${JSON.stringify(sent) ?? 'nothing'}`);
     throw new TransientError(`The model ${model} sent an answer that is not a Converse response. Try again.`, { cause });
   }
-  const counts = isRecord(usage) ? usage : {};
   return {
     stopReason,
     content: message.content.filter(isRecord),
-    usage: { input_tokens: tokenCount(counts.inputTokens), output_tokens: tokenCount(counts.outputTokens) },
+    usage: tokensOf(usage),
+  };
+}
+
+/** The `inputTokens` of the service are those after the cached part: docs.aws.amazon.com, Amazon Bedrock, "Prompt caching". */
+function tokensOf(usage: unknown): Tokens {
+  const counts = isRecord(usage) ? usage : {};
+  const cache_read_tokens = tokenCount(counts.cacheReadInputTokens);
+  const cache_write_tokens = tokenCount(counts.cacheWriteInputTokens);
+  return {
+    input_tokens: tokenCount(counts.inputTokens) + cache_read_tokens + cache_write_tokens,
+    output_tokens: tokenCount(counts.outputTokens),
+    cache_read_tokens,
+    cache_write_tokens,
   };
 }
 

@@ -4,12 +4,13 @@ import { UnexplainedRefusal } from './model.ts';
 import { answerTokensIn, type RefusalReader } from './requests/refused-settings.ts';
 
 /** Without tools, the form is in the words of the request, and its answer is read from the text. */
-export type Setting = 'temperature' | 'toolChoice' | 'tools' | 'system';
+export type Setting = 'cache' | 'temperature' | 'toolChoice' | 'tools' | 'system';
 
 const NOT_ACCEPTED = /not support|unsupported|n['’]t support|not allowed|not permitted|not accept|not available|incompatible/i;
 
 /** The first that fits counts. `words` of `null`: the name of the setting alone is enough. */
 const SIGNS: readonly { setting: Setting; about: RegExp; words: RegExp | null }[] = [
+  { setting: 'cache', about: /cachePoint|prompt caching/i, words: null },
   { setting: 'temperature', about: /temperature/i, words: null },
   { setting: 'toolChoice', about: /tool_?choice/i, words: null },
   { setting: 'tools', about: /tool ?(?:use|config|calling)|\btools?\b/i, words: NOT_ACCEPTED },
@@ -22,7 +23,7 @@ const SIGNS: readonly { setting: Setting; about: RegExp; words: RegExp | null }[
 
 export const BEDROCK_REFUSALS: RefusalReader<Setting> = {
   refusedBy(error, { without, answerTokensMax: askedMax }) {
-    if (!(error instanceof Error) || error.name !== 'ValidationException') return null;
+    if (!(error instanceof Error) || !isRefusal(error)) return null;
     const { message } = error;
     const sign = SIGNS.find(
       ({ setting, about, words }) => !without.has(setting) && about.test(message) && (words?.test(message) ?? true),
@@ -33,9 +34,15 @@ export const BEDROCK_REFUSALS: RefusalReader<Setting> = {
   },
   isUnexplained: (error, model) => imageRefusalOf(error) === null && bedrockError(error, model) instanceof UnexplainedRefusal,
   notes: {
+    cache: 'prompt caching; every call pays for its instructions in full',
     temperature: 'a temperature of 0; its answers may differ from run to run',
     toolChoice: 'to be forced to call a tool; an answer may need a repair',
     tools: 'tools; the form is in its instructions instead',
     system: 'system messages; its instructions are in the message of the user instead',
   },
 };
+
+/** A model without prompt caching answers as if its access were denied. */
+function isRefusal({ name, message }: Error): boolean {
+  return name === 'ValidationException' || (name === 'AccessDeniedException' && /did not allow prompt caching/i.test(message));
+}

@@ -1,8 +1,15 @@
 // Vision by models on Amazon Bedrock, `bedrock:<model or inference profile id>`: the Converse API, with the form as a tool. Knows only
 // this wire format; llm-vision.ts knows the questions. Region and credentials come from the SDK's own chain.
-import type { ConverseCommandInput, Message, ToolConfiguration, ToolInputSchema } from '@aws-sdk/client-bedrock-runtime';
+import type {
+  ConverseCommandInput,
+  Message,
+  SystemContentBlock,
+  ToolConfiguration,
+  ToolInputSchema,
+} from '@aws-sdk/client-bedrock-runtime';
 import type { ModelId } from '../../contract/schemas.ts';
 import type { Vision } from '../../ports.ts';
+import { modelName } from '../../providers/profile-of.ts';
 import { bedrockReply } from './bedrock-answers.ts';
 import { bedrockError, imageRefusalOf, isMalformedToolUse } from './bedrock-errors.ts';
 import { BEDROCK_REFUSALS, type Setting } from './bedrock-settings.ts';
@@ -23,6 +30,12 @@ export interface BedrockVisionOptions {
 
 const CALL_TIMEOUT_MS = 120_000; // 4,096 tokens at 50 a second take 82 s
 const ATTEMPTS_MAX = 2; // throttled-vision.ts slows down and repeats; the SDK only bridges one fault
+
+/**
+ * Models that keep a part of the prompt, marked by a cache point, and are likely to gain by it: Nova keeps no less than 1,000 tokens, and
+ * the rules have about 600. docs.aws.amazon.com, Amazon Bedrock, "Prompt caching"
+ */
+const CACHING = /^claude/;
 
 /** The client is loaded on first use. */
 export function bedrockVision(options: BedrockVisionOptions = {}): Vision {
@@ -70,11 +83,17 @@ function inputOf(model: ModelId, question: Question, { without, answerTokensMax 
   }
   return {
     modelId: idAtProvider(model),
-    ...(system === null ? {} : { system: [{ text: system }] }),
+    ...(system === null ? {} : { system: systemOf(model, system, form, without) }),
     messages,
     inferenceConfig: { maxTokens: answerTokensMax, ...(without.has('temperature') ? {} : { temperature: 0 }) },
     ...(without.has('tools') ? {} : { toolConfig: toolConfigOf(form, without) }),
   };
+}
+
+/** A cache point ends the part that is the same for all tiles: the tools, which go first, and the rules. */
+function systemOf(model: ModelId, text: string, form: Form, without: ReadonlySet<Setting>): SystemContentBlock[] {
+  const isCached = form.isSentOften && CACHING.test(modelName(model)) && !without.has('cache');
+  return isCached ? [{ text }, { cachePoint: { type: 'default' } }] : [{ text }];
 }
 
 function toolConfigOf({ name, description, schema }: Form, without: ReadonlySet<Setting>): ToolConfiguration {

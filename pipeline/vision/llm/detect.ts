@@ -11,7 +11,7 @@ import { detectionsReader } from '../reading/read-answers.ts';
 import { type ReadDetections, readDetections } from '../reading/read-detections.ts';
 import { askModel, type Purpose } from './ask-model.ts';
 import { detectionsForm } from './forms.ts';
-import type { Model, Tokens } from './model.ts';
+import { type Model, type Tokens, totalTokens } from './model.ts';
 
 /** Neighboring halves share this much of the cut side, so that an object at the cut is whole in one of them. */
 const SHARED_BY_HALVES = 1 / 8;
@@ -37,10 +37,7 @@ export async function detect(send: Model, model: ModelId, profile: ModelProfile,
     detections: detections.map((detection) => scaledTo(tile, image, detection)),
     clipped: parts.reduce((sum, { clipped }) => sum + clipped, 0),
     notes: [...new Set(parts.flatMap(({ notes }) => notes))],
-    tokens: {
-      input_tokens: parts.reduce((sum, { tokens }) => sum + tokens.input_tokens, 0),
-      output_tokens: parts.reduce((sum, { tokens }) => sum + tokens.output_tokens, 0),
-    },
+    tokens: totalTokens(parts.map(({ tokens }) => tokens)),
   };
 }
 

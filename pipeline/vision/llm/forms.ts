@@ -35,6 +35,7 @@ export function detectionsForm(coordinates: Coordinates): Form {
     name: 'report_detections',
     description: 'Reports what is in the image.',
     schema: z.object({ detections: z.array(detection) }),
+    isSentOften: true,
   };
 }
 
@@ -51,6 +52,7 @@ export function verificationForm(coordinates: Coordinates): Form {
       description: DESCRIPTION,
       text: TEXT,
     }),
+    isSentOften: true,
   };
 }
 
@@ -58,10 +60,12 @@ export const MODERATION_FORM: Form = {
   name: 'report_verdict',
   description: 'Reports whether the image may be analyzed.',
   schema: z.object({ verdict: z.enum(['allowed', 'blocked']), category: z.enum(MODERATION_CATEGORIES), score: SCORE }),
+  isSentOften: false,
 };
 
 export const SUMMARY_FORM: Form = {
   name: 'report_summary',
   description: 'Reports the summary of the whole image.',
   schema: z.object({ summary: z.string() }),
+  isSentOften: false,
 };

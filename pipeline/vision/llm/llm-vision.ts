@@ -81,7 +81,8 @@ async function fitted(image: Jpeg, { intake, bytesMax }: ModelProfile): Promise<
 }
 
 function usageOf(model: ModelId, tokens: Tokens): Usage {
-  return { ...tokens, cost_usd: isCounted(tokens) ? costOf(model, tokens) : null };
+  const { input_tokens, output_tokens } = tokens;
+  return { input_tokens, output_tokens, cost_usd: isCounted(tokens) ? costOf(model, tokens) : null };
 }
 
 /** False if the server does not count tokens: every question has some. */

@@ -13,6 +13,8 @@ export interface Form {
   name: string;
   description: string;
   schema: z.ZodType;
+  /** An analysis sends it with many images, after the same rules: worth keeping in a prompt cache. */
+  isSentOften: boolean;
 }
 
 export interface Question {
@@ -26,12 +28,28 @@ export interface Question {
 }
 
 export interface Tokens {
+  /** All of them, those of a prompt cache included. */
   input_tokens: number;
   output_tokens: number;
+  /** Part of the input: read from a prompt cache, and written to it. They have prices of their own. */
+  cache_read_tokens: number;
+  cache_write_tokens: number;
 }
 
 /** What a refused request costs. */
-export const NO_TOKENS: Tokens = { input_tokens: 0, output_tokens: 0 };
+export const NO_TOKENS: Tokens = { input_tokens: 0, output_tokens: 0, cache_read_tokens: 0, cache_write_tokens: 0 };
+
+export function totalTokens(parts: readonly Tokens[]): Tokens {
+  return parts.reduce(
+    (sum, part) => ({
+      input_tokens: sum.input_tokens + part.input_tokens,
+      output_tokens: sum.output_tokens + part.output_tokens,
+      cache_read_tokens: sum.cache_read_tokens + part.cache_read_tokens,
+      cache_write_tokens: sum.cache_write_tokens + part.cache_write_tokens,
+    }),
+    NO_TOKENS,
+  );
+}
 
 /** A count of tokens as services report it: whole, fractional, as text, or not at all. Never costs an answer. */
 export function tokenCount(value: unknown): number {

@@ -3,7 +3,7 @@
 import { TransientError } from '../../contract/errors.ts';
 import type { ModelId } from '../../contract/schemas.ts';
 import { isRecord, jsonIn } from '../reading/json-in-text.ts';
-import { type Reply, tokenCount } from './model.ts';
+import { type Reply, type Tokens, tokenCount } from './model.ts';
 
 const LENGTH = /^(?:length|max_tokens|model_length|max_output_tokens)$/i;
 const FILTERED = /^(?:content_filter|safety|prohibited_content|blocklist|recitation|image_safety)$/i;
@@ -16,8 +16,7 @@ export function openaiReply(sent: unknown, model: ModelId): Reply {
   const choice = choiceIn(body);
   if (!choice) throw noCompletion(sent, model);
   const message = isRecord(choice.message) ? choice.message : { content: choice.text };
-  const { input_tokens, output_tokens, notes } = usageIn(body, model);
-  const tokens = { input_tokens, output_tokens };
+  const { tokens, notes } = usageIn(body, model);
   const reason = typeof choice.finish_reason === 'string' ? choice.finish_reason : '';
   const refusal = typeof message.refusal === 'string' ? message.refusal : '';
   const { text, severalCalls } = textIn(message, LENGTH.test(reason));
@@ -112,14 +111,16 @@ function noCompletion(sent: unknown, model: ModelId): TransientError {
 }
 
 /** A missing count is no reason to lose an answer, but the cost is unknown then. */
-function usageIn(body: unknown, model: ModelId): { input_tokens: number; output_tokens: number; notes: string[] } {
+function usageIn(body: unknown, model: ModelId): { tokens: Tokens; notes: string[] } {
   const usage = isRecord(body) && isRecord(body.usage) ? body.usage : {};
   const input_tokens = tokenCount(usage.prompt_tokens ?? usage.input_tokens);
   const output_tokens = tokenCount(usage.completion_tokens ?? usage.output_tokens);
+  const details = isRecord(usage.prompt_tokens_details) ? usage.prompt_tokens_details : {};
+  // OpenAI caches by itself, and counts what it read among the tokens of the prompt.
+  const cache_read_tokens = Math.min(input_tokens, tokenCount(details.cached_tokens));
   const isCounted = input_tokens + output_tokens > 0;
   return {
-    input_tokens,
-    output_tokens,
+    tokens: { input_tokens, output_tokens, cache_read_tokens, cache_write_tokens: 0 },
     notes: isCounted ? [] : [`The server of ${model} does not count tokens: its tokens and its cost are unknown.`],
   };
 }

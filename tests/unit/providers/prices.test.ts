@@ -15,6 +15,10 @@ describe('the price of a model', () => {
     ['bedrock:us.mistral.pixtral-large-2502-v1:0', 8],
     ['bedrock:us.anthropic.claude-sonnet-4-20250514-v1:0', 18],
     ['bedrock:us.anthropic.claude-opus-4-20250514-v1:0', 90],
+    ['anthropic:claude-sonnet-4-5-20250929', 18],
+    ['anthropic:claude-sonnet-4-0', 18],
+    ['anthropic:claude-3-5-haiku-latest', 4.8],
+    ['anthropic:claude-opus-5-5', 24],
     ['openai:gpt-4o-mini', 0.75],
     ['openai:gpt-4o-2024-11-20', 12.5],
     ['openai:gpt-4o-2024-05-13', 20],
@@ -49,6 +53,8 @@ describe('the price of a model', () => {
     ],
     ['a model under another provider', 'other:amazon.nova-lite-v1:0'],
     ['a Bedrock model on an OpenAI-compatible server', 'openai:amazon.nova-lite-v1:0'],
+    ['a Claude model that adds a digit', 'anthropic:claude-opus-5-55'],
+    ['a Bedrock id at Anthropic', 'anthropic:anthropic.claude-opus-5-5'],
     ['a model on a local server', 'openai:qwen3-vl'],
     ['a tag on a local server', 'openai:gpt-5:8b'],
     ['a property name of every object', 'openai:constructor'],
@@ -62,6 +68,20 @@ describe('the price of a model', () => {
       source: expect.stringContaining('aws.amazon.com/bedrock/pricing'),
       asOf: expect.stringMatching(/^\d{4}-\d{2}-\d{2}$/),
     });
+  });
+
+  test.each([
+    ['anthropic:claude-opus-5', 0.5, 6.25],
+    ['anthropic:claude-opus-5-5', 0.2, 5],
+    ['bedrock:global.anthropic.claude-sonnet-5', 0.2, 2.5],
+    ['bedrock:us.anthropic.claude-sonnet-5', 0.22, 2.75],
+    ['bedrock:amazon.nova-lite-v1:0', 0.015, 0.06],
+    ['openai:gpt-4.1', 0.5, 2],
+    ['onnx:nanodet', 0, 0],
+  ])('%s has a price of cached input: %d USD to read a million tokens, %d to write them', (model, read, write) => {
+    const cached = { input_tokens: 1_000_000, output_tokens: 0 };
+    expect(costOf(model, { ...cached, cache_read_tokens: 1_000_000 })).toBeCloseTo(read, 9);
+    expect(costOf(model, { ...cached, cache_write_tokens: 1_000_000 })).toBeCloseTo(write, 9);
   });
 
   test('grows with input tokens and with output tokens', () => {

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { THOUSANDTHS } from '../../../pipeline/providers/coordinates.ts';
 import { askModel, type Purpose } from '../../../pipeline/vision/llm/ask-model.ts';
 import { detectionsForm } from '../../../pipeline/vision/llm/forms.ts';
-import type { Reply } from '../../../pipeline/vision/llm/model.ts';
+import { NO_TOKENS, type Reply } from '../../../pipeline/vision/llm/model.ts';
 import { wholeObjectsIn } from '../../../pipeline/vision/reading/json-in-text.ts';
 import { detectionsReader } from '../../../pipeline/vision/reading/read-answers.ts';
 import type { ReadDetections } from '../../../pipeline/vision/reading/read-detections.ts';
@@ -63,7 +63,7 @@ const AROUND: ((text: string) => string)[] = [
 ];
 
 async function read(text: string) {
-  const reply: Reply = { kind: 'filled', text, tokens: { input_tokens: 1, output_tokens: 1 } };
+  const reply: Reply = { kind: 'filled', text, tokens: { ...NO_TOKENS, input_tokens: 1, output_tokens: 1 } };
   const image = { bytes: new Uint8Array(), ...SIZE };
   return (await askModel(async () => reply, 'test:eyes', PURPOSE, { system: '', user: '', image })).answer.detections;
 }
