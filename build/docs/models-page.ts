@@ -7,6 +7,9 @@ import { coordinatesName, coordinatesNames } from '../../pipeline/providers/coor
 import { MODEL_PROFILES, type ModelProfile } from '../../pipeline/providers/model-profiles.ts';
 import { priceOf } from '../../pipeline/providers/prices.ts';
 import { profileOf } from '../../pipeline/providers/profile-of.ts';
+import { ANTHROPIC_REFUSALS } from '../../pipeline/vision/llm/anthropic-errors.ts';
+import { BEDROCK_REFUSALS } from '../../pipeline/vision/llm/bedrock-settings.ts';
+import { OPENAI_REFUSALS } from '../../pipeline/vision/llm/openai-settings.ts';
 import { table, writeOrCheck } from './generated-page.ts';
 
 /** A square whose finest level has about 500 tiles of 1,024 px. */
@@ -83,6 +86,10 @@ function costRow(model: string): string[] {
   ];
 }
 
+function refusalRows(provider: string, notes: Readonly<Record<string, string>>): string[][] {
+  return Object.values(notes).map((note) => [`\`${provider}:\``, ...note.split('; ')]);
+}
+
 function page(): string {
   return `# Models
 
@@ -129,6 +136,17 @@ A run notes a model whose boxes lie outside of the scale that it was asked for, 
 The form and the rules are the same for all tiles of an analysis. They go first, and are marked for the provider's prompt cache: with \`anthropic:\` models, and with Claude on \`bedrock:\`. OpenAI caches by itself. Cached tokens count as input tokens, and cost what the provider asks: Claude reads at a tenth of the price of input or less, and writes at 1.25 times that price.
 
 A model keeps a prompt only if it has a minimum of tokens: 512 for Claude Opus 5, 1,024 for Sonnet 5, 2,048 for Opus 4.7, 4,096 for Haiku 4.5 and Opus 4.6 (platform.claude.com/docs/en/build-with-claude/prompt-caching). The form and the rules have about 600, plus what the service adds for tools. A model that does not keep them costs the same as without a cache. Estimates do not count on it.
+
+## Settings that a model refuses
+
+No list of models stays true, so tilesight learns from refusals: what a model refuses is left out, remembered while the process runs, and named in a note of the analysis. If the words of a refusal do not say why, the request is tried once without any of these settings (not at Anthropic, which names them), and then with a plain image: a tile that alone is refused fails alone. An answer that is too long for the model is asked for with the limit that the refusal names, or half as long.
+
+${table([
+  ['provider', 'what may be refused', 'what happens then'],
+  ...refusalRows('openai', OPENAI_REFUSALS.notes),
+  ...refusalRows('bedrock', BEDROCK_REFUSALS.notes),
+  ...refusalRows('anthropic', ANTHROPIC_REFUSALS.notes),
+])}
 
 ## What 500 tiles cost
 

@@ -21,8 +21,9 @@ export function anthropicReply(sent: unknown, { tool, complaint }: Expected, mod
   const tokens = tokensOf(usage);
   const cause = new Error(`${stop_reason}: ${JSON.stringify(content)}`);
   if (stop_reason === 'refusal') return { kind: 'refused', cause, tokens };
-  const forms = content.filter(({ type, name }) => type === 'tool_use' && name === tool).map(({ input }) => formIn(input));
+  const calls = content.filter(({ type, name }) => type === 'tool_use' && name === tool).map(({ input }) => formIn(input));
   const words = content.flatMap(({ text }) => (typeof text === 'string' ? text : [])).join('');
+  const forms = words.trim() === '' ? calls : calls.filter((form) => form !== '{}'); // then the words may be the form
   const text = forms.length > 0 ? forms.join('\n') : words;
   if (typeof stop_reason === 'string' && CUTS.includes(stop_reason)) return { kind: 'cut-off', text, cause, tokens };
   if (forms.length > 0) return { kind: 'filled', text, severalCalls: forms.length > 1, tokens };

@@ -126,14 +126,15 @@ function usageIn(body: unknown, model: ModelId): { tokens: Tokens; notes: string
 }
 
 /**
- * The text, and after it calls of tools: some models call one although none was offered. Without both, the reasoning: servers leave an
+ * The text, if it may be the form, and after it calls of tools: some models call one although none was offered. Without both, the reasoning: servers leave an
  * answer there if the model did not end its thoughts. Reasoning of a cut-off answer counts only if it is the form.
  */
 function textIn(message: Record<string, unknown>, isCutOff: boolean): { text: string; severalCalls: boolean } {
   const calls = callsIn(message);
   const words = wordsIn(message.content).trim();
-  const text = [...(words === '' ? [] : [words]), ...calls].join('\n');
-  if (text !== '') return { text, severalCalls: words === '' && calls.length > 1 };
+  const mayBeForm = /[[{]/.test(words) || calls.length === 0;
+  const text = [...(mayBeForm && words !== '' ? [words] : []), ...calls].join('\n');
+  if (text !== '') return { text, severalCalls: !mayBeForm && calls.length > 1 };
   const reasoning = wordsIn(message.reasoning_content ?? message.reasoning);
   const isForm = /^\s*(?:```|[[{])/.test(reasoning);
   return { text: isCutOff && !isForm ? '' : reasoning, severalCalls: false };

@@ -9,7 +9,8 @@ const THOUGHTS = [
   /<(think(?:ing)?|reasoning|thought|seed:think)>[\s\S]*?<\/\1>/gi,
   /\[THINK\][\s\S]*?\[\/THINK\]/g,
   /◁think▷[\s\S]*?◁\/think▷/g,
-  /^[\s\S]*(?:<\/(?:think(?:ing)?|reasoning|thought|seed:think)>|\[\/THINK\]|◁\/think▷|<\|channel\|>final(?:\s*<\|constrain\|>\s*\w+)?<\|message\|>)/i,
+  /^[\s\S]*(?:<\/(?:think(?:ing)?|reasoning|thought|seed:think)>|\[\/THINK\]|◁\/think▷)/i,
+  /^\s*(?:<\|start\|>assistant)?<\|channel\|>(?:[\s\S]*<\|channel\|>)?final(?:\s*<\|constrain\|>\s*\w+)?<\|message\|>/i,
 ];
 const UNENDED_THOUGHTS =
   /(?:<(?:think(?:ing)?|reasoning|thought|seed:think)>|\[THINK\]|◁think▷|<\|channel\|>analysis<\|message\|>)[\s\S]*$/i;
