@@ -50,7 +50,8 @@ const PIPELINE: LambdaFunction = {
   packages: IMAGING,
   files: [],
   imports: HEADER_WORKER_IMPORT,
-  limits: { codeBytesMax: 2_000_000, bytesMax: 32_000_000, zippedBytesMax: 12_000_000 },
+  // Code: the clients of Bedrock, OpenAI and Anthropic have 0.4 MB each, which the first call of a model loads.
+  limits: { codeBytesMax: 2_400_000, bytesMax: 32_000_000, zippedBytesMax: 12_000_000 },
 };
 
 /** Local models run in separate processes and need another entry, the runtime and the weights. */
