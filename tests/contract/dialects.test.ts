@@ -508,6 +508,12 @@ describe('an OpenAI-compatible server: nothing is found, and the sentence helps:
       unusable('the key was refused. Set OPENAI_API_KEY to one that is valid for this server'),
     ],
     [
+      'a filter under a status of success',
+      { raw: '{"error":{"message":"Your input was flagged by our safety system"}}' },
+      'AnswerError',
+      none('the model refused. Choose another model for this image'),
+    ],
+    [
       'an image too large under a status of success',
       { raw: '{"error":{"message":"image exceeds 5 MB maximum"}}' },
       'AnswerError',
@@ -719,7 +725,7 @@ describe('a refusal in words that do not say why', () => {
     `${model} refuses the usual request without a reason; it is asked without settings, and its answers may vary.`;
   const isPlain = (bytes: number) => bytes < 1_500;
   const sentence = (model: ModelId) =>
-    `No detections from ${model}: its service refused this image of 200 x 100 pixels, and accepted another one. Choose another model, or try a smaller tile_size.`;
+    `No detections from ${model}: its service refused this image of 200 x 100 pixels, and accepted another one. Choose another model for this image.`;
   const noise = sharp({
     create: { width: 200, height: 100, channels: 3, background: '#777', noise: { type: 'gaussian', mean: 128, sigma: 30 } },
   })

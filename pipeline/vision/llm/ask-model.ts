@@ -85,7 +85,7 @@ async function sendOrExplain<T>(send: Model, model: ModelId, purpose: Purpose<T>
     if (plain.kind === 'image-refused') throw refusal;
     const size = `${image.width} x ${image.height} pixels`;
     const why = `its service refused this image of ${size}, and accepted another one`;
-    throw failure(model, purpose, why, 'Choose another model, or try a smaller tile_size.', refusal);
+    throw failure(model, purpose, why, 'Choose another model for this image.', refusal);
   }
 }
 

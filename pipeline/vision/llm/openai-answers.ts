@@ -61,7 +61,7 @@ const USUAL: readonly [status: number, words: RegExp][] = [
   [502, /internal|timed? ?out|unavailable|upstream|bad gateway|server error|try again|connection/i],
   [
     400,
-    /invalid|unsupported|support|must|exceed|unknown|expected|too (?:large|long|big)|image|token|context|template|schema|format/i,
+    /invalid|unsupported|support|must|exceed|unknown|expected|too (?:large|long|big)|image|filter|policy|safety|flagged|inspect|token|context|template|schema|format/i,
   ],
 ];
 
@@ -126,8 +126,9 @@ function usageIn(body: unknown, model: ModelId): { tokens: Tokens; notes: string
 }
 
 /**
- * The text, if it may be the form, and after it calls of tools: some models call one although none was offered. Without both, the reasoning: servers leave an
- * answer there if the model did not end its thoughts. Reasoning of a cut-off answer counts only if it is the form.
+ * The text, if it may be the form, and after it calls of tools: some models call one although none was offered. Without both, the
+ * reasoning: servers leave an answer there if the model did not end its thoughts. Reasoning of a cut-off answer counts only if it is
+ * the form.
  */
 function textIn(message: Record<string, unknown>, isCutOff: boolean): { text: string; severalCalls: boolean } {
   const calls = callsIn(message);

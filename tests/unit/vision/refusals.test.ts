@@ -1,7 +1,7 @@
 // What language model services refuse, and what each refusal concerns: the image, the model, the account or the credentials.
 import { describe, expect, test } from 'vitest';
 import { bedrockError } from '../../../pipeline/vision/llm/bedrock-errors.ts';
-import { type ImageRefusal, imageRefusalIn } from '../../../pipeline/vision/llm/requests/image-refusals.ts';
+import { type ImageRefusal, imageRefusalIn, NO_VISION } from '../../../pipeline/vision/llm/requests/image-refusals.ts';
 
 describe('the words of a refusal are', () => {
   const about: [string, ImageRefusal | null][] = [
@@ -35,6 +35,25 @@ describe('the words of a refusal are', () => {
   ];
   test.each(about)('%j: %s', (words, refusal) => {
     expect(imageRefusalIn(words)).toBe(refusal);
+  });
+});
+
+describe('a model without vision is recognized by', () => {
+  const words: [string, boolean][] = [
+    ['This model does not accept images.', true],
+    ["This model doesn't support the image content block that you provided.", true],
+    ['Image input is not enabled for this model', true],
+    ['m is not a multimodal model', true],
+    ['The image format is not supported.', false],
+    ['image type image/heic is not supported', false],
+    ['The media type of the image is not supported', false],
+    ['Our policy does not accept this image.', false],
+    ['Images larger than this size are not supported', false],
+    ['The model does not support tools', false],
+    ['Could not process image', false],
+  ];
+  test.each(words)('%j: %s', (refusal, isWithoutVision) => {
+    expect(NO_VISION.test(refusal)).toBe(isWithoutVision);
   });
 });
 

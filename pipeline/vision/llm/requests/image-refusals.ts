@@ -7,7 +7,7 @@ export type ImageRefusal = 'blocked' | 'too-large' | 'unreadable';
 
 /** A model without vision refuses every image. */
 export const NO_VISION =
-  /^(?!.*\b(?:format|media type|mime|size|dimension)s?\b).*(?:\bimages?(?: ?_?url)?\b[^.]{0,80}(?:not support|unsupported|not enabled|only supported by)|(?:not support|n['’]t support|not accept|no endpoints found that support)[^.]{0,40}\b(?:image|vision)|at most 0 image|no vision|not a (?:multimodal|vision) model|text-only model|unsupported image (?:input|content)|unsupported (?:content|input) type|content[^.]{0,20} must be a string|unknown variant .?image_url|missing data required for image input)/is;
+  /^(?!.*\b(?:format|(?:media|mime|image) type|size|dimension)s?\b).*(?:\bimages?(?: ?_?url)?\b[^.]{0,80}(?:not support|unsupported|not enabled|only supported by)|(?:not support|n['’]t support|no endpoints found that support)[^.]{0,40}\b(?:image|vision)|not accept images|at most 0 image|no vision|not a (?:multimodal|vision) model|text-only model|unsupported image (?:input|content)|unsupported (?:content|input) type|content[^.]{0,20} must be a string|unknown variant .?image_url|missing data required for image input)/is;
 export const NO_VISION_FIX = 'it does not accept images. Choose a model with vision';
 
 /** About the model, not about one image. "Unsupported image" alone is about a format. */
