@@ -20,7 +20,7 @@ const IMAGING = 'pipeline/imaging/';
 const CALIBRATION = 'pipeline/calibration/';
 const DOMAIN = [...FINDINGS, PORTS];
 const WIRE = ['pipeline/vision/llm/', 'pipeline/vision/reading/json-in-text.ts'];
-const LLM = ['llm/', 'prompts/', 'reading/', 'jpeg-tools.ts'].map((place) => `pipeline/vision/${place}`);
+const LLM = ['llm/', 'prompts/', 'reading/', 'jpeg-tools.ts', 'convention-watch.ts'].map((place) => `pipeline/vision/${place}`);
 /** `at.ts` and `formats.ts` have no dependencies; the page imports only types of the rest, and a test weighs its scripts. */
 const FOR_THE_PAGE = [
   'pipeline/contract/at.ts',

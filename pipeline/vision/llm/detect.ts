@@ -3,6 +3,7 @@ import type { Ask, Box, Detection, ModelId } from '../../contract/schemas.ts';
 import type { DetectionAnswer, Jpeg, MarkSeen } from '../../ports.ts';
 import { type Coordinates, coordinatesName } from '../../providers/coordinates.ts';
 import type { ModelProfile } from '../../providers/model-profiles.ts';
+import type { ConventionWatch } from '../convention-watch.ts';
 import { cutJpeg, fitJpeg } from '../jpeg-tools.ts';
 import { type BoxFrame, frameOf, scaleOf } from '../prompts/box-frame.ts';
 import { DETECTIONS_MAX, detectPrompt } from '../prompts/detect-prompt.ts';
@@ -20,14 +21,21 @@ const HALF_SIDE_MIN_PX = 64;
 export type UnpricedAnswer = Omit<DetectionAnswer, 'usage'> & { tokens: Tokens };
 
 /** Boxes in pixels of `tile`, whatever was sent. */
-export async function detect(send: Model, model: ModelId, profile: ModelProfile, tile: Jpeg, ask: Ask): Promise<UnpricedAnswer> {
+export async function detect(
+  send: Model,
+  model: ModelId,
+  profile: ModelProfile,
+  tile: Jpeg,
+  ask: Ask,
+  isInCorner: ConventionWatch,
+): Promise<UnpricedAnswer> {
   const image = await fitJpeg(tile, { ...profile.intake.seen(tile), bytesMax: profile.bytesMax });
-  const whole = await detectOnce(send, model, image, frameOf(image, profile), ask);
+  const whole = await detectOnce(send, model, image, frameOf(image, profile), ask, isInCorner);
   const halves = whole.isCutOff ? halvesOf(image) : [];
   const parts: UnpricedAnswer[] = [whole];
   for (const box of halves) {
     const cut = await cutJpeg(image, box);
-    const half = await detectOnce(send, model, cut, frameOf(cut, profile), ask);
+    const half = await detectOnce(send, model, cut, frameOf(cut, profile), ask, isInCorner);
     parts.push({ ...half, detections: half.detections.map((detection) => movedBy(box, detection)) });
     if (half.isCutOff) half.notes.push(tooMany(model));
   }
@@ -50,6 +58,7 @@ async function detectOnce(
   image: Jpeg,
   frame: BoxFrame,
   ask: Ask,
+  isInCorner: ConventionWatch,
 ): Promise<UnpricedAnswer & { isCutOff: boolean }> {
   const question = { ...detectPrompt(ask, frame), image };
   const { answer, tokens, isCutOff, notes } = await askModel(send, model, detection(frame), question);
@@ -57,10 +66,18 @@ async function detectOnce(
   return {
     detections: requested,
     clipped: answer.clipped,
-    notes: [...notes, ...notesOn(model, answer, requested.length, frame)],
+    notes: [
+      ...notes,
+      ...notesOn(model, answer, requested.length, frame),
+      ...(isInCorner(model, answer.reported, frame) ? [cornerNote(model)] : []),
+    ],
     tokens,
     isCutOff,
   };
+}
+
+function cornerNote(model: ModelId): string {
+  return `All boxes of ${model} lie in the top left corner of their tiles; it may answer in another unit than asked. Measure it with "npx tilesight calibrate ${model}".`;
 }
 
 /** What the model reports, in its own numbers: for calibration. */
@@ -99,11 +116,12 @@ function joined(answers: readonly ReadDetections[]): ReadDetections {
     withoutScore: sum(({ withoutScore }) => withoutScore),
     reported: answers.flatMap(({ reported }) => reported),
     wereFractions: answers.some(({ wereFractions }) => wereFractions),
+    reversed: sum(({ reversed }) => reversed),
   };
 }
 
 function notesOn(model: ModelId, answer: ReadDetections, requested: number, frame: BoxFrame): string[] {
-  const { detections, reported, unreadable, withoutScore, wereFractions } = answer;
+  const { detections, reported, unreadable, withoutScore, wereFractions, reversed } = answer;
   const notes: string[] = [];
   if (reported.length >= DETECTIONS_MAX) {
     notes.push(`${model} reports at most ${DETECTIONS_MAX} objects in one tile; there may be more. Use a smaller tile_size.`);
@@ -113,6 +131,7 @@ function notesOn(model: ModelId, answer: ReadDetections, requested: number, fram
   }
   if (unreadable > 0) notes.push(`Some detections of ${model} had no label or no box; they are left out.`);
   if (withoutScore > 0) notes.push(`${model} reports detections without a score; 0.5 is assumed.`);
+  if (reversed > 0) notes.push(`${model} names the bottom right corner of boxes first; they are read accordingly.`);
   const other = wereFractions ? 'fractions' : unitBeyond(reported, frame);
   if (other) {
     const expected = coordinatesName(frame.coordinates);

@@ -4,6 +4,7 @@ import type { Jpeg, Vision } from '../../ports.ts';
 import type { ModelProfile } from '../../providers/model-profiles.ts';
 import { costOf, unknownPriceNote } from '../../providers/prices.ts';
 import { profileOf } from '../../providers/profile-of.ts';
+import { conventionWatch } from '../convention-watch.ts';
 import { fitJpeg } from '../jpeg-tools.ts';
 import { frameOf } from '../prompts/box-frame.ts';
 import { moderatePrompt } from '../prompts/moderate-prompt.ts';
@@ -22,6 +23,7 @@ export type Profiles = (model: ModelId) => Promise<ModelProfile>;
 export const registeredProfiles: Profiles = async (model) => profileOf(model);
 
 export function llmVision(send: Model, profiles: Profiles): Vision {
+  const isInCorner = conventionWatch();
   return {
     /** Throws if there is no valid verdict, whatever the reason: an image is never allowed by default. */
     async moderate(model, image) {
@@ -38,7 +40,7 @@ export function llmVision(send: Model, profiles: Profiles): Vision {
     },
     async detect(model, tile, ask) {
       const profile = await profiles(model);
-      const { tokens, notes, ...answer } = await detect(send, model, profile, tile, ask);
+      const { tokens, notes, ...answer } = await detect(send, model, profile, tile, ask, isInCorner);
       const usage = usageOf(model, tokens);
       if (profile.knownFrom === 'assumed') notes.push(assumedNote(model));
       if (isCounted(tokens) && usage.cost_usd === null) notes.push(unknownPriceNote(model));

@@ -21,6 +21,8 @@ export interface ReadDetections {
   withoutScore: number;
   /** What was reported, with boxes in the numbers of the model: for checks of its convention. */
   reported: MarkSeen[];
+  /** Boxes whose bottom right corner came first, and which are read accordingly. */
+  reversed: number;
   /** Fractions of 1 where another unit was asked for. */
   wereFractions: boolean;
 }
@@ -29,10 +31,10 @@ export interface ReadDetections {
 export function readDetections(entries: readonly unknown[], frame: BoxFrame): ReadDetections {
   const rows = entries.map((entry) => rowOf(entry, frame.coordinates));
   const readable = rows.filter((row) => row !== null);
-  const reported = readable.map(({ label, text, edges }) => ({ label, text, edges }));
+  const reported = readable.map(({ label, text, edges }) => ({ label, text, edges: inUsualOrder(edges) }));
   const wereFractions = areFractions(reported, frame.coordinates);
   const scale = wereFractions ? { width: 1, height: 1 } : scaleOf(frame);
-  const boxes = readable.map(({ edges }) => boxOf(edges, frame.image, scale));
+  const boxes = reported.map(({ edges }) => boxOf(edges, frame.image, scale));
   return {
     detections: readable.flatMap((row, index) => {
       const box = boxes[index]?.box ?? null;
@@ -42,8 +44,19 @@ export function readDetections(entries: readonly unknown[], frame: BoxFrame): Re
     unreadable: rows.length - readable.length,
     withoutScore: readable.filter(({ score }) => score === null).length,
     reported,
+    reversed: readable.filter(({ edges }) => isReversed(edges)).length,
     wereFractions,
   };
+}
+
+/** Both corners are there, only in the other order. A box that is reversed in one direction alone is an error. */
+function isReversed({ left, top, right, bottom }: Edges): boolean {
+  return right < left && bottom < top;
+}
+
+function inUsualOrder(edges: Edges): Edges {
+  if (!isReversed(edges)) return edges;
+  return { left: edges.right, top: edges.bottom, right: edges.left, bottom: edges.top };
 }
 
 /** No box lies within the first thousandth, or the first pixel, of an image. */

@@ -1,0 +1,65 @@
+// What a run notices about a model that answers in other numbers than it is asked for.
+
+import sharp from 'sharp';
+import { expect, test } from 'vitest';
+import { coordinatesNamed } from '../../pipeline/providers/coordinates.ts';
+import type { ImageSize } from '../../pipeline/providers/image-intake.ts';
+import { openaiVision } from '../../pipeline/vision/llm/openai-vision.ts';
+import { conventionReply, type SeenObject } from '../support/convention-model.ts';
+import { completion, openaiServer } from '../support/openai-server.ts';
+
+const MODEL = 'openai:qwen3-vl:8b';
+const ASK = { look_for: null, labels: [] };
+
+async function tileOf(size: ImageSize) {
+  const bytes = await sharp({ create: { ...size, channels: 3, background: 'white' } })
+    .jpeg()
+    .toBuffer();
+  return { bytes, ...size };
+}
+
+/** The notes on several tiles of a model that answers in `own` numbers whatever it is asked for. */
+async function notesOn(own: string, size: ImageSize, tiles: number): Promise<string[]> {
+  const objects = Array.from({ length: 8 }, (_, index): SeenObject => {
+    const [left, top] = [(index % 4) * 0.25, Math.floor(index / 4) * 0.5];
+    return { label: `object ${index}`, edges: [left, top, left + 0.2, top + 0.45] };
+  });
+  const same = (image: ImageSize) => image;
+  const reply = conventionReply({
+    own: coordinatesNamed(own),
+    shrink: same,
+    otherwise: 'answers in its own',
+    sees: () => objects,
+  });
+  const { baseUrl } = await openaiServer(reply);
+  const vision = openaiVision({ baseUrl, apiKey: null });
+  const tile = await tileOf(size);
+  const notes = new Set<string>();
+  for (let index = 0; index < tiles; index++) for (const note of (await vision.detect(MODEL, tile, ASK)).notes) notes.add(note);
+  return [...notes].filter((note) => note.includes('calibrate'));
+}
+
+test('boxes outside of the scale are noted at the first tile', async () => {
+  expect(await notesOn('pixels', { width: 3_000, height: 2_400 }, 1)).toEqual([
+    expect.stringContaining('boxes in pixels, not in thousandths'),
+  ]);
+});
+
+test('fractions of 1 are noted at the first tile', async () => {
+  expect(await notesOn('fractions', { width: 900, height: 900 }, 1)).toEqual([expect.stringContaining('boxes in fractions')]);
+});
+
+test('boxes that all lie in one corner are noted after some tiles, and a model that answers as asked has no note', async () => {
+  const corner = [expect.stringContaining('lie in the top left corner of their tiles')];
+  expect(await notesOn('pixels', { width: 512, height: 512 }, 4)).toEqual([]);
+  expect(await notesOn('pixels', { width: 512, height: 512 }, 10)).toEqual(corner);
+  expect(await notesOn('thousandths', { width: 512, height: 512 }, 10)).toEqual([]);
+});
+
+test('boxes whose bottom right corner comes first are read accordingly, with a note', async () => {
+  const detection = { label: 'cat', left: 300, top: 700, right: 100, bottom: 200, score: 0.9 };
+  const { baseUrl } = await openaiServer(completion({ content: JSON.stringify({ detections: [detection] }) }));
+  const answer = await openaiVision({ baseUrl, apiKey: null }).detect(MODEL, await tileOf({ width: 200, height: 100 }), ASK);
+  expect(answer.detections).toMatchObject([{ box: [20, 20, 40, 50] }]);
+  expect(answer.notes).toContain(`${MODEL} names the bottom right corner of boxes first; they are read accordingly.`);
+});
