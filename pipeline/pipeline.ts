@@ -23,6 +23,7 @@ import { tileResultCounter } from './progress/tile-result-counter.ts';
 import { detectTiles, runShards } from './shard.ts';
 import { stepDocuments } from './step-documents.ts';
 import { watchCancellation } from './steps/cancellation.ts';
+import { forgetTiles } from './steps/detect-tile.ts';
 import { inspectImage } from './steps/inspect-image.ts';
 import { mergeTileResults } from './steps/merge-tile-results.ts';
 import { moderateImage } from './steps/moderate-image.ts';
@@ -78,6 +79,7 @@ export async function runAnalysis(
   const image = sourceImage(request, deps);
   end.before(progress.flush);
   end.before(image.release);
+  forgetTiles(pyramidOf(request));
   try {
     return await analyze({ request, context, progress, image, end, deps });
   } catch (error) {

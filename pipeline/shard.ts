@@ -20,7 +20,7 @@ import { type TileResultCounter, tileResultCounter } from './progress/tile-resul
 import { reportTiles } from './progress/tile-state-writer.ts';
 import { stepDocuments } from './step-documents.ts';
 import { watchCancellation } from './steps/cancellation.ts';
-import { type DetectionRun, detectInTile, type TileFacts } from './steps/detect-tile.ts';
+import { type DetectionRun, detectInTile, forgetTiles, type TileFacts } from './steps/detect-tile.ts';
 import { hasOtherShardWorked, storeSoFar, storeTileResults } from './steps/store-tile-results.ts';
 import { loggingFailure, logWith } from './telemetry/log-context.ts';
 
@@ -48,6 +48,7 @@ export async function runShard(
   const tiles = todo ? tilesOfShard(plan, todo, { from: 0, to: todo.length }) : tilesOfShard(plan, null, shard);
   end.before(report.flush);
   end.before(cancellation.close);
+  forgetTiles(pyramidOf(request));
   try {
     const detection = { request, plan, pyramidOf: pyramidOf(request), cancellation, end, deps };
     return { result: await detectTiles(context, shard, tiles, counter, detection) };

@@ -40,7 +40,8 @@ const HEADERS = {
   'cross-origin-opener-policy': 'same-origin',
 } as const;
 const REVALIDATE = 'no-cache';
-const FOR_A_YEAR = 'private, max-age=31536000, immutable'; // an execution's image is tiled once
+const OWN_REVALIDATE = 'private, no-cache'; // a deleted execution's id may get another image
+const NOT_MODIFIED = 304;
 const EXECUTION = '/executions/:id{[a-zA-Z0-9_-]{1,64}}';
 const PLANS_KEPT_MAX = 16;
 const COLUMNS_KEPT_MAX = 2; // up to some 20 MB each
@@ -71,8 +72,15 @@ export function pageRoutes({ blobs, files, findingsOf }: PageDeps): Routes {
     const tiled = await planOf(id);
     if (!tiled || !hasTile(tiled.plan, level, column, row))
       return notFound(context, 'The image has no such tile, or has not been tiled yet.');
-    const szi = await cachedSzi(blobs, keys.pyramid(tiled.pyramid_of), tiled.plan);
-    return answer(await szi.readTile(level, row, column), 'image/jpeg', FOR_A_YEAR);
+    const pyramid = keys.pyramid(tiled.pyramid_of);
+    const stored = await blobs.head(pyramid);
+    if (!stored) return notFound(context, 'The image of this execution was deleted.');
+    const etag = `"${stored.version}"`;
+    if (context.req.header('if-none-match') === etag) return new Response(null, { status: NOT_MODIFIED, headers: { etag } });
+    const szi = await cachedSzi(blobs, pyramid, tiled.plan);
+    const response = answer(await szi.readTile(level, row, column), 'image/jpeg', OWN_REVALIDATE);
+    response.headers.set('etag', etag);
+    return response;
   };
 
   const findings = async (context: Context) => {
@@ -118,15 +126,15 @@ function once<T>(work: () => Promise<T>): () => Promise<T> {
   };
 }
 
-/** Reads plans; `null` until the image has been tiled. A plan is written once, so that it can be kept. */
+/** Reads plans; `null` until the image has been tiled. A plan is kept until it is deleted, or another execution gets the id. */
 function planReader(blobs: Blobs): (executionId: string) => Promise<StoredPlan | null> {
-  const plans = lru<string, StoredPlan>(PLANS_KEPT_MAX);
+  const plans = lru<string, { version: string; plan: StoredPlan }>(PLANS_KEPT_MAX);
   return async (executionId) => {
+    const head = await blobs.head(documents.plan(executionId).key);
     const known = plans.get(executionId);
-    if (known) return known;
+    if (known && known.version === head?.version) return known.plan;
     const plan = await readDocument(documents.plan(executionId), blobs);
-    if (!plan) return null;
-    plans.set(executionId, plan);
+    if (head && plan) plans.set(executionId, { version: head.version, plan });
     return plan;
   };
 }

@@ -44,6 +44,11 @@ interface KeptLinks {
 
 const linksByExecution = lru<string, KeptLinks>(EXECUTIONS_KEPT_MAX);
 
+/** After a deletion: the next execution of the id may have other files. */
+export function forgetLinks(executionId: string): void {
+  linksByExecution.delete(executionId);
+}
+
 /** Files are complete once the execution has ended. No file of a blocked image is shown. */
 export function mayHaveFiles(status: Status): boolean {
   return status !== 'RUNNING' && status !== 'BLOCKED';

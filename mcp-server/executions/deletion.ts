@@ -6,6 +6,8 @@ import { documents, readDocument, type StoredDocument } from '../../pipeline/doc
 import { indexKeysOf } from '../../pipeline/findings/index-entry.ts';
 import type { Blobs } from '../../pipeline/ports.ts';
 import type { ToolDeps } from '../access/deps.ts';
+import { forgetLinks } from './artifacts.ts';
+import { inTurn } from './execution-turns.ts';
 
 type StoreDeps = Pick<ToolDeps, 'blobs' | 'removal' | 'owner'>;
 export type DeletionDeps = StoreDeps & Pick<ToolDeps, 'launcher'>;
@@ -20,6 +22,10 @@ const LISTED_MAX = 1_000;
  * execution, if it is running, or if a later execution reads its tiles. Deleting twice is harmless.
  */
 export async function deleteExecution(executionId: string, deps: DeletionDeps): Promise<boolean> {
+  return await inTurn([executionId], () => deleteInTurn(executionId, deps));
+}
+
+async function deleteInTurn(executionId: string, deps: DeletionDeps): Promise<boolean> {
   const { blobs, launcher } = deps;
   const state = await launcher.describe(executionId);
   if (!state && !(await hasObjects(executionId, blobs))) {
@@ -45,6 +51,7 @@ export async function deleteObjects(executionId: string, deps: StoreDeps): Promi
   await deps.removal.folder(keys.executionFolder(executionId));
   const { forgetSzi } = await import('../../pipeline/imaging/szi/szi.ts'); // not before: it loads zlib and streams, 5 ms of a cold start
   forgetSzi(keys.pyramid(executionId));
+  forgetLinks(executionId);
 }
 
 export async function hasObjects(executionId: string, blobs: Blobs): Promise<boolean> {

@@ -1,33 +1,30 @@
 // Starts an execution and records when, and its caller. The record is no part of the request, so that the same request of another caller is the
 // same execution.
+import { UserError } from '../../pipeline/contract/errors.ts';
 import { keys } from '../../pipeline/contract/keys.ts';
-import { lru } from '../../pipeline/contract/lru.ts';
 import type { AnalysisRequest } from '../../pipeline/contract/schemas.ts';
 import { documents, readDocument, writeNewDocument } from '../../pipeline/documents.ts';
 import type { ToolDeps } from '../access/deps.ts';
 import { deleteObjects, hasObjects } from './deletion.ts';
-
-const STARTS_KEPT_MAX = 1_000;
-
-/** Starts of the same execution wait for each other: one must not delete what another has begun to store. */
-const starts = lru<string, Promise<unknown>>(STARTS_KEPT_MAX);
+import { inTurn } from './execution-turns.ts';
 
 export async function startExecution(request: AnalysisRequest, deps: ToolDeps): Promise<{ created: boolean }> {
-  const { execution_id } = request;
-  const before = starts.get(execution_id)?.catch(() => {}) ?? Promise.resolve();
-  const started = before.then(() => startClean(request, deps));
-  starts.set(execution_id, started);
-  return await started;
+  return await inTurn([request.execution_id, ...readBy(request)], () => startClean(request, deps));
+}
+
+/** The executions whose tiles and pyramid a retry reads. */
+function readBy({ retry_of }: AnalysisRequest): Set<string> {
+  return new Set(retry_of ? [retry_of.execution_id, retry_of.pyramid_of] : []);
 }
 
 /** The id follows from the request, so objects of an earlier execution may be there that the launcher has forgotten. */
 async function startClean(request: AnalysisRequest, deps: ToolDeps): Promise<{ created: boolean }> {
   const { launcher, blobs, caller, clock, quotas, owner } = deps;
-  const { execution_id, retry_of } = request;
+  const { execution_id } = request;
   if (quotas && (await launcher.describe(execution_id)) === null) await quotas.checkStart(owner);
   if (await isForgotten(execution_id, deps)) await deleteObjects(execution_id, deps);
-  const readers = new Set(retry_of ? [retry_of.execution_id, retry_of.pyramid_of] : []);
-  for (const earlier of readers) await blobs.put(keys.resumedBy(earlier, execution_id), Buffer.from('{}'));
+  for (const earlier of readBy(request)) await checkExists(earlier, blobs);
+  for (const earlier of readBy(request)) await blobs.put(keys.resumedBy(earlier, execution_id), Buffer.from('{}'));
   let { created } = await launcher.start(request);
   // The reverse: the launcher knows the execution, and its results were deleted by hand.
   if (!created && (await hasLostResults(execution_id, deps)) && (await launcher.forget(execution_id)) === 'forgotten') {
@@ -39,6 +36,14 @@ async function startClean(request: AnalysisRequest, deps: ToolDeps): Promise<{ c
     await writeNewDocument(documents.startedBy(execution_id), record, blobs);
   }
   return { created };
+}
+
+/** It may have been deleted since the retry was asked for. */
+async function checkExists(executionId: string, blobs: ToolDeps['blobs']): Promise<void> {
+  if (await hasObjects(executionId, blobs)) return;
+  throw new UserError(
+    `Execution ${executionId} was deleted, so its tiles cannot be retried. Analyze the image again with analyze_image.`,
+  );
 }
 
 async function isForgotten(executionId: string, { blobs, launcher }: ToolDeps): Promise<boolean> {

@@ -3,7 +3,7 @@ import { keys } from '../contract/keys.ts';
 import type { AnalysisRequest, Detection, ModelId } from '../contract/schemas.ts';
 import { NO_USAGE, totalUsage } from '../contract/usage.ts';
 import { isBlank } from '../imaging/blank-tile.ts';
-import { cachedSzi } from '../imaging/szi/szi.ts';
+import { cachedSzi, forgetSzi } from '../imaging/szi/szi.ts';
 import { clippedTo } from '../planning/geometry.ts';
 import type { PlannedTile } from '../planning/grid.ts';
 import type { Plan } from '../planning/plan.ts';
@@ -26,6 +26,14 @@ export interface TileFacts {
   tile: string;
   /** The model that was called last; `null` before the first call. */
   model: ModelId | null;
+}
+
+/**
+ * At the begin of an invocation. The process may have served an earlier execution of the same id, which was deleted: its tiles would be
+ * analyzed again.
+ */
+export function forgetTiles(pyramidOf: string): void {
+  forgetSzi(keys.pyramid(pyramidOf));
 }
 
 /** Writes into `facts` which model it calls. Calls no model once the execution must stop, or if the tile is blank. */

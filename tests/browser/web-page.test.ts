@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { BrowserContextOptions, Page } from 'playwright-core';
 import sharp from 'sharp';
 import { afterAll, describe, expect, test } from 'vitest';
+import { z } from 'zod';
 import { pageFiles } from '../../build/web-page.ts';
 import type { Box, Finding } from '../../pipeline/contract/schemas.ts';
 import { fsBlobs } from '../../pipeline/storage/folder-blobs.ts';
@@ -57,14 +58,13 @@ describe('the routes of the page', () => {
     }
   });
 
-  test('let the browser keep every tile of the pyramid, and answer 404 for a tile that is not in it', async () => {
+  test('let the browser keep a tile of the pyramid until the image of the execution is another one, and answer 404 for a tile that is not in it', async () => {
     const { url, blobs } = await server();
     await storeExecution(blobs, 'stored', { width: 3_000, height: 2_000, findings: [] });
     const tile = await fetch(`${url}/executions/stored/pyramid/0/2_1.jpg`);
-    expect([tile.headers.get('content-type'), tile.headers.get('cache-control')]).toEqual([
-      'image/jpeg',
-      'private, max-age=31536000, immutable',
-    ]);
+    expect([tile.headers.get('content-type'), tile.headers.get('cache-control')]).toEqual(['image/jpeg', 'private, no-cache']);
+    const kept = { headers: { 'if-none-match': tile.headers.get('etag') ?? '' } };
+    expect((await fetch(`${url}/executions/stored/pyramid/0/2_1.jpg`, kept)).status).toBe(304);
     const { width, height } = await sharp(await tile.arrayBuffer()).metadata();
     const { stridePx, marginPx } = (await (await fetch(`${url}/executions/stored/image`)).json()) as Record<string, number>;
     expect([width, height]).toEqual(Array(2).fill(Number(stridePx) + 2 * Number(marginPx)));
@@ -85,6 +85,17 @@ describe('the routes of the page', () => {
     expect(await (await fetch(`${url}/executions/other/image`)).json()).toBe(null);
     expect((await fetch(`${url}/executions/stored/findings/0`)).status).toBe(404);
     expect((await fetch(`${url}/page/..%2fpackage.json`)).status).toBe(404);
+  });
+
+  test('show the image of the second execution of an id, not that of the deleted first one', async () => {
+    const { url, blobs } = await server();
+    const shown = async () =>
+      z.looseObject({ width: z.number() }).parse(await (await fetch(`${url}/executions/stored/image`)).json());
+    await storeExecution(blobs, 'stored', { width: 3_000, height: 2_000, findings: [] });
+    expect((await shown()).width).toBe(3_000);
+    await storeExecution(blobs, 'stored', { width: 900, height: 700, findings: [] });
+    expect((await shown()).width).toBe(900);
+    expect((await fetch(`${url}/executions/stored/pyramid/0/2_1.jpg`)).status).toBe(404);
   });
 
   test('do not exist if requests must be signed', async () => {
