@@ -54,6 +54,17 @@ test('a pipe, a socket, a device and a folder are no images', async () => {
     await expect(readHeaderInTime(imageIn(path))).rejects.toThrow(NO_FILE);
 });
 
+test('many headers in a row leave no listeners behind', async () => {
+  const warnings: string[] = [];
+  const onWarning = ({ message }: Error) => warnings.push(message);
+  process.on('warning', onWarning);
+  onTestFinished(() => void process.off('warning', onWarning));
+  const { read } = headerReader({ workerFile });
+  for (let file = 0; file < 25; file++) await read(imageIn(`${file}.png`));
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(warnings).toEqual([]);
+});
+
 test('a parser that hangs is killed in time, and the next file gets a new process', async () => {
   const { read } = headerReader({ secondsMax: 1, workerFile });
   const first = await read(imageIn('a.png'));

@@ -38,6 +38,7 @@ export function headerReader({ secondsMax = HEADER_SECONDS_MAX, workerFile = WOR
     if (worker?.connected) return worker;
     // Not the flags of this process: --eval or --inspect make no sense in a worker.
     const begun = fork(workerFile, { serialization: 'advanced', execArgv: [], stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
+    begun.on('error', () => {}); // between questions, nothing waits for it
     worker = begun;
     await answerOf(begun, null, START_SECONDS_MAX, () => stopped(null));
     return begun;
@@ -103,7 +104,6 @@ async function answerOf(
     clearTimeout(timer);
     keepAlive(worker, false);
     worker.off('message', onMessage).off('exit', onExit).off('error', onError);
-    worker.on('error', () => {}); // nothing waits for it any more
   }
 }
 
