@@ -479,6 +479,35 @@ describe('a setting that a model refuses', () => {
     expect(requests.at(-1)?.body.toolConfig).toEqual({ tools: [expect.anything()] });
   });
 
+  it('is thinking that is turned off, of Claude models that think unless they are asked not to', async () => {
+    const claude = 'bedrock:us.anthropic.claude-opus-5-5';
+    const { vision, requests } = await visionOf(({ body }) => {
+      const thinking = body.additionalModelRequestFields?.thinking;
+      if (!thinking) return detections();
+      const message = `The model returned the following errors: "thinking.type.${thinking.type}" is not supported for this model. Use "thinking.type.adaptive" and "output_config.effort" to control thinking behavior.`;
+      return { error: 'ValidationException', status: 400, message };
+    });
+    const { notes } = await vision.detect(claude, TILE, EVERYTHING);
+    expect(notes).toEqual([
+      `${claude} refuses thinking to be turned off; it is asked not to think before its answer.`,
+      `${claude} refuses to answer without thinking; its thoughts cost output tokens.`,
+    ]);
+    expect(requests.map(({ body }) => body.additionalModelRequestFields)).toEqual([
+      { thinking: { type: 'disabled' } },
+      { thinking: { type: 'between_tools' } },
+      { output_config: { effort: 'low' } },
+    ]);
+    expect(requests.map(({ body }) => body.inferenceConfig.maxTokens)).toEqual([4_096, 4_096, 12_288]);
+  });
+
+  it('is not thinking, of models that do not think by themselves', async () => {
+    const { vision, requests } = await visionOf(detections());
+    await vision.detect('bedrock:us.anthropic.claude-haiku-4-5-20251001-v1:0', TILE, EVERYTHING);
+    await vision.detect(MODEL, TILE, EVERYTHING);
+    for (const { body } of requests) expect(body).not.toHaveProperty('additionalModelRequestFields');
+    expect(requests).toHaveLength(2);
+  });
+
   it('that is refused although it was omitted is a UserError', async () => {
     const { vision, requests } = await visionOf({ error: 'ValidationException', status: 400, message: 'temperature' });
     await expect(vision.detect(MODEL, TILE, EVERYTHING)).rejects.toMatchObject({ name: 'UserError' });

@@ -25,6 +25,7 @@ export interface ConverseRequest {
     system: { text: string }[];
     messages: { role: string; content: { text?: string; image?: { format: string; source: { bytes: string } } }[] }[];
     inferenceConfig: { maxTokens: number; temperature?: number };
+    additionalModelRequestFields?: { thinking?: { type: string }; output_config?: { effort: string } };
     toolConfig: {
       tools: { toolSpec: { name: string; inputSchema: { json: object } } }[];
       toolChoice?: { tool: { name: string } };

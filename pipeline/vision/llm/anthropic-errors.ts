@@ -3,6 +3,7 @@
 import { TransientError, UserError } from '../../contract/errors.ts';
 import type { ModelId } from '../../contract/schemas.ts';
 import { UnexplainedRefusal } from './model.ts';
+import { THINKING_NOTES, THINKING_SIGNS, type ThinkingSetting } from './requests/claude-thinking.ts';
 import { type ImageRefusal, imageRefusalIn, NO_VISION, NO_VISION_FIX } from './requests/image-refusals.ts';
 import { answerTokensIn, type RefusalReader } from './requests/refused-settings.ts';
 
@@ -32,8 +33,7 @@ const CAUSES: readonly { words: RegExp; fix: string }[] = [
 const STATUS_BEFORE = /^\d{3} /;
 const CONTENT_TOO_LARGE = 413;
 const THROTTLED = 429;
-const UNAVAILABLE = 503;
-const OVERLOADED = 529;
+const OVERLOADED = [503, 529]; // fewer calls help
 /** Names of errors of a call that took too long. */
 const ENDED = new Set(['AbortError', 'TimeoutError']);
 
@@ -42,20 +42,14 @@ interface ServiceError extends Error {
   errorCode?: string | null;
 }
 
-/** `thinking` is turned off; or else it is not allowed before the answer (`betweenTools`), or else short by a low `effort`. */
-export type Setting = 'cache' | 'temperature' | 'toolChoice' | 'thinking' | 'betweenTools' | 'effort';
+export type Setting = 'cache' | 'temperature' | 'toolChoice' | ThinkingSetting;
 
-/**
- * The first that fits counts: sentences about one setting may name those after it. Sonnet 5.5 refuses a forced tool and thinking that is
- * disabled, Opus 5.5 and Fable 5.1 always think: platform.claude.com/docs/en/models/opus-5-5/whats-new-opus-5-5, read on 2026-11-28.
- */
+/** The first that fits counts: sentences about one setting may name those after it. */
 const SIGNS: readonly { setting: Setting; about: RegExp }[] = [
   { setting: 'cache', about: /\bcache_control\b|prompt caching/i },
   { setting: 'toolChoice', about: /tool_choice|forc(?:ed|es) tool use/i },
   { setting: 'temperature', about: /\btemperature\b/i },
-  { setting: 'thinking', about: /\bthinking\b/i },
-  { setting: 'betweenTools', about: /\bthinking\b|between_tools/i },
-  { setting: 'effort', about: /\boutput_config\b|\beffort\b/i },
+  ...THINKING_SIGNS,
 ];
 
 export const ANTHROPIC_REFUSALS: RefusalReader<Setting> = {
@@ -71,9 +65,7 @@ export const ANTHROPIC_REFUSALS: RefusalReader<Setting> = {
     cache: 'prompt caching; every call pays for its instructions in full',
     temperature: 'a temperature of 0; its answers may differ from run to run',
     toolChoice: 'to be forced to call a tool; an answer may need a repair',
-    thinking: 'thinking to be turned off; it is asked not to think before its answer',
-    betweenTools: 'to answer without thinking; its thoughts cost output tokens',
-    effort: 'an effort; it thinks as long as it does by default',
+    ...THINKING_NOTES,
   },
 };
 
@@ -100,8 +92,12 @@ export function anthropicError(error: unknown, model: ModelId): unknown {
     const fix = CAUSES.find(({ words }) => words.test(described))?.fix;
     if (fix) return unusable(model, fix, error);
   }
-  if (status === THROTTLED || status === UNAVAILABLE || status === OVERLOADED) {
+  if (status === THROTTLED) {
     return new TransientError(`The model ${model} is throttled. Try again later.`, { cause: error, throttled: true });
+  }
+  if (OVERLOADED.includes(status)) {
+    const sentence = `The model ${model} failed to answer: its service is overloaded. Try again later.`;
+    return new TransientError(sentence, { cause: error, throttled: true });
   }
   if (status === 408 || status === 409 || status >= 500) {
     return new TransientError(`The model ${model} failed to answer: its service has a fault. Try again.`, { cause: error });

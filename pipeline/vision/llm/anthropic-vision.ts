@@ -8,6 +8,7 @@ import { anthropicReply } from './anthropic-answers.ts';
 import { ANTHROPIC_REFUSALS, anthropicError, imageRefusalOf, type Setting } from './anthropic-errors.ts';
 import { llmVision, type Profiles, registeredProfiles } from './llm-vision.ts';
 import { idAtProvider, imageRefused, type Model, type Question } from './model.ts';
+import { thinkingFields, withThoughts } from './requests/claude-thinking.ts';
 import { jsonSchemaOf } from './requests/json-schema.ts';
 import { type Concessions, refusedSettings } from './requests/refused-settings.ts';
 
@@ -22,8 +23,6 @@ export interface AnthropicVisionOptions {
 }
 
 const ANTHROPIC_URL = 'https://api.anthropic.com';
-/** Beside the answer, for a model whose thinking cannot be turned off: its thoughts count as tokens of the answer. */
-const THINKING_TOKENS_MAX = 8_192;
 const CALL_TIMEOUT_MS = 300_000; // 12,288 tokens at 50 a second take 246 s
 const RETRIES_MAX = 0; // throttled-vision.ts slows down and repeats
 
@@ -83,7 +82,7 @@ function inputOf(model: ModelId, question: Question, { without, answerTokensMax 
   const { name, description } = form;
   const input: Input = {
     model: idAtProvider(model),
-    max_tokens: without.has('betweenTools') ? answerTokensMax + THINKING_TOKENS_MAX : answerTokensMax,
+    max_tokens: withThoughts(answerTokensMax, without),
     tools: [{ name, description, input_schema: { ...jsonSchemaOf(form.schema, { closed: true }), type: 'object' } }],
     system: [
       form.isSentOften && !without.has('cache')
@@ -91,12 +90,10 @@ function inputOf(model: ModelId, question: Question, { without, answerTokensMax 
         : { type: 'text', text: system },
     ],
     messages,
+    ...thinkingFields(without),
   };
   if (!without.has('toolChoice')) input.tool_choice = { type: 'tool', name };
   if (!without.has('temperature')) input.temperature = 0;
-  if (!without.has('thinking')) input.thinking = { type: 'disabled' };
-  else if (!without.has('betweenTools')) input.thinking = { type: 'between_tools' };
-  else if (!without.has('effort')) input.output_config = { effort: 'low' };
   return input;
 }
 

@@ -1,10 +1,11 @@
 // What models on Bedrock refuse of a request, by the words of Converse.
 import { bedrockError, imageRefusalOf } from './bedrock-errors.ts';
 import { UnexplainedRefusal } from './model.ts';
+import { THINKING_NOTES, THINKING_SIGNS, type ThinkingSetting } from './requests/claude-thinking.ts';
 import { answerTokensIn, type RefusalReader } from './requests/refused-settings.ts';
 
 /** Without tools, the form is in the words of the request, and its answer is read from the text. */
-export type Setting = 'cache' | 'temperature' | 'toolChoice' | 'tools' | 'system';
+export type Setting = 'cache' | 'temperature' | 'toolChoice' | 'tools' | 'system' | ThinkingSetting;
 
 const NOT_ACCEPTED = /not support|unsupported|n['’]t support|not allowed|not permitted|not accept|not available|incompatible/i;
 
@@ -13,6 +14,7 @@ const SIGNS: readonly { setting: Setting; about: RegExp; words: RegExp | null }[
   { setting: 'cache', about: /cachePoint|prompt caching/i, words: null },
   { setting: 'temperature', about: /temperature/i, words: null },
   { setting: 'toolChoice', about: /tool_?choice/i, words: null },
+  ...THINKING_SIGNS.map((sign) => ({ ...sign, words: null })),
   { setting: 'tools', about: /tool ?(?:use|config|calling)|\btools?\b/i, words: NOT_ACCEPTED },
   {
     setting: 'system',
@@ -39,6 +41,7 @@ export const BEDROCK_REFUSALS: RefusalReader<Setting> = {
     toolChoice: 'to be forced to call a tool; an answer may need a repair',
     tools: 'tools; the form is in its instructions instead',
     system: 'system messages; its instructions are in the message of the user instead',
+    ...THINKING_NOTES,
   },
 };
 

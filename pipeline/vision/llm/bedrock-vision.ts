@@ -15,6 +15,7 @@ import { bedrockError, imageRefusalOf, isMalformedToolUse } from './bedrock-erro
 import { BEDROCK_REFUSALS, type Setting } from './bedrock-settings.ts';
 import { llmVision, type Profiles, registeredProfiles } from './llm-vision.ts';
 import { type Form, idAtProvider, imageRefused, type Model, NO_TOKENS, type Question } from './model.ts';
+import { thinkingFields, withThoughts } from './requests/claude-thinking.ts';
 import { inWords } from './requests/folded-question.ts';
 import { jsonSchemaOf } from './requests/json-schema.ts';
 import { type Concessions, refusedSettings } from './requests/refused-settings.ts';
@@ -28,7 +29,7 @@ export interface BedrockVisionOptions {
   timeoutMs?: number;
 }
 
-const CALL_TIMEOUT_MS = 120_000; // 4,096 tokens at 50 a second take 82 s
+const CALL_TIMEOUT_MS = 300_000; // 12,288 tokens with thoughts at 50 a second take 246 s
 const ATTEMPTS_MAX = 2; // throttled-vision.ts slows down and repeats; the SDK only bridges one fault
 
 /**
@@ -36,6 +37,8 @@ const ATTEMPTS_MAX = 2; // throttled-vision.ts slows down and repeats; the SDK o
  * the rules have about 600. docs.aws.amazon.com, Amazon Bedrock, "Prompt caching"
  */
 const CACHING = /^claude/;
+/** Models that think unless they are asked not to. */
+const THINKING = /^claude-(?:[a-z]+-)?[5-9]/;
 
 /** The client is loaded on first use. */
 export function bedrockVision(options: BedrockVisionOptions = {}): Vision {
@@ -81,12 +84,16 @@ function inputOf(model: ModelId, question: Question, { without, answerTokensMax 
     const answer = repair.answer.trim() === '' ? '(nothing)' : repair.answer; // Converse refuses an empty text
     messages.push({ role: 'assistant', content: [{ text: answer }] }, { role: 'user', content: [{ text: repair.complaint }] });
   }
+  const thinks = THINKING.test(modelName(model));
+  const maxTokens = thinks ? withThoughts(answerTokensMax, without) : answerTokensMax;
+  const fields = thinks ? thinkingFields(without) : {};
   return {
     modelId: idAtProvider(model),
     ...(system === null ? {} : { system: systemOf(model, system, form, without) }),
     messages,
-    inferenceConfig: { maxTokens: answerTokensMax, ...(without.has('temperature') ? {} : { temperature: 0 }) },
+    inferenceConfig: { maxTokens, ...(without.has('temperature') ? {} : { temperature: 0 }) },
     ...(without.has('tools') ? {} : { toolConfig: toolConfigOf(form, without) }),
+    ...(Object.keys(fields).length === 0 ? {} : { additionalModelRequestFields: { ...fields } }),
   };
 }
 
