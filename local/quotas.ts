@@ -18,13 +18,27 @@ const COUNTED_MAX = 1_000_000;
 /** A walk over 10,000 executions takes seconds, and a start should not wait for each. */
 const STORED_KEPT_MS = 60_000;
 
+/** Called once, when an upload has arrived or failed. */
+export type EndOfUpload = (isStored: boolean) => void;
+
+export interface LocalQuotas extends Quotas {
+  /**
+   * Like `checkUpload`, and counts the upload until the returned function is called: uploads that arrive at once must not pass beside each
+   * other.
+   */
+  admitUpload(owner: string | null, bytes: number): Promise<EndOfUpload>;
+}
+
 export function localQuotas(
   { blobs }: Pick<DataFolder, 'blobs'>,
   engine: Pick<Engine, 'list'>,
   limits: QuotaLimits,
   nowMs: () => number,
-): Quotas {
+): LocalQuotas {
   const stored = new Map<string | null, { atMs: number; bytes: number }>();
+  const arriving = new Map<string | null, number>();
+  const arrivingOf = (owner: string | null) => arriving.get(owner) ?? 0;
+  let checks = Promise.resolve();
 
   const bytesIn = async (folder: 'uploads' | 'executions', owner: string | null): Promise<number> => {
     const names = await readdir(join(blobs, folder)).catch(() => []);
@@ -39,30 +53,47 @@ export function localQuotas(
     stored.set(owner, { atMs: nowMs(), bytes });
     return bytes;
   };
-  const checkStored = async (owner: string | null): Promise<void> => {
+  const checkStored = async (owner: string | null, more: number): Promise<void> => {
     const { CALLER_STORED_BYTES_MAX: max } = limits;
-    if ((await storedBytes(owner)) < max) return;
+    const held = await storedBytes(owner);
+    if (held < max && held + more <= max) return;
     stored.delete(owner); // what is deleted now counts at once
     throw new UserError(
       `Uploads and results fill the ${max} bytes that this server keeps for a caller (CALLER_STORED_BYTES_MAX). ` +
         'Delete analyses with delete_execution, or raise the limit.',
     );
   };
+  const checkUpload = async (owner: string | null, bytes: number): Promise<void> => {
+    const { CALLER_UPLOAD_BYTES_MAX: max } = limits;
+    const unfinished = arrivingOf(owner); // before the walk: what is stored meanwhile counts twice rather than never
+    const held = unfinished + (await bytesIn('uploads', owner));
+    if (held + bytes > max) {
+      throw new UserError(
+        `${held} bytes of uploads are stored, and with ${bytes} more they exceed the ${max} bytes that this server takes from a caller ` +
+          '(CALLER_UPLOAD_BYTES_MAX). Uploads are deleted a day after they arrived: send the file later, or raise the limit.',
+      );
+    }
+    await checkStored(owner, unfinished + bytes);
+  };
 
   return {
-    async checkUpload(owner, bytes) {
-      const { CALLER_UPLOAD_BYTES_MAX: max } = limits;
-      const held = await bytesIn('uploads', owner);
-      if (held + bytes > max) {
-        throw new UserError(
-          `${held} bytes of uploads are stored, and with ${bytes} more they exceed the ${max} bytes that this server takes from a caller ` +
-            '(CALLER_UPLOAD_BYTES_MAX). Uploads are deleted a day after they arrived: send the file later, or raise the limit.',
-        );
-      }
-      await checkStored(owner);
+    checkUpload,
+    async admitUpload(owner, bytes) {
+      const admitted = checks.then(async () => {
+        await checkUpload(owner, bytes);
+        arriving.set(owner, arrivingOf(owner) + bytes);
+      });
+      checks = admitted.catch(() => {});
+      await admitted;
+      return (isStored) => {
+        arriving.set(owner, arrivingOf(owner) - bytes);
+        const known = stored.get(owner);
+        if (known && isStored) known.bytes += bytes;
+      };
     },
     async checkStart(owner) {
       const { CALLER_EXECUTIONS_MAX: max } = limits;
+      await checkStored(owner, 0);
       const running = runningExecutions(engine, owner);
       if (running >= max) {
         throw new UserError(
@@ -70,7 +101,6 @@ export function localQuotas(
             'Wait until some have ended, or end them with cancel_execution.',
         );
       }
-      await checkStored(owner);
     },
   };
 }

@@ -156,7 +156,7 @@ async function openHttp(
     blobs,
     links,
     scratchFolder: folder.scratch,
-    checkUpload: (key, bytes) => quotas.checkUpload(config.ISOLATION === 'caller' ? ownerOf(key) : null, bytes),
+    admitUpload: (key, bytes) => quotas.admitUpload(config.ISOLATION === 'caller' ? ownerOf(key) : null, bytes),
     gate,
     host: hostInUrl(address),
     routes: iam ? [] : page, // a browser cannot sign its requests

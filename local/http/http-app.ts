@@ -36,8 +36,8 @@ export interface HttpDeps {
   links: LocalLinks;
   /** Holds uploads until they are complete. */
   scratchFolder: string;
-  /** Throws a UserError if the owner of the key may store no more. */
-  checkUpload?: (key: string, bytes: number) => Promise<void>;
+  /** Throws a UserError if the owner of the key may store no more. Counts the upload until the returned function is called. */
+  admitUpload?: (key: string, bytes: number) => Promise<(isStored: boolean) => void>;
   /** Checks every request to MCP; links carry their own signature. Without a gate, loopback is the only protection. */
   gate?: IamGate | undefined;
   /** A host name of this server besides those of loopback, as in a URL. */
@@ -91,20 +91,26 @@ export function httpApp(deps: HttpDeps): Hono {
   return app;
 }
 
-type LinkDeps = Pick<HttpDeps, 'blobs' | 'links' | 'scratchFolder' | 'checkUpload'>;
+type LinkDeps = Pick<HttpDeps, 'blobs' | 'links' | 'scratchFolder' | 'admitUpload'>;
 
-function addLinkRoutes(app: Hono, { blobs, links, scratchFolder, checkUpload }: LinkDeps): void {
+function addLinkRoutes(app: Hono, { blobs, links, scratchFolder, admitUpload }: LinkDeps): void {
   app.put('/blobs/:token', async (context) => {
     const { key, bytesMax } = await claimsFor(context.req.param('token'), 'PUT', links);
     // An analysis may be reading what was sent first: it must not become another image.
     if (await blobs.head(key)) throw refusal(409, ALREADY_SENT);
     // Links may be made first and used later, all at once.
-    await checkUpload?.(key, bytesMax).catch((error) => {
+    const ended = await admitUpload?.(key, bytesMax).catch((error) => {
       throw refusal(413, sentenceOf(error) ?? 'This server takes no more uploads for now.', error);
     });
-    await receive(context.req.raw, bytesMax, scratchFolder, async (path) => {
-      if (!(await blobs.putNewFile(key, path))) throw refusal(409, ALREADY_SENT);
-    });
+    let isStored = false;
+    try {
+      await receive(context.req.raw, bytesMax, scratchFolder, async (path) => {
+        isStored = await blobs.putNewFile(key, path);
+        if (!isStored) throw refusal(409, ALREADY_SENT);
+      });
+    } finally {
+      ended?.(isStored);
+    }
     return context.body(null, 204);
   });
 

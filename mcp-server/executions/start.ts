@@ -9,7 +9,11 @@ import { deleteObjects, hasObjects } from './deletion.ts';
 import { inTurn } from './execution-turns.ts';
 
 export async function startExecution(request: AnalysisRequest, deps: ToolDeps): Promise<{ created: boolean }> {
-  return await inTurn([request.execution_id, ...readBy(request)], () => startClean(request, deps));
+  const start = () => startClean(request, deps);
+  return await inTurn([request.execution_id, ...readBy(request)], async () =>
+    // One after another, so that none passes the quota beside another one.
+    deps.quotas ? await inTurn([`starts of ${deps.owner}`], start) : await start(),
+  );
 }
 
 /** The executions whose tiles and pyramid a retry reads. */

@@ -53,6 +53,35 @@ test('uploads above CALLER_UPLOAD_BYTES_MAX are refused, also with links that we
   expect(await call('create_upload', { ...upload, bytes: 40 })).toMatchObject({ isError: false });
 });
 
+test('uploads that arrive at once are counted together', async () => {
+  const call = await server({ CALLER_UPLOAD_BYTES_MAX: '100' });
+  const links = await Promise.all(Array.from({ length: 8 }, () => call('create_upload', { file_name: 'a.png', bytes: 30 })));
+  const { promise: allBegun, resolve } = Promise.withResolvers<void>();
+  const statuses = links.map(async ({ answer }) => {
+    const body = new ReadableStream({
+      async start(controller) {
+        controller.enqueue(new TextEncoder().encode('x'.repeat(10)));
+        await allBegun;
+        controller.enqueue(new TextEncoder().encode('x'.repeat(20)));
+        controller.close();
+      },
+    });
+    return (await fetch(z.string().parse(answer.url), { method: 'PUT', body, duplex: 'half' } as RequestInit)).status;
+  });
+  setTimeout(resolve, 1_000);
+  expect((await Promise.all(statuses)).sort()).toEqual([204, 204, 204, 413, 413, 413, 413, 413]);
+  expect(await call('create_upload', { file_name: 'a.png', bytes: 10 })).toMatchObject({ isError: false });
+  expect(await call('create_upload', { file_name: 'a.png', bytes: 11 })).toMatchObject({ isError: true });
+});
+
+test('executions that start at once are counted together', async () => {
+  const call = await server({ CALLER_EXECUTIONS_MAX: '2' });
+  const image = pathToFileURL(join('examples', 'lawn.jpg')).href;
+  const asked = Array.from({ length: 6 }, (_, number) => call('analyze_image', { image, idempotency_key: `key ${number}` }));
+  const answers = await Promise.all(asked);
+  expect(answers.filter(({ isError }) => !isError)).toHaveLength(2);
+});
+
 test('executions above CALLER_EXECUTIONS_MAX are refused, and the same request still returns its execution', async () => {
   const call = await server({ CALLER_EXECUTIONS_MAX: '1' });
   const image = pathToFileURL(join('examples', 'lawn.jpg')).href;
