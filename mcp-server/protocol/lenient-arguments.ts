@@ -5,6 +5,7 @@ import { WAIT_MAX_S } from '../tools/arguments.ts';
 
 const KEYS_NAMED_MAX = 5; // of a note
 const KEY_CHARACTERS_MAX = 40;
+const NEAR_CHARACTERS_MIN = 3;
 const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
 /** Arguments whose value beyond the limit means the limit. */
 const LIMITS = new Map([['wait_seconds', WAIT_MAX_S]]);
@@ -16,30 +17,59 @@ export interface ReadArguments {
   notes: string[];
   /** Keys that the schema does not know, with their path. */
   unknown: string[];
+  /** Unknown keys that look like a known one. To leave out a misspelled limit would do more than the caller wants. */
+  misspelled: { sent: string; known: string }[];
 }
 
+type Faults = Pick<ReadArguments, 'notes' | 'unknown' | 'misspelled'>;
+
 export function readArguments(input: z.ZodObject, sent: unknown): ReadArguments {
-  const unknown: string[] = [];
-  const values = isRecord(sent) ? objectIn(input, sent, '', unknown) : {};
-  const notes = unknown.length > 0 ? [leftOut(unknown)] : [];
+  const faults: Faults = { notes: [], unknown: [], misspelled: [] };
+  const values = isRecord(sent) ? objectIn(input, sent, '', faults) : {};
+  const { notes, unknown, misspelled } = faults;
+  if (unknown.length > 0) notes.push(leftOut(unknown));
   for (const [name, limit] of LIMITS) {
     const value = values[name];
     if (typeof value !== 'number' || value <= limit) continue;
     notes.push(`${name} ${value} was taken as ${limit}, its limit.`);
     values[name] = limit;
   }
-  return { values, notes, unknown };
+  return { values, notes, unknown, misspelled };
 }
 
-/** Adds the keys that the schema does not know to `unknown`, with their path. */
-function objectIn({ shape }: z.ZodObject, sent: Record<string, unknown>, path: string, unknown: string[]) {
+/** Adds to `faults` what the schema does not know. A key with the same letters as a known one, such as `dryRun`, is read as that one. */
+function objectIn({ shape }: z.ZodObject, sent: Record<string, unknown>, path: string, faults: Faults) {
   const values: Record<string, unknown> = {};
+  const read = (key: string, value: unknown) => {
+    const schema = shape[key];
+    if (schema && !isLeftOut(schema, value)) values[key] = valueIn(schema, value, `${path}${key}.`, faults);
+  };
   for (const [key, value] of Object.entries(sent)) {
-    const schema = Object.hasOwn(shape, key) ? shape[key] : undefined;
-    if (!schema) unknown.push(path + key);
-    else if (!isLeftOut(schema, value)) values[key] = valueIn(schema, value, `${path}${key}.`, unknown);
+    if (Object.hasOwn(shape, key)) {
+      read(key, value);
+      continue;
+    }
+    const same = Object.keys(shape).find((known) => lettersOf(known) === lettersOf(key));
+    const near = same ?? Object.keys(shape).find((known) => isNear(lettersOf(key), lettersOf(known)));
+    if (same !== undefined && !Object.hasOwn(sent, same)) {
+      faults.notes.push(`${path}${key.slice(0, KEY_CHARACTERS_MAX)} was taken as ${path}${same}.`);
+      read(same, value);
+    } else if (near !== undefined && !Object.hasOwn(sent, near)) {
+      faults.misspelled.push({ sent: path + key, known: path + near });
+    } else {
+      faults.unknown.push(path + key);
+    }
   }
   return values;
+}
+
+function lettersOf(key: string): string {
+  return key.toLowerCase().replace(/[^a-z0-9]/g, '');
+}
+
+/** `max_cost` or `label` for `max_cost_usd` and `labels`, `max_tile` or `pages` for `max_tiles` and `page`. */
+function isNear(sent: string, known: string): boolean {
+  return (sent.length >= NEAR_CHARACTERS_MIN && known.startsWith(sent)) || sent === `${known}s`;
 }
 
 /** Strict tool calling must send every argument: `null` or nothing at all stands for "not used". */
@@ -48,16 +78,16 @@ function isLeftOut(schema: z.core.$ZodType, value: unknown): boolean {
   return isEmpty && z.safeParse(schema, undefined).success;
 }
 
-function valueIn(schema: z.core.$ZodType, value: unknown, path: string, unknown: string[]): unknown {
+function valueIn(schema: z.core.$ZodType, value: unknown, path: string, faults: Faults): unknown {
   const kind = kindOf(schema);
   if (kind instanceof z.ZodObject) {
     const record = typeof value === 'string' ? (jsonIn(value) ?? value) : value;
-    return isRecord(record) ? objectIn(kind, record, path, unknown) : value;
+    return isRecord(record) ? objectIn(kind, record, path, faults) : value;
   }
   if (kind instanceof z.ZodArray || kind instanceof z.ZodTuple) {
     const list = typeof value === 'string' ? listIn(value) : value;
     const item = kind instanceof z.ZodArray ? kind.element : kind.def.items[0];
-    return Array.isArray(list) && item ? list.map((one) => valueIn(item, one, path, unknown)) : value;
+    return Array.isArray(list) && item ? list.map((one) => valueIn(item, one, path, faults)) : value;
   }
   if (typeof value !== 'string') return value;
   const text = value.trim();

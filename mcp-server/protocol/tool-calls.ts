@@ -53,13 +53,18 @@ async function answerTo(tool: AnyTool, args: unknown, context: ServerContext, de
 
 /** A refusal names unknown arguments too: one of them may be the missing one, misspelled. */
 function parsed({ name, input }: AnyTool, args: unknown): Pick<ReadArguments, 'values' | 'notes'> {
-  const { values, notes, unknown } = readArguments(input, args);
+  const { values, notes, unknown, misspelled } = readArguments(input, args);
+  const accepted = Object.keys(input.shape).join(', ');
+  const [first] = misspelled;
+  if (first) {
+    const sent = first.sent.slice(0, FAULT_CHARACTERS_MAX);
+    throw new UserError(`${name} has no argument ${sent}. Did you mean ${first.known}? The arguments are ${accepted}.`);
+  }
   const result = input.safeParse(values);
   if (result.success) return { values: result.data, notes };
   const faults = result.error.issues.map(faultOf);
   if (unknown.length > 0) faults.push(`unknown ${unknown.join(', ')}`);
   const named = faults.slice(0, FAULTS_MAX).map((fault) => fault.slice(0, FAULT_CHARACTERS_MAX));
-  const accepted = Object.keys(input.shape).join(', ');
   throw new UserError(`Invalid arguments for ${name}: ${named.join('; ')}. The arguments are ${accepted}.`);
 }
 

@@ -40,7 +40,8 @@ async function outcome(tool: string, args: Arguments) {
   const of = ['analyze_image', 'create_upload'].includes(tool) ? {} : { execution_id: earlier.structuredContent?.execution_id };
   const { isError, structuredContent, content } = await call(tool, { ...of, ...args });
   expect(isError, content[0]?.text).toBeUndefined();
-  return { answer: structuredContent, requests: server.launcher.runs.map(({ request }) => request), content };
+  const notes = z.array(z.string()).default([]).parse(structuredContent?.notes);
+  return { answer: structuredContent, requests: server.launcher.runs.map(({ request }) => request), content, notes };
 }
 
 const image = 'plan.jpg';
@@ -83,6 +84,9 @@ const FORMS: Form[] = [
   analyze({ sessionId: '1', action: 'sendMessage', chatInput: 'find people', toolCallId: 'call_1' }, {}),
   ['get_execution', { wait_seconds: '1.5', response_format: null }, { wait_seconds: 1.5 }],
   ['get_execution', { wait_seconds: 3_600, response_format: 'Concise' }, { wait_seconds: 25 }],
+  analyze({ skipBlank: 'false', LOOK_FOR: 'cats' }, { skip_blank: false, look_for: 'cats' }),
+  analyze({ maxCostUsd: '0.5', 'max-tiles': 5, Labels: 'cat' }, { max_cost_usd: 0.5, max_tiles: 5, labels: ['cat'] }),
+  list({ minScore: 0.5 }, { min_score: 0.5 }),
   list({ limit: '2', cursor: '', since: '', image: null }, { limit: 2 }),
   list({ min_score: '0.5', sort: null }, { min_score: 0.5 }),
   list({ severity: 'high' }, { severity: ['high'] }),
@@ -98,26 +102,50 @@ test('there are at least 30 forms', () => {
 test.each(FORMS)('%s with %j does the same as with %j', async (tool, sent, strict) => {
   const [lenient, expected] = [await outcome(tool, sent), await outcome(tool, strict)];
   expect(lenient.requests).toEqual(expected.requests);
-  expect(lenient.answer).toEqual(expected.answer);
-  expect(lenient.content[0]).toEqual(expected.content[0]);
+  // Notes about arguments come first.
+  expect(lenient.notes.slice(lenient.notes.length - expected.notes.length)).toEqual(expected.notes);
+  expect({ ...lenient.answer, notes: [] }).toEqual({ ...expected.answer, notes: [] });
+  expect(JSON.parse(lenient.content[0]?.text ?? '')).toEqual(lenient.answer);
 });
 
+test.each([
+  ['analyze_image', { image, max_cost: 0.1 }, 'max_cost', 'max_cost_usd'],
+  ['analyze_image', { image, dry: true }, 'dry', 'dry_run'],
+  ['analyze_image', { image, label: ['cat'] }, 'label', 'labels'],
+  ['analyze_image', { image, models: { detections: 'onnx:ppocr' } }, 'models.detections', 'models.detection'],
+  ['list_findings', { label: 'cat' }, 'label', 'labels'],
+])(
+  '%s with %j is refused: to leave out a misspelled limit would do more than the caller wants',
+  async (tool, sent, key, known) => {
+    const server = await testServer({});
+    const result = Result.parse((await asked(server, 'tools/call', { name: tool, arguments: sent }, {})).result);
+    expect(result.isError).toBe(true);
+    expect(result.content[0]?.text).toMatch(`${tool} has no argument ${key}. Did you mean ${known}? The arguments are `);
+    expect(server.launcher.runs).toEqual([]);
+  },
+);
+
 describe('a note', () => {
+  test('names the argument that another spelling was taken as', async () => {
+    const { notes } = await outcome('analyze_image', { image, maxTiles: 5, models: { Detection: 'onnx:ppocr' } });
+    expect(notes.slice(0, 2)).toEqual(['maxTiles was taken as max_tiles.', 'models.Detection was taken as models.detection.']);
+  });
+
   test('names the arguments that were left out, but not those that a client sends empty', async () => {
-    const { content } = await outcome('analyze_image', { image, sessionId: '1', models: { provider: 'x' }, look_for: null });
-    expect(content.slice(1)).toEqual([{ text: 'Note: Unknown arguments were left out: sessionId, models.provider.' }]);
+    const { notes } = await outcome('analyze_image', { image, sessionId: '1', models: { provider: 'x' }, look_for: null });
+    expect(notes[0]).toBe('Unknown arguments were left out: sessionId, models.provider.');
   });
 
   test('says that a longer wait was taken as the limit', async () => {
-    const { content } = await outcome('get_execution', { wait_seconds: 60 });
-    expect(content.slice(1)).toEqual([{ text: 'Note: wait_seconds 60 was taken as 25, its limit.' }]);
+    const { notes } = await outcome('get_execution', { wait_seconds: 60 });
+    expect(notes[0]).toBe('wait_seconds 60 was taken as 25, its limit.');
   });
 
   test('stays short for any number of unknown arguments', async () => {
     const many = Object.fromEntries(Array.from({ length: 400 }, (_, index) => [`argument_${index}${'x'.repeat(100)}`, 1]));
-    const { content } = await outcome('analyze_image', { image, ...many });
-    expect(content[1]?.text).toMatch(/^Note: Unknown arguments .*, 395 more\.$/);
-    expect(content[1]?.text.length).toBeLessThan(400);
+    const { notes } = await outcome('analyze_image', { image, ...many });
+    expect(notes[0]).toMatch(/^Unknown arguments .*, 395 more\.$/);
+    expect(notes[0]?.length).toBeLessThan(400);
   });
 
   test('is absent if everything was sent as listed', async () => {
