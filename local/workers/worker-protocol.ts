@@ -120,5 +120,5 @@ function exitWithParent(): Worker {
 }
 
 function send(message: FromWorker): void {
-  if (process.connected) process.send?.(message);
+  if (process.connected) process.send?.(message, undefined, undefined, () => {}); // exitWithParent() notices a lost parent
 }

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import sharp from 'sharp';
 import { expect, test } from 'vitest';
 import { temporaryFolder } from '../support/folder.ts';
-import { runPipeline } from '../support/pipeline-run.ts';
+import { PRICED_MODELS, runPipeline } from '../support/pipeline-run.ts';
 import { scriptedVision } from '../support/scripted-vision.ts';
 import { tiff } from '../support/tiff-writer.ts';
 
@@ -17,7 +17,7 @@ const white = () =>
 async function documentOf(bytes: Buffer, plan: { skip_blank?: boolean } = {}) {
   const path = join(await temporaryFolder(), 'image');
   await writeFile(path, bytes);
-  const { document } = await runPipeline(path, scriptedVision(), plan);
+  const { document } = await runPipeline(path, scriptedVision(), plan, { request: { models: PRICED_MODELS } });
   return document;
 }
 
@@ -37,9 +37,13 @@ test('an image of a single tone has the note also if blank tiles are analyzed', 
   expect(document?.summary.startsWith(`${sentence} `)).toBe(true);
 });
 
-test('samples that are all equal have a note, whatever their value is', async () => {
-  const samples = new Float64Array(SIZE.width * SIZE.height).fill(-12.5);
-  const document = await documentOf(tiff({ ...SIZE, samples, bands: 1, bits: 32, type: 'float', photometric: 1 }));
+test.each([
+  ['are all equal', -12.5, {}],
+  ['are no numbers', Number.NaN, {}],
+  ['are all nodata', -9_999, { nodata: '-9999' }],
+])('an image whose samples %s has a note', async (_, value, more) => {
+  const samples = new Float64Array(SIZE.width * SIZE.height).fill(value);
+  const document = await documentOf(tiff({ ...SIZE, samples, bands: 1, bits: 32, type: 'float', photometric: 1, ...more }));
   expect(document?.notes).toContain('All checked samples have the same value: the image seems to have a single tone.');
   expect(document?.summary).toMatch(/^The image is blank: all \d+ tiles have a single color/);
 });

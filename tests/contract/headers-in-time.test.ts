@@ -1,6 +1,7 @@
 // Files that keep a parser busy, hang or crash it: headers are read in a process of its own, within seconds, and counted only up to
 // the limit.
-import { execFileSync } from 'node:child_process';
+import { execFileSync, fork } from 'node:child_process';
+import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
@@ -86,4 +87,15 @@ test('a parser that crashes costs one attempt, and the next file gets a new proc
     message: 'The process that reads images stopped while it read the header. Try again.',
   });
   expect((await read(imageIn('a.png'))).format).toBe('png');
+});
+
+test('a process whose parent is gone before it has started ends without a word', async () => {
+  const entry = fileURLToPath(new URL('../../pipeline/imaging/headers/worker.ts', import.meta.url));
+  const child = fork(entry, { serialization: 'advanced', execArgv: [], stdio: ['ignore', 'ignore', 'pipe', 'ipc'] });
+  let words = '';
+  child.stderr?.on('data', (bytes) => {
+    words += bytes;
+  });
+  child.disconnect();
+  expect([await once(child, 'exit'), words]).toEqual([[null, 'SIGKILL'], '']);
 });

@@ -6,7 +6,7 @@ import { expect, test } from 'vitest';
 import { smallCopy } from '../../pipeline/imaging/image-reader.ts';
 import { imageIn } from '../support/drawn.ts';
 import { temporaryFolder } from '../support/folder.ts';
-import { runPipeline } from '../support/pipeline-run.ts';
+import { PRICED_MODELS, runPipeline } from '../support/pipeline-run.ts';
 import { scriptedVision } from '../support/scripted-vision.ts';
 import { detectSquares, SCENE, SQUARE_LABELS, sceneAt } from '../support/squares.ts';
 import { type TiffPage, tiff } from '../support/tiff-writer.ts';
@@ -440,7 +440,8 @@ test.each(Object.entries(LAYOUTS))('%s', async (_, { file, bands, isGray = false
   const path = join(await temporaryFolder(), 'image');
   await writeFile(path, await file());
   const vision = scriptedVision({ detect: detectSquares });
-  const { document, progress } = await runPipeline(path, vision, { tile_size: 512, overlap: 0 }, { request: { bands } });
+  const request = { bands, models: PRICED_MODELS };
+  const { document, progress } = await runPipeline(path, vision, { tile_size: 512, overlap: 0 }, { request });
   if (refused !== undefined) {
     expect(progress).toMatchObject({ status: 'FAILED', reason: refused });
     return;

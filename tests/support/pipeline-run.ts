@@ -18,6 +18,13 @@ import { scriptedVision } from './scripted-vision.ts';
 
 const SILENT: Log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 const NAME = 'run-1';
+/** The price of `test:eyes` is unknown, which is a note. With these models, every note is about the image. */
+export const PRICED_MODELS: AnalysisRequest['models'] = {
+  moderation: 'bedrock:us.amazon.nova-lite-v1:0',
+  detection: ['bedrock:us.amazon.nova-lite-v1:0'],
+  verification: 'bedrock:us.amazon.nova-lite-v1:0',
+  synthesis: 'bedrock:us.amazon.nova-lite-v1:0',
+};
 
 export interface PipelineRun {
   state: ExecutionState | null;

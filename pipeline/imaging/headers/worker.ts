@@ -21,11 +21,12 @@ async function headerOf(request: HeaderRequest): Promise<ImageHeader> {
 // wait for a decoder that hangs.
 process.on('SIGINT', () => {});
 process.on('SIGTERM', () => {});
-process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'));
+const end = () => process.kill(process.pid, 'SIGKILL');
+process.on('disconnect', end);
 loading.then(ready, ready);
 
 function send(response: HeaderResponse): void {
-  process.send?.(response);
+  process.send?.(response, undefined, undefined, (error) => error && end());
 }
 
 function failureOf(error: unknown): Failure {
