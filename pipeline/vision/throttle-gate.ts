@@ -1,7 +1,8 @@
-// Limits the calls in flight to what a service accepts: halves the limit while it throttles, and raises it one by one again.
-// Additive increase, multiplicative decrease, as TCP (RFC 5681). One throttled call in a hundred is no congestion here: halving for
-// each would leave a tenth of the calls. Knows no models; clock and randomness are given.
+// Limits calls to what a service accepts. Calls in flight: halves the limit while the service throttles, and raises it with every answer.
+// Calls a second: call-rate.ts. One throttled call in a hundred is no congestion here: halving for each would leave a tenth of the calls.
+// Waits for seconds only: longer waiting belongs to the durable engine. Knows no models; clock and randomness are given.
 import { TransientError } from '../contract/errors.ts';
+import { callRate } from './call-rate.ts';
 
 export interface Pace {
   now(): number;
@@ -13,13 +14,15 @@ export interface Pace {
 export interface ThrottleGate {
   /**
    * First come, first served. Repeats a throttled call for `budgetMs` after its first attempt; while no call succeeds, the time in
-   * the queue counts too. After that, and for any other error, throws the error of the call.
+   * the queue counts too. After that, and for any other error, throws the error of the call. If no call at all has succeeded for
+   * `budgetMs`, every call in the queue fails with it, and until one succeeds again, none is repeated.
    */
   through<T>(call: () => Promise<T>): Promise<T>;
 }
 
 interface Queued {
   start: () => void;
+  fail: (error: unknown) => void;
   /** Repeated calls start before new ones. */
   isRepeat: boolean;
 }
@@ -33,6 +36,7 @@ const PAUSE_MS = 500;
 const PAUSE_MAX_MS = 8_000; // four doublings: after that the service is down rather than busy
 
 export function throttleGate(concurrencyMax: number, budgetMs: number, pace: Pace): ThrottleGate {
+  const rate = callRate(pace);
   let windowSize = concurrencyMax;
   let inFlight = 0;
   let pauseMs = PAUSE_MS;
@@ -42,32 +46,36 @@ export function throttleGate(concurrencyMax: number, budgetMs: number, pace: Pac
   let throttledRate = 0;
   let isWaking = false;
   let succeededAt = 0;
+  /** No call has succeeded for `budgetMs`. */
+  let isDown = false;
   const queue: Queued[] = [];
 
   const startQueued = () => {
-    if (pace.now() < closedUntil) {
-      wakeLater();
-      return;
-    }
     while (queue.length > 0 && inFlight < Math.max(1, Math.floor(windowSize))) {
+      const opensAt = pace.now() < closedUntil ? closedUntil : rate.nextAt();
+      if (pace.now() < opensAt) {
+        wakeAt(opensAt);
+        return;
+      }
       inFlight++;
       queue.shift()?.start();
+      rate.started();
     }
   };
 
-  const wakeLater = () => {
+  const wakeAt = (at: number) => {
     if (isWaking) return;
     isWaking = true;
-    void pace.sleep(closedUntil - pace.now()).then(() => {
+    void pace.sleep(at - pace.now()).then(() => {
       isWaking = false;
       startQueued();
     });
   };
 
   const turn = (isRepeat: boolean): Promise<void> => {
-    const { promise, resolve } = Promise.withResolvers<void>();
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
     const firstNew = isRepeat ? queue.findIndex((queued) => !queued.isRepeat) : -1;
-    queue.splice(firstNew === -1 ? queue.length : firstNew, 0, { start: resolve, isRepeat });
+    queue.splice(firstNew === -1 ? queue.length : firstNew, 0, { start: resolve, fail: reject, isRepeat });
     startQueued();
     return promise;
   };
@@ -75,9 +83,11 @@ export function throttleGate(concurrencyMax: number, budgetMs: number, pace: Pac
   // Between half and all of it: many processes must not return together, nor at once.
   const jittered = (ms: number) => ms * (0.5 + pace.random() / 2);
 
-  const slowDown = (roundOfCall: number) => {
+  const slowDown = (roundOfCall: number, startedAt: number) => {
     throttledRate += RATE_WEIGHT * (1 - throttledRate);
-    if (roundOfCall !== round || throttledRate < RATE_MAX) return;
+    const isCongested = throttledRate >= RATE_MAX;
+    rate.throttled(startedAt, isCongested);
+    if (roundOfCall !== round || !isCongested) return;
     round++;
     windowSize = Math.max(1, windowSize / 2);
     closedUntil = pace.now() + jittered(pauseMs);
@@ -86,9 +96,20 @@ export function throttleGate(concurrencyMax: number, budgetMs: number, pace: Pac
 
   const speedUp = () => {
     succeededAt = pace.now();
+    isDown = false;
     throttledRate *= 1 - RATE_WEIGHT;
-    windowSize = Math.min(concurrencyMax, windowSize + 1 / windowSize);
+    windowSize = Math.min(concurrencyMax, windowSize + 1);
     pauseMs = Math.max(PAUSE_MS, pauseMs / 2);
+    rate.answered();
+  };
+
+  /** The next call is a probe that starts at once. */
+  const giveUp = (error: unknown) => {
+    if (pace.now() < succeededAt + budgetMs) return;
+    isDown = true;
+    windowSize = 1;
+    closedUntil = 0;
+    for (const { fail } of queue.splice(0)) fail(error);
   };
 
   return {
@@ -97,7 +118,8 @@ export function throttleGate(concurrencyMax: number, budgetMs: number, pace: Pac
       let triedAt = Number.POSITIVE_INFINITY;
       for (let repeats = 0; ; repeats++) {
         await turn(repeats > 0);
-        triedAt = Math.min(triedAt, pace.now());
+        const startedAt = pace.now();
+        triedAt = Math.min(triedAt, startedAt);
         const roundOfCall = round;
         try {
           const answer = await call();
@@ -105,9 +127,13 @@ export function throttleGate(concurrencyMax: number, budgetMs: number, pace: Pac
           return answer;
         } catch (error) {
           const throttled = error instanceof TransientError && error.throttled;
-          if (throttled) slowDown(roundOfCall);
+          if (!throttled) throw error;
+          slowDown(roundOfCall, startedAt);
           const budgetEndsAt = Math.min(triedAt, Math.max(queuedAt, succeededAt)) + budgetMs;
-          if (!throttled || pace.now() >= budgetEndsAt) throw error;
+          if (isDown || pace.now() >= budgetEndsAt) {
+            giveUp(error);
+            throw error;
+          }
         } finally {
           inFlight--;
           startQueued();

@@ -177,7 +177,8 @@ describe('an error of the server', () => {
   const transient: [string, OpenaiReply, boolean][] = [
     ['429', { status: 429, code: 'rate_limit_exceeded' }, true],
     ['500', { status: 500 }, false],
-    ['503', { status: 503 }, false],
+    ['503', { status: 503 }, true],
+    ['529', { status: 529 }, true],
     ['408', { status: 408 }, false],
     ['broken JSON', { raw: '{"choices": A message of the provider.' }, false],
     ['a page instead of an answer', { raw: '<html>A message of the provider.</html>', type: 'text/html' }, false],

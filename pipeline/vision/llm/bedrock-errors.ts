@@ -9,6 +9,7 @@ const NO_ACCESS = 'AccessDeniedException';
 const NOT_FOUND = 'ResourceNotFoundException';
 const INVALID = 'ValidationException';
 const THROTTLED = 'ThrottlingException';
+const BUSY = 503; // fewer calls help
 
 /** What is wrong, and what the caller can do about it, by the name of the error. None of them passes by itself. */
 const FIXES: ReadonlyMap<string, string> = new Map([
@@ -112,7 +113,11 @@ export function bedrockError(error: unknown, model: ModelId): unknown {
     return new TransientError(`The model ${model} is throttled. Try again later.`, { cause: error, throttled: true });
   }
   if (status === 408 || status === 424 || (status !== undefined && status >= 500)) {
-    return new TransientError(`The model ${model} failed to answer: its service has a fault. Try again.`, { cause: error });
+    const throttled = status === BUSY;
+    return new TransientError(`The model ${model} failed to answer: its service has a fault. Try again.`, {
+      cause: error,
+      throttled,
+    });
   }
   if (status !== undefined && status >= 400) {
     return unusable(model, 'the request was refused. Check the model id and the AWS account', error);

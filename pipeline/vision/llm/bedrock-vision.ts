@@ -25,12 +25,12 @@ export interface BedrockVisionOptions {
   profiles?: Profiles;
   /** Instead of the region's own endpoint, for example a VPC endpoint. */
   endpoint?: string;
-  /** For one question with its retry; CALL_TIMEOUT_MS by default. */
+  /** For one question; CALL_TIMEOUT_MS by default. */
   timeoutMs?: number;
 }
 
 const CALL_TIMEOUT_MS = 300_000; // 12,288 tokens with thoughts at 50 a second take 246 s
-const ATTEMPTS_MAX = 2; // throttled-vision.ts slows down and repeats; the SDK only bridges one fault
+const ATTEMPTS_MAX = 1; // throttled-vision.ts slows down and repeats, and steps repeat after faults: a second brake would hide both
 
 /**
  * Models that keep a part of the prompt, marked by a cache point, and are likely to gain by it: Nova keeps no less than 1,000 tokens, and
@@ -68,7 +68,7 @@ type Converse = (input: ConverseCommandInput) => Promise<unknown>;
 async function load({ endpoint, timeoutMs = CALL_TIMEOUT_MS }: BedrockVisionOptions): Promise<Converse> {
   const { BedrockRuntimeClient, ConverseCommand } = await import('@aws-sdk/client-bedrock-runtime');
   const client = new BedrockRuntimeClient({
-    retryMode: 'adaptive',
+    retryMode: 'standard',
     maxAttempts: ATTEMPTS_MAX,
     ...(endpoint === undefined ? {} : { endpoint }),
   });

@@ -70,6 +70,7 @@ const IMAGE_CODES: Readonly<Record<string, ImageRefusal>> = {
   unsupported_image_media_type: 'unreadable',
 };
 const CONTENT_TOO_LARGE = 413;
+const BUSY = [503, 529]; // fewer calls help
 const WORDS_LENGTH_MAX = 4_000;
 
 export interface ServerError extends Error {
@@ -105,7 +106,11 @@ export function openaiError(error: unknown, model: ModelId): unknown {
   const known = status === 401 || status === 403 ? undefined : CAUSES.find((cause) => cause.words.test(words));
   if (known) return unusable(model, known.fix(model), error);
   if (status === 408 || status === 409 || status >= 500) {
-    return new TransientError(`The model ${model} failed to answer: its server has a fault. Try again.`, { cause: error });
+    const throttled = BUSY.includes(status);
+    return new TransientError(`The model ${model} failed to answer: its server has a fault. Try again.`, {
+      cause: error,
+      throttled,
+    });
   }
   if (status === 400 && (code === 'context_length_exceeded' || CONTEXT.test(error.message))) {
     return unusable(model, TOO_LONG, error);
