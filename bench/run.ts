@@ -11,6 +11,7 @@ const BENCHES: Record<string, () => Promise<{ run: () => Promise<BenchResult> }>
   kills: () => import('./kills.bench.ts'),
   mcp: () => import('./mcp.bench.ts'),
   merge: () => import('./merge.bench.ts'),
+  pacing: () => import('./models/pacing.bench.ts'),
   responsiveness: () => import('./responsiveness.bench.ts'),
   scale: () => import('./scale.bench.ts'),
   tiling: () => import('./tiling.bench.ts'),

@@ -10,7 +10,7 @@ import type { Calibration } from './calibration/calibration-document.ts';
 import { STEPS } from './contract/protocol.ts';
 import { AnalysisRequest } from './contract/schemas.ts';
 import { type InvocationEnd, invocationEnd } from './durable/invocation-end.ts';
-import { retryTransient } from './durable/retry-policy.ts';
+import { retryThrottled } from './durable/retry-policy.ts';
 import { type PipelineResult, runAnalysis } from './pipeline.ts';
 import { ShardRequest } from './planning/shard-messages.ts';
 import type { PipelineDeps } from './ports.ts';
@@ -44,7 +44,7 @@ function pipeline(
     return await context.step(
       STEPS.calibrate,
       loggingFailure(deps.log, { step: STEPS.calibrate, model }, () => calibrateModel(model, deps)),
-      { retryStrategy: retryTransient },
+      { retryStrategy: retryThrottled },
     );
   };
 }

@@ -3,14 +3,14 @@
 import { type DurableContext, NestingType } from '@aws/durable-execution-sdk-js';
 import { at } from './contract/at.ts';
 import { failureFacts } from './contract/causes.ts';
-import { INTERNAL_ERROR, sentenceOf, UserError } from './contract/errors.ts';
+import { INTERNAL_ERROR, sentenceOf, TransientError, UserError } from './contract/errors.ts';
 import { STEPS } from './contract/protocol.ts';
 import type { AnalysisRequest, Finding, ModelId, Status } from './contract/schemas.ts';
 import { NO_USAGE } from './contract/usage.ts';
 import { readExisting } from './documents.ts';
 import { withOverflow } from './durable/checkpoint-overflow.ts';
 import type { InvocationEnd } from './durable/invocation-end.ts';
-import { retryTransient } from './durable/retry-policy.ts';
+import { retryThrottled, retryTransient, retryVerification } from './durable/retry-policy.ts';
 import { withVerdicts } from './findings/verification.ts';
 import type { Inspected } from './planning/inspected.ts';
 import { type Plan, withNotes } from './planning/plan.ts';
@@ -62,9 +62,23 @@ interface Prepared {
 
 const retry = { retryStrategy: retryTransient };
 
+const retryModel = { retryStrategy: retryThrottled };
+
 /** The body of a step, which logs why it fails. */
-function logged<T>(step: string, { log }: PipelineDeps, body: () => Promise<T>, model: ModelId | null = null): () => Promise<T> {
-  return loggingFailure(log, model === null ? { step } : { step, model }, body);
+function logged<T>(step: string, { log }: PipelineDeps, body: () => Promise<T>): () => Promise<T> {
+  return loggingFailure(log, { step }, body);
+}
+
+/** The same for a step that asks a model. Reports that it waits while the model is throttled. */
+function asking<T>(step: string, { deps, progress }: Run, model: ModelId | null, ask: () => Promise<T>): () => Promise<T> {
+  return loggingFailure(deps.log, { step, model }, async () => {
+    const answer = await ask().catch((error) => {
+      progress.waits(error instanceof TransientError && error.throttled ? error.message : null);
+      throw error;
+    });
+    progress.waits(null);
+    return answer;
+  });
 }
 
 /** For one invocation. */
@@ -124,7 +138,7 @@ async function analyze(run: Run): Promise<PipelineResult> {
     merged.stopped === 'cancelled'
       ? NO_SYNTHESIS
       : await context
-          .step(STEPS.synthesize, logged(STEPS.synthesize, deps, summarize, request.models.synthesis), retry)
+          .step(STEPS.synthesize, asking(STEPS.synthesize, run, request.models.synthesis, summarize), retryModel)
           .catch(synthesisByRules);
 
   progress.phase('store');
@@ -185,14 +199,12 @@ async function resume({ request, context, progress, deps }: Run, earlier: { exec
   return { inspected, pendingTiles, sources, moderation: { allowed: true, usage: NO_USAGE } };
 }
 
-async function moderate({ request, context, image, deps }: Run): Promise<ModerationAnswer> {
+async function moderate(run: Run): Promise<ModerationAnswer> {
+  const { request, context, image, deps } = run;
   const { moderation: model } = request.models;
   if (model === null) return { allowed: true, usage: NO_USAGE };
-  return await context.step(
-    STEPS.moderate,
-    logged(STEPS.moderate, deps, () => moderateImage(model, image, deps), model),
-    retry,
-  );
+  const ask = () => moderateImage(model, image, deps);
+  return await context.step(STEPS.moderate, asking(STEPS.moderate, run, model, ask), retryModel);
 }
 
 /** This execution analyzes a single shard itself. Several shards are executions of their own. */
@@ -215,14 +227,15 @@ async function detect(run: Run, { inspected, pendingTiles }: Prepared): Promise<
 }
 
 /** Verdicts by the id of the finding. A finding that cannot be verified keeps its place, with a note. */
-async function verify({ request, context, progress, deps }: Run, plan: Plan, findings: Finding[]) {
+async function verify(run: Run, plan: Plan, findings: Finding[]) {
+  const { request, context, progress, deps } = run;
   if (findings.length === 0) return { verdicts: new Map(), usages: [] };
   progress.phase('verify');
   const budget: VerificationBudget = { spentUsd: 0, exhausted: null };
   const verifyOne = async (itemContext: DurableContext, finding: Finding) => {
     const name = STEPS.verifyFinding(finding.id);
-    const ask = () => verifyFinding(request, plan, finding, budget, deps);
-    return await accountFor(itemContext.step(name, logged(name, deps, ask, request.models.verification), retry), budget);
+    const ask = asking(name, run, request.models.verification, () => verifyFinding(request, plan, finding, budget, deps));
+    return await accountFor(itemContext.step(name, ask, { retryStrategy: retryVerification }), budget);
   };
   const outcomes = await context.map(STEPS.verify, findings, verifyOne, {
     nesting: NestingType.FLAT,

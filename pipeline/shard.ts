@@ -2,18 +2,19 @@
 // Order, names and nesting of the operations are how an execution in flight resumes: contract/protocol.ts.
 import { type DurableContext, NestingType } from '@aws/durable-execution-sdk-js';
 import { at } from './contract/at.ts';
-import { causesOf } from './contract/causes.ts';
-import { AnswerError, mustBeFixed, sentenceOf, UserError } from './contract/errors.ts';
+import { causesOf, failureFacts } from './contract/causes.ts';
+import { AnswerError, mustBeFixed, sentenceOf, TransientError, UserError } from './contract/errors.ts';
 import { STEPS } from './contract/protocol.ts';
 import { NO_USAGE } from './contract/usage.ts';
 import { withOverflow } from './durable/checkpoint-overflow.ts';
 import type { InvocationEnd } from './durable/invocation-end.ts';
+import { quotaWaits } from './durable/quota-waits.ts';
 import { retryTransient } from './durable/retry-policy.ts';
 import type { PlannedTile } from './planning/grid.ts';
 import { type ShardRequest, ShardResult } from './planning/shard-messages.ts';
 import { type PendingTiles, type Shard, type Stop, tilesOfShard } from './planning/shards.ts';
 import { pyramidOf } from './planning/stored-plan.ts';
-import { NOT_ANALYZED } from './planning/tile-result.ts';
+import { type EndedTile, NOT_ANALYZED, type TileStepResult } from './planning/tile-result.ts';
 import type { PipelineDeps } from './ports.ts';
 import { type ProgressReport, reportShard } from './progress/progress-writer.ts';
 import { type TileResultCounter, tileResultCounter } from './progress/tile-result-counter.ts';
@@ -80,22 +81,44 @@ export async function detectTiles(
   const soFar = storeSoFar(request.execution_id, shard, counter, deps);
   end.before(soFar.flush);
   let hasWorked = false; // once true, no longer looked up
-  const detectOne = async (tileContext: DurableContext, tile: PlannedTile) => {
+  const waits = quotaWaits(tiles.length, () => counter.waits(waits.reason()));
+  const beginOne = (tile: PlannedTile, waited: number) => {
     const facts: TileFacts = { tile: tile.name, model: null };
-    const begin = loggingFailure(deps.log, facts, async () => {
+    return loggingFailure(deps.log, facts, async (): Promise<TileStepResult> => {
       counter.begin(tile.index);
       tileStates.changed();
+      const throttled = waits.beforeCall(tile.name, waited);
+      if (throttled && !cancellation.reason()) return { throttled };
       return await detectInTile(detection, tile, facts).catch(async (error) => {
+        if (error instanceof TransientError && error.throttled) {
+          deps.log.info({ ...facts, ...failureFacts(error) }, 'The model is throttled: the tile waits.');
+          return { throttled: waits.afterCall(tile.name, waited, error.message) };
+        }
         if (!mustBeFixed(error)) throw error;
         hasWorked ||= counter.tiles().done > 0 || (await hasOtherShardWorked(request.execution_id, shard, deps.blobs));
         throw hasWorked ? ofThisTile(error) : error;
       });
     });
-    const step = tileContext.step(tile.name, begin, {
-      retryStrategy: retryTransient,
-      serdes: withOverflow(stepDocuments.tileStepResult(request.execution_id, tile.name), deps.blobs),
-    });
-    const result = await counter.follow(tile, step);
+  };
+  const stepsOf = async (tileContext: DurableContext, tile: PlannedTile): Promise<EndedTile> => {
+    for (let round = 0, waited = 0; ; round++) {
+      const result = await tileContext.step(STEPS.detectTileAgain(tile.name, round), beginOne(tile, waited), {
+        retryStrategy: (error, attempt) =>
+          attempt < waits.attemptsMax() ? retryTransient(error, attempt) : { shouldRetry: false },
+        serdes: withOverflow(stepDocuments.tileStepResult(request.execution_id, tile.name), deps.blobs),
+      });
+      if (!('throttled' in result)) return result;
+      const { throttled } = result;
+      await waits.wait(tileContext, tile.name, round, throttled);
+      if (throttled.wait_s !== null) waited++;
+      else if (throttled.behind === null) throw new TransientError(throttled.reason);
+    }
+  };
+  const detectOne = async (tileContext: DurableContext, tile: PlannedTile) => {
+    const result = await counter.follow(
+      tile,
+      waits.run(tile.name, () => stepsOf(tileContext, tile)),
+    );
     tileStates.changed();
     soFar.changed();
     return result;

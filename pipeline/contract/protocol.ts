@@ -24,6 +24,9 @@ export const STEPS = {
   checkShard: (shard: number) => `begin-${shard}`,
   detect: 'detect',
   detectTile: (level: number, row: number, column: number) => `tile-${level}-r${row}-c${column}`,
+  /** A tile whose model was throttled waits, or waits for a tile that does, and begins a further step. */
+  detectTileAgain: (tile: string, round: number) => (round === 0 ? tile : `${tile}-again-${round}`),
+  waitForQuota: (tile: string, round: number) => `${tile}-wait-${round}`,
   storeTileResults: 'keep-looks',
   merge: 'merge',
   verify: 'verify',

@@ -9,15 +9,15 @@ import type { Plan } from './plan.ts';
 
 /**
  * The most operations in one durable execution, its first one and every retry included: Lambda quotas, "Durable functions". With
- * every attempt of every tile and every verification that is 888 tiles: SHARD_TILES_MAX is rounded down.
+ * every attempt of every tile and every verification that is 884 tiles: SHARD_TILES_MAX is rounded down.
  */
 const OPERATIONS_MAX = 3_000;
 /** The most attempts of a step. Each attempt is an operation. */
 export const ATTEMPTS_MAX = 3;
 /** The most findings that one execution verifies: a tenth of the tiles it may analyze. */
 export const VERIFICATIONS_MAX = 100;
-/** All other operations: 12 steps, maps and the execution itself, some of them tried three times. */
-const OTHER_OPERATIONS_MAX = 36;
+/** All other operations: 12 steps, maps and the execution itself, some of them tried three times, and two with a model eight times. */
+const OTHER_OPERATIONS_MAX = 46;
 
 /** A shard needs three operations in the execution that starts it: its context, the check before it, and its invocation. */
 const OPERATIONS_PER_SHARD = 3;
@@ -106,6 +106,11 @@ export function checkOperations(tiles: number, request: Pick<AnalysisRequest, 'v
     `${tiles} tiles may need ${operations} operations in one execution; at most ${OPERATIONS_MAX} are allowed. ` +
       'Use max_tiles, larger tiles, or a region.',
   );
+}
+
+/** Operations that are left if every tile and every verification needs all its attempts. */
+export function spareOperations(tiles: number): number {
+  return Math.max(0, OPERATIONS_MAX - operationsAtMost(tiles, { verify: true }));
 }
 
 /** The most operations of any execution that these tiles need, every retry included. */

@@ -15,8 +15,20 @@ export const AnalyzedTile = z.object({
 });
 export type AnalyzedTile = z.infer<typeof AnalyzedTile>;
 
-/** The result of the step of a tile. `unseen` if the execution was stopped before a model was called. */
-export const TileStepResult = z.union([z.object({ unseen: Stop }), AnalyzedTile]);
+/**
+ * The model is throttled for longer than a step should wait. `reason`: our own sentence. The tile waits `wait_s` seconds, or until the
+ * tile `behind` has its result. If both are `null`, the model was throttled for too long.
+ */
+export const ThrottledTile = z.object({
+  throttled: z.object({ reason: z.string(), behind: z.string().nullable(), wait_s: z.number().int().nullable() }),
+});
+export type ThrottledTile = z.infer<typeof ThrottledTile>;
+
+/** What a step of a tile decides for good. `unseen` if the execution was stopped before a model was called. */
+export const EndedTile = z.union([z.object({ unseen: Stop }), AnalyzedTile]);
+export type EndedTile = z.infer<typeof EndedTile>;
+
+export const TileStepResult = z.union([ThrottledTile, EndedTile]);
 export type TileStepResult = z.infer<typeof TileStepResult>;
 
 /** A tile that failed permanently, or was not analyzed, is a result too: its reason outlives the checkpoint of the map. */

@@ -8,6 +8,7 @@ import { documents, readDocument } from '../documents.ts';
 import { sumOfCounts } from '../planning/shards.ts';
 import type { Blobs, Clock, ExecutionState, Launcher } from '../ports.ts';
 import { endOfExecution, shownNotes, tilesAtEnd } from './stored-end.ts';
+import { withoutWaitingNote } from './waiting-note.ts';
 
 const STALE_MS = 10_000; // progress is stored every 2 s at the latest: five writes are missing
 
@@ -53,7 +54,7 @@ export function progressReader({ blobs, launcher, clock }: ProgressReaderDeps): 
         );
       }
       const ended = { ...(latest ?? queued(executionId, state)), ...(await endOfExecution(executionId, state, blobs)) };
-      return { ...ended, tiles: tilesAtEnd(ended.tiles) };
+      return { ...ended, tiles: tilesAtEnd(ended.tiles), notes: withoutWaitingNote(ended.notes) };
     },
   };
 }

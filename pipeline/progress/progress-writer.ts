@@ -10,6 +10,7 @@ import { documentWriter } from './document-writer.ts';
 import { endEvent, progressEvent } from './events.ts';
 import { endOfFindings, FAILED_TILES_SHOWN_MAX, isEndSince, shownNotes, tilesAtEnd } from './stored-end.ts';
 import type { TileResultCounter } from './tile-result-counter.ts';
+import { waitingNote, withoutWaitingNote } from './waiting-note.ts';
 
 type End = Partial<Omit<ReturnType<typeof endOfFindings>, 'status'>>;
 
@@ -18,6 +19,8 @@ export interface ProgressReport {
   /** How image and request were understood, so far. */
   notes(notes: readonly string[]): void;
   phase(phase: Phase): void;
+  /** Why a step waits for the quota of its model; `null` if none does. */
+  waits(reason: string | null): void;
   /** Something has changed that is worth storing soon. */
   changed(): void;
   /** From now on, adds the counts of the tiles that this execution analyzes itself. */
@@ -38,6 +41,7 @@ export function reportProgress(request: AnalysisRequest, deps: PipelineDeps): Pr
   let startedAt = deps.clock.now().toISOString();
   let tilesTotal = 0;
   let notes: readonly string[] = [];
+  let waitsFor: string | null = null;
   const understood = requestNotes(request);
   let phase: Phase = 'inspect';
   let counter: TileResultCounter | null = null;
@@ -62,7 +66,13 @@ export function reportProgress(request: AnalysisRequest, deps: PipelineDeps): Pr
       reason: null,
       summary: null,
       failed_tiles: failed.slice(0, FAILED_TILES_SHOWN_MAX),
-      notes: shownNotes([notes, understood, counter?.notes() ?? [], ...ended.map((shard) => shard.notes)]),
+      notes: shownNotes([
+        waitsFor === null ? [] : [waitingNote(waitsFor)],
+        notes,
+        understood,
+        counter?.notes() ?? [],
+        ...ended.map((shard) => shard.notes),
+      ]),
     };
   };
   const document = documents.progress(request.execution_id);
@@ -78,7 +88,7 @@ export function reportProgress(request: AnalysisRequest, deps: PipelineDeps): Pr
     phase = 'done';
     running = [];
     const ended = { ...progressAs(status), ...end };
-    const progress = { ...ended, tiles: tilesAtEnd(ended.tiles) };
+    const progress = { ...ended, tiles: tilesAtEnd(ended.tiles), notes: withoutWaitingNote(ended.notes) };
     await writer.last(progress);
     deps.events?.publish([endEvent(progress)]);
   };
@@ -90,6 +100,11 @@ export function reportProgress(request: AnalysisRequest, deps: PipelineDeps): Pr
     },
     notes(next) {
       notes = next;
+    },
+    waits(reason) {
+      if (waitsFor === reason) return;
+      waitsFor = reason;
+      writer.soon();
     },
     phase(next) {
       phase = next;

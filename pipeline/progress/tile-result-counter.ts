@@ -4,17 +4,20 @@ import type { Usage } from '../contract/schemas.ts';
 import { NO_USAGE, totalUsage } from '../contract/usage.ts';
 import type { PlannedTile } from '../planning/grid.ts';
 import type { Stop, TileCounts } from '../planning/shards.ts';
-import { NOT_ANALYZED, notAnalyzed, type TileResult, type TileResults, type TileStepResult } from '../planning/tile-result.ts';
+import { type EndedTile, NOT_ANALYZED, notAnalyzed, type TileResult, type TileResults } from '../planning/tile-result.ts';
 import type { TileState } from '../planning/tile-states.ts';
 import type { Log } from '../ports.ts';
+import { waitingNote } from './waiting-note.ts';
 
 export interface TileResultCounter {
   /** The step of the tile has begun. */
   begin(tile: number): void;
-  /** Turns the outcome of a tile's step into its result. Throws errors that the caller must fix: no other tile would fare better. */
-  follow(tile: PlannedTile, step: Promise<TileStepResult>): Promise<TileResult>;
+  /** Turns the outcome of a tile's steps into its result. Throws errors that the caller must fix: no other tile would fare better. */
+  follow(tile: PlannedTile, step: Promise<EndedTile>): Promise<TileResult>;
   /** Adding a result again is harmless. `tile` is its index in the plan. */
   add(tile: number, result: TileResult): void;
+  /** Why tiles wait for the quota of a model; `null` if none does. */
+  waits(reason: string | null): void;
   state(tile: number): TileState;
   tiles(): TileCounts;
   detections(): number;
@@ -35,6 +38,7 @@ export function tileResultCounter(log: Log, facts: { execution: string }, onChan
   const counts = { done: 0, failed: 0, blank: 0, not_analyzed: 0, detections: 0, spentUsd: 0, usage: NO_USAGE };
   const notes = new Set<string>();
   let stopped: Stop | null = null;
+  let waitsFor: string | null = null;
 
   const count = (result: TileResult) => {
     if ('failed' in result) {
@@ -79,6 +83,10 @@ export function tileResultCounter(log: Log, facts: { execution: string }, onChan
       return result;
     },
     add,
+    waits(reason) {
+      waitsFor = reason;
+      onChange();
+    },
     state(tile) {
       const result = results.get(tile);
       if (!result) return begun.has(tile) ? 'looking' : 'waiting';
@@ -89,7 +97,7 @@ export function tileResultCounter(log: Log, facts: { execution: string }, onChan
     detections: () => counts.detections,
     usage: () => counts.usage,
     spentUsd: () => counts.spentUsd,
-    notes: () => [...notes].sort(),
+    notes: () => [...(waitsFor === null ? [] : [waitingNote(waitsFor)]), ...[...notes].sort()],
     stopped: () => stopped,
     results: () => [...results].sort(([a], [b]) => a - b).map(([tile, outcome]) => ({ tile, outcome })),
   };

@@ -7,7 +7,7 @@ import { cachedSzi, forgetSzi } from '../imaging/szi/szi.ts';
 import { clippedTo } from '../planning/geometry.ts';
 import type { PlannedTile } from '../planning/grid.ts';
 import type { Plan } from '../planning/plan.ts';
-import { AnalyzedTile, type TileStepResult } from '../planning/tile-result.ts';
+import { AnalyzedTile, type EndedTile } from '../planning/tile-result.ts';
 import type { PipelineDeps } from '../ports.ts';
 import type { Cancellation } from './cancellation.ts';
 
@@ -37,7 +37,7 @@ export function forgetTiles(pyramidOf: string): void {
 }
 
 /** Writes into `facts` which model it calls. Calls no model once the execution must stop, or if the tile is blank. */
-export async function detectInTile(run: DetectionRun, tile: PlannedTile, facts: TileFacts): Promise<TileStepResult> {
+export async function detectInTile(run: DetectionRun, tile: PlannedTile, facts: TileFacts): Promise<EndedTile> {
   const { request, plan, pyramidOf, cancellation, deps } = run;
   const stop = cancellation.reason();
   if (stop) return { unseen: stop };

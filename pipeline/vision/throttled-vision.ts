@@ -3,8 +3,8 @@ import type { ModelId } from '../contract/schemas.ts';
 import type { Vision } from '../ports.ts';
 import { type Pace, type ThrottleGate, throttleGate } from './throttle-gate.ts';
 
-/** A third of the 15 minutes of an invocation. The step of a call that is throttled for longer fails. */
-const BUDGET_MS = 300_000;
+/** A call that is throttled for longer ends its step, and the durable engine waits: no process is held. */
+const BUDGET_MS = 5_000;
 
 const MACHINE_PACE: Pace = {
   now: () => performance.now(),

@@ -7,7 +7,7 @@ import { stepDocuments } from '../../../pipeline/step-documents.ts';
 
 describe('what is stored keeps its name', () => {
   test('in steps', () => {
-    const { runShard, checkShard, detectTile, verifyFinding, ...steps } = STEPS;
+    const { runShard, checkShard, detectTile, detectTileAgain, waitForQuota, verifyFinding, ...steps } = STEPS;
     expect(Object.values(steps)).toEqual([
       'fetch',
       'inspect',
@@ -30,6 +30,12 @@ describe('what is stored keeps its name', () => {
       'begin-3',
       'tile-0-r12-c7',
       'verify-f4',
+    ]);
+    const tile = detectTile(0, 12, 7);
+    expect([detectTileAgain(tile, 0), detectTileAgain(tile, 2), waitForQuota(tile, 2)]).toEqual([
+      'tile-0-r12-c7',
+      'tile-0-r12-c7-again-2',
+      'tile-0-r12-c7-wait-2',
     ]);
   });
 

@@ -1,0 +1,118 @@
+// Executions whose model is throttled wait in the engine, not in a process, and take few operations for it.
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import sharp from 'sharp';
+import { expect, onTestFinished, test } from 'vitest';
+import { openEngine } from '../../local/engine/engine.ts';
+import { localLauncher } from '../../local/engine/local-launcher.ts';
+import { workerPool } from '../../local/workers/worker-pool.ts';
+import { TransientError } from '../../pipeline/contract/errors.ts';
+import { documents, readDocument, readExisting } from '../../pipeline/documents.ts';
+import { fsBlobs } from '../../pipeline/storage/folder-blobs.ts';
+import { silent } from '../fixtures/engine-harness.ts';
+import { temporaryFolder } from '../support/folder.ts';
+import { requestFor, runPipeline } from '../support/pipeline-run.ts';
+import { detectionOf, scriptedVision } from '../support/scripted-vision.ts';
+
+const throttled = () => new TransientError('The model test:eyes is throttled. Try again later.', { throttled: true });
+
+/** Gray noise, so that no tile is blank: about 30 tiles. */
+async function greyImage(width = 1_000, height = 800): Promise<string> {
+  const path = join(await temporaryFolder(), 'grey.jpg');
+  const noise = { type: 'gaussian', mean: 128, sigma: 30 } as const;
+  await sharp({ create: { width, height, channels: 3, background: '#777', noise } }).toFile(path);
+  return path;
+}
+
+test('one tile waits for all, the others continue two by two, and every tile is analyzed', { timeout: 60_000 }, async () => {
+  let refusals = 4; // as many tiles as run at once
+  const vision = scriptedVision({
+    detect() {
+      if (refusals-- > 0) throw throttled();
+      return [detectionOf('cup', [20, 20, 40, 40])];
+    },
+  });
+  const { progress, document, operations } = await runPipeline(await greyImage(), vision);
+  const total = document?.tiles.total ?? 0;
+  expect(progress).toMatchObject({ status: 'SUCCEEDED', tiles: { done: total } });
+  expect(vision.detectCalls).toBe(total + 4);
+  expect(operations.filter(({ Type }) => Type === 'WAIT')).toHaveLength(1);
+  const steps = operations.flatMap(({ Name = '' }) => (Name.startsWith('tile-') ? [Name] : []));
+  expect(steps).toHaveLength(total + 4 + 1);
+  expect(progress.notes.filter((note) => note.startsWith('Waiting'))).toEqual([]);
+});
+
+test('a map that is replayed tile by tile has the same results, and no model is called again', { timeout: 60_000 }, async () => {
+  let refusals = 4;
+  let summaries = 0;
+  const vision = scriptedVision({
+    detect() {
+      if (refusals-- > 0) throw throttled();
+      return Array.from({ length: 60 }, (_, n) => detectionOf(`cup ${n}`, [n, 20, 40, 40], { description: 'cup '.repeat(50) }));
+    },
+    summarize() {
+      if (summaries++ === 0) throw new TransientError('The model is busy.'); // the invocation ends, and the next one replays
+      return 'Cups.';
+    },
+  });
+  const { progress, document, operations } = await runPipeline(await greyImage(), vision);
+  const map = operations.find(({ Name }) => Name === 'detect');
+  expect(map?.ContextDetails?.ReplayChildren).toBe(true); // its result is too large for a checkpoint
+  expect(progress).toMatchObject({ status: 'SUCCEEDED', tiles: { done: document?.tiles.total } });
+  expect(vision.detectCalls).toBe((document?.tiles.total ?? 0) + 4);
+});
+
+test('two executions that are throttled for good hold no worker: a third one begins and ends meanwhile', {
+  timeout: 120_000,
+}, async () => {
+  const folder = await temporaryFolder();
+  const workers = workerPool({
+    entry: new URL('../fixtures/pipeline-worker.ts', import.meta.url),
+    args: [folder, JSON.stringify({})],
+    workersMax: 2,
+    log: silent,
+  });
+  const engine = openEngine({
+    file: join(folder, 'engine.db'),
+    invoke: workers.invoke,
+    clock: { now: () => new Date() },
+    log: silent,
+  });
+  engine.start();
+  onTestFinished(async () => {
+    engine.close();
+    await workers.close();
+  });
+  const launcher = localLauncher(engine);
+  const image = await greyImage();
+  const blobs = fsBlobs(join(folder, 'blobs'));
+  const start = async (name: string, act: string) =>
+    await launcher.start({ ...requestFor(image), execution_id: name, ask: { look_for: `${act}-${name}`, labels: [] } });
+  const ends: string[] = [];
+  const followed = (name: string) => engine.ended(name).then(() => ends.push(name));
+  const waitingNotes = async (name: string) =>
+    ((await readDocument(documents.progress(name), blobs))?.notes ?? []).filter((note) => note.startsWith('Waiting'));
+
+  for (const name of ['first', 'second']) {
+    await start(name, 'throttled');
+    void followed(name);
+  }
+  while ((await waitingNotes('first')).length === 0 || (await waitingNotes('second')).length === 0) await sleep(50);
+  expect(await waitingNotes('first')).toEqual([
+    "Waiting for the model's quota; the analysis continues by itself. The model is throttled.",
+  ]);
+  await start('third', 'finds');
+  await followed('third');
+  expect(ends).toEqual(['third']);
+  const { status, tiles } = await readExisting(documents.progress('third'), blobs);
+  expect({ status, tiles }).toMatchObject({ status: 'SUCCEEDED', tiles: { done: tiles.total, failed: 0 } });
+  const attempts = (await launcher.history('third', {}))?.events.filter(({ type }) => type === 'InvocationCompleted');
+  expect(attempts).toHaveLength(1);
+  for (const name of ['first', 'second']) {
+    expect(await readExisting(documents.progress(name), blobs)).toMatchObject({
+      status: 'RUNNING',
+      phase: 'detect',
+      tiles: { done: 0, failed: 0 },
+    });
+  }
+});
