@@ -11,7 +11,7 @@ import { seededRandom } from '../../tests/support/seeded-random.ts';
 import { type VirtualTime, virtualTime } from '../../tests/support/virtual-time.ts';
 import { type BenchResult, resultOf, rounded } from '../result.ts';
 
-const TILES = 1_000;
+const TILES = SHARD_TILES_MAX;
 const USED_MIN = 0.9;
 const CALLS_PER_TILE_MAX = 1.3;
 const THROTTLED_ANSWER_MS = 30;
@@ -142,7 +142,7 @@ function scriptedService({ calls: quota, windowMs, refill }: Quota, answerMs: nu
 /** The gate, and the waits of a shard, with the engine's waiting scripted. */
 async function throughGate(service: Service, atOnce: number): Promise<{ operations: number }> {
   const gate = throttleGate(atOnce, BUDGET_MS, { now: Date.now, sleep, random: seededRandom(atOnce).next });
-  const waits = quotaWaits(SHARD_TILES_MAX, () => {});
+  const waits = quotaWaits(TILES, () => {});
   let operations = 0;
   const context = {
     wait: async (_name: unknown, duration: unknown) => {
