@@ -190,6 +190,59 @@ describe('the gate', () => {
     expect(pace.now()).toBeLessThan(40_000);
   });
 
+  test('fails every queued call with one that ends while none succeeds, and then tries only one at a time, once', async () => {
+    const pace = virtualPace(() => 0.5);
+    const gate = throttleGate(4, 5_000, pace);
+    let isThrottled = true;
+    let calls = 0;
+    const call = async () => {
+      calls++;
+      await pace.sleep(10);
+      if (isThrottled) throw throttled();
+      return pace.now();
+    };
+    const all = await pace.run(Promise.allSettled(Array.from({ length: 100 }, () => gate.through(call))));
+    expect(all.filter(({ status }) => status === 'rejected')).toHaveLength(100);
+    expect(calls).toBeLessThan(20);
+    const [callsBefore, endedAt] = [calls, pace.now()];
+    const again = await pace.run(Promise.allSettled(Array.from({ length: 100 }, () => gate.through(call))));
+    expect(again.filter(({ status }) => status === 'rejected')).toHaveLength(100);
+    expect({ calls: calls - callsBefore, ms: pace.now() - endedAt }).toEqual({ calls: 1, ms: 10 });
+    isThrottled = false;
+    const after = await pace.run(Promise.all(Array.from({ length: 100 }, () => gate.through(call))));
+    expect(after).toHaveLength(100);
+  });
+
+  test.each([2, 10, 50])(
+    'learns a quota of %i calls a second, uses 95 %% of it, and stays within 1.3 calls a tile',
+    async (quota) => {
+      const pace = virtualPace(seededRandom(quota).next);
+      const gate = throttleGate(64, 5_000, pace);
+      let free = quota;
+      let filledAt = 0;
+      let calls = 0;
+      let accepted = 0;
+      const call = async () => {
+        calls++;
+        free = Math.min(quota, free + ((pace.now() - filledAt) * quota) / 1_000);
+        filledAt = pace.now();
+        const isAccepted = free >= 1;
+        if (isAccepted) {
+          free--;
+          accepted++;
+        }
+        await pace.sleep(isAccepted ? 500 : 20);
+        if (!isAccepted) throw throttled();
+      };
+      const oneByOne = async () => {
+        while (pace.now() < 200_000) await gate.through(call).catch(() => pace.sleep(5_000));
+      };
+      await pace.run(Promise.all(Array.from({ length: 64 }, oneByOne)));
+      expect(accepted / (quota + (pace.now() * quota) / 1_000)).toBeGreaterThan(0.95);
+      expect(calls / accepted).toBeLessThan(1.3);
+    },
+  );
+
   test('counts time in the queue only while no call succeeds', async () => {
     const pace = virtualPace(seededRandom(3).next);
     const gate = throttleGate(16, 300_000, pace);
@@ -237,7 +290,7 @@ test('a throttled model does not delay another', async () => {
       ...scriptedVision(),
       detect: async (model) => {
         await pace.sleep(10);
-        if (model === 'test:busy' && pace.now() < 60_000) throw throttled();
+        if (model === 'test:busy' && pace.now() < 4_000) throw throttled();
         return {
           detections: [],
           usage: { input_tokens: 0, output_tokens: 0, cost_usd: 0 },
@@ -252,7 +305,17 @@ test('a throttled model does not delay another', async () => {
   const busy = vision.detect('test:busy', image, ask);
   const free = await pace.run(vision.detect('test:free', image, ask));
   expect(Number(free.notes[0])).toBeLessThan(100);
-  expect(Number((await pace.run(busy)).notes[0])).toBeGreaterThanOrEqual(60_000);
+  expect(Number((await pace.run(busy)).notes[0])).toBeGreaterThanOrEqual(4_000);
+});
+
+test('a model that is throttled for longer than some seconds fails its calls: further waiting is not done in a process', async () => {
+  const pace = virtualPace(() => 0.5);
+  const vision = throttledVision({ ...scriptedVision(), detect: () => Promise.reject(throttled()) }, 2, pace);
+  const calls = Array.from({ length: 8 }, () => vision.detect('test:busy', image, ask));
+  const ends = await pace.run(Promise.allSettled(calls));
+  expect(ends.map(({ status }) => status)).toEqual(calls.map(() => 'rejected'));
+  expect(pace.now()).toBeGreaterThanOrEqual(5_000);
+  expect(pace.now()).toBeLessThan(12_000);
 });
 
 /** Gray noise, so that no tile is blank. */

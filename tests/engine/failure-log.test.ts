@@ -201,11 +201,14 @@ describe('the log of a step names the cause, which no answer does:', () => {
 test('every step of the pipeline runs a body that logs its failure', async () => {
   for (const file of ['pipeline/pipeline.ts', 'pipeline/shard.ts']) {
     const text = await readFile(join(import.meta.dirname, '../..', file), 'utf8');
-    const bodies = [...text.matchAll(/ontext\.step\(\s*[\w.]+(?:\([\w.]+\))?,\s*(\w+)/g)].map(([, body]) => body);
+    const steps = [...text.matchAll(/ontext\s*\.step\(/g)];
+    const bodies = [...text.matchAll(/ontext\s*\.step\(\s*[\w.]+(?:\([\w., ]+\))?,\s*(\w+)/g)].map(([, body]) => body);
+    expect(bodies).toHaveLength(steps.length);
     expect(bodies.length).toBeGreaterThan(2);
     for (const body of bodies) {
-      const made = new RegExp(`const ${body} = loggingFailure\\(`).test(text);
-      expect([file, body, body === 'logged' || made]).toEqual([file, body, true]);
+      const [, maker] = new RegExp(`const ${body} = (\\w+)\\(`).exec(text) ?? [null, body];
+      const logs = new RegExp(`(?:function|const) ${maker}\\b[^]{0,250}?\\breturn loggingFailure\\(`);
+      expect([file, body, maker === 'loggingFailure' || logs.test(text)]).toEqual([file, body, true]);
     }
   }
 });
