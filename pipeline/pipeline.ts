@@ -61,7 +61,6 @@ interface Prepared {
 }
 
 const retry = { retryStrategy: retryTransient };
-
 const retryModel = { retryStrategy: retryThrottled };
 
 /** The body of a step, which logs why it fails. */

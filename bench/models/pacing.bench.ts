@@ -38,7 +38,7 @@ interface Service {
   /** Resolves to whether the call was accepted, when its answer is there. */
   call(): Promise<boolean>;
   calls(): number;
-  /** The part of the quota that was used so far, as far as so many calls at once can use it. */
+  /** The part of the quota that was used so far, as far as this number of calls at once can use it. */
   used(atOnce: number): number;
 }
 
