@@ -24,7 +24,9 @@ async function greyImage(width = 1_000, height = 800): Promise<string> {
   return path;
 }
 
-test('one tile waits for all, the tiles behind it continue two by two, and every tile is analyzed', { timeout: 60_000 }, async () => {
+test('one tile waits for all, the tiles behind it continue two by two, and every tile is analyzed', {
+  timeout: 60_000,
+}, async () => {
   let refusals = 4; // as many tiles as run at once
   const vision = scriptedVision({
     detect() {
