@@ -14,8 +14,14 @@ import { anthropicVision } from '../../pipeline/vision/llm/anthropic-vision.ts';
 import { bedrockVision } from '../../pipeline/vision/llm/bedrock-vision.ts';
 import { openaiVision } from '../../pipeline/vision/llm/openai-vision.ts';
 import { onnxVision } from '../../pipeline/vision/onnx/onnx-vision.ts';
-import { REQUEST_ID as ANTHROPIC_ID, type AnthropicReply, anthropicServer, message } from '../support/anthropic-server.ts';
-import { answer, REQUEST_ID as BEDROCK_ID, type BedrockReply, bedrockServer } from '../support/bedrock-server.ts';
+import {
+  REQUEST_ID as ANTHROPIC_ID,
+  type AnthropicReply,
+  anthropicServer,
+  message,
+  toolCall,
+} from '../support/anthropic-server.ts';
+import { answer, REQUEST_ID as BEDROCK_ID, type BedrockReply, bedrockServer, toolUse } from '../support/bedrock-server.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import { completion, REQUEST_ID as OPENAI_ID, type OpenaiReply, openaiServer } from '../support/openai-server.ts';
 import { pipelineStage, requestFor } from '../support/pipeline-run.ts';
@@ -48,7 +54,7 @@ async function greyImage(): Promise<string> {
 }
 
 /** Runs an analysis, whose summary does not need `vision`. `answers` is everything that a caller could read of it. */
-async function failed(
+async function analyzed(
   vision: Vision,
   request: Partial<AnalysisRequest> = {},
   around: (deps: PipelineDeps) => PipelineDeps = (deps) => deps,
@@ -65,7 +71,7 @@ async function failed(
 }
 
 /** The one line of the step, once an attempt, short and with these facts. No other line has the provider's words. */
-function expectCause({ lines, answers }: Awaited<ReturnType<typeof failed>>, facts: object, words = WORDS): void {
+function expectCause({ lines, answers }: Awaited<ReturnType<typeof analyzed>>, facts: object, words = WORDS): void {
   const withWords = lines.filter((line) => JSON.stringify(line).includes(words));
   expect(withWords.length).toBeGreaterThan(0);
   for (const line of withWords) {
@@ -111,7 +117,7 @@ describe('the log of a step names the cause, which no answer does:', () => {
     const { endpoint } = await bedrockServer(reply);
     const model = 'bedrock:us.amazon.nova-lite-v1:0';
     const tile = expect.stringMatching(/^tile-/);
-    expectCause(await failed(bedrockVision({ endpoint }), detectingWith(model)), { model, tile, ...facts });
+    expectCause(await analyzed(bedrockVision({ endpoint }), detectingWith(model)), { model, tile, ...facts });
   });
 
   const openaiError = (status: number, code?: string): [string, OpenaiReply, object] => {
@@ -131,7 +137,7 @@ describe('the log of a step names the cause, which no answer does:', () => {
     const { baseUrl } = await openaiServer(reply);
     const model = 'openai:seeing:8b';
     const tile = expect.stringMatching(/^tile-/);
-    expectCause(await failed(openaiVision({ baseUrl, apiKey: null }), detectingWith(model)), { model, tile, ...facts });
+    expectCause(await analyzed(openaiVision({ baseUrl, apiKey: null }), detectingWith(model)), { model, tile, ...facts });
   });
 
   const anthropicError = (status: number, words = WORDS): [string, AnthropicReply, object] => [
@@ -151,7 +157,7 @@ describe('the log of a step names the cause, which no answer does:', () => {
     const { baseUrl } = await anthropicServer(reply);
     const model = 'anthropic:claude-sonnet-5';
     const tile = expect.stringMatching(/^tile-/);
-    expectCause(await failed(anthropicVision({ baseUrl, apiKey: 'sk-ant-fake' }), detectingWith(model)), {
+    expectCause(await analyzed(anthropicVision({ baseUrl, apiKey: 'sk-ant-fake' }), detectingWith(model)), {
       model,
       tile,
       ...facts,
@@ -161,7 +167,7 @@ describe('the log of a step names the cause, which no answer does:', () => {
   test('a local model whose files are damaged', async () => {
     const modelsFolder = await temporaryFolder();
     await writeFile(join(modelsFolder, 'checksums.json'), `["${WORDS}"`);
-    const run = await failed(onnxVision({ modelsFolder }), detectingWith('onnx:nanodet'));
+    const run = await analyzed(onnxVision({ modelsFolder }), detectingWith('onnx:nanodet'));
     expectCause(run, { model: 'onnx:nanodet', tile: expect.stringMatching(/^tile-/) }, 'after array element in JSON');
   });
 
@@ -171,7 +177,7 @@ describe('the log of a step names the cause, which no answer does:', () => {
       return Boolean(response.end(`<Error><Code>AccessDenied</Code><Message>${WORDS}</Message></Error>`));
     });
     const store = s3Blobs({ bucket: 'plans', endpoint, scratchFolder: await temporaryFolder(), materializeBytesMax: 1 });
-    const run = await failed(scriptedVision(), {}, (deps) => ({ ...deps, blobs: { ...deps.blobs, putFile: store.putFile } }));
+    const run = await analyzed(scriptedVision(), {}, (deps) => ({ ...deps, blobs: { ...deps.blobs, putFile: store.putFile } }));
     expectCause(run, { step: 'tile', causes: [{ name: 'UserError' }, { status: 403, request_id: 'request-id-of-s3' }] });
   });
 
@@ -184,7 +190,7 @@ describe('the log of a step names the cause, which no answer does:', () => {
     const { downloads } = openSources(SOURCES.aws, { ...config, ALLOWED_IMAGE_HOSTS: [], endpoint });
     const url = 's3://plans/plan.jpg';
     const image = { source: { kind: 'url', url } as const, uri: url, version: '1' };
-    const run = await failed(scriptedVision(), { image }, (deps) => ({ ...deps, imageDownloads: downloads }));
+    const run = await analyzed(scriptedVision(), { image }, (deps) => ({ ...deps, imageDownloads: downloads }));
     expectCause(run, { step: 'fetch', causes: [{ name: 'UserError' }, { status: 403, request_id: 'request-id-of-s3' }] });
   });
 
@@ -193,8 +199,58 @@ describe('the log of a step names the cause, which no answer does:', () => {
     const source = https.open({ ALLOWED_IMAGE_HOSTS: ['images.example'], internet: place.internet });
     const url = 'https://images.example/plan.jpg';
     const image = { source: { kind: 'url', url } as const, uri: url, version: url };
-    const run = await failed(scriptedVision(), { image }, (deps) => ({ ...deps, imageDownloads: source }));
+    const run = await analyzed(scriptedVision(), { image }, (deps) => ({ ...deps, imageDownloads: source }));
     expectCause(run, { step: 'fetch', causes: [{ name: 'UserError' }, { code: expect.stringMatching(/^HPE_/) }] }, 'HPE_');
+  });
+});
+
+describe('the log of an attempt that fails temporarily names the cause, which no answer does:', () => {
+  const CAT = { label: 'cat', box: [100, 100, 200, 200], description: 'A cat.', score: 0.9, severity: 'info', text: null };
+  const tile = expect.stringMatching(/^tile-/);
+
+  /** The first call fails, and the next attempt of its tile succeeds. */
+  async function expectCauseOfFirst(vision: Vision, model: ModelId, facts: object): Promise<void> {
+    const { lines, answers } = await analyzed(vision, detectingWith(model));
+    const withWords = lines.filter((line) => JSON.stringify(line).includes(WORDS));
+    expect(withWords).toHaveLength(1);
+    expect(withWords[0]).toMatchObject({ facts: { execution: 'run-1', model, tile, ...facts } });
+    expect(JSON.stringify(withWords[0]).length).toBeLessThan(LINE_BYTES_MAX);
+    expect(answers).not.toContain(WORDS);
+    expect(answers).toContain('"SUCCEEDED"');
+  }
+
+  test.each([
+    ['ThrottlingException', 429, 2], // the SDK itself bridges one fault
+    ['ServiceUnavailableException', 503, 2],
+    ['InternalServerException', 500, 2],
+    ['ModelNotReadyException', 429, 2],
+    ['ModelTimeoutException', 408, 1],
+    ['ExpiredTokenException', 403, 1],
+  ])('Bedrock: %s', async (error, status, faults) => {
+    const failure: BedrockReply = { error, status, message: `${error}: ${WORDS}` };
+    let first: string | undefined;
+    let left = faults;
+    const { endpoint } = await bedrockServer(({ body }) => {
+      const image = String(body.messages[0]?.content[0]?.image?.source.bytes);
+      first ??= image;
+      return image === first && left-- > 0 ? failure : toolUse('report_detections', { detections: [CAT] });
+    });
+    const causes = [{ name: 'TransientError' }, { name: error, request_id: BEDROCK_ID, status }];
+    await expectCauseOfFirst(bedrockVision({ endpoint }), 'bedrock:us.amazon.nova-lite-v1:0', { causes });
+  });
+
+  test.each([408, 409, 429, 500, 503])('OpenAI: %i', async (status) => {
+    const usual = completion({ content: JSON.stringify({ detections: [CAT] }) });
+    const { baseUrl } = await openaiServer({ status, message: `${status}: ${WORDS}` }, usual);
+    const causes = [{ name: 'TransientError' }, { status, request_id: OPENAI_ID }];
+    await expectCauseOfFirst(openaiVision({ baseUrl, apiKey: null }), 'openai:seeing:8b', { causes });
+  });
+
+  test.each([408, 429, 500, 529])('Anthropic: %i', async (status) => {
+    const usual = toolCall('report_detections', { detections: [CAT] });
+    const { baseUrl } = await anthropicServer({ status, message: `${status}: ${WORDS}` }, usual);
+    const causes = [{ name: 'TransientError' }, { status, request_id: ANTHROPIC_ID }];
+    await expectCauseOfFirst(anthropicVision({ baseUrl, apiKey: 'sk-ant-fake' }), 'anthropic:claude-sonnet-5', { causes });
   });
 });
 
