@@ -62,6 +62,15 @@ export async function readFindingsSoFar(end: Progress, { blobs }: Pick<ToolDeps,
   return await document;
 }
 
+/** As `readFindingsSoFar`; `null` while the execution runs. Throws a UserError if there is no such execution. */
+export async function readFindingsAtEnd(
+  executionId: string,
+  deps: Pick<ToolDeps, 'blobs' | 'progress'>,
+): Promise<FindingsDocument | null> {
+  const end = await deps.progress.current(executionId);
+  return end.status === 'RUNNING' ? null : await readFindingsSoFar(end, deps);
+}
+
 async function mergedSoFar({ execution_id, status, reason, usage }: Progress, blobs: Blobs): Promise<FindingsDocument | null> {
   const { mergeSoFar } = await import('../../pipeline/steps/collect-tile-results.ts'); // not at a cold start
   const soFar = await mergeSoFar(execution_id, { blobs });

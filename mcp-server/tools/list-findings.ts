@@ -7,7 +7,7 @@ import { IndexEntry } from '../../pipeline/findings/index-entry.ts';
 import type { ToolDeps } from '../access/deps.ts';
 import { matchingFindings } from '../executions/finding-query.ts';
 import { queryExecutions } from '../executions/search.ts';
-import { readFindings, readFindingsSoFar } from '../executions/stored-findings.ts';
+import { readFindings, readFindingsAtEnd } from '../executions/stored-findings.ts';
 import { firstWithin, shortened } from '../executions/token-budget.ts';
 import { responseFormat } from './arguments.ts';
 import type { Tool } from './define.ts';
@@ -156,11 +156,10 @@ async function listExecutions(
 async function findingsOf(executionId: string, deps: ToolDeps): Promise<FindingsDocument> {
   const document = await readFindings(executionId, deps);
   if (document) return document;
-  const progress = await deps.progress.current(executionId);
-  const { status, phase, tiles, reason } = progress;
+  const soFar = await readFindingsAtEnd(executionId, deps);
+  if (soFar) return soFar;
+  const { status, phase, tiles, reason } = await deps.progress.current(executionId);
   if (status !== 'RUNNING') {
-    const soFar = await readFindingsSoFar(progress, deps);
-    if (soFar) return soFar;
     throw new UserError(`Execution ${executionId} ended as ${status} and has no findings.${reason === null ? '' : ` ${reason}`}`);
   }
   throw new UserError(

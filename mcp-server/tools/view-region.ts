@@ -5,7 +5,7 @@ import { Box, ExecutionId, type Finding } from '../../pipeline/contract/schemas.
 import { intersectionOf, wholePixels, withContext } from '../../pipeline/planning/geometry.ts';
 import type { Plan } from '../../pipeline/planning/plan.ts';
 import type { ToolDeps } from '../access/deps.ts';
-import { readFindings, readPlan } from '../executions/stored-findings.ts';
+import { readFindings, readFindingsAtEnd, readPlan } from '../executions/stored-findings.ts';
 import type { ImageTool } from './define.ts';
 
 const PIXELS_DEFAULT = 1_000_000; // language models take 1,000 x 1,000 pixels without scaling them down
@@ -55,7 +55,7 @@ export const viewRegion = {
 } as const satisfies ImageTool<typeof input>;
 
 async function findingsSoFar({ execution_id, finding_id }: Input, deps: ToolDeps): Promise<readonly Finding[]> {
-  const document = await readFindings(execution_id, deps);
+  const document = (await readFindings(execution_id, deps)) ?? (await readFindingsAtEnd(execution_id, deps));
   if (document) return document.findings;
   const argument = finding_id === undefined ? 'draw_boxes' : `finding_id ${finding_id}`;
   throw new UserError(

@@ -1,25 +1,40 @@
 // Errors of a disk or of the limits of a process, as sentences. Pure.
-import { TransientError, UserError } from './errors.ts';
+import { sentenceOf, TransientError, UserError } from './errors.ts';
 
 const IS_FULL = ['ENOSPC', 'EDQUOT'];
 const HAS_NO_HANDLE = ['EMFILE', 'ENFILE'];
 const IS_FORBIDDEN = ['EACCES', 'EPERM', 'EROFS'];
 
+/** libvips reports what the system refused only in its text. */
+const SAYS_FULL = /No space left on device|Disk quota exceeded/;
+const SAYS_NO_HANDLE = /Too many open files/;
+
 /** A TransientError or a UserError for what a disk refuses; any other error unchanged. */
 export function withDiskAdvice(error: unknown): unknown {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
-  if (IS_FULL.includes(code))
-    return new TransientError(
-      'The disk of the server is full. Free some space, for example with delete_execution, then try again.',
-      {
-        cause: error,
-      },
-    );
-  if (HAS_NO_HANDLE.includes(code))
-    return new TransientError('The server has too many files open. Try again in a minute.', { cause: error });
+  const code = codeOf(error);
   if (IS_FORBIDDEN.includes(code))
     return new UserError(`The server may not write to its data folder (${code}). Check the permissions of the folder.`, {
       cause: error,
     });
+  return withCapacityAdvice(error);
+}
+
+/** A TransientError if a full disk or too many open files are the cause; any other error unchanged. */
+export function withCapacityAdvice(error: unknown): unknown {
+  if (sentenceOf(error) !== null) return error;
+  for (let cause = error; cause instanceof Error; cause = cause.cause) {
+    const code = codeOf(cause);
+    if (IS_FULL.includes(code) || SAYS_FULL.test(cause.message))
+      return new TransientError(
+        'The disk of the server is full. Free some space, for example with delete_execution, then try again.',
+        { cause: error },
+      );
+    if (HAS_NO_HANDLE.includes(code) || SAYS_NO_HANDLE.test(cause.message))
+      return new TransientError('The server has too many files open. Try again in a minute.', { cause: error });
+  }
   return error;
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : '';
 }

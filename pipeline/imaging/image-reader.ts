@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import sharp, { type Sharp } from 'sharp';
 import { at } from '../contract/at.ts';
+import { withCapacityAdvice } from '../contract/disk-errors.ts';
 import { sentenceOf, UserError } from '../contract/errors.ts';
 import type { Jpeg } from '../ports.ts';
 import { bandFileBytes, type ImageFile } from './decoder-limits.ts';
@@ -127,7 +128,8 @@ function pageFor({ page, copies, width, height }: ImageFacts, wanted: WantedSize
 
 /** Our own error for a decoder's failure, with what the caller can do about it. */
 function damagedImage(cause: unknown, { limits }: ImageFile): Error {
-  if (sentenceOf(cause) !== null && cause instanceof Error) return cause;
+  const known = withCapacityAdvice(cause); // a full disk is no damage
+  if (sentenceOf(known) !== null && known instanceof Error) return known;
   if (cause instanceof Error && cause.message.startsWith('timeout')) {
     const sentence = `Decoding the image takes longer than the limit of ${limits.decodeSecondsMax} s.`;
     return new UserError(`${sentence} Send a smaller image, or save it as JPEG.`, { cause });

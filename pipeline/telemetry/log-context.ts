@@ -1,5 +1,6 @@
 // A log that adds the same facts to every line, and the log of a step that fails. Knows no step.
 import { failureFacts } from '../contract/causes.ts';
+import { withCapacityAdvice } from '../contract/disk-errors.ts';
 import type { Log } from '../ports.ts';
 
 /** Adds `facts` to every line, before the line's own. */
@@ -13,14 +14,15 @@ export function logWith(log: Log, facts: object): Log {
 }
 
 /**
- * The body of a step that logs what it throws, with its causes and `facts` as they are then. Outside of the step it is too late: the
+ * The body of a step that logs what it throws, with its causes and `facts` as they are then. A full disk is a TransientError. Outside of the step it is too late: the
  * SDK builds the error anew from its checkpoint, which keeps only the name and the message.
  */
 export function loggingFailure<T>(log: Log, facts: object, body: () => Promise<T>): () => Promise<T> {
   return async () => {
     try {
       return await body();
-    } catch (error) {
+    } catch (cause) {
+      const error = withCapacityAdvice(cause);
       log.warn({ ...facts, ...failureFacts(error) }, 'An attempt of a step failed.');
       throw error;
     }

@@ -12,6 +12,7 @@ import { hasTileResults } from '../../mcp-server/executions/status.ts';
 import { getExecution } from '../../mcp-server/tools/get-execution.ts';
 import { listFindings } from '../../mcp-server/tools/list-findings.ts';
 import { retryFailedTiles } from '../../mcp-server/tools/retry-failed-tiles.ts';
+import { viewRegion } from '../../mcp-server/tools/view-region.ts';
 import { UserError } from '../../pipeline/contract/errors.ts';
 import { readDocument } from '../../pipeline/documents.ts';
 import { durablePipeline } from '../../pipeline/durable-pipeline.ts';
@@ -154,6 +155,8 @@ test.each(SCENES)(
     const page = await listFindings.run(listFindings.input.parse({ execution_id: EXECUTION }), tools);
     expect(page.status).toBe(status);
     expect(page.totals.findings).toBeGreaterThan(0);
+    const shown = viewRegion.input.parse({ execution_id: EXECUTION, finding_id: page.findings[0]?.id, draw_boxes: true });
+    expect((await viewRegion.run(shown, tools)).mimeType).toBe('image/jpeg');
     if (stop !== 'failed') {
       expect(page.totals.findings).toBeLessThan(undisturbed.totals.findings);
       expect(page.next_step).toMatch(

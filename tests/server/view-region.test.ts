@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import sharp from 'sharp';
@@ -127,6 +127,17 @@ test.each<[string, (id: string) => Record<string, unknown>, RegExp]>([
 ])('%s is refused with a sentence', async (_, args, sentence) => {
   const { client, execution_id } = await ended();
   expect(await client.refusal('view_region', args(execution_id))).toMatch(sentence);
+});
+
+test('tiles that were deleted or damaged by hand are named', async () => {
+  const { server, client, execution_id } = await ended();
+  const sentence = `The stored tiles ${keys.pyramid(execution_id)} are damaged or were deleted. Delete the execution, and analyze the image again.`;
+  const file = join(server.blobsFolder, keys.pyramid(execution_id));
+  const ways = [() => writeFile(file, 'no archive'), () => writeFile(file, ''), () => rm(file), () => mkdir(file)];
+  for (const damage of ways) {
+    await damage();
+    expect(await client.refusal('view_region', { execution_id, box: [0, 0, 9, 9] })).toBe(sentence);
+  }
 });
 
 test('an image that is not cut yet is refused, with the call to wait', async () => {

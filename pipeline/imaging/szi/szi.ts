@@ -1,6 +1,7 @@
 // Reads tiles from an SZI by ranged reads. Knows zips and Deep Zoom names; knows nothing of models or executions.
 import { open, stat } from 'node:fs/promises';
 import { fromRandomAccessReaderPromise, RandomAccessReader, type ZipFile } from 'yauzl';
+import { sentenceOf, UserError } from '../../contract/errors.ts';
 import { lru } from '../../contract/lru.ts';
 import type { Plan } from '../../planning/plan.ts';
 import { pyramidTileCount } from '../../planning/pyramid-levels.ts';
@@ -66,16 +67,29 @@ export function forgetSzi(key: string): void {
   openArchives.delete(key);
 }
 
-/** As `openSzi`, but reads the directory once per process and object. A failed read is not kept. */
+/** As `openSzi`, but reads the directory once per process and object. Throws a UserError if there is none. A failed read is not kept. */
 export async function cachedSzi(blobs: Blobs, key: string, plan: Plan): Promise<Szi> {
   const known = openArchives.get(key);
   if (known?.blobs === blobs) return await known.szi; // callers with other rights have other blobs
-  const szi = blobSource(blobs, key).then((source) => openSzi(source, plan));
+  const szi = blobSource(blobs, key)
+    .then((source) => openSzi(source, plan))
+    .catch((cause) => {
+      throw sentenceOf(cause) === null ? lostArchive(key, cause) : cause;
+    });
   openArchives.set(key, { blobs, szi });
   szi.catch(() => {
     if (openArchives.get(key)?.szi === szi) openArchives.delete(key);
   });
   return await szi;
+}
+
+function lostArchive(key: string, cause: unknown): UserError {
+  return new UserError(
+    `The stored tiles ${key} are damaged or were deleted. Delete the execution, and analyze the image again.`,
+    {
+      cause,
+    },
+  );
 }
 
 /** The runs of neighboring tiles that were read last. A run that is being read is not requested twice. */
