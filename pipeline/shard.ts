@@ -96,7 +96,10 @@ export async function detectTiles(
         }
         if (!mustBeFixed(error)) throw error;
         hasWorked ||= counter.tiles().done > 0 || (await hasOtherShardWorked(request.execution_id, shard, deps.blobs));
-        throw hasWorked ? ofThisTile(error) : error;
+        if (!hasWorked) throw error;
+        if (!(error instanceof UserError && error.usedUp)) throw ofThisTile(error);
+        deps.log.warn({ ...facts, ...failureFacts(error) }, 'The quota of the model is used up: the remaining tiles fail.');
+        return { throttled: waits.giveUp(error.message) };
       });
     });
   };

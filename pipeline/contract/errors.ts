@@ -3,6 +3,13 @@
 /** The caller can fix it, and nothing continues until then. The message says what was expected, what came and what to do. */
 export class UserError extends Error {
   override name = 'UserError';
+  /** The quota of a day or the credit of an account is used up: every other call would fail as well. */
+  readonly usedUp: boolean;
+
+  constructor(message: string, options: ErrorOptions & { usedUp?: boolean } = {}) {
+    super(message, options);
+    this.usedUp = options.usedUp ?? false;
+  }
 }
 
 /** Another attempt may succeed: throttling, a lost connection, a busy disk. */

@@ -16,6 +16,8 @@ export interface QuotaWaits {
   beforeCall(tile: string, waits: number): Throttled | null;
   /** Inside a step whose model is throttled: what the tile does next. */
   afterCall(tile: string, waits: number, reason: string): Throttled;
+  /** Inside a step that found that waiting does not help: no tile calls the model again. */
+  giveUp(reason: string): Throttled;
   /** After step number `round` of a tile, counted from 0. */
   wait(context: Pick<DurableContext, 'wait'>, tile: string, round: number, throttled: Throttled): Promise<void>;
   /** Why a tile waits now; `null` if none does. */
@@ -58,8 +60,13 @@ export function quotaWaits(tiles: number, onChange: () => void): QuotaWaits {
     }
   };
 
+  const giveUp = (reason: string): Throttled => {
+    gaveUp ??= { reason, behind: null, wait_s: null };
+    return gaveUp;
+  };
+
   const next = (tile: string, waits: number, reason: string): Throttled => {
-    if (waits >= WAITS_MAX || operations >= operationsMax) gaveUp ??= { reason, behind: null, wait_s: null };
+    if (waits >= WAITS_MAX || operations >= operationsMax) giveUp(reason);
     if (gaveUp) return gaveUp;
     if (!line.includes(tile)) line.push(tile);
     const place = line.indexOf(tile);
@@ -85,6 +92,7 @@ export function quotaWaits(tiles: number, onChange: () => void): QuotaWaits {
       return gaveUp ?? (reason === undefined ? null : next(tile, waits, reason));
     },
     afterCall: next,
+    giveUp,
     async wait(context, tile, round, throttled) {
       const { reason, behind, wait_s } = throttled;
       if (round >= ATTEMPTS_MAX - 1) spend(); // the first attempts of a tile have their operations anyway

@@ -291,6 +291,7 @@ describe('an error of the service', () => {
     const { vision, requests } = await visionOf(reply);
     const error = await vision.detect(MODEL, TILE, EVERYTHING).catch((thrown: unknown) => thrown);
     expect(error).toMatchObject({ name: 'UserError', message: expect.stringMatching(fix), cause: expect.any(Error) });
+    expect(error).toHaveProperty('usedUp', /no credit|spend limit/.test(fix.source));
     expect(String(error)).not.toMatch(/message of the provider|credit balance/);
     expect(requests).toHaveLength(reply === UNEXPLAINED ? 2 : 1);
   });

@@ -389,6 +389,7 @@ describe('an error of the service', () => {
       name: 'UserError',
       message: `The model ${MODEL} cannot be used: ${fix}`,
       cause: { name: error, message },
+      usedUp: fix.includes('of the day'),
     });
     expect(requests.length).toBeLessThanOrEqual(2);
   });

@@ -234,6 +234,7 @@ describe('an error of the server', () => {
     const { vision } = await visionOf(reply);
     const error = await vision.detect(MODEL, TILE, EVERYTHING).catch((thrown: unknown) => thrown);
     expect(error).toMatchObject({ name: 'UserError', message: expect.stringMatching(fix), cause: expect.any(Error) });
+    expect(error).toHaveProperty('usedUp', /the day|Check the account/.test(fix.source));
     expect(String(error)).not.toContain('message of the provider');
   });
 

@@ -78,6 +78,21 @@ describe('a model that', () => {
     expect(stored).toMatchObject([{ ErrorType: 'AnswerError', ErrorMessage: refusal }]);
   });
 
+  test('has used up its quota of the day is not called again, and the tiles before keep their detections', async () => {
+    const refusal = "The model test:eyes cannot be used: the account's quota of the day is used up.";
+    const vision = scriptedVision({
+      detect(_tile, call) {
+        if (call >= 2 * CONCURRENCY) throw new UserError(refusal, { usedUp: true });
+        return [];
+      },
+    });
+    const { progress, document } = await runPipeline(await greyImage(), vision);
+    expect(progress).toMatchObject({ status: 'PARTIAL', tiles: { done: 2 * CONCURRENCY } });
+    expect(new Set(document?.tiles.failed.map(({ reason }) => reason))).toEqual(new Set([refusal]));
+    expect(document?.tiles.failed.length).toBeGreaterThan(2 * CONCURRENCY);
+    expect(vision.detectCalls).toBeLessThanOrEqual(3 * CONCURRENCY); // those that ran at the same time
+  });
+
   test('refuses the image of the first tile loses only that tile', async () => {
     const refusal = 'No detections from test:eyes: its service could not read the image. Choose another model.';
     const vision = scriptedVision({

@@ -11,6 +11,7 @@ const REQUEST_REFUSED = 'the request was refused. Check the model id, and that t
 const NO_CREDIT = 'the account has no credit left. Check the account behind ANTHROPIC_API_KEY';
 const SPEND_LIMIT =
   'the spend limit of the account is reached. Raise it in the Claude Console, or wait until its next month begins';
+const USED_UP = new Set([NO_CREDIT, SPEND_LIMIT]);
 const TOO_LONG = 'the request is longer than its context. Choose a smaller tile_size, or a model with a larger context';
 const UNKNOWN_STATUS = 'the request was refused. Check ANTHROPIC_BASE_URL';
 /** What is wrong, and what the caller can do about it, by status. None of them passes by itself. */
@@ -123,7 +124,7 @@ function noAnswer(cause: Error, model: ModelId): TransientError {
 }
 
 function unusable(model: ModelId, fix: string, cause: Error): UserError {
-  return new UserError(sentence(model, fix), { cause });
+  return new UserError(sentence(model, fix), { cause, usedUp: USED_UP.has(fix) });
 }
 
 function sentence(model: ModelId, fix: string): string {

@@ -9,6 +9,9 @@ const NO_ACCESS = 'AccessDeniedException';
 const NOT_FOUND = 'ResourceNotFoundException';
 const INVALID = 'ValidationException';
 const THROTTLED = 'ThrottlingException';
+const DAILY_QUOTA = "the account's quota of the day is used up. Try again tomorrow, or ask for a higher quota";
+const QUOTA = "the account's quota is used up. Ask for a higher quota, or choose another model";
+const USED_UP = new Set([DAILY_QUOTA, QUOTA]);
 const BUSY = 503; // fewer calls help
 
 /** What is wrong, and what the caller can do about it, by the name of the error. None of them passes by itself. */
@@ -19,7 +22,7 @@ const FIXES: ReadonlyMap<string, string> = new Map([
     INVALID,
     'the request was refused. Check the model id (many models need an inference profile such as us.amazon.nova-lite-v1:0), and that the model accepts images and tools',
   ],
-  ['ServiceQuotaExceededException', "the account's quota is used up. Ask for a higher quota, or choose another model"],
+  ['ServiceQuotaExceededException', QUOTA],
   ['UnrecognizedClientException', 'the credentials were refused. Check the AWS credentials'],
   ['InvalidSignatureException', 'the signature was refused. Check the AWS credentials and the clock of the machine'],
   ['CredentialsProviderError', 'there are no AWS credentials. Set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY'],
@@ -78,7 +81,7 @@ const CAUSES: readonly { names: readonly string[]; words: RegExp; fix: string }[
   {
     names: [THROTTLED, 'ServiceQuotaExceededException'],
     words: /per day|daily/i,
-    fix: "the account's quota of the day is used up. Try again tomorrow, or ask for a higher quota",
+    fix: DAILY_QUOTA,
   },
 ];
 
@@ -136,7 +139,7 @@ function fixOf({ name, message }: Error): string | undefined {
 }
 
 function unusable(model: ModelId, fix: string, cause: Error): UserError {
-  return new UserError(sentence(model, fix), { cause });
+  return new UserError(sentence(model, fix), { cause, usedUp: USED_UP.has(fix) });
 }
 
 function sentence(model: ModelId, fix: string): string {

@@ -24,6 +24,7 @@ const FIXES: Readonly<Record<number, string>> = {
 const TOO_LONG = 'the request is longer than its context. Choose a smaller tile_size, or a model with a larger context';
 const CONTEXT = /context[ _](length|window|size)|prompt is too long/i;
 const DAILY_QUOTA = 'the quota of the day is used up. Try again tomorrow, or ask for a higher quota';
+const USED_UP = new Set([NO_CREDIT, DAILY_QUOTA]);
 const PER_DAY = /(per|by)[ _-]?day|\b[RT]PD\b/i;
 const OUT_OF_CREDIT = ['insufficient_quota', 'billing_hard_limit_reached', 'billing_not_active'];
 
@@ -144,7 +145,7 @@ function noAnswer(cause: Error, model: ModelId): TransientError {
 }
 
 function unusable(model: ModelId, fix: string, cause: Error): UserError {
-  return new UserError(sentence(model, fix), { cause });
+  return new UserError(sentence(model, fix), { cause, usedUp: USED_UP.has(fix) });
 }
 
 function sentence(model: ModelId, fix: string): string {
