@@ -43,7 +43,7 @@ test('messages of the troubleshooting page exist in the code', () => {
 
 test('log messages of the operations page exist in the code', () => {
   const messages = quoted('operations.md').filter((message) => message.endsWith('.'));
-  expect(messages.length).toBe(3);
+  expect(messages.length).toBe(4);
   expect(messages.filter((message) => !exists(message))).toEqual([]);
 });
 
