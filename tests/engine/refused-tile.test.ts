@@ -5,8 +5,10 @@ import sharp from 'sharp';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { ModelId } from '../../pipeline/contract/schemas.ts';
 import type { Vision } from '../../pipeline/ports.ts';
+import { anthropicVision } from '../../pipeline/vision/llm/anthropic-vision.ts';
 import { bedrockVision } from '../../pipeline/vision/llm/bedrock-vision.ts';
 import { openaiVision } from '../../pipeline/vision/llm/openai-vision.ts';
+import { type AnthropicReply, anthropicServer, message, toolCall } from '../support/anthropic-server.ts';
 import { answer, type BedrockReply, bedrockServer, toolUse } from '../support/bedrock-server.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import { completion, type OpenaiReply, openaiServer } from '../support/openai-server.ts';
@@ -103,6 +105,21 @@ describe('the refusal of one image costs one tile:', () => {
     const replyTo = refusingFirst<BedrockReply>(refusal, toolUse('report_detections', { detections: [CAT] }));
     const { endpoint } = await bedrockServer(({ body }) => replyTo(String(body.messages[0]?.content[0]?.image?.source.bytes)));
     expectOneTileLost(await analyzed(bedrockVision({ endpoint }), 'bedrock:us.amazon.nova-lite-v1:0'), reason);
+  });
+
+  const CAT_IN_PIXELS = { ...CAT, left: 80, top: 80, right: 180, bottom: 180 };
+  const ANTHROPIC: [string, AnthropicReply, RegExp][] = [
+    ['in words that do not say why', { status: 400, message: 'Invalid request.' }, unexplained],
+    ['too large', { status: 413, message: 'Request exceeds the maximum size' }, tooLarge],
+    ['too large in pixels', { status: 400, message: 'image exceeds 5 MB maximum: 7167852 bytes > 5242880 bytes' }, tooLarge],
+    ['unreadable', { status: 400, message: 'Could not process image' }, unreadable],
+    ['blocked by an error', { status: 400, message: 'Output blocked by content filtering policy' }, refused],
+    ['blocked in the answer', message([{ type: 'text', text: 'I cannot.' }], 'refusal'), refused],
+  ];
+  test.each(ANTHROPIC)('Anthropic: %s', async (_how, refusal, reason) => {
+    const replyTo = refusingFirst<AnthropicReply>(refusal, toolCall('report_detections', { detections: [CAT_IN_PIXELS] }));
+    const { baseUrl } = await anthropicServer(({ body }) => replyTo(String(/"data":"[^"]+/.exec(JSON.stringify(body.messages)))));
+    expectOneTileLost(await analyzed(anthropicVision({ baseUrl, apiKey: 'sk-ant-fake' }), 'anthropic:claude-sonnet-5'), reason);
   });
 });
 
