@@ -8,7 +8,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { depsByCaller, type SharedDeps } from '../../mcp-server/access/callers.ts';
 import { readMcpServerConfig } from '../../pipeline/config.ts';
 import type { AnalysisRequest } from '../../pipeline/contract/schemas.ts';
-import type { Blobs, ImageDownloads, ImageSources, PipelineDeps, Vision } from '../../pipeline/ports.ts';
+import type { Blobs, ImageDownloads, ImageSources, PipelineDeps } from '../../pipeline/ports.ts';
 import { openSources, SOURCES } from '../../pipeline/sources/index.ts';
 import { type S3Settings, s3 } from '../../pipeline/sources/s3-source.ts';
 import type { Source } from '../../pipeline/sources/source.ts';
@@ -22,6 +22,7 @@ import { pipelineStage, requestFor, runPipeline } from '../support/pipeline-run.
 import { fakeCredentials, NO_S3_SERVER, s3Server } from '../support/s3-server.ts';
 import { scriptedVision } from '../support/scripted-vision.ts';
 import { storeDoor } from '../support/store-door.ts';
+import { analyzedWithSwap, MOMENTS, type Moment, painted } from '../support/swapped.ts';
 
 if (NO_S3_SERVER) console.warn(`Tests against a real S3-compatible server are ${NO_S3_SERVER}.`);
 
@@ -61,6 +62,8 @@ async function downloaded(from: ImageDownloads, url: string, version?: string, b
   expect(await readdir(folder)).toEqual(['image']);
   return await readFile(join(folder, 'image'));
 }
+
+const MOMENTS_OF_SWAPS = Object.keys(MOMENTS) as Moment[];
 
 describe.skipIf(NO_S3_SERVER)(NO_S3_SERVER ?? 'against a real S3-compatible server:', () => {
   const server = s3Server();
@@ -187,37 +190,26 @@ describe.skipIf(NO_S3_SERVER)(NO_S3_SERVER ?? 'against a real S3-compatible serv
       expect(files.filter((file) => file.startsWith('scratch'))).toEqual([]);
     });
 
-    test.each(['before it is inspected', 'between moderation and tiling'])(
-      'an object of the deployment that is replaced %s is not analyzed',
-      async (moment) => {
-        const { own, put, images, blobs } = await place();
-        const stage = await pipelineStage();
-        const around = (deps: PipelineDeps): PipelineDeps => ({
-          ...deps,
-          blobs: { ...deps.blobs, materialize: blobs.materialize },
-        });
-        await put(own, 'plan.png', await drawn());
-        const image = await images.resolve(`s3://${own}/plan.png`);
-        expect(image.source.kind).toBe('blob');
-        const request = { ...requestFor(''), image };
-        const { promise: moderating, resolve: moderates } = Promise.withResolvers<void>();
-        if (moment === 'between moderation and tiling') {
-          const hanging: Vision = {
-            ...scriptedVision(),
-            async moderate() {
-              moderates();
-              return await new Promise(() => {});
-            },
-          };
-          await stage.runUntil(moderating, request, hanging, around);
-        }
-        await put(own, 'plan.png', PIXELS);
-        const vision = scriptedVision();
-        const { progress } = await stage.run(request, vision, around);
-        expect(progress).toMatchObject({ status: 'FAILED', reason: expect.stringContaining('has changed since it was named') });
-        expect(vision.detectCalls).toBe(0);
-      },
-    );
+    const swaps = (['own', 'other'] as const).flatMap((bucket) => MOMENTS_OF_SWAPS.map((moment) => ({ bucket, moment })));
+    test.each(swaps)('only the named object of the $bucket bucket is analyzed if it is replaced $moment', async (row) => {
+      const { own, other, put, images, blobs, remote } = await place();
+      const stage = await pipelineStage();
+      const around = (deps: PipelineDeps): PipelineDeps => ({
+        ...deps,
+        blobs: { ...deps.blobs, ...(row.bucket === 'own' && { materialize: blobs.materialize }) },
+        imageDownloads: remote,
+      });
+      const bucket = row.bucket === 'own' ? own : other;
+      await put(bucket, 'plan.tif', await painted('#00ff00'));
+      const image = await images.resolve(`s3://${bucket}/plan.tif`);
+      expect(image.source.kind).toBe(row.bucket === 'own' ? 'blob' : 'url');
+      const request = { ...requestFor('', { skip_blank: false }), image };
+      const red = await painted('#ff0000');
+      const swap = async () => await put(bucket, 'plan.tif', red);
+      const { progress } = await analyzedWithSwap({ stage, request, moment: row.moment, swap, around });
+      if (row.moment === 'before it is inspected') expect(progress.status).toBe('FAILED');
+      if (progress.status === 'FAILED') expect(progress.reason).toContain('has changed since it was named');
+    });
 
     test('an image that has changed since it was named fails with that reason', async () => {
       const { other, put, images, remote } = await place();

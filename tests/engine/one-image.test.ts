@@ -1,19 +1,17 @@
 // An image is the same from the call to the last step: whatever is put in its place between two steps is never analyzed. The swapped
 // image is red, the named one is green.
 import { execFileSync } from 'node:child_process';
-import { copyFile, rename, rm, stat, symlink, utimes } from 'node:fs/promises';
+import { copyFile, rename, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import sharp from 'sharp';
 import { expect, test } from 'vitest';
 import { keys } from '../../pipeline/contract/keys.ts';
 import type { AnalysisRequest } from '../../pipeline/contract/schemas.ts';
-import type { PipelineDeps, Vision } from '../../pipeline/ports.ts';
+import type { PipelineDeps } from '../../pipeline/ports.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import { pipelineStage, requestFor } from '../support/pipeline-run.ts';
-import { scriptedVision } from '../support/scripted-vision.ts';
+import { analyzedWithSwap, MOMENTS, painted } from '../support/swapped.ts';
 
 const KEY = keys.upload('u1');
-const SIDE_PX = 300;
 const EARLIER_S = 1_700_000_000;
 const CHANGED = /^The image \S+ has changed since it was named\. Name it again to analyze what it is now\.$/;
 const GONE = /^The image \S+ no longer exists or may not be read\. Check the name, or upload the image\.$/;
@@ -26,22 +24,15 @@ interface Place {
   red: string;
 }
 
-const painted = async (path: string, background: string) => {
-  await sharp({ create: { width: SIDE_PX, height: SIDE_PX, channels: 3, background } })
-    .tiff({ compression: 'none' })
-    .toFile(path);
+const paintedTo = async (path: string, background: string) => {
+  await writeFile(path, await painted(background));
   return path;
 };
 
-async function colorOf(bytes: Uint8Array): Promise<'green' | 'red'> {
-  const [red, green] = (await sharp(bytes).stats()).channels;
-  return (green?.mean ?? 0) > (red?.mean ?? 0) ? 'green' : 'red';
-}
-
 async function fileIn(): Promise<Place> {
   const folder = await temporaryFolder();
-  const path = await painted(join(folder, 'image.tif'), '#00ff00');
-  const red = await painted(join(folder, 'red.tif'), '#ff0000');
+  const path = await paintedTo(join(folder, 'image.tif'), '#00ff00');
+  const red = await paintedTo(join(folder, 'red.tif'), '#ff0000');
   expect((await stat(red)).size).toBe((await stat(path)).size);
   await utimes(path, EARLIER_S, EARLIER_S); // the clock of files moves in steps of some ms
   return { path, red, request: plain(requestFor(path)) };
@@ -81,14 +72,6 @@ const SWAPS = {
   'it is deleted': async ({ path }: Place) => await rm(path),
 };
 const PLACES = { file: fileIn, upload: uploadIn };
-/** When the swap happens. With `isLost`, the process is lost at that moment: the next one has no copy of the image. */
-const MOMENTS = {
-  'before it is inspected': { step: 'inspect', isLost: false },
-  'while it is moderated': { step: 'moderate', isLost: false },
-  'between moderation and tiling': { step: 'moderate', isLost: true },
-  'between tiling and detection': { step: 'detect', isLost: true },
-} as const;
-
 /**
  * Only this machine's user can write over a stored upload, whose link is good once. A file with the time and size of the named one is the
  * named one, until its bytes are read: then moderation sees what is analyzed.
@@ -104,42 +87,8 @@ const cases = namesOf(PLACES).flatMap((place) =>
 );
 
 test.each(cases)('only the named $place is analyzed if, $moment, $swap', async ({ place, swap, moment }) => {
-  const { step, isLost } = MOMENTS[moment];
   const stage = await pipelineStage();
   const named = await PLACES[place](stage.deps);
-  const { promise: reached, resolve: reach } = Promise.withResolvers<void>();
-  const seen: string[] = [];
-  let isFirst = true;
-  const at = async (now: string, bytes: Uint8Array) => {
-    seen.push(await colorOf(bytes));
-    if (now !== step || !isFirst) return;
-    isFirst = false;
-    reach();
-    if (isLost) await new Promise(() => {});
-    await SWAPS[swap](named);
-  };
-  const script = scriptedVision();
-  const vision: Vision = {
-    ...script,
-    async moderate(model, image) {
-      await at('moderate', image.bytes);
-      return await script.moderate(model, image);
-    },
-    async detect(model, tile, ask) {
-      await at('detect', tile.bytes);
-      return await script.detect(model, tile, ask);
-    },
-  };
-  if (step === 'inspect') await SWAPS[swap](named);
-  if (isLost) {
-    await stage.runUntil(reached, named.request, vision);
-    await SWAPS[swap](named);
-  }
-  const { progress } = await stage.run(named.request, vision);
-  expect(seen.filter((color) => color === 'red')).toEqual([]);
-  const overview = await stage.deps.blobs.get(keys.overview(named.request.execution_id));
-  if (overview) expect(await colorOf(overview)).toBe('green');
-  const mustEnd = step === 'detect' || (step === 'moderate' && !isLost) ? /^SUCCEEDED$/ : /^(FAILED|SUCCEEDED)$/;
-  expect(progress.status).toMatch(mustEnd);
+  const { progress } = await analyzedWithSwap({ stage, request: named.request, moment, swap: () => SWAPS[swap](named) });
   if (progress.status === 'FAILED') expect(progress.reason).toMatch(swap === 'it is deleted' ? GONE : CHANGED);
 });
