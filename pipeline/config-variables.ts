@@ -27,6 +27,9 @@ export const models = {
   SYNTHESIS_MODEL: ModelId.default('rules:summary').meta({
     description: 'The model that writes the summary. `rules:summary` counts by rules, and says so.',
   }),
+  JUDGE_MODEL: ModelId.optional().meta({
+    description: 'The model that decides where several detection models differ, one of them a language model. No judge if unset.',
+  }),
   ALLOWED_MODELS: list(',')
     .pipe(z.array(ModelId))
     .default([])

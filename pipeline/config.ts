@@ -123,6 +123,7 @@ export function modelOffer(config: z.infer<z.ZodObject<typeof models>>) {
       detection: config.DETECTION_MODELS,
       verification: config.VERIFICATION_MODEL ?? null,
       synthesis: config.SYNTHESIS_MODEL,
+      ...(config.JUDGE_MODEL !== undefined && { judge: config.JUDGE_MODEL }),
     },
     allowed: config.ALLOWED_MODELS,
     moderationMayBeOff: config.ALLOW_MODERATION_OFF,

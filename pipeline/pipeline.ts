@@ -1,19 +1,20 @@
 // An analysis from the request to the stored findings, as durable operations: their order, names and nesting are how an execution
 // in flight resumes (contract/protocol.ts). Contains only operations and pure calls: clock, I/O and models belong inside steps.
-import { type DurableContext, NestingType } from '@aws/durable-execution-sdk-js';
+import type { DurableContext } from '@aws/durable-execution-sdk-js';
+import { asking } from './asking.ts';
 import { at } from './contract/at.ts';
 import { failureFacts } from './contract/causes.ts';
-import { INTERNAL_ERROR, sentenceOf, TransientError, UserError } from './contract/errors.ts';
+import { INTERNAL_ERROR, sentenceOf, UserError } from './contract/errors.ts';
 import { STEPS } from './contract/protocol.ts';
-import type { AnalysisRequest, Finding, ModelId, Status } from './contract/schemas.ts';
+import type { AnalysisRequest, Status } from './contract/schemas.ts';
 import { NO_USAGE } from './contract/usage.ts';
 import { readExisting } from './documents.ts';
 import { withOverflow } from './durable/checkpoint-overflow.ts';
 import type { InvocationEnd } from './durable/invocation-end.ts';
-import { retryThrottled, retryTransient, retryVerification } from './durable/retry-policy.ts';
+import { retryThrottled, retryTransient } from './durable/retry-policy.ts';
 import { withVerdicts } from './findings/verification.ts';
 import type { Inspected } from './planning/inspected.ts';
-import { type Plan, withNotes } from './planning/plan.ts';
+import { withNotes } from './planning/plan.ts';
 import type { ShardResult } from './planning/shard-messages.ts';
 import { type PendingTiles, pendingTileCount, storedShards, tilesOfShard } from './planning/shards.ts';
 import { pyramidOf } from './planning/stored-plan.ts';
@@ -32,8 +33,8 @@ import { fetchImage, type SourceImage, sourceImage } from './steps/source-image.
 import { measureEnd, storeFailure, storeResults } from './steps/store-results.ts';
 import { NO_SYNTHESIS, synthesisByRules, synthesize } from './steps/synthesize.ts';
 import { tileImage } from './steps/tile-image.ts';
-import { accountFor, type VerificationBudget, verifyFinding } from './steps/verify-finding.ts';
 import { loggingFailure, logWith } from './telemetry/log-context.ts';
+import { verdictsOn } from './verdicts.ts';
 
 export interface PipelineResult {
   execution_id: string;
@@ -66,18 +67,6 @@ const retryModel = { retryStrategy: retryThrottled };
 /** The body of a step, which logs why it fails. */
 function logged<T>(step: string, { log }: PipelineDeps, body: () => Promise<T>): () => Promise<T> {
   return loggingFailure(log, { step }, body);
-}
-
-/** The same for a step that asks a model. Reports that it waits while the model is throttled. */
-function asking<T>(step: string, { deps, progress }: Run, model: ModelId | null, ask: () => Promise<T>): () => Promise<T> {
-  return loggingFailure(deps.log, { step, model }, async () => {
-    const answer = await ask().catch((error) => {
-      progress.waits(error instanceof TransientError && error.throttled ? error.message : null);
-      throw error;
-    });
-    progress.waits(null);
-    return answer;
-  });
 }
 
 /** For one invocation. */
@@ -125,7 +114,7 @@ async function analyze(run: Run): Promise<PipelineResult> {
     ...retry,
     serdes: withOverflow(stepDocuments.mergeResult(execution_id), deps.blobs),
   });
-  const verification = await verify(run, plan, merged.doubtful);
+  const verification = await verdictsOn(run, plan, merged);
 
   progress.phase('synthesize');
   const summarize = async () => {
@@ -223,28 +212,4 @@ async function detect(run: Run, { inspected, pendingTiles }: Prepared): Promise<
   } finally {
     cancellation.close();
   }
-}
-
-/** Verdicts by the id of the finding. A finding that cannot be verified keeps its place, with a note. */
-async function verify(run: Run, plan: Plan, findings: Finding[]) {
-  const { request, context, progress, deps } = run;
-  if (findings.length === 0) return { verdicts: new Map(), usages: [] };
-  progress.phase('verify');
-  const budget: VerificationBudget = { spentUsd: 0, exhausted: null };
-  const verifyOne = async (itemContext: DurableContext, finding: Finding) => {
-    const name = STEPS.verifyFinding(finding.id);
-    const ask = asking(name, run, request.models.verification, () => verifyFinding(request, plan, finding, budget, deps));
-    return await accountFor(itemContext.step(name, ask, { retryStrategy: retryVerification }), budget);
-  };
-  const outcomes = await context.map(STEPS.verify, findings, verifyOne, {
-    nesting: NestingType.FLAT,
-    maxConcurrency: deps.limits.tileConcurrency,
-    itemNamer: (finding) => STEPS.verifyFinding(finding.id),
-    completionConfig: { toleratedFailurePercentage: 100 },
-  });
-  const results = outcomes.succeeded();
-  return {
-    verdicts: new Map(results.map(({ index, result }) => [at(findings, index).id, result.verdict])),
-    usages: results.map(({ result }) => result.usage),
-  };
 }

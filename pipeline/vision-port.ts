@@ -30,10 +30,32 @@ export interface VerificationQuestion {
 }
 
 /** `corrected` describes the object that is there instead, with its box in pixels of the crop. */
-export type VerificationAnswer = (
+export type CropVerdict =
   | { verdict: 'confirmed' | 'rejected' }
-  | { verdict: 'corrected'; instead: Pick<Finding, 'label' | 'description' | 'severity' | 'text'>; boxInCrop: Box }
-) & { usage: Usage };
+  | { verdict: 'corrected'; instead: Pick<Finding, 'label' | 'description' | 'severity' | 'text'>; boxInCrop: Box };
+export type VerificationAnswer = CropVerdict & { usage: Usage };
+
+/** Claims of detection models about one place on which they differ. */
+export interface JudgeQuestion {
+  ask: Ask;
+  /** How many models detected there. */
+  models: number;
+  claims: readonly JudgedClaim[];
+}
+
+export interface JudgedClaim {
+  finding: Pick<Finding, 'label' | 'description' | 'score' | 'severity' | 'text'>;
+  /** In pixels of the crop. */
+  boxInCrop: Box;
+  /** How many of the models reported it. */
+  reportedBy: number;
+}
+
+/** One verdict a claim, in their order. `null` if the judge left a claim out. */
+export interface JudgeAnswer {
+  verdicts: (CropVerdict | null)[];
+  usage: Usage;
+}
 
 export interface SummaryMaterial {
   ask: Ask;
@@ -65,6 +87,8 @@ export interface Vision {
     question: { coordinates: Coordinates; lookFor: string },
   ): Promise<{ marks: MarkSeen[]; usage: Usage }>;
   verify(model: ModelId, crop: Jpeg, question: VerificationQuestion): Promise<VerificationAnswer>;
+  /** Decides between the claims of several models. Missing where a model can detect only. */
+  judge?(model: ModelId, crop: Jpeg, question: JudgeQuestion): Promise<JudgeAnswer>;
   /** The summary may cite finding ids. Its readers check that they exist. */
   summarize(model: ModelId, material: SummaryMaterial): Promise<{ summary: string; usage: Usage; notes?: string[] }>;
 }

@@ -16,6 +16,7 @@ export const RequestedModels = z.strictObject({
   detection: z.array(ModelId).min(1).max(4).optional(),
   verification: ModelId.optional(),
   synthesis: ModelId.optional(),
+  judge: ModelId.optional().describe('Decides where several detection models differ.'),
 });
 export type RequestedModels = z.infer<typeof RequestedModels>;
 
@@ -26,7 +27,9 @@ export function chosenModels(
   offer: ModelOffer,
 ): AnalysisRequest['models'] {
   const { defaults, allowed, moderationMayBeOff } = offer;
-  const usable = new Set([...Object.values(defaults).flat(), ...allowed].filter((model) => model !== null));
+  const usable = new Set(
+    [...Object.values(defaults).flat(), ...allowed].filter((model) => model !== null && model !== undefined),
+  );
   const chosen = Object.entries(requested ?? {}).flatMap(([step, model]) =>
     model === undefined ? [] : [[step, model] as const],
   );
@@ -43,5 +46,11 @@ export function chosenModels(
       'This server has no verification model, so verify is not available. Leave verify out, or name an allowed model in models.verification.',
     );
   }
+  if (requested?.judge !== undefined && models.detection.length < 2) {
+    throw new UserError(
+      'A judge decides where detection models differ. Name at least two models in models.detection, or leave models.judge out.',
+    );
+  }
+  if (models.detection.length < 2) delete models.judge; // the default one has nothing to decide
   return { ...models, moderation: moderation === 'off' ? null : models.moderation };
 }

@@ -113,7 +113,7 @@ export function addResources(server: McpServer, deps: ToolDeps): void {
 }
 
 /** The models that a request may use. */
-function modelsOf({ defaults, allowed }: ToolDeps['models']): Set<string | null> {
+function modelsOf({ defaults, allowed }: ToolDeps['models']): Set<string | null | undefined> {
   return new Set([...Object.values(defaults).flat(), ...allowed]);
 }
 

@@ -29,6 +29,9 @@ export const STEPS = {
   waitForQuota: (tile: string, round: number) => `${tile}-wait-${round}`,
   storeTileResults: 'keep-looks',
   merge: 'merge',
+  judge: 'judge',
+  /** By the first of the findings that one call judges. */
+  judgeFindings: (findingId: string) => `judge-${findingId}`,
   verify: 'verify',
   verifyFinding: (findingId: string) => `verify-${findingId}`,
   synthesize: 'synthesize',

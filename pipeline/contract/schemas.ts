@@ -33,6 +33,8 @@ export const Detection = z.object({
   severity: Severity,
   box: Box,
   text: z.string().max(2_000).nullable(),
+  /** Which model reported it, if several detect and one of them is a language model. Missing in results of version 0.1. */
+  model: ModelId.optional(),
 });
 export type Detection = z.infer<typeof Detection>;
 
@@ -96,6 +98,11 @@ export const AnalysisRequest = z.object({
     /** `null` if there is none. */
     verification: ModelId.nullable().default(null),
     synthesis: ModelId,
+    /**
+     * Decides where the detection models differ. It has no default, because a request without it must keep the name and the JSON that it
+     * had before this field existed.
+     */
+    judge: ModelId.optional(),
   }),
 });
 export type AnalysisRequest = z.infer<typeof AnalysisRequest>;
@@ -113,6 +120,12 @@ export const Finding = z.object({
   tiles: z.array(z.number().int()),
   /** `null` if the finding was not verified. */
   verified: z.enum(['confirmed', 'rejected', 'corrected']).nullable(),
+  /** The detection models that reported it. Missing if that is not recorded: `model` of a detection. */
+  said_by: z.array(ModelId).optional(),
+  /** The verdict of the judge, which `verified` repeats. `label` is the reported one, if the judge corrected it. */
+  judged: z
+    .object({ by: ModelId, verdict: z.enum(['confirmed', 'rejected', 'corrected']), label: z.string().optional() })
+    .optional(),
 });
 export type Finding = z.infer<typeof Finding>;
 

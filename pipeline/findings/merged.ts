@@ -26,5 +26,7 @@ export const MergeResult = z.object({
   stopped: Stop.nullable(),
   /** Findings to verify; none unless the request asked for it. */
   doubtful: z.array(Finding),
+  /** Findings on which the detection models differ, a call of the judge each. Missing without a judge, and in version 0.1. */
+  disputes: z.array(z.array(Finding)).optional(),
 });
 export type MergeResult = z.infer<typeof MergeResult>;

@@ -1,6 +1,6 @@
 // Merges the detections of all tiles into findings: one object, one finding. Pure: the order of tiles and detections does not matter.
 import { at } from '../contract/at.ts';
-import type { Finding } from '../contract/schemas.ts';
+import type { Finding, ModelId } from '../contract/schemas.ts';
 import { intersectionOf } from '../planning/geometry.ts';
 import type { TileGrid } from '../planning/grid.ts';
 import { cell } from './box-columns.ts';
@@ -55,10 +55,11 @@ function isInRegion(table: DetectionTable, row: number, { region }: TileGrid): b
 
 /** `textsTaken`: by row, the texts of objects that have none of their own. */
 function findingsOf(table: DetectionTable, rows: Int32Array, textsTaken: ReadonlyMap<number, string>): Finding[] {
-  const tiles = tilesByRow(table, rows);
+  const { tiles, models } = reportedBy(table, rows);
   return Array.from(rows, (row, index): Finding => {
     const { label, description, severity, text } = table.detection(row);
     const [left, top, width, height] = table.box(row);
+    const said_by = at(models, index);
     return {
       id: `f${index + 1}`,
       label,
@@ -70,25 +71,29 @@ function findingsOf(table: DetectionTable, rows: Int32Array, textsTaken: Readonl
       level: table.level(row),
       tiles: at(tiles, index),
       verified: null,
+      ...(said_by.length > 0 && { said_by: said_by.toSorted() }),
     };
   });
 }
 
-/** For each of `rows`, the ascending indexes of the tiles whose detections were merged into it. */
-function tilesByRow(table: DetectionTable, rows: Int32Array): number[][] {
+/** For each of `rows`: the ascending indexes of the tiles whose detections were merged into it, and the models, where they are recorded. */
+function reportedBy(table: DetectionTable, rows: Int32Array): { tiles: number[][]; models: ModelId[][] } {
   const positions = new Int32Array(table.count).fill(-1);
   rows.forEach((row, position) => {
     positions[row] = position;
   });
   const tiles: number[][] = Array.from(rows, () => []);
+  const models: ModelId[][] = Array.from(rows, () => []);
   for (let row = 0; row < table.reportedCount; row++) {
     const position = cell(positions, table.finalRow(row));
     if (position < 0) continue; // not a finding
     const indexes = at(tiles, position);
     const { index } = table.tile(row);
     if (indexes.at(-1) !== index) indexes.push(index); // rows follow the order of tiles
+    const { model } = table.detection(row);
+    if (model !== undefined && !at(models, position).includes(model)) at(models, position).push(model);
   }
-  return tiles;
+  return { tiles, models };
 }
 
 function tenths(px: number): number {

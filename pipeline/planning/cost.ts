@@ -20,8 +20,8 @@ const TOTAL_BY_DETECTION_TIME = 1.2;
 
 /** Every model that an analysis calls, each once. */
 export function modelsUsed({ models, verify }: Pick<AnalysisRequest, 'models' | 'verify'>): ModelId[] {
-  const { moderation, detection, verification, synthesis } = models;
-  const used = [moderation, ...detection, verify ? verification : null, synthesis];
+  const { moderation, detection, verification, synthesis, judge = null } = models;
+  const used = [moderation, ...detection, verify ? verification : null, judge, synthesis];
   return [...new Set(used.filter((model) => model !== null))];
 }
 
@@ -76,7 +76,7 @@ export function estimateOf(
     seconds: Math.ceil(seconds * TOTAL_BY_DETECTION_TIME),
     executions: shards === 1 ? 1 : shards + 1,
     operations_at_most: Math.max(
-      operationsAtMost(tiles, { verify }),
+      operationsAtMost(tiles, { verify, models }),
       shards === 1 ? 0 : operationsAtMost(SHARD_TILES_MAX, { verify: false }),
     ),
   };

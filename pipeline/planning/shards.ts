@@ -14,7 +14,7 @@ import type { Plan } from './plan.ts';
 const OPERATIONS_MAX = 3_000;
 /** The most attempts of a step. Each attempt is an operation. */
 export const ATTEMPTS_MAX = 3;
-/** The most findings that one execution verifies: a tenth of the tiles it may analyze. */
+/** The most calls of the verification model and the judge in one execution: a tenth of the tiles it may analyze. */
 export const VERIFICATIONS_MAX = 100;
 /** All other operations: 12 steps, maps and the execution itself, some of them tried three times, and two with a model eight times. */
 const OTHER_OPERATIONS_MAX = 46;
@@ -99,7 +99,7 @@ export function tilesOfShard(plan: Plan, pendingTiles: PendingTiles, { from, to 
 }
 
 /** Throws a UserError if the tiles need more operations than one execution may have, retries included. */
-export function checkOperations(tiles: number, request: Pick<AnalysisRequest, 'verify'>): void {
+export function checkOperations(tiles: number, request: VerifiedRequest): void {
   const operations = operationsAtMost(tiles, request);
   if (operations <= OPERATIONS_MAX) return;
   throw new UserError(
@@ -113,9 +113,13 @@ export function spareOperations(tiles: number): number {
   return Math.max(0, OPERATIONS_MAX - operationsAtMost(tiles, { verify: true }));
 }
 
+/** What of a request decides whether findings are verified or judged. */
+type VerifiedRequest = Pick<AnalysisRequest, 'verify'> & { models?: Pick<AnalysisRequest['models'], 'judge'> };
+
 /** The most operations of any execution that these tiles need, every retry included. */
-export function operationsAtMost(tiles: number, { verify }: Pick<AnalysisRequest, 'verify'>): number {
+export function operationsAtMost(tiles: number, { verify, models }: VerifiedRequest): number {
+  const checksFindings = verify || models?.judge !== undefined;
   const shards = shardsOf(tiles);
   const detection = shards.length === 1 ? tiles * ATTEMPTS_MAX : shards.length * OPERATIONS_PER_SHARD;
-  return detection + (verify ? VERIFICATIONS_MAX * ATTEMPTS_MAX : 0) + OTHER_OPERATIONS_MAX;
+  return detection + (checksFindings ? VERIFICATIONS_MAX * ATTEMPTS_MAX : 0) + OTHER_OPERATIONS_MAX;
 }

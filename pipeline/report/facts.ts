@@ -9,17 +9,22 @@ const NOTE_CHARACTERS_MAX = 600;
 const LABELS_MAX = 30;
 
 export function modelsSection({ document: { models, usage } }: ReportMaterial): Section {
-  const { moderation, detection, verification, synthesis } = models;
+  const { moderation, detection, verification, synthesis, judge } = models;
   const body = facts([
     ['Moderation', moderation === null ? 'none' : model(moderation)],
     ['Detection', detection.map((id, index) => [index > 0 && ', ', model(id)])],
     ['Verification', verification === null ? 'none' : model(verification)],
+    ...judgeFact(judge),
     ['Summary', model(synthesis)],
     ['Tokens in', count(usage.input_tokens)],
     ['Tokens out', count(usage.output_tokens)],
     ['Cost', cost(usage.cost_usd)],
   ]);
   return { id: 'models', title: 'Models, tokens and cost', body };
+}
+
+function judgeFact(judge: string | undefined): [name: string, value: Hole][] {
+  return judge === undefined ? [] : [['Judge', model(judge)]];
 }
 
 export function cost(usd: number | null): string {

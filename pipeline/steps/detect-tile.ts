@@ -2,6 +2,7 @@
 import { keys } from '../contract/keys.ts';
 import type { AnalysisRequest, Detection, ModelId } from '../contract/schemas.ts';
 import { NO_USAGE, totalUsage } from '../contract/usage.ts';
+import { recordsModels } from '../findings/disputes.ts';
 import { isBlank } from '../imaging/blank-tile.ts';
 import { cachedSzi, forgetSzi } from '../imaging/szi/szi.ts';
 import { clippedTo } from '../planning/geometry.ts';
@@ -48,13 +49,15 @@ export async function detectInTile(run: DetectionRun, tile: PlannedTile, facts: 
   const blank = request.plan.skip_blank && (await isBlank(jpeg));
   const result: AnalyzedTile = { blank, detections: [], usage: NO_USAGE, clipped: 0, notes: [] };
   if (blank) return result;
+  const recordsModel = recordsModels(request.models);
   for (const model of request.models.detection) {
     facts.model = model;
     const beganMs = deps.clock.now().getTime();
     const answer = await deps.vision.detect(model, jpeg, request.ask);
     deps.metrics?.add('LookMs', deps.clock.now().getTime() - beganMs);
     const detections = AnalyzedTile.shape.detections.parse(answer.detections);
-    result.detections.push(...detections.flatMap((detection) => insideTile(detection, width, height)));
+    const inside = detections.flatMap((detection) => insideTile(detection, width, height));
+    result.detections.push(...(recordsModel ? inside.map((detection) => ({ ...detection, model })) : inside));
     result.usage = totalUsage([result.usage, answer.usage]);
     result.clipped += answer.clipped;
     result.notes.push(...answer.notes);

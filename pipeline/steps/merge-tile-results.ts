@@ -2,11 +2,12 @@
 import type { AnalysisRequest } from '../contract/schemas.ts';
 import { totalUsage } from '../contract/usage.ts';
 import { writeDocument } from '../documents.ts';
+import { selectDisputes } from '../findings/disputes.ts';
 import type { Merged, MergeResult } from '../findings/merged.ts';
 import { selectForVerification } from '../findings/verification.ts';
 import type { Plan } from '../planning/plan.ts';
 import type { ShardResult } from '../planning/shard-messages.ts';
-import { type PendingTiles, tilesOfShard } from '../planning/shards.ts';
+import { type PendingTiles, tilesOfShard, VERIFICATIONS_MAX } from '../planning/shards.ts';
 import { notAnalyzed, type TileResult } from '../planning/tile-result.ts';
 import type { PipelineDeps } from '../ports.ts';
 import { failLostTiles } from '../progress/tile-state-writer.ts';
@@ -32,15 +33,24 @@ export async function mergeTileResults(
   const sources = [...detected.sources, ...shards.flatMap(({ key }) => (key === null ? [] : [key]))];
   const collected = await collectTileResults(plan, sources, notAnalyzedTiles(detected), deps);
   const stopped = shards.find((shard) => shard.stopped)?.stopped ?? null;
+  const mergedTiles = mergeCollected(plan, collected);
+  const { groups, notes } = stopped === 'cancelled' ? { groups: [], notes: [] } : selectDisputes(mergedTiles.findings, request);
   const merged: Merged = {
-    ...mergeCollected(plan, collected),
+    ...mergedTiles,
+    notes: [...mergedTiles.notes, ...notes],
     usage: totalUsage(shards.map(({ usage }) => usage)),
     stopped,
     sources,
   };
   await writeDocument(stepDocuments.merged(request.execution_id), merged, deps.blobs);
-  const findingsToVerify = request.verify && stopped !== 'cancelled' ? selectForVerification(merged.findings) : [];
-  return { findings: merged.findings.length, stopped, doubtful: findingsToVerify };
+  const verificationsMax = VERIFICATIONS_MAX - groups.length;
+  const doubtful =
+    request.verify && stopped !== 'cancelled'
+      ? selectForVerification(merged.findings, verificationsMax, new Set(groups.flat()))
+      : [];
+  const result: MergeResult = { findings: merged.findings.length, stopped, doubtful };
+  if (groups.length > 0) result.disputes = groups;
+  return result;
 }
 
 /** The tiles of shards without results, with the reason. */

@@ -63,6 +63,11 @@ export function visionByProvider(providers: Readonly<Record<string, Vision>>): V
       throw new UserError(`The model ${model} has one convention for boxes: it needs no calibration.`);
     },
     verify: async (model, crop, question) => of(model).verify(model, crop, question),
+    judge: async (model, crop, question) => {
+      const vision = of(model);
+      if (vision.judge) return await vision.judge(model, crop, question);
+      throw new UserError(`The model ${model} cannot judge. Choose a language model that accepts images for models.judge.`);
+    },
     summarize: async (model, material) => of(model).summarize(model, material),
   };
 }

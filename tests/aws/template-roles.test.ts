@@ -205,14 +205,19 @@ describe('a role', () => {
       expect(allowed.filter((action) => action.startsWith('bedrock:'))).toEqual([]);
     });
 
-    test.each(['ModerationModel', 'DetectionModels', 'VerificationModel', 'SynthesisModel', 'AllowedModels', 'FormerModels'])(
-      'the model that %s names, and no other',
-      (parameter) => {
-        const chosen = { [parameter]: `bedrock:${NOVA}` };
-        expect(asks(chosen, model(NOVA))).toBe(true);
-        expect(asks(chosen, model(CLAUDE))).toBe(false);
-      },
-    );
+    test.each([
+      'ModerationModel',
+      'DetectionModels',
+      'VerificationModel',
+      'SynthesisModel',
+      'JudgeModel',
+      'AllowedModels',
+      'FormerModels',
+    ])('the model that %s names, and no other', (parameter) => {
+      const chosen = { [parameter]: `bedrock:${NOVA}` };
+      expect(asks(chosen, model(NOVA))).toBe(true);
+      expect(asks(chosen, model(CLAUDE))).toBe(false);
+    });
 
     test('the model behind a profile in every region, through that profile only', () => {
       const chosen = { DetectionModels: `onnx:ppocr,bedrock:us.${NOVA}`, SynthesisModel: `bedrock:global.${CLAUDE}` };

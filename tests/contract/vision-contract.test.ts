@@ -35,6 +35,14 @@ const CAT = {
 const FORMS: Record<string, object> = {
   report_detections: { detections: [CAT, { ...CAT, left: -20, bottom: 1_300 }, { ...CAT, label: 'dog' }, { ...CAT, right: 0 }] },
   report_verification: { verdict: 'corrected', ...CAT, bottom: 1_300 },
+  report_judgements: {
+    judgements: [
+      { claim: 2, verdict: 'corrected', ...CAT, bottom: 1_300 },
+      { claim: '1', verdict: 'Confirmed', ...CAT },
+      { claim: 2, verdict: 'rejected', ...CAT },
+      { claim: 7, verdict: 'rejected', ...CAT },
+    ],
+  },
   report_verdict: { verdict: 'blocked', category: 'gore', score: 0.8 },
   report_summary: { summary: 'A cat [f1] sits on the lawn.' },
 };

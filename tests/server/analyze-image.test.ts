@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import sharp from 'sharp';
 import { describe, expect, test } from 'vitest';
-import type { ModelOffer } from '../../mcp-server/access/model-policy.ts';
+import { chosenModels, type ModelOffer } from '../../mcp-server/access/model-policy.ts';
 import type { TestServer } from '../support/server.ts';
 import { finding, Started, serverAndClient, started, uploadedImage } from '../support/tool-calls.ts';
 
@@ -127,7 +127,34 @@ describe('models and moderation', () => {
     });
   });
 
+  const judging: ModelOffer = { ...models, defaults: { ...models.defaults, judge: 'openai:judge' } };
+  const SEVERAL = ['openai:qwen3-vl', 'onnx:nanodet'];
+
+  test('name a judge by default if several detect, or in the request', async () => {
+    const byDefault = await serverAndClient({ models: judging });
+    await started(byDefault.server, byDefault.client, { models: { detection: SEVERAL } });
+    const byRequest = await serverAndClient({ models });
+    await started(byRequest.server, byRequest.client, { models: { detection: SEVERAL, judge: 'openai:judge' } });
+    for (const { server } of [byDefault, byRequest]) {
+      expect(server.launcher.runs[0]?.request.models).toMatchObject({ detection: SEVERAL, judge: 'openai:judge' });
+    }
+  });
+
+  test('of a request without a judge have the JSON, and so the execution the name, that they had before there were judges', () => {
+    const before = '{"moderation":"onnx:nsfw","detection":["onnx:nanodet"],"verification":null,"synthesis":"rules:summary"}';
+    const asked = { moderation: 'on', verify: false } as const;
+    expect(JSON.stringify(chosenModels(undefined, asked, models))).toBe(before);
+    expect(JSON.stringify(chosenModels({ detection: ['onnx:nanodet'] }, asked, judging))).toBe(before);
+    const several = JSON.stringify(chosenModels({ detection: SEVERAL }, asked, models));
+    expect(several).toBe(before.replace('["onnx:nanodet"]', JSON.stringify(SEVERAL)));
+  });
+
   test.each([
+    [
+      'a judge of one model',
+      { models: { judge: 'openai:judge' } },
+      /^A judge decides where detection models differ\. Name at least two models in models\.detection, or leave models\.judge out\.$/,
+    ],
     [
       'a model outside the list',
       { models: { detection: ['openai:gpt'] } },

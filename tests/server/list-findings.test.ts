@@ -119,6 +119,16 @@ describe('list_findings', () => {
     expect(detailed).toEqual(finding(1));
   });
 
+  test('names the models behind a finding and the verdict of a judge only in the detailed format', async () => {
+    const judged = { by: 'openai:judge', verdict: 'corrected', label: 'wolf' } as const;
+    const said = finding(1, { said_by: ['openai:a', 'openai:b'], judged, verified: 'corrected' });
+    const { client, execution_id } = await serverWith([said]);
+    const [concise] = (await client.call('list_findings', { execution_id }, Page)).findings;
+    expect(Object.keys(concise ?? {})).toEqual(['id', 'label', 'score', 'severity', 'box', 'text']);
+    const [detailed] = (await client.call('list_findings', { execution_id, response_format: 'detailed' }, Page)).findings;
+    expect(detailed).toEqual(said);
+  });
+
   test('names the next step if nothing was found, or if nothing matches', async () => {
     const nothing = await serverWith([]);
     expect((await nothing.client.call('list_findings', { execution_id: nothing.execution_id }, Page)).next_step).toMatch(

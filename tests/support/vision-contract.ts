@@ -118,6 +118,32 @@ export function visionContract(name: string, { make, models, unknown }: VisionUn
         expect(answer.boxInCrop[1] + answer.boxInCrop[3]).toBeLessThanOrEqual(crop.height);
       });
 
+    if (verify !== null) {
+      const claims = ['cat', 'dog', 'cup'].map((label) => ({
+        finding: { ...TASK.finding, label },
+        boxInCrop: TASK.boxInCrop,
+        reportedBy: 1,
+      }));
+      test('a judge has one verdict a claim, the first it gave, and none on a claim that it left out', async () => {
+        const vision = await make();
+        const crop = await catTile();
+        const judged = await vision.judge?.(verify, crop, { ask: EVERYTHING, models: 2, claims });
+        Usage.parse(judged?.usage);
+        expect(judged?.verdicts.map((verdict) => verdict?.verdict)).toEqual(['confirmed', 'corrected', undefined]);
+        const [, second] = judged?.verdicts ?? [];
+        if (second?.verdict !== 'corrected') throw new Error('Expected a correction.');
+        Detection.omit({ score: true }).parse({ ...second.instead, box: second.boxInCrop });
+        expect(second.boxInCrop[0] + second.boxInCrop[2]).toBeLessThanOrEqual(crop.width);
+        expect(second.boxInCrop[1] + second.boxInCrop[3]).toBeLessThanOrEqual(crop.height);
+      });
+
+      test('a judge that does not exist is a UserError with a sentence', async () => {
+        const vision = await make();
+        const asked = vision.judge?.(unknown, await greyTile(), { ask: EVERYTHING, models: 2, claims });
+        await expect(asked).rejects.toMatchObject({ name: 'UserError', message: expect.stringContaining(unknown) });
+      });
+    }
+
     if (summarize !== null)
       test('a summary is text of bounded length, however much was found', async () => {
         const { summary, usage } = await (await make()).summarize(summarize, material());

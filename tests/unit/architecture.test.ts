@@ -66,7 +66,7 @@ const MAY_IMPORT: [pattern: string, allowed: string[] | 'anything'][] = [
     ],
   ],
   [
-    'pipeline/{pipeline,shard,durable-pipeline}.ts',
+    'pipeline/{asking,pipeline,shard,verdicts,durable-pipeline}.ts',
     [
       ...DOMAIN,
       CALIBRATION,
@@ -74,7 +74,9 @@ const MAY_IMPORT: [pattern: string, allowed: string[] | 'anything'][] = [
       STEP_DOCUMENTS,
       PROGRESS,
       'pipeline/steps/',
+      'pipeline/asking.ts',
       'pipeline/shard.ts',
+      'pipeline/verdicts.ts',
       'pipeline/pipeline.ts',
       'pipeline/durable/',
       'pipeline/telemetry/log-context.ts',

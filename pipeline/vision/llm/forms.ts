@@ -56,6 +56,25 @@ export function verificationForm(coordinates: Coordinates): Form {
   };
 }
 
+/** As the form of a verification, once for each claim. */
+export function judgementsForm(coordinates: Coordinates): Form {
+  const judgement = z.object({
+    claim: z.number().int().describe('The number of the claim.'),
+    verdict: z.enum(VERDICTS),
+    label: z.string().describe('What is there.'),
+    ...boxShape(coordinates),
+    severity: Severity,
+    description: DESCRIPTION,
+    text: TEXT,
+  });
+  return {
+    name: 'report_judgements',
+    description: 'Reports a verdict on each claim.',
+    schema: z.object({ judgements: z.array(judgement) }),
+    isSentOften: true,
+  };
+}
+
 export const MODERATION_FORM: Form = {
   name: 'report_verdict',
   description: 'Reports whether the image may be analyzed.',

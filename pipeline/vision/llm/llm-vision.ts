@@ -7,13 +7,14 @@ import { profileOf } from '../../providers/profile-of.ts';
 import { conventionWatch } from '../convention-watch.ts';
 import { fitJpeg } from '../jpeg-tools.ts';
 import { frameOf } from '../prompts/box-frame.ts';
+import { judgePrompt } from '../prompts/judge-prompt.ts';
 import { moderatePrompt } from '../prompts/moderate-prompt.ts';
 import { SUMMARY_LENGTH_ASKED, summarizePrompt } from '../prompts/summarize-prompt.ts';
 import { verifyPrompt } from '../prompts/verify-prompt.ts';
-import { readModeration, readSummary, verificationReader } from '../reading/read-answers.ts';
+import { judgementsReader, readModeration, readSummary, verificationReader } from '../reading/read-answers.ts';
 import { askModel } from './ask-model.ts';
 import { detect, locate } from './detect.ts';
-import { MODERATION_FORM, SUMMARY_FORM, verificationForm } from './forms.ts';
+import { judgementsForm, MODERATION_FORM, SUMMARY_FORM, verificationForm } from './forms.ts';
 import type { Model, Tokens } from './model.ts';
 
 const OTHER_MODEL = 'Choose another model.';
@@ -63,6 +64,20 @@ export function llmVision(send: Model, profiles: Profiles): Vision {
       const image = await fitted(crop, profile);
       const { answer, tokens } = await askModel(send, model, purpose, { ...verifyPrompt(task, frame), image });
       return { ...answer, usage: usageOf(model, tokens) };
+    },
+    async judge(model, crop, question) {
+      const profile = await profiles(model);
+      const frame = frameOf(crop, profile);
+      const purpose = {
+        wanted: 'judgement',
+        whenTooLong: OTHER_MODEL,
+        form: judgementsForm(frame.coordinates),
+        read: judgementsReader(frame, question.claims.length),
+        wholeTextOnly: true,
+      };
+      const image = await fitted(crop, profile);
+      const { answer, tokens } = await askModel(send, model, purpose, { ...judgePrompt(question, frame), image });
+      return { verdicts: answer, usage: usageOf(model, tokens) };
     },
     async summarize(model, material) {
       const purpose = { wanted: 'summary', whenTooLong: OTHER_MODEL, form: SUMMARY_FORM, read: readSummary };

@@ -5,7 +5,7 @@ import { MODERATION_CATEGORIES } from '../prompts/moderate-prompt.ts';
 import { SUMMARY_LENGTH_MAX } from '../prompts/summarize-prompt.ts';
 import { VERDICTS } from '../prompts/verify-prompt.ts';
 import { isRecord } from './json-in-text.ts';
-import { scoreIn, severityIn, wordsIn } from './loose-fields.ts';
+import { numberIn, scoreIn, severityIn, wordsIn } from './loose-fields.ts';
 import { edgesIn, type ReadDetections, readDetections } from './read-detections.ts';
 
 /** `problem` completes "The answer cannot be used: …" for the model. */
@@ -63,6 +63,26 @@ export function verificationReader(frame: BoxFrame): Reader<ReadVerdict> {
       text: text === '' ? null : text,
     };
     return { value: { verdict, instead, boxInCrop: box } };
+  };
+}
+
+/** The verdicts on claims 1 to `claims`, in their order; `null` for a claim without a usable one. The first verdict on a claim counts. */
+export function judgementsReader(frame: BoxFrame, claims: number): Reader<(ReadVerdict | null)[]> {
+  const readVerdict = verificationReader(frame);
+  return (json) => {
+    if (!isRecord(json) || !Array.isArray(json.judgements)) return null;
+    const verdicts = Array.from({ length: claims }, (): ReadVerdict | null => null);
+    const problems: string[] = [];
+    for (const entry of json.judgements) {
+      const place = isRecord(entry) ? (numberIn(entry.claim) ?? 0) - 1 : -1;
+      const reading = readVerdict(entry, 0);
+      if (reading && 'problem' in reading) problems.push(reading.problem);
+      else if (reading && verdicts[place] === null) verdicts[place] = reading.value;
+    }
+    if (verdicts.every((verdict) => verdict === null)) {
+      return { problem: problems[0] ?? `"judgements" must hold a verdict on each claim, from 1 to ${claims}.` };
+    }
+    return { value: verdicts };
   };
 }
 

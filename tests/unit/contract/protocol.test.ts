@@ -7,7 +7,7 @@ import { stepDocuments } from '../../../pipeline/step-documents.ts';
 
 describe('what is stored keeps its name', () => {
   test('in steps', () => {
-    const { runShard, checkShard, detectTile, detectTileAgain, waitForQuota, verifyFinding, ...steps } = STEPS;
+    const { runShard, checkShard, detectTile, detectTileAgain, waitForQuota, judgeFindings, verifyFinding, ...steps } = STEPS;
     expect(Object.values(steps)).toEqual([
       'fetch',
       'inspect',
@@ -19,16 +19,18 @@ describe('what is stored keeps its name', () => {
       'detect',
       'keep-looks',
       'merge',
+      'judge',
       'verify',
       'synthesize',
       'store',
       'store-failure',
       'calibrate',
     ]);
-    expect([runShard(3), checkShard(3), detectTile(0, 12, 7), verifyFinding('f4')]).toEqual([
+    expect([runShard(3), checkShard(3), detectTile(0, 12, 7), judgeFindings('f4'), verifyFinding('f4')]).toEqual([
       'shard-3',
       'begin-3',
       'tile-0-r12-c7',
+      'judge-f4',
       'verify-f4',
     ]);
     const tile = detectTile(0, 12, 7);

@@ -34,6 +34,15 @@ describe('shards', () => {
     );
   });
 
+  test('have the same room for a judge as for verification, also for both together', () => {
+    for (const tiles of [1, SHARD_TILES_MAX, 100_000]) {
+      const verified = operationsAtMost(tiles, { verify: true });
+      expect(verified - operationsAtMost(tiles, { verify: false })).toBe(300);
+      expect(operationsAtMost(tiles, { verify: false, models: { judge: 'test:judge' } })).toBe(verified);
+      expect(operationsAtMost(tiles, { verify: true, models: { judge: 'test:judge' } })).toBe(verified);
+    }
+  });
+
   test('are refused for too many tiles, with a message that names a solution', () => {
     expect(() => checkOperations(2_000_000, { verify: true })).toThrow(
       /^2000000 tiles may need \d+ operations in one execution; at most 3000 are allowed\. Use max_tiles/,

@@ -1,0 +1,95 @@
+// Step 6, once for each finding to verify: a second model confirms, corrects or rejects it on a crop with context.
+import { mustBeFixed, sentenceOf, UserError } from '../../contract/errors.ts';
+import type { AnalysisRequest, Box, Finding, Usage } from '../../contract/schemas.ts';
+import { NO_USAGE } from '../../contract/usage.ts';
+import { VERIFICATION_COST_USD_MAX, type Verdict } from '../../findings/verification.ts';
+import { viewOf } from '../../imaging/view.ts';
+import { withContext } from '../../planning/geometry.ts';
+import type { Plan } from '../../planning/plan.ts';
+import { pyramidOf } from '../../planning/stored-plan.ts';
+import type { CropVerdict, Jpeg, PipelineDeps } from '../../ports.ts';
+
+const CROP_PIXELS_MAX = 1_000_000; // what language models see without shrinking it
+
+export interface VerifiedFinding {
+  /** In pixels of the full image. */
+  verdict: Verdict;
+  usage: Usage;
+}
+
+/** What all verifications of an execution share, or all calls of its judge. A replay rebuilds it from their results. */
+export interface VerificationBudget {
+  /** Names it in sentences. */
+  purpose: 'verification' | 'the judge';
+  spentUsd: number;
+  /** Why no further finding is verified; `null` while there is budget. */
+  exhausted: string | null;
+}
+
+/** Calls no model once the budget is exhausted. */
+export async function verifyFinding(
+  request: AnalysisRequest,
+  plan: Plan,
+  finding: Finding,
+  budget: VerificationBudget,
+  deps: PipelineDeps,
+): Promise<VerifiedFinding> {
+  if (budget.exhausted !== null) return unverified(budget.exhausted);
+  const { verification: model } = request.models;
+  if (model === null) throw new UserError('The request has no verification model. Set VERIFICATION_MODEL.');
+  const crop = await cropAround(finding.box, request, plan, deps);
+  const answer = await deps.vision.verify(model, crop.jpeg, { ask: request.ask, finding, boxInCrop: crop.toCrop(finding.box) });
+  return { verdict: inImage(answer, crop), usage: answer.usage };
+}
+
+/** A part of the image as a model gets it. */
+interface Crop {
+  jpeg: Jpeg;
+  /** From pixels of the full image to pixels of the crop. */
+  toCrop(box: Box): Box;
+  /** The reverse. */
+  toImage(box: Box): Box;
+}
+
+/** The box with its surroundings. */
+export async function cropAround(box: Box, request: AnalysisRequest, plan: Plan, { blobs }: PipelineDeps): Promise<Crop> {
+  const area = withContext(box, plan);
+  const view = { executionId: pyramidOf(request), plan, box: area, pixelsMax: CROP_PIXELS_MAX, findings: [] };
+  const jpeg = await viewOf(view, blobs);
+  const scale = jpeg.width / area[2];
+  return {
+    jpeg,
+    toCrop: ([left, top, width, height]) => [(left - area[0]) * scale, (top - area[1]) * scale, width * scale, height * scale],
+    toImage: ([left, top, width, height]) => [area[0] + left / scale, area[1] + top / scale, width / scale, height / scale],
+  };
+}
+
+/** Counts the cost of a call. What a failed one returns is `failed` with the reason: findings stay as they were detected. */
+export async function accountFor<T extends { usage: Usage }>(
+  call: Promise<T>,
+  budget: VerificationBudget,
+  failed: (reason: string) => T,
+): Promise<T> {
+  try {
+    const result = await call;
+    budget.spentUsd += result.usage.cost_usd ?? 0; // VERIFICATIONS_MAX limits those of unknown cost
+    if (budget.spentUsd >= VERIFICATION_COST_USD_MAX) {
+      budget.exhausted ??= `the limit of ${VERIFICATION_COST_USD_MAX} USD for ${budget.purpose} was reached.`;
+    }
+    return result;
+  } catch (error) {
+    const model = budget.purpose === 'verification' ? 'The verification model' : 'The judge';
+    const reason = sentenceOf(error) ?? `${model} failed.`;
+    if (mustBeFixed(error)) budget.exhausted ??= reason; // every other call would fail as well
+    return failed(reason);
+  }
+}
+
+export function unverified(reason: string): VerifiedFinding {
+  return { verdict: { verdict: 'none', reason }, usage: NO_USAGE };
+}
+
+export function inImage(answer: CropVerdict, { toImage }: Pick<Crop, 'toImage'>): Verdict {
+  if (answer.verdict !== 'corrected') return { verdict: answer.verdict };
+  return { verdict: 'corrected', instead: { ...answer.instead, box: toImage(answer.boxInCrop) } };
+}
