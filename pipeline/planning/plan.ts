@@ -1,8 +1,8 @@
 // Plans an analysis: turns the image size and the request into levels and tiles. Pure: equal input always gives equal tiles.
 import { z } from 'zod';
 import { UserError } from '../contract/errors.ts';
-import type { AnalysisRequest, Detail } from '../contract/schemas.ts';
-import { intersectionOf, type Size } from './geometry.ts';
+import type { AnalysisRequest, Box, Detail } from '../contract/schemas.ts';
+import { clippedTo, intersectionOf, type Size } from './geometry.ts';
 import { levelsOf, TileGrid, tileCount } from './grid.ts';
 import { adjustedTileSize, gridTileSize, type PreferredTile, TILE_EDGE_MAX_PX } from './tile-size.ts';
 
@@ -68,8 +68,19 @@ export function planTiles(image: Size, request: AnalysisRequest['plan'], preferr
     levels: grid.levels.slice(finest),
     // Later requests view regions at full resolution, so the pyramid holds it unless the caller asked for an overview only.
     pyramidLevel: request.detail === 'overview' ? finest : 0,
-    notes: finest === 0 ? [] : [`The analysis uses 1/${2 ** finest} of the full resolution to ${bound}.`],
+    notes: [
+      ...(region ? [regionNote(region, image)] : []),
+      ...(finest === 0 ? [] : [`The analysis uses 1/${2 ** finest} of the full resolution to ${bound}.`]),
+    ],
   };
+}
+
+/** Without it, a reader of the result takes the rest of the image for analyzed. */
+function regionNote(region: Box, { width, height }: Size): string {
+  const covered = clippedTo(region, width, height) ?? region;
+  const named = `The analysis covers only the region [${covered.join(', ')}]`;
+  if (covered.every((side, index) => side === region[index])) return `${named}.`;
+  return `${named}: the requested region [${region.join(', ')}] extends beyond the image (${width} x ${height} pixels).`;
 }
 
 /** The most tiles that the plan may have, and whether a coarser level may be used to stay within it. */

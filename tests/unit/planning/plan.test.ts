@@ -37,6 +37,16 @@ const levelTiles = (plan: Plan) => plan.levels.map((level) => tilesOf(plan).filt
 const isInside = (a: Box, b: Box) => intersectionOf(a, b) === a[2] * a[3];
 
 describe('a plan', () => {
+  test('notes the region that it covers, and how much of the requested one lies in the image', () => {
+    const notesFor = (region: Box) => planTiles({ width: 1_600, height: 900 }, { ...STANDARD, region }, NANODET).notes;
+    expect(notesFor([100, 50, 400, 300])).toEqual(['The analysis covers only the region [100, 50, 400, 300].']);
+    expect(notesFor([1_500, 800, 500, 500])).toEqual([
+      'The analysis covers only the region [1500, 800, 100, 100]: ' +
+        'the requested region [1500, 800, 500, 500] extends beyond the image (1600 x 900 pixels).',
+    ]);
+    expect(planTiles({ width: 1_600, height: 900 }, STANDARD, NANODET).notes).toEqual([]);
+  });
+
   test('covers every pixel of every level', () => {
     fc.assert(
       fc.property(anyPlan, (plan) => {
