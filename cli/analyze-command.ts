@@ -7,6 +7,7 @@ import { modelOffer, readConfig } from '../pipeline/config.ts';
 import { UserError } from '../pipeline/contract/errors.ts';
 import { Detail } from '../pipeline/contract/schemas.ts';
 import { documents, parseDocument } from '../pipeline/documents.ts';
+import { GRID_MAX, GRID_MIN, TILE_EDGE_MAX_PX, TILE_EDGE_MIN_PX } from '../pipeline/planning/tile-size.ts';
 import { terminalLog } from '../pipeline/telemetry/terminal-log.ts';
 import { type Agent, type AnalyzeRequest, agent, type Execution } from './agent.ts';
 import { type KeptAnalysis, keptAnalysis } from './kept-analysis.ts';
@@ -40,10 +41,13 @@ const EXIT_INTERRUPTED = 130; // 128 + SIGINT, as shells report it
 /** `values` are commander's. */
 export async function analyzeCommand(image: string, values: unknown): Promise<void> {
   const options = AnalyzeOptions.parse(values);
+  checkLimits(options);
   const path = await imageFile(image);
   await checkOutFolder(options.out);
   if (options.json !== undefined && options.json !== STANDARD_OUTPUT) await checkFile(options.json, '--json');
   const config = readConfig();
+  if (options.verify && config.VERIFICATION_MODEL === undefined)
+    throw new UserError('--verify needs a verification model. Set VERIFICATION_MODEL, or leave --verify out.');
   const kept = await keptAnalysis(config.TILESIGHT_HOME, path, [requestFor('', options), modelOffer(config)]);
   const interrupt = new AbortController();
   const onInterrupt = () => interrupt.abort();
@@ -68,6 +72,22 @@ export async function analyzeCommand(image: string, values: unknown): Promise<vo
     for (const signal of INTERRUPTS) process.off(signal, onInterrupt);
     await server?.close();
     if (isOver) await kept.remove();
+  }
+}
+
+/** The tool checks them too, but names its own arguments. */
+function checkLimits({ tileSize, grid, maxTiles, page }: AnalyzeOptions): void {
+  const limits = [
+    ['--tile-size', tileSize, TILE_EDGE_MIN_PX, TILE_EDGE_MAX_PX],
+    ['--grid', grid, GRID_MIN, GRID_MAX],
+    ['--max-tiles', maxTiles, 1, null],
+    ['--page', page, 1, null],
+  ] as const;
+  for (const [option, value, min, max] of limits) {
+    if (value === undefined || (value >= min && (max === null || value <= max))) continue;
+    throw new UserError(
+      `${option} ${value} is not ${max === null ? `${min} or more` : `from ${min} to ${max}`}. Choose another number.`,
+    );
   }
 }
 

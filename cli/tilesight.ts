@@ -38,7 +38,7 @@ program
   .addOption(
     new Option('--detail <detail>', 'how much resolution to use').choices(schemas?.Detail.options ?? []).default('standard'),
   )
-  .option('--tile-size <pixels>', 'edge of a tile (default: the edge that suits the detection model)', wholeNumber)
+  .option('--tile-size <pixels>', 'edge of a tile, 128 to 4096 (default: the edge that suits the detection model)', wholeNumber)
   .option('--overlap <pixels>', 'pixels that neighboring tiles share (default: depends on the detection model)', wholeNumber)
   .option('--grid <n>', 'tiles along the longer side, 3 to 100; instead of --tile-size', wholeNumber)
   .option('--region <left,top,width,height>', 'analyze only this part, in pixels (default: the whole image)', fourNumbers)

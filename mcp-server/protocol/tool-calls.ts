@@ -30,16 +30,18 @@ const UNCHECKED: StandardSchemaWithJSON = {
 
 export function addTool(server: McpServer, tool: AnyTool, deps: ToolDeps): void {
   server.registerTool(tool.name, { inputSchema: UNCHECKED }, async (args, context) => {
+    let notes: readonly string[] = [];
     try {
-      return await answerTo(tool, args, context, deps);
+      const read = parsed(tool, args);
+      notes = read.notes;
+      return await answerTo(tool, read, context, deps);
     } catch (error) {
-      return refuseWith(sentenceFor({ tool: tool.name }, error, deps));
+      return refuseWith([sentenceFor({ tool: tool.name }, error, deps), ...notes].join(' '));
     }
   });
 }
 
-async function answerTo(tool: AnyTool, args: unknown, context: ServerContext, deps: ToolDeps) {
-  const { values, notes } = parsed(tool, args);
+async function answerTo(tool: AnyTool, { values, notes }: Read, context: ServerContext, deps: ToolDeps) {
   if (tool.confirmation) {
     const question = await questionBefore(`${tool.name} ${JSON.stringify(values)}`, tool.confirmation(values), context);
     if (question) return question;
@@ -51,8 +53,10 @@ async function answerTo(tool: AnyTool, args: unknown, context: ServerContext, de
   return withNotes(answerWith(answer), notes);
 }
 
+type Read = Pick<ReadArguments, 'values' | 'notes'>;
+
 /** A refusal names unknown arguments too: one of them may be the missing one, misspelled. */
-function parsed({ name, input }: AnyTool, args: unknown): Pick<ReadArguments, 'values' | 'notes'> {
+function parsed({ name, input }: AnyTool, args: unknown): Read {
   const { values, notes, unknown, misspelled } = readArguments(input, args);
   const accepted = Object.keys(input.shape).join(', ');
   const [first] = misspelled;
@@ -68,7 +72,18 @@ function parsed({ name, input }: AnyTool, args: unknown): Pick<ReadArguments, 'v
   throw new UserError(`Invalid arguments for ${name}: ${named.join('; ')}. The arguments are ${accepted}.`);
 }
 
+/** The schema library's words for a fault, as a person would say them. */
+const IN_WORDS: readonly (readonly [RegExp, string])[] = [
+  [/^(Invalid input|Invalid option|Too small|Too big): /, ''],
+  [/\.$/, ''],
+  [/^expected .*, received undefined$/, 'required, but missing'],
+  [/^expected \w+ to (be|have) >=/, 'expected at least '],
+  [/^expected \w+ to (be|have) <=/, 'expected at most '],
+  [/^expected \w+ to (be|have) >/, 'expected more than '],
+  [/^expected \w+ to (be|have) </, 'expected less than '],
+];
+
 function faultOf(issue: z.core.$ZodIssue): string {
-  const fault = issue.message.replace(/^(Invalid input|Invalid option|Too small|Too big): /, '').replace(/\.$/, '');
+  const fault = IN_WORDS.reduce((words, [pattern, replacement]) => words.replace(pattern, replacement), issue.message);
   return `${issue.path.join('.')} (${fault})`;
 }

@@ -64,6 +64,6 @@ async function checkHasPendingTiles(executionId: string, deps: ToolDeps): Promis
     );
   }
   throw new UserError(
-    `Execution ${executionId} has no tiles to retry: all ${document.tiles.total} were analyzed. Call list_findings for its findings.`,
+    `Execution ${executionId} has no tiles to retry: each of the ${document.tiles.total} was analyzed or blank. Call list_findings for its findings.`,
   );
 }

@@ -18,6 +18,11 @@ const REFUSALS: [args: string[], sentence: RegExp][] = [
   [['serve', '--port', '0', '--allow', 'FILE'], /^tilesight: .*file is not a folder\. Name folders with images with --allow /],
   [['serve', '--port', '0', '--data', 'FILE'], /^tilesight: .*file is a file\. Name a folder with --data\.$/],
   [['anaylze', 'a.jpg'], /^tilesight: unknown command 'anaylze' \(Did you mean analyze\?\)$/],
+  [['analyze', 'FILE', '--tile-size', '10'], /^tilesight: --tile-size 10 is not from 128 to 4096\. Choose another number\.$/],
+  [['analyze', 'FILE', '--grid', '2'], /^tilesight: --grid 2 is not from 3 to 100\. Choose another number\.$/],
+  [['analyze', 'FILE', '--max-tiles', '0'], /^tilesight: --max-tiles 0 is not 1 or more\. Choose another number\.$/],
+  [['analyze', 'FILE', '--page', '0'], /^tilesight: --page 0 is not 1 or more\. Choose another number\.$/],
+  [['analyze', 'FILE', '--verify'], /^tilesight: --verify needs a verification model\. Set VERIFICATION_MODEL, or leave /],
   [['analyze'], /^tilesight: missing required argument 'image'$/],
 ];
 

@@ -172,10 +172,10 @@ describe('create_upload', () => {
 
 describe('a refusal', () => {
   const wrong: [string, Record<string, unknown>, RegExp][] = [
-    ['analyze_image', {}, /: image \(expected string, received undefined\)\. The arguments are image, look_for, /],
-    ['analyze_image', { colour: 'red' }, /: image \(expected string, .*\); unknown colour\. The arguments are image/],
+    ['analyze_image', {}, /: image \(required, but missing\)\. The arguments are image, look_for, /],
+    ['analyze_image', { colour: 'red' }, /: image \(required, but missing\); unknown colour\. The arguments are image/],
     ['analyze_image', { image: 'x', detail: 'best' }, /detail \(expected one of "overview"\|"standard"/],
-    ['analyze_image', { image: 'x', wait_seconds: -1 }, /wait_seconds \(expected number to be >=0\)/],
+    ['analyze_image', { image: 'x', wait_seconds: -1 }, /wait_seconds \(expected at least 0\)/],
     [
       'get_execution',
       { execution_id: 7 },
@@ -186,8 +186,10 @@ describe('a refusal', () => {
       { execution_id: 'a', limit: 'ten', min_score: 2 },
       /min_score \(.*\); limit \(expected number, received string\)\./,
     ],
-    ['list_findings', { execution_id: 'a', region: [1, 2, 3] }, /region \(expected array to have >=4 items/],
-    ['create_upload', { file_name: 'a.jpg', bytes: 0 }, /bytes \(expected number to be >=1\)/],
+    ['list_findings', { execution_id: 'a', region: [1, 2, 3] }, /region \(expected at least 4 items\)/],
+    ['analyze_image', { image: 'x', tile_size: 5_000 }, /tile_size \(expected at most 4096\)/],
+    ['analyze_image', { image: 'x', max_cost_usd: 0 }, /max_cost_usd \(expected more than 0\)/],
+    ['create_upload', { file_name: 'a.jpg', bytes: 0 }, /bytes \(expected at least 1\)/],
   ];
   test.each(wrong)('of %s with %j names the faults and the arguments of the tool', async (name, args, sentence) => {
     const { client } = await serverAndClient();
@@ -195,6 +197,13 @@ describe('a refusal', () => {
     expect(text).toMatch(sentence);
     expect(text).toMatch(/^Invalid arguments for /);
     expect(text).not.toMatch(/[{}\n]/);
+  });
+
+  test('of a tool names the unknown arguments that were left out: one of them may be the missing one', async () => {
+    const { client } = await serverAndClient();
+    expect(await client.refusal('get_execution', { execution_id: 'nobody-knows', wait: 20 })).toMatch(
+      /^This server has no execution nobody-knows\. .* Unknown arguments were left out: wait\.$/,
+    );
   });
 
   test('stays short for any arguments', async () => {
