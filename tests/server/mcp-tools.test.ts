@@ -201,8 +201,8 @@ describe('a refusal', () => {
 
   test('of a tool names the unknown arguments that were left out: one of them may be the missing one', async () => {
     const { client } = await serverAndClient();
-    expect(await client.refusal('get_execution', { execution_id: 'nobody-knows', wait: 20 })).toMatch(
-      /^This server has no execution nobody-knows\. .* Unknown arguments were left out: wait\.$/,
+    expect(await client.refusal('get_execution', { execution_id: 'nobody-knows', colour: 'red' })).toMatch(
+      /^This server has no execution nobody-knows\. .* Unknown arguments were left out: colour\.$/,
     );
   });
 
