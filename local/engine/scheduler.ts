@@ -107,8 +107,9 @@ export function scheduler({
         const end = await invoke(row, { isOpen, wake }, abandoned.signal);
         if (!open) return;
         if (end.kind === 'suspended' && !store.hasChanged(arn)) return;
-        if (end.kind === 'not-stored') await clocks.pause(DISK_BACKOFF_MS);
-        if (end.kind === 'crashed') await clocks.pause(crashBackoffMs(end.crashes));
+        if (!running(arn)) return; // at once: while it pauses, it cannot be deleted
+        if (end.kind === 'not-stored') await clocks.pause(DISK_BACKOFF_MS, abandoned.signal);
+        if (end.kind === 'crashed') await clocks.pause(crashBackoffMs(end.crashes), abandoned.signal);
       }
     } finally {
       active.delete(arn);

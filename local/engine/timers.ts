@@ -6,8 +6,8 @@ export type AfterDelay = (ms: number, work: () => void) => () => void;
 export interface Timers {
   /** Replaces the timer of that name; with `null`, clears it. */
   set(name: string, ms: number | null, work: () => void): void;
-  /** Resolves after `ms`; never, if the timers are cleared before. */
-  pause(ms: number): Promise<void>;
+  /** Resolves after `ms`, or once `until` is aborted; never, if the timers are cleared before. */
+  pause(ms: number, until: AbortSignal): Promise<void>;
   clear(): void;
 }
 
@@ -30,10 +30,18 @@ export function timers(afterDelay: AfterDelay = systemTimer): Timers {
 
   return {
     set,
-    pause(ms) {
+    async pause(ms, until) {
+      const name = `pause ${++pauses}`;
       const { promise, resolve } = Promise.withResolvers<void>();
-      set(`pause ${++pauses}`, ms, resolve);
-      return promise;
+      const abort = () => {
+        set(name, null, resolve);
+        resolve();
+      };
+      set(name, ms, resolve);
+      until.addEventListener('abort', abort, { once: true });
+      if (until.aborted) abort();
+      await promise;
+      until.removeEventListener('abort', abort);
     },
     clear() {
       for (const cancel of cancels.values()) cancel();
