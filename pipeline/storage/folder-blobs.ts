@@ -77,12 +77,15 @@ export function fsBlobs(folder: string): FolderBlobs {
     },
 
     async materialize(key) {
-      await makeFolder(join(folder, PARTS_FOLDER));
+      const path = pathOf(key);
       const pinned = join(folder, PARTS_FOLDER, randomUUID());
-      // Objects are replaced, never rewritten: a second name keeps the bytes.
-      await link(pathOf(key), pinned).catch((cause) => {
+      try {
+        await stat(path); // a missing object leaves no folder
+        await makeFolder(join(folder, PARTS_FOLDER));
+        await link(path, pinned); // objects are replaced, never rewritten: a second name keeps the bytes
+      } catch (cause) {
         throw new Error(`Expected an object at ${key}, but it cannot be linked.`, { cause });
-      });
+      }
       const found = await stat(pinned, { bigint: true });
       return { path: pinned, version: versionOf(found), release: () => rm(pinned, { force: true }) };
     },

@@ -190,36 +190,36 @@ describe.skipIf(!HAS_BROWSER)('in a browser, opened from disk,', () => {
     expect(await summary.getByRole('link').allTextContents()).toEqual(['f2', 'f240']);
     await page.getByLabel('Words').fill('f2');
     await summary.getByRole('link', { name: 'f240' }).click();
-    expect(await focused(page)).toBe('row-f240');
+    await expect.poll(() => focused(page)).toBe('row-f240');
     expect(await page.getByRole('status').textContent()).toBe('Findings 1 to 62 of 62 that match, 250 in total');
     await summary.getByRole('link', { name: 'f2', exact: true }).click();
     await page.getByLabel('Words').fill('f3');
     await summary.getByRole('link', { name: 'f240' }).click();
-    expect(await focused(page)).toBe('row-f240');
+    await expect.poll(() => focused(page)).toBe('row-f240');
     expect(await page.getByRole('status').textContent()).toBe('Findings 201 to 250 of 250');
     await page.getByLabel('Words').fill('f3');
     await summary.getByRole('link', { name: 'f240' }).click(); // once more, to the same address
-    expect(await focused(page)).toBe('row-f240');
+    await expect.poll(() => focused(page)).toBe('row-f240');
 
     await page.getByRole('button', { name: 'Show f250 in the image' }).click();
     const [image, marker] = [await page.locator('.overlay img').boundingBox(), await page.locator('#marker').boundingBox()];
     if (!image || !marker) throw new Error('Expected an image and a marker.');
     const share = (marker.x + marker.width / 2 - image.x) / image.width;
     expect(share).toBeCloseTo((250 + 15) / 3_000, 2);
-    expect(await focused(page)).toBe('image');
+    await expect.poll(() => focused(page)).toBe('image');
     expect(said).toEqual([]);
   });
 
   test('an address with a finding opens at its row', async () => {
     const findings = Array.from({ length: 250 }, (_, at) => finding(at + 1, { score: 1 - at / 1_000 }));
     const { page } = await openReport(materialWith(findings), {}, '#row-f245');
-    expect(await focused(page)).toBe('row-f245');
+    await expect.poll(() => focused(page)).toBe('row-f245');
   });
 
   test('an address as the local page writes it opens at its row, and any other text does no harm', async () => {
     const findings = Array.from({ length: 250 }, (_, at) => finding(at + 1, { score: 1 - at / 1_000 }));
     const { page, said } = await openReport(materialWith(findings), {}, '#f245');
-    expect(await focused(page)).toBe('row-f245');
+    await expect.poll(() => focused(page)).toBe('row-f245');
     for (const hash of ['100%', 'row-100%', '%', 'row-', 'row-f0', '__proto__', 'constructor', 'f'.repeat(9_000)]) {
       await page.evaluate(`location.hash = ${JSON.stringify(hash)}`);
       expect(await page.getByRole('status').textContent()).toBe('Findings 201 to 250 of 250');
