@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import sharp from 'sharp';
 import { describe, expect, test } from 'vitest';
 import { queryExecutions } from '../../mcp-server/executions/search.ts';
+import { TransientError, UserError } from '../../pipeline/contract/errors.ts';
 import { keys } from '../../pipeline/contract/keys.ts';
 import type { PipelineDeps } from '../../pipeline/ports.ts';
 import { temporaryFolder } from '../support/folder.ts';
@@ -127,5 +128,47 @@ describe('after a write that fails, findings and status agree:', () => {
     const { progress, document, state } = await runPipeline(await greyImage(), vision(), {}, { around });
     expect([state?.state, progress.status, document?.status]).toEqual(['succeeded', 'SUCCEEDED', 'SUCCEEDED']);
     expect(progress.summary).toBe(document?.summary);
+  });
+});
+
+describe('an analysis that fails', () => {
+  /** Every write of a progress that says so fails, up to `times` times. */
+  const refusingTheEnd = (error: () => Error, times: number) => {
+    const calls = { refused: 0 };
+    const around = (deps: PipelineDeps): PipelineDeps => ({
+      ...deps,
+      blobs: {
+        ...deps.blobs,
+        async put(key, bytes) {
+          if (key === keys.progress('run-1') && Buffer.from(bytes).includes('"FAILED"') && calls.refused < times) {
+            calls.refused++;
+            throw error();
+          }
+          await deps.blobs.put(key, bytes);
+        },
+      },
+    });
+    return { calls, around };
+  };
+  const blocked = () =>
+    scriptedVision({
+      moderate: () => {
+        throw new UserError('The model test:eyes cannot be used.');
+      },
+    });
+
+  test('stores its end with a later attempt if the store fails temporarily', async () => {
+    const { calls, around } = refusingTheEnd(() => new TransientError('The store is busy.'), 2);
+    const { state, progress } = await runPipeline(await greyImage(), blocked(), {}, { around });
+    expect(calls.refused).toBe(2);
+    expect(state?.state).toBe('failed');
+    expect(progress).toMatchObject({ status: 'FAILED', reason: 'The model test:eyes cannot be used.' });
+  });
+
+  test('ends after one attempt if the store refuses, with the reason of the store', async () => {
+    const { calls, around } = refusingTheEnd(() => new UserError('The store refused access.'), Number.POSITIVE_INFINITY);
+    const { state, progress } = await runPipeline(await greyImage(), blocked(), {}, { around });
+    expect(calls.refused).toBe(1);
+    expect([state?.state, progress.status]).toEqual(['failed', 'RUNNING']);
   });
 });
