@@ -1,5 +1,6 @@
 // `tilesight delete`: deletes one analysis, or all that are older than a time, in a data folder or on a running server.
-import { resolve } from 'node:path';
+import { stat } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
 import { z } from 'zod';
 import { openDataFolder } from '../local/data-folder.ts';
@@ -35,7 +36,17 @@ export async function deleteCommand(execution: string | undefined, values: unkno
   await deleteInFolder(execution ?? null, olderThan ?? 0, resolve(data ?? readConfig().TILESIGHT_HOME));
 }
 
+/** A mistyped folder must not become a data folder: opening one creates folders in it and makes it private. */
+async function checkHasData(dataFolder: string): Promise<void> {
+  const blobs = await stat(join(dataFolder, 'blobs')).catch(() => null);
+  if (!blobs?.isDirectory())
+    throw new UserError(
+      `The folder ${dataFolder} holds no data of tilesight. Name the folder of \`tilesight serve\` with --data.`,
+    );
+}
+
 async function deleteInFolder(execution: string | null, olderThanDays: number, dataFolder: string): Promise<void> {
+  await checkHasData(dataFolder);
   const folder = await openDataFolder(dataFolder);
   // Holds the database as a server does, so that no server starts meanwhile. It is never started: nothing runs.
   const invoke = () => Promise.reject(new Error('Nothing runs during a deletion.'));

@@ -82,7 +82,8 @@ async function sourceIn(folder: string, executionId: string): Promise<Pick<Expor
   if (!progress) {
     throw new UserError(
       `The folder ${folder} contains no execution ${JSON.stringify(executionId.slice(0, 100))}. ` +
-        'Use an execution_id that analyze_image returned, and name the data folder of `tilesight serve` with --data.',
+        'Use an execution_id that analyze_image returned, and name the data folder of `tilesight serve` with --data. ' +
+        '`tilesight analyze` keeps its results only in the folder of --out.',
     );
   }
   const document = await stored(documents.findings(executionId), blobs);

@@ -42,7 +42,12 @@ const input = z.strictObject({
     .optional()
     .describe('Instead of tile_size: the number of tiles along the longer side.'),
   region: Box.optional().describe('Analyze only this box: [left, top, width, height] in full-image pixels.'),
-  max_tiles: z.number().int().min(1).optional().describe('Analyze at most this many tiles, at a coarser level if necessary.'),
+  max_tiles: z
+    .number()
+    .int()
+    .min(1)
+    .optional()
+    .describe('Analyze at most this many tiles, at a coarser level if necessary, also with detail max.'),
   page: z.number().int().min(1).default(1).describe('Page of a TIFF or frame of an animation, from 1.'),
   bands: z
     .array(z.number().int().min(1))

@@ -1,4 +1,4 @@
-import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { openDataFolder } from '../../local/data-folder.ts';
@@ -57,6 +57,20 @@ test('tilesight delete deletes one execution, or all that are older than a time,
     1,
     'tilesight: Name one execution, or the age of those to delete with --older-than, for example 30d.\n',
   ]);
+});
+
+test('tilesight delete leaves a folder without data of tilesight as it is, and names it', async () => {
+  const root = await temporaryFolder();
+  await chmod(root, 0o755);
+  for (const data of [root, join(root, 'mistyped')]) {
+    const { code, stdout, stderr } = await runCommand(['delete', '--older-than', '30d', '--data', data]);
+    expect([code, stdout, stderr]).toEqual([
+      1,
+      '',
+      `tilesight: The folder ${data} holds no data of tilesight. Name the folder of \`tilesight serve\` with --data.\n`,
+    ]);
+  }
+  expect([await readdir(root), (await stat(root)).mode & 0o777]).toEqual([[], 0o755]);
 });
 
 test('a server deletes executions past RETENTION_DAYS, and no upload that a queued execution reads', async () => {

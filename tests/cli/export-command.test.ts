@@ -98,7 +98,7 @@ describe('tilesight export', () => {
     [
       'an execution that is not there',
       (_, data) => ['gone', '--format', 'csv', '--data', data],
-      /contains no execution "gone"\. Use an execution_id that analyze_image returned, and name the data folder/,
+      /contains no execution "gone"\. Use an execution_id that analyze_image returned, and name the data folder of `tilesight serve` with --data\. `tilesight analyze` keeps its results only in the folder of --out\.$/m,
     ],
     [
       'a path for an id',
