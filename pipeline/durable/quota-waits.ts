@@ -49,7 +49,7 @@ export function quotaWaits(tiles: number, onChange: () => void): QuotaWaits {
 
   const spend = () => {
     operations++;
-    if (operations === spare) operationsMax = spare + tiles - ended.size;
+    if (operations >= spare && !Number.isFinite(operationsMax)) operationsMax = spare + tiles - ended.size;
   };
 
   const resumeBlocked = () => {

@@ -108,6 +108,13 @@ describe('tiles whose model is throttled', () => {
     expect(run.waits.attemptsMax()).toBe(2);
   });
 
+  test('give up even if the tiles leave no operation spare', async () => {
+    const run = scene(1_000, () => false);
+    expect((await map(1_000, 16, run)).some(Boolean)).toBe(false);
+    expect(run.stored.size).toBe(1_000);
+    expect(run.waits.attemptsMax()).toBe(2);
+  });
+
   test('do the same in a replay, also one that takes one tile after the other, without a call', async () => {
     for (let seed = 0; seed < 50; seed++) {
       const random = seededRandom(seed);
