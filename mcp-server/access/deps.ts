@@ -20,6 +20,8 @@ export interface Quotas {
 }
 
 export interface ToolDeps {
+  /** Aborted once the answer of this call is no longer wanted: the client has gone or the server stops. */
+  signal?: AbortSignal;
   blobs: Blobs;
   removal: Removal;
   links: Links;

@@ -52,11 +52,13 @@ async function viewWhen(
   waitSeconds: number,
   deps: ToolDeps,
 ): Promise<ExecutionView> {
+  const { signal } = deps;
   const nowMs = () => deps.clock.now().getTime();
   const deadline = nowMs() + waitSeconds * 1_000;
   let [latest, describedMs, pauseMs] = [before, nowMs(), FIRST_PAUSE_MS];
   while (latest.status === 'RUNNING' && !hasChanged(latest) && nowMs() < deadline) {
-    await new Promise((resolve) => setTimeout(resolve, Math.min(pauseMs, deadline - nowMs())));
+    await pause(Math.min(pauseMs, deadline - nowMs()), signal);
+    if (signal?.aborted) break; // the stores may be closed
     pauseMs = Math.min(pauseMs * 1.5, PAUSE_MAX_MS);
     const mayDescribe = nowMs() - describedMs >= DESCRIBE_EVERY_MS;
     if (mayDescribe) describedMs = nowMs();
@@ -66,6 +68,18 @@ async function viewWhen(
   }
   const hasEndedEarly = latest.status !== 'RUNNING' && latest.summary === null;
   return viewOf(latest, hasEndedEarly && (await hasTileResults(latest.execution_id, deps.blobs)), deps);
+}
+
+/** Ends early if the signal is aborted. */
+async function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const timer = setTimeout(resolve, ms);
+  const end = () => resolve();
+  signal?.addEventListener('abort', end);
+  if (signal?.aborted) end();
+  await promise;
+  signal?.removeEventListener('abort', end);
+  clearTimeout(timer);
 }
 
 /** Whether an execution that ended without findings has stored tile results: then they can be listed, and it can be resumed. */

@@ -41,7 +41,8 @@ export function addTool(server: McpServer, tool: AnyTool, deps: ToolDeps): void 
   });
 }
 
-async function answerTo(tool: AnyTool, { values, notes }: Read, context: ServerContext, deps: ToolDeps) {
+async function answerTo(tool: AnyTool, { values, notes }: Read, context: ServerContext, given: ToolDeps) {
+  const deps = { ...given, signal: context.mcpReq.signal };
   if (tool.confirmation) {
     const question = await questionBefore(`${tool.name} ${JSON.stringify(values)}`, tool.confirmation(values), context);
     if (question) return question;

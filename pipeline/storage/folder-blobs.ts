@@ -170,8 +170,8 @@ export async function missingAsNull<T>(found: Promise<T>): Promise<T | null> {
   try {
     return await found;
   } catch (error) {
-    // A name that is too long for a file names none, and a folder is no object.
-    if (['ENOENT', 'ENOTDIR', 'ENAMETOOLONG', 'EISDIR'].some((code) => isCode(error, code))) return null;
+    // A name that is too long for a file names none.
+    if (['ENOENT', 'ENOTDIR', 'ENAMETOOLONG'].some((code) => isCode(error, code))) return null;
     throw error;
   }
 }
