@@ -108,9 +108,9 @@ export function checkOperations(tiles: number, request: VerifiedRequest): void {
   );
 }
 
-/** Operations that are left if every tile and every verification needs all its attempts. */
+/** Operations that are left in an execution that analyzes these tiles itself, if every step needs all its attempts. */
 export function spareOperations(tiles: number): number {
-  return Math.max(0, OPERATIONS_MAX - operationsAtMost(tiles, { verify: true }));
+  return Math.max(0, OPERATIONS_MAX - (tiles + VERIFICATIONS_MAX) * ATTEMPTS_MAX - OTHER_OPERATIONS_MAX);
 }
 
 /** What of a request decides whether findings are verified or judged. */
