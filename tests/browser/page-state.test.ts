@@ -43,7 +43,7 @@ describe.skipIf(!HAS_BROWSER)('the page of an execution', () => {
     await soon(() => page.locator('#reason').textContent()).toMatch(/^The file is not an image of an accepted format/);
     expect(await page.title()).toBe('site-plan.png · tilesight');
     expect(await page.locator('#name').textContent()).toBe('site-plan.png');
-    expect(await page.getByRole('button', { name: 'Retry failed tiles' }).isVisible()).toBe(false);
+    expect(await page.locator('#retry').isVisible()).toBe(false);
     await page.getByRole('link', { name: 'tilesight' }).click();
     await soon(() => page.locator('#list li a').first().textContent()).toBe('site-plan.png');
     expect(said).toEqual([]);
@@ -89,6 +89,7 @@ describe.skipIf(!HAS_BROWSER)('the page of an execution', () => {
     expect(await figure('tiles analyzed')).toBe(`${total - 9} of ${total}`);
     expect([await figure('blank'), await figure('failed'), await figure('not analyzed')]).toEqual(['1', '2', '6']);
     expect(await figure('cost')).toBe('unknown');
+    expect(await page.locator('#retry').textContent()).toBe('Retry failed tiles');
     await soon(() => page.locator('#notes li').allTextContents()).toEqual([
       'No model knows the label "unicorn".',
       HOSTILE[0].toWellFormed(),
@@ -122,7 +123,7 @@ describe.skipIf(!HAS_BROWSER)('the page of an execution', () => {
     const { page, said } = await opened(`${url}/executions/stored`, STILL);
     await soon(() => counted(page)).toBe('1 finding');
     expect(await page.getByRole('option').textContent()).toMatch(/cup/);
-    await soon(() => page.getByRole('button', { name: 'Retry failed tiles' }).isVisible()).toBe(true);
+    await soon(() => page.getByRole('button', { name: 'Analyze remaining tiles' }).isVisible()).toBe(true);
     expect(said).toEqual([]);
   });
 

@@ -191,7 +191,7 @@ describe.skipIf(!HAS_BROWSER)('in a browser,', () => {
     await page.waitForURL('**/executions/garden-jpg-*');
   });
 
-  test('an analysis is cancelled, and its failed tiles are retried', async () => {
+  test('an analysis is cancelled, and its remaining tiles are analyzed', async () => {
     const { url } = await server();
     const { page, said } = await opened(`${url}/`, STILL);
     await drop(page, 'wide.jpg', await lawn(4_400, 3_600));
@@ -203,7 +203,7 @@ describe.skipIf(!HAS_BROWSER)('in a browser,', () => {
     await page.getByRole('button', { name: 'Cancel' }).click();
     await soon(() => page.locator('#status').textContent(), 30_000).toBe('cancelled');
     await soon(() => list.locator('#list li').first().textContent()).toMatch(/wide\.jpg.*cancelled/);
-    await page.getByRole('button', { name: 'Retry failed tiles' }).click();
+    await page.getByRole('button', { name: 'Analyze remaining tiles' }).click();
     await page.waitForURL((address) => address.href !== before);
     await soon(() => page.locator('#status').textContent()).toBe('running');
     await page.locator('.over[data-center]').waitFor(); // the pyramid of the first execution

@@ -35,6 +35,7 @@ export function statePart(executionId: string): StatePart {
       badge.className = `status ${status.toLowerCase()}`;
       badge.hidden = false;
       offer({ running, retry: !running && retry });
+      byId('retry', HTMLButtonElement).textContent = tiles.failed > 0 ? 'Retry failed tiles' : 'Analyze remaining tiles';
       if (!running) byId('grid-part', HTMLDetailsElement).open = false;
       byId('running-title', HTMLElement).textContent = running ? 'Progress' : 'Result';
       byId('phase', HTMLElement).textContent = running ? PHASE_WORDS[phase] : '';
