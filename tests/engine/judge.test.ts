@@ -4,7 +4,7 @@ import { AnswerError } from '../../pipeline/contract/errors.ts';
 import type { AnalysisRequest, ModelId } from '../../pipeline/contract/schemas.ts';
 import { NO_USAGE } from '../../pipeline/contract/usage.ts';
 import { drawScene, type Errors, erringVision, figuresOf } from '../support/judged-scene.ts';
-import { runPipeline } from '../support/pipeline-run.ts';
+import { pipelineStage, requestFor, runPipeline } from '../support/pipeline-run.ts';
 
 const MODELS = {
   'test:careless': { misses: 0.12, mislabels: 0.1, invents: 0.3 },
@@ -129,6 +129,30 @@ test('a judge that fails keeps the findings as they were detected, and a note gi
     expect.stringMatching(/^\d+ findings were not judged: Expected judgements, got words\.$/),
   );
 });
+
+test('an execution that is killed while it judges resumes with the verdicts that it has', async () => {
+  const { path } = await drawScene(1);
+  const undisturbed = await analyzed(path, ALL, 'test:judge');
+  const stage = await pipelineStage();
+  const request = { ...requestFor(path, { tile_size: 512 }), models: modelsOf(ALL, 'test:judge') };
+  const vision = erringVision(MODELS, JUDGE_ERRORS);
+  const killed = Promise.withResolvers<void>();
+  let answered = 0;
+  const hanging: typeof vision = {
+    ...vision,
+    async judge(model, crop, question) {
+      if (vision.questions.length >= 2) return await new Promise(() => {});
+      const answer = (await vision.judge?.(model, crop, question)) ?? { verdicts: [], usage: NO_USAGE };
+      if (++answered === 2) setTimeout(killed.resolve, 1_000); // both are stored meanwhile
+      return answer;
+    },
+  };
+  await stage.runUntil(killed.promise, request, hanging);
+  const resumed = erringVision(MODELS, JUDGE_ERRORS);
+  const { document } = await stage.run(request, resumed);
+  expect(document?.findings).toEqual(undisturbed.document?.findings);
+  expect(resumed.questions.length).toBe(undisturbed.vision.questions.length - 2);
+}, 60_000);
 
 test('the judge ends once it has cost a dollar', async () => {
   const { path } = await drawScene(1);
