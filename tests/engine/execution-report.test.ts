@@ -5,6 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { AnswerError } from '../../pipeline/contract/errors.ts';
 import { keys } from '../../pipeline/contract/keys.ts';
 import { contentTypeOf } from '../../pipeline/findings/content-type.ts';
+import { forgetSzi } from '../../pipeline/imaging/szi/szi.ts';
 import type { Blobs, PipelineDeps } from '../../pipeline/ports.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import { pipelineStage, requestFor } from '../support/pipeline-run.ts';
@@ -51,19 +52,36 @@ describe('an execution', () => {
 
   test('leaves a report without crops if the pyramid is missing', async () => {
     const { stage, request } = await halfBlank();
+    let isMissing = false;
+    let isRetry = false;
     const vision = scriptedVision({
       detect(_, call) {
-        if (call === 0) throw new AnswerError('Expected a tile, got fog. Send another.');
+        if (call === 0 || isRetry) throw new AnswerError('Expected a tile, got fog. Send another.');
         return call === 1 ? [detectionOf('cat', [10, 10, 50, 50])] : [];
+      },
+      summarize() {
+        isMissing = true; // every tile has been read
+        forgetSzi(keys.pyramid('run-1'));
+        return 'A cat (f1).';
       },
     });
     await stage.run(request, vision);
+    isMissing = false;
+    isRetry = true;
     const again = { ...request, execution_id: 'run-2', retry_of: { execution_id: 'run-1', pyramid_of: 'run-1' } };
     const { blobs } = stage.deps;
-    const head: Blobs['head'] = async (key) => (key === keys.pyramid('run-1') ? null : await blobs.head(key));
+    const isGone = (key: string) => isMissing && key === keys.pyramid('run-1');
+    const missing: Blobs = {
+      ...blobs,
+      head: async (key) => (isGone(key) ? null : await blobs.head(key)),
+      async getRange(key, ...range) {
+        if (isGone(key)) throw new Error('There is no such object.');
+        return await blobs.getRange(key, ...range);
+      },
+    };
     const warned: string[] = [];
     const { progress } = await stage.run(again, vision, (deps) => ({
-      ...{ ...deps, blobs: { ...blobs, head } },
+      ...{ ...deps, blobs: missing },
       log: logInto(deps, warned),
     }));
     expect(progress).toMatchObject({ status: 'PARTIAL', findings: 1 });
