@@ -19,13 +19,26 @@ const FOLDER = 'dist/function';
 // CommonJS dependencies call `require` for Node's modules, which ES modules do not have.
 const REQUIRE = "import{createRequire as requireOf}from'node:module';const require=requireOf(import.meta.url);";
 
-/** `entries` and `replacements` name files relative to the repository. */
+/**
+ * `entries` and `replacements` name files relative to the repository. Entries are bundled apart: each runs in a process of its own, and what
+ * they shared would be further chunks for the start of both.
+ */
 export async function bundle({
   entries,
   replacements,
 }: Pick<LambdaFunction, 'entries' | 'replacements'>): Promise<BundledFile[]> {
+  const bundled = await Promise.all(Object.entries(entries).map((entry) => bundleEntry(entry, replacements)));
+  // A chunk that two entries have in common has the same name and the same bytes.
+  const byPath = new Map(bundled.flat().map((file) => [file.path, file]));
+  return [...byPath.values()].sort((a, b) => (a.path < b.path ? -1 : 1));
+}
+
+async function bundleEntry(
+  [name, source]: readonly [string, string],
+  replacements: LambdaFunction['replacements'],
+): Promise<BundledFile[]> {
   const options = {
-    entryPoints: { ...entries },
+    entryPoints: { [name]: source },
     absWorkingDir: ROOT,
     outdir: FOLDER,
     outExtension: { '.js': '.mjs' },
@@ -47,11 +60,9 @@ export async function bundle({
     alias: { ...replacements },
   } satisfies BuildOptions;
   const { metafile } = await build({ ...options, metafile: true, plugins: [onlyWhatIsUsed(), builtinsOnFirstUse] });
-  // With several entries, one would load what only another one needs.
-  const appended = Object.keys(entries).length === 1 ? commonImports(metafile) : new Map();
-  const { outputFiles } = await build({ ...options, plugins: [onlyWhatIsUsed(appended), builtinsOnFirstUse] });
-  const files = outputFiles.map(({ path, contents }) => ({ path: relative(`${ROOT}/${FOLDER}`, path), bytes: contents }));
-  return files.sort((a, b) => (a.path < b.path ? -1 : 1));
+  const plugins = [onlyWhatIsUsed(commonImports(metafile)), builtinsOnFirstUse];
+  const { outputFiles } = await build({ ...options, plugins });
+  return outputFiles.map(({ path, contents }) => ({ path: relative(`${ROOT}/${FOLDER}`, path), bytes: contents }));
 }
 
 /**

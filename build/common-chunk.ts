@@ -5,8 +5,8 @@ import type { Metafile } from 'esbuild';
 import { ROOT } from './functions.ts';
 
 /**
- * Imports to append to sources, by absolute path, for a second bundle. `first` describes the bundle without them. Every part then
- * imports all of our modules that the start shares with any part; a start has loaded those anyway.
+ * Imports to append to sources, by absolute path, for a second bundle. `first` describes the bundle of one entry without them. Every part
+ * then imports all of our modules that the start shares with any part; the start has loaded those anyway.
  */
 export function commonImports(first: Metafile): ReadonlyMap<string, string> {
   const shared = sharedModules(first).map((path) => `\nimport ${JSON.stringify(join(ROOT, path))};`);
@@ -16,19 +16,16 @@ export function commonImports(first: Metafile): ReadonlyMap<string, string> {
   return new Map(parts.filter(isOurs).map((path) => [join(ROOT, path), shared.join('')]));
 }
 
-/** Our modules in chunks that an entry loads before it runs. */
+/** Our modules in chunks that the entry loads before it runs. */
 function sharedModules({ outputs }: Metafile): string[] {
-  const pending = Object.keys(outputs).filter((path) => outputs[path]?.entryPoint && !path.includes('/chunks/'));
-  const entries = new Set(pending);
-  const loaded = new Set(pending);
-  for (const path of pending) {
+  const entries = Object.keys(outputs).filter((path) => outputs[path]?.entryPoint && !path.includes('/chunks/'));
+  const loaded = new Set(entries);
+  for (const path of loaded) {
     for (const { path: next, kind } of outputs[path]?.imports ?? []) {
-      if (kind !== 'import-statement' || loaded.has(next) || !outputs[next]) continue;
-      loaded.add(next);
-      pending.push(next);
+      if (kind === 'import-statement' && outputs[next]) loaded.add(next);
     }
   }
-  const chunks = pending.filter((path) => !entries.has(path));
+  const chunks = [...loaded].filter((path) => !entries.includes(path));
   return chunks.flatMap((path) => Object.keys(outputs[path]?.inputs ?? {})).filter(isOurs);
 }
 

@@ -2,19 +2,13 @@
 import { z } from 'zod';
 import type { ImageLimits } from '../../planning/image-limits.ts';
 
-export const HeaderRequest = z.object({
-  path: z.string(),
-  page: z.number().int(),
-  bands: z.array(z.number().int()).optional(),
-  limits: z.object({
-    pixelsMax: z.number(),
-    fileBytesMax: z.number(),
-    workingBytesMax: z.number(),
-    decodeSecondsMax: z.number(),
-    scratchBytesMax: z.number(),
-  } satisfies Record<keyof ImageLimits, z.ZodType>),
-});
-export type HeaderRequest = z.infer<typeof HeaderRequest>;
+export interface HeaderRequest {
+  path: string;
+  /** From 0. */
+  page: number;
+  bands?: number[];
+  limits: ImageLimits;
+}
 
 export const ImageHeader = z.object({
   format: z.string(),

@@ -1,12 +1,13 @@
 // Entry of the process that reads headers, one at a time. A decoder that hangs costs this process, which its parent then kills. A
 // decoder that cannot be loaded is an answer, so that its cause is logged.
-import { type Failure, HeaderRequest, type HeaderResponse, type ImageHeader } from './header-messages.ts';
+import type { Failure, HeaderRequest, HeaderResponse, ImageHeader } from './header-messages.ts';
 
 const loading = import('../image-reader.ts');
 const ready = () => send({ state: 'ready' });
 
-process.on('message', (message) => {
-  headerOf(HeaderRequest.parse(message)).then(
+// Only the parent sends messages, and a schema would make the bundles of both share zod.
+process.on('message', (request: HeaderRequest) => {
+  headerOf(request).then(
     (header) => send({ state: 'done', header }),
     (error: unknown) => send({ state: 'failed', error: failureOf(error), cause: causeOf(error) }),
   );
