@@ -1,5 +1,5 @@
 // Modules and time of a cold start of the MCP server's function, compared with an empty server that is bundled the same way. The empty
-// server has the unmodified SDK; the bare one, like ours, lacks the JSON Schema validator, which neither uses. Each import runs in its
+// server has the unmodified SDK; the bare one, like ours, lacks the JSON Schema validator and the schemas of OAuth, which neither uses. Each import runs in its
 // own process, in turns; the bundle is that of `npm run build`.
 import { execFile } from 'node:child_process';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
@@ -40,8 +40,8 @@ export async function run(): Promise<BenchResult> {
     const ours = await bundle(mcpServer);
     const entry = await written(join(folder, 'mcp-server'), ours);
     const entries = { index: 'bench/empty-server.ts' };
-    const empty = await written(join(folder, 'empty'), await bundle({ entries, replacements: {} }));
-    const bare = await written(join(folder, 'bare'), await bundle({ entries, replacements: mcpServer.replacements }));
+    const empty = await written(join(folder, 'empty'), await bundle({ entries, replacements: {}, hasOauth: true }));
+    const bare = await written(join(folder, 'bare'), await bundle({ ...mcpServer, entries }));
     const costs = { ours: [] as Cost[], empty: [] as Cost[], bare: [] as Cost[] };
     for (let turn = 0; turn < RUNS; turn++) {
       costs.ours.push(Cost.parse(await inFreshNode(IMPORT, entry)));

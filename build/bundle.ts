@@ -6,6 +6,7 @@ import { type BuildOptions, build, type Plugin } from 'esbuild';
 import { builtinsOnFirstUse } from './builtins-on-first-use.ts';
 import { commonImports } from './common-chunk.ts';
 import { type LambdaFunction, NOT_BUNDLED, ROOT, TARGET } from './functions.ts';
+import { oauthLeftOut } from './oauth-left-out.ts';
 
 export interface BundledFile {
   /** Within the function's folder. */
@@ -25,9 +26,9 @@ const REQUIRE = "import{createRequire as requireOf}from'node:module';const requi
  */
 export async function bundle({
   entries,
-  replacements,
-}: Pick<LambdaFunction, 'entries' | 'replacements'>): Promise<BundledFile[]> {
-  const bundled = await Promise.all(Object.entries(entries).map((entry) => bundleEntry(entry, replacements)));
+  ...choices
+}: Pick<LambdaFunction, 'entries' | 'replacements' | 'hasOauth'>): Promise<BundledFile[]> {
+  const bundled = await Promise.all(Object.entries(entries).map((entry) => bundleEntry(entry, choices)));
   // A chunk that two entries have in common has the same name and the same bytes.
   const byPath = new Map(bundled.flat().map((file) => [file.path, file]));
   return [...byPath.values()].sort((a, b) => (a.path < b.path ? -1 : 1));
@@ -35,7 +36,7 @@ export async function bundle({
 
 async function bundleEntry(
   [name, source]: readonly [string, string],
-  replacements: LambdaFunction['replacements'],
+  { replacements, hasOauth }: Pick<LambdaFunction, 'replacements' | 'hasOauth'>,
 ): Promise<BundledFile[]> {
   const options = {
     entryPoints: { [name]: source },
@@ -59,8 +60,9 @@ async function bundleEntry(
     external: [...NOT_BUNDLED],
     alias: { ...replacements },
   } satisfies BuildOptions;
-  const { metafile } = await build({ ...options, metafile: true, plugins: [onlyWhatIsUsed(), builtinsOnFirstUse] });
-  const plugins = [onlyWhatIsUsed(commonImports(metafile)), builtinsOnFirstUse];
+  const always = [builtinsOnFirstUse, ...(hasOauth ? [] : [oauthLeftOut])];
+  const { metafile } = await build({ ...options, metafile: true, plugins: [onlyWhatIsUsed(), ...always] });
+  const plugins = [onlyWhatIsUsed(commonImports(metafile)), ...always];
   const { outputFiles } = await build({ ...options, plugins });
   return outputFiles.map(({ path, contents }) => ({ path: relative(`${ROOT}/${FOLDER}`, path), bytes: contents }));
 }

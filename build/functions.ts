@@ -16,6 +16,8 @@ export interface LambdaFunction {
   entries: Readonly<Record<string, string>>;
   /** Replacements for modules that the function never uses. */
   replacements: Readonly<Record<string, string>>;
+  /** `false` leaves out the schemas of OAuth in the MCP SDK. */
+  hasOauth: boolean;
   /** Packages with binaries or files of their own; installed beside the bundle, not bundled. */
   packages: readonly string[];
   /** Files and folders of the repository that are read at run time. */
@@ -36,6 +38,7 @@ const MCP_SERVER: LambdaFunction = {
   name: 'mcp-server',
   entries: { index: 'mcp-server/lambda.ts', ...HEADER_WORKER },
   replacements: { '@modelcontextprotocol/server/_shims': './build/left-out/json-schema-validator.ts' },
+  hasOauth: false,
   packages: IMAGING,
   files: [],
   imports: HEADER_WORKER_IMPORT,
@@ -47,6 +50,7 @@ const PIPELINE: LambdaFunction = {
   name: 'pipeline',
   entries: { index: 'pipeline/lambda.ts', ...HEADER_WORKER },
   replacements: {},
+  hasOauth: true,
   packages: IMAGING,
   files: [],
   imports: HEADER_WORKER_IMPORT,

@@ -41,8 +41,8 @@ export async function writeFunctions({ functions, outFolder, install, signal }: 
   }
 }
 
-async function writeCode(folder: string, { entries, replacements, files, imports }: LambdaFunction): Promise<void> {
-  for (const { path, bytes } of await bundle({ entries, replacements })) {
+async function writeCode(folder: string, { files, imports, ...code }: LambdaFunction): Promise<void> {
+  for (const { path, bytes } of await bundle(code)) {
     await mkdir(dirname(join(folder, path)), { recursive: true });
     await writeFile(join(folder, path), bytes);
   }
