@@ -3,10 +3,10 @@
 import { readFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { type BuildOptions, build, type Plugin } from 'esbuild';
-import { builtinsOnFirstUse } from './builtins-on-first-use.ts';
-import { commonImports } from './common-chunk.ts';
+import { builtinsOnFirstUse } from './bundling/builtins-on-first-use.ts';
+import { commonImports } from './bundling/common-chunk.ts';
+import { oauthLeftOut } from './bundling/oauth-left-out.ts';
 import { type LambdaFunction, NOT_BUNDLED, ROOT, TARGET } from './functions.ts';
-import { oauthLeftOut } from './oauth-left-out.ts';
 
 export interface BundledFile {
   /** Within the function's folder. */
@@ -80,6 +80,10 @@ const onlyWhatIsUsed = (appended: ReadonlyMap<string, string> = new Map()): Plug
       const contents = source.replace("import { z } from 'zod';", "import * as z from 'zod';");
       const imports = appended.get(path);
       return { contents: imports ? contents + imports : contents, loader: 'ts' };
+    });
+    onLoad({ filter: /\.m?js$/ }, async ({ path }) => {
+      const imports = appended.get(path);
+      return imports ? { contents: (await readFile(path, 'utf8')) + imports, loader: 'js' } : null;
     });
     onLoad({ filter: /package\.json$/ }, async ({ path }) => {
       if (path !== join(ROOT, 'package.json')) return null;

@@ -2,7 +2,7 @@
 // modules of Node, 9 ms of a cold start, and the first requests of a client (discovery, list of tools) need none of them.
 import { relative, sep } from 'node:path';
 import type { Plugin } from 'esbuild';
-import { ROOT } from './functions.ts';
+import { ROOT } from '../functions.ts';
 
 const MODULES = ['node:crypto', 'node:fs', 'node:fs/promises', 'node:timers/promises'] as const;
 /** Only dependencies that a cold start loads; a request loads the rest. */

@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Plugin } from 'esbuild';
-import { ROOT } from './functions.ts';
+import { ROOT } from '../functions.ts';
 
 const MODULE = /[\\/]@modelcontextprotocol[\\/]core[\\/]dist[\\/]auth-[\w-]+\.mjs$/;
 const REPLACEMENT = join(ROOT, 'build/left-out/oauth-schemas.ts');
@@ -13,7 +13,8 @@ export const oauthLeftOut: Plugin = {
     onLoad({ filter: MODULE }, async ({ path }) => {
       const [, list = ''] = /^export \{([^}]*)\};$/m.exec(await readFile(path, 'utf8')) ?? [];
       const names = [...list.matchAll(/ as (\w+)/g)].map(([, name]) => name);
-      if (names.length === 0) throw new Error(`${path} exports nothing in the expected form. Update build/oauth-left-out.ts.`);
+      if (names.length === 0)
+        throw new Error(`${path} exports nothing in the expected form. Update build/bundling/oauth-left-out.ts.`);
       const exported = names.map((name) => `leftOut as ${name}`).join(', ');
       return { contents: `import { leftOut } from ${JSON.stringify(REPLACEMENT)};\nexport { ${exported} };` };
     });

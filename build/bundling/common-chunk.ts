@@ -2,7 +2,7 @@
 // share a module, and each chunk that a start loads costs it up to a millisecond.
 import { join } from 'node:path';
 import type { Metafile } from 'esbuild';
-import { ROOT } from './functions.ts';
+import { ROOT } from '../functions.ts';
 
 /**
  * Imports to append to sources, by absolute path, for a second bundle. `first` describes the bundle of one entry without them. Every part
@@ -13,7 +13,7 @@ export function commonImports(first: Metafile): ReadonlyMap<string, string> {
   const parts = Object.values(first.inputs).flatMap(({ imports }) =>
     imports.filter(({ kind }) => kind === 'dynamic-import').map(({ path }) => path),
   );
-  return new Map(parts.filter(isOurs).map((path) => [join(ROOT, path), shared.join('')]));
+  return new Map(parts.map((path) => [join(ROOT, path), shared.join('')]));
 }
 
 /** Our modules in chunks that the entry loads before it runs. */
