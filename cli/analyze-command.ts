@@ -85,9 +85,7 @@ function checkLimits({ tileSize, grid, maxTiles, page }: AnalyzeOptions): void {
   ] as const;
   for (const [option, value, min, max] of limits) {
     if (value === undefined || (value >= min && (max === null || value <= max))) continue;
-    throw new UserError(
-      `${option} ${value} is not ${max === null ? `${min} or more` : `from ${min} to ${max}`}. Choose another number.`,
-    );
+    throw new UserError(`${option} (${value}) must be ${max === null ? `${min} or more` : `from ${min} to ${max}`}.`);
   }
 }
 

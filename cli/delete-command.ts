@@ -1,4 +1,4 @@
-// `tilesight delete`: deletes one analysis, or all that are older than a time, in a data folder or on a running server.
+// `tilesight delete`: deletes one analysis, or all analyses older than a given age, in a data folder or on a running server.
 import { stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
@@ -26,9 +26,9 @@ const DeleteOptions = z.strictObject({
 export async function deleteCommand(execution: string | undefined, values: unknown): Promise<void> {
   const { olderThan, data, url } = DeleteOptions.parse(values);
   if ((execution === undefined) === (olderThan === undefined))
-    throw new UserError('Name one execution, or the age of those to delete with --older-than, for example 30d.');
+    throw new UserError('Name one execution, or an age with --older-than, for example 30d.');
   if (execution !== undefined && !ExecutionId.safeParse(execution).success)
-    throw new UserError('The execution is not an execution_id that analyze_image returned. Check it.');
+    throw new UserError('The argument is not an execution_id. Use one that analyze_image returned.');
   if (url !== undefined) {
     if (data !== undefined) throw new UserError('--url names a server and --data a folder. Leave one of them out.');
     return await deleteOnServer(execution ?? null, olderThan ?? 0, url);
@@ -40,9 +40,7 @@ export async function deleteCommand(execution: string | undefined, values: unkno
 async function checkHasData(dataFolder: string): Promise<void> {
   const blobs = await stat(join(dataFolder, 'blobs')).catch(() => null);
   if (!blobs?.isDirectory())
-    throw new UserError(
-      `The folder ${dataFolder} holds no data of tilesight. Name the folder of \`tilesight serve\` with --data.`,
-    );
+    throw new UserError(`The folder ${dataFolder} holds no tilesight data. Name the folder of \`tilesight serve\` with --data.`);
 }
 
 async function deleteInFolder(execution: string | null, olderThanDays: number, dataFolder: string): Promise<void> {

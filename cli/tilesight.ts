@@ -101,17 +101,17 @@ program
 
 program
   .command('delete')
-  .description('Deletes an analysis with everything that is stored of it, or all that are older than a time.')
+  .description('Deletes an analysis with everything stored for it, or all analyses older than a given age.')
   .argument('[execution]', 'an execution_id that analyze_image returned')
   .option(
     '--older-than <days>',
-    'delete every analysis that ended before (with --url: that started before), for example 30d',
+    'delete every analysis that ended (with --url: started) longer ago than this, for example 30d',
     days,
   )
   .option('--data <dir>', 'data folder of a server that is not running (default: TILESIGHT_HOME or ~/.tilesight)')
   .option(
     '--url <url>',
-    'delete on a running server, for example http://127.0.0.1:3333/mcp; with --older-than, what its list of executions names',
+    'delete on a running server, for example http://127.0.0.1:3333/mcp; with --older-than, from its list of executions',
   )
   .addHelpText('after', example('npx tilesight delete --older-than 30d'))
   .action(async (execution, options) => (await import('./delete-command.ts')).deleteCommand(execution, options));

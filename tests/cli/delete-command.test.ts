@@ -43,7 +43,7 @@ async function dataFolder(ended: Record<string, number>): Promise<string> {
 
 const executionsIn = async (root: string) => (await readdir(join(root, 'blobs/executions'))).sort();
 
-test('tilesight delete deletes one execution, or all that are older than a time, and nothing else', async () => {
+test('tilesight delete deletes one execution, or all executions older than a given age, and nothing else', async () => {
   const root = await dataFolder({ 'a-1': 40, 'b-2': 31, 'c-3': 29, 'd-4': 1 });
   const one = await runCommand(['delete', 'd-4', '--data', root]);
   expect([one.code, one.stdout, one.stderr]).toEqual([0, 'Deleted d-4.\n', '']);
@@ -55,7 +55,7 @@ test('tilesight delete deletes one execution, or all that are older than a time,
   const neither = await runCommand(['delete', '--data', root]);
   expect([neither.code, neither.stderr]).toEqual([
     1,
-    'tilesight: Name one execution, or the age of those to delete with --older-than, for example 30d.\n',
+    'tilesight: Name one execution, or an age with --older-than, for example 30d.\n',
   ]);
 });
 
@@ -67,7 +67,7 @@ test('tilesight delete leaves a folder without data of tilesight as it is, and n
     expect([code, stdout, stderr]).toEqual([
       1,
       '',
-      `tilesight: The folder ${data} holds no data of tilesight. Name the folder of \`tilesight serve\` with --data.\n`,
+      `tilesight: The folder ${data} holds no tilesight data. Name the folder of \`tilesight serve\` with --data.\n`,
     ]);
   }
   expect([await readdir(root), (await stat(root)).mode & 0o777]).toEqual([[], 0o755]);
@@ -94,7 +94,7 @@ test('a server deletes executions past RETENTION_DAYS, and no upload that a queu
   engine.close();
 });
 
-test('with --url, a running server deletes one execution, or all in its list that are older than a time', async () => {
+test('with --url, a running server deletes one execution, or all executions in its list that are older than a given age', async () => {
   const dataFolder = await temporaryFolder();
   const log = { debug() {}, info() {}, warn() {}, error() {} };
   const { url, close } = await serve({ config: readConfig({}), dataFolder, allowedFolders: [], port: 0, log });
