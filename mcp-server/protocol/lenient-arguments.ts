@@ -31,7 +31,7 @@ export function readArguments(input: z.ZodObject, sent: unknown): ReadArguments 
   for (const [name, limit] of LIMITS) {
     const value = values[name];
     if (typeof value !== 'number' || value <= limit) continue;
-    notes.push(`${name} ${value} was taken as ${limit}, its limit.`);
+    notes.push(`${name} ${value} was reduced to ${limit}, its limit.`);
     values[name] = limit;
   }
   return { values, notes, unknown, misspelled };
@@ -52,7 +52,7 @@ function objectIn({ shape }: z.ZodObject, sent: Record<string, unknown>, path: s
     const same = Object.keys(shape).find((known) => lettersOf(known) === lettersOf(key));
     const near = same ?? Object.keys(shape).find((known) => isNear(lettersOf(key), lettersOf(known)));
     if (same !== undefined && !Object.hasOwn(sent, same)) {
-      faults.notes.push(`${path}${key.slice(0, KEY_CHARACTERS_MAX)} was taken as ${path}${same}.`);
+      faults.notes.push(`${path}${key.slice(0, KEY_CHARACTERS_MAX)} was read as ${path}${same}.`);
       read(same, value);
     } else if (near !== undefined && !Object.hasOwn(sent, near)) {
       faults.misspelled.push({ sent: path + key, known: path + near });

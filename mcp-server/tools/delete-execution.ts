@@ -9,14 +9,14 @@ const input = z.strictObject({ execution_id: ExecutionId });
 const output = z.object({
   execution_id: z.string(),
   deleted: z.literal(true),
-  next_step: z.string().describe('What the same request does now.'),
+  next_step: z.string().describe('What the same analyze_image request does now.'),
 });
 
 export const deleteExecution = {
   name: 'delete_execution',
   title: 'Delete an analysis',
   description:
-    'Use this only if the user wants an analysis gone: deletes its findings, report, overlay, exports and tiles for good. An uploaded image ' +
+    'Use this only if the user wants to delete an analysis: deletes its findings, report, overlay, exports and tiles for good. An uploaded image ' +
     'is not deleted. Cancel a running analysis first.',
   input,
   output,

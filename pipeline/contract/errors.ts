@@ -36,7 +36,7 @@ const URI_CHARACTERS_MAX = 200;
 
 /** What was checked must be what is used: an image has one version from the call to the last step that reads it. */
 export function changedImage(uri: string): UserError {
-  return new UserError(`The image ${shown(uri)} has changed since it was named. Name it again to analyze what it is now.`);
+  return new UserError(`The image ${shown(uri)} has changed since it was named. Name it again to analyze its current version.`);
 }
 
 /** It was there when it was named. */

@@ -6,7 +6,7 @@ const PACKAGES = {
     name: 'sharp',
     isNamedIn: /\bsharp\b|libvips/,
     need: 'Reading images needs it.',
-    advice: 'Run `npm ci` on this system; node_modules of another system do not fit.',
+    advice: 'Run `npm ci` on this system; node_modules from another system do not work.',
   },
   onnxruntime: {
     name: 'onnxruntime-node',

@@ -230,7 +230,7 @@ export function noImageSentence(start: string): string {
   const accepted = Object.keys(FORMATS).join(', ');
   const other = OTHER_FORMATS.find(({ matches }) => matches(start));
   if (other) return `The file is ${other.name}, which is not an accepted format (${accepted}). ${other.advice}.`;
-  return `The file is not an image of an accepted format (${accepted}), or only the beginning of one. Check the file and its format.`;
+  return `The file is not an image of an accepted format (${accepted}), or it is cut off. Check the file and its format.`;
 }
 
 /** Whether a file begins like one of an accepted format. If not, no decoder can read it. */

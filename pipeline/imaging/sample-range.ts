@@ -81,6 +81,6 @@ export function rangeNotes(
     });
   const unnamed = new Set(sentences(() => ''));
   const notes = unnamed.size < 2 ? [...unnamed] : sentences((bands) => (bands === null ? '' : ` of band ${bands.join(', ')}`));
-  if (notes.length > 0 && nodata !== null) notes.push(`Samples with the nodata value ${nodata} did not count.`);
+  if (notes.length > 0 && nodata !== null) notes.push(`Samples with the nodata value ${nodata} were ignored.`);
   return notes;
 }

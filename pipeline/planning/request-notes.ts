@@ -22,5 +22,5 @@ function priceNotes({ models, verify, max_cost_usd }: NotedRequest): string[] {
     .map(unknownPriceNote);
   const unpriced = models.detection.filter((model) => priceOf(model) === null);
   if (max_cost_usd === null || unpriced.length === 0) return notes;
-  return [...notes, `max_cost_usd (${max_cost_usd}) cannot be held: it does not count the cost of ${unpriced.join(', ')}.`];
+  return [...notes, `max_cost_usd (${max_cost_usd}) cannot be enforced: it does not count the cost of ${unpriced.join(', ')}.`];
 }

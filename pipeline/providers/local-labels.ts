@@ -32,7 +32,7 @@ export function selectObjects({ labels, look_for }: Ask): Selection {
   if (look_for === null) return EVERYTHING;
   const named = cocoLabelsIn(look_for);
   if (named.length === 0) {
-    const note = `onnx:nanodet found none of its ${COCO_LABELS.length} labels in look_for and reports everything it knows. ${LABELS_ADDRESS} lists them.`;
+    const note = `onnx:nanodet found none of its ${COCO_LABELS.length} labels in look_for and reports all of them. ${LABELS_ADDRESS} lists them.`;
     return { ...EVERYTHING, notes: [note] };
   }
   const note = `onnx:nanodet knows labels, not sentences: from look_for it used ${named.join(', ')}.`;

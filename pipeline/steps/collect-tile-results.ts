@@ -30,8 +30,8 @@ interface CollectedTiles {
 }
 
 /** What a tile without any result is. */
-const LOST = { reason: 'This tile was lost.', stop: null } as const;
-const NOT_REACHED = { reason: 'Not analyzed: the analysis ended before.', stop: 'cancelled' } as const;
+const LOST = { reason: 'The result of this tile was lost.', stop: null } as const;
+const NOT_REACHED = { reason: 'Not analyzed: the analysis ended first.', stop: 'cancelled' } as const;
 
 /**
  * The latest result of every tile: `without` counts before the documents at `sources`, the last of which is the latest. Of 100,000

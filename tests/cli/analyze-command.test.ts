@@ -109,7 +109,7 @@ describe('tilesight analyze refuses with one sentence, and leaves no file, for',
     [
       'a text file named .jpg',
       (folder) => written(folder, 'I am text'),
-      /The file is not an image of an accepted format \(jpeg, .*\), or only the beginning of one/,
+      /The file is not an image of an accepted format \(jpeg, .*\), or it is cut off/,
     ],
     ['an empty file', (folder) => written(folder, ''), /The image file .*image\.jpg is empty \(0 bytes\)\. Check the file\.$/],
     [

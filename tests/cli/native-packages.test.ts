@@ -48,7 +48,7 @@ test('a server without the package that reads images does not start, and says wh
     stdout: '',
     stderr:
       `tilesight: The package sharp cannot run on this system (${SYSTEM}). Reading images needs it. ` +
-      'Run `npm ci` on this system; node_modules of another system do not fit.\n',
+      'Run `npm ci` on this system; node_modules from another system do not work.\n',
   });
 });
 

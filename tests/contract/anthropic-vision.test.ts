@@ -209,7 +209,7 @@ describe('an answer', () => {
     ],
     ['about a request that is too large', { status: 413, type: 'request_too_large' }, 'the image is too large for it', 1],
     ['about an unreadable image', refused('Could not process image'), 'its service could not read the image', 1],
-    ['that is cut off', message([{ type: 'text', text: 'A' }], 'max_tokens'), 'the answer was cut off at its longest', 1],
+    ['that is cut off', message([{ type: 'text', text: 'A' }], 'max_tokens'), 'the answer was cut off at the token limit', 1],
     [
       'that is only thoughts',
       message([{ type: 'thinking', thinking: 'Hm.', signature: 's' }], 'max_tokens'),
@@ -299,7 +299,10 @@ describe('an error of the service', () => {
   it('of one image, in words that do not say why, is the failure of that tile if another image is accepted', async () => {
     const { vision } = await visionOf(UNEXPLAINED, detections());
     const answer = vision.detect(MODEL, TILE, EVERYTHING);
-    await expect(answer).rejects.toMatchObject({ name: 'AnswerError', message: expect.stringContaining('accepted another one') });
+    await expect(answer).rejects.toMatchObject({
+      name: 'AnswerError',
+      message: expect.stringContaining('accepted a plain image'),
+    });
   });
 
   test.each(['before the head', 'within the body'] as const)('silence %s ends at the timeout of the call', async (hang) => {
@@ -333,7 +336,7 @@ describe('a setting that a model refuses', () => {
     const { detections: found, notes } = await vision.detect(MODEL, TILE, EVERYTHING);
     expect(found).toHaveLength(1);
     expect(notes).toEqual([
-      `${MODEL} refuses thinking to be turned off; it is asked not to think before its answer.`,
+      `${MODEL} refuses to turn thinking off; it is asked not to think before its answer.`,
       `${MODEL} refuses to answer without thinking; its thoughts cost output tokens.`,
       `${MODEL} refuses to be forced to call a tool; an answer may need a repair.`,
       `${MODEL} refuses a temperature of 0; its answers may differ from run to run.`,

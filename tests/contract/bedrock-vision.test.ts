@@ -252,7 +252,7 @@ describe('an answer that does not fit the form', () => {
 
   it('that is cut off before its first entry fails the tile', async () => {
     const { vision, requests } = await visionOf(text('{"detections":[{"label":"dog","left":1', 'max_tokens'));
-    const message = `No detections from ${MODEL}: the answer was cut off at its longest. Choose a smaller tile_size.`;
+    const message = `No detections from ${MODEL}: the answer was cut off at the token limit. Choose a smaller tile_size.`;
     await expect(vision.detect(MODEL, TILE, EVERYTHING)).rejects.toMatchObject({ name: 'AnswerError', message });
     expect(requests).toHaveLength(1);
   });
@@ -492,7 +492,7 @@ describe('a setting that a model refuses', () => {
     });
     const { notes } = await vision.detect(claude, TILE, EVERYTHING);
     expect(notes).toEqual([
-      `${claude} refuses thinking to be turned off; it is asked not to think before its answer.`,
+      `${claude} refuses to turn thinking off; it is asked not to think before its answer.`,
       `${claude} refuses to answer without thinking; its thoughts cost output tokens.`,
     ]);
     expect(requests.map(({ body }) => body.additionalModelRequestFields)).toEqual([

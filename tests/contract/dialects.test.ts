@@ -215,8 +215,8 @@ describe('an OpenAI-compatible server: a refused setting is left out, remembered
   const hasSystem = ({ body }: ChatRequest) => body.messages[0]?.role === 'system';
   const hasDetail = ({ body }: ChatRequest) => JSON.stringify(body.messages).includes('"detail"');
   const inWords = 'the form is in its instructions instead.';
-  const folded = 'system messages; its instructions are in the message of the user instead.';
-  const detailNote = 'the detail of an image_url; it may see the tiles shrunk.';
+  const folded = 'system messages; its instructions are in the user message instead.';
+  const detailNote = 'the detail of an image_url; it may shrink the tiles.';
 
   const rows: [string, Refusal, (request: ChatRequest) => boolean, string[]][] = [
     [
@@ -481,7 +481,7 @@ describe('an OpenAI-compatible server: nothing is found, and the sentence helps:
       'too little memory',
       { status: 500, message: 'model requires more system memory (10.9 GiB) than is available (7.1 GiB)' },
       'UserError',
-      unusable('the server has too little memory for it. Choose a smaller model, or more quantization'),
+      unusable('the server has too little memory for it. Choose a smaller model, or one that is quantized further'),
     ],
     [
       'throttling under a status of success',
@@ -611,7 +611,7 @@ describe('Bedrock: a refused setting is left out, remembered, and named in a not
       'system messages',
       "This model doesn't support system messages. Try again without a system message or use a model that supports system messages.",
       ({ body }) => 'system' in body,
-      ['system messages; its instructions are in the message of the user instead.'],
+      ['system messages; its instructions are in the user message instead.'],
     ],
     [
       'tools',
@@ -725,7 +725,7 @@ describe('a refusal in words that do not say why', () => {
     `${model} refuses the usual request without a reason; it is asked without settings, and its answers may vary.`;
   const isPlain = (bytes: number) => bytes < 1_500;
   const sentence = (model: ModelId) =>
-    `No detections from ${model}: its service refused this image of 200 x 100 pixels, and accepted another one. Choose another model for this image.`;
+    `No detections from ${model}: its service refused this image of 200 x 100 pixels, but accepted a plain image. Choose another model for this image.`;
   const noise = sharp({
     create: { width: 200, height: 100, channels: 3, background: '#777', noise: { type: 'gaussian', mean: 128, sigma: 30 } },
   })
@@ -793,7 +793,7 @@ describe('a refusal in words that do not say why', () => {
     const { vision, requests } = await openai(says(''), { status: 400, message: 'No.' });
     await expect(detect(vision, OPENAI_MODEL)).rejects.toMatchObject({
       name: 'AnswerError',
-      message: `No detections from ${OPENAI_MODEL}: the answer was empty, and its service refuses to correct it. Choose another model.`,
+      message: `No detections from ${OPENAI_MODEL}: the answer was empty, and its service refused the request for a correction. Choose another model.`,
     });
     expect(requests[1]?.body.messages[2]).toEqual({ role: 'assistant', content: '(nothing)' });
   });

@@ -13,8 +13,7 @@ import { temporaryFolder } from '../support/folder.ts';
 import { requestFor } from '../support/pipeline-run.ts';
 
 const RSS_BYTES_MAX = 400_000_000;
-const NO_IMAGE =
-  /^The file is not an image of an accepted format \(jpeg, png, webp, tiff, gif, avif\), or only the beginning of one/;
+const NO_IMAGE = /^The file is not an image of an accepted format \(jpeg, png, webp, tiff, gif, avif\), or it is cut off/;
 const DAMAGED = /^The data of the image is damaged or cut off/;
 const NEEDS_MEMORY =
   /^The decoder must hold this image as a whole \(.*\): \d+ x \d+ pixels need [\d,]+ MB, and the limit allows [\d,]+ pixels\./;

@@ -232,7 +232,7 @@ const LAYOUTS: Record<string, Layout> = {
         ),
       ),
     isGray: true,
-    notes: [/^The samples use 8 of 16 bits/, 'Samples with the nodata value 9999 did not count.'],
+    notes: [/^The samples use 8 of 16 bits/, 'Samples with the nodata value 9999 were ignored.'],
   },
   'gray, 16 bits, a border of 65,535': {
     file: () => tiff(framed(page({ ...GRAY, bits: 16 }, reflectance), 65_535, 1)),
@@ -254,7 +254,7 @@ const LAYOUTS: Record<string, Layout> = {
         ),
       ),
     isGray: true,
-    notes: [STRETCHED, 'Samples with the nodata value -32768 did not count.'],
+    notes: [STRETCHED, 'Samples with the nodata value -32768 were ignored.'],
   },
   'RGB, 16 bits, signed': { file: drawn({ ...RGB, bits: 16, type: 'int' }, (color) => color * 20 - 900), notes: [STRETCHED] },
   '4 bands, gray photometric, 16 bits, signed': {
@@ -287,7 +287,7 @@ const LAYOUTS: Record<string, Layout> = {
         ),
       ),
     isGray: true,
-    notes: [STRETCHED, 'Samples with the nodata value -9999 did not count.'],
+    notes: [STRETCHED, 'Samples with the nodata value -9999 were ignored.'],
   },
   'gray, float, with samples that are no number': {
     file: () =>

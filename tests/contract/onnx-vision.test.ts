@@ -104,7 +104,7 @@ describe('onnx:nanodet', () => {
     const answer = await vision.detect('onnx:nanodet', await catTile(), { look_for: 'rust on valves', labels: [] });
     expect(answer.detections.map(({ label }) => label)).toContain('cat');
     expect(answer.notes).toEqual([
-      'onnx:nanodet found none of its 80 labels in look_for and reports everything it knows. tilesight://labels lists them.',
+      'onnx:nanodet found none of its 80 labels in look_for and reports all of them. tilesight://labels lists them.',
     ]);
   });
 });

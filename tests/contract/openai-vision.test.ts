@@ -143,7 +143,7 @@ describe('an answer', () => {
       'its service could not read the image',
       1,
     ],
-    ['that is cut off', said({ detections: [] }, { finish_reason: 'length' }), 'the answer was cut off at its longest', 1],
+    ['that is cut off', said({ detections: [] }, { finish_reason: 'length' }), 'the answer was cut off at the token limit', 1],
   ];
   test.each(unusable)('%s fails the tile with that reason', async (_what, reply, reason, asked) => {
     const { vision, requests } = await visionOf(reply);

@@ -100,7 +100,7 @@ describe.skipIf(NO_S3_SERVER)(NO_S3_SERVER ?? 'against a real S3-compatible serv
     expect(await downloaded(remote, url, version)).toEqual(PIXELS);
     await put(other, 'plan.jpg', Buffer.from('others'));
     expect(await refusal(downloaded(remote, url, version))).toBe(
-      `The image ${url} has changed since it was named. Name it again to analyze what it is now.`,
+      `The image ${url} has changed since it was named. Name it again to analyze its current version.`,
     );
     expect((await images.resolve(url)).version).not.toBe(version);
   });

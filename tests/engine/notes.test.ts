@@ -85,7 +85,7 @@ describe('a model without a known price', () => {
     const request = { ...requestFor(await noise()), models, max_cost_usd: 0.01 };
     const { progress } = await stage.run(request, unpriced());
     expect(progress).toMatchObject({ status: 'SUCCEEDED', tiles: { not_analyzed: 0 } });
-    expect(progress.notes).toContain(`max_cost_usd (0.01) cannot be held: it does not count the cost of ${UNPRICED}.`);
+    expect(progress.notes).toContain(`max_cost_usd (0.01) cannot be enforced: it does not count the cost of ${UNPRICED}.`);
   });
 });
 

@@ -13,7 +13,7 @@ import { analyzedWithSwap, MOMENTS, painted } from '../support/swapped.ts';
 
 const KEY = keys.upload('u1');
 const EARLIER_S = 1_700_000_000;
-const CHANGED = /^The image \S+ has changed since it was named\. Name it again to analyze what it is now\.$/;
+const CHANGED = /^The image \S+ has changed since it was named\. Name it again to analyze its current version\.$/;
 const GONE = /^The image \S+ no longer exists or may not be read\. Check the name, or upload the image\.$/;
 
 interface Place {

@@ -69,7 +69,7 @@ describe('the refusal of one image costs one tile:', () => {
   const tooLarge = /: the image is too large for it\. Choose a smaller tile_size\.$/;
   const unreadable = /: its service could not read the image\. Choose another model\.$/;
   const refused = /: the model refused\. Choose another model for this image\.$/;
-  const unexplained = /: its service refused this image of \d+ x \d+ pixels, and accepted another one\./;
+  const unexplained = /: its service refused this image of \d+ x \d+ pixels, but accepted a plain image\./;
 
   const OPENAI: [string, OpenaiReply, RegExp][] = [
     ['in words that do not say why', { status: 400, message: 'Bad request.' }, unexplained],

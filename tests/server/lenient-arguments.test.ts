@@ -126,9 +126,9 @@ test.each([
 );
 
 describe('a note', () => {
-  test('names the argument that another spelling was taken as', async () => {
+  test('names the argument that another spelling was read as', async () => {
     const { notes } = await outcome('analyze_image', { image, maxTiles: 5, models: { Detection: 'onnx:ppocr' } });
-    expect(notes.slice(0, 2)).toEqual(['maxTiles was taken as max_tiles.', 'models.Detection was taken as models.detection.']);
+    expect(notes.slice(0, 2)).toEqual(['maxTiles was read as max_tiles.', 'models.Detection was read as models.detection.']);
   });
 
   test('names the arguments that were left out, but not those that a client sends empty', async () => {
@@ -136,9 +136,9 @@ describe('a note', () => {
     expect(notes[0]).toBe('Unknown arguments were left out: sessionId, models.provider.');
   });
 
-  test('says that a longer wait was taken as the limit', async () => {
+  test('says that a longer wait was reduced to the limit', async () => {
     const { notes } = await outcome('get_execution', { wait_seconds: 60 });
-    expect(notes[0]).toBe('wait_seconds 60 was taken as 25, its limit.');
+    expect(notes[0]).toBe('wait_seconds 60 was reduced to 25, its limit.');
   });
 
   test('stays short for any number of unknown arguments', async () => {
@@ -154,7 +154,7 @@ describe('a note', () => {
 
   test('joins the notes of an answer that has some, in both of its forms', () => {
     const answer = { status: 'PLANNED', notes: ['Labels match nothing.'] };
-    const both = { ...answer, notes: ['wait_seconds 60 was taken as 25, its limit.', 'Labels match nothing.'] };
-    expect(withNotes(answerWith(answer), ['wait_seconds 60 was taken as 25, its limit.'])).toEqual(answerWith(both));
+    const both = { ...answer, notes: ['wait_seconds 60 was reduced to 25, its limit.', 'Labels match nothing.'] };
+    expect(withNotes(answerWith(answer), ['wait_seconds 60 was reduced to 25, its limit.'])).toEqual(answerWith(both));
   });
 });

@@ -136,7 +136,7 @@ test('pipes that are named or take the place of named images end with a sentence
     // A worker may have copied the image before it was replaced.
     const { status, reason } = await ended(execution_id);
     if (status === 'FAILED')
-      expect(reason).toMatch(/ has changed since it was named\. Name it again to analyze what it is now\.$/);
+      expect(reason).toMatch(/ has changed since it was named\. Name it again to analyze its current version\.$/);
     else expect(status).toBe('CANCELLED');
   }
 });

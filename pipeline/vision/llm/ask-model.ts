@@ -52,7 +52,7 @@ export async function askModel<T>(
   const repair = { answer: reading.text, complaint: repairPrompt(reading.complaint) };
   const second = await send(model, { ...question, form, repair }).catch((error: unknown) => {
     if (!(error instanceof UnexplainedRefusal)) throw error;
-    const why = `the answer was ${reading.problem}, and its service refuses to correct it`;
+    const why = `the answer was ${reading.problem}, and its service refused the request for a correction`;
     throw failure(model, purpose, why, 'Choose another model.', error);
   });
   const repaired = await read(second, purpose, model);
@@ -84,7 +84,7 @@ async function sendOrExplain<T>(send: Model, model: ModelId, purpose: Purpose<T>
     });
     if (plain.kind === 'image-refused') throw refusal;
     const size = `${image.width} x ${image.height} pixels`;
-    const why = `its service refused this image of ${size}, and accepted another one`;
+    const why = `its service refused this image of ${size}, but accepted a plain image`;
     throw failure(model, purpose, why, 'Choose another model for this image.', refusal);
   }
 }
@@ -147,7 +147,7 @@ function partOf<T>(
   const part = purpose.readPart?.(text) ?? null;
   if (part !== null) return { answer: part, isCutOff: true };
   const reasoned = isOnlyThoughts(text);
-  const why = reasoned ? 'the model spent all tokens of its answer on reasoning' : 'the answer was cut off at its longest';
+  const why = reasoned ? 'the model spent all tokens of its answer on reasoning' : 'the answer was cut off at the token limit';
   const advice = reasoned ? 'Turn its reasoning down or off, or choose another model.' : purpose.whenTooLong;
   throw failure(model, purpose, why, advice, cause);
 }

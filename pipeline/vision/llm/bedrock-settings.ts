@@ -40,7 +40,7 @@ export const BEDROCK_REFUSALS: RefusalReader<Setting> = {
     temperature: 'a temperature of 0; its answers may differ from run to run',
     toolChoice: 'to be forced to call a tool; an answer may need a repair',
     tools: 'tools; the form is in its instructions instead',
-    system: 'system messages; its instructions are in the message of the user instead',
+    system: 'system messages; its instructions are in the user message instead',
     ...THINKING_NOTES,
   },
 };

@@ -90,7 +90,7 @@ export function llmVision(send: Model, profiles: Profiles): Vision {
 }
 
 function assumedNote(model: ModelId): string {
-  return `In which numbers ${model} reports boxes is not published; they may be off. Measure it with "npx tilesight calibrate ${model}".`;
+  return `The convention in which ${model} reports boxes is not published, so boxes may be off. Measure it with "npx tilesight calibrate ${model}".`;
 }
 
 async function fitted(image: Jpeg, { intake, bytesMax }: ModelProfile): Promise<Jpeg> {

@@ -46,7 +46,7 @@ const CAUSES: readonly { words: RegExp; fix(model: ModelId): string }[] = [
   },
   {
     words: /requires more (?:system )?memory/i,
-    fix: () => 'the server has too little memory for it. Choose a smaller model, or more quantization',
+    fix: () => 'the server has too little memory for it. Choose a smaller model, or one that is quantized further',
   },
   { words: NO_PATH, fix: () => WRONG_PATH },
   {

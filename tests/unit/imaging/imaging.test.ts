@@ -51,12 +51,12 @@ describe('a file that is not an accepted image', () => {
     [
       'a text file named .jpg',
       'hello, I am text',
-      /^The file is not an image of an accepted format \(jpeg, png, webp, tiff, gif, avif\), or only the beginning of one/,
+      /^The file is not an image of an accepted format \(jpeg, png, webp, tiff, gif, avif\), or it is cut off/,
     ],
     [
       'an empty file',
       '',
-      /^The file is not an image of an accepted format \(jpeg, png, webp, tiff, gif, avif\), or only the beginning of one/,
+      /^The file is not an image of an accepted format \(jpeg, png, webp, tiff, gif, avif\), or it is cut off/,
     ],
     [
       'an SVG named .png',

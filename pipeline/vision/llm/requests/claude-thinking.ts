@@ -13,9 +13,9 @@ export const THINKING_SIGNS: readonly { setting: ThinkingSetting; about: RegExp 
 ];
 
 export const THINKING_NOTES: Readonly<Record<ThinkingSetting, string>> = {
-  thinking: 'thinking to be turned off; it is asked not to think before its answer',
+  thinking: 'to turn thinking off; it is asked not to think before its answer',
   betweenTools: 'to answer without thinking; its thoughts cost output tokens',
-  effort: 'an effort; it thinks as long as it does by default',
+  effort: 'a lower effort; it thinks as long as it does by default',
 };
 
 /** Tokens beside the answer, for a model whose thinking cannot be turned off. */
