@@ -5,6 +5,7 @@ import { ModelId } from './contract/schemas.ts';
 import { list, wholeNumber } from './contract/variables.ts';
 import { DEFAULT_LIMITS } from './planning/image-limits.ts';
 import { TILES_MAX } from './planning/plan.ts';
+import { coordinatesNames } from './providers/coordinates.ts';
 
 /** `shownDefault` stands in docs/configuration.md for a default that depends on the machine. */
 declare module 'zod' {
@@ -37,15 +38,19 @@ export const models = {
   ALLOW_MODERATION_OFF: z.stringbool().default(false).meta({ description: '`true` lets a request switch moderation off.' }),
 };
 
-export const languageModels = {
-  MODEL_COORDINATES: list(',')
-    .pipe(z.array(z.string().regex(/^[a-z]+:\S+=[a-z-]+$/, 'expected MODEL=COORDINATES, for example openai:llava=fractions')))
-    .default([])
-    .meta({
-      description:
-        'The numbers in which language models report boxes, separated by commas, where the registry and calibration are wrong: `openai:llava=fractions,openai:my-model=pixels-y-first`. See docs/models.md.',
-    }),
-};
+/** `openai:llava=fractions`, as the model and its coordinates. */
+const ModelCoordinates = () =>
+  z.templateLiteral([z.string().regex(/^[a-z]+:\S+$/), '=', z.enum(coordinatesNames())], {
+    error: `expected MODEL=COORDINATES, for example openai:llava=fractions, with one of ${coordinatesNames().join(', ')}`,
+  });
+
+/** A function, because the start of the MCP server has no use for it. */
+export const languageModels = () => ({
+  MODEL_COORDINATES: list(',').pipe(z.array(ModelCoordinates())).default([]).meta({
+    description:
+      'The numbers in which language models report boxes, separated by commas, where the registry and calibration are wrong: `openai:llava=fractions,openai:my-model=pixels-y-first`. See docs/models.md.',
+  }),
+});
 
 export const requests = {
   COST_USD_MAX: z.coerce

@@ -37,7 +37,7 @@ const local = () =>
     ...variablesOf(SOURCES.local),
     ...variablesOf(PROVIDERS),
     ...models,
-    ...languageModels,
+    ...languageModels(),
     ...requests,
     ...common,
   });
@@ -73,7 +73,7 @@ const pipeline = () =>
   z.object({
     ...aws(),
     ...variablesOf(PROVIDERS),
-    ...languageModels,
+    ...languageModels(),
     EVENTS_ENDPOINT: z
       .string()
       .regex(EVENT_API, 'expected https://ID.appsync-api.REGION.amazonaws.com, the HTTP domain of an Event API')
@@ -95,7 +95,7 @@ export type PipelineConfig = z.infer<ReturnType<typeof pipeline>>;
 /** The variables that each process reads. */
 export const ENVIRONMENTS = { local: () => local().shape, mcpServer: () => mcpServer().shape, pipeline: () => pipeline().shape };
 /** For docs/configuration.md: variables that belong together. */
-export const VARIABLE_GROUPS = { models: { ...models, ...languageModels }, requests, sizes };
+export const VARIABLE_GROUPS = { models: { ...models, ...languageModels() }, requests, sizes };
 
 type Environment = Record<string, string | undefined>;
 
@@ -112,7 +112,8 @@ function read<Config>(schema: z.ZodType<Config>, environment: Environment = proc
   const parsed = schema.safeParse(set, { jitless: true }); // used once: compiling a parser would take longer
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
-  throw new UserError(`The environment variable ${issue?.path.join('.')} is invalid: ${issue?.message}. Correct or unset it.`);
+  // The path of a list goes on with the place of an entry.
+  throw new UserError(`The environment variable ${String(issue?.path[0])} is invalid: ${issue?.message}. Correct or unset it.`);
 }
 
 /** The models of a request that names none, and those that it may name. */
