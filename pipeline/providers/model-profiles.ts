@@ -11,9 +11,8 @@ export interface ModelProfile {
   /** `maker`: documented. `assumed`: not published, so calibrate. */
   knownFrom: 'maker' | 'assumed' | 'configured' | 'calibrated';
   intake: ImageIntake;
-  /** Limits of one image; a larger tile is shrunk or compressed before it is sent. */
+  /** The largest image that is accepted; a larger tile is compressed before it is sent. */
   bytesMax: number;
-  sidePxMax: number;
   /** The largest tile that the model sees unshrunk, or less where the maker advises it. */
   tileEdgePx: number;
   source: string;
@@ -37,18 +36,16 @@ const CLAUDE = {
   coordinates: PIXELS,
   knownFrom: 'maker',
   bytesMax: CLAUDE_BYTES_MAX,
-  sidePxMax: 8_000,
   source: CLAUDE_VISION,
 } as const;
 const OPENAI = {
   coordinates: THOUSANDTHS,
   knownFrom: 'assumed',
   bytesMax: OPENAI_BYTES_MAX,
-  sidePxMax: 8_000,
   source: OPENAI_VISION,
   asOf: '2026-11-28',
 } as const;
-const LOCAL = { bytesMax: LOCAL_BYTES_MAX, sidePxMax: 8_000, asOf: '2026-11-28' } as const;
+const LOCAL = { bytesMax: LOCAL_BYTES_MAX, asOf: '2026-11-28' } as const;
 
 export const MODEL_PROFILES: readonly ModelProfile[] = [
   {
@@ -74,7 +71,6 @@ export const MODEL_PROFILES: readonly ModelProfile[] = [
     knownFrom: 'maker',
     intake: byArea({ pixelsPerToken: 660, longerPxMax: 8_000 }),
     bytesMax: 18 * MIB, // 25 MB a request, as base64
-    sidePxMax: 8_000,
     tileEdgePx: 1_024,
     source: 'docs.aws.amazon.com/nova/latest/userguide/modalities-image.html',
     asOf: '2026-11-28',
@@ -86,7 +82,6 @@ export const MODEL_PROFILES: readonly ModelProfile[] = [
     knownFrom: 'maker',
     intake: fixed({ tokens: 1_120, edgePx: 3_072 }),
     bytesMax: 15 * MIB,
-    sidePxMax: 8_000,
     tileEdgePx: 1_024,
     source: 'ai.google.dev/gemini-api/docs/media-resolution and image-understanding',
     asOf: '2026-11-28',
@@ -98,7 +93,6 @@ export const MODEL_PROFILES: readonly ModelProfile[] = [
     knownFrom: 'maker',
     intake: crops258,
     bytesMax: 15 * MIB,
-    sidePxMax: 8_000,
     tileEdgePx: 1_024,
     source: 'ai.google.dev/gemini-api/docs/image-understanding',
     asOf: '2026-11-28',
