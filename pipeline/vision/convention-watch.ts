@@ -32,8 +32,8 @@ export function conventionWatch(): ConventionWatch {
     const extent: Extent = {
       tiles: before.tiles + 1,
       boxes: before.boxes + reported.length,
-      right: Math.max(before.right, ...reported.map(({ edges }) => edges.right / scale.width)),
-      bottom: Math.max(before.bottom, ...reported.map(({ edges }) => edges.bottom / scale.height)),
+      right: Math.max(before.right, ...reported.map(({ edges }) => Math.max(edges.left, edges.right) / scale.width)),
+      bottom: Math.max(before.bottom, ...reported.map(({ edges }) => Math.max(edges.top, edges.bottom) / scale.height)),
     };
     extents.set(model, extent);
     const isCorner = extent.right <= CORNER && extent.bottom <= CORNER;

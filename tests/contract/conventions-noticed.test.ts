@@ -56,10 +56,22 @@ test('boxes that all lie in one corner are noted after some tiles, and a model t
   expect(await notesOn('thousandths', { width: 512, height: 512 }, 10)).toEqual([]);
 });
 
+test('one box with reversed corners beside a usual one is left out and counted', async () => {
+  const cat = { label: 'cat', left: 100, top: 200, right: 300, bottom: 700, score: 0.9 };
+  const { baseUrl } = await openaiServer(
+    completion({ content: JSON.stringify({ detections: [cat, { ...cat, right: 50, bottom: 60 }] }) }),
+  );
+  const answer = await openaiVision({ baseUrl, apiKey: null }).detect(MODEL, await tileOf({ width: 200, height: 100 }), ASK);
+  expect(answer).toMatchObject({ detections: [{ box: [20, 20, 40, 50] }], clipped: 1 });
+  expect(answer.notes.filter((note) => note.includes('corner'))).toEqual([]);
+});
+
 test('boxes whose bottom right corner comes first are read accordingly, with a note', async () => {
   const detection = { label: 'cat', left: 300, top: 700, right: 100, bottom: 200, score: 0.9 };
   const { baseUrl } = await openaiServer(completion({ content: JSON.stringify({ detections: [detection] }) }));
   const answer = await openaiVision({ baseUrl, apiKey: null }).detect(MODEL, await tileOf({ width: 200, height: 100 }), ASK);
   expect(answer.detections).toMatchObject([{ box: [20, 20, 40, 50] }]);
-  expect(answer.notes).toContain(`${MODEL} names the bottom right corner of boxes first; they are read accordingly.`);
+  expect(answer.notes).toContainEqual(
+    expect.stringContaining(`${MODEL} names the bottom right corner of boxes first; they are read accordingly. Measure it`),
+  );
 });

@@ -20,7 +20,9 @@ const IMAGING = 'pipeline/imaging/';
 const CALIBRATION = 'pipeline/calibration/';
 const DOMAIN = [...FINDINGS, PORTS];
 const WIRE = ['pipeline/vision/llm/', 'pipeline/vision/reading/json-in-text.ts'];
-const LLM = ['llm/', 'prompts/', 'reading/', 'jpeg-tools.ts', 'convention-watch.ts'].map((place) => `pipeline/vision/${place}`);
+const LLM = ['llm/', 'prompts/', 'reading/', 'jpeg-tools.ts', 'tile-parts.ts', 'convention-watch.ts', 'detection-notes.ts'].map(
+  (place) => `pipeline/vision/${place}`,
+);
 /** `at.ts` and `formats.ts` have no dependencies; the page imports only types of the rest, and a test weighs its scripts. */
 const FOR_THE_PAGE = [
   'pipeline/contract/at.ts',
@@ -48,7 +50,7 @@ const MAY_IMPORT: [pattern: string, allowed: string[] | 'anything'][] = [
   ['pipeline/ports.ts', [...PLANNING, 'pipeline/vision-port.ts', 'pipeline/progress/events.ts']],
   ['pipeline/documents.ts', [...DOMAIN, 'zod']],
   ['pipeline/step-documents.ts', [...DOMAIN, CALIBRATION, DOCUMENTS]],
-  ['pipeline/calibration/**', [...DOMAIN, CALIBRATION, DOCUMENTS, STEP_DOCUMENTS, 'zod', 'sharp', 'node:module', 'node:path']],
+  ['pipeline/calibration/**', [...DOMAIN, CALIBRATION, DOCUMENTS, STEP_DOCUMENTS, 'pipeline/imaging/overlay.ts', 'zod', 'sharp']],
   ['pipeline/vision-port.ts', PLANNING],
   ['pipeline/config-variables.ts', [...PLANNING, 'zod', 'node:os']],
   ['pipeline/config.ts', [...PLANNING, 'pipeline/config-variables.ts', 'pipeline/sources/', 'zod', 'node:os', 'node:path']],

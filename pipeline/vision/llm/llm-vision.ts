@@ -41,7 +41,7 @@ export function llmVision(send: Model, profiles: Profiles): Vision {
     },
     async detect(model, tile, ask) {
       const profile = await profiles(model);
-      const { tokens, notes, ...answer } = await detect(send, model, profile, tile, ask, isInCorner);
+      const { tokens, notes, ...answer } = await detect({ send, model, ask, isInCorner }, profile, tile);
       const usage = usageOf(model, tokens);
       if (profile.knownFrom === 'assumed') notes.push(assumedNote(model));
       if (isCounted(tokens) && usage.cost_usd === null) notes.push(unknownPriceNote(model));

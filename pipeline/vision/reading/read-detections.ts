@@ -19,10 +19,10 @@ export interface ReadDetections {
   /** Entries without a label or a box. */
   unreadable: number;
   withoutScore: number;
-  /** What was reported, with boxes in the numbers of the model: for checks of its convention. */
+  /** What was reported, with boxes in the numbers and in the order of the model: for checks of its convention. */
   reported: MarkSeen[];
-  /** Boxes whose bottom right corner came first, and which are read accordingly. */
-  reversed: number;
+  /** The bottom right corner of every box came first, and they are read accordingly. */
+  isReversed: boolean;
   /** Fractions of 1 where another unit was asked for. */
   wereFractions: boolean;
 }
@@ -31,10 +31,11 @@ export interface ReadDetections {
 export function readDetections(entries: readonly unknown[], frame: BoxFrame): ReadDetections {
   const rows = entries.map((entry) => rowOf(entry, frame.coordinates));
   const readable = rows.filter((row) => row !== null);
-  const reported = readable.map(({ label, text, edges }) => ({ label, text, edges: inUsualOrder(edges) }));
-  const wereFractions = areFractions(reported, frame.coordinates);
+  const isReversed = readable.length > 0 && readable.every((row) => hasReversedCorners(row.edges));
+  const edges = readable.map((row) => (isReversed ? turned(row.edges) : row.edges));
+  const wereFractions = areFractions(edges, frame.coordinates);
   const scale = wereFractions ? { width: 1, height: 1 } : scaleOf(frame);
-  const boxes = reported.map(({ edges }) => boxOf(edges, frame.image, scale));
+  const boxes = edges.map((one) => boxOf(one, frame.image, scale));
   return {
     detections: readable.flatMap((row, index) => {
       const box = boxes[index]?.box ?? null;
@@ -43,25 +44,27 @@ export function readDetections(entries: readonly unknown[], frame: BoxFrame): Re
     clipped: boxes.filter(({ box, clipped }) => clipped || box === null).length,
     unreadable: rows.length - readable.length,
     withoutScore: readable.filter(({ score }) => score === null).length,
-    reported,
-    reversed: readable.filter(({ edges }) => isReversed(edges)).length,
+    reported: readable.map(({ label, text, edges }) => ({ label, text, edges })),
+    isReversed,
     wereFractions,
   };
 }
 
-/** Both corners are there, only in the other order. A box that is reversed in one direction alone is an error. */
-function isReversed({ left, top, right, bottom }: Edges): boolean {
+/**
+ * Both corners are there, only in the other order. One such box among boxes in the usual order is an error, or has its size instead of a
+ * corner.
+ */
+function hasReversedCorners({ left, top, right, bottom }: Edges): boolean {
   return right < left && bottom < top;
 }
 
-function inUsualOrder(edges: Edges): Edges {
-  if (!isReversed(edges)) return edges;
-  return { left: edges.right, top: edges.bottom, right: edges.left, bottom: edges.top };
+function turned({ left, top, right, bottom }: Edges): Edges {
+  return { left: right, top: bottom, right: left, bottom: top };
 }
 
 /** No box lies within the first thousandth, or the first pixel, of an image. */
-function areFractions(reported: readonly MarkSeen[], { unit }: Coordinates): boolean {
-  const areas = reported.map(({ edges }) => edges).filter(({ left, top, right, bottom }) => right > left && bottom > top);
+function areFractions(edges: readonly Edges[], { unit }: Coordinates): boolean {
+  const areas = edges.filter(({ left, top, right, bottom }) => right > left && bottom > top);
   return unit !== 'fractions' && areas.length > 0 && areas.every(({ right, bottom }) => right <= 1 && bottom <= 1);
 }
 

@@ -1,0 +1,64 @@
+// What a run notes about the detections of a language model: limits, entries left out, and boxes that do not fit its convention. Pure.
+import type { ModelId } from '../contract/schemas.ts';
+import type { MarkSeen } from '../ports.ts';
+import { coordinatesName } from '../providers/coordinates.ts';
+import type { ConventionWatch } from './convention-watch.ts';
+import { type BoxFrame, scaleOf } from './prompts/box-frame.ts';
+import { DETECTIONS_MAX } from './prompts/detect-prompt.ts';
+import type { ReadDetections } from './reading/read-detections.ts';
+
+/** An edge that is farther out than this share of the side is no rounding. */
+const BEYOND = 1.05;
+
+/** `requested`: how many of the detections have a label that was asked for. */
+export function notesOn(
+  model: ModelId,
+  answer: ReadDetections,
+  requested: number,
+  frame: BoxFrame,
+  isInCorner: ConventionWatch,
+): string[] {
+  const { detections, reported, unreadable, withoutScore, wereFractions, isReversed } = answer;
+  const notes: string[] = [];
+  if (reported.length >= DETECTIONS_MAX) {
+    notes.push(`${model} reports at most ${DETECTIONS_MAX} objects in one tile; there may be more. Use a smaller tile_size.`);
+  }
+  if (requested < detections.length) {
+    notes.push(`${model} also detected objects with labels that were not requested; they are left out.`);
+  }
+  if (unreadable > 0) notes.push(`Some detections of ${model} had no label or no box; they are left out.`);
+  if (withoutScore > 0) notes.push(`${model} reports detections without a score; 0.5 is assumed.`);
+  if (isReversed) {
+    notes.push(`${model} names the bottom right corner of boxes first; they are read accordingly. ${measureIt(model)}`);
+  }
+  const other = wereFractions ? 'fractions' : unitBeyond(reported, frame);
+  if (other) {
+    const expected = coordinatesName(frame.coordinates);
+    notes.push(`${model} answers with boxes in ${other}, not in ${expected} as asked; boxes may be wrong. ${measureIt(model)}`);
+  }
+  if (isInCorner(model, reported, frame) && !wereFractions) {
+    notes.push(
+      `All boxes of ${model} lie in the top left corner of their tiles; it may answer in another unit than asked. ${measureIt(model)}`,
+    );
+  }
+  return notes;
+}
+
+/** What the unit seems to be if most boxes lie outside of the scale that was asked for. */
+function unitBeyond(reported: readonly MarkSeen[], frame: BoxFrame): string | null {
+  const { width, height } = scaleOf(frame);
+  const outside = reported.filter(
+    ({ edges: { left, top, right, bottom } }) =>
+      Math.max(left, right) > width * BEYOND || Math.max(top, bottom) > height * BEYOND,
+  );
+  if (outside.length * 2 <= reported.length) return null;
+  if (frame.coordinates.unit === 'pixels') return 'another unit';
+  return frame.coordinates.unit === 'fractions' ? 'thousandths or pixels' : 'pixels';
+}
+
+export const tooManyObjects = (model: ModelId): string =>
+  `${model} could not list all objects of a tile in one answer; some may be missing. Use a smaller tile_size.`;
+
+function measureIt(model: ModelId): string {
+  return `Measure it with "npx tilesight calibrate ${model}".`;
+}
