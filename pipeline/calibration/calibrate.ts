@@ -1,5 +1,5 @@
-// Asks a model for the marks of drawn charts, and finds in which numbers it answers best.
-import { UserError } from '../contract/errors.ts';
+// Calibrates a model: asks for the marks of two charts, in one convention after another, until its answers fit.
+import { AnswerError, UserError } from '../contract/errors.ts';
 import type { ModelId, Usage } from '../contract/schemas.ts';
 import { totalUsage } from '../contract/usage.ts';
 import type { Vision } from '../ports.ts';
@@ -13,7 +13,8 @@ import {
 } from '../providers/coordinates.ts';
 import type { ModelProfile } from '../providers/model-profiles.ts';
 import type { Calibration } from './calibration-document.ts';
-import { chartsFor, drawChart } from './chart.ts';
+import { chartsFor } from './chart.ts';
+import { drawChart } from './draw-chart.ts';
 import { type Measured, measure } from './measure.ts';
 
 const LOOK_FOR =
@@ -28,22 +29,20 @@ export interface CalibrationResult {
 }
 
 /**
- * Asks in the convention of the profile. Only if the answers are in another one, or too far off, asks in that one, in the common ones and
- * then in every other one, until one fits.
- * Throws a UserError for a model that has no convention.
+ * Asks in the convention of the profile. If the answers are in another one or too far off, asks in that one, then in the common ones, then
+ * in the rest, until one fits. Throws a UserError for a model whose boxes have a fixed convention.
  */
 export async function calibrate(vision: Vision, model: ModelId, profile: ModelProfile): Promise<CalibrationResult> {
-  const charts = chartsFor(profile.tileEdgePx);
-  const images = await Promise.all(charts.map(drawChart));
+  const charts = await Promise.all(
+    chartsFor(profile.tileEdgePx).map(async (chart) => ({ chart, image: await drawChart(chart) })),
+  );
   const asked: Coordinates[] = [];
   const usages: Usage[] = [];
   const ask = async (coordinates: Coordinates): Promise<Measured | null> => {
     if (!vision.locate) throw new UserError(`The model ${model} has one convention for boxes: it needs no calibration.`);
     asked.push(coordinates);
     const answers = [];
-    for (const [index, chart] of charts.entries()) {
-      const image = images[index];
-      if (!image) throw new Error('Every chart is drawn.');
+    for (const { chart, image } of charts) {
       const { marks, usage } = await vision.locate(model, image, { coordinates, lookFor: LOOK_FOR });
       usages.push(usage);
       answers.push({ chart, seen: marks, asked: coordinates });
@@ -56,9 +55,15 @@ export async function calibrate(vision: Vision, model: ModelId, profile: ModelPr
   for (const coordinates of others) {
     if (best?.isFit && wasAsked(best.coordinates)) break;
     if (wasAsked(coordinates)) continue;
-    best = better(best, await ask(coordinates));
+    best = better(best, await ask(coordinates).catch(noAnswer));
   }
   return { measured: best, asked, usage: totalUsage(usages) };
+}
+
+/** A model may have no usable answer in numbers that it was not trained on. That ends no calibration. */
+function noAnswer(error: unknown): null {
+  if (error instanceof AnswerError) return null;
+  throw error;
 }
 
 /** Fit before unfit; then the smaller error. */

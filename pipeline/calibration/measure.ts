@@ -18,7 +18,7 @@ export interface Answer {
   asked: Coordinates;
 }
 
-/** Errors, offsets are in percent of the side of the chart. */
+/** Errors and offsets are in percent of the side of the chart. */
 export interface Measured {
   coordinates: Coordinates;
   /** Pixels only: the longer edge to which the model shrinks images; `null` if it does not. */
@@ -36,6 +36,8 @@ export interface Measured {
 
 const MEAN_ERROR_MAX = 2;
 const MISSED_SHARE_MAX = 0.25;
+/** With fewer, a common scale may be chance. */
+const PAIRS_MIN = 8;
 /** A scale is the same for both directions, or the unit is another one. */
 const SAME_SCALE = 0.02;
 
@@ -68,24 +70,7 @@ function measuredAs(coordinates: Coordinates, answers: readonly Answer[]): Candi
   const marks = answers.reduce((sum, { chart }) => sum + chart.marks.length, 0);
   const missed = marks - pairs.length;
   const meanError = errors.reduce((sum, error) => sum + error, 0) / errors.length;
-  const x = lineOf(
-    pairs.flatMap(
-      ({ truth, reported }) =>
-        [
-          [truth.left, reported.left],
-          [truth.right, reported.right],
-        ] as const,
-    ),
-  );
-  const y = lineOf(
-    pairs.flatMap(
-      ({ truth, reported }) =>
-        [
-          [truth.top, reported.top],
-          [truth.bottom, reported.bottom],
-        ] as const,
-    ),
-  );
+  const { x, y } = linesOf(pairs);
   const measured: Measured = {
     coordinates,
     seenLongerPx: shrink,
@@ -128,25 +113,8 @@ function scaleFor({ unit }: Coordinates, chart: ImageSize, longerPx: number | nu
 function shrinkOf(coordinates: Coordinates, answers: readonly Answer[]): number | null {
   const longer = answers.flatMap((answer) => {
     const pairs = pairsOf(answer, coordinates, null);
-    if (pairs.length < 8) return [];
-    const x = lineOf(
-      pairs.flatMap(
-        ({ truth, reported }) =>
-          [
-            [truth.left, reported.left],
-            [truth.right, reported.right],
-          ] as const,
-      ),
-    );
-    const y = lineOf(
-      pairs.flatMap(
-        ({ truth, reported }) =>
-          [
-            [truth.top, reported.top],
-            [truth.bottom, reported.bottom],
-          ] as const,
-      ),
-    );
+    if (pairs.length < PAIRS_MIN) return [];
+    const { x, y } = linesOf(pairs);
     const isShrunk = Math.abs(x.scale / y.scale - 1) <= SAME_SCALE && x.scale < 1 - SAME_SCALE && x.scale > 0.1;
     return isShrunk ? [((x.scale + y.scale) / 2) * Math.max(answer.chart.width, answer.chart.height)] : [];
   });
@@ -165,8 +133,20 @@ function errorOf({ truth, reported }: Pair): number {
   return Math.max(...sides.map((side) => Math.abs(truth[side] - reported[side])));
 }
 
+interface Line {
+  offset: number;
+  scale: number;
+}
+
+/** How the reported edges follow from the true ones, across and down. */
+function linesOf(pairs: readonly Pair[]): { x: Line; y: Line } {
+  const lineOver = (sides: readonly (keyof Edges)[]) =>
+    lineOf(pairs.flatMap(({ truth, reported }) => sides.map((side) => [truth[side], reported[side]] as const)));
+  return { x: lineOver(['left', 'right']), y: lineOver(['top', 'bottom']) };
+}
+
 /** The least squares line `reported = offset + scale * truth`. */
-function lineOf(points: readonly (readonly [truth: number, reported: number])[]): { offset: number; scale: number } {
+function lineOf(points: readonly (readonly [truth: number, reported: number])[]): Line {
   const mean = (of: 0 | 1) => points.reduce((sum, point) => sum + point[of], 0) / points.length;
   const [meanTruth, meanReported] = [mean(0), mean(1)];
   const spread = points.reduce((sum, [truth]) => sum + (truth - meanTruth) ** 2, 0);

@@ -23,8 +23,8 @@ export const COLORS = [
   { color: '#f0e442', ink: '#000000' },
 ] as const;
 
-// The font comes from npm: Lambda has none.
-const FONT_FILE = join(
+/** The font comes from npm: Lambda has none. */
+export const FONT_FILE = join(
   dirname(createRequire(import.meta.url).resolve('dejavu-fonts-ttf/package.json')),
   'ttf/DejaVuSans-Bold.ttf',
 );

@@ -50,7 +50,8 @@ describe('tilesight calibrate', () => {
   test.each(['pixels', 'fractions', 'thousandths-y-first', 'pixels-size'])(
     'finds %s, and a later analysis asks in them',
     async (own) => {
-      const { code, stdout, environment } = await calibrated(own);
+      const { code, stdout, requests, environment } = await calibrated(own);
+      expect(requests).toHaveLength(4); // once as the profile says, once as the answers say
       expect([code, stdout]).toEqual([0, expect.stringMatching(new RegExp(`^convention +${own}$`, 'm'))]);
       const object: SeenObject = { label: 'valve', edges: [0.25, 0.25, 0.5, 0.75] };
       const model: ConventionModel = {
