@@ -62,7 +62,8 @@ export function callRate(pace: { now(): number }): CallRate {
       if (accepted.length > STARTS_MAX) accepted.shift();
     },
     throttled(begunAt: number, isCongested: boolean) {
-      accepted.splice(accepted.lastIndexOf(begunAt), 1);
+      const call = accepted.lastIndexOf(begunAt);
+      if (call >= 0) accepted.splice(call, 1); // a slow call may have left the window
       run = 0;
       quota = accepted.length;
       if (gapMs === 0) {
