@@ -33,7 +33,7 @@ function page(): string {
       'seconds of reading a header',
       '',
       count(HEADER_SECONDS_MAX),
-      '5,000 pages take 2 s; a process of its own, killed when late',
+      '5,000 pages take 2 s; a separate process, killed if it takes longer',
     ],
     [
       'temporary disk',

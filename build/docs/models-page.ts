@@ -106,11 +106,11 @@ Written by \`npm run docs\` from pipeline/providers and pipeline/planning/cost.t
 
 ## Profiles
 
-Every family of language models reports boxes best in the numbers that it was trained on, shrinks images in its own way, and counts tokens by its own formula. tilesight finds the profile by the model's id; prefixes of providers, gateways and inference profiles do not matter (\`bedrock:us.anthropic.claude-sonnet-5\`, \`openai:anthropic/claude-sonnet-5\`). A model of no family is asked for thousandths, and a note says that its convention is not known.
+Every family of language models reports boxes best in the numbers that it was trained on, shrinks images in its own way, and counts tokens by its own formula. tilesight finds the profile by the model's id; prefixes of providers, gateways and inference profiles do not matter (\`bedrock:us.anthropic.claude-sonnet-5\`, \`openai:anthropic/claude-sonnet-5\`). A model of an unknown family is asked for thousandths, and a note says that its convention is not published.
 
-${table([['family', 'boxes in', 'tile', 'tokens of it', 'bytes at most', 'source'], ...MODEL_PROFILES.map(profileRow)])}
+${table([['family', 'boxes in', 'tile', 'tokens per tile', 'bytes at most', 'source'], ...MODEL_PROFILES.map(profileRow)])}
 
-\`pixels\` are those of the image as the model sees it, \`thousandths\` and \`fractions\` refer to its width and height; \`y-first\` means top before left, \`size\` means width and height instead of right and bottom. The tile is the largest square that the model sees unshrunk, or less where its maker advises it; it is the default of \`tile_size\`. A tile that is larger, or has too many bytes, is shrunk or compressed before it is sent.
+\`pixels\` are those of the image as the model sees it. \`thousandths\` and \`fractions\` refer to its width and height. \`y-first\` means top before left, and \`size\` means width and height instead of right and bottom. The tile is the largest square that the model sees unshrunk, or a smaller one if its maker advises it. It is the default of \`tile_size\`. A tile that is larger, or has too many bytes, is shrunk or compressed before it is sent.
 
 ## Calibrate
 
@@ -118,7 +118,7 @@ ${table([['family', 'boxes in', 'tile', 'tokens of it', 'bytes at most', 'source
 npx tilesight calibrate openai:some-model
 \`\`\`
 
-draws two charts with 48 marks each, asks the model for them, and prints the convention of its answers, their mean and worst error in percent of the side, offset, scale and the marks that it missed. If the model is fit for boxes, the result is kept as \`calibration/<model>.json\` in the data folder, and later runs ask the model accordingly. \`--charts DIR\` only writes the charts. It takes 2 calls, or more if the answers are in other numbers than expected.
+This command draws two charts with 48 marks each, and asks the model for the marks. It prints the convention of the answers, their mean and worst error in percent of the side, offset, scale and the marks that the model missed. If the model is fit for boxes, the result is kept as \`calibration/<model>.json\` in the data folder, and later runs ask the model accordingly. \`--charts DIR\` only writes the charts. It takes 2 calls, or more if the answers are in another convention than expected.
 
 On AWS the pipeline does the same, with its own credentials, and keeps the result in the bucket:
 
@@ -127,21 +127,21 @@ aws lambda invoke --function-name PIPELINE_FUNCTION:live --cli-binary-format raw
   --payload '{"kind":"calibrate","model":"bedrock:us.meta.llama4-maverick-17b-instruct-v1:0"}' calibration.json
 \`\`\`
 
-\`MODEL_COORDINATES\` overrides both the registry and calibrations: \`openai:some-model=fractions\`. Its names are ${coordinatesNames()
+\`MODEL_COORDINATES\` overrides both the registry and calibrations: \`openai:some-model=fractions\`. The names of the conventions are ${coordinatesNames()
     .map((name) => `\`${name}\``)
     .join(', ')}.
 
-A run notes a model whose boxes lie outside of the scale that it was asked for, or are fractions of 1 where they should not be.
+An analysis has a note if a model reports boxes outside the scale that it was asked for, reports fractions of 1 where another unit was asked for, or places all boxes in one corner of their tiles.
 
 ## Prompt caching
 
-The form and the rules are the same for all tiles of an analysis. They go first, and are marked for the provider's prompt cache: with \`anthropic:\` models, and with Claude on \`bedrock:\`. OpenAI caches by itself. Cached tokens count as input tokens, and cost what the provider asks: Claude reads at a tenth of the price of input or less, and writes at 1.25 times that price.
+The form and the rules are the same for all tiles of an analysis. They go first, and are marked for the provider's prompt cache: with \`anthropic:\` models, and with Claude on \`bedrock:\`. OpenAI caches by itself. Cached tokens count as input tokens, and cost what the provider charges: Claude's cache is read at a tenth of the price of input or less, and written at 1.25 times that price.
 
-A model keeps a prompt only if it has a minimum of tokens: 512 for Claude Opus 5, 1,024 for Sonnet 5, 2,048 for Opus 4.7, 4,096 for Haiku 4.5 and Opus 4.6 (platform.claude.com/docs/en/build-with-claude/prompt-caching). The form and the rules have about 600, plus what the service adds for tools. A model that does not keep them costs the same as without a cache. Estimates do not count on it.
+A model keeps a prompt only if it has a minimum of tokens: 512 for Claude Opus 5, 1,024 for Sonnet 5, 2,048 for Opus 4.7, 4,096 for Haiku 4.5 and Opus 4.6 (platform.claude.com/docs/en/build-with-claude/prompt-caching). The form and the rules have about 600, plus what the service adds for tools. A model that does not keep them costs the same as without a cache. Estimates do not include what a cache saves.
 
 ## Settings that a model refuses
 
-No list of models stays true, so tilesight learns from refusals: what a model refuses is left out, remembered while the process runs, and named in a note of the analysis. If the words of a refusal do not say why, the request is tried once without any of these settings (not at Anthropic, which names them), and then with a plain image: a tile that alone is refused fails alone. An answer that is too long for the model is asked for with the limit that the refusal names, or half as long.
+No list of models stays current, so tilesight learns from refusals: what a model refuses is left out, remembered while the process runs, and named in a note of the analysis. If the words of a refusal do not say why, the request is tried once without any of these settings (not at Anthropic, which names them), and then with a plain image: if the plain image is accepted, only this tile fails. If a model refuses the length of an answer, it is asked for an answer within the limit that the refusal names, or for half the length.
 
 ${table([
   ['provider', 'what may be refused', 'what happens then'],
@@ -156,12 +156,12 @@ ${table([
 { "models": { "detection": ["openai:qwen3-vl:8b", "bedrock:us.amazon.nova-lite-v1:0"], "judge": "anthropic:claude-sonnet-5-5" } }
 \`\`\`
 
-Every model in \`models.detection\` analyzes every tile. Detections of the same label whose boxes have an IoU above 0.5 become one finding, whichever models reported them, and \`said_by\` names these models. A language model that did not report a finding differs from those that did. Local models never differ by silence, because they know a fixed list of labels.
+Every model in \`models.detection\` analyzes every tile. Detections of the same label whose boxes have an IoU above 0.5 become one finding, whichever models reported them, and \`said_by\` names these models. A language model that did not report a finding differs from those that did. The silence of a local model does not count, because it knows a fixed list of labels.
 
-The judge gets a crop around the findings on which the models differ, at most 8 of one area at once, with the number of models that reported each. It confirms, corrects or rejects each of them. \`judged\` has its verdict and, if it corrected a finding, the label that was reported; \`verified\` repeats the verdict, so that rejected findings are left out everywhere. A correction into a finding that exists is a rejection.
+The judge gets a crop around at most 8 findings of one area on which the models differ, and the number of models that reported each finding. It confirms, corrects or rejects each of them. \`judged\` has its verdict and, if it corrected a finding, the label that was reported; \`verified\` repeats the verdict, so that rejected findings are left out everywhere. If a correction describes a finding that exists already, the corrected finding is rejected.
 
-- The judge is \`models.judge\` of a request, or \`JUDGE_MODEL\` of the deployment if the request names several detection models. Without a judge, every finding is kept.
-- An analysis calls the judge at most ${VERIFICATIONS_MAX} times, or ${VERIFICATIONS_MAX / 2} times with \`verify\`, and spends at most ${VERIFICATION_COST_USD_MAX} USD on it: areas with severe findings come first, then those with the most. A note counts the findings that were not judged; they are kept as they were detected. Findings that the judge decides on are not verified.
+- The judge is \`models.judge\` of a request, or \`JUDGE_MODEL\` of the deployment if several models detect. Without a judge, every finding is kept.
+- An analysis calls the judge at most ${VERIFICATIONS_MAX} times, or ${VERIFICATIONS_MAX / 2} times with \`verify\`, and spends at most ${VERIFICATION_COST_USD_MAX} USD on it: areas with severe findings come first, then those with the most findings. A note counts the findings that were not judged; they are kept as they were detected. Findings that the judge decides on are not verified.
 - Each model multiplies the cost of detection. The estimate of a dry run does not contain the calls of the judge.
 - \`said_by\` and \`judged\` are in findings.json and in list_findings with \`response_format: detailed\`. Other exports do not have them.
 
