@@ -1,5 +1,5 @@
-// Modules and time of a cold start of the MCP server's function, compared with an empty server that is bundled the same way. The empty
-// server has the unmodified SDK; the bare one, like ours, lacks the JSON Schema validator and the schemas of OAuth, which neither uses. Each import runs in its
+// Measures modules and time of a cold start of the MCP server's function, compared with two empty servers that are bundled the same way.
+// The first has the unmodified SDK; the bare one, like ours, lacks the JSON Schema validator and the OAuth schemas. Each import runs in its
 // own process, in turns; the bundle is that of `npm run build`.
 import { execFile } from 'node:child_process';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';

@@ -1,5 +1,5 @@
-// How exact boxes are if each model is asked in its own convention, beside one convention for all. Scripted models answer as each family
-// does, shrink images as it does, and answer less exactly or in their own numbers if they are asked in another convention.
+// Measures how exact boxes are if each model is asked in its own convention, compared with one convention for all. Scripted models answer
+// and shrink images as their family does. Asked in another convention, they answer less exactly or in their own numbers.
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
@@ -29,7 +29,7 @@ interface Family {
 const same: ImageIntake['seen'] = (image) => image;
 const shrunkBy = (limits: Parameters<typeof patches>[0]) => patches(limits).seen;
 
-/** Those that the registry knows, by ids as gateways write them, and those that only calibration can tell. */
+/** Models that the registry knows, with ids as gateways write them, and models that need calibration. */
 const KNOWN: Family[] = [
   {
     id: 'openai:anthropic/claude-sonnet-5',
@@ -99,12 +99,12 @@ export async function run(): Promise<BenchResult> {
 
 interface Server {
   baseUrl: string;
-  /** What a tile became when it was shrunk, by its size: filled before each question. */
+  /** The size of a tile before it was shrunk, by its size afterwards. Filled before each question. */
   originals: Map<string, ImageSize>;
   close: () => void;
 }
 
-/** The marks of a chart of the size that was sent stand for what is in the image; in a shrunk tile they are where they were. */
+/** The image holds the marks of a chart of its size. In a shrunk tile, they stay at the same relative places. */
 async function scripted({ own, shrink, otherwise }: Family): Promise<Server> {
   const originals = new Map<string, ImageSize>();
   const sees = (image: ImageSize) => marksOf(originals.get(`${image.width}x${image.height}`) ?? image);

@@ -1,5 +1,6 @@
-// How soon the local server answers get_execution while a caller sends it what keeps a parser busy: TIFFs with a million directories, in
-// six dry runs and two analyses, then images that become pipes. The server runs in its own process. `quiet`: without these images.
+// Measures how soon the local server answers get_execution while a caller sends files that keep a parser busy: TIFFs with a million
+// directories, in six dry runs and two analyses, then images that become pipes. The server runs in its own process. `quiet` is without
+// these images.
 import { execFileSync, spawn } from 'node:child_process';
 import { copyFile, link, mkdtemp, rename, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -69,7 +70,7 @@ export async function run(): Promise<BenchResult> {
 type Call = (name: string, values: Record<string, unknown>) => Promise<{ structuredContent?: unknown }>;
 
 interface Attack {
-  /** `null`: no image. */
+  /** `null` for no image. */
   draw: ((path: string) => Promise<void>) | null;
   /** After an analysis of the image has started. */
   onceNamed(path: string): Promise<void>;

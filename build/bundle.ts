@@ -21,8 +21,8 @@ const FOLDER = 'dist/function';
 const REQUIRE = "import{createRequire as requireOf}from'node:module';const require=requireOf(import.meta.url);";
 
 /**
- * `entries` and `replacements` name files relative to the repository. Entries are bundled apart: each runs in a process of its own, and what
- * they shared would be further chunks for the start of both.
+ * `entries` and `replacements` name files relative to the repository. Each entry has a bundle of its own, because it runs in its own
+ * process: modules that two entries share would add chunks to the start of both.
  */
 export async function bundle({
   entries,

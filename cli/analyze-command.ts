@@ -94,7 +94,7 @@ interface Analysis {
   path: string;
   options: AnalyzeOptions;
   kept: KeptAnalysis;
-  /** Called once what is kept is of no more use: without an execution, after a failure, or when all results are written. */
+  /** Called once the kept analysis is no longer needed: without an execution, after a failure, or when all results are written. */
   over(): void;
   signal: AbortSignal;
 }
@@ -172,7 +172,7 @@ async function downloaded({ artifacts }: Execution, tools: Agent): Promise<Resul
   };
 }
 
-/** A file that cannot be written costs no other one. Throws the first failure when everything else is written and printed. */
+/** Writes all other files even if one cannot be written. Throws the first failure when everything else is written and printed. */
 async function deliver(executionId: string, results: Results, { out, json }: AnalyzeOptions): Promise<void> {
   const document = parseDocument(documents.findings(executionId), results.findings);
   const files = new Map([

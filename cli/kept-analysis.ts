@@ -1,5 +1,5 @@
-// Where `tilesight analyze` keeps an analysis until its results are written, so that the same command continues it after Ctrl-C, a
-// crash or a full disk. Knows nothing of servers or tools.
+// Keeps an analysis of `tilesight analyze` until its results are written, so that the same command continues it after Ctrl-C, a crash
+// or a full disk. Must not know servers or tools.
 import { createHash } from 'node:crypto';
 import { mkdir, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';

@@ -1,4 +1,4 @@
-// The data folder of a local deployment: private to its user, with a sentence for everything in it that is not as it must be.
+// Opens the data folder of a local deployment: makes it private to its user, and reports in one sentence what is wrong with it.
 import { chmod, mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { UserError } from '../pipeline/contract/errors.ts';

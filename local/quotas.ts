@@ -1,5 +1,5 @@
-// How much one caller may hold at once in the data folder: uploads, queued and running executions, bytes in all. Without isolation by
-// caller, all callers are one. Must not know tools.
+// Limits how much one caller may hold at once in the data folder: uploads, queued and running executions, bytes in all. Without isolation
+// by caller, all callers count as one. Must not know tools.
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Quotas } from '../mcp-server/access/deps.ts';

@@ -1,4 +1,4 @@
-// What happens to old things while the server runs: uploads that nothing needs any more, and executions past the retention.
+// Deletes uploads that no execution needs any more, and executions past their retention, while the server runs.
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type DeletionDeps, deleteExecution } from '../mcp-server/executions/deletion.ts';

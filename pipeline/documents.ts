@@ -63,7 +63,7 @@ export async function readDocument<T>(document: StoredDocument<T>, blobs: Pick<B
   return bytes && parseDocument(document, bytes);
 }
 
-/** Throws an Error if the document does not exist: a step before this one wrote it. Throws a DamagedDocument if it does not fit its schema. */
+/** For a document that an earlier step wrote: throws an Error if it is missing, and a DamagedDocument if it does not fit its schema. */
 export async function readExisting<T>(document: StoredDocument<T>, blobs: Pick<Blobs, 'get'>): Promise<T> {
   const found = await readDocument(document, blobs);
   if (found === null) throw new Error(`Expected a document at ${document.key}, but there is none.`);

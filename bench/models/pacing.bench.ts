@@ -1,4 +1,4 @@
-// How much of a model's quota is used without configuration, and how many calls a tile takes, beside the adaptive mode of the AWS SDK.
+// Measures how much of a model's quota is used, and how many calls a tile takes, compared with the adaptive mode of the AWS SDK.
 // Quotas are scripted, and time is virtual: four hours take a minute.
 import { Readable } from 'node:stream';
 import { BedrockRuntimeClient, ConverseCommand } from '@aws-sdk/client-bedrock-runtime';
@@ -35,10 +35,10 @@ const ANSWERS_MS = [300, 3_000];
 const AT_ONCE = [4, 16, 64];
 
 interface Service {
-  /** Resolves to whether the call was accepted, when its answer is there. */
+  /** Resolves to `true` if the call was accepted, once its answer is there. */
   call(): Promise<boolean>;
   calls(): number;
-  /** The part of the quota that was used so far, as far as this number of calls at once can use it. */
+  /** The share of the quota that was used so far, of what this number of concurrent calls can use. */
   used(atOnce: number): number;
 }
 

@@ -1,4 +1,4 @@
-// Stands for each schema of OAuth in the MCP SDK: 273 zod schemas and 2 ms of every cold start. Callers of this server sign with IAM; the
+// Replaces each OAuth schema of the MCP SDK: 273 zod schemas and 2 ms of every cold start. Callers of this server sign with IAM; the
 // SDK only lists the schemas, and reads none of them without OAuth.
 export const leftOut = {
   safeParse(): never {

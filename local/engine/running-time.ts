@@ -1,5 +1,5 @@
-// The execution timeout counts the time in which this engine runs: not that of a server that is down or of a machine that sleeps. So
-// deadlines move by every gap in which no one called this. Must not know when an execution runs.
+// Counts the execution timeout in running time of the engine: the time of a stopped server or a sleeping machine does not count. After a
+// gap between two calls, the deadlines move by that gap. Must not know when an execution runs.
 import type { Store } from './store/engine-store.ts';
 
 /** A gap is known to within this time. The timeout is a day. */

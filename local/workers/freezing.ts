@@ -1,5 +1,5 @@
-// Freezes processes between invocations, as Lambda does: what an invocation left armed runs when the process is thawed for anything
-// else. Tests use it; a laptop's workers stay awake.
+// Freezes processes between invocations, as Lambda does: timers that an invocation left armed fire when the process is thawed
+// for another one. Only tests use it: the workers of a laptop stay awake.
 import type { ChildProcess } from 'node:child_process';
 
 export interface Freezing {

@@ -1,5 +1,5 @@
-// Starts an execution and records when, and its caller. The record is no part of the request, so that the same request of another caller is the
-// same execution.
+// Starts an execution, and records its time and caller. The record is not a part of the request, so the same request of another caller is
+// the same execution.
 import { UserError } from '../../pipeline/contract/errors.ts';
 import { keys } from '../../pipeline/contract/keys.ts';
 import type { AnalysisRequest } from '../../pipeline/contract/schemas.ts';

@@ -1,5 +1,5 @@
-// Lets plain HTTP clients call: the 2025 protocol requires both media types in Accept, but scripts send one of them, `*/*` or none. They
-// get JSON. Knows nothing of tools.
+// Accepts plain HTTP clients: the 2025 protocol requires both media types in Accept, but scripts send one of them, `*/*` or none. They
+// get JSON. Must not know tools.
 import { z } from 'zod';
 
 const STREAM = 'text/event-stream';

@@ -17,7 +17,7 @@ export interface ReadArguments {
   notes: string[];
   /** Keys that the schema does not know, with their path. */
   unknown: string[];
-  /** Unknown keys that look like a known one. To leave out a misspelled limit would do more than the caller wants. */
+  /** Unknown keys that look like a known one. Ignoring a misspelled limit would do more than the caller wants. */
   misspelled: { sent: string; known: string }[];
 }
 

@@ -1,4 +1,4 @@
-// MCP resources: of an execution the report as Markdown, the findings as JSON and the overlay as an image; and the labels of local models.
+// MCP resources: the report (Markdown), the findings (JSON) and the overlay (image) of an execution, and the labels of the local models.
 import {
   type McpServer,
   ProtocolError,

@@ -1,5 +1,5 @@
-// Why something failed, as facts for a log line: an error and its causes, without stacks. The words of a provider are in the causes,
-// and only the log may have them.
+// Describes an error and its causes as facts for a log line, without stacks. The causes hold the words of a provider, and only the log may
+// have them.
 import { sentenceOf } from './errors.ts';
 
 const CAUSES_MAX = 5;

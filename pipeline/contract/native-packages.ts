@@ -1,4 +1,4 @@
-// Packages with native code that cannot be loaded: missing, or built for another system. Pure; knows their names, loads none.
+// Explains why a package with native code cannot be loaded: it is missing, or built for another system. Pure: loads no package.
 import { UserError } from './errors.ts';
 
 const PACKAGES = {

@@ -1,4 +1,4 @@
-// On which findings the detection models differ, and which of them one call of the judge decides. Pure.
+// Selects the findings on which the detection models differ, and groups those that a single call of the judge decides. Pure.
 import type { AnalysisRequest, Finding, ModelId } from '../contract/schemas.ts';
 import { iou } from '../planning/geometry.ts';
 import { VERIFICATIONS_MAX } from '../planning/shards.ts';

@@ -80,7 +80,7 @@ const UNCHECKED =
   'Another page of the file has a codec that cannot be decoded, so damage in the analyzed page would not be noticed.';
 const NO_PROFILE = 'The color profile of the image cannot be used: colors may differ.';
 const MISSING_DATA = /premature end/i;
-/** What whole files have: of phones, scanners and microscopes. Everything else that a decoder warns of is damage. */
+/** Warnings about complete files, as phones, scanners and microscopes write them. Every other warning of a decoder means damage. */
 const DOUBTS = [
   /Invalid SOS parameters/,
   /extraneous bytes before marker/,

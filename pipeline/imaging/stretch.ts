@@ -95,7 +95,7 @@ export async function joinedBands(opened: OpenedPage, picked: readonly number[],
 }
 
 interface BandRange {
-  /** `null`: all of them. */
+  /** `null` for all of them. */
   bands: number[] | null;
   range: SampleRange;
 }

@@ -1,4 +1,4 @@
-// Why a page of a TIFF cannot be decoded, by its tags. Pure.
+// Finds out from the tags of a TIFF page why it cannot be decoded. Pure.
 import type { TiffDirectory } from './tiff-tags.ts';
 
 /** By the number in tag 259. sharp's libtiff has no decoder for these. */

@@ -1,5 +1,5 @@
-// How a request is understood, as far as that follows from the request alone: known before anything runs, and the same in a dry run, in
-// the progress and in the findings. Pure.
+// Writes the notes that follow from the request alone. They are known before anything runs, and are the same in a dry run, in the
+// progress and in the findings. Pure.
 import type { AnalysisRequest } from '../contract/schemas.ts';
 import { selectionOf } from '../providers/local-labels.ts';
 import { priceOf, unknownPriceNote } from '../providers/prices.ts';

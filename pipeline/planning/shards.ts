@@ -113,7 +113,7 @@ export function spareOperations(tiles: number): number {
   return Math.max(0, OPERATIONS_MAX - (tiles + VERIFICATIONS_MAX) * ATTEMPTS_MAX - OTHER_OPERATIONS_MAX);
 }
 
-/** What of a request decides whether findings are verified or judged. */
+/** The part of a request that decides whether findings are verified or judged. */
 type VerifiedRequest = Pick<AnalysisRequest, 'verify'> & { models?: Pick<AnalysisRequest['models'], 'judge'> };
 
 /** The most operations of any execution that these tiles need, every retry included. */

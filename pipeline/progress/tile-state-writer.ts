@@ -54,7 +54,7 @@ export function reportTiles(
   };
 }
 
-/** The tiles of lost shards count as failed, those of shards that were not started as not analyzed, except for those that are known to have ended. */
+/** Tiles of lost shards count as failed, and tiles of shards that never started as not analyzed, unless a tile is known to have ended. */
 export async function failLostTiles(
   request: Pick<AnalysisRequest, 'execution_id'>,
   { plan, pendingTiles, shards }: { plan: Plan; pendingTiles: PendingTiles; shards: readonly ShardResult[] },

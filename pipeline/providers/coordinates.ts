@@ -1,5 +1,5 @@
-// In which numbers a language model reports boxes best. Models were trained on different conventions, and answer less exactly in another one
-// (arXiv 2606.04282). Pure.
+// The conventions in which language models report boxes: unit, order and form. A model answers less exactly in a convention that it was
+// not trained on (arXiv 2606.04282). Pure.
 import { UserError } from '../contract/errors.ts';
 
 export interface Coordinates {

@@ -1,4 +1,4 @@
-// How language models take in an image: how far they shrink it, and how many tokens they count for it. Sides in pixels. Pure.
+// Computes how far a language model shrinks an image, and how many tokens it counts for it. Sides in pixels. Pure.
 
 export interface ImageSize {
   width: number;

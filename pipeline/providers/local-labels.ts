@@ -1,5 +1,5 @@
-// What local models can be asked: the labels that each knows, and how it understands a request. Pure, and runs no model: dry runs and
-// progress have the same notes as the models themselves.
+// The labels that each local model knows, and how it understands a request. Pure, and runs no model: dry runs and progress have the same
+// notes as the models themselves.
 import { LABELS_ADDRESS } from '../contract/protocol.ts';
 import type { Ask, ModelId } from '../contract/schemas.ts';
 import { COCO_LABELS, cocoLabels, cocoLabelsIn } from './coco-labels.ts';

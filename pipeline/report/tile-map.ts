@@ -1,4 +1,4 @@
-// A map of the failed, not analyzed and blank tiles of a level, drawn over the thumbnail. Its size is limited for any number of tiles. Pure.
+// Draws the failed, not analyzed and blank tiles of a level over the thumbnail. The size of the map is limited for any number of tiles. Pure.
 import { at } from '../contract/at.ts';
 import { type PlannedLevel, type PlannedTile, tilesOf } from '../planning/grid.ts';
 import type { Plan } from '../planning/plan.ts';

@@ -29,7 +29,7 @@ interface CollectedTiles {
   notes: string[];
 }
 
-/** What a tile without any result is. */
+/** Stands for the result of a tile without one. */
 const LOST = { reason: 'The result of this tile was lost.', stop: null } as const;
 const NOT_REACHED = { reason: 'Not analyzed: the analysis ended first.', stop: 'cancelled' } as const;
 

@@ -14,8 +14,8 @@ export function logWith(log: Log, facts: object): Log {
 }
 
 /**
- * The body of a step that logs what it throws, with its causes and `facts` as they are then. A full disk is a TransientError. Outside of the step it is too late: the
- * SDK builds the error anew from its checkpoint, which keeps only the name and the message.
+ * The body of a step that logs what it throws, with its causes and `facts` as they are then. A full disk is a TransientError. Outside the
+ * step it is too late: the SDK builds the error anew from its checkpoint, which keeps only the name and the message.
  */
 export function loggingFailure<T>(log: Log, facts: object, body: () => Promise<T>): () => Promise<T> {
   return async () => {

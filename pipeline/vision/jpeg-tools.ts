@@ -38,7 +38,7 @@ export async function cutJpeg(image: Jpeg, [left, top, width, height]: Box): Pro
 
 const PLAIN_PX = 64; // some models refuse sides below 28 px
 
-/** A grey image that no service has a reason to refuse. */
+/** A gray image that no service has a reason to refuse. */
 export async function plainJpeg(): Promise<Jpeg> {
   const { default: sharp } = await import('sharp');
   const grey = { width: PLAIN_PX, height: PLAIN_PX, channels: 3, background: '#808080' } as const;

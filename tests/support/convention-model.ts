@@ -1,5 +1,5 @@
-// A language model, as a scripted OpenAI-compatible server, that sees known boxes in whatever image it gets, and answers as its family does.
-// Asked in another convention than its own, it answers less exactly, or in its own numbers nevertheless.
+// Scripts a language model behind an OpenAI-compatible server: it reports known boxes in any image, in the convention of its family. Asked in
+// another convention, it answers less exactly, or in its own numbers nevertheless.
 import sharp from 'sharp';
 import { at } from '../../pipeline/contract/at.ts';
 import type { Coordinates } from '../../pipeline/providers/coordinates.ts';

@@ -1,4 +1,4 @@
-// What is asked of the process that reads headers, and what it answers: plain values, because they are copied between processes.
+// The messages to and from the process that reads headers: plain values, because they are copied between processes.
 import { z } from 'zod';
 import type { ImageLimits } from '../../planning/image-limits.ts';
 

@@ -19,7 +19,7 @@ export interface VerifiedFinding {
 
 /** What all verifications of an execution share, or all calls of its judge. A replay rebuilds it from their results. */
 export interface VerificationBudget {
-  /** Names it in sentences. */
+  /** Its name in sentences. */
   purpose: 'verification' | 'the judge';
   spentUsd: number;
   /** Why no further finding is verified; `null` while there is budget. */

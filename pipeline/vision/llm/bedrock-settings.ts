@@ -1,4 +1,4 @@
-// What models on Bedrock refuse of a request, by the words of Converse.
+// Recognizes, by the error messages of Converse, which setting of a request a model on Bedrock refuses.
 import { bedrockError, imageRefusalOf } from './bedrock-errors.ts';
 import { UnexplainedRefusal } from './model.ts';
 import { THINKING_NOTES, THINKING_SIGNS, type ThinkingSetting } from './requests/claude-thinking.ts';

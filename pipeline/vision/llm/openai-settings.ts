@@ -1,4 +1,4 @@
-// What OpenAI-compatible servers refuse of a request, by the parameter or the words of their errors.
+// Recognizes, by the parameter or the message of an error, which setting of a request an OpenAI-compatible server refuses.
 import { UnexplainedRefusal } from './model.ts';
 import { errorWords, imageRefusalOf, isServerError, openaiError } from './openai-errors.ts';
 import { answerTokensIn, type Concessions, type RefusalReader } from './requests/refused-settings.ts';

@@ -1,4 +1,4 @@
-// Reads filled-in forms. Each reader takes any JSON value and returns what it holds, or why it is of no use. `null`: another form.
+// Reads filled-in forms. Each reader takes any JSON value and returns what it holds, why it is of no use, or `null` if it is another form.
 import type { Finding } from '../../contract/schemas.ts';
 import { type BoxFrame, boxOf, scaleOf } from '../prompts/box-frame.ts';
 import { MODERATION_CATEGORIES } from '../prompts/moderate-prompt.ts';

@@ -1,5 +1,5 @@
-// How Claude is kept from thinking before it fills in a form: thoughts cost output tokens, and count as tokens of the answer. From Claude 5
-// on, models think unless they are asked not to. Sonnet 5.5 refuses thinking that is disabled, Opus 5.5 and Fable 5.1 always think:
+// Keeps Claude from thinking before it fills in a form: thoughts cost output tokens, and count as tokens of the answer. From Claude 5 on,
+// models think unless they are asked not to. Sonnet 5.5 refuses to turn thinking off; Opus 5.5 and Fable 5.1 always think:
 // platform.claude.com/docs/en/build-with-claude/thinking and models/opus-5-5/whats-new-opus-5-5, read on 2026-11-28.
 
 /** What is asked for in this order, if the one before is refused: no thinking, none before a call of a tool, a low effort. */

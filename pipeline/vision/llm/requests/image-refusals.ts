@@ -1,6 +1,6 @@
-// What a service has against the image of one request, by its own words: such a refusal concerns one tile. Every other refusal concerns
-// the model or the account, and so all tiles. Knows no provider: the words are those of Bedrock, OpenAI, Anthropic, Google, Alibaba,
-// OpenRouter, vLLM, llama.cpp and Ollama.
+// Recognizes refusals that concern the image of one request, and so one tile. Every other refusal concerns the model or the account, and
+// so all tiles. Must not know providers: the patterns fit the messages of Bedrock, OpenAI, Anthropic, Google, Alibaba, OpenRouter, vLLM,
+// llama.cpp and Ollama.
 
 /** `blocked`: by a policy about content. */
 export type ImageRefusal = 'blocked' | 'too-large' | 'unreadable';
