@@ -1,21 +1,14 @@
 // The metrics of dashboards and alarms, and the fields of a log line.
 import { join } from 'node:path';
-import sharp from 'sharp';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { AnswerError } from '../../pipeline/contract/errors.ts';
 import type { Log, MetricName, Metrics, PipelineDeps } from '../../pipeline/ports.ts';
 import { powertoolsLog } from '../../pipeline/telemetry/powertools-log.ts';
 import { powertoolsMetrics } from '../../pipeline/telemetry/powertools-metrics.ts';
 import { temporaryFolder } from '../support/folder.ts';
+import { greyImage } from '../support/grey-image.ts';
 import { runPipeline } from '../support/pipeline-run.ts';
 import { detectionOf, scriptedVision } from '../support/scripted-vision.ts';
-
-async function greyImage(): Promise<string> {
-  const path = join(await temporaryFolder(), 'grey.jpg');
-  const noise = { type: 'gaussian', mean: 128, sigma: 30 } as const;
-  await sharp({ create: { width: 900, height: 700, channels: 3, background: '#777', noise } }).toFile(path);
-  return path;
-}
 
 function collector() {
   const sums = new Map<MetricName, number>();
@@ -32,7 +25,7 @@ describe('an analysis', () => {
         return call === 0 ? [detectionOf('cat', [10, 10, tile.width / 2, 50])] : [];
       },
     });
-    const { document } = await runPipeline(await greyImage(), vision, {}, { around: (deps) => ({ ...deps, metrics }) });
+    const { document } = await runPipeline(await greyImage(900, 700), vision, {}, { around: (deps) => ({ ...deps, metrics }) });
     expect(sum('TilesDone')).toBe(vision.detectCalls - 1);
     expect(sum('TilesFailed')).toBe(1);
     expect(sum('TilesBlank')).toBe(0);
@@ -56,7 +49,7 @@ describe('an analysis', () => {
     const keep: Log['error'] = (facts) => void lines.push(facts);
     const log: Log = { debug: keep, info: keep, warn: keep, error: keep };
     const around = (deps: PipelineDeps): PipelineDeps => ({ ...deps, log });
-    const { document } = await runPipeline(await greyImage(), scriptedVision(), {}, { around });
+    const { document } = await runPipeline(await greyImage(900, 700), scriptedVision(), {}, { around });
     expect(document && lines.length).toBeGreaterThan(0);
     for (const line of lines) expect(line).toMatchObject({ execution: 'run-1' });
   });

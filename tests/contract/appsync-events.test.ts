@@ -9,7 +9,6 @@ import { promisify } from 'node:util';
 import { Sha256 } from '@aws-crypto/sha256-js';
 import { HttpRequest } from '@smithy/protocol-http';
 import { SignatureV4 } from '@smithy/signature-v4';
-import sharp from 'sharp';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { z } from 'zod';
 import { eventApi, readPipelineConfig } from '../../pipeline/config.ts';
@@ -18,7 +17,7 @@ import type { Events, Log } from '../../pipeline/ports.ts';
 import { channelOf, endEvent, LiveEvent, progressEvent, tileEvent } from '../../pipeline/progress/events.ts';
 import { appsyncEvents } from '../../pipeline/telemetry/appsync-events.ts';
 import { eventApiSocket } from '../support/event-api-socket.ts';
-import { temporaryFolder } from '../support/folder.ts';
+import { greyImage } from '../support/grey-image.ts';
 import { pipelineStage, requestFor } from '../support/pipeline-run.ts';
 import { scriptedVision } from '../support/scripted-vision.ts';
 
@@ -89,15 +88,6 @@ const idsIn = (api: EventApi) => eventsIn(api).map(({ id }) => id);
 
 async function until(fits: () => boolean): Promise<void> {
   while (!fits()) await sleep(10);
-}
-
-async function image(): Promise<string> {
-  const path = `${await temporaryFolder()}/noise.jpg`;
-  const noise = { type: 'gaussian', mean: 128, sigma: 30 } as const;
-  await sharp({ create: { width: 900, height: 700, channels: 3, background: '#777', noise } })
-    .jpeg()
-    .toFile(path);
-  return path;
 }
 
 describe('events for AppSync', () => {
@@ -189,7 +179,7 @@ describe('events for AppSync', () => {
     ['refuses', () => 403],
     ['never answers', () => null],
   ])('do not delay an execution if the service %s', { timeout: 30_000 }, async (_, answer) => {
-    const path = await image();
+    const path = await greyImage(900, 700);
     const calm = await (await pipelineStage()).run(requestFor(path), scriptedVision());
     const api = await eventApiThat(answer);
     const vision = scriptedVision();
@@ -203,7 +193,7 @@ describe('events for AppSync', () => {
 
   test('of an execution reach the channel completely', { timeout: 30_000 }, async () => {
     const api = await eventApiThat();
-    const run = await (await pipelineStage()).run(requestFor(await image()), scriptedVision(), (deps) => ({
+    const run = await (await pipelineStage()).run(requestFor(await greyImage(900, 700)), scriptedVision(), (deps) => ({
       ...deps,
       events: api.events,
     }));

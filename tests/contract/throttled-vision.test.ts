@@ -1,11 +1,9 @@
 // The throttle gate in virtual time, and analyses through models that throttle.
-import { join } from 'node:path';
-import sharp from 'sharp';
 import { describe, expect, test } from 'vitest';
 import { TransientError, UserError } from '../../pipeline/contract/errors.ts';
 import { type Pace, throttleGate } from '../../pipeline/vision/throttle-gate.ts';
 import { throttledVision } from '../../pipeline/vision/throttled-vision.ts';
-import { temporaryFolder } from '../support/folder.ts';
+import { greyImage } from '../support/grey-image.ts';
 import { runPipeline } from '../support/pipeline-run.ts';
 import { scriptedVision } from '../support/scripted-vision.ts';
 import { seededRandom } from '../support/seeded-random.ts';
@@ -318,14 +316,6 @@ test('a model that is throttled for longer than some seconds fails its calls: fu
   expect(pace.now()).toBeLessThan(12_000);
 });
 
-/** Gray noise, so that no tile is blank. */
-async function greyImage(width: number, height: number): Promise<string> {
-  const path = join(await temporaryFolder(), 'grey.jpg');
-  const noise = { type: 'gaussian', mean: 128, sigma: 30 } as const;
-  await sharp({ create: { width, height, channels: 3, background: '#777', noise } }).toFile(path);
-  return path;
-}
-
 test('an analysis without access to its model fails after at most as many calls as run at once', async () => {
   const refusal = 'Expected access to test:eyes, got none. Ask for it.';
   const vision = scriptedVision({
@@ -334,7 +324,7 @@ test('an analysis without access to its model fails after at most as many calls 
       throw new UserError(refusal);
     },
   });
-  const { progress } = await runPipeline(await greyImage(1_000, 800), throttledVision(vision, 4));
+  const { progress } = await runPipeline(await greyImage(), throttledVision(vision, 4));
   expect(progress).toMatchObject({ status: 'FAILED', reason: refusal });
   expect(vision.detectCalls).toBeLessThanOrEqual(4);
 }, 5_000);

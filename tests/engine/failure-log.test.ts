@@ -2,7 +2,6 @@
 // wire format, through the real pipeline and engine.
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import sharp from 'sharp';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { readMcpServerConfig } from '../../pipeline/config.ts';
 import type { AnalysisRequest, ModelId } from '../../pipeline/contract/schemas.ts';
@@ -23,6 +22,7 @@ import {
 } from '../support/anthropic-server.ts';
 import { answer, REQUEST_ID as BEDROCK_ID, type BedrockReply, bedrockServer, toolUse } from '../support/bedrock-server.ts';
 import { temporaryFolder } from '../support/folder.ts';
+import { greyImage } from '../support/grey-image.ts';
 import { completion, REQUEST_ID as OPENAI_ID, type OpenaiReply, openaiServer } from '../support/openai-server.ts';
 import { pipelineStage, requestFor } from '../support/pipeline-run.ts';
 import { scriptedVision } from '../support/scripted-vision.ts';
@@ -45,14 +45,6 @@ beforeEach(() => {
 });
 afterEach(() => vi.unstubAllEnvs());
 
-/** Two tiles of noise. */
-async function greyImage(): Promise<string> {
-  const path = join(await temporaryFolder(), 'grey.jpg');
-  const noise = { type: 'gaussian', mean: 128, sigma: 30 } as const;
-  await sharp({ create: { width: 400, height: 200, channels: 3, background: '#777', noise } }).toFile(path);
-  return path;
-}
-
 /** Runs an analysis, whose summary does not need `vision`. `answers` is everything that a caller could read of it. */
 async function analyzed(
   vision: Vision,
@@ -65,7 +57,7 @@ async function analyzed(
   const stage = await pipelineStage();
   const { summarize } = scriptedVision();
   const eyes = { ...vision, summarize };
-  const run = await stage.run({ ...requestFor(await greyImage()), ...request }, eyes, (deps) => around({ ...deps, log }));
+  const run = await stage.run({ ...requestFor(await greyImage(400, 200)), ...request }, eyes, (deps) => around({ ...deps, log }));
   const { state, progress, document } = run;
   return { lines, answers: JSON.stringify({ state, progress, document }) };
 }

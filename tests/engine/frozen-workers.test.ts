@@ -1,8 +1,8 @@
 // Real worker processes that are frozen (SIGSTOP) at every suspension and thawed (SIGCONT) at random, as on Lambda. What is stored in
 // the end must be the same as with workers that never are.
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import sharp from 'sharp';
 import { expect, onTestFinished, test } from 'vitest';
 import { openEngine } from '../../local/engine/engine.ts';
 import { localLauncher } from '../../local/engine/local-launcher.ts';
@@ -15,6 +15,7 @@ import { stepDocuments } from '../../pipeline/step-documents.ts';
 import { fsBlobs } from '../../pipeline/storage/folder-blobs.ts';
 import { silent } from '../fixtures/engine-harness.ts';
 import { temporaryFolder } from '../support/folder.ts';
+import { greyNoise } from '../support/grey-image.ts';
 import { requestFor } from '../support/pipeline-run.ts';
 import { type Random, seededRandom } from '../support/seeded-random.ts';
 
@@ -30,10 +31,7 @@ const SHARDING = { sharded: { shardTilesMax: 1, shardConcurrency: 2 }, 'in one s
 async function stage(limits: object, freezing: Freezing | null) {
   const folder = await temporaryFolder();
   const path = join(folder, 'noise.jpg');
-  const noise = { type: 'gaussian', mean: 128, sigma: 30 } as const; // no tile is blank
-  await sharp({ create: { width: 200, height: 128, channels: 3, background: '#777', noise } })
-    .jpeg()
-    .toFile(path);
+  await writeFile(path, await greyNoise(200, 128));
   const workers = workerPool({
     entry: new URL('../fixtures/pipeline-worker.ts', import.meta.url),
     args: [folder, JSON.stringify({ tileConcurrency: 2, progressEveryMs: PROGRESS_EVERY_MS, ...limits })],

@@ -1,12 +1,10 @@
 // What an execution can do without never costs its result, and findings and status agree after any failure.
-import { join } from 'node:path';
-import sharp from 'sharp';
 import { describe, expect, test } from 'vitest';
 import { queryExecutions } from '../../mcp-server/executions/search.ts';
 import { TransientError, UserError } from '../../pipeline/contract/errors.ts';
 import { keys } from '../../pipeline/contract/keys.ts';
 import type { PipelineDeps } from '../../pipeline/ports.ts';
-import { temporaryFolder } from '../support/folder.ts';
+import { greyImage } from '../support/grey-image.ts';
 import { pipelineStage, requestFor, runPipeline } from '../support/pipeline-run.ts';
 import { detectionOf, scriptedVision } from '../support/scripted-vision.ts';
 import { type Random, seededRandom } from '../support/seeded-random.ts';
@@ -29,13 +27,6 @@ const SCRIPTS: [[number, number], ...[number, number][]] = [
   [0x1f300, 0x1f5ff], // pictographs
 ];
 
-async function greyImage(): Promise<string> {
-  const path = join(await temporaryFolder(), 'grey.jpg');
-  const noise = { type: 'gaussian', mean: 128, sigma: 30 } as const;
-  await sharp({ create: { width: 250, height: 250, channels: 3, background: '#777', noise } }).toFile(path);
-  return path;
-}
-
 function randomLabel(random: Random): string {
   const [first, last] = random.oneOf(SCRIPTS);
   const length = random.oneOf([1, LABEL_CHARACTERS_MAX, random.between(1, LABEL_CHARACTERS_MAX)]);
@@ -47,7 +38,7 @@ function randomLabel(random: Random): string {
 describe('labels of any script and length', () => {
   test(`500 of them: every execution succeeds, and the list finds it by each of its labels (seed ${SEED})`, async () => {
     const random = seededRandom(SEED);
-    const [stage, image] = [await pipelineStage(), await greyImage()];
+    const [stage, image] = [await pipelineStage(), await greyImage(250, 250)];
     for (let number = 0; number < EXECUTIONS; number++) {
       const labels = Array.from({ length: LABELS_EACH }, () => randomLabel(random));
       const detections = labels.map((label, index) =>
@@ -105,7 +96,12 @@ describe('after a write that fails, findings and status agree:', () => {
     ['the keys of the index', /run-1\/index\.json$/, false],
     ['every index entry', /^index\//, false],
   ])('without %s an execution succeeds', async (_, pattern, noted) => {
-    const { progress, document, state } = await runPipeline(await greyImage(), vision(), {}, { around: failing(pattern) });
+    const { progress, document, state } = await runPipeline(
+      await greyImage(250, 250),
+      vision(),
+      {},
+      { around: failing(pattern) },
+    );
     expect([state?.state, progress.status, document?.status]).toEqual(['succeeded', 'SUCCEEDED', 'SUCCEEDED']);
     expect(document?.findings).toHaveLength(progress.findings);
     expect(document?.notes.some((note) => note.includes('could not be written'))).toBe(noted);
@@ -113,7 +109,7 @@ describe('after a write that fails, findings and status agree:', () => {
 
   test('without findings an execution fails, and has no entry in the list', async () => {
     const { progress, document, files } = await runPipeline(
-      await greyImage(),
+      await greyImage(250, 250),
       vision(),
       {},
       { around: failing(/findings\.json$/) },
@@ -125,7 +121,7 @@ describe('after a write that fails, findings and status agree:', () => {
   test('if only the last progress could not be written, the findings count', async () => {
     const key = new RegExp(`${keys.progress('run-1')}$`);
     const around = failing(key, { lastWord: true, times: 1 });
-    const { progress, document, state } = await runPipeline(await greyImage(), vision(), {}, { around });
+    const { progress, document, state } = await runPipeline(await greyImage(250, 250), vision(), {}, { around });
     expect([state?.state, progress.status, document?.status]).toEqual(['succeeded', 'SUCCEEDED', 'SUCCEEDED']);
     expect(progress.summary).toBe(document?.summary);
   });
@@ -159,7 +155,7 @@ describe('an analysis that fails', () => {
 
   test('stores its end with a later attempt if the store fails temporarily', async () => {
     const { calls, around } = refusingTheEnd(() => new TransientError('The store is busy.'), 2);
-    const { state, progress } = await runPipeline(await greyImage(), blocked(), {}, { around });
+    const { state, progress } = await runPipeline(await greyImage(250, 250), blocked(), {}, { around });
     expect(calls.refused).toBe(2);
     expect(state?.state).toBe('failed');
     expect(progress).toMatchObject({ status: 'FAILED', reason: 'The model test:eyes cannot be used.' });
@@ -167,7 +163,7 @@ describe('an analysis that fails', () => {
 
   test('ends after one attempt if the store refuses, with the reason of the store', async () => {
     const { calls, around } = refusingTheEnd(() => new UserError('The store refused access.'), Number.POSITIVE_INFINITY);
-    const { state, progress } = await runPipeline(await greyImage(), blocked(), {}, { around });
+    const { state, progress } = await runPipeline(await greyImage(250, 250), blocked(), {}, { around });
     expect(calls.refused).toBe(1);
     expect([state?.state, progress.status]).toEqual(['failed', 'RUNNING']);
   });

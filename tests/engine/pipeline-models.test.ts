@@ -1,22 +1,12 @@
 // How the pipeline handles the answers of models: failures of every kind, verification, summaries.
-import { join } from 'node:path';
-import sharp from 'sharp';
 import { describe, expect, test } from 'vitest';
 import { AnswerError, TransientError, UserError } from '../../pipeline/contract/errors.ts';
 import { NO_USAGE } from '../../pipeline/contract/usage.ts';
 import { shardsOf } from '../../pipeline/planning/shards.ts';
 import type { PipelineDeps, SummaryMaterial, VerificationQuestion } from '../../pipeline/ports.ts';
-import { temporaryFolder } from '../support/folder.ts';
+import { greyImage } from '../support/grey-image.ts';
 import { runPipeline } from '../support/pipeline-run.ts';
 import { detectionOf, scriptedVision } from '../support/scripted-vision.ts';
-
-/** Gray noise, so that no tile is blank: about 30 tiles. */
-async function greyImage(width = 1_000, height = 800): Promise<string> {
-  const path = join(await temporaryFolder(), 'grey.jpg');
-  const noise = { type: 'gaussian', mean: 128, sigma: 30 } as const;
-  await sharp({ create: { width, height, channels: 3, background: '#777', noise } }).toFile(path);
-  return path;
-}
 
 const CONCURRENCY = 4; // of tests/support/pipeline-run.ts
 const usage = (cost_usd: number) => ({ input_tokens: 1, output_tokens: 1, cost_usd });

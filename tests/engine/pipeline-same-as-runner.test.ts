@@ -1,12 +1,11 @@
 // The pipeline's handler, unchanged, under the service's own test runner and on the engine: the same operations.
-import { join } from 'node:path';
 import { LocalDurableTestRunner } from '@aws/durable-execution-sdk-js-testing';
-import sharp from 'sharp';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { AnswerError } from '../../pipeline/contract/errors.ts';
 import { NO_USAGE } from '../../pipeline/contract/usage.ts';
 import { durablePipeline } from '../../pipeline/durable-pipeline.ts';
 import { temporaryFolder } from '../support/folder.ts';
+import { greyImage } from '../support/grey-image.ts';
 import { pipelineDeps, requestFor, runPipeline } from '../support/pipeline-run.ts';
 import { detectionOf, type Script, scriptedVision } from '../support/scripted-vision.ts';
 
@@ -28,9 +27,7 @@ const SCRIPTS: [string, Script][] = [
 ];
 
 test.each(SCRIPTS)('an analysis %s leaves the same operations on both', async (_, script) => {
-  const image = join(await temporaryFolder(), 'noise.jpg');
-  const noise = { type: 'gaussian', mean: 128, sigma: 30 } as const;
-  await sharp({ create: { width: 700, height: 600, channels: 3, background: '#777', noise } }).toFile(image);
+  const image = await greyImage(700, 600);
 
   const onEngine = await runPipeline(image, scriptedVision(script));
   const operations = onEngine.operations.filter(({ Type }) => Type !== 'EXECUTION');

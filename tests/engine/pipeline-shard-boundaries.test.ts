@@ -3,7 +3,6 @@ import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import sharp from 'sharp';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { AnswerError } from '../../pipeline/contract/errors.ts';
 import { STEPS } from '../../pipeline/contract/protocol.ts';
@@ -11,20 +10,15 @@ import type { AnalysisRequest } from '../../pipeline/contract/schemas.ts';
 import type { PipelineDeps } from '../../pipeline/ports.ts';
 import { progressReader } from '../../pipeline/progress/progress-reader.ts';
 import { temporaryFolder } from '../support/folder.ts';
+import { greyNoise } from '../support/grey-image.ts';
 import { type PipelineStage, pipelineStage, requestFor } from '../support/pipeline-run.ts';
 import { detectionOf, scriptedVision } from '../support/scripted-vision.ts';
-
-/** Noise, so that no tile is blank. */
-async function noise(width: number, height: number): Promise<Buffer> {
-  const create = { width, height, channels: 3, background: '#777', noise: { type: 'gaussian', mean: 128, sigma: 30 } } as const;
-  return await sharp({ create }).jpeg().toBuffer();
-}
 
 let small: Buffer;
 let large: Buffer;
 beforeAll(async () => {
-  small = await noise(700, 600);
-  large = await noise(2_700, 2_500);
+  small = await greyNoise(700, 600);
+  large = await greyNoise(2_700, 2_500);
 });
 
 async function requestOf(image: Buffer): Promise<AnalysisRequest> {

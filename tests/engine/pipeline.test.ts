@@ -8,16 +8,9 @@ import { NO_USAGE } from '../../pipeline/contract/usage.ts';
 import { EXPORT_FILES } from '../../pipeline/findings/exports/index.ts';
 import type { Blobs, PipelineDeps } from '../../pipeline/ports.ts';
 import { temporaryFolder } from '../support/folder.ts';
+import { greyImage } from '../support/grey-image.ts';
 import { runPipeline } from '../support/pipeline-run.ts';
 import { detectionOf, scriptedVision } from '../support/scripted-vision.ts';
-
-/** Gray noise, so that no tile is blank. */
-async function greyImage(width = 900, height = 700): Promise<string> {
-  const path = join(await temporaryFolder(), 'grey.jpg');
-  const noise = { type: 'gaussian', mean: 128, sigma: 30 } as const;
-  await sharp({ create: { width, height, channels: 3, background: '#777', noise } }).toFile(path);
-  return path;
-}
 
 const CHECKPOINT_BYTES_MAX = 20_000;
 
@@ -25,7 +18,7 @@ test('an image becomes findings, an overlay and a final progress', async () => {
   const vision = scriptedVision({
     detect: (tile, call) => (call === 0 ? [detectionOf('cat', [10, 10, tile.width / 2, 50])] : []),
   });
-  const { progress, document, files, state } = await runPipeline(await greyImage(), vision);
+  const { progress, document, files, state } = await runPipeline(await greyImage(900, 700), vision);
   expect(state).toMatchObject({ state: 'succeeded' });
   expect(progress).toMatchObject({ status: 'SUCCEEDED', phase: 'done', findings: 1, reason: null });
   expect(progress.tiles).toEqual({ total: vision.detectCalls, done: vision.detectCalls, failed: 0, blank: 0, not_analyzed: 0 });
@@ -60,7 +53,7 @@ test('the operations are the tiles and at most 12 more, none over 20 KB a tile',
   const crowded = Array.from({ length: 400 }, (_, index) =>
     detectionOf('text', [index % 200, index % 150, 20, 9], { text: `line ${index}` }),
   );
-  const { operations, document, files } = await runPipeline(await greyImage(), scriptedVision({ detect: () => crowded }));
+  const { operations, document, files } = await runPipeline(await greyImage(900, 700), scriptedVision({ detect: () => crowded }));
   const tiles = operations.filter(({ Name }) => Name?.startsWith('tile-'));
   expect(tiles).toHaveLength(document?.tiles.total ?? 0);
   expect(operations.length - tiles.length).toBeLessThanOrEqual(12);
@@ -76,7 +69,7 @@ test('tiles that fail permanently are reported with their box, and all remaining
       return [];
     },
   });
-  const { progress, document } = await runPipeline(await greyImage(), vision);
+  const { progress, document } = await runPipeline(await greyImage(900, 700), vision);
   expect(progress.status).toBe('PARTIAL');
   expect(document?.tiles.failed).toHaveLength(Math.ceil(vision.detectCalls / 3));
   expect(document?.tiles.failed[0]).toMatchObject({
@@ -112,7 +105,7 @@ test('a tile with a temporary failure is analyzed again', async () => {
 
 test('a blocked image ends with category and score, and no tile is analyzed', async () => {
   const vision = scriptedVision({ moderate: () => ({ allowed: false, category: 'Porn', score: 0.93, usage: NO_USAGE }) });
-  const { progress, state, files } = await runPipeline(await greyImage(), vision);
+  const { progress, state, files } = await runPipeline(await greyImage(900, 700), vision);
   expect(progress).toMatchObject({ status: 'BLOCKED', reason: expect.stringMatching(/Porn, score 0\.93/) });
   expect(state).toMatchObject({ state: 'succeeded' });
   expect(vision.detectCalls).toBe(0);
@@ -125,7 +118,7 @@ test('without a verdict there is no analysis', async () => {
       throw new Error('the judge is ill');
     },
   });
-  const { progress, files } = await runPipeline(await greyImage(), vision);
+  const { progress, files } = await runPipeline(await greyImage(900, 700), vision);
   expect(progress).toMatchObject({ status: 'FAILED', reason: expect.not.stringContaining('ill') });
   expect(vision.detectCalls).toBe(0);
   expect(files).toEqual(['blobs/executions/run-1/progress.json']);

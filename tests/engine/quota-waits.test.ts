@@ -1,7 +1,6 @@
 // Executions whose model is throttled wait in the engine, not in a process, and take few operations for it.
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import sharp from 'sharp';
 import { expect, onTestFinished, test } from 'vitest';
 import { openEngine } from '../../local/engine/engine.ts';
 import { localLauncher } from '../../local/engine/local-launcher.ts';
@@ -11,18 +10,11 @@ import { documents, readDocument, readExisting } from '../../pipeline/documents.
 import { fsBlobs } from '../../pipeline/storage/folder-blobs.ts';
 import { silent } from '../fixtures/engine-harness.ts';
 import { temporaryFolder } from '../support/folder.ts';
+import { greyImage } from '../support/grey-image.ts';
 import { requestFor, runPipeline } from '../support/pipeline-run.ts';
 import { detectionOf, scriptedVision } from '../support/scripted-vision.ts';
 
 const throttled = () => new TransientError('The model test:eyes is throttled. Try again later.', { throttled: true });
-
-/** Gray noise, so that no tile is blank: about 30 tiles. */
-async function greyImage(width = 1_000, height = 800): Promise<string> {
-  const path = join(await temporaryFolder(), 'grey.jpg');
-  const noise = { type: 'gaussian', mean: 128, sigma: 30 } as const;
-  await sharp({ create: { width, height, channels: 3, background: '#777', noise } }).toFile(path);
-  return path;
-}
 
 test('one tile waits for all, the tiles behind it continue two by two, and every tile is analyzed', {
   timeout: 60_000,

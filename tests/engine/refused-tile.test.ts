@@ -1,7 +1,5 @@
 // A service that refuses the image of one tile, the first that it is asked about: every way to refuse, through the real clients, pipeline
 // and engine. That tile fails; the analysis does not.
-import { join } from 'node:path';
-import sharp from 'sharp';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { ModelId } from '../../pipeline/contract/schemas.ts';
 import type { Vision } from '../../pipeline/ports.ts';
@@ -10,7 +8,7 @@ import { bedrockVision } from '../../pipeline/vision/llm/bedrock-vision.ts';
 import { openaiVision } from '../../pipeline/vision/llm/openai-vision.ts';
 import { type AnthropicReply, anthropicServer, message, toolCall } from '../support/anthropic-server.ts';
 import { answer, type BedrockReply, bedrockServer, toolUse } from '../support/bedrock-server.ts';
-import { temporaryFolder } from '../support/folder.ts';
+import { greyImage } from '../support/grey-image.ts';
 import { completion, type OpenaiReply, openaiServer } from '../support/openai-server.ts';
 import { requestFor, runPipeline } from '../support/pipeline-run.ts';
 import { scriptedVision } from '../support/scripted-vision.ts';
@@ -35,18 +33,11 @@ beforeEach(() => {
 afterEach(() => vi.unstubAllEnvs());
 
 /** Noise, so that no tile is blank and no two are alike. */
-async function greyImage(): Promise<string> {
-  const path = join(await temporaryFolder(), 'grey.jpg');
-  const noise = { type: 'gaussian', mean: 128, sigma: 30 } as const;
-  await sharp({ create: { width: 700, height: 400, channels: 3, background: '#777', noise } }).toFile(path);
-  return path;
-}
-
 /** Runs an analysis with `vision` for its tiles only. */
 async function analyzed(vision: Vision, model: ModelId) {
   const { summarize } = scriptedVision();
   const models = { ...requestFor('').models, moderation: null, detection: [model] };
-  return await runPipeline(await greyImage(), { ...vision, summarize }, {}, { request: { models } });
+  return await runPipeline(await greyImage(700, 400), { ...vision, summarize }, {}, { request: { models } });
 }
 
 /** `refusal` for the first image that is sent, however often; otherwise `usual`. */
@@ -136,7 +127,7 @@ describe('a setting that a model refuses is noted once', () => {
     const model = 'openai:seeing:8b';
     const models = { ...requestFor('').models, moderation: null, detection: [model], synthesis: model };
     const vision = openaiVision({ baseUrl, apiKey: null });
-    const { document, progress } = await runPipeline(await greyImage(), vision, {}, { request: { models } });
+    const { document, progress } = await runPipeline(await greyImage(700, 400), vision, {}, { request: { models } });
     expect(progress.status).toBe('SUCCEEDED');
     expect(document?.summary).toContain('A cat.');
     expect(document?.notes.filter((one) => one.includes('refuses'))).toEqual([note(model)]);
@@ -148,7 +139,7 @@ describe('a setting that a model refuses is noted once', () => {
     const models = { ...requestFor('').models, moderation: null, synthesis: model };
     const { detect } = scriptedVision();
     const vision = { ...openaiVision({ baseUrl, apiKey: null }), detect };
-    const { document } = await runPipeline(await greyImage(), vision, {}, { request: { models } });
+    const { document } = await runPipeline(await greyImage(700, 400), vision, {}, { request: { models } });
     expect(document?.notes).toContain(note(model));
   });
 });

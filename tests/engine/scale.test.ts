@@ -1,13 +1,13 @@
 // Large plans run as shards: the same findings, every tile accounted for, cancelled and resumed.
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import sharp from 'sharp';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { AnswerError, UserError } from '../../pipeline/contract/errors.ts';
 import { keys } from '../../pipeline/contract/keys.ts';
 import { SHARD_TILES_MAX } from '../../pipeline/contract/protocol.ts';
 import type { PipelineDeps } from '../../pipeline/ports.ts';
 import { temporaryFolder } from '../support/folder.ts';
+import { greyNoise } from '../support/grey-image.ts';
 import { type PipelineRun, pipelineStage, requestFor } from '../support/pipeline-run.ts';
 import { detectionOf, scriptedVision } from '../support/scripted-vision.ts';
 
@@ -16,13 +16,10 @@ const CONCURRENCY = 4; // of tests/support/pipeline-run.ts
 const SHARDS_AT_ONCE = 2;
 const plan = { detail: 'max', tile_size: 128, overlap: 32 } as const;
 
-/** Noise, so that no tile is blank, of which 128 px tiles make two shards. */
+/** 128 px tiles of it make two shards. */
 let image: Buffer;
 beforeAll(async () => {
-  const noise = { type: 'gaussian', mean: 128, sigma: 30 } as const;
-  image = await sharp({ create: { width: 2_700, height: 2_500, channels: 3, background: '#777', noise } })
-    .jpeg()
-    .toBuffer();
+  image = await greyNoise(2_700, 2_500);
 });
 
 async function noiseImage(): Promise<string> {

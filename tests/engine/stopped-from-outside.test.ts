@@ -3,7 +3,6 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import sharp from 'sharp';
 import { beforeAll, expect, onTestFinished, test, vi } from 'vitest';
 import { openEngine } from '../../local/engine/engine.ts';
 import { localLauncher } from '../../local/engine/local-launcher.ts';
@@ -22,6 +21,7 @@ import { stepDocuments } from '../../pipeline/step-documents.ts';
 import { storeSoFar } from '../../pipeline/steps/store-tile-results.ts';
 import { fsRemoval } from '../../pipeline/storage/folder-removal.ts';
 import { temporaryFolder } from '../support/folder.ts';
+import { greyNoise } from '../support/grey-image.ts';
 import { pipelineDeps, requestFor } from '../support/pipeline-run.ts';
 import { detectionOf, scriptedVision } from '../support/scripted-vision.ts';
 
@@ -31,10 +31,7 @@ const SHARDED = { shardTilesMax: 4, shardConcurrency: 1 };
 
 let image: Buffer;
 beforeAll(async () => {
-  const noise = { type: 'gaussian', mean: 128, sigma: 30 } as const; // no tile is blank
-  image = await sharp({ create: { width: 600, height: 500, channels: 3, background: '#777', noise } })
-    .jpeg()
-    .toBuffer();
+  image = await greyNoise(600, 500);
 });
 
 type Stop = 'stopped' | 'timed out' | 'failed';

@@ -1,16 +1,12 @@
-import { join } from 'node:path';
-import sharp from 'sharp';
 import { expect, test } from 'vitest';
 import { keys } from '../../pipeline/contract/keys.ts';
 import { EXPORT_FILES, pathFor } from '../../pipeline/findings/exports/index.ts';
-import { temporaryFolder } from '../support/folder.ts';
+import { greyImage } from '../support/grey-image.ts';
 import { pipelineStage, requestFor } from '../support/pipeline-run.ts';
 import { detectionOf, scriptedVision } from '../support/scripted-vision.ts';
 
 test('every execution stores its exports, which are the same when they are made again', async () => {
-  const image = join(await temporaryFolder(), 'grey.jpg');
-  const noise = { type: 'gaussian', mean: 128, sigma: 30 } as const;
-  await sharp({ create: { width: 300, height: 200, channels: 3, background: '#777', noise } }).toFile(image);
+  const image = await greyImage(300, 200);
   const stage = await pipelineStage();
   const vision = scriptedVision({ detect: () => [detectionOf('cat', [10, 10, 50, 50], { text: '=A1' })] });
   const { document, progress, files } = await stage.run(requestFor(image), vision);

@@ -2,7 +2,6 @@
 import { utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import sharp from 'sharp';
 import { beforeAll, expect, test } from 'vitest';
 import { openEngine } from '../../local/engine/engine.ts';
 import { localLauncher } from '../../local/engine/local-launcher.ts';
@@ -15,6 +14,7 @@ import type { Blobs, PipelineDeps } from '../../pipeline/ports.ts';
 import { progressReader } from '../../pipeline/progress/progress-reader.ts';
 import { stepDocuments } from '../../pipeline/step-documents.ts';
 import { temporaryFolder } from '../support/folder.ts';
+import { greyNoise } from '../support/grey-image.ts';
 import { pipelineDeps, requestFor } from '../support/pipeline-run.ts';
 import { detectionOf, type Script, scriptedVision } from '../support/scripted-vision.ts';
 import { type Random, seededRandom } from '../support/seeded-random.ts';
@@ -26,10 +26,7 @@ const SHARDED = { shardTilesMax: 4, shardConcurrency: 2 };
 
 let image: Buffer;
 beforeAll(async () => {
-  const noise = { type: 'gaussian', mean: 128, sigma: 30 } as const; // no tile is blank
-  image = await sharp({ create: { width: 600, height: 500, channels: 3, background: '#777', noise } })
-    .jpeg()
-    .toBuffer();
+  image = await greyNoise(600, 500);
 });
 
 interface Freezer {
