@@ -2,10 +2,11 @@
 // engine, and local models. None of our code is replaced.
 import type { DurableLambdaHandler } from '@aws/durable-execution-sdk-js';
 import { beforeAll, describe, test, vi } from 'vitest';
+import { fakeCredentials } from '../support/aws-credentials.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import { functionUrlFetch, USER } from '../support/function-url.ts';
 import { lambdaService } from '../support/lambda-service.ts';
-import { fakeCredentials, NO_S3_SERVER, s3Server } from '../support/s3-server.ts';
+import { NO_S3_SERVER, s3Server } from '../support/s3-server.ts';
 import { type Deployment, wholeWay } from '../support/whole-way.ts';
 
 const server = s3Server();

@@ -8,11 +8,12 @@ import { lambdaFunctions, ROOT } from '../../build/functions.ts';
 import { lockOf } from '../../build/packages.ts';
 import { writeFunctions } from '../../build/write-functions.ts';
 import type { functionUrlHandler } from '../../mcp-server/aws/function-url.ts';
+import { FAKE_SECRET, fakeCredentials } from '../support/aws-credentials.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import { functionUrlFetch, USER } from '../support/function-url.ts';
 import { lambdaProcess } from '../support/lambda-process.ts';
 import { lambdaService } from '../support/lambda-service.ts';
-import { FAKE_SECRET, fakeCredentials, NO_S3_SERVER, s3Server } from '../support/s3-server.ts';
+import { NO_S3_SERVER, s3Server } from '../support/s3-server.ts';
 import { wholeWay } from '../support/whole-way.ts';
 
 const server = s3Server();

@@ -8,11 +8,11 @@ import { TransientError, UserError } from '../../pipeline/contract/errors.ts';
 import { keys } from '../../pipeline/contract/keys.ts';
 import type { Launcher, Log } from '../../pipeline/ports.ts';
 import { fsBlobs } from '../../pipeline/storage/folder-blobs.ts';
+import { fakeCredentials } from '../support/aws-credentials.ts';
 import { closedPort } from '../support/closed-port.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import { type LambdaService, lambdaService } from '../support/lambda-service.ts';
 import { requestFor } from '../support/pipeline-run.ts';
-import { fakeCredentials } from '../support/s3-server.ts';
 import { storeDoor } from '../support/store-door.ts';
 
 const FUNCTION = 'pipeline:live';

@@ -2,28 +2,14 @@
 // How answers are read is the same for every language model and tested in bedrock-vision.test.ts.
 import sharp from 'sharp';
 import { afterEach, beforeEach, describe, expect, it, test, vi } from 'vitest';
-import type { Ask } from '../../pipeline/contract/schemas.ts';
 import type { Jpeg, Vision } from '../../pipeline/ports.ts';
 import { costOf } from '../../pipeline/providers/prices.ts';
 import { anthropicVision } from '../../pipeline/vision/llm/anthropic-vision.ts';
 import { type AnthropicReply, anthropicServer, type MessagesRequest, message, toolCall } from '../support/anthropic-server.ts';
+import { CAT_IN_PIXELS as CAT, EVERYTHING, TILE } from '../support/cat-tile.ts';
 import { closedPort } from '../support/closed-port.ts';
 
 const MODEL = 'anthropic:claude-sonnet-5';
-const EVERYTHING: Ask = { look_for: null, labels: [] };
-const TILE: Jpeg = { bytes: new Uint8Array([0xff, 0xd8, 1, 2, 3, 0xff, 0xd9]), width: 200, height: 100 };
-/** In pixels, as Claude is asked for. */
-const CAT = {
-  label: 'cat',
-  left: 20,
-  top: 20,
-  right: 60,
-  bottom: 70,
-  score: 0.9,
-  severity: 'info',
-  description: 'a cat',
-  text: '',
-};
 
 const detections = (...reported: object[]): AnthropicReply => toolCall('report_detections', { detections: reported });
 const refused = (words: string): AnthropicReply => ({ status: 400, type: 'invalid_request_error', message: words });

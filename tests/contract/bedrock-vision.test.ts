@@ -1,30 +1,18 @@
 // Models on Bedrock through the Vision port: the real SDK against Converse's wire format on loopback.
 import sharp from 'sharp';
 import { afterEach, beforeEach, describe, expect, it, test, vi } from 'vitest';
-import type { Ask, Finding } from '../../pipeline/contract/schemas.ts';
-import type { Jpeg, SummaryMaterial, VerificationQuestion, Vision } from '../../pipeline/ports.ts';
+import type { Finding } from '../../pipeline/contract/schemas.ts';
+import type { SummaryMaterial, VerificationQuestion, Vision } from '../../pipeline/ports.ts';
 import { costOf } from '../../pipeline/providers/prices.ts';
 import { bedrockVision } from '../../pipeline/vision/llm/bedrock-vision.ts';
 import { DETECTIONS_MAX } from '../../pipeline/vision/prompts/detect-prompt.ts';
+import { fakeCredentials } from '../support/aws-credentials.ts';
 import { answer, type BedrockReply, bedrockServer, type ConverseRequest, toolUse } from '../support/bedrock-server.ts';
+import { CAT, EVERYTHING, TILE } from '../support/cat-tile.ts';
 import { closedPort } from '../support/closed-port.ts';
 
 const MODEL = 'bedrock:us.amazon.nova-lite-v1:0';
 const UNPRICED = 'bedrock:example.unpriced-v1:0';
-const EVERYTHING: Ask = { look_for: null, labels: [] };
-/** The scripted models do not decode the image, so it need not be one; its bytes must arrive unchanged. */
-const TILE: Jpeg = { bytes: new Uint8Array([0xff, 0xd8, 1, 2, 3, 0xff, 0xd9]), width: 200, height: 100 };
-const CAT = {
-  label: 'cat',
-  left: 100,
-  top: 200,
-  right: 300,
-  bottom: 700,
-  score: 0.9,
-  severity: 'info',
-  description: 'a cat',
-  text: '',
-};
 const TASK: VerificationQuestion = {
   ask: EVERYTHING,
   finding: { label: 'cat', description: 'a cat', score: 0.3, severity: 'info', text: null },
@@ -36,11 +24,7 @@ const detections = (...seen: object[]): BedrockReply => toolUse('report_detectio
 const verdict = (input: object): BedrockReply => toolUse('report_verdict', input);
 const text = (words: string, stopReason = 'end_turn'): BedrockReply => answer(words === '' ? [] : [{ text: words }], stopReason);
 
-beforeEach(() => {
-  vi.stubEnv('AWS_REGION', 'us-east-1');
-  vi.stubEnv('AWS_ACCESS_KEY_ID', 'AKIAFAKEFORTESTS');
-  vi.stubEnv('AWS_SECRET_ACCESS_KEY', 'fake-for-tests');
-});
+beforeEach(fakeCredentials);
 afterEach(() => vi.unstubAllEnvs());
 
 async function visionOf(...script: Parameters<typeof bedrockServer>): Promise<{ vision: Vision; requests: ConverseRequest[] }> {

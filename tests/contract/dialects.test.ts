@@ -2,13 +2,15 @@
 // yields it, a setting that is refused is left out, and everything else fails with the sentence that helps.
 import sharp from 'sharp';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import type { Ask, ModelId } from '../../pipeline/contract/schemas.ts';
+import type { ModelId } from '../../pipeline/contract/schemas.ts';
 import type { Jpeg, Vision } from '../../pipeline/ports.ts';
 import { anthropicVision } from '../../pipeline/vision/llm/anthropic-vision.ts';
 import { bedrockVision } from '../../pipeline/vision/llm/bedrock-vision.ts';
 import { openaiVision } from '../../pipeline/vision/llm/openai-vision.ts';
 import { type AnthropicReply, message as anthropicMessage, anthropicServer } from '../support/anthropic-server.ts';
+import { fakeCredentials } from '../support/aws-credentials.ts';
 import { answer, type BedrockReply, bedrockServer, type ConverseRequest, toolUse } from '../support/bedrock-server.ts';
+import { CAT, CAT_IN_PIXELS, CAT_IN_TILE, EVERYTHING } from '../support/cat-tile.ts';
 import {
   type ChatRequest,
   completion,
@@ -19,19 +21,6 @@ import {
 
 const OPENAI_MODEL = 'openai:qwen3-vl:8b';
 const BEDROCK_MODEL = 'bedrock:us.amazon.nova-lite-v1:0';
-const EVERYTHING: Ask = { look_for: null, labels: [] };
-const CAT = {
-  label: 'cat',
-  left: 100,
-  top: 200,
-  right: 300,
-  bottom: 700,
-  score: 0.9,
-  severity: 'info',
-  description: 'a cat',
-  text: '',
-};
-const CAT_IN_TILE = { label: 'cat', box: [20, 20, 40, 50] };
 const FORM = { detections: [CAT] };
 const JSON_FORM = JSON.stringify(FORM);
 const CUT_FORM = `{"detections":[${JSON.stringify(CAT)},{"label":"dog","left":1`;
@@ -43,11 +32,7 @@ const tile: Promise<Jpeg> = sharp({ create: { width: 200, height: 100, channels:
   .toBuffer()
   .then((bytes) => ({ bytes, width: 200, height: 100 }));
 
-beforeEach(() => {
-  vi.stubEnv('AWS_REGION', 'us-east-1');
-  vi.stubEnv('AWS_ACCESS_KEY_ID', 'AKIAFAKEFORTESTS');
-  vi.stubEnv('AWS_SECRET_ACCESS_KEY', 'fake-for-tests');
-});
+beforeEach(fakeCredentials);
 afterEach(() => vi.unstubAllEnvs());
 
 async function openai(...script: Parameters<typeof openaiServer>): Promise<{ vision: Vision; requests: ChatRequest[] }> {
@@ -664,8 +649,7 @@ describe('Bedrock: a refused setting is left out, remembered, and named in a not
 });
 
 describe('Anthropic: a detection is found', () => {
-  // Claude 5 is asked in pixels of the tile.
-  const inPixels = { detections: [{ ...CAT, left: 20, top: 20, right: 60, bottom: 70 }] };
+  const inPixels = { detections: [CAT_IN_PIXELS] };
   const json = JSON.stringify(inPixels);
   const called = (input: unknown) => ({ type: 'tool_use', id: 'toolu_1', name: 'report_detections', input });
   const text = (words: string) => ({ type: 'text', text: words });

@@ -1,27 +1,14 @@
 // Models of OpenAI-compatible servers through the Vision port: the official client against the wire format on loopback.
 // How answers are read is the same for every language model and tested in bedrock-vision.test.ts.
 import { afterEach, beforeEach, describe, expect, it, test, vi } from 'vitest';
-import type { Ask } from '../../pipeline/contract/schemas.ts';
-import type { Jpeg, SummaryMaterial, Vision } from '../../pipeline/ports.ts';
+import type { SummaryMaterial, Vision } from '../../pipeline/ports.ts';
 import { costOf } from '../../pipeline/providers/prices.ts';
 import { openaiVision } from '../../pipeline/vision/llm/openai-vision.ts';
+import { CAT, EVERYTHING, TILE } from '../support/cat-tile.ts';
 import { closedPort } from '../support/closed-port.ts';
 import { type ChatRequest, type CompletionParts, completion, type OpenaiReply, openaiServer } from '../support/openai-server.ts';
 
 const MODEL = 'openai:qwen3-vl:8b';
-const EVERYTHING: Ask = { look_for: null, labels: [] };
-const TILE: Jpeg = { bytes: new Uint8Array([0xff, 0xd8, 1, 2, 3, 0xff, 0xd9]), width: 200, height: 100 };
-const CAT = {
-  label: 'cat',
-  left: 100,
-  top: 200,
-  right: 300,
-  bottom: 700,
-  score: 0.9,
-  severity: 'info',
-  description: 'a cat',
-  text: '',
-};
 
 const said = (form: object, parts: CompletionParts = {}): OpenaiReply => completion({ content: JSON.stringify(form), ...parts });
 const detections = (...seen: object[]): OpenaiReply => said({ detections: seen });

@@ -1,25 +1,19 @@
 // The part of a prompt that is the same for all tiles is kept by the provider, where the model can: what is sent, and what it costs.
 // Anthropic's own API is in anthropic-vision.test.ts.
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { Ask } from '../../pipeline/contract/schemas.ts';
-import type { Jpeg } from '../../pipeline/ports.ts';
 import { bedrockVision } from '../../pipeline/vision/llm/bedrock-vision.ts';
 import { openaiVision } from '../../pipeline/vision/llm/openai-vision.ts';
+import { fakeCredentials } from '../support/aws-credentials.ts';
 import { type BedrockReply, bedrockServer, toolUse } from '../support/bedrock-server.ts';
+import { EVERYTHING, TILE } from '../support/cat-tile.ts';
 import { completion, openaiServer } from '../support/openai-server.ts';
 
 const CLAUDE = 'bedrock:us.anthropic.claude-sonnet-5-v1:0';
 const NOVA = 'bedrock:us.amazon.nova-lite-v1:0';
-const EVERYTHING: Ask = { look_for: null, labels: [] };
-const TILE: Jpeg = { bytes: new Uint8Array([0xff, 0xd8, 1, 2, 3, 0xff, 0xd9]), width: 200, height: 100 };
 const NOTHING = toolUse('report_detections', { detections: [] });
 const CACHE_POINT = { cachePoint: { type: 'default' } };
 
-beforeEach(() => {
-  vi.stubEnv('AWS_REGION', 'us-east-1');
-  vi.stubEnv('AWS_ACCESS_KEY_ID', 'AKIAFAKEFORTESTS');
-  vi.stubEnv('AWS_SECRET_ACCESS_KEY', 'fake-for-tests');
-});
+beforeEach(fakeCredentials);
 afterEach(() => vi.unstubAllEnvs());
 
 describe('on Bedrock', () => {

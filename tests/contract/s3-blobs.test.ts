@@ -10,11 +10,12 @@ import type { Blobs } from '../../pipeline/ports.ts';
 import { type S3BlobsOptions, s3Blobs } from '../../pipeline/storage/s3-blobs.ts';
 import { s3Links } from '../../pipeline/storage/s3-links.ts';
 import { s3Removal } from '../../pipeline/storage/s3-removal.ts';
+import { FAKE_SECRET, fakeCredentials } from '../support/aws-credentials.ts';
 import { blobsContract } from '../support/blobs-contract.ts';
 import { closedPort } from '../support/closed-port.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import { removalContract } from '../support/removal-contract.ts';
-import { FAKE_SECRET, fakeCredentials, NO_S3_SERVER, s3Server } from '../support/s3-server.ts';
+import { NO_S3_SERVER, s3Server } from '../support/s3-server.ts';
 import { checksLinks, storeDoor } from '../support/store-door.ts';
 
 if (NO_S3_SERVER) console.warn(`Tests against a real S3-compatible server are ${NO_S3_SERVER}.`);

@@ -9,15 +9,12 @@ import { openaiVision } from '../../pipeline/vision/llm/openai-vision.ts';
 import { onnxVision } from '../../pipeline/vision/onnx/onnx-vision.ts';
 import { rulesVision } from '../../pipeline/vision/rules-vision.ts';
 import { anthropicServer, toolCall } from '../support/anthropic-server.ts';
+import { fakeCredentials } from '../support/aws-credentials.ts';
 import { bedrockServer, toolUse } from '../support/bedrock-server.ts';
 import { completion, openaiServer } from '../support/openai-server.ts';
 import { type VisionUnderTest, visionContract } from '../support/vision-contract.ts';
 
-beforeEach(() => {
-  vi.stubEnv('AWS_REGION', 'us-east-1');
-  vi.stubEnv('AWS_ACCESS_KEY_ID', 'AKIAFAKEFORTESTS');
-  vi.stubEnv('AWS_SECRET_ACCESS_KEY', 'fake-for-tests');
-});
+beforeEach(fakeCredentials);
 afterEach(() => vi.unstubAllEnvs());
 
 const CAT = {

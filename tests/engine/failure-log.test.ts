@@ -20,6 +20,7 @@ import {
   message,
   toolCall,
 } from '../support/anthropic-server.ts';
+import { fakeCredentials } from '../support/aws-credentials.ts';
 import { answer, REQUEST_ID as BEDROCK_ID, type BedrockReply, bedrockServer, toolUse } from '../support/bedrock-server.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import { greyImage } from '../support/grey-image.ts';
@@ -38,11 +39,7 @@ interface Line {
   sentence: string;
 }
 
-beforeEach(() => {
-  vi.stubEnv('AWS_REGION', 'us-east-1');
-  vi.stubEnv('AWS_ACCESS_KEY_ID', 'AKIAFAKEFORTESTS');
-  vi.stubEnv('AWS_SECRET_ACCESS_KEY', 'fake-for-tests');
-});
+beforeEach(fakeCredentials);
 afterEach(() => vi.unstubAllEnvs());
 
 /** Runs an analysis, whose summary does not need `vision`. `answers` is everything that a caller could read of it. */

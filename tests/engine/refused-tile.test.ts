@@ -7,6 +7,7 @@ import { anthropicVision } from '../../pipeline/vision/llm/anthropic-vision.ts';
 import { bedrockVision } from '../../pipeline/vision/llm/bedrock-vision.ts';
 import { openaiVision } from '../../pipeline/vision/llm/openai-vision.ts';
 import { type AnthropicReply, anthropicServer, message, toolCall } from '../support/anthropic-server.ts';
+import { fakeCredentials } from '../support/aws-credentials.ts';
 import { answer, type BedrockReply, bedrockServer, toolUse } from '../support/bedrock-server.ts';
 import { greyImage } from '../support/grey-image.ts';
 import { completion, type OpenaiReply, openaiServer } from '../support/openai-server.ts';
@@ -25,11 +26,7 @@ const CAT = {
   text: '',
 };
 
-beforeEach(() => {
-  vi.stubEnv('AWS_REGION', 'us-east-1');
-  vi.stubEnv('AWS_ACCESS_KEY_ID', 'AKIAFAKEFORTESTS');
-  vi.stubEnv('AWS_SECRET_ACCESS_KEY', 'fake-for-tests');
-});
+beforeEach(fakeCredentials);
 afterEach(() => vi.unstubAllEnvs());
 
 /** Noise, so that no tile is blank and no two are alike. */

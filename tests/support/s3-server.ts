@@ -12,7 +12,8 @@ import {
   ListObjectsV2Command,
   S3Client,
 } from '@aws-sdk/client-s3';
-import { afterAll, beforeAll, onTestFinished, vi } from 'vitest';
+import { afterAll, beforeAll, onTestFinished } from 'vitest';
+import { fakeCredentials } from './aws-credentials.ts';
 
 // biome-ignore-start lint/style/noProcessEnv: the address of the test server is not a setting of tilesight.
 const GIVEN = process.env.S3_TEST_ENDPOINT;
@@ -66,16 +67,6 @@ export function s3Server(): S3Server {
     },
   };
 }
-
-/** As the SDK's own chain finds them first. */
-export function fakeCredentials(): void {
-  vi.stubEnv('AWS_REGION', 'us-east-1');
-  vi.stubEnv('AWS_ACCESS_KEY_ID', 'AKIAFAKEFORTESTS');
-  vi.stubEnv('AWS_SECRET_ACCESS_KEY', FAKE_SECRET);
-  vi.stubEnv('AWS_SESSION_TOKEN', undefined);
-}
-
-export const FAKE_SECRET = 'fake-for-tests';
 
 async function endpointSaidBy(child: ChildProcess): Promise<string> {
   const said: string[] = [];
