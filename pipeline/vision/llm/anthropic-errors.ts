@@ -2,7 +2,7 @@
 // stay in `cause`.
 import { TransientError, UserError } from '../../contract/errors.ts';
 import type { ModelId } from '../../contract/schemas.ts';
-import { UnexplainedRefusal } from './model.ts';
+import { cannotBeUsed, TOO_LONG, UnexplainedRefusal } from './model.ts';
 import { THINKING_NOTES, THINKING_SIGNS, type ThinkingSetting } from './requests/claude-thinking.ts';
 import { type ImageRefusal, imageRefusalIn, NO_VISION, NO_VISION_FIX } from './requests/image-refusals.ts';
 import { answerTokensIn, type RefusalReader } from './requests/refused-settings.ts';
@@ -12,7 +12,6 @@ const NO_CREDIT = 'the account has no credit left. Check the account behind ANTH
 const SPEND_LIMIT =
   'the spend limit of the account is reached. Raise it in the Claude Console, or wait until its next month begins';
 const USED_UP = new Set([NO_CREDIT, SPEND_LIMIT]);
-const TOO_LONG = 'the request is longer than its context. Choose a smaller tile_size, or a model with a larger context';
 const UNKNOWN_STATUS = 'the request was refused. Check ANTHROPIC_BASE_URL';
 /** What is wrong, and what the caller can do about it, by status. None of them passes by itself. */
 const FIXES: Readonly<Record<number, string>> = {
@@ -104,7 +103,9 @@ export function anthropicError(error: unknown, model: ModelId): unknown {
     return new TransientError(`The model ${model} failed to answer: its service has a fault. Try again.`, { cause: error });
   }
   const fix = FIXES[status] ?? UNKNOWN_STATUS;
-  return fix === REQUEST_REFUSED ? new UnexplainedRefusal(sentence(model, fix), { cause: error }) : unusable(model, fix, error);
+  return fix === REQUEST_REFUSED
+    ? new UnexplainedRefusal(cannotBeUsed(model, fix), { cause: error })
+    : unusable(model, fix, error);
 }
 
 /** An APIError. A failed connection is an APIError without a status. */
@@ -124,9 +125,5 @@ function noAnswer(cause: Error, model: ModelId): TransientError {
 }
 
 function unusable(model: ModelId, fix: string, cause: Error): UserError {
-  return new UserError(sentence(model, fix), { cause, usedUp: USED_UP.has(fix) });
-}
-
-function sentence(model: ModelId, fix: string): string {
-  return `The model ${model} cannot be used: ${fix}.`;
+  return new UserError(cannotBeUsed(model, fix), { cause, usedUp: USED_UP.has(fix) });
 }

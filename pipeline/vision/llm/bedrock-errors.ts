@@ -2,7 +2,7 @@
 import { DENIALS, isExpired } from '../../contract/aws-errors.ts';
 import { TransientError, UserError } from '../../contract/errors.ts';
 import type { ModelId } from '../../contract/schemas.ts';
-import { UnexplainedRefusal } from './model.ts';
+import { cannotBeUsed, TOO_LONG, UnexplainedRefusal } from './model.ts';
 import { type ImageRefusal, imageRefusalIn, NO_VISION, NO_VISION_FIX } from './requests/image-refusals.ts';
 
 const NO_ACCESS = 'AccessDeniedException';
@@ -66,7 +66,7 @@ const CAUSES: readonly { names: readonly string[]; words: RegExp; fix: string }[
   {
     names: [INVALID],
     words: /too long|too many (input )?tokens|context (length|window)/i,
-    fix: 'the request is longer than its context. Choose a smaller tile_size, or a model with a larger context',
+    fix: TOO_LONG,
   },
   {
     names: ['CredentialsProviderError', 'TokenProviderError'],
@@ -104,7 +104,7 @@ export function imageRefusalOf(error: unknown): { why: ImageRefusal; cause: Erro
 export function bedrockError(error: unknown, model: ModelId): unknown {
   if (!(error instanceof Error)) return error;
   const fix = fixOf(error);
-  if (fix && fix === FIXES.get(INVALID)) return new UnexplainedRefusal(sentence(model, fix), { cause: error });
+  if (fix && fix === FIXES.get(INVALID)) return new UnexplainedRefusal(cannotBeUsed(model, fix), { cause: error });
   if (fix) return unusable(model, fix, error);
   if (isExpired(error)) {
     return new TransientError(`The model ${model} was called with expired AWS credentials. Try again, or renew them.`, {
@@ -139,11 +139,7 @@ function fixOf({ name, message }: Error): string | undefined {
 }
 
 function unusable(model: ModelId, fix: string, cause: Error): UserError {
-  return new UserError(sentence(model, fix), { cause, usedUp: USED_UP.has(fix) });
-}
-
-function sentence(model: ModelId, fix: string): string {
-  return `The model ${model} cannot be used: ${fix}.`;
+  return new UserError(cannotBeUsed(model, fix), { cause, usedUp: USED_UP.has(fix) });
 }
 
 /** The SDK marks every error of a request that was sent: broken connections have no name of their own. */

@@ -75,6 +75,13 @@ export type Reply = { tokens: Tokens; notes?: string[] } & (
  */
 export class UnexplainedRefusal extends UserError {}
 
+export const TOO_LONG = 'the request is longer than its context. Choose a smaller tile_size, or a model with a larger context';
+
+/** The message of an error that concerns the model. `fix`: what is wrong, and what the caller can do about it. */
+export function cannotBeUsed(model: ModelId, fix: string): string {
+  return `The model ${model} cannot be used: ${fix}.`;
+}
+
 /** Throws a UserError or a TransientError if there is no answer. An unusable answer is a reply, too. */
 export type Model = (model: ModelId, question: Question) => Promise<Reply>;
 

@@ -1,7 +1,7 @@
 // Turns the errors of OpenAI-compatible servers into our own kinds: fix it, try again, or slow down. Their messages stay in `cause`.
 import { TransientError, UserError } from '../../contract/errors.ts';
 import type { ModelId } from '../../contract/schemas.ts';
-import { idAtProvider, UnexplainedRefusal } from './model.ts';
+import { cannotBeUsed, idAtProvider, TOO_LONG, UnexplainedRefusal } from './model.ts';
 import { type ImageRefusal, imageRefusalIn, NO_VISION, NO_VISION_FIX } from './requests/image-refusals.ts';
 
 const REQUEST_REFUSED = 'the request was refused. Check the model id, and that the model accepts images and a JSON schema';
@@ -21,7 +21,6 @@ const FIXES: Readonly<Record<number, string>> = {
   405: WRONG_PATH,
   422: REQUEST_REFUSED,
 };
-const TOO_LONG = 'the request is longer than its context. Choose a smaller tile_size, or a model with a larger context';
 const CONTEXT = /context[ _](length|window|size)|prompt is too long/i;
 const DAILY_QUOTA = 'the quota of the day is used up. Try again tomorrow, or ask for a higher quota';
 const USED_UP = new Set([NO_CREDIT, DAILY_QUOTA]);
@@ -118,7 +117,9 @@ export function openaiError(error: unknown, model: ModelId): unknown {
   }
   if (status === 404 && !/model|deployment|endpoint/i.test(words)) return unusable(model, WRONG_PATH, error);
   const fix = FIXES[status] ?? UNKNOWN_STATUS;
-  return fix === REQUEST_REFUSED ? new UnexplainedRefusal(sentence(model, fix), { cause: error }) : unusable(model, fix, error);
+  return fix === REQUEST_REFUSED
+    ? new UnexplainedRefusal(cannotBeUsed(model, fix), { cause: error })
+    : unusable(model, fix, error);
 }
 
 /** Everything that the server wrote about the error. */
@@ -145,9 +146,5 @@ function noAnswer(cause: Error, model: ModelId): TransientError {
 }
 
 function unusable(model: ModelId, fix: string, cause: Error): UserError {
-  return new UserError(sentence(model, fix), { cause, usedUp: USED_UP.has(fix) });
-}
-
-function sentence(model: ModelId, fix: string): string {
-  return `The model ${model} cannot be used: ${fix}.`;
+  return new UserError(cannotBeUsed(model, fix), { cause, usedUp: USED_UP.has(fix) });
 }
