@@ -24,7 +24,7 @@ export function invalid(message: string): ServiceError {
 
 // https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html, "Durable functions"
 export const OPERATIONS_MAX = 3_000; // per execution, including its first operation and every retry
-export const EXECUTION_BYTES_MAX = 100 * 1024 * 1024;
+const EXECUTION_BYTES_MAX = 100 * 1024 * 1024;
 const PAYLOAD_BYTES_MAX = 262_144;
 const ERROR_BYTES_MAX = 32_768;
 const INPUT_BYTES_MAX = 1_048_576; // asynchronous invocation

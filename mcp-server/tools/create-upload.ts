@@ -4,7 +4,7 @@ import { UserError } from '../../pipeline/contract/errors.ts';
 import { keys, ownedId } from '../../pipeline/contract/keys.ts';
 import type { Tool } from './define.ts';
 
-export const UPLOAD_BYTES_MAX = 2_147_483_648; // 2 GiB: a gigapixel takes about 0.5 GB as JPEG and 1.5 GB as PNG
+const UPLOAD_BYTES_MAX = 2_147_483_648; // 2 GiB: a gigapixel takes about 0.5 GB as JPEG and 1.5 GB as PNG
 const EXPIRES_S = 900;
 
 const input = z.strictObject({

@@ -7,7 +7,7 @@ import type { Jpeg } from '../ports.ts';
 import type { Szi } from './szi/szi.ts';
 
 /** Fits a screen: names in it are legible, and a language model sees all of it. */
-export const OVERVIEW_EDGE_MAX_PX = 2_400;
+const OVERVIEW_EDGE_MAX_PX = 2_400;
 const JPEG = { quality: 85 } as const;
 
 interface Raster {

@@ -30,7 +30,7 @@ export interface Shown {
   notes: string[];
 }
 
-export function openPage({ file, page, failOn, warn }: OpenedPage, options: { ignoreIcc?: boolean } = {}): Sharp {
+function openPage({ file, page, failOn, warn }: OpenedPage, options: { ignoreIcc?: boolean } = {}): Sharp {
   const { path, limits } = file;
   const input = { limitInputPixels: limits.pixelsMax, limitInputChannels: BANDS_MAX, failOn, page, ...options };
   return sharp(path, input).timeout({ seconds: limits.decodeSecondsMax }).on('warning', warn);

@@ -6,7 +6,7 @@ import { descriptionOf, type Rows } from './rows.ts';
 import type { Section } from './section.ts';
 
 /** Rows without the script. Their texts are short: 200 rows have at most 0.6 MB, even if every character is escaped. */
-export const PLAIN_ROWS_MAX = 200;
+const PLAIN_ROWS_MAX = 200;
 const PLAIN_TEXT_CHARACTERS_MAX = 200;
 const LABEL_CHARACTERS_MAX = 100;
 
