@@ -2,16 +2,19 @@
 import { describe, expect, test } from 'vitest';
 import { indexOf, keys } from '../../pipeline/contract/keys.ts';
 import { callsOf } from '../support/calls.ts';
-import { ACCOUNT, deployed, REGION, template } from '../support/template.ts';
-
-const BUCKET = 'arn:aws:s3:::bucket-of-the-stack';
-const PIPELINE = `arn:aws:lambda:${REGION}:${ACCOUNT}:function:PipelineFunction`;
-const FUNCTIONS = { mcpServer: 'McpServerFunction', pipeline: 'PipelineFunction' } as const;
-const ENTRIES = { mcpServer: 'mcp-server/lambda.ts', pipeline: 'pipeline/lambda.ts' } as const;
-type Name = keyof typeof FUNCTIONS;
-const NAMES: Name[] = ['mcpServer', 'pipeline'];
-
-type Parameters = Record<string, string | number>;
+import {
+  ACCOUNT,
+  BUCKET,
+  deployed,
+  ENTRIES,
+  FUNCTION_NAMES,
+  NAMES,
+  type Name,
+  type Parameters,
+  PIPELINE,
+  REGION,
+  template,
+} from '../support/template.ts';
 
 interface Statement {
   Effect: string;
@@ -24,9 +27,9 @@ const listOf = (one: string | string[]) => [one].flat();
 
 function statementsOf(name: Name, parameters: Parameters = {}): Statement[] {
   const { Resources } = deployed(parameters);
-  const own = Resources[FUNCTIONS[name]]?.Properties.Policies as { Statement: Statement[] }[];
+  const own = Resources[FUNCTION_NAMES[name]]?.Properties.Policies as { Statement: Statement[] }[];
   const attached = Object.values(Resources).filter(
-    ({ Type, Properties }) => Type === 'AWS::IAM::Policy' && Properties.Roles.includes(`${FUNCTIONS[name]}Role`),
+    ({ Type, Properties }) => Type === 'AWS::IAM::Policy' && Properties.Roles.includes(`${FUNCTION_NAMES[name]}Role`),
   );
   return [...own, ...attached.map(({ Properties }) => Properties.PolicyDocument)].flatMap(({ Statement }) => Statement);
 }
@@ -109,7 +112,7 @@ describe('a role', () => {
       for (const resource of listOf(Resource))
         expect(resource).toMatch(/^arn:aws:(s3:::[^*]|lambda:[^*]+:function:[^*]|bedrock:|kms:[^*]+$|appsync:[^*]+$)/);
     }
-    expect(template.Resources[FUNCTIONS[name]]?.Properties).not.toHaveProperty('Role');
+    expect(template.Resources[FUNCTION_NAMES[name]]?.Properties).not.toHaveProperty('Role');
   });
 
   test.each(NAMES)('of %s has no wildcard in the type of a resource', (name) => {

@@ -6,17 +6,21 @@ import { z } from 'zod';
 import { lambdaFunctions } from '../../build/functions.ts';
 import { ENVIRONMENTS, eventApi, readMcpServerConfig, readPipelineConfig } from '../../pipeline/config.ts';
 import { indexOf, keys } from '../../pipeline/contract/keys.ts';
-import { ACCOUNT, deployed, REGION, template } from '../support/template.ts';
+import {
+  ACCOUNT,
+  BUCKET,
+  deployed,
+  ENTRIES,
+  FUNCTION_NAMES,
+  NAMES,
+  type Name,
+  type Parameters,
+  PIPELINE,
+  REGION,
+  template,
+} from '../support/template.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
-const BUCKET = 'arn:aws:s3:::bucket-of-the-stack';
-const PIPELINE = `arn:aws:lambda:${REGION}:${ACCOUNT}:function:PipelineFunction`;
-const FUNCTIONS = { mcpServer: 'McpServerFunction', pipeline: 'PipelineFunction' } as const;
-const ENTRIES = { mcpServer: 'mcp-server/lambda.ts', pipeline: 'pipeline/lambda.ts' } as const;
-type Name = keyof typeof FUNCTIONS;
-const NAMES: Name[] = ['mcpServer', 'pipeline'];
-
-type Parameters = Record<string, string | number>;
 
 describe('the environment', () => {
   /** Lambda sets the first two, Node reads the third. */
@@ -24,7 +28,7 @@ describe('the environment', () => {
   const variablesOf = (name: Name, parameters: Parameters = {}): Record<string, string> => {
     const { Globals, Resources } = deployed(parameters);
     const { Environment } = z.object({ Environment: Variables }).parse(Globals.Function);
-    const own = z.object({ Environment: Variables }).parse(Resources[FUNCTIONS[name]]?.Properties).Environment;
+    const own = z.object({ Environment: Variables }).parse(Resources[FUNCTION_NAMES[name]]?.Properties).Environment;
     return { ...Environment.Variables, ...own.Variables };
   };
   const Variables = z.object({ Variables: z.record(z.string(), z.union([z.string(), z.number().transform(String)])) });
@@ -93,7 +97,7 @@ describe('the environment', () => {
 
 describe('a function', () => {
   test.each(NAMES)('%s is the folder and file that the build writes', (name) => {
-    const { CodeUri } = template.Resources[FUNCTIONS[name]]?.Properties ?? {};
+    const { CodeUri } = template.Resources[FUNCTION_NAMES[name]]?.Properties ?? {};
     const built = lambdaFunctions({ onnx: true }).find((one) => `dist/${one.name}` === CodeUri);
     expect(built?.entries.index).toBe(ENTRIES[name]);
     expect(template.Globals.Function).toMatchObject({

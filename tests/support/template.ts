@@ -7,6 +7,14 @@ import { type CollectionTag, parse, type ScalarTag } from 'yaml';
 const FILE = join(import.meta.dirname, '../../template.yaml');
 export const REGION = 'us-east-1';
 export const ACCOUNT = '111122223333';
+export const BUCKET = 'arn:aws:s3:::bucket-of-the-stack';
+export const PIPELINE = `arn:aws:lambda:${REGION}:${ACCOUNT}:function:PipelineFunction`;
+/** What the template calls both functions of the build, and the files that they start with. */
+export const FUNCTION_NAMES = { mcpServer: 'McpServerFunction', pipeline: 'PipelineFunction' } as const;
+export const ENTRIES = { mcpServer: 'mcp-server/lambda.ts', pipeline: 'pipeline/lambda.ts' } as const;
+export type Name = keyof typeof FUNCTION_NAMES;
+export const NAMES: Name[] = ['mcpServer', 'pipeline'];
+export type Parameters = Record<string, string | number>;
 
 const FUNCTIONS = ['Ref', 'Sub', 'GetAtt', 'Join', 'Split', 'If', 'Equals', 'Not'];
 const PSEUDO: Record<string, string> = {
@@ -42,7 +50,7 @@ interface Template {
 export const template: Template = parse(readFileSync(FILE, 'utf8'), { customTags: TAGS });
 
 /** The template with these parameters, and defaults for the rest. */
-export function deployed(parameters: Record<string, string | number> = {}): Template {
+export function deployed(parameters: Parameters = {}): Template {
   const given = (name: string) => parameters[name] ?? template.Parameters[name]?.Default;
 
   function resolved(value: unknown): unknown {
