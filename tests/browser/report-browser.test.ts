@@ -12,6 +12,7 @@ import { shortened } from '../../pipeline/report/html.ts';
 import type { Embedded, ReportMaterial } from '../../pipeline/report/material.ts';
 import { reportPage } from '../../pipeline/report/report-page.ts';
 import { closeBrowser, HAS_BROWSER, type Opened, opened } from '../support/browser.ts';
+import { contrast, luminance } from '../support/contrast.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import { finding, HOSTILE, materialWith, oneImage, visible } from '../support/report-material.ts';
 
@@ -313,19 +314,4 @@ async function gardenReport(): Promise<ReportMaterial> {
     { reason: '4 tiles failed.', blankTiles, images },
     size,
   );
-}
-
-function luminance(hex: string): number {
-  const digits = hex.length === 4 ? hex.replace(/[^#]/g, '$&$&') : hex;
-  const [red = 0, green = 0, blue = 0] = [1, 3, 5].map((at) => {
-    const share = Number.parseInt(digits.slice(at, at + 2), 16) / 255;
-    return share <= 0.04045 ? share / 12.92 : ((share + 0.055) / 1.055) ** 2.4;
-  });
-  return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
-}
-
-/** As WCAG counts it: 4.5 and more can be read. */
-function contrast(one: string, other: string): number {
-  const [darker = 0, lighter = 0] = [luminance(one), luminance(other)].sort((a, b) => a - b);
-  return (lighter + 0.05) / (darker + 0.05);
 }
