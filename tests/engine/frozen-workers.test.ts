@@ -3,20 +3,18 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { expect, onTestFinished, test } from 'vitest';
-import { openEngine } from '../../local/engine/engine.ts';
+import { expect, test } from 'vitest';
 import { localLauncher } from '../../local/engine/local-launcher.ts';
 import type { Freezing } from '../../local/workers/freezing.ts';
-import { workerPool } from '../../local/workers/worker-pool.ts';
 import { at } from '../../pipeline/contract/at.ts';
 import { keys } from '../../pipeline/contract/keys.ts';
 import { documents, readDocument, readExisting } from '../../pipeline/documents.ts';
 import { stepDocuments } from '../../pipeline/step-documents.ts';
 import { fsBlobs } from '../../pipeline/storage/folder-blobs.ts';
-import { silent } from '../fixtures/engine-harness.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import { greyNoise } from '../support/grey-image.ts';
 import { requestFor } from '../support/pipeline-run.ts';
+import { pipelineWorkers } from '../support/pipeline-workers.ts';
 import { type Random, seededRandom } from '../support/seeded-random.ts';
 
 const SEEDS = 100;
@@ -32,23 +30,10 @@ async function stage(limits: object, freezing: Freezing | null) {
   const folder = await temporaryFolder();
   const path = join(folder, 'noise.jpg');
   await writeFile(path, await greyNoise(200, 128));
-  const workers = workerPool({
-    entry: new URL('../fixtures/pipeline-worker.ts', import.meta.url),
-    args: [folder, JSON.stringify({ tileConcurrency: 2, progressEveryMs: PROGRESS_EVERY_MS, ...limits })],
+  const engine = pipelineWorkers(folder, {
     workersMax: WORKERS_MAX,
-    log: silent,
-    ...(freezing && { freezing }),
-  });
-  const engine = openEngine({
-    file: join(folder, 'engine.db'),
-    invoke: workers.invoke,
-    clock: { now: () => new Date() },
-    log: silent,
-  });
-  engine.start();
-  onTestFinished(async () => {
-    engine.close();
-    await workers.close();
+    limits: { tileConcurrency: 2, progressEveryMs: PROGRESS_EVERY_MS, ...limits },
+    freezing,
   });
   const blobs = fsBlobs(join(folder, 'blobs'));
   return {

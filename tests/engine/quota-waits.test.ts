@@ -1,17 +1,15 @@
 // Executions whose model is throttled wait in the engine, not in a process, and take few operations for it.
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { expect, onTestFinished, test } from 'vitest';
-import { openEngine } from '../../local/engine/engine.ts';
+import { expect, test } from 'vitest';
 import { localLauncher } from '../../local/engine/local-launcher.ts';
-import { workerPool } from '../../local/workers/worker-pool.ts';
 import { TransientError } from '../../pipeline/contract/errors.ts';
 import { documents, readDocument, readExisting } from '../../pipeline/documents.ts';
 import { fsBlobs } from '../../pipeline/storage/folder-blobs.ts';
-import { silent } from '../fixtures/engine-harness.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import { greyImage } from '../support/grey-image.ts';
 import { requestFor, runPipeline } from '../support/pipeline-run.ts';
+import { pipelineWorkers } from '../support/pipeline-workers.ts';
 import { detectionOf, scriptedVision } from '../support/scripted-vision.ts';
 
 const throttled = () => new TransientError('The model test:eyes is throttled. Try again later.', { throttled: true });
@@ -60,23 +58,7 @@ test('two executions that are throttled for good hold no worker: a third one beg
   timeout: 120_000,
 }, async () => {
   const folder = await temporaryFolder();
-  const workers = workerPool({
-    entry: new URL('../fixtures/pipeline-worker.ts', import.meta.url),
-    args: [folder, JSON.stringify({})],
-    workersMax: 2,
-    log: silent,
-  });
-  const engine = openEngine({
-    file: join(folder, 'engine.db'),
-    invoke: workers.invoke,
-    clock: { now: () => new Date() },
-    log: silent,
-  });
-  engine.start();
-  onTestFinished(async () => {
-    engine.close();
-    await workers.close();
-  });
+  const engine = pipelineWorkers(folder, { workersMax: 2 });
   const launcher = localLauncher(engine);
   const image = await greyImage();
   const blobs = fsBlobs(join(folder, 'blobs'));
