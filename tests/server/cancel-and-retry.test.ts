@@ -2,33 +2,19 @@
 import { cp } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { z } from 'zod';
-import { serve } from '../../local/serve.ts';
 import { ExecutionView } from '../../mcp-server/executions/status.ts';
 import { analyzeImage } from '../../mcp-server/tools/analyze-image.ts';
 import { cancelExecution } from '../../mcp-server/tools/cancel-execution.ts';
 import { retryFailedTiles } from '../../mcp-server/tools/retry-failed-tiles.ts';
-import { readConfig } from '../../pipeline/config.ts';
-import type { Log } from '../../pipeline/ports.ts';
 import { temporaryFolder } from '../support/folder.ts';
-
-const quiet = () => {};
-const SILENT: Log = { debug: quiet, info: quiet, warn: quiet, error: quiet };
+import { servedClient } from '../support/served-client.ts';
 
 async function tools() {
-  const dataFolder = await temporaryFolder();
   const images = await temporaryFolder();
   await cp('examples/lawn.jpg', join(images, 'lawn.jpg'));
-  const config = readConfig({ DETECTION_MODELS: 'onnx:nanodet', LOG_LEVEL: 'silent' });
-  const server = await serve({ config, dataFolder, allowedFolders: [images], port: 0, log: SILENT });
-  const client = new Client({ name: 'test', version: '1' });
-  await client.connect(new StreamableHTTPClientTransport(new URL('/mcp', server.url)));
-  onTestFinished(async () => {
-    await client.close();
-    await server.close();
-  });
+  const client = await servedClient([images]);
   const call = async <T>(name: string, args: Record<string, unknown>, answer: z.ZodType<T>): Promise<T> => {
     const result = await client.callTool({ name, arguments: args });
     expect(result).not.toHaveProperty('isError', true);

@@ -2,14 +2,11 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { z } from 'zod';
 import { localQuotas } from '../../local/quotas.ts';
-import { serve } from '../../local/serve.ts';
-import { readConfig } from '../../pipeline/config.ts';
-import { silent } from '../fixtures/engine-harness.ts';
 import { temporaryFolder } from '../support/folder.ts';
+import { servedClient } from '../support/served-client.ts';
 
 const Answer = z.looseObject({
   isError: z.boolean().optional(),
@@ -18,15 +15,7 @@ const Answer = z.looseObject({
 });
 
 async function server(environment: Record<string, string>) {
-  const dataFolder = await temporaryFolder();
-  const config = readConfig({ DETECTION_MODELS: 'onnx:nanodet', LOG_LEVEL: 'silent', ...environment });
-  const { url, close } = await serve({ config, dataFolder, allowedFolders: ['examples'], port: 0, log: silent });
-  const client = new Client({ name: 'test', version: '1' });
-  await client.connect(new StreamableHTTPClientTransport(new URL('/mcp', url)));
-  onTestFinished(async () => {
-    await client.close();
-    await close();
-  });
+  const client = await servedClient(['examples'], environment);
   return async (name: string, args: Record<string, unknown>) => {
     const { isError = false, content, structuredContent } = Answer.parse(await client.callTool({ name, arguments: args }));
     return { isError, text: content.map(({ text }) => text).join('\n'), answer: structuredContent ?? {} };

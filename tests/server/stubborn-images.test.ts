@@ -3,16 +3,13 @@
 import { execFileSync } from 'node:child_process';
 import { cp, link, rename } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
-import { expect, onTestFinished, test } from 'vitest';
-import { serve } from '../../local/serve.ts';
+import { expect, test } from 'vitest';
 import { ExecutionView } from '../../mcp-server/executions/status.ts';
 import { analyzeImage } from '../../mcp-server/tools/analyze-image.ts';
-import { readConfig } from '../../pipeline/config.ts';
 import { at } from '../../pipeline/contract/at.ts';
-import type { Log } from '../../pipeline/ports.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import { writeManyDirectories } from '../support/many-pages.ts';
+import { servedClient } from '../support/served-client.ts';
 
 const DIRECTORIES = 200_000;
 const TOO_MANY = 'The image must not have more than 5,000 frames or pages, but it has more. Send only the one to analyze.';
@@ -20,19 +17,10 @@ const NOT_READABLE = /^The image \S+ does not exist or may not be read\./;
 /** On an idle machine 250 ms and 5 s, which `npm run bench responsiveness` holds. Here other tests use the same cores. */
 const P95_MS_MAX = 1_000;
 const START_MS_MAX = 15_000;
-const quiet = () => {};
-const SILENT: Log = { debug: quiet, info: quiet, warn: quiet, error: quiet };
 
 async function served() {
   const folder = await temporaryFolder();
-  const config = readConfig({ DETECTION_MODELS: 'onnx:nanodet', LOG_LEVEL: 'silent' });
-  const server = await serve({ config, dataFolder: await temporaryFolder(), allowedFolders: [folder], port: 0, log: SILENT });
-  const client = new Client({ name: 'test', version: '1' });
-  await client.connect(new StreamableHTTPClientTransport(new URL('/mcp', server.url)));
-  onTestFinished(async () => {
-    await client.close();
-    await server.close();
-  });
+  const client = await servedClient([folder]);
   const call = async (name: string, args: Record<string, unknown>) => await client.callTool({ name, arguments: args });
   const ended = async (execution_id: string) => {
     for (;;) {
