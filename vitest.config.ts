@@ -7,6 +7,7 @@ export default defineConfig({
   test: {
     testTimeout: 60_000,
     hookTimeout: 60_000,
+    expect: { poll: { timeout: 20_000, interval: 30 } }, // a loaded machine takes longer than 1 s, and some states last less than 50 ms
     pool: 'forks',
     maxWorkers: '100%',
     projects: WINGS.map((name) => ({

@@ -9,7 +9,7 @@ import { tileCount } from '../../pipeline/planning/grid.ts';
 import { stepDocuments } from '../../pipeline/step-documents.ts';
 import { fsRemoval } from '../../pipeline/storage/folder-removal.ts';
 import { closeBrowser, HAS_BROWSER, opened } from '../support/browser.ts';
-import { counted, drop, FORTY, openStored, STILL, server, soon } from '../support/local-page.ts';
+import { counted, drop, FORTY, openStored, STILL, server } from '../support/local-page.ts';
 import { HOSTILE } from '../support/report-material.ts';
 import { detectionOf } from '../support/scripted-vision.ts';
 import { storeExecution } from '../support/stored-execution.ts';
@@ -24,8 +24,8 @@ describe.skipIf(!HAS_BROWSER)('the page of an execution', () => {
     const reason = 'The image was blocked by moderation: nsfw, score 0.98. It was not analyzed.';
     await writeDocument(documents.progress('blocked'), endedAs('blocked', 'BLOCKED', reason), blobs);
     const { page, said } = await opened(`${url}/executions/blocked`, STILL);
-    await soon(() => page.locator('#no-image').textContent()).toBe('Moderation blocked this image, so it is not shown.');
-    await soon(() => page.locator('#reason').textContent()).toBe(reason);
+    await expect.poll(() => page.locator('#no-image').textContent()).toBe('Moderation blocked this image, so it is not shown.');
+    await expect.poll(() => page.locator('#reason').textContent()).toBe(reason);
     expect(await page.locator('#status').textContent()).toBe('blocked');
     expect(await page.title()).toBe('blocked · tilesight');
     expect(said).toEqual([]);
@@ -36,23 +36,23 @@ describe.skipIf(!HAS_BROWSER)('the page of an execution', () => {
     const { page, said } = await opened(`${url}/`, STILL);
     await drop(page, 'Site plan.png', Buffer.from('89504e470d0a1a0a6f6e6c7920776f726473', 'hex'));
     await page.waitForURL('**/executions/site-plan-png-*');
-    await soon(() => page.locator('#status').textContent()).toBe('failed');
-    await soon(() => page.locator('#no-image').textContent()).toBe(
-      'The analysis ended before the image was cut into tiles, so there is no image to show.',
-    );
-    await soon(() => page.locator('#reason').textContent()).toMatch(/^The file is not an image of an accepted format/);
+    await expect.poll(() => page.locator('#status').textContent()).toBe('failed');
+    await expect
+      .poll(() => page.locator('#no-image').textContent())
+      .toBe('The analysis ended before the image was cut into tiles, so there is no image to show.');
+    await expect.poll(() => page.locator('#reason').textContent()).toMatch(/^The file is not an image of an accepted format/);
     expect(await page.title()).toBe('site-plan.png · tilesight');
     expect(await page.locator('#name').textContent()).toBe('site-plan.png');
     expect(await page.locator('#retry').isVisible()).toBe(false);
     await page.getByRole('link', { name: 'tilesight' }).click();
-    await soon(() => page.locator('#list li a').first().textContent()).toBe('site-plan.png');
+    await expect.poll(() => page.locator('#list li a').first().textContent()).toBe('site-plan.png');
     expect(said).toEqual([]);
   });
 
   test('that does not exist says so instead of waiting for an image', async () => {
     const { url } = await server();
     const { page } = await opened(`${url}/executions/never-started`, STILL);
-    await soon(() => page.locator('#no-image').textContent()).toBe('There is no analysis at this address.');
+    await expect.poll(() => page.locator('#no-image').textContent()).toBe('There is no analysis at this address.');
     expect(await page.title()).toBe('Unknown analysis · tilesight');
     expect(await page.getByRole('alert').textContent()).toMatch(/^This server has no execution never-started\./);
     expect(await page.getByRole('heading', { name: 'Progress' }).isVisible()).toBe(false);
@@ -82,7 +82,7 @@ describe.skipIf(!HAS_BROWSER)('the page of an execution', () => {
     await writeDocument(stepDocuments.tileStates(keys.tileStates('stored', 0)), { from: 0, indexes: null, states }, blobs);
     const { page, said } = await opened(`${url}/executions/stored`, STILL);
     const figure = (name: string) => page.locator('#figures div').filter({ hasText: name }).locator('dd').textContent();
-    await soon(() => page.locator('#status').textContent()).toBe('cancelled');
+    await expect.poll(() => page.locator('#status').textContent()).toBe('cancelled');
     expect(await page.locator('#figures dt').allTextContents()).toEqual([
       ...['tiles analyzed', 'blank', 'failed', 'not analyzed', 'findings', 'cost'],
     ]);
@@ -90,10 +90,9 @@ describe.skipIf(!HAS_BROWSER)('the page of an execution', () => {
     expect([await figure('blank'), await figure('failed'), await figure('not analyzed')]).toEqual(['1', '2', '6']);
     expect(await figure('cost')).toBe('unknown');
     expect(await page.locator('#retry').textContent()).toBe('Retry failed tiles');
-    await soon(() => page.locator('#notes li').allTextContents()).toEqual([
-      'No model knows the label "unicorn".',
-      HOSTILE[0].toWellFormed(),
-    ]);
+    await expect
+      .poll(() => page.locator('#notes li').allTextContents())
+      .toEqual(['No model knows the label "unicorn".', HOSTILE[0].toWellFormed()]);
     const words = await Promise.all((await page.locator('#grid canvas').all()).map((map) => map.getAttribute('aria-label')));
     expect(words.join(' ').match(/\d+ (?:blank|failed|not analyzed)/g)).toEqual([
       ...['2 failed', '1 blank', '3 not analyzed', '2 not analyzed', '1 not analyzed'],
@@ -101,9 +100,9 @@ describe.skipIf(!HAS_BROWSER)('the page of an execution', () => {
     expect(words.join(' ')).not.toMatch(/waiting|analyzing/);
     expect(await page.getByRole('button', { name: 'Tiles' }).getAttribute('aria-pressed')).toBe('true');
     await page.getByRole('link', { name: 'tilesight' }).click();
-    await soon(() => page.locator('#list li p').first().textContent()).toBe(
-      `0 findings · ${total - 9} of ${total} tiles analyzed · 1 blank · 2 failed · 6 not analyzed · cost unknown`,
-    );
+    await expect
+      .poll(() => page.locator('#list li p').first().textContent())
+      .toBe(`0 findings · ${total - 9} of ${total} tiles analyzed · 1 blank · 2 failed · 6 not analyzed · cost unknown`);
     expect(said).toEqual([]);
   });
 
@@ -121,9 +120,9 @@ describe.skipIf(!HAS_BROWSER)('the page of an execution', () => {
     const outcome = { blank: false, detections, usage: NO_USAGE, clipped: 0, notes: [] };
     await writeDocument(stepDocuments.tileResults(keys.tileResultsSoFar('stored', 0)), [{ tile: 0, outcome }], blobs);
     const { page, said } = await opened(`${url}/executions/stored`, STILL);
-    await soon(() => counted(page)).toBe('1 finding');
+    await expect.poll(() => counted(page)).toBe('1 finding');
     expect(await page.getByRole('option').textContent()).toMatch(/cup/);
-    await soon(() => page.getByRole('button', { name: 'Analyze remaining tiles' }).isVisible()).toBe(true);
+    await expect.poll(() => page.getByRole('button', { name: 'Analyze remaining tiles' }).isVisible()).toBe(true);
     expect(said).toEqual([]);
   });
 
@@ -144,7 +143,7 @@ describe.skipIf(!HAS_BROWSER)('the page of an execution', () => {
     await page.getByText('No analyses yet.').waitFor();
     expect(said).toEqual([]);
     await page.goto(address);
-    await soon(() => page.locator('#no-image').textContent()).toBe('There is no analysis at this address.');
+    await expect.poll(() => page.locator('#no-image').textContent()).toBe('There is no analysis at this address.');
   });
 
   test('shows why it cannot be deleted', async () => {
@@ -155,7 +154,7 @@ describe.skipIf(!HAS_BROWSER)('the page of an execution', () => {
     const { page } = await opened(`${url}/executions/stored`, STILL);
     await page.getByRole('button', { name: 'Delete', exact: true }).click();
     await page.getByRole('dialog').getByRole('button', { name: 'Delete' }).click();
-    await soon(() => page.getByRole('alert').textContent()).toMatch(/^Execution stored holds the tiles of resumed, /);
+    await expect.poll(() => page.getByRole('alert').textContent()).toMatch(/^Execution stored holds the tiles of resumed, /);
     expect(new URL(page.url()).pathname).toBe('/executions/stored');
   });
 });

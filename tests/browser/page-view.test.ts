@@ -3,7 +3,7 @@ import type { Page } from 'playwright-core';
 import { afterAll, describe, expect, test } from 'vitest';
 import type { Box } from '../../pipeline/contract/schemas.ts';
 import { closeBrowser, HAS_BROWSER } from '../support/browser.ts';
-import { center, centerOf, closeTo, drawn, FORTY, openStored, option, STILL, soon } from '../support/local-page.ts';
+import { center, centerOf, closeTo, drawn, FORTY, openStored, option, STILL } from '../support/local-page.ts';
 import { someFinding } from '../support/stored-execution.ts';
 
 afterAll(closeBrowser);
@@ -46,17 +46,17 @@ describe.skipIf(!HAS_BROWSER)('the view of an image', () => {
     const zoom = () => zoomOf(page);
     const wholeZoom = await zoom();
     await page.keyboard.press('Equal', { delay: 200 });
-    await soon(zoom).toBeGreaterThan(wholeZoom);
+    await expect.poll(zoom).toBeGreaterThan(wholeZoom);
     await page.keyboard.press('ArrowRight', { delay: 200 });
-    await soon(async () => (await center(page))[0]).toBeGreaterThan((whole[0] ?? 0) + 1);
+    await expect.poll(async () => (await center(page))[0]).toBeGreaterThan((whole[0] ?? 0) + 1);
     await page.keyboard.press('0');
-    await soon(() => center(page)).toEqual(closeTo(whole));
-    await soon(zoom).toBe(wholeZoom);
+    await expect.poll(() => center(page)).toEqual(closeTo(whole));
+    await expect.poll(zoom).toBe(wholeZoom);
   });
 
   test('shows the whole image after a window is resized or a phone is turned, until the user moves it', async () => {
     const { page } = await openStored({ findings: FORTY });
-    await soon(() => drawn(page)).toBe(30); // all that the filter lets through
+    await expect.poll(() => drawn(page)).toBe(30); // all that the filter lets through
     for (const [width, height] of [
       [700, 860],
       [400, 700],
@@ -64,18 +64,18 @@ describe.skipIf(!HAS_BROWSER)('the view of an image', () => {
       [1_600, 500],
     ] as const) {
       await page.setViewportSize({ width, height });
-      await soon(async () => Math.abs((await zoomOf(page)) - (await wholeZoom(page)))).toBeLessThanOrEqual(0.5); // it is rounded
-      await soon(() => drawn(page)).toBe(30);
-      await soon(() => center(page)).toEqual(closeTo([1_500, 1_000]));
+      await expect.poll(async () => Math.abs((await zoomOf(page)) - (await wholeZoom(page)))).toBeLessThanOrEqual(0.5); // it is rounded
+      await expect.poll(() => drawn(page)).toBe(30);
+      await expect.poll(() => center(page)).toEqual(closeTo([1_500, 1_000]));
     }
     await page.setViewportSize({ width: 1_280, height: 860 });
     await option(page, 'f3').click();
     const third = closeTo(centerOf(FORTY[2]?.box ?? [0, 0, 0, 0]));
-    await soon(() => center(page)).toEqual(third);
+    await expect.poll(() => center(page)).toEqual(third);
     await page.setViewportSize({ width: 900, height: 500 });
-    await soon(() => center(page)).toEqual(third);
+    await expect.poll(() => center(page)).toEqual(third);
     await page.getByRole('button', { name: 'Zoom in' }).click();
-    await soon(() => zoomOf(page)).toBeGreaterThan(100);
+    await expect.poll(() => zoomOf(page)).toBeGreaterThan(100);
     await page.setViewportSize({ width: 900, height: 520 });
     await page.waitForTimeout(300);
     expect(await zoomOf(page)).toBeGreaterThan(100);
@@ -105,12 +105,12 @@ describe.skipIf(!HAS_BROWSER)('the view of an image', () => {
     const { page, said } = await openStored({ findings: FORTY }, '#100%');
     const address = page.url().replace(/#.*$/, '');
     for (const hash of ['%', 'f', 'f0', 'f999999', 'findings', '__proto__', 'constructor', 'f'.repeat(9_000)]) {
-      await soon(() => drawn(page)).toBe(30);
+      await expect.poll(() => drawn(page)).toBe(30);
       expect(await page.getByRole('article').isVisible()).toBe(false);
       await page.goto('about:blank');
       await page.goto(`${address}#${hash}`);
     }
-    await soon(() => drawn(page)).toBe(30);
+    await expect.poll(() => drawn(page)).toBe(30);
     expect(said).toEqual([]);
   });
 
@@ -119,13 +119,15 @@ describe.skipIf(!HAS_BROWSER)('the view of an image', () => {
     ['a low window', { ...STILL, viewport: { width: 1_280, height: 480 } }],
   ])('and its list open at the finding of the address in %s', async (_, options) => {
     const { page } = await openStored({ findings: MANY, summary: 'Many cups. '.repeat(80) }, '#f212', options);
-    await soon(() => page.locator('#summary').isVisible()).toBe(true);
+    await expect.poll(() => page.locator('#summary').isVisible()).toBe(true);
     const row = option(page, 'f212');
-    await soon(async () => {
-      const [box, list] = [await row.boundingBox(), await page.locator('#list').boundingBox()];
-      const viewport = page.viewportSize();
-      if (!box || !list || !viewport) return false;
-      return box.y >= list.y - 1 && box.y + box.height <= Math.min(list.y + list.height, viewport.height) + 1;
-    }).toBe(true);
+    await expect
+      .poll(async () => {
+        const [box, list] = [await row.boundingBox(), await page.locator('#list').boundingBox()];
+        const viewport = page.viewportSize();
+        if (!box || !list || !viewport) return false;
+        return box.y >= list.y - 1 && box.y + box.height <= Math.min(list.y + list.height, viewport.height) + 1;
+      })
+      .toBe(true);
   });
 });

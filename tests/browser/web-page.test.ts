@@ -21,7 +21,6 @@ import {
   option,
   STILL,
   server,
-  soon,
 } from '../support/local-page.ts';
 import { HOSTILE } from '../support/report-material.ts';
 import { signedServer } from '../support/signed-server.ts';
@@ -126,13 +125,13 @@ describe.skipIf(!HAS_BROWSER)('in a browser,', () => {
     await drop(page, 'garden.jpg', await lawn(2_400, 1_400));
     await page.waitForURL('**/executions/garden-jpg-*');
     const map = page.locator('#grid canvas').first();
-    await soon(() => map.getAttribute('aria-label')).toMatch(/waiting/);
+    await expect.poll(() => map.getAttribute('aria-label')).toMatch(/waiting/);
     expect(await page.locator('#status').textContent()).toBe('running');
-    await soon(() => page.locator('#status').textContent(), 50_000).toBe('succeeded');
+    await expect.poll(() => page.locator('#status').textContent(), { timeout: 50_000 }).toBe('succeeded');
     expect(await map.getAttribute('aria-label')).toMatch(/^\d+ done$/);
-    await soon(() => counted(page)).toMatch(/^[1-9]\d* findings?$/);
+    await expect.poll(() => counted(page)).toMatch(/^[1-9]\d* findings?$/);
     expect(await page.locator('#labels label').allTextContents()).toEqual([expect.stringMatching(/^cat \d+$/)]);
-    await soon(() => drawn(page)).toBeGreaterThan(0);
+    await expect.poll(() => drawn(page)).toBeGreaterThan(0);
     const files = await page.getByRole('list', { name: 'Files' }).getByRole('link').allTextContents();
     expect(files).toEqual(expect.arrayContaining(['report.html', 'findings.json', 'overlay.jpg', 'coco.json']));
     const [report] = await Promise.all([page.waitForEvent('popup'), page.getByRole('link', { name: 'report.html' }).click()]);
@@ -140,7 +139,9 @@ describe.skipIf(!HAS_BROWSER)('in a browser,', () => {
     await report.close();
 
     await page.getByRole('link', { name: 'tilesight' }).click();
-    await soon(() => page.locator('#list li').first().textContent()).toMatch(/garden\.jpg.*succeeded.*finding.*tiles.*no cost/);
+    await expect
+      .poll(() => page.locator('#list li').first().textContent())
+      .toMatch(/garden\.jpg.*succeeded.*finding.*tiles.*no cost/);
     expect(said).toEqual([]);
   });
 
@@ -149,12 +150,14 @@ describe.skipIf(!HAS_BROWSER)('in a browser,', () => {
     const { page, said } = await opened(`${url}/`);
     await drop(page, 'empty.png', Buffer.alloc(0));
     const sentence = page.locator('#upload-state');
-    await soon(() => sentence.textContent()).toBe('empty.png is empty or a folder. Choose an image file.');
+    await expect.poll(() => sentence.textContent()).toBe('empty.png is empty or a folder. Choose an image file.');
     const PNG_START = Buffer.from('89504e470d0a1a0a', 'hex');
     await drop(page, 'words.png', Buffer.concat([PNG_START, Buffer.from('only words')]));
     await page.waitForURL('**/executions/words-png-*');
-    await soon(() => page.locator('#status').textContent()).toBe('failed');
-    await soon(() => page.locator('#reason').textContent()).toMatch(/^The file is not an image of an accepted format \(jpeg, /);
+    await expect.poll(() => page.locator('#status').textContent()).toBe('failed');
+    await expect
+      .poll(() => page.locator('#reason').textContent())
+      .toMatch(/^The file is not an image of an accepted format \(jpeg, /);
     expect(said).toEqual([]);
   });
 
@@ -166,7 +169,7 @@ describe.skipIf(!HAS_BROWSER)('in a browser,', () => {
     const { url, blobs } = await server();
     const { page, said, asked } = await opened(`${url}/`);
     await drop(page, name, Buffer.from(bytes));
-    await soon(() => page.locator('#upload-state').textContent()).toMatch(sentence);
+    await expect.poll(() => page.locator('#upload-state').textContent()).toMatch(sentence);
     expect(asked.filter((address) => /\/mcp|upload/.test(address))).toEqual([]);
     expect(await blobs.list('executions/', { limit: 10 })).toEqual([]);
     expect(said).toEqual([]);
@@ -178,13 +181,13 @@ describe.skipIf(!HAS_BROWSER)('in a browser,', () => {
     await page.route('**/*', (route) => (route.request().method() === 'PUT' ? undefined : route.continue())); // never answers
     await drop(page, 'garden.jpg', await lawn(300, 200));
     const state = page.locator('#upload-state');
-    await soon(() => state.textContent()).toMatch(/^(Uploading|Starting the analysis of) garden\.jpg/);
+    await expect.poll(() => state.textContent()).toMatch(/^(Uploading|Starting the analysis of) garden\.jpg/);
     await drop(page, 'second.jpg', await lawn(300, 200));
-    await soon(() => state.textContent()).toMatch(
-      / second\.jpg was not accepted: wait until this upload has ended, or cancel it\.$/,
-    );
+    await expect
+      .poll(() => state.textContent())
+      .toMatch(/ second\.jpg was not accepted: wait until this upload has ended, or cancel it\.$/);
     await page.getByRole('button', { name: 'Cancel upload' }).click();
-    await soon(() => state.textContent()).toBe('The upload of garden.jpg was cancelled.');
+    await expect.poll(() => state.textContent()).toBe('The upload of garden.jpg was cancelled.');
     expect(new URL(page.url()).pathname).toBe('/');
     await page.unrouteAll();
     await drop(page, 'garden.jpg', await lawn(300, 200));
@@ -199,16 +202,16 @@ describe.skipIf(!HAS_BROWSER)('in a browser,', () => {
     const before = page.url();
     const list = await page.context().newPage(); // follows without a reload
     await list.goto(`${url}/`);
-    await soon(() => list.locator('#list li').first().textContent()).toMatch(/wide\.jpg.*running.*analyzing tiles/);
+    await expect.poll(() => list.locator('#list li').first().textContent()).toMatch(/wide\.jpg.*running.*analyzing tiles/);
     await page.getByRole('button', { name: 'Cancel' }).click();
-    await soon(() => page.locator('#status').textContent(), 30_000).toBe('cancelled');
-    await soon(() => list.locator('#list li').first().textContent()).toMatch(/wide\.jpg.*cancelled/);
+    await expect.poll(() => page.locator('#status').textContent(), { timeout: 30_000 }).toBe('cancelled');
+    await expect.poll(() => list.locator('#list li').first().textContent()).toMatch(/wide\.jpg.*cancelled/);
     await page.getByRole('button', { name: 'Analyze remaining tiles' }).click();
     await page.waitForURL((address) => address.href !== before);
-    await soon(() => page.locator('#status').textContent()).toBe('running');
+    await expect.poll(() => page.locator('#status').textContent()).toBe('running');
     await page.locator('.over[data-center]').waitFor(); // the pyramid of the first execution
     await page.getByRole('button', { name: 'Cancel' }).click();
-    await soon(() => page.locator('#status').textContent(), 30_000).toBe('cancelled');
+    await expect.poll(() => page.locator('#status').textContent(), { timeout: 30_000 }).toBe('cancelled');
     expect(said).toEqual([]);
   });
 
@@ -217,7 +220,7 @@ describe.skipIf(!HAS_BROWSER)('in a browser,', () => {
     const [, , third] = FORTY;
     await option(page, 'f3').click();
     expect(await page.locator('#announcement').textContent()).toBe('f3, cup, shown in the image.');
-    await soon(() => center(page)).toEqual(closeTo(centerOf((third as Finding).box)));
+    await expect.poll(() => center(page)).toEqual(closeTo(centerOf((third as Finding).box)));
     expect(new URL(page.url()).hash).toBe('#f3');
     expect(await page.getByRole('article').getByRole('heading').textContent()).toBe('f3 cup');
     expect(await option(page, 'f3').getAttribute('aria-selected')).toBe('true');
@@ -229,7 +232,7 @@ describe.skipIf(!HAS_BROWSER)('in a browser,', () => {
     const image = await page.locator('#image').boundingBox();
     if (!image) throw new Error('Expected an image.');
     await page.mouse.click(image.x + image.width / 2, image.y + image.height / 2);
-    await soon(() => option(page, 'f3').getAttribute('aria-selected')).toBe('true');
+    await expect.poll(() => option(page, 'f3').getAttribute('aria-selected')).toBe('true');
     expect(said).toEqual([]);
   });
 
@@ -242,7 +245,7 @@ describe.skipIf(!HAS_BROWSER)('in a browser,', () => {
       new MutationObserver(() => centers.add(canvas.dataset.center)).observe(canvas, { attributeFilter: ['data-center'] });
     })()`);
     await option(page, 'f3').click();
-    await soon(() => center(page)).toEqual(closeTo(centerOf((FORTY[2] as Finding).box)));
+    await expect.poll(() => center(page)).toEqual(closeTo(centerOf((FORTY[2] as Finding).box)));
     expect(await page.evaluate('centers.size')).toBeGreaterThan(2);
   });
 
@@ -255,7 +258,7 @@ describe.skipIf(!HAS_BROWSER)('in a browser,', () => {
     expect(await list.getAttribute('aria-activedescendant')).toBe('option-1');
     expect(await center(page)).toEqual(whole);
     await page.keyboard.press('Enter');
-    await soon(() => center(page)).toEqual(closeTo(centerOf((FORTY[1] as Finding).box)));
+    await expect.poll(() => center(page)).toEqual(closeTo(centerOf((FORTY[1] as Finding).box)));
     await page.keyboard.press('End');
     expect(await list.locator('[aria-selected="true"]').getAttribute('aria-posinset')).toBe('30');
     expect(await list.locator('[aria-selected="true"]').isVisible()).toBe(true);
@@ -269,14 +272,14 @@ describe.skipIf(!HAS_BROWSER)('in a browser,', () => {
     await page.locator('summary', { hasText: 'Score, verification and label' }).click();
     expect(await page.locator('#labels label').allTextContents()).toEqual(['cup 20', 'cat 10']);
     await page.getByLabel('cat').uncheck();
-    await soon(() => counted(page)).toBe('20 of 40 findings');
-    await soon(() => drawn(page)).toBe(20);
+    await expect.poll(() => counted(page)).toBe('20 of 40 findings');
+    await expect.poll(() => drawn(page)).toBe(20);
     await page.getByLabel('critical').uncheck();
-    await soon(() => counted(page)).toBe('16 of 40 findings');
+    await expect.poll(() => counted(page)).toBe('16 of 40 findings');
     await page.getByLabel('not verified').uncheck();
     await page.getByLabel('from').fill('50');
-    await soon(() => counted(page)).toBe('8 of 40 findings');
-    await soon(() => drawn(page)).toBe(8);
+    await expect.poll(() => counted(page)).toBe('8 of 40 findings');
+    await expect.poll(() => drawn(page)).toBe(8);
     expect(await page.getByRole('option').count()).toBe(8);
     await page.getByRole('button', { name: 'None' }).click();
     expect(await counted(page)).toBe('0 of 40 findings');
@@ -288,7 +291,7 @@ describe.skipIf(!HAS_BROWSER)('in a browser,', () => {
   test('an address with a finding opens at that finding, even if a filter hides it at first', async () => {
     const rejected = FORTY[3] as Finding;
     const { page } = await openStored({ findings: FORTY }, '#f4');
-    await soon(() => center(page)).toEqual(closeTo(centerOf(rejected.box)));
+    await expect.poll(() => center(page)).toEqual(closeTo(centerOf(rejected.box)));
     expect(await option(page, 'f4').getAttribute('aria-selected')).toBe('true');
     expect(await counted(page)).toBe('40 findings');
   });
@@ -311,9 +314,9 @@ describe.skipIf(!HAS_BROWSER)('in a browser,', () => {
     await page.getByRole('button', { name: 'Boxes' }).click();
     for (const [at, box] of places.entries()) {
       await option(page, `f${at + 1}`).click();
-      await soon(() => center(page)).toEqual(closeTo(centerOf(box)));
+      await expect.poll(() => center(page)).toEqual(closeTo(centerOf(box)));
       const [near, far] = at % 2 === 0 ? [0, 2] : [2, 0];
-      await soon(async () => (await colorInTheMiddle(page))[near]).toBeGreaterThan(180);
+      await expect.poll(async () => (await colorInTheMiddle(page))[near]).toBeGreaterThan(180);
       expect((await colorInTheMiddle(page))[far]).toBeLessThan(80);
     }
     expect(said).toEqual([]);
@@ -329,7 +332,7 @@ describe.skipIf(!HAS_BROWSER)('in a browser,', () => {
     for (const [at, text] of HOSTILE.entries()) {
       await page.evaluate(`location.hash = 'f${at + 1}'`);
       const card = page.getByRole('article');
-      await soon(() => card.getByRole('heading').textContent()).toBe(`f${at + 1} ${text.toWellFormed()}`);
+      await expect.poll(() => card.getByRole('heading').textContent()).toBe(`f${at + 1} ${text.toWellFormed()}`);
       expect(await card.locator('blockquote').textContent()).toBe(text.toWellFormed());
       expect(await card.locator('p').first().textContent()).toBe(text.toWellFormed());
     }
@@ -352,8 +355,8 @@ describe.skipIf(!HAS_BROWSER)('in a browser,', () => {
     await page.keyboard.press('End');
     await page.keyboard.press('Enter');
     const last = findings.at(-1) as Finding;
-    await soon(() => center(page)).toEqual(closeTo(centerOf(last.box)));
-    await soon(() => page.locator('.over').getAttribute('data-clusters')).toBe('0');
+    await expect.poll(() => center(page)).toEqual(closeTo(centerOf(last.box)));
+    await expect.poll(() => page.locator('.over').getAttribute('data-clusters')).toBe('0');
     expect(await drawn(page)).toBeGreaterThan(1);
     expect(await page.locator('*').count()).toBeLessThan(1_000);
     expect(said).toEqual([]);
@@ -374,7 +377,7 @@ describe.skipIf(!HAS_BROWSER)('in a browser,', () => {
   test('an unknown execution is reported as such', async () => {
     const { url } = await server();
     const { page } = await opened(`${url}/executions/nobody-knows`);
-    await soon(() => page.getByRole('alert').textContent()).toMatch(/^This server has no execution nobody-knows\./);
+    await expect.poll(() => page.getByRole('alert').textContent()).toMatch(/^This server has no execution nobody-knows\./);
   });
 
   test.each([

@@ -34,13 +34,13 @@ test('an execution that is stopped while it pauses after a crash can be deleted 
   const { engine, world } = await crashing(0);
   await expect.poll(() => world.crashes).toBe(1);
   engine.stop('poison');
-  await expect.poll(() => engine.forget('poison'), { timeout: 1_000 }).toBe(true);
+  await expect.poll(() => engine.forget('poison')).toBe(true);
   engine.close();
 });
 
 test('an execution that has crashed too often has ended at once, and can be deleted', async () => {
   const { engine } = await crashing(20_000);
   expect((await engine.ended('poison')).status).toBe('FAILED');
-  await expect.poll(() => engine.forget('poison'), { timeout: 1_000 }).toBe(true);
+  await expect.poll(() => engine.forget('poison')).toBe(true);
   engine.close();
 });

@@ -48,9 +48,6 @@ export async function center(page: Page): Promise<number[]> {
   return text.split(',').map(Number);
 }
 
-/** Polls for longer than Vitest does: the machine may be busy. */
-export const soon = <T>(read: () => T | Promise<T>, timeout = 20_000) => expect.poll(read, { timeout, interval: 30 });
-
 export const centerOf = ([left, top, width, height]: Box) => [left + width / 2, top + height / 2];
 export const closeTo = (numbers: number[], px = 1) => numbers.map((number) => expect.closeTo(number, px === 1 ? 0 : -1));
 export const option = (page: Page, name: string) => page.getByRole('option', { name });
