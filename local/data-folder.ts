@@ -1,7 +1,7 @@
 // Opens the data folder of a local deployment: makes it private to its user, and reports in one sentence what is wrong with it.
 import { chmod, mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { UserError } from '../pipeline/contract/errors.ts';
+import { codeOf, UserError } from '../pipeline/contract/errors.ts';
 import { PARTS_FOLDER } from '../pipeline/storage/folder-blobs.ts';
 
 /** Other users of this machine must not read images and findings. */
@@ -15,8 +15,8 @@ export interface DataFolder {
 }
 
 /**
- * Creates what is missing, makes the folder private and deletes what a killed process left. Throws a UserError if a file is where a
- * folder must be, or the reverse, or if the folder cannot be written.
+ * Creates what is missing and makes the folder private. Throws a UserError if a file is where a folder must be, or the reverse, or if the
+ * folder cannot be written.
  */
 export async function openDataFolder(root: string): Promise<DataFolder> {
   const folder = {
@@ -73,7 +73,7 @@ async function makeFolder(path: string): Promise<void> {
 }
 
 function cannotUse(path: string, cause: unknown): UserError {
-  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown error';
+  const code = codeOf(cause) || 'unknown error';
   const reason = ['EEXIST', 'ENOTDIR'].includes(code) ? 'a file is in its place' : code;
   return new UserError(
     `Cannot use the folder ${path} (${reason}). Move the file away, or choose another data folder with --data.`,

@@ -4,7 +4,7 @@ import { link, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { errors, jwtVerify, SignJWT } from 'jose';
 import { z } from 'zod';
-import { UserError } from '../../pipeline/contract/errors.ts';
+import { codeOf, UserError } from '../../pipeline/contract/errors.ts';
 import type { Clock, Links } from '../../pipeline/ports.ts';
 
 const SECRET_BYTES = 32; // as long as the HMAC's hash
@@ -60,7 +60,7 @@ async function verified(token: string, secret: Uint8Array, clock: Clock): Promis
 export async function readSecret(file: string): Promise<Uint8Array> {
   await mkdir(dirname(file), { recursive: true });
   const secret = await readFile(file).catch(async (error) => {
-    if (!isCode(error, 'ENOENT')) throw error;
+    if (codeOf(error) !== 'ENOENT') throw error;
     await createSecret(file);
     return await readFile(file);
   });
@@ -77,12 +77,8 @@ async function createSecret(file: string): Promise<void> {
     await writeFile(temporary, randomBytes(SECRET_BYTES), { flag: 'wx', mode: 0o600, flush: true });
     await link(temporary, file);
   } catch (error) {
-    if (!isCode(error, 'EEXIST')) throw error;
+    if (codeOf(error) !== 'EEXIST') throw error;
   } finally {
     await rm(temporary, { force: true });
   }
-}
-
-function isCode(error: unknown, code: string): boolean {
-  return error instanceof Error && 'code' in error && error.code === code;
 }

@@ -1,5 +1,5 @@
 // Errors of a disk or of the limits of a process, as sentences. Pure.
-import { sentenceOf, TransientError, UserError } from './errors.ts';
+import { codeOf, sentenceOf, TransientError, UserError } from './errors.ts';
 
 const IS_FULL = ['ENOSPC', 'EDQUOT'];
 const HAS_NO_HANDLE = ['EMFILE', 'ENFILE'];
@@ -33,8 +33,4 @@ export function withCapacityAdvice(error: unknown): unknown {
       return new TransientError('The server has too many files open. Try again in a minute.', { cause: error });
   }
   return error;
-}
-
-function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error ? String(error.code) : '';
 }

@@ -74,3 +74,8 @@ function ours(error: unknown): Error | null {
   }
   return null;
 }
+
+/** The code of an error of the system, such as ENOENT. Empty if the error has none. */
+export function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : '';
+}

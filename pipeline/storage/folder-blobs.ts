@@ -4,6 +4,7 @@ import type { BigIntStats } from 'node:fs';
 import { copyFile, link, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { withDiskAdvice } from '../contract/disk-errors.ts';
+import { codeOf } from '../contract/errors.ts';
 import { checkedFolder, checkedKey, checkRange, RESERVED_SEGMENT } from '../contract/key-checks.ts';
 import type { Blobs } from '../ports.ts';
 
@@ -120,7 +121,7 @@ async function moved(folder: string, path: string, target: string, place: typeof
   try {
     await place(path, target);
   } catch (error) {
-    if (!isCode(error, 'EXDEV')) throw error; // another file system: a copy on this one
+    if (codeOf(error) !== 'EXDEV') throw error; // another file system: a copy on this one
     const copy = async (temporary: string) => {
       await copyFile(path, temporary);
       await onDisk(temporary);
@@ -156,7 +157,7 @@ async function unlessTaken(placing: Promise<void>): Promise<boolean> {
     return true;
   } catch (error) {
     // Not from mkdir: a file in the place of a folder.
-    if (isCode(error, 'EEXIST') && error instanceof Error && 'syscall' in error && error.syscall === 'link') return false;
+    if (codeOf(error) === 'EEXIST' && error instanceof Error && 'syscall' in error && error.syscall === 'link') return false;
     throw error;
   }
 }
@@ -171,11 +172,7 @@ export async function missingAsNull<T>(found: Promise<T>): Promise<T | null> {
     return await found;
   } catch (error) {
     // A name that is too long for a file names none.
-    if (['ENOENT', 'ENOTDIR', 'ENAMETOOLONG'].some((code) => isCode(error, code))) return null;
+    if (['ENOENT', 'ENOTDIR', 'ENAMETOOLONG'].includes(codeOf(error))) return null;
     throw error;
   }
-}
-
-function isCode(error: unknown, code: string): boolean {
-  return error instanceof Error && 'code' in error && error.code === code;
 }

@@ -6,7 +6,7 @@ import { request as httpsRequest } from 'node:https';
 import { isIP, type Socket } from 'node:net';
 import { connect as tlsConnect } from 'node:tls';
 import ipaddr from 'ipaddr.js';
-import { TransientError, UserError } from '../../contract/errors.ts';
+import { codeOf, TransientError, UserError } from '../../contract/errors.ts';
 import type { Timer } from './download-timeouts.ts';
 import { shownHost } from './image-hosts.ts';
 
@@ -101,7 +101,7 @@ function isPublic(address: string): boolean {
 }
 
 function noAddress(cause: unknown, url: URL): string[] {
-  if (isCode(cause, /^ENOTFOUND$/)) return [];
+  if (codeOf(cause) === 'ENOTFOUND') return [];
   throw new TransientError(`The address of ${shownHost(url)} could not be looked up. Try again.`, { cause });
 }
 
@@ -142,9 +142,5 @@ function bareHost({ hostname }: URL): string {
 }
 
 function isParseError(error: unknown): boolean {
-  return isCode(error, /^HPE_/);
-}
-
-function isCode(error: unknown, pattern: RegExp): boolean {
-  return error instanceof Error && 'code' in error && pattern.test(String(error.code));
+  return codeOf(error).startsWith('HPE_');
 }

@@ -2,7 +2,7 @@
 // file may hold another image.
 import { createHash } from 'node:crypto';
 import { type FileHandle, open, readlink, realpath } from 'node:fs/promises';
-import { changedImage, missingImage } from '../../contract/errors.ts';
+import { changedImage, codeOf, missingImage } from '../../contract/errors.ts';
 import type { ImageSource } from '../../contract/schemas.ts';
 import { checkFileFacts } from '../../imaging/limit-checks.ts';
 import type { ImageLimits } from '../../planning/image-limits.ts';
@@ -49,7 +49,7 @@ async function opened({ source, uri }: NamedFile): Promise<FileHandle> {
   try {
     return await open(source.path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
   } catch (cause) {
-    const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
+    const code = codeOf(cause);
     if (code === 'ELOOP' || code === 'ENXIO') throw changedImage(uri); // a link, a socket
     if (!['ENOENT', 'ENOTDIR', 'EACCES', 'EPERM'].includes(code)) throw cause;
     throw missingImage(uri, cause);
