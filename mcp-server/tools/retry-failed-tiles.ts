@@ -24,7 +24,7 @@ export const retryFailedTiles = {
   name: 'retry_failed_tiles',
   title: 'Retry failed tiles',
   description:
-    'Use this after an analysis that ended PARTIAL, FAILED or CANCELLED. Starts a new execution that analyzes only the tiles that failed or ' +
+    'Use this after an analysis that ended PARTIAL, FAILED, CANCELLED or TIMED_OUT. Starts a new execution that analyzes only the tiles that failed or ' +
     'were not analyzed and merges the new findings with the existing ones; the earlier execution does not change. ' +
     'Next: get_execution with the new execution_id, then list_findings.',
   instruction: 'PARTIAL means that some tiles failed: retry_failed_tiles analyzes them again.',
