@@ -23,8 +23,8 @@ export type EndOfUpload = (isStored: boolean) => void;
 
 export interface LocalQuotas extends Quotas {
   /**
-   * Like `checkUpload`, and counts the upload until the returned function is called: uploads that arrive at once must not pass beside each
-   * other.
+   * Like `checkUpload`, and counts the upload until the returned function is called: uploads that arrive at once must not exceed the
+   * limit together.
    */
   admitUpload(owner: string | null, bytes: number): Promise<EndOfUpload>;
 }

@@ -5,7 +5,7 @@ import type { PipelineDeps } from './ports.ts';
 import type { ProgressReport } from './progress/progress-writer.ts';
 import { loggingFailure } from './telemetry/log-context.ts';
 
-/** What such a step needs of its execution. */
+/** What such a step needs from its execution. */
 interface Asking {
   deps: PipelineDeps;
   progress: ProgressReport;

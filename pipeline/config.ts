@@ -23,7 +23,8 @@ const local = () =>
         shownDefault: '~/.tilesight',
       }),
     RETENTION_DAYS: z.coerce.number().positive().optional().meta({
-      description: 'Days after its end until an execution is deleted with everything that is stored of it. Kept if unset.',
+      description:
+        'Days after its end until an execution is deleted with everything stored for it. If unset, executions are kept.',
     }),
     CALLER_UPLOAD_BYTES_MAX: wholeNumber(1)
       .default(68_719_476_736)

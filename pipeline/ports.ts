@@ -73,7 +73,7 @@ export interface Launcher {
   start(request: AnalysisRequest): Promise<{ created: boolean }>;
   /** `null` if no execution has that name. */
   describe(executionId: string): Promise<ExecutionState | null>;
-  /** Nothing that running code does counts any more. On this machine, it is also ended. `null` if no execution has that name. */
+  /** From then on, results of running code do not count. On a laptop, the code is also ended. `null` if no execution has that name. */
   stop(executionId: string, reason: { type: string; message: string }): Promise<ExecutionState | null>;
   /**
    * Forgets an execution that has ended, with its shards: its name is free then. `kept`: the service keeps it until its retention

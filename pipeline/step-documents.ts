@@ -28,6 +28,6 @@ export const stepDocuments = {
     key: keys.tileStepResult(executionId, tile),
     schema: TileStepResult,
   }),
-  /** What a calibration measured of a model, for all later runs. */
+  /** What a calibration measured about a model, for all later runs. */
   calibration: (model: string) => ({ key: keys.calibration(model), schema: Calibration, indent: 1 }),
 } satisfies Documents;

@@ -2,9 +2,9 @@
 // gap between two calls, the deadlines move by that gap. Must not know when an execution runs.
 import type { Store } from './store/engine-store.ts';
 
-/** A gap is known to within this time. The timeout is a day. */
+/** Gaps are measured with this precision. The timeout is a day. */
 export const ALIVE_EVERY_MS = 300_000;
-/** A busy process may be late by as much. */
+/** A busy process may be late by this time. */
 const GAP_MIN_MS = 2 * ALIVE_EVERY_MS;
 
 export interface RunningTime {

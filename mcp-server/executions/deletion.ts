@@ -1,4 +1,4 @@
-// Deletes everything that is stored of an execution: its objects, its entries in the list and what the launcher keeps.
+// Deletes everything stored for an execution: its objects, its entries in the list and what the launcher keeps.
 import { at } from '../../pipeline/contract/at.ts';
 import { UserError } from '../../pipeline/contract/errors.ts';
 import { index, indexOf, keys } from '../../pipeline/contract/keys.ts';

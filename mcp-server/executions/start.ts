@@ -11,7 +11,7 @@ import { inTurn } from './execution-turns.ts';
 export async function startExecution(request: AnalysisRequest, deps: ToolDeps): Promise<{ created: boolean }> {
   const start = () => startClean(request, deps);
   return await inTurn([request.execution_id, ...readBy(request)], async () =>
-    // One after another, so that none passes the quota beside another one.
+    // One after another, so that starts do not exceed the quota together.
     deps.quotas ? await inTurn([`starts of ${deps.owner}`], start) : await start(),
   );
 }

@@ -1,4 +1,4 @@
-// delete_execution: deletes an analysis with everything that is stored of it.
+// delete_execution: deletes an analysis with everything stored for it.
 import { z } from 'zod';
 import { ExecutionId } from '../../pipeline/contract/schemas.ts';
 import { deleteExecution as deleteStored } from '../executions/deletion.ts';

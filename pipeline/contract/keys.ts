@@ -53,7 +53,7 @@ export const keys = {
   /** Checkpoint overflow: step results that are too large for a checkpoint. */
   mergeResult: (executionId: string) => `${execution(executionId)}/doubtful.json`,
   resumedTiles: (executionId: string) => `${execution(executionId)}/todo.json`,
-  /** What a calibration measured of a model. */
+  /** What a calibration measured about a model. */
   calibration: (model: string) => `calibration/${encodeURIComponent(model)}.json`,
   tileStepResult: (executionId: string, tile: string) => `${execution(executionId)}/detections/${tile}.json`,
 };

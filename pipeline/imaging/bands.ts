@@ -13,7 +13,7 @@ export interface BandReading {
   hasAlpha: boolean;
   /** The bands behind the color bands are dropped as a whole. */
   dropsExtraBands: boolean;
-  /** Read one by one, from 1: red, green and blue, or a single gray one. `null`: the decoder's own reading is right. */
+  /** Bands to read one by one, from 1: red, green and blue, or gray. `null` if the decoder's own reading is right. */
   picked: number[] | null;
   /** All picked bands get the same stretch, so that colors stay. */
   keepsColors: boolean;

@@ -44,7 +44,7 @@ export async function hasOtherShardWorked(executionId: string, shard: Shard, blo
   return false;
 }
 
-/** An execution that is stopped from outside loses no more than the tiles of this time. Some MB a write, if a shard is large. */
+/** An execution that is stopped from outside loses at most the tiles of this time. A write of a large shard has a few MB. */
 const SO_FAR_EVERY_MS = 15_000;
 
 export interface SoFarWriter {

@@ -58,7 +58,7 @@ describe.skipIf(!HAS_BROWSER)('the page of an execution', () => {
     expect(await page.getByRole('heading', { name: 'Progress' }).isVisible()).toBe(false);
   });
 
-  test('without findings says so, without filters for nothing', async () => {
+  test('without findings says so, and shows no filters', async () => {
     const { page, said } = await openStored({ findings: [] });
     expect(await counted(page)).toBe('No findings.');
     expect(await page.getByRole('checkbox').count()).toBe(0);

@@ -60,7 +60,7 @@ test.each([{ action: 'decline' }, { action: 'cancel' }, { action: 'accept', cont
   },
 );
 
-test.each([null, { url: {} }])('a client that shows no forms (%j) deletes as it did', async (elicitation) => {
+test.each([null, { url: {} }])('a client that shows no forms (%j) deletes without a question', async (elicitation) => {
   const { server, execution_id, isStored } = await analyzed();
   const { client } = await clientOf(server, elicitation);
   const result = Result.parse(await client.callTool(deletion(execution_id)));

@@ -17,7 +17,7 @@ export const ImageHeader = z.object({
   height: z.number().int(),
   /** How the file was understood, for the reader of the results. */
   notes: z.array(z.string()),
-  /** What decoding it writes to the temporary disk, beside the pyramid. */
+  /** Bytes that decoding writes to the temporary disk, besides the pyramid. */
   temporaryBytes: z.number(),
 });
 export type ImageHeader = z.infer<typeof ImageHeader>;

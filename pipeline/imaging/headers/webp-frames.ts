@@ -3,7 +3,7 @@ import { type FileHandle, open } from 'node:fs/promises';
 
 const HEAD_BYTES = 12;
 const CHUNK_HEAD_BYTES = 8;
-/** Beside the frames: color profile, metadata and unknown chunks. */
+/** Besides the frames: color profile, metadata and unknown chunks. */
 const OTHER_CHUNKS_MAX = 1_000;
 
 /** Whether an animated WebP has more than `framesMax` frames. `false` for every other file. */

@@ -9,7 +9,7 @@ export type Setting = 'cache' | 'temperature' | 'toolChoice' | 'tools' | 'system
 
 const NOT_ACCEPTED = /not support|unsupported|n['’]t support|not allowed|not permitted|not accept|not available|incompatible/i;
 
-/** The first that fits counts. `words` of `null`: the name of the setting alone is enough. */
+/** The first that fits counts. `words` is `null` if the name of the setting is enough. */
 const SIGNS: readonly { setting: Setting; about: RegExp; words: RegExp | null }[] = [
   { setting: 'cache', about: /cachePoint|prompt caching/i, words: null },
   { setting: 'temperature', about: /temperature/i, words: null },

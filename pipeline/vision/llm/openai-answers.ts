@@ -1,5 +1,5 @@
-// Reads what OpenAI-compatible servers answer: where the text stands, why it ended, how many tokens it took, and errors that come under a
-// status of success. Knows no form.
+// Reads what OpenAI-compatible servers answer: where the text stands, why it ended, how many tokens it took, and errors that come
+// with HTTP status 200. Must not know forms.
 import { TransientError } from '../../contract/errors.ts';
 import type { ModelId } from '../../contract/schemas.ts';
 import { isRecord, jsonIn } from '../reading/json-in-text.ts';

@@ -22,7 +22,7 @@ const STATUS_BEFORE = /^\d{3} /;
 const NOT_ACCEPTED =
   /not support|unsupported|n['’]t support|not allowed|not permitted|not accept|unknown|unrecognized|unexpected|extra_forbidden|incompatible|not enabled|invalid/i;
 
-/** The first that fits counts. `words` of `null`: the parameter alone is enough. */
+/** The first that fits counts. `words` is `null` if the parameter is enough. */
 const SIGNS: readonly { setting: Setting; about: RegExp; words: RegExp | null }[] = [
   {
     setting: 'detail',

@@ -29,7 +29,7 @@ export function severityIn(value: unknown): Severity | null {
   return Severity.safeParse(typeof value === 'string' ? value.trim().toLowerCase() : value).data ?? null;
 }
 
-/** No half of a character stays at the end. */
+/** Does not cut a character in half. */
 function shortened(words: string, charactersMax: number): string {
   if (words.length <= charactersMax) return words;
   return words.slice(0, charactersMax).replace(/[\uD800-\uDBFF]$/, '');

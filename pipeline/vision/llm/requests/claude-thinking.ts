@@ -18,7 +18,7 @@ export const THINKING_NOTES: Readonly<Record<ThinkingSetting, string>> = {
   effort: 'a lower effort; it thinks as long as it does by default',
 };
 
-/** Tokens beside the answer, for a model whose thinking cannot be turned off. */
+/** Tokens besides those of the answer, for a model whose thinking cannot be turned off. */
 const THINKING_TOKENS_MAX = 8_192;
 
 export function withThoughts(answerTokensMax: number, without: ReadonlySet<string>): number {

@@ -18,7 +18,7 @@ export interface RefusalReader<Setting extends string> {
   refusedBy(error: unknown, asked: Concessions<Setting>): Refused<Setting> | null;
   /** True for a refusal in words that do not say why. */
   isUnexplained(error: unknown, model: ModelId): boolean;
-  /** What a note says of a setting: it completes "… refuses". Has every setting. */
+  /** What a note states about each setting: it completes "… refuses". */
   notes: Readonly<Record<Setting, string>>;
 }
 
