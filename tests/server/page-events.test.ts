@@ -108,12 +108,10 @@ test('an execution that was stopped a while ago, and stored no end, ends at once
 
 test('an execution has the name of its image also if it was never cut into tiles', async () => {
   const { eventsOf } = await pageOf(new Map([['wrong-file', stopped(new Date(Date.now() - 11_000))]]));
-  for await (const { type, ...event } of eventsOf('/executions/wrong-file/events'))
-    if (type === 'snapshot') expect(event).toMatchObject({ picture: null, uri: 'file:///plans/wrong-file.png' });
-  for await (const { executions } of eventsOf('/executions/events')) {
-    expect(executions).toMatchObject([{ execution_id: 'wrong-file', image: 'file:///plans/wrong-file.png' }]);
-    break;
-  }
+  const snapshot = await firstOf(eventsOf('/executions/wrong-file/events'));
+  expect(snapshot).toMatchObject({ type: 'snapshot', picture: null, uri: 'file:///plans/wrong-file.png' });
+  const list = await firstOf(eventsOf('/executions/events'));
+  expect(list.executions).toMatchObject([{ execution_id: 'wrong-file', image: 'file:///plans/wrong-file.png' }]);
 });
 
 test('an execution that is deleted leaves the list, and the last word of a stopped one reaches it', async () => {
@@ -142,15 +140,18 @@ test('an execution that is deleted leaves the list, and the last word of a stopp
 test('an execution that starts under the name of a deleted one is read again', async () => {
   const states = new Map([['again', stopped(new Date(Date.now() - 60_000))]]);
   const { blobs, eventsOf } = await pageOf(states);
-  const firstOf = async () => {
-    for await (const event of eventsOf('/executions/events')) return listed(event)[0];
-  };
-  expect(await firstOf()).toMatchObject({ execution_id: 'again', status: 'CANCELLED' });
+  const firstListed = async () => listed(await firstOf(eventsOf('/executions/events')))[0];
+  expect(await firstListed()).toMatchObject({ execution_id: 'again', status: 'CANCELLED' });
   states.set('again', { state: 'running', startedAt: new Date() });
   await writeDocument(documents.progress('again'), runningAs('again', 'detect'), blobs);
   await sleep(1_500); // without subscribers, nothing is polled
-  expect(await firstOf()).toMatchObject({ execution_id: 'again', status: 'RUNNING', phase: 'detect' });
+  expect(await firstListed()).toMatchObject({ execution_id: 'again', status: 'RUNNING', phase: 'detect' });
 });
+
+async function firstOf(events: AsyncGenerator<PageEvent>): Promise<PageEvent> {
+  for await (const event of events) return event;
+  throw new Error('Expected an event.');
+}
 
 const listed = ({ executions }: PageEvent) => (Array.isArray(executions) ? executions : []);
 const hasLastWord = (events: PageEvent[]) =>
