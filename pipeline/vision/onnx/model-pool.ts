@@ -9,7 +9,7 @@ import { unfitProcessor } from '../../contract/native-packages.ts';
 import type { Jpeg } from '../../ports.ts';
 import { type JobRequest, JobResponse, type ModelJob } from './model-jobs.ts';
 
-const WORKERS_MAX = 4; // 270 MB each with NanoDet, up to 460 MB with PP-OCR on 1,024 px tiles: 1.8 GB
+const WORKERS_MAX = 4; // 430 MB each with both default models, up to 630 MB with PP-OCR on 1,024 px tiles: 2.5 GB
 const WAITING_MAX = 1_000; // tiles of about 0.1 MB: 100 MB
 
 export interface ModelPool {
