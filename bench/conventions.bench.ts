@@ -63,6 +63,13 @@ const UNKNOWN: Family[] = [
     shrink: shrunkBy({ edgePx: 1, longerPxMax: 900 }),
     otherwise: 'answers in its own',
   },
+  {
+    // It shrinks tiles that are larger than a chart of its calibration.
+    id: 'openai:larger-shrinking-model',
+    own: 'pixels',
+    shrink: shrunkBy({ edgePx: 1, longerPxMax: 1_568 }),
+    otherwise: 'answers in its own',
+  },
 ];
 const TILES: readonly ImageSize[] = [
   { width: 1_024, height: 1_024 },
@@ -150,8 +157,8 @@ async function meanError({ baseUrl, originals }: Server, { id }: Family, how: Vi
     const tile = await white(size);
     const sent = profileOf(id).intake.seen(size);
     originals.clear();
-    for (const shrunk of [sent, shrunkBy({ edgePx: 1, longerPxMax: 900 })(size)])
-      originals.set(`${shrunk.width}x${shrunk.height}`, size);
+    const calibrated = [900, profileOf(id).tileEdgePx].map((longerPxMax) => shrunkBy({ edgePx: 1, longerPxMax })(size));
+    for (const shrunk of [sent, ...calibrated]) originals.set(`${shrunk.width}x${shrunk.height}`, size);
     const answer = await vision.detect(id, tile, { look_for: null, labels: [] });
     for (const note of answer.notes) notes.add(note);
     const byLabel = new Map(answer.detections.map(({ label, box }) => [label, box]));

@@ -16,7 +16,7 @@ export function notesOn(
   answer: ReadDetections,
   requested: number,
   frame: BoxFrame,
-  isInCorner: ConventionWatch,
+  watch: ConventionWatch,
 ): string[] {
   const { detections, reported, unreadable, withoutScore, wereFractions, isReversed } = answer;
   const notes: string[] = [];
@@ -36,9 +36,21 @@ export function notesOn(
     const expected = coordinatesName(frame.coordinates);
     notes.push(`${model} answers with boxes in ${other}, not in ${expected} as asked; boxes may be wrong. ${measureIt(model)}`);
   }
-  if (isInCorner(model, reported, frame) && !wereFractions) {
+  const suspicions = watch(model, isReversed ? [] : reported, frame);
+  if (suspicions.includes('corner') && !wereFractions) {
     notes.push(
       `All boxes of ${model} lie in the top left corner of their tiles; it may answer in another unit than asked. ${measureIt(model)}`,
+    );
+  }
+  if (suspicions.includes('sizes') && frame.coordinates.form === 'edges') {
+    notes.push(
+      `Many boxes of ${model} have no area; it may answer with width and height instead of the right and bottom edge. ${measureIt(model)}`,
+    );
+  }
+  if (suspicions.includes('upright')) {
+    const [asked, meant] = frame.coordinates.first === 'x' ? ['left', 'top'] : ['top', 'left'];
+    notes.push(
+      `Most lines of text of ${model} are higher than wide; it may name the ${meant} edge before the ${asked} one. ${measureIt(model)}`,
     );
   }
   return notes;

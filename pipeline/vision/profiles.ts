@@ -40,7 +40,16 @@ export function profilesFrom({ configured, calibrationOf, now }: ProfileSources)
 
 function withCalibration(registered: ModelProfile, { coordinates, seen_longer_px }: Calibration): ModelProfile {
   const profile: ModelProfile = { ...registered, coordinates: coordinatesNamed(coordinates), knownFrom: 'calibrated' };
-  if (seen_longer_px === null) return profile;
-  const measured = patches({ edgePx: 1, longerPxMax: seen_longer_px });
+  const longerPxMax = seen_longer_px ?? sentLongerPxMax(registered, profile);
+  if (longerPxMax === null) return profile;
+  const measured = patches({ edgePx: 1, longerPxMax });
   return { ...profile, intake: { seen: measured.seen, tokens: registered.intake.tokens } };
+}
+
+/**
+ * A chart is as large as a tile of the profile, so it does not show how the model shrinks larger ones. Where no maker publishes it, pixels
+ * would be those of an unknown size: a larger tile is sent at the size of a chart.
+ */
+function sentLongerPxMax({ knownFrom, tileEdgePx }: ModelProfile, { coordinates }: ModelProfile): number | null {
+  return knownFrom === 'assumed' && coordinates.unit === 'pixels' ? tileEdgePx : null;
 }

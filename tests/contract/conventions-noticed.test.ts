@@ -18,12 +18,13 @@ async function tileOf(size: ImageSize) {
   return { bytes, ...size };
 }
 
+const EIGHT = Array.from({ length: 8 }, (_, index): SeenObject => {
+  const [left, top] = [(index % 4) * 0.25, Math.floor(index / 4) * 0.5];
+  return { label: `object ${index}`, edges: [left, top, left + 0.2, top + 0.45] };
+});
+
 /** The notes on several tiles of a model that answers in `own` numbers whatever it is asked for. */
-async function notesOn(own: string, size: ImageSize, tiles: number): Promise<string[]> {
-  const objects = Array.from({ length: 8 }, (_, index): SeenObject => {
-    const [left, top] = [(index % 4) * 0.25, Math.floor(index / 4) * 0.5];
-    return { label: `object ${index}`, edges: [left, top, left + 0.2, top + 0.45] };
-  });
+async function notesOn(own: string, size: ImageSize, tiles: number, objects = EIGHT): Promise<string[]> {
   const same = (image: ImageSize) => image;
   const reply = conventionReply({
     own: coordinatesNamed(own),
@@ -54,6 +55,35 @@ test('boxes that all lie in one corner are noted after some tiles, and a model t
   expect(await notesOn('pixels', { width: 512, height: 512 }, 4)).toEqual([]);
   expect(await notesOn('pixels', { width: 512, height: 512 }, 10)).toEqual(corner);
   expect(await notesOn('thousandths', { width: 512, height: 512 }, 10)).toEqual([]);
+});
+
+const SIZES = `Many boxes of ${MODEL} have no area; it may answer with width and height instead of the right and bottom edge.`;
+const UPRIGHT = `Most lines of text of ${MODEL} are higher than wide; it may name the top edge before the left one.`;
+
+test('boxes with width and height instead of the far edges are noted, in one tile or over several', async () => {
+  const size = { width: 512, height: 512 };
+  const noted = [expect.stringContaining(SIZES)];
+  expect(await notesOn('thousandths-size', size, 1)).toEqual(noted);
+  const far: SeenObject[] = [0.6, 0.7, 0.8].map((at, index) => ({
+    label: `object ${index}`,
+    edges: [at, at, at + 0.1, at + 0.1],
+  }));
+  expect(await notesOn('thousandths-size', size, 1, far)).toEqual([]); // three boxes may be an error, and are no reversed corners
+  expect(await notesOn('thousandths-size', size, 3, far)).toEqual(noted);
+  expect(await notesOn('thousandths', size, 3, far)).toEqual([]);
+});
+
+test('lines of text that stand upright are noted: the top edge may come first', async () => {
+  const line = (text: string, index: number): SeenObject => ({ label: text, edges: [0.1, index / 10, 0.5, index / 10 + 0.05] });
+  const lines = Array.from({ length: 9 }, (_, index) => line(`Pump no. ${4_711 + index}`, index));
+  const tile = { width: 512, height: 512 };
+  expect(await notesOn('thousandths-y-first', tile, 1, lines)).toEqual([]);
+  expect(await notesOn('thousandths-y-first', tile, 2, lines)).toEqual([expect.stringContaining(UPRIGHT)]);
+  expect(await notesOn('thousandths', tile, 3, lines)).toEqual([]);
+  // A narrow tile: what is higher than wide in thousandths is still wide in pixels.
+  expect(await notesOn('thousandths-y-first', { width: 1_000, height: 60 }, 3, lines)).toEqual([]);
+  const downwards = lines.map(({ edges }, index) => ({ label: `第${index}号泵房入口通道标识牌`, edges }));
+  expect(await notesOn('thousandths-y-first', tile, 3, downwards)).toEqual([]);
 });
 
 test('one box with reversed corners beside a usual one is left out and counted', async () => {

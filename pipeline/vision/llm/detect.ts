@@ -23,7 +23,7 @@ export interface Asked {
   send: Model;
   model: ModelId;
   ask: Ask;
-  isInCorner: ConventionWatch;
+  watch: ConventionWatch;
 }
 
 /** Boxes in pixels of `tile`, whatever was sent. */
@@ -50,7 +50,7 @@ export async function detect(asked: Asked, profile: ModelProfile, tile: Jpeg): P
 }
 
 async function detectOnce(
-  { send, model, ask, isInCorner }: Asked,
+  { send, model, ask, watch }: Asked,
   image: Jpeg,
   frame: BoxFrame,
 ): Promise<UnpricedAnswer & { isCutOff: boolean }> {
@@ -60,7 +60,7 @@ async function detectOnce(
   return {
     detections: requested,
     clipped: answer.clipped,
-    notes: [...notes, ...notesOn(model, answer, requested.length, frame, isInCorner)],
+    notes: [...notes, ...notesOn(model, answer, requested.length, frame, watch)],
     tokens,
     isCutOff,
   };

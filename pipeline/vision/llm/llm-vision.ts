@@ -24,7 +24,7 @@ export type Profiles = (model: ModelId) => Promise<ModelProfile>;
 export const registeredProfiles: Profiles = async (model) => profileOf(model);
 
 export function llmVision(send: Model, profiles: Profiles): Vision {
-  const isInCorner = conventionWatch();
+  const watch = conventionWatch();
   return {
     /** Throws if there is no valid verdict, whatever the reason: an image is never allowed by default. */
     async moderate(model, image) {
@@ -41,7 +41,7 @@ export function llmVision(send: Model, profiles: Profiles): Vision {
     },
     async detect(model, tile, ask) {
       const profile = await profiles(model);
-      const { tokens, notes, ...answer } = await detect({ send, model, ask, isInCorner }, profile, tile);
+      const { tokens, notes, ...answer } = await detect({ send, model, ask, watch }, profile, tile);
       const usage = usageOf(model, tokens);
       if (profile.knownFrom === 'assumed') notes.push(assumedNote(model));
       if (isCounted(tokens) && usage.cost_usd === null) notes.push(unknownPriceNote(model));

@@ -31,7 +31,7 @@ export interface ReadDetections {
 export function readDetections(entries: readonly unknown[], frame: BoxFrame): ReadDetections {
   const rows = entries.map((entry) => rowOf(entry, frame.coordinates));
   const readable = rows.filter((row) => row !== null);
-  const isReversed = readable.length > 0 && readable.every((row) => hasReversedCorners(row.edges));
+  const isReversed = areReversed(readable.map((row) => row.edges));
   const edges = readable.map((row) => (isReversed ? turned(row.edges) : row.edges));
   const wereFractions = areFractions(edges, frame.coordinates);
   const scale = wereFractions ? { width: 1, height: 1 } : scaleOf(frame);
@@ -50,12 +50,20 @@ export function readDetections(entries: readonly unknown[], frame: BoxFrame): Re
   };
 }
 
+/** Fewer boxes may share a point although their corners are reversed. */
+const SHARING_MIN = 3;
+
 /**
- * Both corners are there, only in the other order. One such box among boxes in the usual order is an error, or has its size instead of a
- * corner.
+ * Both corners of every box are there, only in the other order. One such box among boxes in the usual order is an error. Boxes that would
+ * all share a point have their sizes instead of a corner.
  */
-function hasReversedCorners({ left, top, right, bottom }: Edges): boolean {
-  return right < left && bottom < top;
+function areReversed(edges: readonly Edges[]): boolean {
+  if (edges.length === 0 || !edges.every(({ left, top, right, bottom }) => right < left && bottom < top)) return false;
+  const boxes = edges.map(turned);
+  const most = (side: keyof Edges) => Math.max(...boxes.map((box) => box[side]));
+  const least = (side: keyof Edges) => Math.min(...boxes.map((box) => box[side]));
+  const sharePoint = most('left') < least('right') && most('top') < least('bottom');
+  return boxes.length < SHARING_MIN || !sharePoint;
 }
 
 function turned({ left, top, right, bottom }: Edges): Edges {
