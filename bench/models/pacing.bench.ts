@@ -7,6 +7,7 @@ import { TransientError } from '../../pipeline/contract/errors.ts';
 import { SHARD_TILES_MAX } from '../../pipeline/contract/protocol.ts';
 import { quotaWaits } from '../../pipeline/durable/quota-waits.ts';
 import { throttleGate } from '../../pipeline/vision/throttle-gate.ts';
+import { BUDGET_MS } from '../../pipeline/vision/throttled-vision.ts';
 import { seededRandom } from '../../tests/support/seeded-random.ts';
 import { type VirtualTime, virtualTime } from '../../tests/support/virtual-time.ts';
 import { type BenchResult, resultOf, rounded } from '../result.ts';
@@ -15,7 +16,6 @@ const TILES = SHARD_TILES_MAX;
 const USED_MIN = 0.9;
 const CALLS_PER_TILE_MAX = 1.3;
 const THROTTLED_ANSWER_MS = 30;
-const BUDGET_MS = 5_000; // as throttled-vision.ts has it
 const SDK_ATTEMPTS_MAX = 10;
 
 /** `calls` in `windowMs`: refilled all the time as a bucket, or at once at the end of each window. */

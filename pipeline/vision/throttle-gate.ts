@@ -134,6 +134,7 @@ export function throttleGate(concurrencyMax: number, budgetMs: number, pace: Pac
             giveUp(error);
             throw error;
           }
+          closedUntil = Math.min(closedUntil, budgetEndsAt); // the last attempt of this call comes in time
         } finally {
           inFlight--;
           startQueued();

@@ -3,8 +3,8 @@ import type { ModelId } from '../contract/schemas.ts';
 import type { Vision } from '../ports.ts';
 import { type Pace, type ThrottleGate, throttleGate } from './throttle-gate.ts';
 
-/** A call that is throttled for longer ends its step, and the durable engine waits: no process is held. */
-const BUDGET_MS = 5_000;
+/** A call that is throttled for longer ends its step, and the durable engine waits: no process is held for more than 2 s. */
+export const BUDGET_MS = 1_500;
 
 const MACHINE_PACE: Pace = {
   now: () => performance.now(),

@@ -1,4 +1,5 @@
 // Executions whose model is throttled wait in the engine, not in a process, and take few operations for it.
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
@@ -54,41 +55,54 @@ test('a map that is replayed tile by tile has the same results, and no model is 
   expect(vision.detectCalls).toBe((document?.tiles.total ?? 0) + 4);
 });
 
-test('two executions that are throttled for good hold no worker: a third one begins and ends meanwhile', {
-  timeout: 120_000,
-}, async () => {
-  const folder = await temporaryFolder();
-  const engine = pipelineWorkers(folder, { workersMax: 2 });
-  const launcher = localLauncher(engine);
-  const image = await greyImage();
-  const blobs = fsBlobs(join(folder, 'blobs'));
-  const start = async (name: string, act: string) =>
-    await launcher.start({ ...requestFor(image), execution_id: name, ask: { look_for: `${act}-${name}`, labels: [] } });
-  const ends: string[] = [];
-  const followed = (name: string) => engine.ended(name).then(() => ends.push(name));
-  const waitingNotes = async (name: string) =>
-    ((await readDocument(documents.progress(name), blobs))?.notes ?? []).filter((note) => note.startsWith('Waiting'));
+/** `called`: both are in the calls that are throttled. `waiting`: both wait. */
+const MOMENTS = ['called', 'waiting'] as const;
 
-  for (const name of ['first', 'second']) {
-    await start(name, 'throttled');
-    void followed(name);
-  }
-  while ((await waitingNotes('first')).length === 0 || (await waitingNotes('second')).length === 0) await sleep(50);
-  expect(await waitingNotes('first')).toEqual([
-    "Waiting for the model's quota; the analysis continues by itself. The model is throttled.",
-  ]);
-  await start('third', 'finds');
-  await followed('third');
-  expect(ends).toEqual(['third']);
-  const { status, tiles } = await readExisting(documents.progress('third'), blobs);
-  expect({ status, tiles }).toMatchObject({ status: 'SUCCEEDED', tiles: { done: tiles.total, failed: 0 } });
-  const attempts = (await launcher.history('third', {}))?.events.filter(({ type }) => type === 'InvocationCompleted');
-  expect(attempts).toHaveLength(1);
-  for (const name of ['first', 'second']) {
-    expect(await readExisting(documents.progress(name), blobs)).toMatchObject({
-      status: 'RUNNING',
-      phase: 'detect',
-      tiles: { done: 0, failed: 0 },
-    });
-  }
-});
+test.each(MOMENTS)(
+  'two executions that are throttled for good hold no worker: a third one begins within 2 s while both are %s',
+  {
+    timeout: 120_000,
+  },
+  async (moment) => {
+    const folder = await temporaryFolder();
+    const engine = pipelineWorkers(folder, { workersMax: 2 });
+    const launcher = localLauncher(engine);
+    const image = await greyImage();
+    const blobs = fsBlobs(join(folder, 'blobs'));
+    const start = async (name: string, act: string) =>
+      await launcher.start({ ...requestFor(image), execution_id: name, ask: { look_for: `${act}-${name}`, labels: [] } });
+    const ends: string[] = [];
+    const followed = (name: string) => engine.ended(name).then(() => ends.push(name));
+    const waitingNotes = async (name: string) =>
+      ((await readDocument(documents.progress(name), blobs))?.notes ?? []).filter((note) => note.startsWith('Waiting'));
+    const isReached = async (name: string) =>
+      moment === 'called' ? existsSync(join(folder, `${name}.called`)) : (await waitingNotes(name)).length > 0;
+
+    for (const name of ['first', 'second']) {
+      await start(name, 'throttled');
+      void followed(name);
+    }
+    while (!(await isReached('first')) || !(await isReached('second'))) await sleep(10);
+    const startedMs = Date.now();
+    await start('third', 'finds');
+    await followed('third');
+    const events = (await launcher.history('third', {}))?.events ?? [];
+    const begunMs = events.find(({ type }) => type === 'StepStarted')?.at.getTime() ?? Number.NaN;
+    expect(begunMs - startedMs).toBeLessThan(2_000);
+    expect(ends).toEqual(['third']);
+    const { status, tiles } = await readExisting(documents.progress('third'), blobs);
+    expect({ status, tiles }).toMatchObject({ status: 'SUCCEEDED', tiles: { done: tiles.total, failed: 0 } });
+    expect(events.filter(({ type }) => type === 'InvocationCompleted')).toHaveLength(1);
+    for (const name of ['first', 'second']) {
+      while ((await waitingNotes(name)).length === 0) await sleep(10);
+      expect(await waitingNotes(name)).toEqual([
+        "Waiting for the model's quota; the analysis continues by itself. The model is throttled.",
+      ]);
+      expect(await readExisting(documents.progress(name), blobs)).toMatchObject({
+        status: 'RUNNING',
+        phase: 'detect',
+        tiles: { done: 0, failed: 0 },
+      });
+    }
+  },
+);
