@@ -12,7 +12,7 @@ const BOXES_MIN = 40;
 const TILES_MIN = 8;
 /** The share of the width and of the height that the corner takes. */
 const CORNER = 0.6;
-/** A box without area among others is an error; several, and a third of all, are no chance. */
+/** A single box without area is an error; several, and a third of all, are no chance. */
 const EMPTY_MIN = 5;
 const EMPTY_SHARE = 1 / 3;
 /** Lines of text may stand upright in any image, but rarely most of them. */

@@ -93,7 +93,7 @@ describe('the profile of a run', () => {
     expect(intake.seen({ width: 1_400, height: 700 })).toEqual({ width: 700, height: 350 });
   });
 
-  test('sends no larger image than the chart of a model whose pixels were measured and whose shrinking nobody publishes', async () => {
+  test('sends no larger image than the chart of a model whose pixels were measured, if its maker publishes no shrinking', async () => {
     const { intake, tileEdgePx } = await used(UNKNOWN, CALIBRATED);
     expect(tileEdgePx).toBe(1_024);
     expect(intake.seen({ width: 2_048, height: 1_024 })).toEqual({ width: 1_024, height: 512 });
