@@ -11,6 +11,22 @@ export const Box = z.tuple([
 ]);
 export type Box = z.infer<typeof Box>;
 
+/** More corners show no more: a mask of 160 x 160 cells is simplified to about 30. */
+const CORNERS_MAX = 200;
+
+/**
+ * The outline of an object, as corners [x, y] without a repeated first one. The name of the field states the space. An oriented box has
+ * four corners, clockwise from the one at which its first edge starts; they may lie outside of the tile or image.
+ */
+export const Polygon = z
+  .array(z.tuple([z.number(), z.number()]))
+  .min(3)
+  .max(CORNERS_MAX);
+export type Polygon = z.infer<typeof Polygon>;
+
+/** Degrees from the x axis to the first edge of an oriented box, clockwise: for text, the direction in which it reads. */
+const Angle = z.number().gt(-180).lte(180);
+
 /** `<provider>:<id>`, for example `onnx:nanodet`. */
 export const ModelId = z.string().regex(/^[a-z]+:\S+$/, 'expected <provider>:<id>, for example onnx:nanodet');
 export type ModelId = z.infer<typeof ModelId>;
@@ -33,6 +49,10 @@ export const Detection = z.object({
   severity: Severity,
   box: Box,
   text: z.string().max(2_000).nullable(),
+  /** The outline, in pixels of that tile, which `box` encloses. Missing if the model reports boxes only. */
+  polygon: Polygon.optional(),
+  /** Only with a `polygon` of four corners. Missing for a box along the axes. */
+  angle: Angle.optional(),
   /** Which model reported it, if several detect and one of them is a language model. Missing in results of version 0.1. */
   model: ModelId.optional(),
 });
@@ -115,6 +135,10 @@ export const Finding = z.object({
   severity: Severity,
   box: Box,
   text: z.string().nullable(),
+  /** The outline, in pixels of the full image. Missing if the model reports boxes only. */
+  polygon: Polygon.optional(),
+  /** As in a detection. */
+  angle: Angle.optional(),
   /** The level that shows the object best. 0 is full resolution, n is scaled down by 2 to the power of n. */
   level: z.number().int(),
   tiles: z.array(z.number().int()),

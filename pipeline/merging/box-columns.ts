@@ -1,6 +1,7 @@
 // Boxes as typed columns, a row each, and their geometry. Pure. The columns must not know what the boxes are.
-import type { Box } from '../contract/schemas.ts';
+import type { Box, Polygon } from '../contract/schemas.ts';
 import type { Size } from '../planning/geometry.ts';
+import { convexIntersection, cornersOf, polygonArea } from './polygons.ts';
 
 type Column = Float32Array | Int32Array | Uint8Array;
 
@@ -37,6 +38,8 @@ export class BoxColumns {
   readonly #top: Float32Array;
   readonly #right: Float32Array;
   readonly #bottom: Float32Array;
+  /** The corners of oriented boxes, which lie inside the edges. Most runs have none. */
+  readonly #corners = new Map<number, Polygon>();
 
   constructor(rowsMax: number, image: Size) {
     this.#image = image;
@@ -64,6 +67,11 @@ export class BoxColumns {
     this.#top[row] = edges.top;
     this.#right[row] = edges.right;
     this.#bottom[row] = edges.bottom;
+  }
+
+  /** Makes the row an oriented box. Its corners are clockwise, in pixels of the full image. */
+  protected setCorners(row: number, corners: Polygon): void {
+    this.#corners.set(row, corners);
   }
 
   left(row: number): number {
@@ -99,7 +107,10 @@ export class BoxColumns {
     return this.bottom(row) - this.top(row);
   }
 
+  /** The area of the box; of an oriented box, inside its corners. */
   area(row: number): number {
+    const corners = this.#corners.size > 0 ? this.#corners.get(row) : undefined;
+    if (corners) return polygonArea(corners);
     return (cell(this.#right, row) - cell(this.#left, row)) * (cell(this.#bottom, row) - cell(this.#top, row));
   }
 
@@ -111,7 +122,11 @@ export class BoxColumns {
   intersection(a: number, b: number): number {
     const width = Math.min(cell(this.#right, a), cell(this.#right, b)) - Math.max(cell(this.#left, a), cell(this.#left, b));
     const height = Math.min(cell(this.#bottom, a), cell(this.#bottom, b)) - Math.max(cell(this.#top, a), cell(this.#top, b));
-    return width > 0 && height > 0 ? width * height : 0;
+    if (width <= 0 || height <= 0) return 0;
+    if (this.#corners.size > 0 && (this.#corners.has(a) || this.#corners.has(b))) {
+      return convexIntersection(this.#cornersOf(a), this.#cornersOf(b));
+    }
+    return width * height;
   }
 
   /** True if the intersection over union (IoU) of two boxes exceeds the threshold. */
@@ -145,5 +160,9 @@ export class BoxColumns {
       (this.right(row) === edges.right ? SIDE.right : 0) |
       (this.bottom(row) === edges.bottom ? SIDE.bottom : 0)
     );
+  }
+
+  #cornersOf(row: number): Polygon {
+    return this.#corners.get(row) ?? cornersOf(this.box(row));
   }
 }

@@ -1,10 +1,12 @@
 // The detections of one merge, a row each: boxes, scores, ranking, unions, and which row was merged into which. Pure.
 // A run may have a million rows, so they are typed columns. The table must not know the plan, or why rows are merged.
 import { at } from '../contract/at.ts';
-import type { Detection } from '../contract/schemas.ts';
+import type { Detection, Polygon } from '../contract/schemas.ts';
 import type { Size } from '../planning/geometry.ts';
 import type { PlannedTile } from '../planning/grid.ts';
 import { BoxColumns, cell } from './box-columns.ts';
+import { compareContent } from './content-order.ts';
+import { orientedUnion } from './polygons.ts';
 
 /** Boxes of one label whose IoU exceeds this are one object: the usual threshold for a match. */
 export const IOU_THRESHOLD = 0.5;
@@ -81,11 +83,16 @@ export class DetectionTable extends BoxColumns {
     const { tile, scale } = at(this.#reports, report);
     this.setBoxInTile(row, detection.box, tile.boxInLevel, scale);
     this.#set(row, report, detection, label, truncatedSides);
+    const outline = detection.angle === undefined ? null : this.outline(row);
+    if (outline) this.setCorners(row, outline);
     this.#labelCount = Math.max(this.#labelCount, label + 1);
   }
 
-  /** Adds the union of the `parts` and merges them into it. Tile and label are those of the part `best`. */
-  addUnion(parts: readonly number[], best: number, detection: Detection): void {
+  /**
+   * Adds the union of the `parts` and merges them into it. Tile and label are those of the part `best`. The union is an oriented box if
+   * all parts are, at one angle.
+   */
+  addUnion(parts: readonly number[], best: number, content: Detection): void {
     const edges = this.edgesAround(parts);
     let truncatedSides = 0; // the object continues beyond the union where a part is truncated at its outer edge
     let secondScore = 0;
@@ -94,8 +101,13 @@ export class DetectionTable extends BoxColumns {
       if (part !== best) secondScore = Math.max(secondScore, this.score(part));
     }
     const union = this.count;
+    const { polygon: _, angle, ...withoutOutline } = content;
+    const outlineOf = (part: number) => ({ polygon: this.outline(part), angle: this.detection(part).angle });
+    const corners = angle === undefined ? null : orientedUnion(parts.map(outlineOf), angle);
+    const detection: Detection = corners ? { ...withoutOutline, polygon: corners, angle } : withoutOutline;
     this.#unions.push(detection);
     this.setEdges(union, edges);
+    if (corners) this.setCorners(union, corners);
     this.#set(union, cell(this.#report, best), detection, this.label(best), truncatedSides);
     this.#secondScore[union] = secondScore;
     for (const part of parts) this.mergeInto(part, union);
@@ -110,6 +122,15 @@ export class DetectionTable extends BoxColumns {
   /** The tile that reported the detection; for a union, the tile of its best part. */
   tile(row: number): PlannedTile {
     return at(this.#reports, cell(this.#report, row)).tile;
+  }
+
+  /** The corners in pixels of the full image; `null` if only the box is known. */
+  outline(row: number): Polygon | null {
+    const { polygon } = this.detection(row);
+    if (!polygon || row >= this.#reportedCount) return polygon ?? null;
+    const { tile, scale } = at(this.#reports, cell(this.#report, row));
+    const [left, top] = tile.boxInLevel;
+    return polygon.map(([x, y]) => [(left + x) * scale, (top + y) * scale]);
   }
 
   level(row: number): number {
@@ -222,19 +243,4 @@ export class DetectionTable extends BoxColumns {
       compareContent(this.detection(a), this.detection(b))
     );
   }
-}
-
-function compareContent(a: Detection, b: Detection): number {
-  return (
-    compareText(a.label, b.label) ||
-    compareText(a.text, b.text) ||
-    compareText(a.severity, b.severity) ||
-    compareText(a.description, b.description)
-  );
-}
-
-function compareText(a: string | null, b: string | null): number {
-  if (a === b) return 0;
-  if (a === null || b === null) return a === null ? -1 : 1;
-  return a < b ? -1 : 1;
 }

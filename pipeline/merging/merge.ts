@@ -57,7 +57,8 @@ function isInRegion(table: DetectionTable, row: number, { region }: TileGrid): b
 function findingsOf(table: DetectionTable, rows: Int32Array, textsTaken: ReadonlyMap<number, string>): Finding[] {
   const { tiles, models } = reportedBy(table, rows);
   return Array.from(rows, (row, index): Finding => {
-    const { label, description, severity, text } = table.detection(row);
+    const { label, description, severity, text, angle } = table.detection(row);
+    const outline = table.outline(row);
     const [left, top, width, height] = table.box(row);
     const said_by = at(models, index);
     return {
@@ -68,6 +69,8 @@ function findingsOf(table: DetectionTable, rows: Int32Array, textsTaken: Readonl
       severity,
       box: [tenths(left), tenths(top), tenths(width), tenths(height)],
       text: text ?? textsTaken.get(row) ?? null,
+      ...(outline && { polygon: outline.map(([x, y]) => [tenths(x), tenths(y)]) }),
+      ...(angle !== undefined && { angle }),
       level: table.level(row),
       tiles: at(tiles, index),
       verified: null,

@@ -70,5 +70,16 @@ function insideTile(detection: Detection, width: number, height: number): Detect
   const [left, top, boxWidth, boxHeight] = detection.box;
   const rounded: Detection['box'] = [Math.round(left), Math.round(top), Math.round(boxWidth), Math.round(boxHeight)];
   const box = clippedTo(rounded, width, height);
-  return box ? [{ ...detection, score: Math.round(detection.score * 1_000) / 1_000, box }] : [];
+  if (!box) return [];
+  const { polygon, angle, ...rest } = detection;
+  const inside: Detection = { ...rest, score: Math.round(detection.score * 1_000) / 1_000, box };
+  if (!polygon) return [inside];
+  // The corners of an oriented box stay outside of the tile: moved inside, they would be no rectangle.
+  if (angle !== undefined) return [{ ...inside, polygon: polygon.map(([x, y]) => [tenths(x), tenths(y)]), angle: tenths(angle) }];
+  const clamped = (value: number, end: number) => Math.round(Math.min(Math.max(value, 0), end));
+  return [{ ...inside, polygon: polygon.map(([x, y]) => [clamped(x, width), clamped(y, height)]) }];
+}
+
+function tenths(value: number): number {
+  return Math.round(value * 10) / 10;
 }
