@@ -6,6 +6,7 @@ import * as read from '../shared/read.ts';
 import { documentAt } from '../shared/server-requests.ts';
 
 const TILES_NAMED_MAX = 6;
+const VERDICTS = ['confirmed', 'corrected', 'rejected'] as const;
 
 const readFinding: read.Read<Finding> = read.fields({
   id: read.text,
@@ -17,7 +18,9 @@ const readFinding: read.Read<Finding> = read.fields({
   text: read.nullable(read.text),
   level: read.number,
   tiles: read.listOf(read.number),
-  verified: read.nullable(read.oneOf(['confirmed', 'corrected', 'rejected'])),
+  verified: read.nullable(read.oneOf(VERDICTS)),
+  said_by: read.optional(read.listOf(read.text)),
+  judged: read.optional(read.fields({ by: read.text, verdict: read.oneOf(VERDICTS), label: read.optional(read.text) })),
 });
 
 export interface FindingCard {
@@ -68,7 +71,7 @@ function contentOf(finding: Finding, onOpen: () => void, onClose: () => void): H
   ];
 }
 
-function factsOf({ severity, score, verified, box, level, tiles }: Finding): HTMLElement[] {
+function factsOf({ severity, score, verified, box, level, tiles, said_by, judged }: Finding): HTMLElement[] {
   const [left, top, width, height] = box.map((side) => count(side));
   const resolution = level === 0 ? 'full resolution' : `1/${2 ** level} of full resolution`;
   const named = tiles.slice(0, TILES_NAMED_MAX).join(', ');
@@ -79,7 +82,15 @@ function factsOf({ severity, score, verified, box, level, tiles }: Finding): HTM
     fact('verification', verified ?? 'not verified'),
     fact('box', `${width} × ${height} px at ${left}, ${top}`),
     fact('detected at', `${resolution}, in ${tiles.length === 1 ? 'tile' : 'tiles'} ${named}${more}`),
+    ...(said_by ? [fact('reported by', foreign(said_by.join(', ')))] : []),
+    ...(judged ? [fact('judge', judgement(judged))] : []),
   ];
+}
+
+/** `corrected by openai:judge, from "lake"` */
+function judgement({ by, verdict, label }: NonNullable<Finding['judged']>): HTMLElement {
+  const words = [`${verdict} by `, foreign(by)];
+  return make('span', {}, ...words, ...(label === undefined ? [] : [', from “', foreign(label), '”']));
 }
 
 function fact(name: string, value: Node | string): HTMLElement {

@@ -53,7 +53,7 @@ function imageOf(source: ExportSource) {
  * object's outline. Our own fields come last; readers of COCO ignore unknown fields.
  */
 function annotationOf({ place, finding }: ExportedFinding, category_id: number | undefined) {
-  const { id, score, severity, verified, level, text, description, box } = finding;
+  const { id, score, severity, verified, level, text, description, box, said_by, judged } = finding;
   const [, , width, height] = box;
   return {
     id: place,
@@ -70,5 +70,7 @@ function annotationOf({ place, finding }: ExportedFinding, category_id: number |
     level,
     text,
     description,
+    said_by,
+    judged,
   };
 }

@@ -7,6 +7,7 @@ import { batches } from './pieces.ts';
 const COLUMNS = [
   ...['id', 'label', 'score', 'severity', 'x', 'y', 'width', 'height'],
   ...['level', 'verified', 'text', 'description'],
+  ...['said_by', 'judged_by', 'judged_label'], // columns are only added at the end: scripts may count them
 ];
 /** With its own line ending, the library would leave cells that contain another one unquoted. */
 const RFC_4180 = { record_delimiter: 'windows', quote_record_delimiter: true } as const;
@@ -27,8 +28,11 @@ function* pieces({ document }: ExportSource): Generator<string> {
 }
 
 function rowOf({ finding }: ExportedFinding): (string | number)[] {
-  const { id, label, score, severity, box, level, verified, text, description } = finding;
-  return [cell(id), cell(label), score, severity, ...box, level, verified ?? '', cell(text ?? ''), cell(description)];
+  const { id, label, score, severity, box, level, verified, text, description, said_by, judged } = finding;
+  return [
+    ...[cell(id), cell(label), score, severity, ...box, level, verified ?? '', cell(text ?? ''), cell(description)],
+    ...[cell((said_by ?? []).join(' ')), cell(judged?.by ?? ''), cell(judged?.label ?? '')],
+  ];
 }
 
 /**

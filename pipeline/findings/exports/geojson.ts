@@ -25,12 +25,12 @@ function pieces(source: ExportSource): Iterable<string> {
 }
 
 function featureOf({ finding }: ExportedFinding) {
-  const { id, label, score, severity, level, verified, text, description, box } = finding;
+  const { id, label, score, severity, level, verified, text, description, box, said_by, judged } = finding;
   return {
     type: 'Feature',
     id,
     geometry: { type: 'Polygon', coordinates: [ringOf(box)] },
-    properties: { id, label, score, severity, level, verified, text, description },
+    properties: { id, label, score, severity, level, verified, text, description, said_by, judged },
   };
 }
 

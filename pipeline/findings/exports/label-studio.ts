@@ -34,7 +34,7 @@ function pieces(source: ExportSource): Iterable<string> {
 }
 
 function regionOf(finding: Finding, { width, height }: FindingsDocument['image']) {
-  const { id, label, score, severity, verified, level, box } = finding;
+  const { id, label, score, severity, verified, level, box, said_by, judged } = finding;
   return {
     id,
     type: 'rectanglelabels',
@@ -52,7 +52,7 @@ function regionOf(finding: Finding, { width, height }: FindingsDocument['image']
       rectanglelabels: [label],
     },
     score,
-    meta: { text: [wordsOf(finding)], severity, verified, level },
+    meta: { text: [wordsOf(finding)], severity, verified, level, said_by, judged },
   };
 }
 

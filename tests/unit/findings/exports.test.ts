@@ -10,7 +10,9 @@ import { boxes, documentOf, exported, findings, hostileWords, IMAGE } from '../.
 import { LABEL_STUDIO_SCHEMA } from '../../support/label-studio-schema.ts';
 import { finding } from '../../support/tool-calls.ts';
 
-const COLUMNS = 'id,label,score,severity,x,y,width,height,level,verified,text,description'.split(',');
+const COLUMNS = 'id,label,score,severity,x,y,width,height,level,verified,text,description,said_by,judged_by,judged_label'.split(
+  ',',
+);
 
 const Coco = z.object({
   images: z.array(z.record(z.string(), z.unknown())),
@@ -164,7 +166,7 @@ describe('words from an image', () => {
     const document = documentOf([finding(1, { label: said, description: said, text: said }), finding(2)]);
     const [, row = [], next = []] = rowsOf(document);
     const [label = '', text, description] = [row[1], row[10], row[11]];
-    expect([row.length, text, description, next[0], next.length]).toEqual([12, label, label, 'f2', 12]);
+    expect([row.length, text, description, next[0], next.length]).toEqual([COLUMNS.length, label, label, 'f2', COLUMNS.length]);
     expect(label.replaceAll('\n', '')).not.toMatch(/[\p{Cc}\p{Cs}\u202A-\u202E\u2066-\u2069]/u);
     const kept = (words: string) => words.toWellFormed().replace(/[^\p{L}\p{N}\p{P}\p{S}]|\uFFFD/gu, '');
     expect(kept(label).replaceAll("'", '')).toBe(kept(said.replace(/[\p{Cc}]/gu, '')).replaceAll("'", ''));
