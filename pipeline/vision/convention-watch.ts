@@ -63,8 +63,14 @@ function extended(before: Extent, reported: readonly MarkSeen[], frame: BoxFrame
   return {
     tiles: before.tiles + 1,
     boxes: before.boxes + reported.length,
-    right: Math.max(before.right, ...reported.map(({ edges }) => Math.max(edges.left, edges.right) / scale.width)),
-    bottom: Math.max(before.bottom, ...reported.map(({ edges }) => Math.max(edges.top, edges.bottom) / scale.height)),
+    right: reported.reduce(
+      (most, { edges }) => Math.max(most, edges.left / scale.width, edges.right / scale.width),
+      before.right,
+    ),
+    bottom: reported.reduce(
+      (most, { edges }) => Math.max(most, edges.top / scale.height, edges.bottom / scale.height),
+      before.bottom,
+    ),
     empty: before.empty + reported.filter(({ edges }) => edges.right < edges.left || edges.bottom < edges.top).length,
     lines: before.lines + lines.length,
     uprightLines: before.uprightLines + lines.filter((line) => isUpright(line, frame)).length,

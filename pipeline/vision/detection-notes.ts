@@ -71,6 +71,9 @@ function unitBeyond(reported: readonly MarkSeen[], frame: BoxFrame): string | nu
 export const tooManyObjects = (model: ModelId): string =>
   `${model} could not list all objects of a tile in one answer; some may be missing. Use a smaller tile_size.`;
 
+export const leftOut = (model: ModelId, keptMax: number): string =>
+  `${model} reported more than ${keptMax} objects in one answer; only the first ${keptMax} are kept.`;
+
 function measureIt(model: ModelId): string {
   return `Measure it with "npx tilesight calibrate ${model}".`;
 }

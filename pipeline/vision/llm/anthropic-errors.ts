@@ -3,8 +3,15 @@
 import { TransientError, UserError } from '../../contract/errors.ts';
 import type { ModelId } from '../../contract/schemas.ts';
 import { cannotBeUsed, TOO_LONG, UnexplainedRefusal } from './model.ts';
+import { ownErrorIn } from './requests/bounded-fetch.ts';
 import { THINKING_NOTES, THINKING_SIGNS, type ThinkingSetting } from './requests/claude-thinking.ts';
-import { type ImageRefusal, imageRefusalIn, NO_VISION, NO_VISION_FIX } from './requests/image-refusals.ts';
+import {
+  type ImageRefusal,
+  imageRefusalIn,
+  NO_VISION,
+  NO_VISION_FIX,
+  REFUSAL_CHARACTERS_MAX,
+} from './requests/image-refusals.ts';
 import { answerTokensIn, type RefusalReader } from './requests/refused-settings.ts';
 
 const REQUEST_REFUSED = 'the request was refused. Check the model id, and that the model accepts images and tools';
@@ -84,11 +91,13 @@ export function imageRefusalOf(error: unknown): { why: ImageRefusal; cause: Erro
 
 /** Our own error for one of the client's. Anything else is a bug and is returned as it is. */
 export function anthropicError(error: unknown, model: ModelId): unknown {
+  const own = ownErrorIn(error);
+  if (own) return own;
   if (!isServiceError(error)) return isDamagedBody(error) ? noAnswer(error, model) : error;
   const { status } = error;
   if (status === undefined) return noAnswer(error, model);
   if (status === 400 || status === THROTTLED) {
-    const described = [error.errorCode, error.message].join(' ');
+    const described = [error.errorCode, error.message].join(' ').slice(0, REFUSAL_CHARACTERS_MAX);
     const fix = CAUSES.find(({ words }) => words.test(described))?.fix;
     if (fix) return unusable(model, fix, error);
   }
@@ -113,10 +122,10 @@ function isServiceError(error: unknown): error is ServiceError {
   return error instanceof Error && 'status' in error && 'requestID' in error;
 }
 
-/** The client does not wrap errors of reading the body: broken JSON, a broken connection and a silence. */
+/** The client does not wrap errors of reading the body: broken JSON, JSON that is nested too deeply, a broken connection and a silence. */
 function isDamagedBody(error: unknown): error is Error {
   if (!(error instanceof Error)) return false;
-  if (error instanceof SyntaxError || ENDED.has(error.name)) return true;
+  if (error instanceof SyntaxError || error instanceof RangeError || ENDED.has(error.name)) return true;
   return error.cause instanceof Error && 'code' in error.cause;
 }
 

@@ -8,6 +8,7 @@ import { anthropicReply } from './anthropic-answers.ts';
 import { ANTHROPIC_REFUSALS, anthropicError, imageRefusalOf, type Setting } from './anthropic-errors.ts';
 import { llmVision, type Profiles, registeredProfiles } from './llm-vision.ts';
 import { idAtProvider, imageRefused, type Model, type Question } from './model.ts';
+import { boundedFetch } from './requests/bounded-fetch.ts';
 import { thinkingFields, withThoughts } from './requests/claude-thinking.ts';
 import { jsonSchemaOf } from './requests/json-schema.ts';
 import { type Concessions, refusedSettings } from './requests/refused-settings.ts';
@@ -67,6 +68,7 @@ async function load({ baseUrl, apiKey, timeoutMs = CALL_TIMEOUT_MS }: AnthropicV
     maxRetries: RETRIES_MAX,
     timeout: timeoutMs,
     logLevel: 'off',
+    fetch: boundedFetch,
   });
   // The timeout of the client ends with the head of the answer; the signal also ends a silence within its body.
   return (input) => client.messages.create(input, { signal: AbortSignal.timeout(timeoutMs) });

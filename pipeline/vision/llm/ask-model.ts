@@ -7,6 +7,10 @@ import { isOnlyThoughts, jsonIn, mendedJsonIn, unwrapped, wholeJsonIn } from '..
 import type { Reader, Reading } from '../reading/read-answers.ts';
 import { type Form, type Model, type Question, type Reply, type Tokens, totalTokens, UnexplainedRefusal } from './model.ts';
 
+/** What is read of an answer, and what a request for a correction repeats of it. 12,288 tokens are about 50,000 characters. */
+const ANSWER_CHARACTERS_MAX = 500_000;
+const REPEATED_CHARACTERS_MAX = 20_000;
+
 export interface Purpose<T> {
   /** What the answer should contain, for a sentence: `detections`. */
   wanted: string;
@@ -49,7 +53,10 @@ export async function askModel<T>(
   const reading = await read(first, purpose, model);
   const notes = first.notes ?? [];
   if ('answer' in reading) return { ...reading, tokens: first.tokens, notes };
-  const repair = { answer: reading.text, complaint: repairPrompt(reading.complaint) };
+  const repair = {
+    answer: reading.text.slice(0, REPEATED_CHARACTERS_MAX).toWellFormed(),
+    complaint: repairPrompt(reading.complaint),
+  };
   const second = await send(model, { ...question, form, repair }).catch((error: unknown) => {
     if (!(error instanceof UnexplainedRefusal)) throw error;
     const why = `the answer was ${reading.problem}, and its service refused the request for a correction`;
@@ -96,8 +103,8 @@ async function read<T>(reply: Reply, purpose: Purpose<T>, model: ModelId): Promi
     const why = reply.why === 'too-large' ? 'the image is too large for it' : 'its service could not read the image';
     throw failure(model, purpose, why, reply.why === 'too-large' ? purpose.whenTooLong : 'Choose another model.', reply.cause);
   }
-  if (reply.kind === 'cut-off') return partOf(reply, purpose, model);
-  const { text } = reply;
+  const text = reply.text.slice(0, ANSWER_CHARACTERS_MAX);
+  if (reply.kind === 'cut-off') return partOf({ ...reply, text }, purpose, model);
   const problem = text.trim() === '' ? 'empty' : 'invalid';
   const unusable = (complaint: string, cause = new Error(`${complaint} The answer: ${text}`)) => ({
     text,

@@ -3,7 +3,13 @@ import { DENIALS, isExpired } from '../../contract/aws-errors.ts';
 import { TransientError, UserError } from '../../contract/errors.ts';
 import type { ModelId } from '../../contract/schemas.ts';
 import { cannotBeUsed, TOO_LONG, UnexplainedRefusal } from './model.ts';
-import { type ImageRefusal, imageRefusalIn, NO_VISION, NO_VISION_FIX } from './requests/image-refusals.ts';
+import {
+  type ImageRefusal,
+  imageRefusalIn,
+  NO_VISION,
+  NO_VISION_FIX,
+  REFUSAL_CHARACTERS_MAX,
+} from './requests/image-refusals.ts';
 
 const NO_ACCESS = 'AccessDeniedException';
 const NOT_FOUND = 'ResourceNotFoundException';
@@ -125,7 +131,7 @@ export function bedrockError(error: unknown, model: ModelId): unknown {
   if (status !== undefined && status >= 400) {
     return unusable(model, 'the request was refused. Check the model id and the AWS account', error);
   }
-  if (ENDED.has(error.name) || wasSent(error)) {
+  if (ENDED.has(error.name) || wasSent(error) || error instanceof RangeError) {
     return new TransientError(`The model ${model} did not answer in time, or the answer was damaged. Try again.`, {
       cause: error,
     });
@@ -135,7 +141,8 @@ export function bedrockError(error: unknown, model: ModelId): unknown {
 
 function fixOf({ name, message }: Error): string | undefined {
   if (message === 'Region is missing') return 'no region is set. Set AWS_REGION';
-  return CAUSES.find(({ names, words }) => names.includes(name) && words.test(message))?.fix ?? FIXES.get(name);
+  const read = message.slice(0, REFUSAL_CHARACTERS_MAX);
+  return CAUSES.find(({ names, words }) => names.includes(name) && words.test(read))?.fix ?? FIXES.get(name);
 }
 
 function unusable(model: ModelId, fix: string, cause: Error): UserError {

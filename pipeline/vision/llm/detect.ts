@@ -4,7 +4,7 @@ import type { DetectionAnswer, Jpeg, MarkSeen } from '../../ports.ts';
 import type { Coordinates } from '../../providers/coordinates.ts';
 import type { ModelProfile } from '../../providers/model-profiles.ts';
 import type { ConventionWatch } from '../convention-watch.ts';
-import { notesOn, tooManyObjects } from '../detection-notes.ts';
+import { leftOut, notesOn, tooManyObjects } from '../detection-notes.ts';
 import { cutJpeg, fitJpeg } from '../jpeg-tools.ts';
 import { type BoxFrame, frameOf } from '../prompts/box-frame.ts';
 import { detectPrompt } from '../prompts/detect-prompt.ts';
@@ -15,6 +15,9 @@ import { halvesOf, movedBy, scaledTo } from '../tile-parts.ts';
 import { askModel, type Purpose } from './ask-model.ts';
 import { detectionsForm } from './forms.ts';
 import { type Model, type Tokens, totalTokens } from './model.ts';
+
+/** The most of one answer. Models are asked for at most 50. */
+const DETECTIONS_KEPT_MAX = 1_000;
 
 export type UnpricedAnswer = Omit<DetectionAnswer, 'usage'> & { tokens: Tokens };
 
@@ -57,10 +60,15 @@ async function detectOnce(
   const question = { ...detectPrompt(ask, frame), image };
   const { answer, tokens, isCutOff, notes } = await askModel(send, model, detection(frame), question);
   const requested = withRequestedLabels(answer.detections, ask);
+  const left = requested.length - DETECTIONS_KEPT_MAX;
   return {
-    detections: requested,
+    detections: requested.slice(0, DETECTIONS_KEPT_MAX),
     clipped: answer.clipped,
-    notes: [...notes, ...notesOn(model, answer, requested.length, frame, watch)],
+    notes: [
+      ...notes,
+      ...notesOn(model, answer, requested.length, frame, watch),
+      ...(left > 0 ? [leftOut(model, DETECTIONS_KEPT_MAX)] : []),
+    ],
     tokens,
     isCutOff,
   };

@@ -51,10 +51,13 @@ export function totalTokens(parts: readonly Tokens[]): Tokens {
   );
 }
 
+/** The most of one call. A higher count is an error, and sums of such counts would no longer be whole numbers. */
+const TOKENS_MAX = 100_000_000;
+
 /** A count of tokens as services report it: whole, fractional, as text, or not at all. Never costs an answer. */
 export function tokenCount(value: unknown): number {
   const count = Math.ceil(Number(value));
-  return Number.isSafeInteger(count) && count > 0 ? count : 0;
+  return count > 0 && count <= TOKENS_MAX ? count : 0;
 }
 
 /**

@@ -2,7 +2,14 @@
 import { TransientError, UserError } from '../../contract/errors.ts';
 import type { ModelId } from '../../contract/schemas.ts';
 import { cannotBeUsed, idAtProvider, TOO_LONG, UnexplainedRefusal } from './model.ts';
-import { type ImageRefusal, imageRefusalIn, NO_VISION, NO_VISION_FIX } from './requests/image-refusals.ts';
+import { ownErrorIn } from './requests/bounded-fetch.ts';
+import {
+  type ImageRefusal,
+  imageRefusalIn,
+  NO_VISION,
+  NO_VISION_FIX,
+  REFUSAL_CHARACTERS_MAX,
+} from './requests/image-refusals.ts';
 
 const REQUEST_REFUSED = 'the request was refused. Check the model id, and that the model accepts images and a JSON schema';
 const NO_CREDIT = 'the account has no credit left. Check the account behind OPENAI_API_KEY';
@@ -71,7 +78,6 @@ const IMAGE_CODES: Readonly<Record<string, ImageRefusal>> = {
 };
 const CONTENT_TOO_LARGE = 413;
 const BUSY = [503, 529]; // fewer calls help
-const WORDS_LENGTH_MAX = 4_000;
 
 export interface ServerError extends Error {
   status?: number;
@@ -94,6 +100,8 @@ export function imageRefusalOf(error: unknown): { why: ImageRefusal; cause: Erro
 
 /** Our own error for one of the client's. Anything else is a bug and is returned as it is. */
 export function openaiError(error: unknown, model: ModelId): unknown {
+  const own = ownErrorIn(error);
+  if (own) return own;
   if (!isServerError(error)) return isDamagedBody(error) ? noAnswer(error, model) : error;
   const { status, code } = error;
   if (status === undefined) return noAnswer(error, model);
@@ -124,7 +132,7 @@ export function openaiError(error: unknown, model: ModelId): unknown {
 
 /** Everything that the server wrote about the error. */
 export function errorWords({ message, code, error }: ServerError): string {
-  return JSON.stringify([code, message, error]).slice(0, WORDS_LENGTH_MAX);
+  return JSON.stringify([code, message, error]).slice(0, REFUSAL_CHARACTERS_MAX);
 }
 
 /** An APIError. A failed connection is an APIError without a status. */
@@ -132,10 +140,10 @@ export function isServerError(error: unknown): error is ServerError {
   return error instanceof Error && 'status' in error && 'requestID' in error;
 }
 
-/** The client does not wrap errors of reading the body: broken JSON and a broken connection. */
+/** The client does not wrap errors of reading the body: broken JSON, JSON that is nested too deeply, and a broken connection. */
 function isDamagedBody(error: unknown): error is Error {
   if (!(error instanceof Error)) return false;
-  return error instanceof SyntaxError || (error.cause instanceof Error && 'code' in error.cause);
+  return error instanceof SyntaxError || error instanceof RangeError || (error.cause instanceof Error && 'code' in error.cause);
 }
 
 function noAnswer(cause: Error, model: ModelId): TransientError {

@@ -9,6 +9,7 @@ import { idAtProvider, imageRefused, type Model, type Question } from './model.t
 import { errorIn, failedGenerationIn, openaiReply } from './openai-answers.ts';
 import { imageRefusalOf, openaiError } from './openai-errors.ts';
 import { OPENAI_REFUSALS, type Setting } from './openai-settings.ts';
+import { boundedFetch } from './requests/bounded-fetch.ts';
 import { inWords } from './requests/folded-question.ts';
 import { jsonSchemaOf } from './requests/json-schema.ts';
 import { type Concessions, refusedSettings } from './requests/refused-settings.ts';
@@ -64,6 +65,7 @@ async function load({ baseUrl, apiKey, timeoutMs = CALL_TIMEOUT_MS }: OpenaiVisi
     maxRetries: RETRIES_MAX,
     timeout: timeoutMs,
     logLevel: 'off',
+    fetch: boundedFetch,
   });
   return async (input) => {
     const sent: unknown = await client.chat.completions.create(input).catch((error: unknown) => {

@@ -3,12 +3,16 @@
 const VALUES_MAX = 500; // of one answer
 const UNCLOSED_MAX = 50; // brackets that nothing closes: each costs a pass over the rest of the text
 const DEPTH_MAX = 6;
+const MENDED_CHARACTERS_MAX = 50_000; // of one answer, whose 4,096 tokens are fewer: jsonrepair takes the square of it in time
 
-/** Servers that do not cut out thoughts leave both tags, or only the closing one; gpt-oss names the channel of its answer. */
+/** Servers that do not cut out thoughts leave both marks around them: each pattern finds an opening mark as its first group, or the end. */
 const THOUGHTS = [
-  /<(think(?:ing)?|reasoning|thought|seed:think)>[\s\S]*?<\/\1>/gi,
-  /\[THINK\][\s\S]*?\[\/THINK\]/g,
-  /◁think▷[\s\S]*?◁\/think▷/g,
+  ...['think', 'thinking', 'reasoning', 'thought', 'seed:think'].map((tag) => new RegExp(`(<${tag}>)|</${tag}>`, 'gi')),
+  /(\[THINK\])|\[\/THINK\]/g,
+  /(◁think▷)|◁\/think▷/g,
+];
+/** Some leave only the closing mark; gpt-oss names the channel of its answer. */
+const UNBEGUN_THOUGHTS = [
   /^[\s\S]*(?:<\/(?:think(?:ing)?|reasoning|thought|seed:think)>|\[\/THINK\]|◁\/think▷)/i,
   /^\s*(?:<\|start\|>assistant)?<\|channel\|>(?:[\s\S]*<\|channel\|>)?final(?:\s*<\|constrain\|>\s*\w+)?<\|message\|>/i,
 ];
@@ -16,8 +20,11 @@ const UNENDED_THOUGHTS =
   /(?:<(?:think(?:ing)?|reasoning|thought|seed:think)>|\[THINK\]|◁think▷|<\|channel\|>analysis<\|message\|>)[\s\S]*$/i;
 /** Tokens of chat templates: servers leave them before or after an answer. */
 const TOKEN =
-  '<[|｜][^<>|｜]{1,40}[|｜]>|</?s>|<(?:start|end)_of_turn>|<eos>|</?(?:answer|tool_call|function_call|json)>|\\[TOOL_CALLS\\]';
-const TOKENS_AROUND = new RegExp(`^(?:(?:${TOKEN})\\s*)+|(?:(?:${TOKEN})\\s*)+$`, 'gi');
+  '(?:<[|｜][^<>|｜]{1,40}[|｜]>|</?s>|<(?:start|end)_of_turn>|<eos>|</?(?:answer|tool_call|function_call|json)>|\\[TOOL_CALLS\\])';
+const TOKEN_BEFORE = new RegExp(`^${TOKEN}`, 'i');
+const TOKEN_AFTER = new RegExp(`${TOKEN}$`, 'i');
+const TOKEN_CHARACTERS_MAX = 44;
+const FENCE = '```';
 
 /** Objects and arrays in the text, the likeliest first: the whole text, then the last one, because thoughts and quotes come before. */
 export function jsonIn(text: string): unknown[] {
@@ -27,15 +34,46 @@ export function jsonIn(text: string): unknown[] {
 
 /** The object or array that is the whole text, apart from thoughts and one fence around it. Empty if there is none. */
 export function wholeJsonIn(text: string): unknown[] {
-  const answer = withoutThoughts(text).replace(TOKENS_AROUND, '').trim();
-  const fenced = /^```(?:json)?\s*\n(.*)\n\s*```$/s.exec(answer);
-  const value = parsed(fenced?.[1] ?? answer);
+  const untouched = parsed(text); // marks of thoughts in its strings are no thoughts
+  if (isContainer(untouched)) return [untouched];
+  const value = parsed(withoutFence(withoutTokens(withoutThoughts(text))));
   const whole = typeof value === 'string' ? parsed(value) : value; // JSON within JSON
   return isContainer(whole) ? [whole] : [];
 }
 
 function withoutThoughts(text: string): string {
-  return THOUGHTS.reduce((rest, thoughts) => rest.replace(thoughts, ''), text).trim();
+  const rest = THOUGHTS.reduce(withoutPairs, text);
+  return UNBEGUN_THOUGHTS.reduce((words, thoughts) => words.replace(thoughts, ''), rest).trim();
+}
+
+/** In one pass over the text: a pattern with both marks would search the rest of the text for each opening mark. */
+function withoutPairs(text: string, marks: RegExp): string {
+  let kept = '';
+  let from = 0;
+  let opened: number | null = null;
+  for (const mark of text.matchAll(marks)) {
+    if (mark[1] !== undefined) opened ??= mark.index;
+    else if (opened !== null) {
+      kept += text.slice(from, opened);
+      from = mark.index + mark[0].length;
+      opened = null;
+    }
+  }
+  return kept + text.slice(from);
+}
+
+function withoutTokens(text: string): string {
+  let rest = text;
+  for (let token = TOKEN_BEFORE.exec(rest); token; token = TOKEN_BEFORE.exec(rest))
+    rest = rest.slice(token[0].length).trimStart();
+  const last = () => TOKEN_AFTER.exec(rest.slice(-TOKEN_CHARACTERS_MAX));
+  for (let token = last(); token; token = last()) rest = rest.slice(0, -token[0].length).trimEnd();
+  return rest;
+}
+
+function withoutFence(text: string): string {
+  if (!text.startsWith(FENCE) || !text.endsWith(FENCE)) return text;
+  return text.slice(FENCE.length, -FENCE.length).replace(/^json\s/i, '');
 }
 
 /** True for a text that ends within thoughts, or is empty. */
@@ -45,13 +83,16 @@ export function isOnlyThoughts(text: string): boolean {
 
 /** Objects and arrays with quotes of Python, comments or trailing commas, written again as JSON; the last one first. */
 export async function mendedJsonIn(text: string): Promise<unknown[]> {
-  const blocks = blocksOf(withoutThoughts(text)).filter((block) => parsed(block) === undefined);
+  const unparsed = blocksOf(withoutThoughts(text)).filter((block) => parsed(block) === undefined);
+  const blocks: string[] = [];
+  let characters = 0;
+  for (const block of unparsed.reverse()) {
+    characters += block.length;
+    if (characters <= MENDED_CHARACTERS_MAX) blocks.push(block);
+  }
   if (blocks.length === 0) return [];
   const { jsonrepair } = await import('jsonrepair'); // few answers need it
-  return blocks
-    .map((block) => parsed(mended(block, jsonrepair)))
-    .filter(isContainer)
-    .reverse();
+  return blocks.map((block) => parsed(mended(block, jsonrepair))).filter(isContainer);
 }
 
 function mended(block: string, repair: (text: string) => string): string {

@@ -19,13 +19,17 @@ const TOO_LARGE = /\bimages?\b.*(\bexceeds?\b|too (large|big)|larger than|max(im
 const UNREADABLE = [
   /(could not|cannot|can['’]t|unable to|fail(ed|ure)? to) (process|decode|load|read|open|identify|parse|recognize)\b.*\bimage\b/is,
   /\b(invalid|corrupt(ed)?|unsupported|malformed|broken|truncated|damaged) (input )?image\b/i,
-  /\bimage\b( \w+)* (is|was|appears)( \w+)* (invalid|corrupt(ed)?|truncated|damaged|unreadable|empty|malformed)\b/i,
-  /\bimage\b( \w+)* (could not|cannot|can['’]t) be (decoded|processed|loaded|read|opened)\b/i,
+  /\bimage\b( \w+){0,8} (is|was|appears)( \w+){0,8} (invalid|corrupt(ed)?|truncated|damaged|unreadable|empty|malformed)\b/i,
+  /\bimage\b( \w+){0,8} (could not|cannot|can['’]t) be (decoded|processed|loaded|read|opened)\b/i,
   /\bimage: unknown format\b/i,
 ];
 
+/** Characters of a refusal that are read. A server that repeats the request in its error would keep the patterns busy for minutes. */
+export const REFUSAL_CHARACTERS_MAX = 4_000;
+
 /** `null` if the words of a refusal are not about the image. */
-export function imageRefusalIn(words: string): ImageRefusal | null {
+export function imageRefusalIn(refusal: string): ImageRefusal | null {
+  const words = refusal.slice(0, REFUSAL_CHARACTERS_MAX);
   if (ABOUT_THE_MODEL.test(words) || NO_VISION.test(words)) return null;
   if (BLOCKED.test(words)) return 'blocked';
   if (TOO_LARGE.test(words)) return 'too-large';

@@ -2,6 +2,7 @@
 // `temperature`, reasoning models of OpenAI want another name for `max_tokens`, older models have no tools or no system message.
 import type { ModelId } from '../../../contract/schemas.ts';
 import { ANSWER_TOKENS_MAX } from '../model.ts';
+import { REFUSAL_CHARACTERS_MAX } from './image-refusals.ts';
 
 /** What one request leaves out, and how many tokens its answer may have. */
 export interface Concessions<Setting extends string> {
@@ -128,7 +129,7 @@ const SUM_OVER_CONTEXT = /: \d+ \+ \d+ > (\d+)/;
  * otherwise half of what was asked for. `null` if they are not about the length of the answer.
  */
 export function answerTokensIn(words: string, askedMax: number): number | null {
-  const plain = words.replace(/(\d),(?=\d{3}\b)/g, '$1');
+  const plain = words.slice(0, REFUSAL_CHARACTERS_MAX).replace(/(\d),(?=\d{3}\b)/g, '$1');
   if (!ABOUT_TOKENS.test(plain) || !ABOUT_A_LIMIT.test(plain)) return null;
   const context = numberIn(SUM_OVER_CONTEXT, plain) ?? numberIn(CONTEXT, plain);
   const prompt = OF_THE_PROMPT.map((pattern) => numberIn(pattern, plain)).find((tokens) => tokens !== null) ?? null;
