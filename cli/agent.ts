@@ -30,18 +30,21 @@ const Execution = z.object({
 });
 export type Execution = z.infer<typeof Execution>;
 
-const Started = z.object({ execution_id: z.string() });
+const Started = z.object({ execution_id: z.string(), created: z.boolean() });
+const Deleted = z.object({ deleted: z.literal(true) });
 const Upload = z.object({ upload_id: z.string(), url: z.string(), headers: z.record(z.string(), z.string()) });
 const Content = z.array(z.object({ type: z.string(), text: z.string().optional() }));
 
 export interface Agent {
   /** Returns the upload id of the file. */
   upload(path: string): Promise<string>;
-  /** Returns the id of the execution. */
-  analyze(request: AnalyzeRequest): Promise<string>;
+  /** `created` is false if the same request was started before. */
+  start(request: AnalyzeRequest): Promise<{ executionId: string; created: boolean }>;
   /** The states of an execution as they change; the last one is final. */
   follow(executionId: string): AsyncIterable<Execution>;
   download(link: string): Promise<Uint8Array>;
+  /** Deletes an execution that has ended. */
+  delete(executionId: string): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -64,8 +67,9 @@ export async function agent(url: URL, signal: AbortSignal): Promise<Agent> {
       if (!response.ok) throw new UserError(await response.text());
       return upload_id;
     },
-    async analyze(request) {
-      return (await call('analyze_image', request, Started)).execution_id;
+    async start(request) {
+      const { execution_id, created } = await call('analyze_image', request, Started);
+      return { executionId: execution_id, created };
     },
     async *follow(executionId) {
       const args = { execution_id: executionId, wait_seconds: POLL_WAIT_S, response_format: 'detailed' };
@@ -79,6 +83,9 @@ export async function agent(url: URL, signal: AbortSignal): Promise<Agent> {
       const response = await fetch(link, { signal });
       if (!response.ok) throw new Error(`The download of a result failed with HTTP ${response.status}.`);
       return new Uint8Array(await response.arrayBuffer());
+    },
+    async delete(executionId) {
+      await call('delete_execution', { execution_id: executionId }, Deleted);
     },
     close: () => client.close(),
   };

@@ -128,7 +128,7 @@ async function executionOf({ path, options, kept, over }: Analysis, tools: Agent
     return kept.executionId;
   }
   try {
-    const executionId = await tools.analyze(requestFor(await tools.upload(path), options));
+    const { executionId } = await tools.start(requestFor(await tools.upload(path), options));
     await kept.keep(executionId);
     return executionId;
   } catch (error) {

@@ -57,6 +57,21 @@ program
   .action(async (image, options) => (await import('./analyze-command.ts')).analyzeCommand(image, options));
 
 program
+  .command('evaluate')
+  .description('Measures findings against annotated images, with one setting or several, in one table.')
+  .argument('<images...>', 'image files, folders or patterns; matched with the truth by file name')
+  .requiredOption('--truth <file>', 'a COCO JSON file with images, categories and annotations')
+  .option('--models <list>', 'settings to compare, separated by commas; + joins the models of one setting', listOf)
+  .option('--tile-size <list>', 'tile edges to compare, for example 416,640 (default: as for analyze)', listOf)
+  .option('--overlap <list>', 'overlaps to compare (default: as for analyze)', listOf)
+  .option('--detail <list>', 'details to compare (default: standard)', listOf)
+  .option('--out <dir>', 'folder for evaluation.json, evaluation.txt and crops of the worst misses', 'tilesight-evaluation')
+  .addHelpText('after', example('npx tilesight evaluate photos --truth coco.json --tile-size 416,640 --overlap 64,128'))
+  .addHelpText('after', '\nEvery combination of the values is one setting and one row of the table.')
+  .addHelpText('after', 'Exit codes: 0 all measured, 1 failed, 3 some images or tiles not analyzed, 130 interrupted.')
+  .action(async (images, options) => (await import('./evaluate/evaluate-command.ts')).evaluateCommand(images, options));
+
+program
   .command('serve')
   .description('Serves the MCP tools over Streamable HTTP on 127.0.0.1, and a page for people at the same address.')
   .option('--port <port>', 'port to listen on; 0 takes a free one', portNumber, 3333)
@@ -165,6 +180,13 @@ function bandNumbers(text: string): number[] {
   if (![1, 3].includes(numbers.length) || !numbers.every((number) => Number.isInteger(number) && number >= 1))
     throw new InvalidArgumentError('Give one band or three separated by commas, for example 4,3,2.');
   return numbers;
+}
+
+/** Values of an option that may be repeated, or that separates them by commas. */
+function listOf(text: string, earlier: string[] = []): string[] {
+  const values = text.split(',').map((value) => value.trim());
+  if (values.some((value) => value === '')) throw new InvalidArgumentError('Give values separated by commas.');
+  return [...new Set([...earlier, ...values])];
 }
 
 function portNumber(text: string): number {

@@ -47,20 +47,37 @@ export async function withFindings(
   findings: readonly Finding[],
   nameOf: (finding: Finding) => string,
 ): Promise<Sharp> {
+  const colorOf = colorsByLabel(findings);
+  const boxes = findings.map((finding): NamedBox => {
+    const { color, ink } = colorOf(finding.label);
+    return { box: finding.box, color, ink, name: nameOf(finding) };
+  });
+  return await withBoxes(image, shown, boxes);
+}
+
+/** A box to draw, in pixels of the full image. */
+export interface NamedBox {
+  box: Box;
+  color: string;
+  ink: string;
+  name: string;
+  /** The name goes below the box, not above. */
+  isNamedBelow?: boolean;
+}
+
+/** As `withFindings`, in colors that the caller chooses. */
+export async function withBoxes(image: Sharp, shown: Box, boxes: readonly NamedBox[]): Promise<Sharp> {
   const { data, info } = await image.toColorspace('srgb').raw().toBuffer({ resolveWithObject: true });
   const scale = info.width / shown[2];
-  const colorOf = colorsByLabel(findings);
-  const marks = findings
+  const marks = boxes
     .filter(({ box }) => intersectionOf(box, shown) > 0)
-    .map((finding) => {
-      const [left, top, width, height] = finding.box;
+    .map(({ box: [left, top, width, height], color, ink, name, isNamedBelow = false }): Mark => {
       const box = [(left - shown[0]) * scale, (top - shown[1]) * scale, width * scale, height * scale] as const;
-      const { color, ink } = colorOf(finding.label);
-      return { box, color, ink, name: nameOf(finding) };
+      return { box, color, ink, name, isNamedBelow };
     });
   const names = await Promise.all(marks.slice(0, NAMED_MAX).map((mark) => nameTag(mark, info)));
-  const boxes = { input: Buffer.from(boxesSvg(marks, info)), left: 0, top: 0 };
-  return sharp(data, { raw: info }).composite([boxes, ...names.flat()]);
+  const drawn = { input: Buffer.from(boxesSvg(marks, info)), left: 0, top: 0 };
+  return sharp(data, { raw: info }).composite([drawn, ...names.flat()]);
 }
 
 /** A box in pixels of the copy that is drawn on. */
@@ -69,6 +86,7 @@ interface Mark {
   color: string;
   ink: string;
   name: string;
+  isNamedBelow: boolean;
 }
 
 function colorsByLabel(findings: readonly Finding[]): (label: string) => (typeof COLORS)[number] {
@@ -92,8 +110,11 @@ function boxesSvg(marks: readonly Mark[], { width, height }: { width: number; he
   );
 }
 
-/** Above its box, or inside if there is no room above; none if it does not fit at all. */
-async function nameTag({ box, color, ink, name }: Mark, image: { width: number; height: number }): Promise<OverlayOptions[]> {
+/** Above or below its box, or inside if there is no room there; none if it does not fit at all. */
+async function nameTag(
+  { box, color, ink, name, isNamedBelow }: Mark,
+  image: { width: number; height: number },
+): Promise<OverlayOptions[]> {
   const shortened = shortName(printable(name));
   if (shortened.trim() === '') return []; // the renderer refuses a text without ink
   const { data, info } = await sharp({
@@ -110,7 +131,8 @@ async function nameTag({ box, color, ink, name }: Mark, image: { width: number; 
   if (info.width > image.width || info.height > image.height) return [];
   const within = (position: number, most: number) => Math.max(0, Math.min(Math.round(position), most));
   const above = box[1] >= info.height ? box[1] - info.height : box[1];
-  return [{ input: data, left: within(box[0], image.width - info.width), top: within(above, image.height - info.height) }];
+  const top = isNamedBelow ? box[1] + box[3] : above;
+  return [{ input: data, left: within(box[0], image.width - info.width), top: within(top, image.height - info.height) }];
 }
 
 /** A long name keeps its last word, which is the score. */

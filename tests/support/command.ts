@@ -7,6 +7,9 @@ import { temporaryFolder } from './folder.ts';
 
 const CLI = fileURLToPath(new URL('../../cli/tilesight.ts', import.meta.url));
 
+/** Commands that write into a folder of the current one unless --out names another. */
+const WRITES = ['analyze', 'evaluate'];
+
 export interface Outcome {
   code: number | null;
   stdout: string;
@@ -39,7 +42,7 @@ export async function startCommand(args: string[], environment: Record<string, s
   };
   const child = spawn(
     process.execPath,
-    [CLI, ...args, ...(args[0] === 'analyze' && !args.includes('--out') ? ['--out', out] : [])],
+    [CLI, ...args, ...(WRITES.includes(args[0] ?? '') && !args.includes('--out') ? ['--out', out] : [])],
     { env },
   );
   let stdout = '';

@@ -26,6 +26,8 @@ const PARSES_JSON = [
   'local/http/access-keys.ts', // the file of --keys
   'web/shared/live.ts', // events of the server
   'cli/connect-command.ts', // messages of a client
+  'cli/evaluate/truth-file.ts', // the file of --truth
+  'cli/evaluate/analyses.ts', // results of an interrupted evaluation, which it wrote itself
 ];
 /** What may be missing and is then shown as nothing, or counted from before the first row. */
 const MAY_BE_MISSING = [
