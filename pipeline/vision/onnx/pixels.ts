@@ -99,7 +99,7 @@ export function bgrPlanes(pixels: Pixels, [blues, greens, reds]: BgrTables, padd
 // As `at`, for inner loops: the compiler inlines a function that only ever gets one kind of array. Buffer.readUInt8 made bgrPlanes
 // 7 times slower.
 
-function byteAt(bytes: Uint8Array, index: number): number {
+export function byteAt(bytes: Uint8Array, index: number): number {
   const byte = bytes[index];
   if (byte === undefined) throw new RangeError(`No byte ${index} among ${bytes.length}.`);
   return byte;
