@@ -3,11 +3,13 @@ import { stat } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { z } from 'zod';
 import { serve } from '../local/serve.ts';
-import { modelOffer, readConfig } from '../pipeline/config.ts';
+import { type Config, modelOffer, readConfig } from '../pipeline/config.ts';
 import { UserError } from '../pipeline/contract/errors.ts';
 import { Detail } from '../pipeline/contract/schemas.ts';
 import { documents, parseDocument } from '../pipeline/documents.ts';
 import { GRID_MAX, GRID_MIN, TILE_EDGE_MAX_PX, TILE_EDGE_MIN_PX } from '../pipeline/planning/tile-size.ts';
+import { isLocal } from '../pipeline/providers/prices.ts';
+import { obstacleTo } from '../pipeline/providers/provider-registry.ts';
 import { terminalLog } from '../pipeline/telemetry/terminal-log.ts';
 import { type Agent, type AnalyzeRequest, agent, type Execution } from './agent.ts';
 import { type KeptAnalysis, keptAnalysis } from './kept-analysis.ts';
@@ -48,6 +50,7 @@ export async function analyzeCommand(image: string, values: unknown): Promise<vo
   const config = readConfig();
   if (options.verify && config.VERIFICATION_MODEL === undefined)
     throw new UserError('--verify needs a verification model. Set VERIFICATION_MODEL, or leave --verify out.');
+  checkModels(config, options);
   const kept = await keptAnalysis(config.TILESIGHT_HOME, path, [requestFor('', options), modelOffer(config)]);
   const interrupt = new AbortController();
   const onInterrupt = () => interrupt.abort();
@@ -62,7 +65,8 @@ export async function analyzeCommand(image: string, values: unknown): Promise<vo
     const LOG_LEVEL = config.LOG_LEVEL === 'info' ? 'silent' : config.LOG_LEVEL;
     const log = terminalLog(LOG_LEVEL);
     server = await serve({ config: { ...config, LOG_LEVEL }, dataFolder: kept.folder, allowedFolders: [], port: 0, log });
-    await analyzeWith({ url: server.url, path, options, kept, over, signal: interrupt.signal });
+    const models = LOG_LEVEL === 'silent' ? usedModels(config, options) : [];
+    await analyzeWith({ url: server.url, path, options, kept, models, over, signal: interrupt.signal });
   } catch (error) {
     if (!interrupt.signal.aborted) throw error;
     const advice = isOver ? 'Interrupted before the analysis began.' : 'Interrupted. Run the same command again to continue.';
@@ -89,18 +93,41 @@ function checkLimits({ tileSize, grid, maxTiles, page }: AnalyzeOptions): void {
   }
 }
 
+/** A model that cannot be called would end the analysis only after its image has been read and moderated. */
+function checkModels(config: Config, options: AnalyzeOptions): void {
+  for (const model of usedModels(config, options)) {
+    const obstacle = obstacleTo(model, config);
+    if (obstacle !== null) throw new UserError(obstacle);
+  }
+}
+
+function usedModels(config: Config, { verify }: AnalyzeOptions): string[] {
+  const { MODERATION_MODEL, DETECTION_MODELS, VERIFICATION_MODEL, SYNTHESIS_MODEL, JUDGE_MODEL } = config;
+  const judge = DETECTION_MODELS.length > 1 ? JUDGE_MODEL : undefined;
+  const used = [MODERATION_MODEL, ...DETECTION_MODELS, verify ? VERIFICATION_MODEL : undefined, judge, SYNTHESIS_MODEL];
+  return used.filter((model) => model !== undefined);
+}
+
+/** The words of a model service are in the log only. `models`: those about which no log is written. */
+function logAdvice(reason: string | null, models: readonly string[]): string {
+  const isAboutService = models.some((model) => !isLocal(model) && reason?.includes(model));
+  return isAboutService ? 'With LOG_LEVEL=warn, the log shows what the model service answered.\n' : '';
+}
+
 interface Analysis {
   url: string;
   path: string;
   options: AnalyzeOptions;
   kept: KeptAnalysis;
+  /** Those whose answers are not logged. */
+  models: readonly string[];
   /** Called once the kept analysis is no longer needed: without an execution, after a failure, or when all results are written. */
   over(): void;
   signal: AbortSignal;
 }
 
 async function analyzeWith(analysis: Analysis): Promise<void> {
-  const { url, path, options, over, signal } = analysis;
+  const { url, path, options, models, over, signal } = analysis;
   const tools = await agent(new URL('/mcp', url), signal);
   try {
     const executionId = await executionOf(analysis, tools);
@@ -108,12 +135,13 @@ async function analyzeWith(analysis: Analysis): Promise<void> {
     if (execution.status !== 'SUCCEEDED' && execution.status !== 'PARTIAL') {
       over();
       for (const note of execution.notes) report(`Note: ${note}\n`);
+      report(logAdvice(execution.reason, models));
       throw new UserError(execution.reason ?? `The analysis ended with the status ${execution.status}.`);
     }
     await deliver(executionId, await downloaded(execution, tools), options);
     over();
     if (execution.status === 'PARTIAL') {
-      report(`${execution.reason}\n`);
+      report(`${execution.reason}\n${logAdvice(execution.reason, models)}`);
       process.exitCode = EXIT_PARTIAL;
     }
   } finally {

@@ -8,14 +8,18 @@ import type { Calibration } from '../pipeline/calibration/calibration-document.t
 import { chartsFor } from '../pipeline/calibration/chart.ts';
 import { drawChart } from '../pipeline/calibration/draw-chart.ts';
 import { readConfig } from '../pipeline/config.ts';
+import { causesOf } from '../pipeline/contract/causes.ts';
 import { UserError } from '../pipeline/contract/errors.ts';
 import { ModelId, type Usage } from '../pipeline/contract/schemas.ts';
+import { readDocument } from '../pipeline/documents.ts';
 import { coordinatesName } from '../pipeline/providers/coordinates.ts';
 import { isLocal } from '../pipeline/providers/prices.ts';
 import { profileOf } from '../pipeline/providers/profile-of.ts';
+import { obstacleTo } from '../pipeline/providers/provider-registry.ts';
+import { stepDocuments } from '../pipeline/step-documents.ts';
 import { fsBlobs } from '../pipeline/storage/folder-blobs.ts';
 import { allProviders } from '../pipeline/vision/providers.ts';
-import { print } from './terminal.ts';
+import { print, report } from './terminal.ts';
 
 const Options = z.strictObject({ data: z.string().optional(), charts: z.string().optional() });
 const NOT_FIT = 3;
@@ -28,18 +32,24 @@ export async function calibrateCommand(name: string, values: unknown): Promise<v
   if (isLocal(model)) throw new UserError(`The model ${model} has one convention for boxes: it needs no calibration.`);
   if (charts !== undefined) return await writeCharts(model, charts);
   const config = readConfig();
+  const obstacle = obstacleTo(model, config);
+  if (obstacle !== null) throw new UserError(obstacle);
   const folder = await openDataFolder(resolve(data ?? config.TILESIGHT_HOME));
+  const blobs = fsBlobs(folder.blobs);
+  const earlier = await readDocument(stepDocuments.calibration(model), blobs);
+  const { family, coordinates } = profileOf(model);
+  print(`Asking ${model} for 48 marks in each of two charts. Profile: ${family}, boxes in ${coordinatesName(coordinates)}.\n`);
   const vision = allProviders(config, async () => null);
-  const profile = profileOf(model);
-  print(
-    `Asking ${model} for 48 marks in each of two charts. Profile: ${profile.family}, ${coordinatesName(profile.coordinates)}.\n`,
-  );
-  const calibration = await calibrateModel(model, {
-    vision,
-    blobs: fsBlobs(folder.blobs),
-    clock: { now: () => new Date() },
+  const calibration = await calibrateModel(model, { vision, blobs, clock: { now: () => new Date() } }, (asked, before) => {
+    if (before > 0) report(`The answers do not fit yet. Asking for boxes in ${coordinatesName(asked)}.\n`);
+  }).catch((error: unknown) => {
+    // A terminal is where the operator of the model reads: the words of its server show what is wrong.
+    for (const { message } of causesOf(error).slice(1)) report(`Cause: ${message}\n`);
+    throw error;
   });
   print(`${linesOf(calibration).join('\n')}\n`);
+  const isOverridden = config.MODEL_COORDINATES.some((pair) => pair.startsWith(`${model}=`));
+  print(`${consequenceOf(calibration, { isOverridden, earlier: earlier?.calibrated_at ?? null })}\n`);
   if (!calibration.fit_for_boxes) process.exitCode = NOT_FIT;
 }
 
@@ -63,8 +73,22 @@ function linesOf(calibration: Calibration & { usage: Usage }): string[] {
     `scale         ${scale.x} across, ${scale.y} down`,
     `marks missed  ${calibration.marks_missed} of ${calibration.marks}`,
     `tokens        ${usage.input_tokens} in, ${usage.output_tokens} out, ${cost}`,
-    calibration.fit_for_boxes
-      ? 'Fit for boxes. Later runs use this calibration.'
-      : 'Not fit for boxes: the errors are too large, or too many marks are missing. Nothing is kept; choose another model.',
   ];
+}
+
+/** `earlier`: when the calibration that is stored already was made. */
+function consequenceOf(
+  { model, fit_for_boxes, seen_longer_px }: Calibration,
+  { isOverridden, earlier }: { isOverridden: boolean; earlier: string | null },
+): string {
+  if (!fit_for_boxes) {
+    const kept = earlier === null ? 'Nothing is kept' : `The calibration of ${earlier.slice(0, 10)} is kept`;
+    return `Not fit for boxes: the errors are too large, or too many marks are missing. ${kept}; choose another model.`;
+  }
+  const use = isOverridden
+    ? 'It is stored, but MODEL_COORDINATES names other numbers for this model, and those count.'
+    : 'Later runs use this calibration.';
+  const isShrunk = seen_longer_px !== null && seen_longer_px < profileOf(model).tileEdgePx;
+  const advice = isShrunk ? ` It shrinks larger images: a tile_size of ${seen_longer_px} shows it every detail.` : '';
+  return `Fit for boxes. ${use}${advice}`;
 }

@@ -53,6 +53,7 @@ program
   .option('--out <dir>', 'folder for report.html, overlay.jpg and findings.json', 'tilesight-out')
   .option('--json <file>', 'also write the findings to this file; - prints them instead of the table')
   .addHelpText('after', example('npx tilesight analyze site-plan.png --look-for "fire extinguishers" --out results'))
+  .addHelpText('after', modelsHelp())
   .addHelpText('after', '\nExit codes: 0 all tiles analyzed, 1 failed or blocked, 3 some tiles not analyzed, 130 interrupted.')
   .action(async (image, options) => (await import('./analyze-command.ts')).analyzeCommand(image, options));
 
@@ -86,6 +87,7 @@ program
   .option('--region <region>', 'with --auth iam: region that requests are signed for (default: us-east-1)')
   .option('--host <address>', 'with --auth iam: address to listen on (default: 127.0.0.1)')
   .addHelpText('after', example('npx tilesight serve --port 8080 --allow ~/scans'))
+  .addHelpText('after', modelsHelp())
   .addHelpText(
     'after',
     '\nThe file for --keys:\n  {"keys":[{"access_key_id":"…","secret_access_key":"…","principal":"a name for the log"}]}',
@@ -166,6 +168,10 @@ try {
 
 function example(line: string): string {
   return `\nExample:\n  ${line}`;
+}
+
+function modelsHelp(): string {
+  return '\nDETECTION_MODELS and the other variables of docs/configuration.md choose the models.';
 }
 
 function fourNumbers(text: string): number[] {

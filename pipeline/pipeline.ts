@@ -169,7 +169,7 @@ async function prepare(run: Run): Promise<Prepared | null> {
   progress.phase('tile');
   const tile = () => tileImage(request, inspected, image, deps);
   const { notes = [] } = await context.step(STEPS.tile, logged(STEPS.tile, deps, tile), retry);
-  const plan = withNotes(inspected.plan, notes);
+  const plan = withNotes(inspected.plan, [...(moderation.notes ?? []), ...notes]);
   progress.notes(plan.notes);
   return { inspected: { ...inspected, plan }, pendingTiles: null, sources: [], moderation };
 }

@@ -20,7 +20,11 @@ export interface DetectionAnswer {
 }
 
 /** A refusal is a result. Only a missing verdict is an exception. */
-export type ModerationAnswer = ({ allowed: true } | { allowed: false; category: string; score: number }) & { usage: Usage };
+export type ModerationAnswer = ({ allowed: true } | { allowed: false; category: string; score: number }) & {
+  usage: Usage;
+  /** How the model had to be asked. Missing in results of earlier versions. */
+  notes?: string[];
+};
 
 /** Is the object there, and is it what the finding claims? `boxInCrop` is in pixels of the crop. */
 export interface VerificationQuestion {

@@ -6,7 +6,7 @@ import { writeDocument } from '../documents.ts';
 import type { PipelineDeps } from '../ports.ts';
 import { profileOf } from '../providers/profile-of.ts';
 import { stepDocuments } from '../step-documents.ts';
-import { type CalibrationResult, calibrate, documentOf } from './calibrate.ts';
+import { type CalibrationResult, calibrate, documentOf, type OnAsk } from './calibrate.ts';
 import type { Calibration } from './calibration-document.ts';
 
 /** The input of an execution that calibrates a model: docs/models.md. */
@@ -17,8 +17,9 @@ export type CalibrationRequest = z.infer<typeof CalibrationRequest>;
 export async function calibrateModel(
   model: ModelId,
   { vision, blobs, clock }: Pick<PipelineDeps, 'vision' | 'blobs' | 'clock'>,
+  onAsk?: OnAsk,
 ): Promise<Calibration & Pick<CalibrationResult, 'usage'>> {
-  const result = await calibrate(vision, model, profileOf(model));
+  const result = await calibrate(vision, model, profileOf(model), onAsk);
   const document = documentOf(model, result, clock.now());
   if (!document) {
     throw new UserError(

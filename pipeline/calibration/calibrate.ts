@@ -28,11 +28,19 @@ export interface CalibrationResult {
   usage: Usage;
 }
 
+/** Called before the model is asked for both charts in a convention; `before`: in how many it was asked already. */
+export type OnAsk = (coordinates: Coordinates, before: number) => void;
+
 /**
  * Asks in the convention of the profile. If the answers are in another one or too far off, asks in that one, then in the common ones, then
  * in the rest, until one fits. Throws a UserError for a model whose boxes have a fixed convention.
  */
-export async function calibrate(vision: Vision, model: ModelId, profile: ModelProfile): Promise<CalibrationResult> {
+export async function calibrate(
+  vision: Vision,
+  model: ModelId,
+  profile: ModelProfile,
+  onAsk: OnAsk = () => {},
+): Promise<CalibrationResult> {
   const charts = await Promise.all(
     chartsFor(profile.tileEdgePx).map(async (chart) => ({ chart, image: await drawChart(chart) })),
   );
@@ -40,6 +48,7 @@ export async function calibrate(vision: Vision, model: ModelId, profile: ModelPr
   const usages: Usage[] = [];
   const ask = async (coordinates: Coordinates): Promise<Measured | null> => {
     if (!vision.locate) throw new UserError(`The model ${model} has one convention for boxes: it needs no calibration.`);
+    onAsk(coordinates, asked.length);
     asked.push(coordinates);
     const answers = [];
     for (const { chart, image } of charts) {

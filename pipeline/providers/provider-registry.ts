@@ -1,6 +1,7 @@
 // The providers of models: one row for each prefix, with its documentation, environment variables and prices. Knows no client:
 // vision/providers.ts has a factory for each row.
 import { z } from 'zod';
+import type { ModelId } from '../contract/schemas.ts';
 import type { Variables, VariablesOf } from '../contract/variables.ts';
 import { ANTHROPIC_PRICES, BEDROCK_PRICES, OPENAI_PRICES, type PriceList } from './price-lists.ts';
 
@@ -11,6 +12,8 @@ export interface Provider {
   needs: string;
   /** Environment variables of this provider alone. */
   variables(): Variables;
+  /** A sentence about what the settings lack, without which every call would fail; `null` if they lack nothing that can be known here. */
+  lacking?(settings: Readonly<Record<string, unknown>>): string | null;
   /** `null` if its models run on this machine and cost nothing. */
   prices: PriceBook | null;
 }
@@ -31,6 +34,12 @@ const BEDROCK_VERSION = /(?:-\d{8})?(?:-v\d+)?(?::\w+)*$/;
 /** `-20251001`, or `-latest` and `-0` of names that stand for one. */
 const ANTHROPIC_VERSION = /-(?:\d{8}|latest|0)$/;
 const OPENAI_VERSION = /-\d{4}-\d{2}-\d{2}$/;
+
+export const NO_ANTHROPIC_KEY = 'anthropic: models need a key. Set ANTHROPIC_API_KEY.';
+export const NO_OPENAI_SERVER = 'openai: models need OPENAI_API_KEY, or OPENAI_BASE_URL of a local server. Set one of them.';
+
+/** `localhost:11434/v1` is a URL, too: its protocol would be `localhost:`. */
+const httpAddress = () => z.url({ protocol: /^https?$/, error: 'expected an address that begins with http:// or https://' });
 
 export const PROVIDERS = {
   onnx: {
@@ -63,11 +72,11 @@ export const PROVIDERS = {
     needs: '`ANTHROPIC_API_KEY`.',
     variables: () => ({
       ANTHROPIC_API_KEY: z.string().min(1).optional().meta({ description: 'The key of the account.' }),
-      ANTHROPIC_BASE_URL: z
-        .url()
+      ANTHROPIC_BASE_URL: httpAddress()
         .optional()
         .meta({ description: 'The address of a gateway with the same API, without `/v1`. Anthropic itself if unset.' }),
     }),
+    lacking: ({ ANTHROPIC_API_KEY }) => (ANTHROPIC_API_KEY === undefined ? NO_ANTHROPIC_KEY : null),
     prices: {
       lists: ANTHROPIC_PRICES,
       namesOf: (id) => [id, id.replace(ANTHROPIC_VERSION, '')],
@@ -79,7 +88,7 @@ export const PROVIDERS = {
       '`openai:<model>`: language models behind OpenAI’s chat API, for example Ollama, vLLM, LM Studio or OpenAI; every step.',
     needs: 'One of its variables, or both.',
     variables: () => ({
-      OPENAI_BASE_URL: z.url().optional().meta({
+      OPENAI_BASE_URL: httpAddress().optional().meta({
         description:
           'The address of an OpenAI-compatible server, with its path: `http://127.0.0.1:11434/v1`. OpenAI itself if unset.',
       }),
@@ -89,6 +98,8 @@ export const PROVIDERS = {
         .optional()
         .meta({ description: 'The key of that server. Not needed for most local servers.' }),
     }),
+    lacking: ({ OPENAI_BASE_URL, OPENAI_API_KEY }) =>
+      OPENAI_BASE_URL === undefined && OPENAI_API_KEY === undefined ? NO_OPENAI_SERVER : null,
     prices: {
       lists: OPENAI_PRICES,
       namesOf: (id) => [id, id.replace(OPENAI_VERSION, '')],
@@ -98,6 +109,18 @@ export const PROVIDERS = {
 } satisfies Record<string, Provider>;
 
 export type ProviderName = keyof typeof PROVIDERS;
+
+/**
+ * A sentence if no call of the model can succeed: its provider is unknown, or the settings lack what it needs. `null` if nothing is known
+ * that would prevent it.
+ */
+export function obstacleTo(model: ModelId, settings: Readonly<Record<string, unknown>>): string | null {
+  const rows = new Map<string, Provider>(Object.entries(PROVIDERS));
+  const row = rows.get(model.slice(0, model.indexOf(':')));
+  if (row) return row.lacking?.(settings) ?? null;
+  const known = [...rows.keys()].map((name) => `${name}:`).join(' or ');
+  return `The model ${model} has an unknown provider. Choose a model that begins with ${known}.`;
+}
 
 /** The parsed values of all providers' variables. */
 export type ProviderSettings = z.infer<z.ZodObject<VariablesOf<typeof PROVIDERS>>>;

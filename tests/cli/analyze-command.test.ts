@@ -7,6 +7,7 @@ import { FindingsDocument } from '../../pipeline/contract/schemas.ts';
 import { iou } from '../../pipeline/planning/geometry.ts';
 import { runCommand, startCommand } from '../support/command.ts';
 import { temporaryFolder } from '../support/folder.ts';
+import { openaiServer } from '../support/openai-server.ts';
 
 async function drawing(text: string): Promise<string> {
   const path = join(await temporaryFolder(), 'drawing.png');
@@ -101,6 +102,26 @@ describe('tilesight analyze', () => {
     await writeFile(file, 'x');
     const { code, stderr } = await runCommand(['analyze', await drawing('A-2'), option, join(file, 'results')]);
     expect([code, stderr]).toEqual([1, expect.stringMatching(/^tilesight: Cannot write .*results \(ENOTDIR\)\. .*\n$/)]);
+  });
+});
+
+describe('tilesight analyze with a language model', () => {
+  test('without its key ends before the image is read', async () => {
+    const unset = { ANTHROPIC_API_KEY: '', DETECTION_MODELS: 'anthropic:claude-sonnet-5' };
+    const { code, stderr } = await runCommand(['analyze', await drawing('key')], unset);
+    expect([code, stderr]).toEqual([1, 'tilesight: anthropic: models need a key. Set ANTHROPIC_API_KEY.\n']);
+  });
+
+  test('whose server fails says how to see the words of the server, and then shows them', async () => {
+    const { baseUrl } = await openaiServer({ status: 401, message: 'This key was revoked in May.' });
+    const environment = { OPENAI_BASE_URL: baseUrl, DETECTION_MODELS: 'openai:some-model' };
+    const image = await drawing('fault');
+    const first = await runCommand(['analyze', image], environment);
+    expect(first.stderr).toContain('With LOG_LEVEL=warn, the log shows what the model service answered.\n');
+    expect(first.stderr).not.toContain('revoked');
+    const second = await runCommand(['analyze', image], { ...environment, LOG_LEVEL: 'warn' });
+    expect(second.stderr).toContain('This key was revoked in May.');
+    expect(second.stderr).not.toContain('With LOG_LEVEL=warn');
   });
 });
 

@@ -84,6 +84,7 @@ describe('tilesight calibrate', () => {
     const { code, stdout } = await calibrated('pixels', { shrink });
     expect(code).toBe(0);
     expect(stdout).toMatch(/^convention +pixels, of the image shrunk to a longer edge of (699|70[01]) px$/m);
+    expect(stdout).toMatch(/ a tile_size of (699|70[01]) shows it every detail\.$/m);
   });
 
   test('of a model that guesses says that it is not fit, keeps nothing and ends with 3', async () => {
@@ -102,6 +103,53 @@ describe('tilesight calibrate', () => {
     expect([code, stderr]).toEqual([
       1,
       expect.stringContaining('found none of the marks of the chart. It may not accept images'),
+    ]);
+  });
+
+  test('shows the words of a server that fails', async () => {
+    const { baseUrl } = await openaiServer({ status: 500, message: 'CUDA out of memory' });
+    const { code, stderr } = await runCommand(['calibrate', MODEL], { OPENAI_BASE_URL: baseUrl });
+    expect(code).toBe(1);
+    expect(stderr).toContain('Cause: 500 CUDA out of memory\n');
+    expect(stderr).toContain(`tilesight: The model ${MODEL} failed to answer`);
+  });
+
+  test('says while it asks that the answers do not fit yet, and what MODEL_COORDINATES changes', async () => {
+    const { stderr, stdout, environment } = await calibrated('fractions');
+    expect(stderr).toContain('The answers do not fit yet. Asking for boxes in fractions.\n');
+    expect(stdout).not.toContain('MODEL_COORDINATES');
+    const overridden = { ...environment, MODEL_COORDINATES: `${MODEL}=pixels` };
+    expect((await runCommand(['calibrate', MODEL], overridden)).stdout).toContain('MODEL_COORDINATES names other numbers');
+  });
+
+  test('of a model that is no longer fit says that the earlier calibration is kept', async () => {
+    const { environment } = await calibrated('pixels');
+    const wild: ConventionModel = {
+      own: coordinatesNamed('pixels'),
+      shrink: (image) => image,
+      otherwise: 'answers in its own',
+      sees: (image) => marks(image).slice(0, 20),
+    };
+    const { baseUrl } = await openaiServer(conventionReply(wild));
+    const { code, stdout } = await runCommand(['calibrate', MODEL], { ...environment, OPENAI_BASE_URL: baseUrl });
+    expect(code).toBe(3);
+    expect(stdout).toMatch(/The calibration of \d{4}-\d{2}-\d{2} is kept; choose another model\./);
+  });
+
+  test.each([
+    ['anthropic:claude-sonnet-5', 'anthropic: models need a key. Set ANTHROPIC_API_KEY.'],
+    ['openai:gpt-4o', 'openai: models need OPENAI_API_KEY, or OPENAI_BASE_URL of a local server. Set one of them.'],
+  ])('of %s without a key asks nothing, and says so', async (name, sentence) => {
+    const unset = { ANTHROPIC_API_KEY: '', OPENAI_API_KEY: '', OPENAI_BASE_URL: '' };
+    const { code, stdout, stderr } = await runCommand(['calibrate', name], unset);
+    expect([code, stdout, stderr]).toEqual([1, '', `tilesight: ${sentence}\n`]);
+  });
+
+  test('an address without its protocol is refused', async () => {
+    const { code, stderr } = await runCommand(['calibrate', MODEL], { OPENAI_BASE_URL: 'localhost:11434/v1' });
+    expect([code, stderr]).toEqual([
+      1,
+      'tilesight: The environment variable OPENAI_BASE_URL is invalid: expected an address that begins with http:// or https://. Correct or unset it.\n',
     ]);
   });
 

@@ -236,7 +236,7 @@ describe('an error of the server', () => {
     const elsewhere = openaiVision({ baseUrl, apiKey: null }).detect(MODEL, TILE, EVERYTHING);
     await expect(elsewhere).rejects.toMatchObject({
       name: 'TransientError',
-      message: expect.stringContaining('Check that the server of OPENAI_BASE_URL runs'),
+      message: `The model ${MODEL} cannot be reached. Check that the server of OPENAI_BASE_URL runs, and that its address is right.`,
     });
   });
 });
@@ -257,6 +257,16 @@ describe('a setting that a model refuses', () => {
     expect(requests[3]?.body).toMatchObject({ max_completion_tokens: 4_096 });
     expect(requests[3]?.body).not.toHaveProperty('max_tokens');
     expect(requests[3]?.body).not.toHaveProperty('temperature');
+  });
+
+  it('is noted by a moderation, too', async () => {
+    const { vision } = await visionOf(({ body }) =>
+      'temperature' in body
+        ? { status: 400, code: 'unsupported_value', param: 'temperature', message: 'Only the default (1) is supported.' }
+        : said({ verdict: 'allowed', category: 'none', score: 1 }),
+    );
+    const { allowed, notes } = await vision.moderate(MODEL, TILE);
+    expect([allowed, notes]).toEqual([true, [`${MODEL} refuses a temperature of 0; its answers may differ from run to run.`]]);
   });
 });
 

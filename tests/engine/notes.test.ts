@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import sharp from 'sharp';
 import { describe, expect, test } from 'vitest';
 import type { Progress } from '../../pipeline/contract/schemas.ts';
+import { NO_USAGE } from '../../pipeline/contract/usage.ts';
 import { documents, readDocument } from '../../pipeline/documents.ts';
 import { progressReader } from '../../pipeline/progress/progress-reader.ts';
 import { temporaryFolder } from '../support/folder.ts';
@@ -55,6 +56,15 @@ describe.each([
     expect(new Set(document?.notes).size).toBe(document?.notes.length);
     expect(progress.notes).toEqual(document?.notes);
   });
+});
+
+test('a setting that the moderation model refuses is noted', async () => {
+  const note = `${UNPRICED} refuses a temperature of 0; its answers may differ from run to run.`;
+  const stage = await pipelineStage();
+  const vision = scriptedVision({ moderate: () => ({ allowed: true, usage: NO_USAGE, notes: [note] }) });
+  const { progress, document } = await stage.run({ ...requestFor(await noise()), models: LOCAL }, vision);
+  expect(document?.notes.filter((one) => one === note)).toHaveLength(1);
+  expect(progress.notes).toContain(note);
 });
 
 describe('a model without a known price', () => {

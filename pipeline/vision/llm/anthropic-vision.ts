@@ -4,6 +4,7 @@ import type Anthropic from '@anthropic-ai/sdk';
 import { UserError } from '../../contract/errors.ts';
 import type { ModelId } from '../../contract/schemas.ts';
 import type { Vision } from '../../ports.ts';
+import { NO_ANTHROPIC_KEY } from '../../providers/provider-registry.ts';
 import { anthropicReply } from './anthropic-answers.ts';
 import { ANTHROPIC_REFUSALS, anthropicError, imageRefusalOf, type Setting } from './anthropic-errors.ts';
 import { llmVision, type Profiles, registeredProfiles } from './llm-vision.ts';
@@ -59,7 +60,7 @@ export function anthropicVision(options: AnthropicVisionOptions): Vision {
 type Create = (input: Input) => Promise<unknown>;
 
 async function load({ baseUrl, apiKey, timeoutMs = CALL_TIMEOUT_MS }: AnthropicVisionOptions): Promise<Create> {
-  if (apiKey === null) throw new UserError('anthropic: models need a key. Set ANTHROPIC_API_KEY.');
+  if (apiKey === null) throw new UserError(NO_ANTHROPIC_KEY);
   const { Anthropic } = await import('@anthropic-ai/sdk');
   const client = new Anthropic({
     baseURL: baseUrl ?? ANTHROPIC_URL,

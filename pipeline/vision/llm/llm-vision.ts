@@ -36,8 +36,8 @@ export function llmVision(send: Model, profiles: Profiles): Vision {
         wholeTextOnly: true,
       };
       const sent = await fitted(image, await profiles(model));
-      const { answer, tokens } = await askModel(send, model, purpose, { ...moderatePrompt(), image: sent });
-      return { ...answer, usage: usageOf(model, tokens) };
+      const { answer, tokens, notes } = await askModel(send, model, purpose, { ...moderatePrompt(), image: sent });
+      return { ...answer, usage: usageOf(model, tokens), ...(notes.length > 0 && { notes }) };
     },
     async detect(model, tile, ask) {
       const profile = await profiles(model);

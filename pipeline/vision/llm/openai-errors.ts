@@ -1,5 +1,5 @@
 // Turns the errors of OpenAI-compatible servers into our own kinds: fix it, try again, or slow down. Their messages stay in `cause`.
-import { TransientError, UserError } from '../../contract/errors.ts';
+import { codeOf, TransientError, UserError } from '../../contract/errors.ts';
 import type { ModelId } from '../../contract/schemas.ts';
 import { cannotBeUsed, idAtProvider, TOO_LONG, UnexplainedRefusal } from './model.ts';
 import { ownErrorIn } from './requests/bounded-fetch.ts';
@@ -77,6 +77,7 @@ const IMAGE_CODES: Readonly<Record<string, ImageRefusal>> = {
   unsupported_image_media_type: 'unreadable',
 };
 const CONTENT_TOO_LARGE = 413;
+const UNREACHABLE = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH']);
 const BUSY = [503, 529]; // fewer calls help
 
 export interface ServerError extends Error {
@@ -146,9 +147,17 @@ function isDamagedBody(error: unknown): error is Error {
   return error instanceof SyntaxError || error instanceof RangeError || (error.cause instanceof Error && 'code' in error.cause);
 }
 
+/** No connection came about: nothing listens there, or the name of the host is unknown. */
+function isUnreachable(error: unknown): boolean {
+  return error instanceof Error && (UNREACHABLE.has(codeOf(error)) || isUnreachable(error.cause));
+}
+
 function noAnswer(cause: Error, model: ModelId): TransientError {
+  const check = 'Check that the server of OPENAI_BASE_URL runs';
   return new TransientError(
-    `The model ${model} did not answer in time, or the answer was damaged. Check that the server of OPENAI_BASE_URL runs.`,
+    isUnreachable(cause)
+      ? `The model ${model} cannot be reached. ${check}, and that its address is right.`
+      : `The model ${model} did not answer in time, or the answer was damaged. ${check}.`,
     { cause },
   );
 }

@@ -4,6 +4,7 @@ import type OpenAI from 'openai';
 import { UserError } from '../../contract/errors.ts';
 import type { ModelId } from '../../contract/schemas.ts';
 import type { Vision } from '../../ports.ts';
+import { NO_OPENAI_SERVER } from '../../providers/provider-registry.ts';
 import { llmVision, type Profiles, registeredProfiles } from './llm-vision.ts';
 import { idAtProvider, imageRefused, type Model, type Question } from './model.ts';
 import { errorIn, failedGenerationIn, openaiReply } from './openai-answers.ts';
@@ -55,7 +56,7 @@ type Complete = (input: Input) => Promise<unknown>;
 
 async function load({ baseUrl, apiKey, timeoutMs = CALL_TIMEOUT_MS }: OpenaiVisionOptions): Promise<Complete> {
   if (baseUrl === null && apiKey === null) {
-    throw new UserError('openai: models need OPENAI_API_KEY, or OPENAI_BASE_URL of a local server. Set one of them.');
+    throw new UserError(NO_OPENAI_SERVER);
   }
   const { OpenAI } = await import('openai');
   const client = new OpenAI({
