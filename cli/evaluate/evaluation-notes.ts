@@ -12,7 +12,7 @@ export function notesOn(all: Measured, truth: Truth, matched: MatchedImages): st
   return [
     ...missingImages(matched),
     ...(truth.leftOut > 0
-      ? [`${counted(truth.leftOut, 'annotation has', 'annotations have')} no area and count for nothing.`]
+      ? [`${counted(truth.leftOut, 'annotation has no area and counts', 'annotations have no area and count')} for nothing.`]
       : []),
     ...failures(all),
     ...missingTiles(all),

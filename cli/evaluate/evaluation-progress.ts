@@ -25,20 +25,31 @@ export function showEvaluation(total: number): EvaluationProgress {
 
 function bar(total: number): EvaluationProgress {
   // At most 80 columns: the bar cuts off what does not fit.
-  const format = '{bar} {percentage}% | {done}/{total_images} | {image} | {phase} | eta {eta_formatted}';
-  const options = { format, barsize: 20, stream: process.stderr, clearOnComplete: true, hideCursor: true, etaBuffer: 50 };
+  const format = '{bar} {percentage}% | {done}/{analyses} | {image} | {phase} | eta {left}';
+  const options = { format, barsize: 20, stream: process.stderr, clearOnComplete: true, hideCursor: true };
   const shown = new SingleBar(options, Presets.shades_classic);
   let done = 0;
-  const payload = (image: string, phase: string) => ({ done, total_images: total, image: short(image), phase });
-  shown.start(total, 0, payload('–', 'starting'));
+  /** When the first analysis of this run began: kept ones take no time. */
+  let began: { atMs: number; value: number } | null = null;
+  const left = (value: number) => {
+    const gained = began ? value - began.value : 0;
+    if (!began || gained === 0) return '–';
+    return `${Math.round((((performance.now() - began.atMs) / gained) * (total - value)) / 1_000)} s`;
+  };
+  const payload = (value: number, image: string, phase: string) => {
+    return { done, analyses: total, image: short(image), phase, left: left(value) };
+  };
+  shown.start(total, 0, payload(0, '–', 'starting'));
   return {
     state({ path }, _, { phase, tiles }) {
+      began ??= { atMs: performance.now(), value: done };
       const share = tiles.total === 0 ? 0 : endedTiles(tiles) / tiles.total;
-      shown.update(done + Math.min(share, 1), payload(basename(path), phase));
+      const value = done + Math.min(share, 1);
+      shown.update(value, payload(value, basename(path), phase));
     },
     ended({ path }) {
       done++;
-      shown.update(done, payload(basename(path), 'done'));
+      shown.update(done, payload(done, basename(path), 'done'));
     },
     count: () => done,
     stop: () => shown.stop(),

@@ -61,37 +61,56 @@ export function averagePrecision(
   foundMax: number = COCO_FOUND_MAX,
 ): { all: AveragePrecision; byLabel: Map<string, AveragePrecision> } {
   const labels = [...new Set(truths.map(({ label }) => label))].sort();
-  const boxesByLabel = labels.map((label) => imageBoxesOf(label, truths, found, foundMax));
-  const byLabel = labels.map((label, place) => [label, figuresOf([at(boxesByLabel, place)])] as const);
-  return { all: figuresOf(boxesByLabel), byLabel: new Map(byLabel) };
+  const curves = labels.map((label) => curvesOf(imageBoxesOf(label, truths, found, foundMax)));
+  return {
+    all: figuresOf(curves),
+    byLabel: new Map(labels.map((label, place) => [label, figuresOf([at(curves, place)])])),
+  };
 }
 
-function figuresOf(labels: readonly (readonly ImageBoxes[])[]): AveragePrecision {
-  const curvesIn = (area: AreaRange) => labels.flatMap((images) => curveOf(images, area) ?? []);
-  const curvesOfFirst = (count: number) =>
-    labels.flatMap((images) => {
-      const first = images.map((boxes) => firstFound(boxes, count));
-      return curveOf(first, AREAS.all) ?? [];
-    });
-  const [all, small, medium, large] = [curvesIn(AREAS.all), curvesIn(AREAS.small), curvesIn(AREAS.medium), curvesIn(AREAS.large)];
+/** All curves of one label; `null` without an object in the range. */
+interface LabelCurves {
+  all: Curve | null;
+  small: Curve | null;
+  medium: Curve | null;
+  large: Curve | null;
+  first1: Curve | null;
+  first10: Curve | null;
+}
+
+function curvesOf(images: readonly ImageBoxes[]): LabelCurves {
+  const first = (count: number) => images.map((boxes) => firstFound(boxes, count));
+  return {
+    all: curveOf(images, AREAS.all),
+    small: curveOf(images, AREAS.small),
+    medium: curveOf(images, AREAS.medium),
+    large: curveOf(images, AREAS.large),
+    first1: curveOf(first(1), AREAS.all),
+    first10: curveOf(first(10), AREAS.all),
+  };
+}
+
+function figuresOf(labels: readonly LabelCurves[]): AveragePrecision {
+  const curves = (name: keyof LabelCurves) => labels.map((label) => label[name]).filter((curve) => curve !== null);
+  const all = curves('all');
   return {
     ap: meanPrecision(all),
     ap50: mean(all.map(({ precision }) => at(precision, 0))),
     ap75: mean(all.map(({ precision }) => at(precision, PLACE_OF_75))),
-    apSmall: meanPrecision(small),
-    apMedium: meanPrecision(medium),
-    apLarge: meanPrecision(large),
-    ar1: meanRecall(curvesOfFirst(1)),
-    ar10: meanRecall(curvesOfFirst(10)),
+    apSmall: meanPrecision(curves('small')),
+    apMedium: meanPrecision(curves('medium')),
+    apLarge: meanPrecision(curves('large')),
+    ar1: meanRecall(curves('first1')),
+    ar10: meanRecall(curves('first10')),
     ar: meanRecall(all),
-    arSmall: meanRecall(small),
-    arMedium: meanRecall(medium),
-    arLarge: meanRecall(large),
+    arSmall: meanRecall(curves('small')),
+    arMedium: meanRecall(curves('medium')),
+    arLarge: meanRecall(curves('large')),
   };
 }
 
-function firstFound({ truths, found, overlaps }: ImageBoxes, count: number): ImageBoxes {
-  return { truths, found: found.slice(0, count), overlaps: overlaps.slice(0, count) };
+function firstFound({ truths, found, candidates }: ImageBoxes, count: number): ImageBoxes {
+  return { truths, found: found.slice(0, count), candidates: candidates.slice(0, count) };
 }
 
 /** `null` without an object in the range. */

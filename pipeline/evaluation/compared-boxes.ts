@@ -27,9 +27,19 @@ export interface ImageBoxes {
   truths: readonly TruthBox[];
   /** Highest score first. */
   found: readonly FoundBox[];
-  /** By finding, then by truth: the IoU; with a crowd, the share of the finding that lies in it. */
-  overlaps: readonly (readonly number[])[];
+  /** For each finding, the objects that it may match, in their order. */
+  candidates: readonly (readonly Candidate[])[];
 }
+
+interface Candidate {
+  /** The index of the object in `truths`. */
+  place: number;
+  /** The IoU; with a crowd, the share of the finding that lies in it. */
+  overlap: number;
+}
+
+/** No figure has a lower threshold. */
+export const OVERLAP_MIN = 0.5;
 
 /** Two boxes that are equal up to rounding count as equal at every threshold below 1. */
 const THRESHOLD_MAX = 1 - 1e-10;
@@ -53,7 +63,7 @@ export function imageBoxesOf(
   return images.map((image) => {
     const inTruth = truthsOf.get(image) ?? [];
     const highest = (foundIn.get(image) ?? []).toSorted((a, b) => b.score - a.score).slice(0, foundMax);
-    return { truths: inTruth, found: highest, overlaps: highest.map(({ box }) => inTruth.map((truth) => overlapOf(box, truth))) };
+    return { truths: inTruth, found: highest, candidates: highest.map(({ box }) => candidatesFor(box, inTruth)) };
   });
 }
 
@@ -62,23 +72,33 @@ export function imageBoxesOf(
  * object with the highest overlap of at least `threshold`; of equal ones the last. Ignored objects only match if no other one does, and
  * a crowd matches any number of findings. This is the matching of pycocotools.
  */
-export function matchesAt(threshold: number, boxes: ImageBoxes, ignored: readonly boolean[]): Int32Array {
-  const places = [...boxes.truths.keys()];
-  const order = [...places.filter((place) => !at(ignored, place)), ...places.filter((place) => at(ignored, place))];
-  const isTaken = new Uint8Array(boxes.truths.length);
-  return Int32Array.from(boxes.overlaps, (overlaps) => {
+export function matchesAt(threshold: number, { truths, candidates }: ImageBoxes, ignored: readonly boolean[]): Int32Array {
+  const isTaken = new Uint8Array(truths.length);
+  const least = Math.min(threshold, THRESHOLD_MAX);
+  return Int32Array.from(candidates, (near) => {
     let best = -1;
-    let highest = Math.min(threshold, THRESHOLD_MAX);
-    for (const place of order) {
-      if (isTaken[place] === 1 && !at(boxes.truths, place).isCrowd) continue;
-      if (best >= 0 && !at(ignored, best) && at(ignored, place)) break;
-      if (at(overlaps, place) < highest) continue;
-      highest = at(overlaps, place);
-      best = place;
+    for (const areIgnored of [false, true]) {
+      if (best >= 0) break;
+      let highest = least;
+      for (const { place, overlap } of near) {
+        if (overlap < highest || at(ignored, place) !== areIgnored) continue;
+        if (isTaken[place] === 1 && !at(truths, place).isCrowd) continue;
+        highest = overlap;
+        best = place;
+      }
     }
     if (best >= 0) isTaken[best] = 1;
     return best;
   });
+}
+
+function candidatesFor(box: Box, truths: readonly TruthBox[]): Candidate[] {
+  const candidates: Candidate[] = [];
+  for (const [place, truth] of truths.entries()) {
+    const overlap = overlapOf(box, truth);
+    if (overlap >= OVERLAP_MIN) candidates.push({ place, overlap });
+  }
+  return candidates;
 }
 
 function overlapOf(box: Box, truth: TruthBox): number {

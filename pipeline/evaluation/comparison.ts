@@ -1,10 +1,10 @@
 // Which findings are right, which objects are missed, and what was taken for what, at one IoU. Pure.
 import { at } from '../contract/at.ts';
 import { iou } from '../planning/geometry.ts';
-import { type FoundBox, imageBoxesOf, matchesAt, type TruthBox } from './compared-boxes.ts';
+import { type FoundBox, imageBoxesOf, matchesAt, OVERLAP_MIN, type TruthBox } from './compared-boxes.ts';
 
 /** A finding and an object are the same from this IoU on. */
-export const SAME_OBJECT_IOU = 0.5;
+const SAME_OBJECT_IOU = OVERLAP_MIN;
 const SCORE_STEPS = 100;
 
 export interface Comparison {
