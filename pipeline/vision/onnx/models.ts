@@ -3,8 +3,8 @@ import type { Jpeg } from '../../ports.ts';
 import type { ModelName } from './model-jobs.ts';
 import { detectObjects } from './nanodet.ts';
 import { classifyNsfw } from './nsfw.ts';
-import { readText } from './ppocr.ts';
 import { type Sessions, sessions } from './sessions.ts';
+import { readText } from './text/ppocr.ts';
 
 const MODELS = {
   nanodet: async (loaded, image) => ({ detections: await detectObjects(loaded, image), unread: 0 }),

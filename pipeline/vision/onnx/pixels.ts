@@ -29,20 +29,6 @@ export async function resize(pixels: Pixels, width: number, height: number): Pro
   return rgb(fromPixels(pixels).resize(width, height, { fit: 'fill', kernel: 'linear' }));
 }
 
-/** A part of the image, turned clockwise, then resized to `width` x `height`. */
-export async function turnedCrop(
-  pixels: Pixels,
-  part: { left: number; top: number; right: number; bottom: number },
-  degrees: 0 | 90 | 270,
-  width: number,
-  height: number,
-): Promise<Pixels> {
-  const size = { left: part.left, top: part.top, width: part.right - part.left, height: part.bottom - part.top };
-  // In two steps: in one, sharp would turn first and extract from the turned image.
-  const crop = await rgb(fromPixels(pixels).extract(size));
-  return rgb(fromPixels(crop).rotate(degrees).resize(width, height, { fit: 'fill' }));
-}
-
 /** The size with the same aspect ratio whose longer side is clamped between the two edges. */
 export function scaled(
   size: { width: number; height: number },

@@ -1,8 +1,8 @@
 // Splits a tall box around tight lines, such as a column of numbers: at its rows without ink or, if the lines touch, at the rows with
 // the least ink, one a line. Pure.
-import { at } from '../../contract/at.ts';
-import type { Pixels } from './pixels.ts';
-import type { TextBox } from './text-boxes.ts';
+import { at } from '../../../contract/at.ts';
+import type { Pixels } from '../pixels.ts';
+import type { TextBox } from './text-areas.ts';
 
 /** A row has ink if its contrast exceeds this share of the box's. A rule across the whole box has no contrast along its row. */
 const INK_CONTRAST_SHARE = 0.25;

@@ -1,8 +1,9 @@
 // Reads lines of text: PP-OCRv4's recognizer scores every character at every step along a line; the best ones are the text.
-import { at } from '../../contract/at.ts';
-import { bgrPlanes, channelTable, type Pixels, turnedCrop, valueAt } from './pixels.ts';
-import { output, run, type Sessions } from './sessions.ts';
-import type { TextBox } from './text-boxes.ts';
+import { at } from '../../../contract/at.ts';
+import { type Pixels, valueAt } from '../pixels.ts';
+import { output, run, type Sessions } from '../sessions.ts';
+import { linePlanes } from './line-planes.ts';
+import type { Rectangle } from './rectangle.ts';
 
 export interface Reading {
   text: string;
@@ -14,12 +15,13 @@ const NOTHING: Reading = { text: '', score: 0 };
 const HEIGHT_PX = 48; // what the recognizer was trained on
 const WIDTH_PX_MIN = 16;
 const WIDTH_PX_MAX = 1_600; // 33 times the height; longer lines are squeezed
-const TALL = 1.5; // a box this much taller than wide is also read turned, as PaddleOCR does
 const SPACE_MIN = 0.01; // on examples/floorplan.png: 0.025 and more between words, at most 0.0005 inside them
-const TABLE = channelTable(127.5, 127.5);
+/** Before a period or comma, which wide letters seem to have a space: up to 0.13 without one, 0.25 and more with one. */
+const SPACE_BEFORE_POINT_MIN = 0.2;
+const POINTS = ['.', ','];
 
 /**
- * The reading of a box with the highest score. `dictionary` is PaddleOCR's list of characters.
+ * The reading along the width of the rectangle. `dictionary` is PaddleOCR's list of characters.
  * One line per run: eight lines padded to one width took a third more time and lost spaces.
  */
 export async function readLine(
@@ -27,28 +29,13 @@ export async function readLine(
   readerFile: string,
   dictionary: readonly string[],
   tile: Pixels,
-  box: TextBox,
+  line: Rectangle,
 ): Promise<Reading> {
   const session = await sessions.get(readerFile);
-  let best = NOTHING;
-  for (const degrees of turns(box)) {
-    const planes = bgrPlanes(await crop(tile, box, degrees), [TABLE, TABLE, TABLE]);
-    const { values, shape } = output(await run(session, planes.values, [1, 3, planes.height, planes.width]));
-    const reading = readSteps(values, at(shape, 1), at(shape, 2), dictionary);
-    if (reading.score > best.score) best = reading;
-  }
-  return best;
-}
-
-function turns(box: TextBox): (0 | 90 | 270)[] {
-  return box.bottom - box.top < TALL * (box.right - box.left) ? [0] : [0, 90, 270];
-}
-
-function crop(tile: Pixels, box: TextBox, degrees: 0 | 90 | 270): Promise<Pixels> {
-  const across = box.right - box.left;
-  const down = box.bottom - box.top;
-  const width = Math.round(HEIGHT_PX * (degrees === 0 ? across / down : down / across));
-  return turnedCrop(tile, box, degrees, Math.min(WIDTH_PX_MAX, Math.max(WIDTH_PX_MIN, width)), HEIGHT_PX);
+  const width = Math.round((HEIGHT_PX * line.width) / line.height);
+  const planes = linePlanes(tile, line, Math.min(WIDTH_PX_MAX, Math.max(WIDTH_PX_MIN, width)), HEIGHT_PX);
+  const { values, shape } = output(await run(session, planes.values, [1, 3, planes.height, planes.width]));
+  return readSteps(values, at(shape, 1), at(shape, 2), dictionary);
 }
 
 /**
@@ -56,22 +43,23 @@ function crop(tile: Pixels, box: TextBox, degrees: 0 | 90 | 270): Promise<Pixels
  * blanks often win over them, so a space counts by its own score and not by being the best.
  */
 function readSteps(scores: Float32Array, steps: number, characters: number, dictionary: readonly string[]): Reading {
-  const space = characters - 1;
+  const spaceCharacter = characters - 1;
   let text = '';
   let sum = 0;
   let count = 0;
   let previous = 0;
-  let gap = false;
+  let space = 0; // the highest score of a space since the last character
   for (let step = 0; step < steps; step++) {
     const start = step * characters;
-    gap ||= valueAt(scores, start + space) > SPACE_MIN;
-    const best = bestCharacter(scores, start, space);
+    space = Math.max(space, valueAt(scores, start + spaceCharacter));
+    const best = bestCharacter(scores, start, spaceCharacter);
     if (best !== 0 && best !== previous) {
       const character = at(dictionary, best - 1);
-      text += gap && count > 0 ? ` ${character}` : character;
+      const spaceMin = POINTS.includes(character) ? SPACE_BEFORE_POINT_MIN : SPACE_MIN;
+      text += space > spaceMin && count > 0 ? ` ${character}` : character;
       sum += valueAt(scores, start + best);
       count += 1;
-      gap = false;
+      space = 0;
     }
     previous = best;
   }

