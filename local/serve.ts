@@ -29,6 +29,7 @@ import { DAY_MS, startUpkeep } from './upkeep.ts';
 import { eventRoutes } from './web/event-stream.ts';
 import { hasSettled } from './web/execution-list.ts';
 import { pageRoutes } from './web/web-routes.ts';
+import type { Freezing } from './workers/freezing.ts';
 import { workerPool } from './workers/worker-pool.ts';
 
 export interface ServeOptions {
@@ -43,6 +44,8 @@ export interface ServeOptions {
   host?: string | undefined;
   /** Requires every request to MCP to be signed (SigV4) for this region with one of these keys. */
   iam?: { keys: ReadonlyMap<string, AccessKey>; region: string } | undefined;
+  /** Freezes the workers between invocations, as Lambda does. Only tests use it. */
+  freezing?: Freezing;
   log: Log;
 }
 
@@ -57,7 +60,7 @@ const WORKERS_MAX = 2;
 const SILENCE_MAX_MS = 60_000;
 
 export async function serve(options: ServeOptions): Promise<LocalServer> {
-  const { config, dataFolder, host = LOOPBACK, iam, log } = options;
+  const { config, dataFolder, host = LOOPBACK, iam, freezing, log } = options;
   if (config.ISOLATION === 'caller' && !iam)
     throw new UserError('ISOLATION=caller needs signed requests. Add --auth iam, or unset ISOLATION.');
   const address = await addressToListen(host, iam !== undefined);
@@ -68,6 +71,7 @@ export async function serve(options: ServeOptions): Promise<LocalServer> {
     args: [dataFolder, folder.scratch, config.LOG_LEVEL],
     workersMax: WORKERS_MAX,
     exited: (pid) => void rm(workerScratch(folder.scratch, pid), { recursive: true, force: true }).catch(() => {}),
+    ...(freezing && { freezing }),
     log,
   });
   const retentionDays = config.RETENTION_DAYS ?? null;

@@ -1,4 +1,7 @@
+// The whole local server is killed at random: with local models, and with a model that fails every tile once, so that executions wait, on
+// workers that are frozen at each wait.
 import { type ChildProcess, spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -9,28 +12,63 @@ import { expect, onTestFinished, test } from 'vitest';
 import { keys } from '../../pipeline/contract/keys.ts';
 import { FindingsDocument } from '../../pipeline/contract/schemas.ts';
 import { temporaryFolder } from '../support/folder.ts';
+import { type ChatRequest, completion, openaiServer } from '../support/openai-server.ts';
 
-const KILLS = 20;
-const TILES_A_LIFE_MAX = 16; // between two kills: 20 of these cover about one execution
+/** How often the server is killed, after how many analyzed tiles at most, and how long after the last of them. */
+interface Storm {
+  kills: number;
+  tilesMax: number;
+  moreMsMax: number;
+}
+const STORM: Storm = { kills: 20, tilesMax: 16, moreMsMax: 100 }; // covers about one execution
+/** Every tile is analyzed twice, with a wait of about a second between: many of the kills find a worker that is frozen. */
+const STORM_ON_ICE: Storm = { kills: 10, tilesMax: 32, moreMsMax: 1_000 };
 const LIFE_MS_MAX = 6_000;
 const EXAMPLES = fileURLToPath(new URL('../../examples', import.meta.url));
 const CLI = fileURLToPath(new URL('../../cli/tilesight.ts', import.meta.url));
+const FROZEN_SERVER = fileURLToPath(new URL('../fixtures/frozen-server.ts', import.meta.url));
+const TILE_SIZE = 640; // 96 tiles
 
 interface Life {
   url: string;
   /** Names of the analyzed tiles, in order. */
   analyzed: string[];
+  /** How often a worker was frozen. */
+  freezes(): number;
   killed(): Promise<void>;
 }
 
+/** Program and arguments of the server. */
+type Server = (dataFolder: string) => string[];
+const plainServer: Server = (dataFolder) => [CLI, 'serve', '--data', dataFolder, '--allow', EXAMPLES, '--port', '0'];
+const frozenServer: Server = (dataFolder) => [FROZEN_SERVER, dataFolder, EXAMPLES];
+
+/** Detects something in one tile of four, decided by its bytes alone, and fails the first call for each tile. */
+function failingOnce(): (request: ChatRequest) => ReturnType<typeof completion> {
+  const asked = new Set<string>();
+  return ({ body }) => {
+    const image = JSON.stringify(body.messages.map(({ content }) => (typeof content === 'string' ? '' : content[0]?.image_url)));
+    const hash = createHash('sha1').update(image).digest();
+    if (!asked.has(hash.toString('hex'))) {
+      asked.add(hash.toString('hex'));
+      return { status: 500 };
+    }
+    const [first = 0, left = 0, top = 0] = hash;
+    const box = { left: 100 + left, top: 100 + top, right: 300 + left, bottom: 300 + top };
+    return completion({
+      content: JSON.stringify({ detections: first % 4 === 0 ? [{ label: `thing ${first % 5}`, ...box, score: 0.9 }] : [] }),
+    });
+  };
+}
+
 /** A server in its own process group, so that a kill reaches it and its children. */
-async function live(dataFolder: string): Promise<Life> {
+async function live(args: readonly string[], environment: Record<string, string>): Promise<Life> {
   // biome-ignore lint/style/noProcessEnv: a child starts from this process's environment.
-  const env = { ...process.env, LOG_LEVEL: 'debug', DETECTION_MODELS: 'onnx:nanodet' };
-  const args = [CLI, 'serve', '--data', dataFolder, '--allow', EXAMPLES, '--port', '0'];
+  const env = { ...process.env, LOG_LEVEL: 'debug', ...environment };
   const server = spawn(process.execPath, args, { env, detached: true });
   const ended = new Promise<void>((resolve) => server.once('close', () => resolve()));
   const analyzed: string[] = [];
+  let freezes = 0;
   const killed = async () => {
     killGroup(server);
     await ended;
@@ -42,12 +80,13 @@ async function live(dataFolder: string): Promise<Life> {
   });
   const url = await new Promise<string>((resolve, reject) => {
     lines(server.stdout, (line) => {
+      if (line === 'Froze a worker.') freezes++;
       const found = /serves MCP at (\S+)/.exec(line)?.[1];
       if (found) resolve(found);
     });
     server.once('close', (code) => reject(new Error(`The server ended with code ${code}.`)));
   });
-  return { url, analyzed, killed };
+  return { url, analyzed, freezes: () => freezes, killed };
 }
 
 function lines(stream: NodeJS.ReadableStream, use: (line: string) => void): void {
@@ -77,7 +116,8 @@ async function callTool(url: string, name: string, args: Record<string, unknown>
 }
 
 async function start(url: string): Promise<string> {
-  const { execution_id } = await callTool(url, 'analyze_image', { image: pathToFileURL(join(EXAMPLES, 'lawn.jpg')).href });
+  const image = pathToFileURL(join(EXAMPLES, 'lawn.jpg')).href;
+  const { execution_id } = await callTool(url, 'analyze_image', { image, tile_size: TILE_SIZE });
   return String(execution_id);
 }
 
@@ -101,7 +141,7 @@ function tilesOnDisk(dataFolder: string): Set<string> {
 async function untilAnalyzed({ analyzed }: Life, tiles: number, moreMs: number): Promise<void> {
   const deadline = Date.now() + LIFE_MS_MAX;
   while (analyzed.length < tiles && Date.now() < deadline) await sleep(5);
-  await sleep(tiles === 0 ? moreMs * 20 : moreMs);
+  await sleep(tiles === 0 ? Math.min(2_000, moreMs * 20) : moreMs);
 }
 
 function seededRandom(seed: number): () => number {
@@ -112,33 +152,58 @@ function seededRandom(seed: number): () => number {
   };
 }
 
-test('an execution whose processes are killed 20 times at random ends as if nothing had happened', {
-  timeout: 240_000,
-}, async () => {
+/** Called once for each execution: each has a model service of its own. */
+type Environment = () => Promise<Record<string, string>>;
+const localModel: Environment = async () => ({ DETECTION_MODELS: 'onnx:nanodet' });
+const modelThatFailsOnce: Environment = async () => ({
+  DETECTION_MODELS: 'openai:eyes',
+  OPENAI_BASE_URL: (await openaiServer(failingOnce())).baseUrl,
+});
+
+/** Compares an execution on `server` that is killed with one on a plain server that is not. Returns how often a worker was frozen. */
+async function killedAtRandom(server: Server, environmentOf: Environment, storm: Storm): Promise<number> {
   const seed = Date.now() % 1_000_000;
   const random = seededRandom(seed);
   const [calmFolder, stormyFolder] = [await temporaryFolder(), await temporaryFolder()];
 
-  const calm = await live(calmFolder);
+  const calm = await live(plainServer(calmFolder), await environmentOf());
   const undisturbed = await finished(calm.url, await start(calm.url), calmFolder);
   await calm.killed();
   expect(undisturbed.tiles.total).toBeGreaterThanOrEqual(96);
+  expect(undisturbed.tiles.done + undisturbed.tiles.blank).toBe(undisturbed.tiles.total);
+  expect(undisturbed.findings.length).toBeGreaterThan(5);
 
+  const environment = await environmentOf();
   let executionId = '';
   let onDisk = new Set<string>();
+  let freezes = 0;
   const analyzedAgain: string[] = [];
-  for (let kill = 0; kill < KILLS; kill++) {
-    const life = await live(stormyFolder);
+  for (let kill = 0; kill < storm.kills; kill++) {
+    const life = await live(server(stormyFolder), environment);
     executionId ||= await start(life.url);
-    await untilAnalyzed(life, Math.floor(random() * TILES_A_LIFE_MAX), random() * 100);
+    await untilAnalyzed(life, Math.floor(random() * storm.tilesMax), random() * storm.moreMsMax);
     await life.killed();
+    freezes += life.freezes();
     analyzedAgain.push(...life.analyzed.filter((tile) => onDisk.has(tile)));
     onDisk = tilesOnDisk(stormyFolder);
   }
-  const last = await live(stormyFolder);
+  const last = await live(server(stormyFolder), environment);
   const disturbed = await finished(last.url, executionId, stormyFolder);
   analyzedAgain.push(...last.analyzed.filter((tile) => onDisk.has(tile)));
 
   expect({ seed, analyzedAgain, tiles: disturbed.tiles }).toEqual({ seed, analyzedAgain: [], tiles: undisturbed.tiles });
   expect({ seed, findings: disturbed.findings }).toEqual({ seed, findings: undisturbed.findings });
+  return freezes + last.freezes();
+}
+
+test('an execution whose processes are killed 20 times at random ends as if nothing had happened', {
+  timeout: 240_000,
+}, async () => {
+  expect(await killedAtRandom(plainServer, localModel, STORM)).toBe(0);
+});
+
+test('so does one that waits, and whose workers are frozen at each wait and thawed at random', {
+  timeout: 240_000,
+}, async () => {
+  expect(await killedAtRandom(frozenServer, modelThatFailsOnce, STORM_ON_ICE)).toBeGreaterThan(5);
 });
