@@ -15,6 +15,8 @@ export interface DetectionAnswer {
   usage: Usage;
   /** How many boxes reached out of the tile and were clipped to it. */
   clipped: number;
+  /** How many entries of the answer had no label or no box. Missing where a model cannot write such an answer. */
+  unreadable?: number;
   /** How the model understood the request, if that is not obvious. A sentence that all tiles share is reported once. */
   notes: string[];
 }
@@ -77,13 +79,16 @@ export interface MarkSeen {
   edges: Edges;
 }
 
+export type MayContinue = (usage: Usage) => boolean;
+
 /**
  * Models that analyze images. Throws a UserError for a failure that every tile would share (an unknown model, no access), a
  * TransientError for a temporary one, and an AnswerError for an answer that cannot be used.
  */
 export interface Vision {
   moderate(model: ModelId, image: Jpeg): Promise<ModerationAnswer>;
-  detect(model: ModelId, tile: Jpeg, ask: Ask): Promise<DetectionAnswer>;
+  /** `mayContinue`: whether a further call about the tile may follow those that cost `usage`. By default, it may. */
+  detect(model: ModelId, tile: Jpeg, ask: Ask, mayContinue?: MayContinue): Promise<DetectionAnswer>;
   /** What a language model reports, in the numbers that it is asked for: for calibration. Missing where boxes have one convention. */
   locate?(
     model: ModelId,

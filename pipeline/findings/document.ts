@@ -19,6 +19,8 @@ export interface AnalysisResult extends CountedTiles {
   unsure: number;
   /** Boxes that reached out of their tile. */
   clipped: number;
+  /** Entries of answers without a label or a box. Missing in documents of version 0.1. */
+  unreadable?: number | undefined;
   usage: Usage;
   notes: string[];
 }
@@ -60,9 +62,13 @@ export function findingsDocument(
     tiles: { total: done + blank + failed.length + not_analyzed.length, done, blank, failed, not_analyzed },
     usage: result.usage,
     summary,
-    notes: [...new Set([...notes, ...result.notes, ...lowConfidenceNote(result.unsure), ...clippedNote(result.clipped)])],
+    notes: [...new Set([...notes, ...result.notes, ...countedNotes(result)])],
     findings: result.findings,
   };
+}
+
+function countedNotes({ unsure, clipped, unreadable = 0 }: AnalysisResult): string[] {
+  return [...lowConfidenceNote(unsure), ...clippedNote(clipped), ...unreadableNote(unreadable)];
 }
 
 function lowConfidenceNote(count: number): string[] {
@@ -75,4 +81,10 @@ function clippedNote(clipped: number): string[] {
   if (clipped === 0) return [];
   if (clipped === 1) return ['1 box extended beyond its tile or had no area. It was clipped or left out.'];
   return [`${clipped} boxes extended beyond their tiles or had no area. They were clipped or left out.`];
+}
+
+function unreadableNote(unreadable: number): string[] {
+  if (unreadable === 0) return [];
+  if (unreadable === 1) return ['1 detection had no label or no box. It was left out.'];
+  return [`${unreadable} detections had no label or no box. They were left out.`];
 }

@@ -11,6 +11,8 @@ export const Merged = z.object({
   tiles: FindingsDocument.shape.tiles,
   /** Boxes that reached out of their tile. */
   clipped: z.number().int(),
+  /** Entries of answers that had no label or no box. Missing in version 0.1. */
+  unreadable: z.number().int().optional(),
   /** Usage of this execution alone, without the earlier executions that it resumes. */
   usage: Usage,
   notes: z.array(z.string()),

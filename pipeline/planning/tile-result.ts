@@ -11,6 +11,8 @@ export const AnalyzedTile = z.object({
   usage: Usage,
   /** How many boxes reached out of the tile and were cut to it. */
   clipped: z.number().int(),
+  /** How many entries of answers had no label or no box. Missing if none, and in version 0.1. */
+  unreadable: z.number().int().optional(),
   notes: z.array(z.string()),
 });
 export type AnalyzedTile = z.infer<typeof AnalyzedTile>;

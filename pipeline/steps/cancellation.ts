@@ -6,8 +6,8 @@ import type { Stop } from '../planning/shards.ts';
 import type { PipelineDeps } from '../ports.ts';
 
 export interface Cancellation {
-  /** Why to stop, as far as it is known; `null` to continue. */
-  reason(): Stop | null;
+  /** Why to stop, as far as it is known; `null` to continue. `moreUsd` was spent besides what has been counted. */
+  reason(moreUsd?: number): Stop | null;
   /** The same, after reading the store. */
   check(): Promise<Stop | null>;
   /** Reads the store regularly from now on, until `close`. */
@@ -26,9 +26,9 @@ export function watchCancellation(
   let timer: NodeJS.Timeout | null = null;
   let closed = false;
 
-  const reason = (): Stop | null => {
+  const reason = (moreUsd = 0): Stop | null => {
     if (cancelled) return 'cancelled';
-    return maxCostUsd !== null && spentUsd() >= maxCostUsd ? 'budget' : null;
+    return maxCostUsd !== null && spentUsd() + moreUsd >= maxCostUsd ? 'budget' : null;
   };
   const check = async () => {
     cancelled ||= (await blobs.head(documents.cancellation(executionId).key)) !== null;

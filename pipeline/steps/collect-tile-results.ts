@@ -26,6 +26,7 @@ interface CollectedTiles {
   done: number;
   blank: number;
   clipped: number;
+  unreadable: number;
   notes: string[];
 }
 
@@ -45,7 +46,7 @@ export async function collectTileResults(
   missing: typeof LOST | typeof NOT_REACHED = LOST,
 ): Promise<CollectedTiles> {
   const counted = new Uint8Array(tileCount(plan));
-  const counts = { done: 0, blank: 0, clipped: 0 };
+  const counts = { done: 0, blank: 0, clipped: 0, unreadable: 0 };
   const collected: CollectedTiles = { ...counts, detected: [], failed: [], not_analyzed: [], notes: [] };
   const notes = new Set<string>();
   const add = (index: number, result: TileResult) => {
@@ -57,6 +58,7 @@ export async function collectTileResults(
     }
     collected[result.blank ? 'blank' : 'done']++;
     collected.clipped += result.clipped;
+    collected.unreadable += result.unreadable ?? 0;
     for (const note of result.notes) notes.add(note);
     const [tile] = result.detections.length > 0 ? tilesBetween(plan, index, index + 1) : [];
     if (tile) collected.detected.push({ tile, detections: result.detections });
@@ -76,11 +78,11 @@ export async function collectTileResults(
 }
 
 export function mergeCollected(plan: Plan, collected: CollectedTiles): Omit<Merged, 'usage' | 'stopped' | 'sources'> {
-  const { done, blank, failed, not_analyzed, clipped, notes } = collected;
+  const { done, blank, failed, not_analyzed, clipped, unreadable, notes } = collected;
   const missing = [...failed, ...not_analyzed].map(({ tile }) => tile);
   const { findings, lowConfidence } = mergeDetections(collected.detected, plan, missing);
   const tiles = { total: tileCount(plan), done, blank, failed, not_analyzed };
-  return { findings, unsure: lowConfidence, tiles, clipped, notes };
+  return { findings, unsure: lowConfidence, tiles, clipped, unreadable, notes };
 }
 
 /** What an execution that ended without merging anything has analyzed. */

@@ -9,7 +9,7 @@ import { clippedTo } from '../planning/geometry.ts';
 import type { PlannedTile } from '../planning/grid.ts';
 import type { Plan } from '../planning/plan.ts';
 import { AnalyzedTile, type EndedTile } from '../planning/tile-result.ts';
-import type { PipelineDeps } from '../ports.ts';
+import type { MayContinue, PipelineDeps } from '../ports.ts';
 import type { Cancellation } from './cancellation.ts';
 
 /** What all tiles of a shard have in common. */
@@ -53,13 +53,15 @@ export async function detectInTile(run: DetectionRun, tile: PlannedTile, facts: 
   for (const model of request.models.detection) {
     facts.model = model;
     const beganMs = deps.clock.now().getTime();
-    const answer = await deps.vision.detect(model, jpeg, request.ask);
+    const mayContinue: MayContinue = (usage) => cancellation.reason(totalUsage([result.usage, usage]).cost_usd ?? 0) === null;
+    const answer = await deps.vision.detect(model, jpeg, request.ask, mayContinue);
     deps.metrics?.add('LookMs', deps.clock.now().getTime() - beganMs);
     const detections = AnalyzedTile.shape.detections.parse(answer.detections);
     const inside = detections.flatMap((detection) => insideTile(detection, width, height));
     result.detections.push(...(recordsModel ? inside.map((detection) => ({ ...detection, model })) : inside));
     result.usage = totalUsage([result.usage, answer.usage]);
     result.clipped += answer.clipped;
+    if (answer.unreadable) result.unreadable = (result.unreadable ?? 0) + answer.unreadable;
     result.notes.push(...answer.notes);
   }
   return result;

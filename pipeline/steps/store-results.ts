@@ -54,6 +54,7 @@ export async function storeResults(
     failed: merged.tiles.failed,
     not_analyzed: merged.tiles.not_analyzed,
     clipped: merged.clipped,
+    unreadable: merged.unreadable,
     stopped: merged.stopped,
     usage: totalUsage([merged.usage, ...otherUsage, synthesis.usage]),
     notes: [

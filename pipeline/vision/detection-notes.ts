@@ -18,7 +18,7 @@ export function notesOn(
   frame: BoxFrame,
   watch: ConventionWatch,
 ): string[] {
-  const { detections, reported, unreadable, withoutScore, wereFractions, isReversed } = answer;
+  const { detections, reported, withoutScore, wereFractions, isReversed } = answer;
   const notes: string[] = [];
   if (reported.length >= DETECTIONS_MAX) {
     notes.push(`${model} reports at most ${DETECTIONS_MAX} objects in one tile; there may be more. Use a smaller tile_size.`);
@@ -26,7 +26,6 @@ export function notesOn(
   if (requested < detections.length) {
     notes.push(`${model} also detected objects with labels that were not requested; they are left out.`);
   }
-  if (unreadable > 0) notes.push(`Some detections of ${model} had no label or no box; they are left out.`);
   if (withoutScore > 0) notes.push(`${model} reports detections without a score; 0.5 is assumed.`);
   if (isReversed) {
     notes.push(`${model} names the bottom right corner of boxes first; they are read accordingly. ${measureIt(model)}`);

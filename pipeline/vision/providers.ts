@@ -56,7 +56,7 @@ export function visionByProvider(providers: Readonly<Record<string, Vision>>): V
   };
   return {
     moderate: async (model, image) => of(model).moderate(model, image),
-    detect: async (model, tile, ask) => of(model).detect(model, tile, ask),
+    detect: async (model, tile, ask, mayContinue) => of(model).detect(model, tile, ask, mayContinue),
     locate: async (model, image, question) => {
       const vision = of(model);
       if (vision.locate) return await vision.locate(model, image, question);

@@ -24,7 +24,7 @@ export function throttledVision(vision: Vision, concurrencyMax: number, pace: Pa
   const judge = vision.judge?.bind(vision);
   return {
     moderate: (model, image) => gateOf(model).through(() => vision.moderate(model, image)),
-    detect: (model, tile, ask) => gateOf(model).through(() => vision.detect(model, tile, ask)),
+    detect: (model, tile, ask, mayContinue) => gateOf(model).through(() => vision.detect(model, tile, ask, mayContinue)),
     ...(locate && { locate: (model, image, question) => gateOf(model).through(() => locate(model, image, question)) }),
     verify: (model, crop, task) => gateOf(model).through(() => vision.verify(model, crop, task)),
     ...(judge && { judge: (model, crop, question) => gateOf(model).through(() => judge(model, crop, question)) }),

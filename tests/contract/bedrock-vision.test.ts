@@ -156,7 +156,7 @@ describe('an answer that does not fit the form', () => {
     const { vision, requests } = await visionOf(detections({ ...CAT, score: 90, severity: 'High' }, { label: 'dog' }));
     const answer = await vision.detect(MODEL, TILE, EVERYTHING);
     expect(answer.detections).toMatchObject([{ label: 'cat', score: 0.9, severity: 'high' }]);
-    expect(answer.notes).toEqual([`Some detections of ${MODEL} had no label or no box; they are left out.`]);
+    expect(answer).toMatchObject({ notes: [], unreadable: 1 });
     expect(requests).toHaveLength(1);
   });
 
@@ -233,6 +233,28 @@ describe('an answer that does not fit the form', () => {
       expect(answered.usage).toMatchObject({ input_tokens: 3_000 });
     },
   );
+
+  it.each([
+    [0, 1],
+    [1_500, 2],
+    [2_500, 3],
+  ])('that is cut off is followed by calls about its halves up to %i tokens, as the budget allows', async (tokensMax, calls) => {
+    const cut = answer([{ text: `{"detections":[${JSON.stringify(CAT)},{"label":"dog","left":1` }], 'max_tokens');
+    const { vision, requests } = await visionOf(cut, detections(), detections());
+    const bytes = await sharp({ create: { width: 200, height: 100, channels: 3, background: 'white' } })
+      .jpeg()
+      .toBuffer();
+    const tile = { bytes, width: 200, height: 100 };
+    const { notes, detections: found } = await vision.detect(
+      MODEL,
+      tile,
+      EVERYTHING,
+      ({ input_tokens }) => input_tokens <= tokensMax,
+    );
+    expect([requests.length, found.length]).toEqual([calls, 1]);
+    const isIncomplete = `${MODEL} could not list all objects of a tile in one answer; some may be missing. Use a smaller tile_size.`;
+    expect(notes).toEqual(calls === 3 ? [] : [isIncomplete]);
+  });
 
   it('that is cut off before its first entry fails the tile', async () => {
     const { vision, requests } = await visionOf(text('{"detections":[{"label":"dog","left":1', 'max_tokens'));

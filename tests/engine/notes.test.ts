@@ -67,6 +67,32 @@ test('a setting that the moderation model refuses is noted', async () => {
   expect(progress.notes).toContain(note);
 });
 
+test('detections without a label or a box are counted over all tiles', async () => {
+  const stage = await pipelineStage();
+  const vision = scriptedVision();
+  const { detect } = vision;
+  vision.detect = async (...args) => ({ ...(await detect.apply(vision, args)), unreadable: 2 });
+  const { progress, document } = await stage.run({ ...requestFor(await noise()), models: LOCAL }, vision);
+  expect(progress.tiles.done).toBeGreaterThan(1);
+  expect(document?.notes).toContain(`${2 * progress.tiles.done} detections had no label or no box. They were left out.`);
+});
+
+test('a further call about a tile is allowed as long as the budget is not spent by those before it', async () => {
+  const stage = await pipelineStage();
+  const vision = scriptedVision();
+  const { detect } = vision;
+  const allowed: (boolean | undefined)[][] = [];
+  const costing = (cost_usd: number | null) => ({ ...NO_USAGE, cost_usd });
+  vision.detect = async (...args) => {
+    allowed.push([0.009, 0.01, null].map((usd) => args[3]?.(costing(usd))));
+    return { ...(await detect.apply(vision, args)), usage: costing(0) };
+  };
+  await stage.run({ ...requestFor(await noise()), models: LOCAL, max_cost_usd: 0.01 }, vision);
+  expect(allowed.length).toBeGreaterThan(1);
+  expect(new Set(allowed.flat().map(String))).toEqual(new Set(['true', 'false']));
+  expect(allowed[0]).toEqual([true, false, true]);
+});
+
 describe('a model without a known price', () => {
   const models = { ...LOCAL, detection: [UNPRICED] };
   const unpriced = () => {

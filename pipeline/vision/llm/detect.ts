@@ -27,16 +27,22 @@ export interface Asked {
   model: ModelId;
   ask: Ask;
   watch: ConventionWatch;
+  /** Whether a further call may follow those that took these tokens. */
+  mayContinue(tokens: Tokens): boolean;
 }
 
 /** Boxes in pixels of `tile`, whatever was sent. */
 export async function detect(asked: Asked, profile: ModelProfile, tile: Jpeg): Promise<UnpricedAnswer> {
-  const { model } = asked;
+  const { model, mayContinue } = asked;
   const image = await fitJpeg(tile, { ...profile.intake.seen(tile), bytesMax: profile.bytesMax });
   const whole = await detectOnce(asked, image, frameOf(image, profile));
   const halves = whole.isCutOff ? halvesOf(image) : [];
   const parts: UnpricedAnswer[] = [whole];
   for (const box of halves) {
+    if (!mayContinue(totalTokens(parts.map(({ tokens }) => tokens)))) {
+      whole.notes.push(tooManyObjects(model));
+      break;
+    }
     const cut = await cutJpeg(image, box);
     const half = await detectOnce(asked, cut, frameOf(cut, profile));
     parts.push({ ...half, detections: half.detections.map((detection) => movedBy(box, detection)) });
@@ -47,6 +53,7 @@ export async function detect(asked: Asked, profile: ModelProfile, tile: Jpeg): P
   return {
     detections: detections.map((detection) => scaledTo(tile, image, detection)),
     clipped: parts.reduce((sum, { clipped }) => sum + clipped, 0),
+    unreadable: parts.reduce((sum, { unreadable = 0 }) => sum + unreadable, 0),
     notes: [...new Set(parts.flatMap(({ notes }) => notes))],
     tokens: totalTokens(parts.map(({ tokens }) => tokens)),
   };
@@ -64,6 +71,7 @@ async function detectOnce(
   return {
     detections: requested.slice(0, DETECTIONS_KEPT_MAX),
     clipped: answer.clipped,
+    unreadable: answer.unreadable,
     notes: [
       ...notes,
       ...notesOn(model, answer, requested.length, frame, watch),

@@ -39,9 +39,10 @@ export function llmVision(send: Model, profiles: Profiles): Vision {
       const { answer, tokens, notes } = await askModel(send, model, purpose, { ...moderatePrompt(), image: sent });
       return { ...answer, usage: usageOf(model, tokens), ...(notes.length > 0 && { notes }) };
     },
-    async detect(model, tile, ask) {
+    async detect(model, tile, ask, mayContinue = () => true) {
       const profile = await profiles(model);
-      const { tokens, notes, ...answer } = await detect({ send, model, ask, watch }, profile, tile);
+      const asked = { send, model, ask, watch, mayContinue: (tokens: Tokens) => mayContinue(usageOf(model, tokens)) };
+      const { tokens, notes, ...answer } = await detect(asked, profile, tile);
       const usage = usageOf(model, tokens);
       if (profile.knownFrom === 'assumed') notes.push(assumedNote(model));
       if (isCounted(tokens) && usage.cost_usd === null) notes.push(unknownPriceNote(model));
