@@ -162,7 +162,7 @@ The judge gets a crop around at most 8 findings of one area on which the models 
 
 - The judge is \`models.judge\` of a request, or \`JUDGE_MODEL\` of the deployment if several models detect. Without a judge, every finding is kept.
 - An analysis calls the judge at most ${VERIFICATIONS_MAX} times, or ${VERIFICATIONS_MAX / 2} times with \`verify\`, and spends at most ${VERIFICATION_COST_USD_MAX} USD on it: areas with severe findings come first, then those with the most findings. A note counts the findings that were not judged; they are kept as they were detected. Findings that the judge decides on are not verified.
-- Each model multiplies the cost of detection. The estimate of a dry run does not contain the calls of the judge.
+- Each model multiplies the cost of detection. The estimate of a dry run does not contain the calls of the judge; a note says how many there may be.
 - \`said_by\` and \`judged\` are in findings.json and in list_findings with \`response_format: detailed\`, on the page of the execution, and in the exports for COCO, GeoJSON, Label Studio and CSV (\`said_by\`, \`judged_by\`, \`judged_label\`). YOLO and Pascal VOC have no place for them.
 
 A test with three scripted models with known errors (recall 0.73 to 0.93, precision 0.66 to 0.96) and a judge that is wrong about 1 of 20 objects measures a recall and a precision of 0.99 to 1; without the judge, precision is 0.68 to 0.70 (\`tests/engine/judge.test.ts\`). Models that share an error gain less: the judge is not asked where they agree.

@@ -1,14 +1,16 @@
 // Estimates tiles, calls, cost and duration of an analysis before it is launched. Reads only the header of the image. Loaded on first use:
 // a cold start should not wait for it.
 import { UserError } from '../../pipeline/contract/errors.ts';
-import type { AnalysisRequest } from '../../pipeline/contract/schemas.ts';
+import type { AnalysisRequest, ModelId } from '../../pipeline/contract/schemas.ts';
+import { VERIFICATION_COST_USD_MAX } from '../../pipeline/findings/verification.ts';
 import { readHeaderInTime } from '../../pipeline/imaging/headers/header-reader.ts';
 import { estimateOf } from '../../pipeline/planning/cost.ts';
 import { tileCount } from '../../pipeline/planning/grid.ts';
 import { planTiles } from '../../pipeline/planning/plan.ts';
 import { requestNotes } from '../../pipeline/planning/request-notes.ts';
-import { checkOperations } from '../../pipeline/planning/shards.ts';
+import { checkOperations, VERIFICATIONS_MAX } from '../../pipeline/planning/shards.ts';
 import { preferredTileOf } from '../../pipeline/planning/tile-preferences.ts';
+import { isLocal, priceOf } from '../../pipeline/providers/prices.ts';
 import type { ToolDeps } from '../access/deps.ts';
 import type { PlannedRun } from './planned-run.ts';
 
@@ -44,11 +46,32 @@ export async function dryRun(request: Omit<AnalysisRequest, 'execution_id'>, dep
       output_tokens,
       cost_usd,
       seconds,
-      notes: [...notes, ...plan.notes, ...requestNotes(request)],
+      notes: [...notes, ...plan.notes, ...requestNotes(request), ...notEstimated(request)],
     };
   } finally {
     await file.release();
   }
+}
+
+/** Calls whose number depends on the findings, and single ones of language models. */
+function notEstimated({ models, verify }: Pick<AnalysisRequest, 'models' | 'verify'>): string[] {
+  const { moderation, synthesis } = models;
+  const verification = verify ? models.verification : null;
+  const judge = models.detection.length > 1 ? (models.judge ?? null) : null;
+  const judgeCallsMax = verification === null ? VERIFICATIONS_MAX : VERIFICATIONS_MAX / 2;
+  const left = [
+    ...(moderation === null || isLocal(moderation) ? [] : ['moderation (1 call)']),
+    ...(judge === null ? [] : [`the judge (${atMost(judge, judgeCallsMax)})`]),
+    ...(verification === null ? [] : [`verification (${atMost(verification, VERIFICATIONS_MAX)})`]),
+    ...(isLocal(synthesis) ? [] : ['the summary (1 call)']),
+  ];
+  const list = new Intl.ListFormat('en').format(left);
+  return left.length === 0 ? [] : [`The estimate covers detection only. It leaves out ${list}.`];
+}
+
+function atMost(model: ModelId, calls: number): string {
+  const budget = priceOf(model) === null ? '' : ` and ${VERIFICATION_COST_USD_MAX} USD`;
+  return `at most ${calls} calls${budget}`;
 }
 
 async function checkBytes(key: string, { blobs, dryRunBytesMax }: ToolDeps): Promise<void> {

@@ -3,6 +3,7 @@ import { INTERNAL_ERROR } from '../contract/errors.ts';
 import type { FindingsDocument, Progress, TileTotals } from '../contract/schemas.ts';
 import { documents, readDocument } from '../documents.ts';
 import { reasonOf } from '../findings/document.ts';
+import { isRejected } from '../findings/verification.ts';
 import type { Blobs, ExecutionState } from '../ports.ts';
 
 export const FAILED_TILES_SHOWN_MAX = 20;
@@ -15,7 +16,7 @@ export function endOfFindings(document: FindingsDocument, reason: string | null)
   const { status, findings, tiles, usage, summary, notes } = document;
   return {
     status,
-    findings: findings.length,
+    findings: findings.filter((finding) => !isRejected(finding)).length,
     tiles: { ...tiles, failed: tiles.failed.length, not_analyzed: tiles.not_analyzed.length },
     failed_tiles: tiles.failed.slice(0, FAILED_TILES_SHOWN_MAX),
     usage,

@@ -8,10 +8,12 @@ import { documents, readDocument, writeDocument } from '../../../pipeline/docume
 import type { ExecutionState } from '../../../pipeline/ports.ts';
 import { progressReader } from '../../../pipeline/progress/progress-reader.ts';
 import { reportProgress } from '../../../pipeline/progress/progress-writer.ts';
+import { endOfFindings } from '../../../pipeline/progress/stored-end.ts';
 import { fsBlobs } from '../../../pipeline/storage/folder-blobs.ts';
 import { temporaryFolder } from '../../support/folder.ts';
 import { pipelineDeps, requestFor } from '../../support/pipeline-run.ts';
 import { scriptedVision } from '../../support/scripted-vision.ts';
+import { finding } from '../../support/tool-calls.ts';
 
 const request = requestFor('/image.png');
 const { execution_id } = request;
@@ -74,6 +76,11 @@ describe('the progress of an execution that has ended', () => {
     await sleep(2 * WRITES_LATE_MS);
     await frozen.close();
     expect(await readDocument(documents.progress(execution_id), deps.blobs)).toMatchObject({ status: 'PARTIAL', phase: 'done' });
+  });
+
+  test('counts the findings that list_findings counts: those that a judge or a verification rejected are left out', () => {
+    const rejected = finding(2, { verified: 'rejected' });
+    expect(endOfFindings({ ...FINDINGS, findings: [finding(1), rejected, finding(3)] }, null).findings).toBe(2);
   });
 
   test('does not keep a later execution with the same id from reporting', async () => {
