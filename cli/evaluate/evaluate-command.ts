@@ -1,5 +1,5 @@
 // `tilesight evaluate`: analyzes annotated images with one setting or several, and measures the findings against the truth.
-import { stat } from 'node:fs/promises';
+import { realpath, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { z } from 'zod';
 import { serve } from '../../local/serve.ts';
@@ -127,7 +127,8 @@ async function evaluateWith(evaluated: Evaluated, kept: KeptAnalysis, signal: Ab
 async function analyzedBy({ config, truth, matched, settings }: Evaluated, kept: KeptAnalysis, signal: AbortSignal) {
   const { images } = matched;
   const total = images.length * settings.length;
-  const allowedFolders = [...new Set(images.map(({ path }) => dirname(path)))];
+  // An image may be a link that leads out of its folder.
+  const allowedFolders = [...new Set(await Promise.all(images.map(async ({ path }) => dirname(await realpath(path)))))];
   // A failure ends in one sentence on the terminal; a log would only repeat it.
   const log = terminalLog(config.LOG_LEVEL);
   const server = await serve({ config, dataFolder: kept.folder, allowedFolders, port: 0, log });

@@ -68,16 +68,25 @@ async function filesAt(path: string): Promise<string[] | null> {
   return found?.isFile() ? [resolve(path)] : null;
 }
 
+/** Also links to files, but not those that lead nowhere. */
 async function imagesBelow(folder: string): Promise<string[]> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true });
-  const files = entries.filter((entry) => entry.isFile()).map((entry) => resolve(join(entry.parentPath, entry.name)));
-  return files.filter((file) => EXTENSIONS.has(extname(file).toLowerCase())).sort();
+  const images = entries.filter(({ name }) => EXTENSIONS.has(extname(name).toLowerCase()));
+  const files = await Promise.all(
+    images.map(async (entry) => {
+      const path = resolve(join(entry.parentPath, entry.name));
+      const isFile = entry.isFile() || (entry.isSymbolicLink() && (await stat(path).catch(() => null))?.isFile());
+      return isFile ? [path] : [];
+    }),
+  );
+  return files.flat().sort();
 }
 
 /** By as much of the path as `file_name` has; otherwise by the base name, if only one image of the truth has it. */
 function truthImages({ images }: Truth): (file: string) => TruthImage | null {
   const slashed = (name: string) => name.replaceAll('\\', '/').replace(/^\.?\/+/, '');
-  const byBaseName = Map.groupBy(images, ({ fileName }) => basename(slashed(fileName)));
+  const longestFirst = images.toSorted((a, b) => b.fileName.length - a.fileName.length);
+  const byBaseName = Map.groupBy(longestFirst, ({ fileName }) => basename(slashed(fileName)));
   return (file) => {
     const sameBaseName = byBaseName.get(basename(file)) ?? [];
     const path = file.split(sep).join('/');

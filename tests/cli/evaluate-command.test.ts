@@ -1,6 +1,6 @@
 // `tilesight evaluate` on images with known objects: cut out of the example image, with one object more and one less in the truth.
 import { existsSync } from 'node:fs';
-import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { readdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import sharp, { type Sharp } from 'sharp';
 import { describe, expect, test } from 'vitest';
@@ -91,6 +91,13 @@ describe('tilesight evaluate', () => {
     expect(await readFile(join(out, 'evaluation.txt'), 'utf8')).toMatch(/│ truth \\ found │ Cat │ dog │ person │ background │/);
     const crop = sharp(join(out, 'misses/1-tiles-640/missed/01-dog-cat.jpg'));
     expect(Math.max(...(await size(crop)))).toBe(640);
+  });
+
+  test('analyzes images that are links to files elsewhere', async () => {
+    const [images, links] = [await imageSet(), await temporaryFolder()];
+    await symlink(join(images, 'cat.jpg'), join(links, 'cat.jpg'));
+    const { code, stdout } = await runCommand(['evaluate', links, '--truth', await truthFile([CAT], IMAGES.slice(0, 1))]);
+    expect([code, stdout]).toEqual([0, expect.stringMatching(/│ defaults +│ \d+ +│ 1\.000 +│ 1\.000 +│/)]);
   });
 
   test('draws truth in green and findings in orange, and replaces the crops of an earlier evaluation', async () => {

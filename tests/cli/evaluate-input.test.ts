@@ -1,5 +1,5 @@
 // What `tilesight evaluate` accepts: files of truth, names of images and settings.
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { matchImages } from '../../cli/evaluate/image-files.ts';
@@ -128,6 +128,20 @@ describe('images', () => {
     expect(await pairs([folder], truth)).toEqual(all);
     expect(await pairs([join(folder, '*.jpg'), join(folder, '{train,val}')], truth)).toEqual(all);
     expect(await pairs([join(folder, '3.jpg'), join(folder, '3.jpg')], truth)).toMatchObject({ images: expected.slice(3) });
+  });
+
+  test('are matched with the longest name of the truth that fits, and links that lead nowhere are no images', async () => {
+    const folder = await folderWith('1.jpg', 'val/1.jpg');
+    await symlink(join(folder, 'none.jpg'), join(folder, '2.jpg'));
+    const expected = [
+      ['1.jpg', join(folder, '1.jpg')],
+      ['val/1.jpg', join(folder, 'val/1.jpg')],
+    ];
+    expect(await pairs([folder], truthOf('1.jpg', 'val/1.jpg', '2.jpg'))).toEqual({
+      images: expected,
+      withoutFile: ['2.jpg'],
+      withoutTruth: [],
+    });
   });
 
   const refused: [string, string[], string[], RegExp][] = [
