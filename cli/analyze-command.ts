@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { serve } from '../local/serve.ts';
 import { type Config, modelOffer, readConfig } from '../pipeline/config.ts';
 import { UserError } from '../pipeline/contract/errors.ts';
-import { Detail } from '../pipeline/contract/schemas.ts';
+import { Detail, MIN_SCORE_MIN } from '../pipeline/contract/schemas.ts';
 import { documents, parseDocument } from '../pipeline/documents.ts';
 import { GRID_MAX, GRID_MIN, TILE_EDGE_MAX_PX, TILE_EDGE_MIN_PX } from '../pipeline/planning/tile-size.ts';
 import { isLocal } from '../pipeline/providers/prices.ts';
@@ -27,6 +27,7 @@ const AnalyzeOptions = z.strictObject({
   grid: z.number().optional(),
   region: z.tuple([z.number(), z.number(), z.number(), z.number()]).optional(),
   maxTiles: z.number().optional(),
+  minScore: z.number().optional(),
   page: z.number().optional(),
   bands: z.array(z.number()).optional(),
   verify: z.boolean().optional(),
@@ -80,11 +81,12 @@ export async function analyzeCommand(image: string, values: unknown): Promise<vo
 }
 
 /** The tool checks them too, but names its own arguments. */
-function checkLimits({ tileSize, grid, maxTiles, page }: AnalyzeOptions): void {
+function checkLimits({ tileSize, grid, maxTiles, minScore, page }: AnalyzeOptions): void {
   const limits = [
     ['--tile-size', tileSize, TILE_EDGE_MIN_PX, TILE_EDGE_MAX_PX],
     ['--grid', grid, GRID_MIN, GRID_MAX],
     ['--max-tiles', maxTiles, 1, null],
+    ['--min-score', minScore, MIN_SCORE_MIN, 1],
     ['--page', page, 1, null],
   ] as const;
   for (const [option, value, min, max] of limits) {
@@ -176,6 +178,7 @@ function requestFor(image: string, options: AnalyzeOptions): AnalyzeRequest {
     grid: options.grid,
     region: options.region,
     max_tiles: options.maxTiles,
+    min_score: options.minScore,
     page: options.page,
     bands: options.bands,
     verify: options.verify,

@@ -35,6 +35,7 @@ program
   .argument('<image>', `an image file: ${imageFormats}`)
   .option('--look-for <text>', 'what to detect, in words (default: everything the models know)')
   .option('--label <label...>', 'report only these labels (default: all)')
+  .option('--min-score <score>', 'report findings from this score on, 0.05 to 1 (default: 0.4)', decimalNumber)
   .addOption(
     new Option('--detail <detail>', 'how much resolution to use').choices(schemas?.Detail.options ?? []).default('standard'),
   )
@@ -204,6 +205,12 @@ function portNumber(text: string): number {
 function days(text: string): number {
   if (!/^\d{1,5}d$/.test(text)) throw new InvalidArgumentError('Give a number of days, for example 30d.');
   return Number.parseInt(text, 10);
+}
+
+function decimalNumber(text: string): number {
+  const value = Number(text);
+  if (text.trim() === '' || !Number.isFinite(value)) throw new InvalidArgumentError('Expected a number, for example 0.25.');
+  return value;
 }
 
 function wholeNumber(text: string): number {

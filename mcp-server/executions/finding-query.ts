@@ -57,11 +57,16 @@ function matches(finding: Finding, { labels, severity, min_score, region, includ
   const lowerCase = labels?.map((label) => label.toLowerCase());
   return (
     (include_rejected || !isRejected(finding)) &&
-    (lowerCase === undefined || lowerCase.includes(finding.label.toLowerCase())) &&
+    (lowerCase === undefined || labelsOf(finding).some((label) => lowerCase.includes(label.toLowerCase()))) &&
     (severity === undefined || severity.includes(finding.severity)) &&
     (min_score === undefined || finding.score >= min_score) &&
     (region === undefined || intersectionOf(finding.box, region) > 0)
   );
+}
+
+/** An object that models report under several labels is found by each of them. */
+function labelsOf({ label, alternatives = [] }: Finding): string[] {
+  return [label, ...alternatives.map((alternative) => alternative.label)];
 }
 
 const byPosition = (a: Finding, b: Finding) => a.box[1] - b.box[1] || a.box[0] - b.box[0] || byId(a, b);

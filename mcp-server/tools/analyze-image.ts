@@ -1,6 +1,6 @@
 // analyze_image: starts an analysis, or finds the one that was started before for the same request.
 import { z } from 'zod';
-import { type AnalysisRequest, Box, Detail, Status } from '../../pipeline/contract/schemas.ts';
+import { type AnalysisRequest, Box, Detail, MIN_SCORE_MIN, Status } from '../../pipeline/contract/schemas.ts';
 import { GRID_MAX, GRID_MIN, TILE_EDGE_MAX_PX, TILE_EDGE_MIN_PX } from '../../pipeline/planning/tile-size.ts';
 import { checkCost } from '../access/cost-limit.ts';
 import { chosenModels, RequestedModels } from '../access/model-policy.ts';
@@ -18,11 +18,8 @@ const input = z.strictObject({
     .max(2_000)
     .describe('An upload_id from create_upload or, if this server allows it, a file:///, https:// or s3://bucket/key address.'),
   look_for: z.string().min(1).max(2_000).optional().describe('What to detect, in words. Default: everything the models know.'),
-  labels: z
-    .array(z.string().min(1).max(100))
-    .max(100)
-    .optional()
-    .describe('Report only these labels, for example ["person", "text"].'),
+  labels: z.array(z.string().min(1).max(100)).max(100).optional().describe('Only these labels, for example ["person", "text"].'),
+  min_score: z.number().min(MIN_SCORE_MIN).max(1).optional().describe('Lowest score of a finding. Default: 0.4.'),
   detail: Detail.default('standard').describe(
     'overview: the whole image and its quarters, fast. standard: full resolution up to 500 tiles. fine: up to 1,000 tiles. max: full resolution or an error.',
   ),
@@ -32,40 +29,30 @@ const input = z.strictObject({
     .min(TILE_EDGE_MIN_PX)
     .max(TILE_EDGE_MAX_PX)
     .optional()
-    .describe('Edge of a tile in pixels. Default: the edge that suits the model.'),
-  overlap: z.number().int().min(0).optional().describe('Pixels that neighboring tiles share, at most half of tile_size.'),
-  grid: z
-    .number()
-    .int()
-    .min(GRID_MIN)
-    .max(GRID_MAX)
-    .optional()
-    .describe('Instead of tile_size: the number of tiles along the longer side.'),
+    .describe('Tile edge in pixels. Default: what suits the model.'),
+  overlap: z.number().int().min(0).optional().describe('Pixels that neighboring tiles share, up to half of tile_size.'),
+  grid: z.number().int().min(GRID_MIN).max(GRID_MAX).optional().describe('Instead of tile_size: tiles along the longer side.'),
   region: Box.optional().describe('Analyze only this box: [left, top, width, height] in full-image pixels.'),
   max_tiles: z
     .number()
     .int()
     .min(1)
     .optional()
-    .describe('Analyze at most this many tiles, at a coarser level if necessary, also with detail max.'),
+    .describe('Analyze at most this many tiles, at a coarser level if needed, also with detail max.'),
   page: z.number().int().min(1).default(1).describe('Page of a TIFF or frame of an animation, from 1.'),
   bands: z
     .array(z.number().int().min(1))
     .refine(({ length }) => length === 1 || length === 3, 'expected one band or three')
     .optional()
     .describe('Bands as [red, green, blue] or [gray], from 1.'),
-  max_cost_usd: z
-    .number()
-    .positive()
-    .optional()
-    .describe('Stop detecting once this much is spent. Findings so far are kept (PARTIAL).'),
+  max_cost_usd: z.number().positive().optional().describe('Stop once this much is spent. Findings so far are kept (PARTIAL).'),
   verify: z
     .boolean()
     .default(false)
-    .describe('Let another model verify low-scoring and severe findings: confirmed, rejected or corrected.'),
+    .describe('Another model verifies low-scoring and severe findings: confirmed, rejected or corrected.'),
   moderation: z.enum(['on', 'off']).default('on').describe('off only if this server allows it.'),
   models: RequestedModels.optional().describe('Models instead of the default ones, for example {"detection": ["onnx:nanodet"]}.'),
-  skip_blank: z.boolean().default(true).describe('Skip tiles of a single color.'),
+  skip_blank: z.boolean().default(true).describe('Skip tiles of one color.'),
   dry_run: z
     .boolean()
     .default(false)
@@ -75,7 +62,7 @@ const input = z.strictObject({
     .min(1)
     .max(200)
     .optional()
-    .describe('A repeated request returns the existing execution. Send a new key to run it again.'),
+    .describe('A repeated request returns its execution. Send a new key to run it again.'),
   wait_seconds: waitForEnd,
 });
 
@@ -114,7 +101,7 @@ export const analyzeImage = {
       image: await deps.images.resolve(args.image),
       page: args.page,
       bands: args.bands,
-      ask: { look_for: args.look_for ?? null, labels: [...new Set(args.labels)].sort() },
+      ask: { look_for: args.look_for ?? null, labels: [...new Set(args.labels)].sort(), min_score: args.min_score },
       plan: {
         detail: args.detail,
         tile_size: args.tile_size ?? null,

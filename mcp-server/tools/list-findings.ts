@@ -41,7 +41,7 @@ const input = z.strictObject({
   limit: z.number().int().min(1).max(LIMIT_MAX).default(50),
   cursor: z.string().max(200).optional().describe('next_cursor of the previous page, with the same filters.'),
   response_format: responseFormat.describe(
-    'detailed adds description, level, tiles, verified and, with several models, said_by and judged.',
+    'detailed adds description, level, tiles, verified and, if known, polygon, angle, alternatives, said_by, judged.',
   ),
 });
 type Input = z.infer<typeof input>;

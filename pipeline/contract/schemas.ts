@@ -37,8 +37,18 @@ export type Severity = z.infer<typeof Severity>;
 export const Detail = z.enum(['overview', 'standard', 'fine', 'max']);
 export type Detail = z.infer<typeof Detail>;
 
+/** Detectors report almost nothing but background below this score. */
+export const MIN_SCORE_MIN = 0.05;
+/** The score from which a finding is reported, unless a request asks for another. */
+export const MIN_SCORE_DEFAULT = 0.4;
+
 /** What to look for. Without `labels` and `look_for`: everything that the model knows. */
-export const Ask = z.object({ look_for: z.string().max(2_000).nullable(), labels: z.array(z.string().min(1).max(100)).max(100) });
+export const Ask = z.object({
+  look_for: z.string().max(2_000).nullable(),
+  labels: z.array(z.string().min(1).max(100)).max(100),
+  /** Findings with a lower score are left out. Missing for MIN_SCORE_DEFAULT: the JSON of earlier requests has no such field. */
+  min_score: z.number().min(MIN_SCORE_MIN).max(1).optional(),
+});
 export type Ask = z.infer<typeof Ask>;
 
 /** What a model reports in one tile. `box` is in pixels of that tile. */
@@ -139,6 +149,8 @@ export const Finding = z.object({
   polygon: Polygon.optional(),
   /** As in a detection. */
   angle: Angle.optional(),
+  /** Other labels under which detection models reported the object, the highest score first. Missing if there are none. */
+  alternatives: z.array(z.object({ label: z.string(), score: z.number() })).optional(),
   /** The level that shows the object best. 0 is full resolution, n is scaled down by 2 to the power of n. */
   level: z.number().int(),
   tiles: z.array(z.number().int()),

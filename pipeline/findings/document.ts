@@ -1,5 +1,14 @@
 // Builds findings.json, which people download, from the results of the steps. Pure.
-import type { AnalysisRequest, FailedTile, Finding, FindingsDocument, Status, Usage } from '../contract/schemas.ts';
+import {
+  type AnalysisRequest,
+  type FailedTile,
+  type Finding,
+  type FindingsDocument,
+  MIN_SCORE_DEFAULT,
+  MIN_SCORE_MIN,
+  type Status,
+  type Usage,
+} from '../contract/schemas.ts';
 import type { Plan } from '../planning/plan.ts';
 import type { Stop } from '../planning/shards.ts';
 
@@ -62,19 +71,21 @@ export function findingsDocument(
     tiles: { total: done + blank + failed.length + not_analyzed.length, done, blank, failed, not_analyzed },
     usage: result.usage,
     summary,
-    notes: [...new Set([...notes, ...result.notes, ...countedNotes(result)])],
+    notes: [...new Set([...notes, ...result.notes, ...countedNotes(result, ask.min_score ?? MIN_SCORE_DEFAULT)])],
     findings: result.findings,
   };
 }
 
-function countedNotes({ unsure, clipped, unreadable = 0 }: AnalysisResult): string[] {
-  return [...lowConfidenceNote(unsure), ...clippedNote(clipped), ...unreadableNote(unreadable)];
+function countedNotes({ unsure, clipped, unreadable = 0 }: AnalysisResult, minScore: number): string[] {
+  return [...lowConfidenceNote(unsure, minScore), ...clippedNote(clipped), ...unreadableNote(unreadable)];
 }
 
-function lowConfidenceNote(count: number): string[] {
+/** The merge lowers the score of what other tiles contradict: it is truncated, or only a coarse level shows it. */
+function lowConfidenceNote(count: number, minScore: number): string[] {
   if (count === 0) return [];
-  const detections = count === 1 ? '1 low-confidence detection was' : `${count} low-confidence detections were`;
-  return [`${detections} left out: a low score, and truncated by a tile edge or from a coarse level.`];
+  const detections = count === 1 ? '1 detection was' : `${count} detections were`;
+  const advice = minScore > MIN_SCORE_MIN ? ' A lower min_score keeps more of them.' : '';
+  return [`${detections} left out with a score below ${minScore}, which other tiles may have lowered.${advice}`];
 }
 
 function clippedNote(clipped: number): string[] {

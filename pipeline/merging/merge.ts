@@ -1,12 +1,13 @@
 // Merges the detections of all tiles into findings: one object, one finding. Pure: the order of tiles and detections does not matter.
 import { at } from '../contract/at.ts';
-import type { Finding, ModelId } from '../contract/schemas.ts';
+import { type Finding, MIN_SCORE_DEFAULT, type ModelId } from '../contract/schemas.ts';
 import { intersectionOf } from '../planning/geometry.ts';
 import type { TileGrid } from '../planning/grid.ts';
 import { cell } from './box-columns.ts';
 import { coverageOf } from './coverage.ts';
 import type { DetectionTable } from './detection-table.ts';
 import { keepText } from './kept-text.ts';
+import { mergeLabels } from './labels.ts';
 import { suppressNonMaxima } from './nms.ts';
 import { mergeParts } from './parts.ts';
 import { SCORE_STEPS, sortByScore } from './ranking.ts';
@@ -15,14 +16,18 @@ import { SpatialIndex } from './spatial-index.ts';
 import { stitchTruncated } from './stitch.ts';
 import { type TileDetections, tableOf } from './table-of-tiles.ts';
 
-/** An object with a lower score is not a finding: local detectors report from this score on. */
-const SCORE_MIN = 0.4;
-
 export interface MergedDetections {
   /** Highest score first, then top to bottom, left to right. */
   findings: Finding[];
   /** The number of objects whose score is too low for a finding. */
   lowConfidence: number;
+}
+
+export interface MergeOptions {
+  /** An object with a lower score is not a finding. */
+  minScore?: number;
+  /** True if objects that models report under several labels remain separate findings, for a judge that decides between them. */
+  keepsLabels?: boolean;
 }
 
 /**
@@ -33,6 +38,7 @@ export function mergeDetections(
   tiles: readonly TileDetections[],
   grid: TileGrid,
   notAnalyzed: readonly number[] = [],
+  { minScore = MIN_SCORE_DEFAULT, keepsLabels = false }: MergeOptions = {},
 ): MergedDetections {
   const table = tableOf(tiles, grid);
   stitchTruncated(table, grid);
@@ -42,9 +48,12 @@ export function mergeDetections(
   mergeParts(table, nestedPairs);
   const textsTaken = keepText(table, grid);
   const objects = table.unmergedRows().filter((row) => isInRegion(table, row, grid));
-  const confident = objects.filter((row) => table.score(row) >= SCORE_MIN);
+  const confident = objects.filter((row) => table.score(row) >= minScore);
+  const byScore = sortByScore(table, confident);
+  const alternatives: ReturnType<typeof mergeLabels> = keepsLabels ? new Map() : mergeLabels(table, byScore, grid);
+  const rows = alternatives.size === 0 ? byScore : byScore.filter((row) => !table.isMerged(row));
   return {
-    findings: findingsOf(table, sortByScore(table, confident), textsTaken),
+    findings: findingsOf(table, rows, textsTaken, alternatives),
     lowConfidence: objects.length - confident.length,
   };
 }
@@ -54,13 +63,19 @@ function isInRegion(table: DetectionTable, row: number, { region }: TileGrid): b
 }
 
 /** `textsTaken`: by row, the texts of objects that have none of their own. */
-function findingsOf(table: DetectionTable, rows: Int32Array, textsTaken: ReadonlyMap<number, string>): Finding[] {
+function findingsOf(
+  table: DetectionTable,
+  rows: Int32Array,
+  textsTaken: ReadonlyMap<number, string>,
+  alternatives: ReturnType<typeof mergeLabels>,
+): Finding[] {
   const { tiles, models } = reportedBy(table, rows);
   return Array.from(rows, (row, index): Finding => {
     const { label, description, severity, text, angle } = table.detection(row);
     const outline = table.outline(row);
     const [left, top, width, height] = table.box(row);
     const said_by = at(models, index);
+    const others = alternatives.get(row);
     return {
       id: `f${index + 1}`,
       label,
@@ -71,6 +86,7 @@ function findingsOf(table: DetectionTable, rows: Int32Array, textsTaken: Readonl
       text: text ?? textsTaken.get(row) ?? null,
       ...(outline && { polygon: outline.map(([x, y]) => [tenths(x), tenths(y)]) }),
       ...(angle !== undefined && { angle }),
+      ...(others && { alternatives: others }),
       level: table.level(row),
       tiles: at(tiles, index),
       verified: null,

@@ -1,4 +1,4 @@
-// Finds the rows of one label that lie near a box without comparing every pair. Pure.
+// Finds the rows of one label, or of all labels, that lie near a box without comparing every pair. Pure.
 import Flatbush from 'flatbush';
 import type { Size } from '../planning/geometry.ts';
 import { cell } from './box-columns.ts';
@@ -27,11 +27,12 @@ export class SpatialIndex {
   #visitor: Visitor = () => true;
   readonly #visitRow = (position: number): boolean => this.#visitor(cell(this.#rows, position));
 
-  constructor(table: DetectionTable, rows: Int32Array, image: Size) {
+  constructor(table: DetectionTable, rows: Int32Array, image: Size, finds: 'one label' | 'all labels' = 'one label') {
     this.#table = table;
     this.#rows = rows;
-    this.#areaWidth = image.width + LABEL_GAP_PX;
-    this.#areaHeight = image.height + LABEL_GAP_PX;
+    const areSeparate = finds === 'one label';
+    this.#areaWidth = areSeparate ? image.width + LABEL_GAP_PX : 0;
+    this.#areaHeight = areSeparate ? image.height + LABEL_GAP_PX : 0;
     this.#areasAcross = Math.ceil(Math.sqrt(table.labelCount));
     this.#tree = rows.length === 0 ? null : new Flatbush(rows.length, NODE_SIZE, Float32Array);
     for (const row of rows) {
@@ -41,7 +42,7 @@ export class SpatialIndex {
     this.#tree?.finish();
   }
 
-  /** Visits the indexed rows of the same label within `reachPx` of the box of `row`, including the row itself. */
+  /** Visits the indexed rows, unless the index finds all labels only those of the same label, within `reachPx` of the box of `row`, including the row itself. */
   visit(row: number, visitor: Visitor, reachPx = 0): void {
     this.#visitor = visitor; // visits at once: collecting a list of results for each of a million rows is slow
     const [x, y] = [this.#offsetX(row), this.#offsetY(row)];

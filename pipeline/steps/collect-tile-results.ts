@@ -1,7 +1,7 @@
 // Reads the stored tile results of executions, one shard at a time, and merges them into findings. Also those of an execution that was
 // stopped before it merged anything: of its shards that ended, and of those that it was analyzing.
 import { keys } from '../contract/keys.ts';
-import type { FailedTile } from '../contract/schemas.ts';
+import { type AnalysisRequest, type FailedTile, MIN_SCORE_DEFAULT } from '../contract/schemas.ts';
 import { documents, readDocument, readExisting } from '../documents.ts';
 import type { Merged } from '../findings/merged.ts';
 import { mergeDetections } from '../merging/merge.ts';
@@ -77,10 +77,17 @@ export async function collectTileResults(
   return { ...collected, notes: [...notes].sort() };
 }
 
-export function mergeCollected(plan: Plan, collected: CollectedTiles): Omit<Merged, 'usage' | 'stopped' | 'sources'> {
+export function mergeCollected(
+  plan: Plan,
+  { ask, models }: Pick<AnalysisRequest, 'ask' | 'models'>,
+  collected: CollectedTiles,
+): Omit<Merged, 'usage' | 'stopped' | 'sources'> {
   const { done, blank, failed, not_analyzed, clipped, unreadable, notes } = collected;
   const missing = [...failed, ...not_analyzed].map(({ tile }) => tile);
-  const { findings, lowConfidence } = mergeDetections(collected.detected, plan, missing);
+  const { findings, lowConfidence } = mergeDetections(collected.detected, plan, missing, {
+    minScore: ask.min_score ?? MIN_SCORE_DEFAULT,
+    keepsLabels: models.judge !== undefined,
+  });
   const tiles = { total: tileCount(plan), done, blank, failed, not_analyzed };
   return { findings, unsure: lowConfidence, tiles, clipped, unreadable, notes };
 }
@@ -102,7 +109,7 @@ export async function mergeSoFar(
   const { plan, request } = stored;
   const sources = [...(request.retry_of ? await sourcesOf(request.retry_of.execution_id, blobs) : []), ...own];
   const collected = await collectTileResults(plan, sources, new Map(), { blobs }, NOT_REACHED);
-  return { stored, merged: { ...mergeCollected(plan, collected), sources } };
+  return { stored, merged: { ...mergeCollected(plan, request, collected), sources } };
 }
 
 /** The tile results on which a retry of the execution builds. */

@@ -33,7 +33,7 @@ export async function mergeTileResults(
   const sources = [...detected.sources, ...shards.flatMap(({ key }) => (key === null ? [] : [key]))];
   const collected = await collectTileResults(plan, sources, notAnalyzedTiles(detected), deps);
   const stopped = shards.find((shard) => shard.stopped)?.stopped ?? null;
-  const mergedTiles = mergeCollected(plan, collected);
+  const mergedTiles = mergeCollected(plan, request, collected);
   const { groups, notes } = stopped === 'cancelled' ? { groups: [], notes: [] } : selectDisputes(mergedTiles.findings, request);
   const merged: Merged = {
     ...mergedTiles,

@@ -57,6 +57,17 @@ describe('onnx:nanodet', () => {
     expect(iou(detections[0]?.box as Box, CAT_BOX)).toBeGreaterThan(0.5);
   });
 
+  it('reports what scores at least min_score', async () => {
+    const tile = await catTile();
+    const scoresFrom = async (min_score: number | undefined) =>
+      (await vision.detect('onnx:nanodet', tile, { ...EVERYTHING, min_score })).detections.map(({ score }) => score);
+    const [usual, low, high] = [await scoresFrom(undefined), await scoresFrom(0.05), await scoresFrom(0.6)];
+    expect(Math.min(...usual)).toBeGreaterThanOrEqual(0.4);
+    expect(Math.min(...low)).toBeLessThan(0.4);
+    expect(usual).toEqual(low.filter((score) => score >= 0.4));
+    expect(high).toEqual(low.filter((score) => score >= 0.6));
+  });
+
   it('reports boxes in pixels of the tile, also if the tile is scaled for the model', async () => {
     for (const edge of [200, 1_000]) {
       const { bytes } = await catTile();

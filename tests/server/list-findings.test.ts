@@ -129,6 +129,25 @@ describe('list_findings', () => {
     expect(detailed).toEqual(said);
   });
 
+  test('has outlines and other labels in the detailed format, and finds an object by each of its labels', async () => {
+    const car = finding(1, {
+      label: 'car',
+      alternatives: [{ label: 'Truck', score: 0.6 }],
+      polygon: [
+        [10, 10],
+        [30, 20],
+        [20, 40],
+        [0, 30],
+      ],
+      angle: 26.6,
+    });
+    const { client, execution_id } = await serverWith([car, finding(2, { label: 'cat' })]);
+    for (const labels of [['car'], ['truck']]) {
+      const page = await client.call('list_findings', { execution_id, labels, response_format: 'detailed' }, Page);
+      expect(page.findings).toEqual([car]);
+    }
+  });
+
   test('names the next step if nothing was found, or if nothing matches', async () => {
     const nothing = await serverWith([]);
     expect((await nothing.client.call('list_findings', { execution_id: nothing.execution_id }, Page)).next_step).toMatch(

@@ -29,6 +29,8 @@ export const NSFW: ModelJob<NsfwScores> = { model: 'nsfw', result: NsfwScores };
 
 export const JobRequest = z.object({
   model: ModelName,
+  /** A detector leaves out what scores lower. */
+  minScore: z.number(),
   image: z.object({
     bytes: z.custom<Uint8Array>((bytes) => bytes instanceof Uint8Array),
     width: z.number(),

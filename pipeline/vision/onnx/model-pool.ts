@@ -6,6 +6,7 @@ import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
 import { TransientError, UserError } from '../../contract/errors.ts';
 import { unfitProcessor } from '../../contract/native-packages.ts';
+import { MIN_SCORE_DEFAULT } from '../../contract/schemas.ts';
 import type { Jpeg } from '../../ports.ts';
 import { type JobRequest, JobResponse, type ModelJob } from './model-jobs.ts';
 
@@ -13,7 +14,8 @@ const WORKERS_MAX = 4; // 430 MB each with both default models, up to 630 MB wit
 const WAITING_MAX = 1_000; // tiles of about 0.1 MB: 100 MB
 
 export interface ModelPool {
-  run<Result>(job: ModelJob<Result>, image: Jpeg): Promise<Result>;
+  /** A detector leaves out what scores lower than `minScore`; a classifier ignores it. */
+  run<Result>(job: ModelJob<Result>, image: Jpeg, minScore?: number): Promise<Result>;
   /** Ends idle workers now and busy ones after their image. */
   close(): void;
 }
@@ -82,7 +84,7 @@ export function modelPool(modelsFolder: string): ModelPool {
   }
 
   return {
-    run<Result>({ model, result }: ModelJob<Result>, image: Jpeg): Promise<Result> {
+    run<Result>({ model, result }: ModelJob<Result>, image: Jpeg, minScore = MIN_SCORE_DEFAULT): Promise<Result> {
       if (queue.length >= WAITING_MAX) {
         throw new TransientError(`More than ${WAITING_MAX} images wait for the local models. Try again later.`);
       }
@@ -91,7 +93,7 @@ export function modelPool(modelsFolder: string): ModelPool {
           if (response.state === 'failed') reject(errorOf(response));
           else resolve(result.parseAsync(response.result));
         };
-        queue.push({ request: { model, image }, settle, fail: reject });
+        queue.push({ request: { model, image, minScore }, settle, fail: reject });
         startQueued();
       });
     },

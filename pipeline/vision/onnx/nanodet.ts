@@ -16,14 +16,13 @@ const EDGE_PX_MAX = 640;
 const STRIDES = [8, 16, 32] as const;
 const CLASSES = COCO_LABELS.length;
 const DISTANCES = 4 * 11; // the distance to a side is the mean of a distribution over 0..10 strides
-const SCORE_MIN = 0.4;
 const NMS = { iou: 0.6, across_labels: false };
 const PADDING = { fill: 114, multiple: 32 };
 // Blue, green, red, as NanoDet was trained.
 const TABLES = [channelTable(103.53, 57.375), channelTable(116.28, 57.12), channelTable(123.675, 58.395)] as const;
 
-/** Detections by falling score. The model gets the tile with a longer side of 320 to 640 px. */
-export async function detectObjects(sessions: Sessions, tile: Jpeg): Promise<Detection[]> {
+/** Detections by falling score, from `minScore` on. The model gets the tile with a longer side of 320 to 640 px. */
+export async function detectObjects(sessions: Sessions, tile: Jpeg, minScore: number): Promise<Detection[]> {
   const session = await sessions.get(sessions.path('nanodet.onnx'));
   const size = scaled(tile, EDGE_PX_MIN, EDGE_PX_MAX);
   const planes = bgrPlanes(await decodeTo(tile, size.width, size.height), TABLES, PADDING);
@@ -35,7 +34,7 @@ export async function detectObjects(sessions: Sessions, tile: Jpeg): Promise<Det
       distances: { values: output(outputs, `distances_${stride}`).values, rows: cells.length, columns: DISTANCES },
       offset: 0,
     };
-    return distanceCandidates(cells, rows, COCO_LABELS, SCORE_MIN);
+    return distanceCandidates(cells, rows, COCO_LABELS, minScore);
   });
   const placement = { left: 0, top: 0, ...size, scaleX: size.width / tile.width, scaleY: size.height / tile.height };
   return suppressed(candidates, NMS).flatMap((candidate) => {

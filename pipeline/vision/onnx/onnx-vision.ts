@@ -43,7 +43,7 @@ export function onnxVision(options: OnnxVisionOptions = {}): Vision {
       const { job, selection } = detector(model, ask);
       const { isWanted, wantsAny, notes } = selection;
       if (!wantsAny) return { detections: [], usage: NO_USAGE, clipped: 0, notes };
-      const { detections, unread } = await pool().run(job, tile);
+      const { detections, unread } = await pool().run(job, tile, ask.min_score);
       const wanted = detections.filter(({ label }) => isWanted(label));
       return {
         detections: highestScores(wanted),

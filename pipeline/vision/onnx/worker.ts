@@ -15,9 +15,9 @@ process.on('message', (message) => {
   );
 });
 
-async function answer({ model, image }: JobRequest): Promise<unknown> {
+async function answer(request: JobRequest): Promise<unknown> {
   models ??= (await import('./models.ts')).localModels(modelsFolder);
-  return await models(model, image);
+  return await models(request);
 }
 
 // A terminal signals the whole process group, but only the parent decides. If the parent is gone, so is the work.
