@@ -6,7 +6,6 @@ import type { TileGrid } from '../planning/grid.ts';
 import { cell } from './box-columns.ts';
 import { coverageOf } from './coverage.ts';
 import type { DetectionTable } from './detection-table.ts';
-import { keepText } from './kept-text.ts';
 import { mergeLabels } from './labels.ts';
 import { suppressNonMaxima } from './nms.ts';
 import { mergeParts } from './parts.ts';
@@ -15,6 +14,7 @@ import { rescore } from './rescore.ts';
 import { SpatialIndex } from './spatial-index.ts';
 import { stitchTruncated } from './stitch.ts';
 import { type TileDetections, tableOf } from './table-of-tiles.ts';
+import { keepText } from './text/kept-text.ts';
 
 export interface MergedDetections {
   /** Highest score first, then top to bottom, left to right. */

@@ -4,8 +4,8 @@ import type { Size } from '../planning/geometry.ts';
 import { type Axis, SIDE } from './box-columns.ts';
 import type { DetectionTable } from './detection-table.ts';
 import { SpatialIndex } from './spatial-index.ts';
-import { joinReadings, type Reading } from './stitch-text.ts';
 import { EDGE_MARGIN_PX } from './table-of-tiles.ts';
+import { joinReadings, type Reading } from './text/stitch-text.ts';
 
 /** Truncated boxes of one object share more than this part of the longer box's side along the tile edge. */
 const SHARED_SIDE_MIN = 0.5;

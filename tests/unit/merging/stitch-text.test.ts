@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { joinReadings } from '../../../pipeline/merging/stitch-text.ts';
+import { joinReadings } from '../../../pipeline/merging/text/stitch-text.ts';
 
 const LETTER_PX = 10;
 const LINE = 'refreshed 14:32:07 UTC. Next run in 5 minutes';

@@ -1,5 +1,5 @@
 // Aligns readings of text letter by letter. Spaces are free: models drop and add them more often than letters. Pure.
-import { at } from '../contract/at.ts';
+import { at } from '../../contract/at.ts';
 
 export interface Letter {
   letter: string;

@@ -1,9 +1,9 @@
 // Keeps text that a merge would drop: a line that no finding shows becomes a finding again. Pure.
-import type { Size } from '../planning/geometry.ts';
-import { type Axis, SIDE } from './box-columns.ts';
-import type { DetectionTable } from './detection-table.ts';
-import { SpatialIndex } from './spatial-index.ts';
-import { EDGE_MARGIN_PX } from './table-of-tiles.ts';
+import type { Size } from '../../planning/geometry.ts';
+import { type Axis, SIDE } from '../box-columns.ts';
+import type { DetectionTable } from '../detection-table.ts';
+import { SpatialIndex } from '../spatial-index.ts';
+import { EDGE_MARGIN_PX } from '../table-of-tiles.ts';
 import { type Alignment, bestAlignment, type Letter, lettersOf } from './text-alignment.ts';
 
 /** Boxes of one line share more than this part of the thicker one's thickness. */

@@ -1,5 +1,5 @@
 // Joins readings of one line of text that a tile edge cuts: "HELLO WOR" and "LO WORLD" become "HELLO WORLD". Pure.
-import { at } from '../contract/at.ts';
+import { at } from '../../contract/at.ts';
 import { type Alignment, bestAlignment, type Letter, lettersOf, textOf } from './text-alignment.ts';
 
 /** The share of the aligned letters in which two readings may differ: edges cut through letters. */
