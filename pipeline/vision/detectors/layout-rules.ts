@@ -57,6 +57,7 @@ function fitsByNames(model: ModelShapes): Fit[] {
   const has = (values: readonly ModelValue[], ...names: string[]) =>
     names.every((name) => values.some((value) => value.name === name));
   const last = (name: string) => sizeOf(model.outputs.find((output) => output.name === name)?.shape?.at(-1));
+  if (has(model.inputs, 'scale_factor', 'im_shape')) return [{ layout: 'rtdetr-paddle', classes: null, by: 'names' }];
   if (has(model.inputs, 'scale_factor')) return [{ layout: 'picodet', classes: null, by: 'names' }];
   if (has(model.inputs, 'orig_target_sizes') && has(model.outputs, 'labels', 'boxes', 'scores')) {
     return [{ layout: 'rtdetr', classes: null, by: 'names' }];
@@ -101,7 +102,8 @@ export function fitsByShapes({ outputs, edge, task, description }: ModelShapes):
   if (shape?.length !== 3) return [];
   const [, rows = null, columns = null] = shape;
   const hasMasks = outputs.length === 2 && outputs[1]?.shape?.length === 4;
-  if (outputs.length !== 1 && !hasMasks) return [];
+  // Early YOLOv5 and YOLOv7 also return the maps that their first output is made of.
+  if (!hasMasks && outputs.slice(1).some((output) => output.shape?.length !== 5)) return [];
   const found: Fit[] = [];
   const add = (layout: LayoutName, classes: number | null) => {
     if (classes === null || classes > 0) found.push({ layout, classes, by: 'shapes' });
@@ -121,7 +123,9 @@ export function fitsByShapes({ outputs, edge, task, description }: ModelShapes):
       add('yolov8-obb', height - 5);
     }
   }
-  if (width !== null && isAnchors(rows, edge)) add(hasMasks ? 'yolov5-seg' : 'yolov5', width - 5 - (hasMasks ? MASKS : 0));
+  // YOLOv6 has one candidate for each cell, as YOLOX: only names distinguish them.
+  const isYoloRows = isAnchors(rows, edge) || (!hasMasks && isOf(rows, edge, STRIDES, 1));
+  if (width !== null && isYoloRows) add(hasMasks ? 'yolov5-seg' : 'yolov5', width - 5 - (hasMasks ? MASKS : 0));
   if (width !== null && !hasMasks && task === null) {
     if (isOf(rows, edge, STRIDES, 1)) add('yolox', width - 5);
     for (const bins of BINS) {

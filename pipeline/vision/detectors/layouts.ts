@@ -90,6 +90,7 @@ export const LAYOUTS = {
     families: 'PicoDet, PP-YOLOE, with their postprocessing',
     outputs: '[n, 6], count',
   },
+  'rtdetr-paddle': { ...DETR, families: 'RT-DETR from PaddlePaddle', outputs: '[n, 6], count' },
 } as const satisfies Record<string, Layout>;
 
 export const LayoutName = z.enum(Object.keys(LAYOUTS) as (keyof typeof LAYOUTS)[]);

@@ -17,6 +17,8 @@ export interface Placement {
   scaleY: number;
 }
 
+type Colors = Pick<Sidecar, 'input' | 'colors' | 'scale' | 'mean' | 'std' | 'fill'>;
+
 /** Small tiles are enlarged: a model sees objects in the size in which it was trained on them. */
 export function placementOf(tile: { width: number; height: number }, { input, fit }: Pick<Sidecar, 'input' | 'fit'>): Placement {
   const scale = Math.min(input.width / tile.width, input.height / tile.height);
@@ -56,7 +58,7 @@ function rounded(value: number): number {
 }
 
 /** Three planes of the input's size, normalized. */
-export async function inputPlanes(tile: Jpeg, placement: Placement, sidecar: Sidecar): Promise<Float32Array> {
+export async function inputPlanes(tile: Jpeg, placement: Placement, sidecar: Colors): Promise<Float32Array> {
   const pixels = await decodeTo(tile, placement.width, placement.height);
   const { width, height } = sidecar.input;
   const plane = width * height;
@@ -71,7 +73,7 @@ export async function inputPlanes(tile: Jpeg, placement: Placement, sidecar: Sid
   return values;
 }
 
-function tableOf({ scale, mean, std }: Sidecar, index: number): ChannelTable {
+function tableOf({ scale, mean, std }: Colors, index: number): ChannelTable {
   const unit = scale === '0-1' ? 255 : 1;
   return channelTable(at(mean, index) * unit, at(std, index) * unit);
 }

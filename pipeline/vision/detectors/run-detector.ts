@@ -18,6 +18,7 @@ const OUTLINE_TOLERANCE_PX = 0.5;
 const OUTLINE_POINTS_MAX = 32; // of 12 bytes: 0.4 KB a detection
 const PIXEL_MASK_SHAPE = [1, 64, 64]; // its size does not matter: all of it is image
 const SCORE_MAX = 1.001; // rounding of float32
+const DETECTIONS_MAX = 300; // as Ultralytics; the callers keep fewer, and state it
 
 /** Throws a UserError if onnxruntime cannot load the model: a damaged graph, or an operator that it lacks. */
 export async function loadDetector(
@@ -51,7 +52,7 @@ export async function runDetector(
   const isTurned = candidates.some(({ corners }) => corners !== undefined);
   const kept =
     sidecar.nms === null ? byScore(candidates) : suppressed(candidates, sidecar.nms, isTurned ? cornersIou : undefined);
-  return kept.flatMap((candidate) => detectionOf(candidate, sidecar, placement, tile));
+  return kept.slice(0, DETECTIONS_MAX).flatMap((candidate) => detectionOf(candidate, sidecar, placement, tile));
 }
 
 async function run(session: ort.InferenceSession, { input }: Sidecar, planes: Float32Array): Promise<Outputs> {
@@ -108,18 +109,13 @@ function numbersOf(name: string, { data, type }: ort.Tensor): Float32Array {
 /** Nothing if it lies outside of the tile: in the padding. */
 function detectionOf(candidate: Candidate, sidecar: Sidecar, placement: Placement, tile: Jpeg): Detection[] {
   const label = at(sidecar.labels, candidate.label);
-  const { score } = candidate;
-  if (score > SCORE_MAX) {
-    throw new AnswerError(
-      `The model returned a score of ${score.toFixed(2)}, and expected is at most 1. Correct layout in detector.json if every tile fails.`,
-    );
-  }
+  requirePossible(candidate);
   const box = boxInTile(candidate, placement, tile);
   if (box === null || label === null) return [];
   const detection: Detection = {
     label,
     description: label,
-    score: rounded(Math.min(1, mergeScore(score, sidecar)), 1_000),
+    score: rounded(Math.min(1, mergeScore(candidate.score, sidecar)), 1_000),
     severity: 'info',
     box,
     text: null,
@@ -134,6 +130,17 @@ function detectionOf(candidate: Candidate, sidecar: Sidecar, placement: Placemen
     if (polygon.length >= 3) detection.polygon = polygon.map(([x, y]): [number, number] => [x, y]);
   }
   return [detection];
+}
+
+/** The sign of a wrong layout: nothing may be made of such numbers. */
+function requirePossible({ score, left, top, right, bottom }: Candidate): void {
+  if (score > SCORE_MAX) {
+    const sentence = `The model returned a score of ${score.toFixed(2)}. Expected at most 1: if every tile fails, correct layout in detector.json.`;
+    throw new AnswerError(sentence);
+  }
+  if (![left, top, right, bottom].every(Number.isFinite)) {
+    throw new AnswerError('The model returned a box without an end. If every tile fails, correct layout in detector.json.');
+  }
 }
 
 function polygonInTile(points: readonly Point[], placement: Placement): [number, number][] {

@@ -142,6 +142,16 @@ describe('a damaged or hostile model', () => {
     await expect(described).rejects.toMatchObject({ name: 'UserError', message: expect.stringContaining(sentence) });
   });
 
+  test('an operator that the file defines itself is none of another runtime', async () => {
+    const node = part(1, Buffer.concat([text(4, 'Block'), text(7, 'my.domain')]));
+    const definition = part(25, Buffer.concat([text(1, 'Block'), text(10, 'my.domain')]));
+    const file = (functions: Buffer) => Buffer.concat([withGraph(node), Uint8Array.of(0xca, 0x01), functions.subarray(1)]);
+    const described = await describeDetector(await stored(file(definition)), { labels: LABELS });
+    expect(described.sidecar.layout).toBe('yolov8');
+    expect(() => readOnnxModel(withGraph(node))).not.toThrow();
+    await expect(describeDetector(await stored(withGraph(node)), { labels: LABELS })).rejects.toThrow('my.domain.Block');
+  });
+
   test('cut at any place', () => {
     for (let length = 1; length < GOOD.length; length += Math.ceil(GOOD.length / 500)) {
       expect(() => readOnnxModel(GOOD.subarray(0, length))).toThrow(expect.objectContaining({ name: 'UserError' }));

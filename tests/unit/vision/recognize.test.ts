@@ -109,6 +109,11 @@ describe('without metadata', () => {
     [{ outputs: [value('output0', [1, 20, 8_400])] }, { labels: labels(16) }, 'yolov8'],
     [{ outputs: [value('output0', [1, 20, 8_400])] }, { labels: labels(15) }, 'yolov8-obb'],
     [{ outputs: [value('output', [1, 25_200, 85])] }, {}, 'yolov5'],
+    [
+      { outputs: [value('output', [1, 25_200, 85]), value('345', [1, 3, 80, 80, 85]), value('403', [1, 3, 40, 40, 85])] },
+      {},
+      'yolov5',
+    ],
     [{ outputs: [value('detections', [1, 300, 6])] }, { labels: labels(3) }, 'yolo-end2end'],
     [{ inputs: [value('data', [1, 3, 416, 416])], outputs: [value('output', [1, 3_598, 112])] }, {}, 'nanodet-plus'],
     [{ inputs: [value('data', [1, 3, 320, 320])], outputs: [value('output', [1, 2_100, 112])] }, {}, 'nanodet'],
@@ -117,6 +122,11 @@ describe('without metadata', () => {
     [{ outputs: [value('logits', [1, 100, 4]), value('pred_boxes', [1, 100, 4])] }, { labels: labels(3) }, 'detr'],
     [{ outputs: [value('logits', [1, 100, 4]), value('pred_boxes', [1, 100, 4])] }, { labels: labels(4) }, 'rtdetr-hf'],
     [{ outputs: [value('dets', [1, 300, 4]), value('labels', [1, 300, 91])] }, {}, 'rfdetr'],
+    [
+      { inputs: [value('image', [null, 3, 320, 320]), value('scale_factor', [null, 2])], outputs: [value('x', [null, 6])] },
+      { labels: labels(3) },
+      'picodet',
+    ],
     [{ outputs: [value('dets', [1, 300, 4]), value('labels', [1, 300, 4])] }, { labels: labels(3) }, 'rfdetr'],
   ])('%j with %j is recognized', (shapes, given, layout) => {
     expect(layoutOf(shapes, given)).toBe(layout);
@@ -155,6 +165,12 @@ describe('a sentence says what was read and what to set, if', () => {
       'The outputs y float32 [batch, n, 9] fit several layouts. Set layout to yolov5 or yolox.',
     ],
     [
+      'YOLOX and YOLOv6 cannot be told apart',
+      { outputs: [value('outputs', [1, 8_400, 85])] },
+      {},
+      'The outputs outputs float32 [1, 8400, 85] fit several layouts. Set layout to yolov5 or yolox.',
+    ],
+    [
       'the classes have no names',
       { outputs: [value('output0', [1, 7, 8_400])] },
       {},
@@ -165,6 +181,12 @@ describe('a sentence says what was read and what to set, if', () => {
       { outputs },
       { labels: labels(3) },
       'The outputs output0 float32 [1, 84, 8400] have 80 (yolov8) or 79 (yolov8-obb) classes, but there are 3 labels. Correct labels, or set layout.',
+    ],
+    [
+      'the number of labels does not fit a model for known tasks',
+      { outputs, metadata: { ...ULTRALYTICS, names: '{}' } },
+      { labels: labels(3) },
+      'The outputs output0 float32 [1, 84, 8400] have 80 (yolov8) classes, but there are 3 labels. Correct labels, or set layout.',
     ],
     [
       'the model is in half precision',

@@ -23,4 +23,5 @@ export const DECODERS = {
   nanodet,
   'nanodet-plus': nanodetPlus,
   picodet,
+  'rtdetr-paddle': picodet,
 } as const satisfies Record<LayoutName, Decode>;

@@ -50,7 +50,7 @@ export const rtdetr: Decode = (outputs, sidecar, scoreMin) => {
   return candidates;
 };
 
-/** [n, 6]: class, score, edges. A class below 0 is an empty row. */
+/** [n, 6] of PaddlePaddle: class, score, edges. A class below 0 is an empty row. */
 export const picodet: Decode = (outputs, sidecar, scoreMin) => {
   const output = outputs.find(({ shape }) => shape.at(-1) === 6);
   if (output === undefined) throw misfit(outputs, sidecar);
