@@ -126,7 +126,11 @@ async function analyze(run: Run): Promise<PipelineResult> {
     merged.stopped === 'cancelled'
       ? NO_SYNTHESIS
       : await context
-          .step(STEPS.synthesize, asking(STEPS.synthesize, run, request.models.synthesis, summarize), retryModel)
+          .step(
+            STEPS.synthesize,
+            asking(STEPS.synthesize, run, request.models.synthesis, summarize, synthesisByRules),
+            retryModel,
+          )
           .catch(synthesisByRules);
 
   progress.phase('store');

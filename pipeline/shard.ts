@@ -23,7 +23,8 @@ import { stepDocuments } from './step-documents.ts';
 import { watchCancellation } from './steps/cancellation.ts';
 import { type DetectionRun, detectInTile, forgetTiles, type TileFacts } from './steps/detect-tile.ts';
 import { hasOtherShardWorked, storeSoFar, storeTileResults } from './steps/store-tile-results.ts';
-import { loggingFailure, logWith } from './telemetry/log-context.ts';
+import { tileCosts } from './steps/tile-costs.ts';
+import { logFailure, loggingFailure, logWith } from './telemetry/log-context.ts';
 
 /** What the execution of a shard returns to its parent: its result, or the sentence of an error that the caller must fix. */
 export type ShardAnswer = { result: ShardResult } | { fatal: string };
@@ -82,6 +83,7 @@ export async function detectTiles(
   end.before(soFar.flush);
   let hasWorked = false; // once true, no longer looked up
   const waits = quotaWaits(tiles.length, () => counter.waits(waits.reason()));
+  const costed = tileCosts((facts, error) => logFailure(deps.log, facts, error));
   const beginOne = (tile: PlannedTile, waited: number) => {
     const facts: TileFacts = { tile: tile.name, model: null };
     return loggingFailure(deps.log, facts, async (): Promise<TileStepResult> => {
@@ -89,7 +91,8 @@ export async function detectTiles(
       tileStates.changed();
       const throttled = waits.beforeCall(tile.name, waited);
       if (throttled && !cancellation.reason()) return { throttled };
-      return await detectInTile(detection, tile, facts).catch(async (error) => {
+      const detect = () => detectInTile(detection, tile, facts);
+      return await costed(tile.name, facts, detect).catch(async (error) => {
         if (error instanceof TransientError && error.throttled) {
           deps.log.info({ ...facts, ...failureFacts(error) }, 'The model is throttled: the tile waits.');
           return { throttled: waits.afterCall(tile.name, waited, error.message) };

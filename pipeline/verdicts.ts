@@ -49,6 +49,7 @@ async function judge(run: VerdictRun, plan: Plan, groups: Finding[][]): Promise<
     items: groups,
     nameOf: (group) => STEPS.judgeFindings(at(group, 0).id),
     call: (group) => judgeFindings(request, plan, group, budget, deps),
+    unusable: ({ message }, group) => unjudged(group, request, message),
     account: (result, group) => accountFor(result, budget, (reason) => unjudged(group, request, reason)),
   });
   const verdicts = results.flatMap(({ item, result }) => item.map(({ id }, index) => [id, at(result.verdicts, index)] as const));
@@ -64,6 +65,7 @@ async function verify(run: VerdictRun, plan: Plan, findings: Finding[]): Promise
     items: findings,
     nameOf: ({ id }) => STEPS.verifyFinding(id),
     call: (finding) => verifyFinding(request, plan, finding, budget, deps),
+    unusable: ({ message }) => unverified(message),
     account: (result) => accountFor(result, budget, unverified),
   });
   return {
@@ -73,7 +75,7 @@ async function verify(run: VerdictRun, plan: Plan, findings: Finding[]): Promise
 }
 
 /** A map with a step for each item. */
-async function calls<Item, Result>(
+async function calls<Item, Result extends { usage: Usage }>(
   run: VerdictRun,
   given: {
     name: string;
@@ -82,13 +84,16 @@ async function calls<Item, Result>(
     nameOf: (item: Item) => string;
     /** The body of the step. */
     call: (item: Item) => Promise<Result>;
+    /** The result if the answer cannot be used. */
+    unusable: (error: Error, item: Item) => Result;
     /** Outside of the step, so that a replay counts the cost again. */
     account: (result: Promise<Result>, item: Item) => Promise<Result>;
   },
 ): Promise<{ item: Item; result: Result }[]> {
   const one = async (itemContext: DurableContext, item: Item) => {
     const step = given.nameOf(item);
-    const body = asking(step, run, given.model, () => given.call(item));
+    const unusable = (error: Error) => given.unusable(error, item);
+    const body = asking(step, run, given.model, () => given.call(item), unusable);
     return await given.account(itemContext.step(step, body, { retryStrategy: retryVerification }), item);
   };
   const outcomes = await run.context.map(given.name, given.items, one, {

@@ -64,15 +64,16 @@ export async function calibrate(
   for (const coordinates of others) {
     if (best?.isFit && wasAsked(best.coordinates)) break;
     if (wasAsked(coordinates)) continue;
-    best = better(best, await ask(coordinates).catch(noAnswer));
+    best = better(best, await ask(coordinates).catch((error: unknown) => noAnswer(error, usages)));
   }
   return { measured: best, asked, usage: totalUsage(usages) };
 }
 
 /** A model may have no usable answer in numbers that it was not trained on. That ends no calibration. */
-function noAnswer(error: unknown): null {
-  if (error instanceof AnswerError) return null;
-  throw error;
+function noAnswer(error: unknown, usages: Usage[]): null {
+  if (!(error instanceof AnswerError)) throw error;
+  usages.push(error.paid);
+  return null;
 }
 
 /** Fit before unfit; then the smaller error. */

@@ -1,4 +1,6 @@
 // The kinds of failure. The code that throws decides which one it is; any other error is a bug.
+import type { Usage } from './schemas.ts';
+import { NO_USAGE, totalUsage } from './usage.ts';
 
 /** The caller can fix it, and nothing continues until then. The message says what was expected, what came and what to do. */
 export class UserError extends Error {
@@ -12,9 +14,15 @@ export class UserError extends Error {
   }
 }
 
+/** What the model calls before an error have cost. It would be lost with their answers. */
+interface Paid {
+  paid: Usage;
+}
+
 /** Another attempt may succeed: throttling, a lost connection, a busy disk. */
-export class TransientError extends Error {
+export class TransientError extends Error implements Paid {
   override name = 'TransientError';
+  paid = NO_USAGE;
   /** The service asks for fewer calls: all callers should slow down, not only this one. */
   readonly throttled: boolean;
 
@@ -28,8 +36,23 @@ export class TransientError extends Error {
  * The answer of a model cannot be used: it was refused, cut off, empty or invalid, or the process of the model crashed. Costs one
  * tile, not the execution. Another attempt would not help.
  */
-export class AnswerError extends Error {
+export class AnswerError extends Error implements Paid {
   override name = 'AnswerError';
+  paid = NO_USAGE;
+}
+
+export function paidBefore(error: unknown): Usage {
+  return isPaid(error) ? error.paid : NO_USAGE;
+}
+
+/** Adds to what was paid before the error, and returns it. */
+export function withPaid(error: unknown, usage: Usage): unknown {
+  if (isPaid(error)) error.paid = totalUsage([error.paid, usage]);
+  return error;
+}
+
+function isPaid(error: unknown): error is Paid {
+  return error instanceof AnswerError || error instanceof TransientError;
 }
 
 const URI_CHARACTERS_MAX = 200;

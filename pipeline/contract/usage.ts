@@ -3,6 +3,10 @@ import type { Usage } from './schemas.ts';
 
 export const NO_USAGE: Usage = { input_tokens: 0, output_tokens: 0, cost_usd: 0 };
 
+export function isNothing({ input_tokens, output_tokens }: Usage): boolean {
+  return input_tokens + output_tokens === 0;
+}
+
 export function totalUsage(usages: readonly Usage[]): Usage {
   return usages.reduce(
     (sum, usage) => ({

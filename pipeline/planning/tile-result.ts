@@ -26,15 +26,26 @@ export const ThrottledTile = z.object({
 });
 export type ThrottledTile = z.infer<typeof ThrottledTile>;
 
+/** No answer of the model could be used. `unusable`: our own sentence. Version 0.1 stored no cost: the step failed. */
+export const UnusableTile = z.object({ unusable: z.string(), usage: Usage });
+
 /** What a step of a tile decides for good. `unseen` if the execution was stopped before a model was called. */
-export const EndedTile = z.union([z.object({ unseen: Stop }), AnalyzedTile]);
+export const EndedTile = z.union([z.object({ unseen: Stop }), UnusableTile, AnalyzedTile]);
 export type EndedTile = z.infer<typeof EndedTile>;
 
 export const TileStepResult = z.union([ThrottledTile, EndedTile]);
 export type TileStepResult = z.infer<typeof TileStepResult>;
 
 /** A tile that failed permanently, or was not analyzed, is a result too: its reason outlives the checkpoint of the map. */
-export const TileResult = z.union([z.object({ failed: FailedTile, stop: Stop.nullable() }), AnalyzedTile]);
+export const TileResult = z.union([
+  z.object({
+    failed: FailedTile,
+    stop: Stop.nullable(),
+    /** What its answers have cost; missing if there were none. */
+    usage: Usage.optional(),
+  }),
+  AnalyzedTile,
+]);
 export type TileResult = z.infer<typeof TileResult>;
 
 /** The tiles of one shard. `tile` is an index in the plan. */

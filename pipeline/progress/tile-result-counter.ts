@@ -41,6 +41,8 @@ export function tileResultCounter(log: Log, facts: { execution: string }, onChan
   let waitsFor: string | null = null;
 
   const count = (result: TileResult) => {
+    counts.usage = totalUsage([counts.usage, result.usage ?? NO_USAGE]);
+    counts.spentUsd += result.usage?.cost_usd ?? 0;
     if ('failed' in result) {
       counts[result.stop === null ? 'failed' : 'not_analyzed']++;
       stopped ??= result.stop;
@@ -49,8 +51,6 @@ export function tileResultCounter(log: Log, facts: { execution: string }, onChan
     if (result.blank) counts.blank++;
     else counts.done++;
     counts.detections += result.detections.length;
-    counts.usage = totalUsage([counts.usage, result.usage]);
-    counts.spentUsd += result.usage.cost_usd ?? 0;
     for (const note of result.notes) notes.add(note);
   };
 
@@ -63,7 +63,10 @@ export function tileResultCounter(log: Log, facts: { execution: string }, onChan
   /** The reason is one of our own sentences: the words of a model or a library stay in the log. */
   const failedWith = (error: unknown, tile: PlannedTile): TileResult => {
     if (mustBeFixed(error)) throw error;
-    const reason = sentenceOf(error) ?? 'The model failed on this tile.';
+    return failed(sentenceOf(error) ?? 'The model failed on this tile.', tile);
+  };
+
+  const failed = (reason: string, tile: PlannedTile): TileResult => {
     log.warn({ ...facts, tile: tile.name, reason }, 'A tile could not be analyzed.'); // the causes were logged by its step
     return notAnalyzed(tile, reason, null);
   };
@@ -75,7 +78,10 @@ export function tileResultCounter(log: Log, facts: { execution: string }, onChan
     },
     async follow(tile, step) {
       const result = await step.then(
-        (ended): TileResult => ('unseen' in ended ? notAnalyzed(tile, NOT_ANALYZED[ended.unseen], ended.unseen) : ended),
+        (ended): TileResult => {
+          if ('unseen' in ended) return notAnalyzed(tile, NOT_ANALYZED[ended.unseen], ended.unseen);
+          return 'unusable' in ended ? { ...failed(ended.unusable, tile), usage: ended.usage } : ended;
+        },
         (error) => failedWith(error, tile),
       );
       add(tile.index, result);

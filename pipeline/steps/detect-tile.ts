@@ -1,4 +1,5 @@
 // Step 4, once for each tile: reads the stored JPEG of the tile, calls every detection model and validates what they report.
+import { withPaid } from '../contract/errors.ts';
 import { keys } from '../contract/keys.ts';
 import type { AnalysisRequest, Detection, ModelId } from '../contract/schemas.ts';
 import { NO_USAGE, totalUsage } from '../contract/usage.ts';
@@ -54,7 +55,9 @@ export async function detectInTile(run: DetectionRun, tile: PlannedTile, facts: 
     facts.model = model;
     const beganMs = deps.clock.now().getTime();
     const mayContinue: MayContinue = (usage) => cancellation.reason(totalUsage([result.usage, usage]).cost_usd ?? 0) === null;
-    const answer = await deps.vision.detect(model, jpeg, request.ask, mayContinue);
+    const answer = await deps.vision.detect(model, jpeg, request.ask, mayContinue).catch((error: unknown) => {
+      throw withPaid(error, result.usage);
+    });
     deps.metrics?.add('LookMs', deps.clock.now().getTime() - beganMs);
     const detections = AnalyzedTile.shape.detections.parse(answer.detections);
     const inside = detections.flatMap((detection) => insideTile(detection, width, height));

@@ -13,6 +13,10 @@ export function logWith(log: Log, facts: object): Log {
   };
 }
 
+export function logFailure(log: Log, facts: object, error: unknown): void {
+  log.warn({ ...facts, ...failureFacts(error) }, 'An attempt of a step failed.');
+}
+
 /**
  * The body of a step that logs what it throws, with its causes and `facts` as they are then. A full disk is a TransientError. Outside the
  * step it is too late: the SDK builds the error anew from its checkpoint, which keeps only the name and the message.
@@ -23,7 +27,7 @@ export function loggingFailure<T>(log: Log, facts: object, body: () => Promise<T
       return await body();
     } catch (cause) {
       const error = withCapacityAdvice(cause);
-      log.warn({ ...facts, ...failureFacts(error) }, 'An attempt of a step failed.');
+      logFailure(log, facts, error);
       throw error;
     }
   };

@@ -171,3 +171,16 @@ test('an answer in another content type, and one as a stream, keep the thoughts 
     expect(answered.detections).toMatchObject([CAT_IN_TILE]);
   }
 });
+
+test.each([
+  ['is useless', completion({ content: 'No.' }), 5, 5_000],
+  ['is throttled', { status: 429 }, 3, 1_000],
+])('a half of a tile whose answer %s does not cost what the whole tile has shown', async (_, half, calls, tokens) => {
+  const content = `{"detections":[${JSON.stringify(CAT)},{"label":"dog","left":1`;
+  const { baseUrl, requests } = await openaiServer(completion({ content, finish_reason: 'length' }), half);
+  const answered = await openaiVision({ baseUrl, apiKey: null }).detect('openai:qwen3-vl:8b', await tile(), EVERYTHING);
+  expect(answered.detections).toMatchObject([CAT_IN_TILE]);
+  expect(answered.notes.join(' ')).toContain('could not list all objects of a tile in one answer; some may be missing');
+  expect(requests).toHaveLength(calls);
+  expect(answered.usage.input_tokens).toBe(tokens);
+});

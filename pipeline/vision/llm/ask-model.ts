@@ -5,7 +5,7 @@ import type { ModelId } from '../../contract/schemas.ts';
 import { plainJpeg } from '../jpeg-tools.ts';
 import { isOnlyThoughts, jsonIn, mendedJsonIn, unwrapped, wholeJsonIn } from '../reading/json-in-text.ts';
 import type { Reader, Reading } from '../reading/read-answers.ts';
-import { type Form, type Model, type Question, type Reply, type Tokens, totalTokens, UnexplainedRefusal } from './model.ts';
+import { type Form, type Model, type Question, type Reply, UnexplainedRefusal } from './model.ts';
 
 /** What is read of an answer, and what a request for a correction repeats of it. 12,288 tokens are about 50,000 characters. */
 const ANSWER_CHARACTERS_MAX = 500_000;
@@ -28,8 +28,6 @@ export interface Purpose<T> {
 
 export interface Answered<T> {
   answer: T;
-  /** The sum of all attempts. */
-  tokens: Tokens;
   /** Only a part of the answer arrived. */
   isCutOff: boolean;
   /** How the model had to be asked, a sentence each. */
@@ -52,7 +50,7 @@ export async function askModel<T>(
   const first = await sendOrExplain(send, model, purpose, { ...question, form, repair: null });
   const reading = await read(first, purpose, model);
   const notes = first.notes ?? [];
-  if ('answer' in reading) return { ...reading, tokens: first.tokens, notes };
+  if ('answer' in reading) return { ...reading, notes };
   const repair = {
     answer: reading.text.slice(0, REPEATED_CHARACTERS_MAX).toWellFormed(),
     complaint: repairPrompt(reading.complaint),
@@ -66,7 +64,6 @@ export async function askModel<T>(
   if ('answer' in repaired) {
     return {
       ...repaired,
-      tokens: totalTokens([first.tokens, second.tokens]),
       notes: [...new Set([...notes, ...(second.notes ?? [])])],
     };
   }

@@ -1,4 +1,5 @@
 // Asks a language model what is in a tile. Where the answer is cut off, asks about the halves of the tile, too.
+import { AnswerError, TransientError } from '../../contract/errors.ts';
 import type { Ask, Detection, ModelId } from '../../contract/schemas.ts';
 import type { DetectionAnswer, Jpeg, MarkSeen } from '../../ports.ts';
 import type { Coordinates } from '../../providers/coordinates.ts';
@@ -14,12 +15,12 @@ import { type ReadDetections, readDetections } from '../reading/read-detections.
 import { halvesOf, movedBy, scaledTo } from '../tile-parts.ts';
 import { askModel, type Purpose } from './ask-model.ts';
 import { detectionsForm } from './forms.ts';
-import { type Model, type Tokens, totalTokens } from './model.ts';
+import type { Model } from './model.ts';
 
 /** The most of one answer. Models are asked for at most 50. */
 const DETECTIONS_KEPT_MAX = 1_000;
 
-export type UnpricedAnswer = Omit<DetectionAnswer, 'usage'> & { tokens: Tokens };
+export type UnpricedAnswer = Omit<DetectionAnswer, 'usage'>;
 
 /** What all tiles of a model have in common. */
 export interface Asked {
@@ -27,8 +28,8 @@ export interface Asked {
   model: ModelId;
   ask: Ask;
   watch: ConventionWatch;
-  /** Whether a further call may follow those that took these tokens. */
-  mayContinue(tokens: Tokens): boolean;
+  /** Whether a further call may follow those before it. */
+  mayContinue(): boolean;
 }
 
 /** Boxes in pixels of `tile`, whatever was sent. */
@@ -39,14 +40,14 @@ export async function detect(asked: Asked, profile: ModelProfile, tile: Jpeg): P
   const halves = whole.isCutOff ? halvesOf(image) : [];
   const parts: UnpricedAnswer[] = [whole];
   for (const box of halves) {
-    if (!mayContinue(totalTokens(parts.map(({ tokens }) => tokens)))) {
+    if (!mayContinue()) {
       whole.notes.push(tooManyObjects(model));
       break;
     }
     const cut = await cutJpeg(image, box);
-    const half = await detectOnce(asked, cut, frameOf(cut, profile));
-    parts.push({ ...half, detections: half.detections.map((detection) => movedBy(box, detection)) });
-    if (half.isCutOff) half.notes.push(tooManyObjects(model));
+    const half = await detectOnce(asked, cut, frameOf(cut, profile)).catch(notTheWhole);
+    if (half === null || half.isCutOff) whole.notes.push(tooManyObjects(model));
+    if (half) parts.push({ ...half, detections: half.detections.map((detection) => movedBy(box, detection)) });
   }
   if (whole.isCutOff && halves.length === 0) whole.notes.push(tooManyObjects(model));
   const detections = parts.flatMap((part) => part.detections);
@@ -55,8 +56,13 @@ export async function detect(asked: Asked, profile: ModelProfile, tile: Jpeg): P
     clipped: parts.reduce((sum, { clipped }) => sum + clipped, 0),
     unreadable: parts.reduce((sum, { unreadable = 0 }) => sum + unreadable, 0),
     notes: [...new Set(parts.flatMap(({ notes }) => notes))],
-    tokens: totalTokens(parts.map(({ tokens }) => tokens)),
   };
+}
+
+/** Half a tile without a usable answer, or whose call is throttled for too long, does not cost what the whole tile has shown. */
+function notTheWhole(error: unknown): null {
+  if (error instanceof AnswerError || (error instanceof TransientError && error.throttled)) return null;
+  throw error;
 }
 
 async function detectOnce(
@@ -65,7 +71,7 @@ async function detectOnce(
   frame: BoxFrame,
 ): Promise<UnpricedAnswer & { isCutOff: boolean }> {
   const question = { ...detectPrompt(ask, frame), image };
-  const { answer, tokens, isCutOff, notes } = await askModel(send, model, detection(frame), question);
+  const { answer, isCutOff, notes } = await askModel(send, model, detection(frame), question);
   const requested = withRequestedLabels(answer.detections, ask);
   const left = requested.length - DETECTIONS_KEPT_MAX;
   return {
@@ -77,7 +83,6 @@ async function detectOnce(
       ...notesOn(model, answer, requested.length, frame, watch),
       ...(left > 0 ? [leftOut(model, DETECTIONS_KEPT_MAX)] : []),
     ],
-    tokens,
     isCutOff,
   };
 }
@@ -88,11 +93,11 @@ export async function locate(
   model: ModelId,
   image: Jpeg,
   { coordinates, lookFor }: { coordinates: Coordinates; lookFor: string },
-): Promise<{ marks: MarkSeen[]; tokens: Tokens }> {
+): Promise<{ marks: MarkSeen[] }> {
   const frame: BoxFrame = { coordinates, image, seen: image };
   const prompt = detectPrompt({ look_for: lookFor, labels: [] }, frame);
-  const { answer, tokens } = await askModel(send, model, detection(frame), { ...prompt, image });
-  return { marks: answer.reported, tokens };
+  const { answer } = await askModel(send, model, detection(frame), { ...prompt, image });
+  return { marks: answer.reported };
 }
 
 function detection(frame: BoxFrame): Purpose<ReadDetections> {

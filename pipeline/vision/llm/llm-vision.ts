@@ -1,4 +1,5 @@
 // Vision by any language model that accepts images and fills in forms. Knows the questions; knows no wire format.
+import { withPaid } from '../../contract/errors.ts';
 import type { ModelId, Usage } from '../../contract/schemas.ts';
 import type { Jpeg, Vision } from '../../ports.ts';
 import type { ModelProfile } from '../../providers/model-profiles.ts';
@@ -12,10 +13,10 @@ import { moderatePrompt } from '../prompts/moderate-prompt.ts';
 import { SUMMARY_LENGTH_ASKED, summarizePrompt } from '../prompts/summarize-prompt.ts';
 import { verifyPrompt } from '../prompts/verify-prompt.ts';
 import { judgementsReader, readModeration, readSummary, verificationReader } from '../reading/read-answers.ts';
-import { askModel } from './ask-model.ts';
+import { askModel, type Purpose } from './ask-model.ts';
 import { detect, locate } from './detect.ts';
 import { judgementsForm, MODERATION_FORM, SUMMARY_FORM, verificationForm } from './forms.ts';
-import type { Model, Tokens } from './model.ts';
+import { type Model, type Question, type Tokens, totalTokens } from './model.ts';
 
 const OTHER_MODEL = 'Choose another model.';
 
@@ -25,6 +26,8 @@ export const registeredProfiles: Profiles = async (model) => profileOf(model);
 
 export function llmVision(send: Model, profiles: Profiles): Vision {
   const watch = conventionWatch();
+  const ask = <T>(model: ModelId, purpose: Purpose<T>, question: Omit<Question, 'form' | 'repair'>) =>
+    paying(send, model, (counted) => askModel(counted, model, purpose, question));
   return {
     /** Throws if there is no valid verdict, whatever the reason: an image is never allowed by default. */
     async moderate(model, image) {
@@ -36,20 +39,22 @@ export function llmVision(send: Model, profiles: Profiles): Vision {
         wholeTextOnly: true,
       };
       const sent = await fitted(image, await profiles(model));
-      const { answer, tokens, notes } = await askModel(send, model, purpose, { ...moderatePrompt(), image: sent });
+      const { answer, tokens, notes } = await ask(model, purpose, { ...moderatePrompt(), image: sent });
       return { ...answer, usage: usageOf(model, tokens), ...(notes.length > 0 && { notes }) };
     },
     async detect(model, tile, ask, mayContinue = () => true) {
       const profile = await profiles(model);
-      const asked = { send, model, ask, watch, mayContinue: (tokens: Tokens) => mayContinue(usageOf(model, tokens)) };
-      const { tokens, notes, ...answer } = await detect(asked, profile, tile);
+      const { tokens, notes, ...answer } = await paying(send, model, (counted, spent) => {
+        const asked = { send: counted, model, ask, watch, mayContinue: () => mayContinue(usageOf(model, spent())) };
+        return detect(asked, profile, tile);
+      });
       const usage = usageOf(model, tokens);
       if (profile.knownFrom === 'assumed') notes.push(assumedNote(model));
       if (isCounted(tokens) && usage.cost_usd === null) notes.push(unknownPriceNote(model));
       return { ...answer, usage, notes };
     },
     async locate(model, image, question) {
-      const { marks, tokens } = await locate(send, model, image, question);
+      const { marks, tokens } = await paying(send, model, (counted) => locate(counted, model, image, question));
       return { marks, usage: usageOf(model, tokens) };
     },
     async verify(model, crop, task) {
@@ -63,7 +68,7 @@ export function llmVision(send: Model, profiles: Profiles): Vision {
         wholeTextOnly: true,
       };
       const image = await fitted(crop, profile);
-      const { answer, tokens } = await askModel(send, model, purpose, { ...verifyPrompt(task, frame), image });
+      const { answer, tokens } = await ask(model, purpose, { ...verifyPrompt(task, frame), image });
       return { ...answer, usage: usageOf(model, tokens) };
     },
     async judge(model, crop, question) {
@@ -77,17 +82,39 @@ export function llmVision(send: Model, profiles: Profiles): Vision {
         wholeTextOnly: true,
       };
       const image = await fitted(crop, profile);
-      const { answer, tokens } = await askModel(send, model, purpose, { ...judgePrompt(question, frame), image });
+      const { answer, tokens } = await ask(model, purpose, { ...judgePrompt(question, frame), image });
       return { verdicts: answer, usage: usageOf(model, tokens) };
     },
     async summarize(model, material) {
       const purpose = { wanted: 'summary', whenTooLong: OTHER_MODEL, form: SUMMARY_FORM, read: readSummary };
       const prompt = summarizePrompt(material, SUMMARY_LENGTH_ASKED);
       const image = await fitted(await material.overview(), await profiles(model));
-      const { answer, tokens, notes } = await askModel(send, model, purpose, { ...prompt, image });
+      const { answer, tokens, notes } = await ask(model, purpose, { ...prompt, image });
       return { summary: answer, usage: usageOf(model, tokens), notes };
     },
   };
+}
+
+/** Counts the tokens of all calls. An error names what those before it have cost. */
+async function paying<T>(
+  send: Model,
+  model: ModelId,
+  ask: (counted: Model, spent: () => Tokens) => Promise<T>,
+): Promise<T & { tokens: Tokens }> {
+  const calls: Tokens[] = [];
+  const spent = () => totalTokens(calls);
+  const counted: Model = async (id, question) => {
+    const reply = await send(id, question);
+    calls.push(reply.tokens);
+    return reply;
+  };
+  try {
+    const answered = await ask(counted, spent);
+    return { ...answered, tokens: spent() };
+  } catch (error) {
+    const tokens = spent();
+    throw isCounted(tokens) ? withPaid(error, usageOf(model, tokens)) : error;
+  }
 }
 
 function assumedNote(model: ModelId): string {
