@@ -94,7 +94,7 @@ async function resultOf(execution: Execution | null, seconds: number | null, too
     image: { width, height },
     findings: document.findings
       .filter(({ verified }) => verified !== 'rejected')
-      .map(({ label, box, score }) => ({ label, box, score })),
+      .map(({ label, box, score, text }) => ({ label, box, score, text })),
   };
 }
 

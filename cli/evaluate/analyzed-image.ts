@@ -11,7 +11,7 @@ export const AnalyzedImage = z.object({
   /** `null` if it is unknown. */
   costUsd: z.number().nullable(),
   image: FindingsDocument.shape.image.pick({ width: true, height: true }),
-  findings: z.array(Finding.pick({ label: true, box: true, score: true })),
+  findings: z.array(Finding.pick({ label: true, box: true, score: true, text: true })),
 });
 export type AnalyzedImage = z.infer<typeof AnalyzedImage>;
 

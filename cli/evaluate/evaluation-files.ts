@@ -37,7 +37,7 @@ export function evaluationText({ settings }: Measured, notes: readonly string[])
 }
 
 function settingJson({ setting, evaluation, tiles, secondsPerImage, costUsd }: MeasuredSetting, { images }: Measured) {
-  const { accuracy, averagePrecision, byLabel, best, notScored, comparison } = evaluation;
+  const { accuracy, averagePrecision, byLabel, best, text, notScored, comparison } = evaluation;
   const fileName = (place: number) => images[place]?.truth.fileName;
   return {
     name: setting.name,
@@ -56,6 +56,16 @@ function settingJson({ setting, evaluation, tiles, secondsPerImage, costUsd }: M
       ...accuracyJson(figures.accuracy),
       ...(figures.averagePrecision && precisionJson(figures.averagePrecision)),
     })),
+    text: text && {
+      lines: text.lines,
+      exact: text.exact,
+      misread: text.misread.map(({ image, box, text: written, found }) => ({
+        image: fileName(image),
+        box,
+        text: written,
+        found,
+      })),
+    },
     confusion: confusionOf(comparison),
     not_scored: [...notScored].map(([label, findings]) => ({ label, findings })),
     missed: comparison.missed.map(({ image, label, box }) => ({ image: fileName(image), label, box })),

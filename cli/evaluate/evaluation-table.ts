@@ -16,14 +16,17 @@ const BACKGROUND = 'background';
 export function settingsTable(settings: readonly MeasuredSetting[]): string {
   const hasCosts = settings.some(({ costUsd }) => costUsd !== 0);
   const head = ['setting', 'tiles', 'precision', 'recall', 'AP50', 'AP', 'small', 'medium', 'large', 's/image'];
-  const table = new Table({ head: hasCosts ? [...head, 'cost'] : head, style: STYLE });
+  const hasText = settings.some(({ evaluation }) => evaluation.text !== null);
+  const more = [...(hasText ? ['text'] : []), ...(hasCosts ? ['cost'] : [])];
+  const table = new Table({ head: [...head, ...more], style: STYLE });
   for (const { setting, evaluation, tiles, secondsPerImage, costUsd } of settings) {
     const { accuracy, averagePrecision } = evaluation;
     const { ap50, ap, apSmall, apMedium, apLarge } = averagePrecision;
     const figures = [accuracy.precision, accuracy.recall, ap50, ap, apSmall, apMedium, apLarge].map(figure);
     const cost = costUsd === null ? 'unknown' : `$${costUsd.toFixed(2)}`;
     const row = [printable(setting.name), String(tiles), ...figures, secondsPerImage?.toFixed(1) ?? NONE];
-    table.push(hasCosts ? [...row, cost] : row);
+    const text = figure(evaluation.text && evaluation.text.exact / evaluation.text.lines);
+    table.push([...row, ...(hasText ? [text] : []), ...(hasCosts ? [cost] : [])]);
   }
   return table.toString();
 }

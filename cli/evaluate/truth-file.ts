@@ -16,6 +16,7 @@ const CocoFile = z.object({
       bbox: z.tuple([z.number(), z.number(), z.number(), z.number()]),
       area: z.number().nonnegative().optional(),
       iscrowd: z.union([z.number(), z.boolean()]).optional(),
+      text: z.string().optional(),
     }),
   ),
 });
@@ -25,7 +26,8 @@ export interface TruthImage {
   fileName: string;
   /** `null` if the truth does not state it. */
   size: { width: number; height: number } | null;
-  objects: { label: string; box: Box; area: number; isCrowd: boolean }[];
+  /** `text` is `null` if it was not annotated. */
+  objects: { label: string; box: Box; area: number; isCrowd: boolean; text: string | null }[];
 }
 
 export interface Truth {
@@ -78,12 +80,12 @@ function truthOf({ images, categories, annotations }: CocoFile, path: string): T
     }),
   );
   let leftOut = 0;
-  for (const [place, { image_id, category_id, bbox, area, iscrowd }] of annotations.entries()) {
+  for (const [place, { image_id, category_id, bbox, area, iscrowd, text }] of annotations.entries()) {
     const [image, label] = [byId.get(image_id), labelOf.get(category_id)];
     if (!image) throw unknownId(path, place, 'image_id', image_id, 'images');
     if (label === undefined) throw unknownId(path, place, 'category_id', category_id, 'categories');
     if (bbox[2] <= 0 || bbox[3] <= 0) leftOut++;
-    else image.objects.push({ label, box: bbox, area: area ?? bbox[2] * bbox[3], isCrowd: Boolean(iscrowd) });
+    else image.objects.push({ label, box: bbox, area: area ?? bbox[2] * bbox[3], isCrowd: Boolean(iscrowd), text: text ?? null });
   }
   return { images: [...byId.values()], labels: [...labels.values()].sort(), leftOut };
 }

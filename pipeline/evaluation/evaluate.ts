@@ -3,11 +3,13 @@ import type { Box, Finding } from '../contract/schemas.ts';
 import { type AveragePrecision, averagePrecision, COCO_FOUND_MAX } from './average-precision.ts';
 import type { FoundBox, TruthBox } from './compared-boxes.ts';
 import { type Accuracy, accuracyByLabel, accuracyOf, bestScore, type Comparison, compare } from './comparison.ts';
+import { type TextAccuracy, textAccuracy } from './text-accuracy.ts';
 import { truthLabels } from './truth-labels.ts';
 
 export interface ImageToEvaluate {
-  objects: readonly { label: string; box: Box; area: number; isCrowd: boolean }[];
-  findings: readonly Pick<Finding, 'label' | 'box' | 'score'>[];
+  /** `text` is `null` if it was not annotated. */
+  objects: readonly { label: string; box: Box; area: number; isCrowd: boolean; text: string | null }[];
+  findings: readonly Pick<Finding, 'label' | 'box' | 'score' | 'text'>[];
 }
 
 export interface Evaluation {
@@ -16,6 +18,8 @@ export interface Evaluation {
   averagePrecision: AveragePrecision;
   byLabel: Map<string, { accuracy: Accuracy; averagePrecision: AveragePrecision | null }>;
   best: ReturnType<typeof bestScore>;
+  /** `null` if the truth has no text. */
+  text: TextAccuracy | null;
   /** The number of findings whose label the truth does not have, by label. */
   notScored: Map<string, number>;
 }
@@ -46,6 +50,7 @@ export function evaluate(images: readonly ImageToEvaluate[], labels: readonly st
     averagePrecision: all,
     byLabel: new Map(accuracies),
     best: bestScore(comparison),
+    text: textAccuracy(images),
     notScored,
   };
 }

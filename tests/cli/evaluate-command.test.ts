@@ -93,6 +93,27 @@ describe('tilesight evaluate', () => {
     expect(Math.max(...(await size(crop)))).toBe(640);
   });
 
+  test('counts the lines of text that were read exactly, and lists the misread ones', async () => {
+    const images = await temporaryFolder();
+    const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="640" height="480"><rect width="640" height="480" fill="white"/>
+      <g font-size="40" font-family="DejaVu Sans"><text x="40" y="100">VALVE V-4711</text><text x="40" y="300">PUMP P-12</text></g></svg>`;
+    await sharp(Buffer.from(svg)).png().toFile(join(images, 'plan.png'));
+    const lines = [
+      { image_id: 1, category_id: 1, bbox: [40, 66, 290, 36], text: 'VALVE  V-4711' },
+      { image_id: 1, category_id: 1, bbox: [40, 266, 200, 36], text: 'PUMP P-13' },
+    ];
+    const truth = await truthFile(lines, [{ id: 1, file_name: 'plan.png' }], [{ id: 1, name: 'text' }]);
+    const { code, stdout, out } = await runCommand(['evaluate', images, '--truth', truth, '--models', 'onnx:ppocr']);
+    expect([code, stdout]).toEqual([0, expect.stringMatching(/│ s\/image │ text +│[\s\S]*│ onnx:ppocr .*│ 0\.500 │$/m)]);
+    const { settings } = z
+      .object({ settings: z.array(z.object({ text: z.unknown() })) })
+      .parse(JSON.parse(await readFile(join(out, 'evaluation.json'), 'utf8')));
+    expect(settings[0]?.text).toEqual({
+      ...{ lines: 2, exact: 1 },
+      misread: [{ image: 'plan.png', box: [40, 266, 200, 36], text: 'PUMP P-13', found: 'PUMP P-12' }],
+    });
+  });
+
   test('analyzes images that are links to files elsewhere', async () => {
     const [images, links] = [await imageSet(), await temporaryFolder()];
     await symlink(join(images, 'cat.jpg'), join(links, 'cat.jpg'));

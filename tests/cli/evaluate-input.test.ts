@@ -25,7 +25,7 @@ describe('the truth', () => {
       { id: 'c', name: 'cat' },
     ];
     const annotations = [
-      { image_id: 'x', category_id: 'a', bbox: [1, 2, 3, 4], area: 7, iscrowd: 0, segmentation: [] },
+      { image_id: 'x', category_id: 'a', bbox: [1, 2, 3, 4], area: 7, iscrowd: 0, segmentation: [], text: 'A-1' },
       { image_id: 'x', category_id: 'b', bbox: [-1, 2, 3, 4], iscrowd: 1 },
       { image_id: 'x', category_id: 'c', bbox: [1, 2, 0, 4] },
     ];
@@ -39,8 +39,8 @@ describe('the truth', () => {
           fileName: 'a.jpg',
           size: null,
           objects: [
-            { label: 'Cup', box: [1, 2, 3, 4], area: 7, isCrowd: false },
-            { label: 'Cup', box: [-1, 2, 3, 4], area: 12, isCrowd: true },
+            { label: 'Cup', box: [1, 2, 3, 4], area: 7, isCrowd: false, text: 'A-1' },
+            { label: 'Cup', box: [-1, 2, 3, 4], area: 12, isCrowd: true, text: null },
           ],
         },
         { fileName: 'a.jpg', size: { width: 100, height: 50 }, objects: [] },
@@ -66,8 +66,26 @@ describe('the truth', () => {
         box: [x1, y1, x2 - x1, y2 - y1].map((side) => expect.closeTo(side, 1)),
         area: expect.closeTo((x2 - x1) * (y2 - y1), -1),
         isCrowd: false,
+        text: null,
       })),
     );
+  });
+
+  test('of the floor plan is its list of lines, with boxes that end on the baseline', async () => {
+    const { images, labels } = await readTruth('examples/floorplan.coco.json');
+    const lines: { text: string; x: number; y: number; size: number }[] = JSON.parse(
+      await readFile('examples/floorplan.truth.json', 'utf8'),
+    );
+    expect(labels).toEqual(['text']);
+    expect(images[0]?.objects.map(({ text }) => text)).toEqual(lines.map(({ text }) => text));
+    for (const [place, { x, y, size }] of lines.entries()) {
+      const [left = 0, top = 0, , height = 0] = images[0]?.objects[place]?.box ?? [];
+      expect([Math.abs(left - x) < size / 2, top < y - size / 2, Math.abs(top + height - y) < size / 2]).toEqual([
+        true,
+        true,
+        true,
+      ]);
+    }
   });
 
   const refused: [string, unknown, RegExp][] = [

@@ -18,14 +18,21 @@ const SETTINGS = settingsOf({ models: [], tileSize: ['416', '640'], overlap: [],
 const LABELS = ['cat', 'cup', 'dog'];
 const NONE: MatchedImages = { images: [], withoutFile: [], withoutTruth: [] };
 
-const object = (label: string, box: Box): Objects[number] => ({ label, box, area: box[2] * box[3], isCrowd: false });
+const object = (label: string, box: Box): Objects[number] => ({ label, box, area: box[2] * box[3], isCrowd: false, text: null });
 const image = (name: string, objects: Objects): EvaluatedImage => ({
   path: `/images/${name}`,
   truth: { fileName: name, size: null, objects },
 });
 const result = (findings: Findings, more: { seconds?: number | null; missingTiles?: number; costUsd?: number | null } = {}) => {
   const { seconds = 2, missingTiles = 0, costUsd = 0 } = more;
-  return { seconds, tiles: 4, missingTiles, costUsd, image: { width: 100, height: 100 }, findings };
+  return {
+    seconds,
+    tiles: 4,
+    missingTiles,
+    costUsd,
+    image: { width: 100, height: 100 },
+    findings: findings.map((one) => ({ ...one, text: null })),
+  };
 };
 const notes = (all: Measured, matched = NONE, leftOut = 0) => notesOn(all, { images: [], labels: LABELS, leftOut }, matched);
 

@@ -94,22 +94,23 @@ describe('labels', () => {
   });
 
   test('that the truth does not have are counted, and cost no precision', () => {
-    const objects = [{ label: 'Cup', box: A, area: 100, isCrowd: false }];
+    const objects = [{ label: 'Cup', box: A, area: 100, isCrowd: false, text: null }];
     const findings = [
-      { label: 'cup', box: A, score: 0.9 },
-      { label: 'text', box: B, score: 0.9 },
+      { label: 'cup', box: A, score: 0.9, text: null },
+      { label: 'text', box: B, score: 0.9, text: 'A-1' },
     ];
-    const { accuracy, notScored, averagePrecision } = evaluate([{ objects, findings }], ['Cup']);
+    const { accuracy, notScored, averagePrecision, text } = evaluate([{ objects, findings }], ['Cup']);
+    expect(text).toBeNull();
     expect(accuracy).toMatchObject({ precision: 1, recall: 1 });
     expect(averagePrecision.ap).toBeCloseTo(1, 9);
     expect([...notScored]).toEqual([['text', 1]]);
   });
 
   test('that have no object in the truth cost precision, but not AP', () => {
-    const objects = [{ label: 'cup', box: A, area: 100, isCrowd: false }];
+    const objects = [{ label: 'cup', box: A, area: 100, isCrowd: false, text: null }];
     const findings = [
-      { label: 'cup', box: A, score: 0.9 },
-      { label: 'cat', box: B, score: 0.9 },
+      { label: 'cup', box: A, score: 0.9, text: null },
+      { label: 'cat', box: B, score: 0.9, text: null },
     ];
     const { accuracy, averagePrecision, byLabel } = evaluate([{ objects, findings }], ['cup', 'cat']);
     expect([accuracy.precision, averagePrecision.ap]).toEqual([0.5, expect.closeTo(1, 9)]);
