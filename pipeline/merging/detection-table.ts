@@ -15,6 +15,9 @@ export const IOS_THRESHOLD = 0.7;
 /** The outline of a low-confidence box is inexact: half of it inside a confident one is enough. */
 export const IOS_THRESHOLD_LOW_CONFIDENCE = 0.5;
 
+/** A box this close to an inner edge of its tile, in pixels of its level, is truncated: the object may continue in the next tile. */
+export const EDGE_MARGIN_PX = 3;
+
 /** The detections of one tile, which are rows from `firstRow` on. */
 interface TileReport {
   tile: PlannedTile;

@@ -79,7 +79,7 @@ export function orientedUnion(
 }
 
 /** The difference of two directions, from 0 to 180 degrees. */
-function angleBetween(a: number, b: number): number {
+export function angleBetween(a: number, b: number): number {
   const difference = Math.abs(a - b) % 360;
   return Math.min(difference, 360 - difference);
 }

@@ -3,6 +3,7 @@ import type { TileGrid } from '../planning/grid.ts';
 import type { Coverage } from './coverage.ts';
 import { type DetectionTable, IOS_THRESHOLD, IOU_THRESHOLD } from './detection-table.ts';
 import type { SpatialIndex } from './spatial-index.ts';
+import { thicknessOf } from './text/slanted-lines.ts';
 
 const PENALTY_FACTOR = 1 / 2;
 /** A coarser level should detect an object if its longer side is still a quarter of a tile there, the size that detectors handle best. */
@@ -100,7 +101,7 @@ class Support {
 /** The number of coarser levels that should detect the object too. */
 function coarserLevelsExpected(table: DetectionTable, row: number, tileEdgePx: number): number {
   const times = table.isText(row)
-    ? Math.min(table.width(row), table.height(row)) / (tileEdgePx * TEXT_TILE_SHARE)
+    ? thicknessOf(table, row) / (tileEdgePx * TEXT_TILE_SHARE)
     : Math.max(table.width(row), table.height(row)) / (tileEdgePx * OBJECT_TILE_SHARE);
   return times < 2 ? 0 : Math.floor(Math.log2(times));
 }

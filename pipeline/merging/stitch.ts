@@ -2,9 +2,9 @@
 import type { Box, Detection } from '../contract/schemas.ts';
 import type { Size } from '../planning/geometry.ts';
 import { type Axis, SIDE } from './box-columns.ts';
-import type { DetectionTable } from './detection-table.ts';
+import { type DetectionTable, EDGE_MARGIN_PX } from './detection-table.ts';
 import { SpatialIndex } from './spatial-index.ts';
-import { EDGE_MARGIN_PX } from './table-of-tiles.ts';
+import { continues, directedLine, extentAlong, isCutAt, isSlanted } from './text/slanted-lines.ts';
 import { joinReadings, type Reading } from './text/stitch-text.ts';
 
 /** Truncated boxes of one object share more than this part of the longer box's side along the tile edge. */
@@ -59,9 +59,13 @@ function areParts(table: DetectionTable, a: number, b: number): boolean {
   const across = table.tile(b).column - table.tile(a).column;
   const down = table.tile(b).row - table.tile(a).row;
   if (Math.abs(across) > 1 || Math.abs(down) > 1) return false;
+  if (isSlanted(table, a) || isSlanted(table, b)) {
+    const isNeighbor = across !== 0 || down !== 0;
+    return isNeighbor && (continuesSlanted(table, a, b) || continuesSlanted(table, b, a));
+  }
   const [leftRow, rightRow] = across > 0 ? [a, b] : [b, a];
   if (across !== 0 && shareExtent(table, a, b, 'y') && continuesIn(table, leftRow, rightRow, 'x')) {
-    return !table.isText(a) || joinReadings([readingOf(table, a), readingOf(table, b)]) !== null;
+    return !table.isText(a) || joinReadings([readingOf(table, a, 0), readingOf(table, b, 0)]) !== null;
   }
   if (down === 0 || table.isText(a)) return false; // a line that is cut along its length is not legible
   const [upperRow, lowerRow] = down > 0 ? [a, b] : [b, a];
@@ -85,8 +89,17 @@ function continuesIn(table: DetectionTable, before: number, after: number, axis:
   );
 }
 
+/** True if the line that a tile edge cuts at the end of `before` continues in `after`, where an edge cuts its start. */
+function continuesSlanted(table: DetectionTable, before: number, after: number): boolean {
+  if (!isCutAt(table, before, 'end') || !isCutAt(table, after, 'start')) return false;
+  const line = directedLine(table, before);
+  if (!continues(line, directedLine(table, after))) return false;
+  return joinReadings([readingOf(table, before, line.angle), readingOf(table, after, line.angle)]) !== null;
+}
+
 /** How far from the edge that cuts it a box may end, in pixels of the image. */
 function edgeTolerancePx(table: DetectionTable, row: number): number {
+  if (isSlanted(table, row)) return directedLine(table, row).thickness;
   return table.isText(row) ? table.height(row) : EDGE_MARGIN_PX * 2 ** table.level(row);
 }
 
@@ -97,10 +110,13 @@ function shareExtent(table: DetectionTable, a: number, b: number, axis: Axis): b
   return sharedPx > longerPx * SHARED_SIDE_MIN;
 }
 
-function readingOf(table: DetectionTable, row: number): Reading {
+/** `angle` is the direction of the whole line. */
+function readingOf(table: DetectionTable, row: number, angle: number): Reading {
   const { text } = table.detection(row);
   if (text === null) throw new Error(`Row ${row} is not a line of text.`);
-  return { text, left: table.left(row), right: table.right(row) };
+  if (angle === 0) return { text, left: table.left(row), right: table.right(row) };
+  const [left, right] = extentAlong(directedLine(table, row), angle);
+  return { text, left, right };
 }
 
 /** The union takes its content from its best part; a line of text takes its text from all parts. Adds nothing if the texts do not fit. */
@@ -111,7 +127,8 @@ function addUnion(table: DetectionTable, parts: readonly number[]): void {
     table.addUnion(parts, best, detection);
     return;
   }
-  const line = joinReadings(parts.map((part) => readingOf(table, part)));
+  const angle = isSlanted(table, best) ? directedLine(table, best).angle : 0;
+  const line = joinReadings(parts.map((part) => readingOf(table, part, angle)));
   if (line) table.addUnion(parts, best, withText(detection, detection.text, line.text));
 }
 

@@ -2,10 +2,8 @@
 import type { Detection } from '../contract/schemas.ts';
 import type { PlannedLevel, PlannedTile, TileGrid } from '../planning/grid.ts';
 import { SIDE } from './box-columns.ts';
-import { DetectionTable } from './detection-table.ts';
-
-/** A box this close to an inner edge of its tile, in pixels of its level, is truncated: the object may continue in the next tile. */
-export const EDGE_MARGIN_PX = 3;
+import { DetectionTable, EDGE_MARGIN_PX } from './detection-table.ts';
+import { endSides } from './text/slanted-lines.ts';
 
 /** The detections of one tile, in pixels of the tile. */
 export interface TileDetections {
@@ -43,7 +41,11 @@ function innerSidesOf({ level, boxInLevel: [left, top, width, height] }: Planned
 }
 
 /** A line of text may continue after a space, so its ends are truncated if they are closer to the edge than the line is high. */
-function truncatedSidesOf({ box, text }: Detection, { boxInLevel }: PlannedTile, innerSides: number): number {
+function truncatedSidesOf({ box, text, polygon, angle }: Detection, { boxInLevel }: PlannedTile, innerSides: number): number {
+  if (text !== null && polygon !== undefined && angle !== undefined) {
+    const { start, end } = endSides(polygon, angle, [0, 0, boxInLevel[2], boxInLevel[3]], EDGE_MARGIN_PX);
+    return (start | end) & innerSides;
+  }
   const endMarginPx = text === null ? EDGE_MARGIN_PX : Math.max(EDGE_MARGIN_PX, Math.min(box[2], box[3]));
   const touchedSides =
     (box[0] <= endMarginPx ? SIDE.left : 0) |

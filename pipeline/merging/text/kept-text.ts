@@ -1,9 +1,9 @@
 // Keeps text that a merge would drop: a line that no finding shows becomes a finding again. Pure.
 import type { Size } from '../../planning/geometry.ts';
-import { type Axis, SIDE } from '../box-columns.ts';
+import type { Axis } from '../box-columns.ts';
 import type { DetectionTable } from '../detection-table.ts';
 import { SpatialIndex } from '../spatial-index.ts';
-import { EDGE_MARGIN_PX } from '../table-of-tiles.ts';
+import { directedLine, extentAlong, isCutAt, isSameLine, isSlanted } from './slanted-lines.ts';
 import { type Alignment, bestAlignment, type Letter, lettersOf } from './text-alignment.ts';
 
 /** Boxes of one line share more than this part of the thicker one's thickness. */
@@ -54,20 +54,36 @@ function isShown(table: DetectionTable, index: SpatialIndex, row: number): boole
 
 /** True if those of `others` that show the same line cover the row from end to end. */
 function coversLine(table: DetectionTable, row: number, others: readonly number[]): boolean {
-  const [along, across]: [Axis, Axis] = table.height(row) > table.width(row) ? ['y', 'x'] : ['x', 'y'];
-  const thicknessOf = (line: number) => table.end(line, across) - table.start(line, across);
-  const isSameLine = (other: number) => {
-    const shared =
-      Math.min(table.end(row, across), table.end(other, across)) - Math.max(table.start(row, across), table.start(other, across));
-    return table.isText(other) && shared > SHARED_THICKNESS_MIN * Math.max(thicknessOf(row), thicknessOf(other));
-  };
-  const tolerancePx = END_TOLERANCE * thicknessOf(row);
-  let coveredTo = table.start(row, along);
-  for (const line of others.filter(isSameLine).sort((a, b) => table.start(a, along) - table.start(b, along))) {
-    if (table.start(line, along) > coveredTo + tolerancePx) return false;
-    coveredTo = Math.max(coveredTo, table.end(line, along));
+  const line = directedLine(table, row);
+  const tolerancePx = END_TOLERANCE * line.thickness;
+  const [from, to] = extentAlong(line, line.angle);
+  const covered = others
+    .filter((other) => table.isText(other) && showsLine(table, row, other))
+    .map((other) => extentOf(table, other, line.angle));
+  let coveredTo = from;
+  for (const [start, end] of covered.sort(([a], [b]) => a - b)) {
+    if (start > coveredTo + tolerancePx) return false;
+    coveredTo = Math.max(coveredTo, end);
   }
-  return coveredTo >= table.end(row, along) - tolerancePx;
+  return coveredTo >= to - tolerancePx;
+}
+
+/** True if both rows show one line: along the axes, their boxes lie side by side. */
+function showsLine(table: DetectionTable, row: number, other: number): boolean {
+  if (isSlanted(table, row) || isSlanted(table, other)) return isSameLine(directedLine(table, row), directedLine(table, other));
+  const across: Axis = table.height(row) > table.width(row) ? 'x' : 'y';
+  const thicknessOf = (line: number) => table.end(line, across) - table.start(line, across);
+  const shared =
+    Math.min(table.end(row, across), table.end(other, across)) - Math.max(table.start(row, across), table.start(other, across));
+  return shared > SHARED_THICKNESS_MIN * Math.max(thicknessOf(row), thicknessOf(other));
+}
+
+/** Where a row begins and ends in a direction: 0 or 90 degrees along the axes. */
+function extentOf(table: DetectionTable, row: number, angle: number): readonly [from: number, to: number] {
+  if (isSlanted(table, row)) return extentAlong(directedLine(table, row), angle);
+  if (angle === 0) return [table.left(row), table.right(row)];
+  if (angle === 90) return [table.top(row), table.bottom(row)];
+  return extentAlong(directedLine(table, row), angle);
 }
 
 /** True if `whole` contains the part from its first to its last letter, but for a few misread ones between them. */
@@ -89,13 +105,8 @@ function hasText(whole: string, partLetters: readonly Letter[]): boolean {
 
 /** The letters of a row without those that a tile edge may cut: they are fragments. */
 function wholeLetters(table: DetectionTable, row: number): Letter[] {
-  const { box, level } = table.tile(row);
-  const marginPx = EDGE_MARGIN_PX * 2 ** level;
-  const touched = table.truncatedSides(row);
-  const isCutLeft = (touched & SIDE.left) !== 0 && table.left(row) <= box[0] + marginPx;
-  const isCutRight = (touched & SIDE.right) !== 0 && table.right(row) >= box[0] + box[2] - marginPx;
   const letters = lettersOf(textAt(table, row));
-  return letters.slice(isCutLeft ? 1 : 0, isCutRight ? -1 : undefined);
+  return letters.slice(isCutAt(table, row, 'start') ? 1 : 0, isCutAt(table, row, 'end') ? -1 : undefined);
 }
 
 /** Empty if the row has no text. */
