@@ -45,6 +45,6 @@ export function detectorFile(layout: LayoutName, options: FileOptions = {}): Uin
 
 const sizeInput = (name: string): OnnxValue => ({
   name,
-  shape: name === 'pixel_mask' ? [1, 64, 64] : [1, 2],
+  shape: name === 'pixel_mask' ? [1, 32, 40] : [1, 2],
   element: name === 'orig_target_sizes' || name === 'pixel_mask' ? 'int64' : 'float32',
 });

@@ -16,7 +16,8 @@ import { MERGE_SCORE_MIN, mergeScore, modelScore, type Sidecar } from './sidecar
 
 const OUTLINE_TOLERANCE_PX = 0.5;
 const OUTLINE_POINTS_MAX = 32; // of 12 bytes: 0.4 KB a detection
-const PIXEL_MASK_SHAPE = [1, 64, 64]; // its size does not matter: all of it is image
+const PIXEL_MASK_SHAPE = [1, 64, 64];
+const PIXEL_MASK_EDGE_MAX = 4_096;
 const SCORE_MAX = 1.001; // rounding of float32
 const DETECTIONS_MAX = 300; // as Ultralytics; the callers keep fewer, and state it
 
@@ -82,13 +83,20 @@ function feedOf(
   if (value.name === 'orig_target_sizes') return smallTensor(type, [width, height], [1, 2]);
   if (value.name === 'im_shape') return smallTensor(type, [height, width], [1, 2]);
   if (value.name === 'scale_factor') return smallTensor(type, [1, 1], [1, 2]);
-  if (value.name === 'pixel_mask')
-    return smallTensor(
-      type,
-      Array.from({ length: 64 * 64 }, () => 1),
-      PIXEL_MASK_SHAPE,
-    );
+  if (value.name === 'pixel_mask') return pixelMask(type, value.isTensor ? value.shape : []);
   return new ort.Tensor('float32', planes, [1, 3, height, width]);
+}
+
+/** All of it is image. Its size does not matter where the model leaves it open. */
+function pixelMask(type: string, declared: readonly (number | string)[]): ort.Tensor {
+  const sizes = declared.filter((size) => typeof size === 'number' && size > 0 && size <= PIXEL_MASK_EDGE_MAX).map(Number);
+  const shape = sizes.length === PIXEL_MASK_SHAPE.length ? sizes : PIXEL_MASK_SHAPE;
+  const length = shape.reduce((product, size) => product * size, 1);
+  return smallTensor(
+    type,
+    Array.from({ length }, () => 1),
+    shape,
+  );
 }
 
 function smallTensor(type: string, values: readonly number[], shape: readonly number[]): ort.Tensor {
