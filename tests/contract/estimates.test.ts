@@ -6,6 +6,8 @@ import { estimateOf } from '../../pipeline/planning/cost.ts';
 import { tilesOf } from '../../pipeline/planning/grid.ts';
 import { planTiles } from '../../pipeline/planning/plan.ts';
 import { preferredTileOf } from '../../pipeline/planning/tile-preferences.ts';
+import { MODEL_PROFILES } from '../../pipeline/providers/model-profiles.ts';
+import { profileOf } from '../../pipeline/providers/profile-of.ts';
 import { openaiVision } from '../../pipeline/vision/llm/openai-vision.ts';
 import { type ChatRequest, completion, openaiServer } from '../support/openai-server.ts';
 
@@ -41,7 +43,11 @@ const FAMILIES: [model: string, count: Count][] = [
   ['openai:gemma3:12b', () => 256],
   ['openai:gpt-4o', openai512(85, 170)],
   ['openai:gpt-5', openai512(70, 140)],
+  ['openai:gpt-4o-mini', openai512(2_833, 5_667)],
+  ['openai:o3', openai512(75, 150)],
   ['openai:gpt-4.1-mini', patches(32, 1.62)],
+  ['openai:gpt-5-nano', patches(32, 2.46)],
+  ['openai:o4-mini', patches(32, 1.72)],
   ['openai:gpt-5.4', patches(32)],
   [
     'openai:meta-llama/llama-4-scout',
@@ -50,6 +56,8 @@ const FAMILIES: [model: string, count: Count][] = [
       return squares * 144 + (squares > 1 ? 144 : 0);
     },
   ],
+  ['openai:llama3.2-vision:11b', (width, height) => Math.ceil(width / 560) * Math.ceil(height / 560) * 1_601],
+  ['openai:pixtral:12b', patches(16, 1, 1)],
   ['openai:mistral-small3.2', patches(28, 1, 1)],
 ];
 const SIZE = { width: 5_200, height: 3_900 };
@@ -88,39 +96,51 @@ async function sentImage({ body }: ChatRequest): Promise<{ width: number; height
   return await sharp(Buffer.from(url.slice(url.indexOf(',') + 1), 'base64')).metadata();
 }
 
-test.each(FAMILIES)('of %s are within 10 percent of what the provider counts', async (model, imageTokens) => {
-  const plan = planTiles(SIZE, PLAN, preferredTileOf([model]));
-  const tiles = tilesOf(plan).map(({ boxInLevel: [, , width, height] }) => ({ width, height }));
-  const answer = JSON.stringify({ detections: [1, 2].map(() => ({ ...OBJECT, description: SENTENCE })) });
-  const server = await openaiServer(async (request) => {
-    const { width, height } = await sentImage(request);
-    return completion({
-      content: answer,
-      usage: {
-        prompt_tokens: Math.round(imageTokens(width, height) + textTokens(request)),
-        completion_tokens: Math.round(answer.length / 3.4), // digits and brackets are tokens of their own
-      },
-    });
-  });
-  const vision = openaiVision({ baseUrl: server.baseUrl, apiKey: null });
-  const counted = { input: 0, output: 0 };
-  for (const size of tiles) {
-    const bytes = await sharp({ create: { ...size, channels: 3, background: 'white' } })
-      .jpeg()
-      .toBuffer();
-    const { usage } = await vision.detect(model, { bytes, ...size }, { look_for: null, labels: [] });
-    counted.input += usage.input_tokens;
-    counted.output += usage.output_tokens;
-  }
-  expect(server.requests).toHaveLength(tiles.length);
-  const models = { moderation: null, detection: [model], verification: null, synthesis: model };
-  const estimate = estimateOf(
-    plan,
-    { models, verify: false },
-    { tileConcurrency: 8, shardConcurrency: 1 },
-    { each: 2, areShared: true },
-  );
-  expect(estimate.calls).toBe(tiles.length);
-  expect(Math.abs(estimate.input_tokens / counted.input - 1)).toBeLessThan(0.1);
-  expect(Math.abs(estimate.output_tokens / counted.output - 1)).toBeLessThan(0.1);
+test('every family of the registry is counted here', () => {
+  const counted = new Set(FAMILIES.map(([model]) => profileOf(model).family));
+  expect(MODEL_PROFILES.map(({ family }) => family).filter((family) => !counted.has(family))).toEqual([]);
 });
+
+/** The model's own tile, and one that most models see shrunk. */
+const TILE_SIZES = [null, 2_048];
+const CASES = TILE_SIZES.flatMap((size) => FAMILIES.map(([model, count]) => [model, size, count] as const));
+
+test.each(CASES)(
+  'of %s are within 10 percent of what the provider counts, with tile_size %s',
+  async (model, tile_size, imageTokens) => {
+    const plan = planTiles(SIZE, { ...PLAN, tile_size }, preferredTileOf([model]));
+    const tiles = tilesOf(plan).map(({ boxInLevel: [, , width, height] }) => ({ width, height }));
+    const answer = JSON.stringify({ detections: [1, 2].map(() => ({ ...OBJECT, description: SENTENCE })) });
+    const server = await openaiServer(async (request) => {
+      const { width, height } = await sentImage(request);
+      return completion({
+        content: answer,
+        usage: {
+          prompt_tokens: Math.round(imageTokens(width, height) + textTokens(request)),
+          completion_tokens: Math.round(answer.length / 3.4), // digits and brackets are tokens of their own
+        },
+      });
+    });
+    const vision = openaiVision({ baseUrl: server.baseUrl, apiKey: null });
+    const counted = { input: 0, output: 0 };
+    for (const size of tiles) {
+      const bytes = await sharp({ create: { ...size, channels: 3, background: 'white' } })
+        .jpeg()
+        .toBuffer();
+      const { usage } = await vision.detect(model, { bytes, ...size }, { look_for: null, labels: [] });
+      counted.input += usage.input_tokens;
+      counted.output += usage.output_tokens;
+    }
+    expect(server.requests).toHaveLength(tiles.length);
+    const models = { moderation: null, detection: [model], verification: null, synthesis: model };
+    const estimate = estimateOf(
+      plan,
+      { models, verify: false },
+      { tileConcurrency: 8, shardConcurrency: 1 },
+      { each: 2, areShared: true },
+    );
+    expect(estimate.calls).toBe(tiles.length);
+    expect(Math.abs(estimate.input_tokens / counted.input - 1)).toBeLessThan(0.1);
+    expect(Math.abs(estimate.output_tokens / counted.output - 1)).toBeLessThan(0.1);
+  },
+);
