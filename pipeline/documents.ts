@@ -27,6 +27,8 @@ const IndexKeys = z.object({ keys: z.array(z.string()) });
 /** Its existence is what counts. */
 const Cancellation = z.object({ cancelled_at: z.string() });
 
+const Pace = z.object({ seconds_per_tile: z.number(), calls: z.number().int(), measured_at: z.string() });
+
 /** From an execution, a shard or a key to the document there. */
 export const documents = {
   /** The request, and how the image was cut. Every reader of the pyramid needs it. */
@@ -42,6 +44,8 @@ export const documents = {
   launched: (executionId: string) => ({ key: keys.launched(executionId), schema: Launched }),
   /** Exists once a caller asks to cancel an execution. */
   cancellation: (executionId: string) => ({ key: keys.cancel(executionId), schema: Cancellation }),
+  /** How long a language model took for a tile in the last run that measured it. */
+  pace: (model: string) => ({ key: keys.pace(model), schema: Pace, indent: 1 }),
   /** One line in the list of executions, by a key in a folder of `indexOf`. */
   indexEntry: (key: string) => ({ key, schema: IndexEntry }),
   /** Where the list of executions has an execution, so that it can be taken out again. */

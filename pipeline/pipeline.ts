@@ -28,6 +28,7 @@ import { forgetTiles } from './steps/detect-tile.ts';
 import { inspectImage } from './steps/inspect-image.ts';
 import { mergeTileResults } from './steps/merge-tile-results.ts';
 import { moderateImage } from './steps/moderate-image.ts';
+import { paceMeter } from './steps/pace-meter.ts';
 import { resumeFailedTiles } from './steps/resume-failed-tiles.ts';
 import { fetchImage, type SourceImage, sourceImage } from './steps/source-image.ts';
 import { measureEnd, storeFailure, storeResults } from './steps/store-results.ts';
@@ -206,7 +207,7 @@ async function detect(run: Run, { inspected, pendingTiles }: Prepared): Promise<
   const shards = storedShards(inspected.shards, pendingTileCount(plan, pendingTiles));
   const counter = tileResultCounter(deps.log, { execution: request.execution_id }, () => progress.changed());
   const cancellation = watchCancellation(request.execution_id, request.max_cost_usd, counter.spentUsd, deps);
-  const detection = { request, plan, pyramidOf: pyramidOf(request), cancellation, end, deps };
+  const detection = { request, plan, pyramidOf: pyramidOf(request), cancellation, pace: paceMeter(deps), end, deps };
   end.before(cancellation.close);
   try {
     if (shards.length > 1) return await runShards(context, shards, pendingTiles, detection, progress);

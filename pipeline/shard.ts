@@ -22,6 +22,7 @@ import { reportTiles } from './progress/tile-state-writer.ts';
 import { stepDocuments } from './step-documents.ts';
 import { watchCancellation } from './steps/cancellation.ts';
 import { type DetectionRun, detectInTile, forgetTiles, type TileFacts } from './steps/detect-tile.ts';
+import { paceMeter } from './steps/pace-meter.ts';
 import { hasOtherShardWorked, storeSoFar, storeTileResults } from './steps/store-tile-results.ts';
 import { tileCosts } from './steps/tile-costs.ts';
 import { logFailure, loggingFailure, logWith } from './telemetry/log-context.ts';
@@ -52,7 +53,7 @@ export async function runShard(
   end.before(cancellation.close);
   forgetTiles(pyramidOf(request));
   try {
-    const detection = { request, plan, pyramidOf: pyramidOf(request), cancellation, end, deps };
+    const detection = { request, plan, pyramidOf: pyramidOf(request), cancellation, pace: paceMeter(deps), end, deps };
     return { result: await detectTiles(context, shard, tiles, counter, detection) };
   } catch (error) {
     const sentence = sentenceOf(error);
@@ -75,7 +76,7 @@ export async function detectTiles(
   counter: TileResultCounter,
   detection: InvokedDetection,
 ): Promise<ShardResult> {
-  const { request, deps, cancellation, end } = detection;
+  const { request, deps, cancellation, pace, end } = detection;
   cancellation.watch();
   const tileStates = reportTiles(request, shard, tiles, counter, deps);
   end.before(tileStates.flush);
@@ -144,6 +145,7 @@ export async function detectTiles(
       const result = await storeTileResults(request.execution_id, shard, counter, deps);
       await tileStates.last();
       await soFar.end();
+      await pace.store();
       return result;
     });
     return await context.step(STEPS.storeTileResults, store, { retryStrategy: retryTransient });

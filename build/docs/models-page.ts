@@ -169,7 +169,7 @@ A test with three scripted models with known errors (recall 0.73 to 0.93, precis
 
 ## What 500 tiles cost
 
-Estimates for detection alone, with two objects a tile. The first figure is for 500 tiles of 1,024 px; the second is for a square of ${count(SIDE_PX)} px at full detail in tiles of the model's own size.
+Estimates for detection alone, with two objects a tile. The time of a dry run assumes 3 s for a tile, until an analysis of at least 8 tiles has measured how long the model takes (\`calibration/pace/<model>.json\`). The first figure is for 500 tiles of 1,024 px; the second is for a square of ${count(SIDE_PX)} px at full detail in tiles of the model's own size.
 
 ${table([['model', 'family', '500 tiles', 'tiles of the square', 'the square', 'price in / out of a million tokens, as of'], ...COMPARED.map(costRow)])}
 `;

@@ -2,6 +2,7 @@
 // a cold start should not wait for it.
 import { UserError } from '../../pipeline/contract/errors.ts';
 import type { AnalysisRequest, ModelId } from '../../pipeline/contract/schemas.ts';
+import { DamagedDocument, documents, readDocument } from '../../pipeline/documents.ts';
 import { VERIFICATION_COST_USD_MAX } from '../../pipeline/findings/verification.ts';
 import { readHeaderInTime } from '../../pipeline/imaging/headers/header-reader.ts';
 import { estimateOf } from '../../pipeline/planning/cost.ts';
@@ -10,6 +11,7 @@ import { planTiles } from '../../pipeline/planning/plan.ts';
 import { requestNotes } from '../../pipeline/planning/request-notes.ts';
 import { checkOperations, VERIFICATIONS_MAX } from '../../pipeline/planning/shards.ts';
 import { preferredTileOf } from '../../pipeline/planning/tile-preferences.ts';
+import type { Blobs } from '../../pipeline/ports.ts';
 import { isLocal, priceOf } from '../../pipeline/providers/prices.ts';
 import type { ToolDeps } from '../access/deps.ts';
 import type { PlannedRun } from './planned-run.ts';
@@ -34,7 +36,8 @@ export async function dryRun(request: Omit<AnalysisRequest, 'execution_id'>, dep
     });
     const plan = planTiles({ width, height }, request.plan, preferredTileOf(request.models.detection), limits.tilesMax);
     checkOperations(tileCount(plan), request);
-    const { tiles, calls, input_tokens, output_tokens, cost_usd, seconds } = estimateOf(plan, request, limits, deps.cores);
+    const pace = await measuredPace(request.models.detection, blobs);
+    const { tiles, calls, input_tokens, output_tokens, cost_usd, seconds } = estimateOf(plan, request, limits, deps.cores, pace);
     const levels = plan.levels.map((level) => ({ level: level.level, tiles: tileCount({ ...plan, levels: [level] }) }));
     return {
       width,
@@ -51,6 +54,22 @@ export async function dryRun(request: Omit<AnalysisRequest, 'execution_id'>, dep
   } finally {
     await file.release();
   }
+}
+
+/** Seconds for a tile, of the models that an earlier analysis has measured. */
+async function measuredPace(models: readonly ModelId[], blobs: Pick<Blobs, 'get'>): Promise<Map<ModelId, number>> {
+  const measured = new Map<ModelId, number>();
+  for (const model of models) {
+    const pace = await readDocument(documents.pace(model), blobs).catch(damagedAsNull);
+    if (pace) measured.set(model, pace.seconds_per_tile);
+  }
+  return measured;
+}
+
+/** The next analysis writes it again. */
+function damagedAsNull(error: unknown): null {
+  if (error instanceof DamagedDocument) return null;
+  throw error;
 }
 
 /** Calls whose number depends on the findings, and single ones of language models. */

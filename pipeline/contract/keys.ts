@@ -55,6 +55,8 @@ export const keys = {
   resumedTiles: (executionId: string) => `${execution(executionId)}/todo.json`,
   /** What a calibration measured about a model. */
   calibration: (model: string) => `calibration/${encodeURIComponent(model)}.json`,
+  /** How long a model takes for a tile. */
+  pace: (model: string) => `calibration/pace/${encodeURIComponent(model)}.json`,
   tileStepResult: (executionId: string, tile: string) => `${execution(executionId)}/detections/${tile}.json`,
 };
 

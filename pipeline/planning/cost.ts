@@ -13,7 +13,9 @@ import { operationsAtMost, shardsOf } from './shards.ts';
 const PROMPT_TOKENS = 615;
 /** Two detections of 70 tokens: most tiles hold none or a few. */
 const ANSWER_TOKENS = 140;
-/** A language model answers a tile in about 3 s, a local model in 0.3 s of one core (measured on two). */
+/**
+ * Until its pace is measured, a language model is expected to answer a tile in 3 s. A local model takes 0.3 s of one core (measured on two).
+ */
 const ANSWER_S = { language: 3, local: 0.3 } as const;
 /** Tiling, merging and the summary add about a fifth to the time of detection (measured at 10,000 tiles). */
 const TOTAL_BY_DETECTION_TIME = 1.2;
@@ -57,10 +59,12 @@ export function estimateOf(
   { models, verify }: Pick<AnalysisRequest, 'models' | 'verify'>,
   pace: Pace,
   cores: Cores,
+  /** Seconds for a tile, of the language models whose pace is known. */
+  measured: ReadonlyMap<ModelId, number> = new Map(),
 ): Estimate {
   const tiles = tileCount(plan);
   const sizes = tilesOf(plan).map(({ boxInLevel: [, , width, height] }) => ({ width, height }));
-  const estimates = models.detection.map((model) => detectionEstimate(model, sizes));
+  const estimates = models.detection.map((model) => detectionEstimate(model, sizes, measured.get(model) ?? ANSWER_S.language));
   const sum = (of: (estimate: DetectionEstimate) => number) => estimates.reduce((total, estimate) => total + of(estimate), 0);
   const shards = shardsOf(tiles).length;
   const running = Math.min(shards, pace.shardConcurrency);
@@ -93,7 +97,7 @@ interface DetectionEstimate {
 }
 
 /** What one model needs to detect objects in all tiles. */
-function detectionEstimate(model: ModelId, sizes: readonly ImageSize[]): DetectionEstimate {
+function detectionEstimate(model: ModelId, sizes: readonly ImageSize[], answerS: number): DetectionEstimate {
   const runsHere = isLocal(model);
   const tiles = sizes.length;
   const { intake } = profileOf(model);
@@ -104,7 +108,7 @@ function detectionEstimate(model: ModelId, sizes: readonly ImageSize[]): Detecti
     input_tokens,
     output_tokens,
     cost_usd: costOf(model, { input_tokens, output_tokens }),
-    seconds: tiles * (runsHere ? ANSWER_S.local : ANSWER_S.language),
+    seconds: tiles * (runsHere ? ANSWER_S.local : answerS),
     runsHere,
   };
 }

@@ -12,6 +12,7 @@ import type { Plan } from '../planning/plan.ts';
 import { AnalyzedTile, type EndedTile } from '../planning/tile-result.ts';
 import type { MayContinue, PipelineDeps } from '../ports.ts';
 import type { Cancellation } from './cancellation.ts';
+import type { PaceMeter } from './pace-meter.ts';
 
 /** What all tiles of a shard have in common. */
 export interface DetectionRun {
@@ -20,6 +21,7 @@ export interface DetectionRun {
   /** The execution that holds the pyramid. */
   pyramidOf: string;
   cancellation: Cancellation;
+  pace: PaceMeter;
   deps: PipelineDeps;
 }
 
@@ -40,7 +42,7 @@ export function forgetTiles(pyramidOf: string): void {
 
 /** Writes into `facts` which model it calls. Calls no model once the execution must stop, or if the tile is blank. */
 export async function detectInTile(run: DetectionRun, tile: PlannedTile, facts: TileFacts): Promise<EndedTile> {
-  const { request, plan, pyramidOf, cancellation, deps } = run;
+  const { request, plan, pyramidOf, cancellation, pace, deps } = run;
   const stop = cancellation.reason();
   if (stop) return { unseen: stop };
   deps.log.debug({ execution: request.execution_id, tile: tile.name }, 'Analyzing a tile.');
@@ -58,7 +60,9 @@ export async function detectInTile(run: DetectionRun, tile: PlannedTile, facts: 
     const answer = await deps.vision.detect(model, jpeg, request.ask, mayContinue).catch((error: unknown) => {
       throw withPaid(error, result.usage);
     });
-    deps.metrics?.add('LookMs', deps.clock.now().getTime() - beganMs);
+    const tookMs = deps.clock.now().getTime() - beganMs;
+    deps.metrics?.add('LookMs', tookMs);
+    pace.add(model, tookMs);
     const detections = AnalyzedTile.shape.detections.parse(answer.detections);
     const inside = detections.flatMap((detection) => insideTile(detection, width, height));
     result.detections.push(...(recordsModel ? inside.map((detection) => ({ ...detection, model })) : inside));

@@ -4,6 +4,7 @@ import { pathToFileURL } from 'node:url';
 import sharp from 'sharp';
 import { describe, expect, test } from 'vitest';
 import { chosenModels, type ModelOffer } from '../../mcp-server/access/model-policy.ts';
+import { documents, writeDocument } from '../../pipeline/documents.ts';
 import type { TestServer } from '../support/server.ts';
 import { finding, Started, serverAndClient, started, uploadedImage } from '../support/tool-calls.ts';
 
@@ -245,6 +246,20 @@ describe('dry_run', () => {
     expect(unpriced.plan).toMatchObject({ cost_usd: null, tiles: plan?.tiles });
     expect(unpriced.notes).toContain('The price of openai:qwen3-vl is unknown: its tokens are counted, but not their cost.');
     expect(server.launcher.runs).toEqual([]);
+  });
+
+  test('takes the time for a tile that an earlier analysis has measured, if it can be read', async () => {
+    const model = 'bedrock:us.amazon.nova-lite-v1:0';
+    const defaults = { moderation: null, detection: [model], verification: null, synthesis: 'rules:summary' };
+    const { server, client } = await serverAndClient({ models: { defaults, allowed: [], moderationMayBeOff: false } });
+    const request = { image: await drawn(server), dry_run: true };
+    const seconds = async () => (await client.call('analyze_image', request, Started)).plan?.seconds ?? Number.NaN;
+    const expected = await seconds();
+    const pace = { seconds_per_tile: 60, calls: 40, measured_at: '2026-11-28T00:00:00.000Z' };
+    await writeDocument(documents.pace(model), pace, server.blobs);
+    expect((await seconds()) / expected).toBeCloseTo(60 / 3, 0);
+    await server.blobs.put(documents.pace(model).key, Buffer.from('{'));
+    expect(await seconds()).toBe(expected);
   });
 
   test('refuses an upload that is too large to copy for its header, and names the arguments that limit the analysis', async () => {

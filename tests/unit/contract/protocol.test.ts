@@ -48,6 +48,7 @@ describe('what is stored keeps its name', () => {
     };
     expect(Object.fromEntries(Object.entries(ofExecution).map(([name, document]) => [name, document('e1').key]))).toEqual({
       calibration: 'calibration/e1.json',
+      pace: 'calibration/pace/e1.json',
       plan: 'executions/e1/plan.json',
       findings: 'executions/e1/findings.json',
       progress: 'executions/e1/progress.json',
