@@ -46,7 +46,12 @@ describe('the estimated duration', () => {
 
   test('of a service whose pace was measured follows that pace', () => {
     const plan = planTiles({ width: 12_000, height: 12_000 }, PLAN, TILE);
-    const models = { moderation: null, detection: ['openai:slow', 'openai:eyes'], verification: null, synthesis: 'rules:summary' };
+    const models = {
+      moderation: null,
+      detection: ['openai:slow', 'openai:eyes'],
+      verification: null,
+      synthesis: 'rules:summary',
+    };
     const pace = { tileConcurrency: 8, shardConcurrency: 4 };
     const { tiles, seconds } = estimateOf(plan, { models, verify: false }, pace, AWS, new Map([['openai:slow', 30]]));
     expect(seconds).toBe(Math.ceil(((tiles * (30 + 3)) / 8) * 1.2));
