@@ -16,13 +16,13 @@ import { type PendingTiles, type Shard, type Stop, tilesOfShard } from './planni
 import { pyramidOf } from './planning/stored-plan.ts';
 import { type EndedTile, NOT_ANALYZED, type TileStepResult } from './planning/tile-result.ts';
 import type { PipelineDeps } from './ports.ts';
+import { paceMeter } from './progress/pace-meter.ts';
 import { type ProgressReport, reportShard } from './progress/progress-writer.ts';
 import { type TileResultCounter, tileResultCounter } from './progress/tile-result-counter.ts';
 import { reportTiles } from './progress/tile-state-writer.ts';
 import { stepDocuments } from './step-documents.ts';
 import { watchCancellation } from './steps/cancellation.ts';
 import { type DetectionRun, detectInTile, forgetTiles, type TileFacts } from './steps/detect-tile.ts';
-import { paceMeter } from './steps/pace-meter.ts';
 import { hasOtherShardWorked, storeSoFar, storeTileResults } from './steps/store-tile-results.ts';
 import { tileCosts } from './steps/tile-costs.ts';
 import { logFailure, loggingFailure, logWith } from './telemetry/log-context.ts';

@@ -11,8 +11,8 @@ import type { PlannedTile } from '../planning/grid.ts';
 import type { Plan } from '../planning/plan.ts';
 import { AnalyzedTile, type EndedTile } from '../planning/tile-result.ts';
 import type { MayContinue, PipelineDeps } from '../ports.ts';
+import type { PaceMeter } from '../progress/pace-meter.ts';
 import type { Cancellation } from './cancellation.ts';
-import type { PaceMeter } from './pace-meter.ts';
 
 /** What all tiles of a shard have in common. */
 export interface DetectionRun {
