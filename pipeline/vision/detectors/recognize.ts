@@ -8,7 +8,7 @@ import { LAYOUTS, type LayoutName } from './layouts.ts';
 import { checkedInput, shown } from './model-checks.ts';
 import type { ModelValue, OnnxModel } from './onnx-model.ts';
 import { pythonLiteral } from './python-literal.ts';
-import type { Sidecar } from './sidecar.ts';
+import { checkedSidecar, type Sidecar } from './sidecar.ts';
 
 /** What a user states about a model. It comes before anything that the file states. */
 export interface Given {
@@ -57,7 +57,7 @@ export function recognize(model: OnnxModel, file: { sha256: string; bytes: numbe
     );
   return {
     notes,
-    sidecar: {
+    sidecar: checkedSidecar({
       version: 1,
       layout: fit.layout,
       labels: padded(labels, fit.classes),
@@ -74,7 +74,7 @@ export function recognize(model: OnnxModel, file: { sha256: string; bytes: numbe
       bytes: file.bytes,
       license: shortText(model.metadata.get('license'), 200),
       description: shortText(model.metadata.get('description'), 500),
-    },
+    } satisfies Sidecar),
   };
 }
 

@@ -41,7 +41,8 @@ export const Sidecar = z.strictObject({
   labels: z
     .array(Label.nullable(), { error: 'expected a list of labels' })
     .min(1, { error: 'expected at least one label' })
-    .max(CLASSES_MAX, { error: `expected at most ${CLASSES_MAX} labels` }),
+    .max(CLASSES_MAX, { error: `expected at most ${CLASSES_MAX} labels` })
+    .refine((labels) => labels.some((label) => label !== null), { error: 'expected at least one label' }),
   /** In pixels. */
   input: z.strictObject({ width: Edge, height: Edge }),
   /** The order of the color planes; `mean` and `std` have the same order. */
@@ -89,6 +90,11 @@ export function parseSidecar(text: string): Sidecar {
   } catch (cause) {
     throw new UserError(`detector.json is not valid JSON: ${wordsOf(cause)}. Correct it, or add the model again.`, { cause });
   }
+  return checkedSidecar(content);
+}
+
+/** Throws as `parseSidecar`. */
+export function checkedSidecar(content: unknown): Sidecar {
   const { data, error } = Sidecar.safeParse(content, { reportInput: true });
   if (data) return data;
   const [issue] = error.issues;

@@ -207,6 +207,12 @@ describe('a sentence says what was read and what to set, if', () => {
       'The input x float32 [1, 640, 640, 3] must have three color planes in its second dimension: [1, 3, height, width].',
     ],
     [
+      'its input is too large',
+      { inputs: [value('x', [1, 3, 640, 8_192])], outputs: [value('y', [1, 300, 6])] },
+      { labels: labels(3) },
+      'detector.json: input.width: expected a whole number from 32 to 4096; it is 8192.',
+    ],
+    [
       'it needs operators of its own',
       { outputs, customOperators: ['TRT.EfficientNMS_TRT'] },
       {},

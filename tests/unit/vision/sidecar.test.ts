@@ -48,6 +48,7 @@ describe('detector.json', () => {
     [changed('layout', 'yolov3'), 'detector.json: layout must be one of yolov8, yolov8-seg'],
     [changed('labels', 'cat'), 'detector.json: labels: expected a list of labels; it is "cat".'],
     [changed('labels', ['cat', '']), 'detector.json: labels.1: expected a label, or null for a class without a name; it is "".'],
+    [changed('labels', [null, null]), 'detector.json: labels: expected at least one label; it is [null,null].'],
     [changed('labels', []), 'detector.json: labels: expected at least one label; it is [].'],
     [changed('labels', ['a\u202eb']), 'detector.json: labels.0: expected a label without control characters; it is "a b".'],
     [
