@@ -15,6 +15,8 @@ export interface StoredDocument<T> {
   schema: z.ZodType<T>;
   /** Spaces of indentation, where people read it. */
   indent?: number;
+  /** What helps if it is damaged, for one that belongs to no execution. */
+  remedy?: string;
 }
 
 /** Names of documents, and from where each is to the document there. */
@@ -54,10 +56,8 @@ export const documents = {
 
 /** A stored document that cannot be read: someone changed it, or a disk lost a part of it. */
 export class DamagedDocument extends UserError {
-  constructor(key: string, cause: unknown) {
-    super(`The stored document ${key} is damaged. Restore it from a backup, or delete its execution and start it again.`, {
-      cause,
-    });
+  constructor(key: string, cause: unknown, remedy = 'Restore it from a backup, or delete its execution and start it again.') {
+    super(`The stored document ${key} is damaged. ${remedy}`, { cause });
   }
 }
 
@@ -74,11 +74,11 @@ export async function readExisting<T>(document: StoredDocument<T>, blobs: Pick<B
   return found;
 }
 
-export function parseDocument<T>({ key, schema }: StoredDocument<T>, bytes: Uint8Array): T {
+export function parseDocument<T>({ key, schema, remedy }: StoredDocument<T>, bytes: Uint8Array): T {
   try {
     return schema.parse(JSON.parse(Buffer.from(bytes).toString()));
   } catch (cause) {
-    throw new DamagedDocument(key, cause);
+    throw new DamagedDocument(key, cause, remedy);
   }
 }
 

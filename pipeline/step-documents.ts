@@ -29,5 +29,10 @@ export const stepDocuments = {
     schema: TileStepResult,
   }),
   /** What a calibration measured about a model, for all later runs. */
-  calibration: (model: string) => ({ key: keys.calibration(model), schema: Calibration, indent: 1 }),
+  calibration: (model: string) => ({
+    key: keys.calibration(model),
+    schema: Calibration.refine((calibration) => calibration.model === model, 'is that of another model'),
+    indent: 1,
+    remedy: `Measure the model again with "npx tilesight calibrate ${model}", or delete the document.`,
+  }),
 } satisfies Documents;

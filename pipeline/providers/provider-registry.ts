@@ -39,7 +39,16 @@ export const NO_ANTHROPIC_KEY = 'anthropic: models need a key. Set ANTHROPIC_API
 export const NO_OPENAI_SERVER = 'openai: models need OPENAI_API_KEY, or OPENAI_BASE_URL of a local server. Set one of them.';
 
 /** `localhost:11434/v1` is a URL, too: its protocol would be `localhost:`. */
-const httpAddress = () => z.url({ protocol: /^https?$/, error: 'expected an address that begins with http:// or https://' });
+const httpAddress = () =>
+  z
+    .url({ protocol: /^https?$/, error: 'expected an address that begins with http:// or https://' })
+    .check(z.refine((address) => !WITH_PASSWORD.test(address), 'expected an address without a user and a password'));
+/** `fetch` refuses such an address, and repeats the password in its error. */
+const WITH_PASSWORD = /^https?:\/*[^/?#]*@/i;
+
+/** `fetch` repeats a key that is no header in its error. Line ends of a file that held the key are no part of it. */
+const secretKey = () =>
+  z.string().check(z.trim(), z.regex(/^[!-~]+$/, 'expected a key of letters, digits and signs, without spaces'));
 
 export const PROVIDERS = {
   onnx: {
@@ -71,7 +80,7 @@ export const PROVIDERS = {
     models: '`anthropic:<model>`: Claude through Anthropic’s own API, for example `anthropic:claude-sonnet-5`; every step.',
     needs: '`ANTHROPIC_API_KEY`.',
     variables: () => ({
-      ANTHROPIC_API_KEY: z.string().min(1).optional().meta({ description: 'The key of the account.' }),
+      ANTHROPIC_API_KEY: secretKey().optional().meta({ description: 'The key of the account.' }),
       ANTHROPIC_BASE_URL: httpAddress()
         .optional()
         .meta({ description: 'The address of a gateway with the same API, without `/v1`. Anthropic itself if unset.' }),
@@ -92,11 +101,7 @@ export const PROVIDERS = {
         description:
           'The address of an OpenAI-compatible server, with its path: `http://127.0.0.1:11434/v1`. OpenAI itself if unset.',
       }),
-      OPENAI_API_KEY: z
-        .string()
-        .min(1)
-        .optional()
-        .meta({ description: 'The key of that server. Not needed for most local servers.' }),
+      OPENAI_API_KEY: secretKey().optional().meta({ description: 'The key of that server. Not needed for most local servers.' }),
     }),
     lacking: ({ OPENAI_BASE_URL, OPENAI_API_KEY }) =>
       OPENAI_BASE_URL === undefined && OPENAI_API_KEY === undefined ? NO_OPENAI_SERVER : null,

@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import sharp from 'sharp';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { failureFacts } from '../../pipeline/contract/causes.ts';
 import { Usage } from '../../pipeline/contract/schemas.ts';
 import type { Vision } from '../../pipeline/ports.ts';
 import { anthropicVision } from '../../pipeline/vision/llm/anthropic-vision.ts';
@@ -99,6 +100,17 @@ describe.each(PROVIDERS)('%s:', (provider) => {
       sends(JSON.stringify({ type: 'error', error: { type: 'invalid_request_error', message } }), {}, 400),
     );
     expect(await detected(provider, visionOf(provider, base))).toMatchObject({ name: 'UserError' });
+  });
+
+  test('an error that repeats the key does not bring it into the log', async () => {
+    const act: Act = ({ headers }, response) => {
+      response.writeHead(401, { 'content-type': 'application/json' });
+      response.end(JSON.stringify({ error: { message: `Wrong key: ${headers.authorization} ${headers['x-api-key']}` } }));
+    };
+    const error = await detected(provider, visionOf(provider, await listening(act)));
+    expect(error).toMatchObject({ name: 'UserError', message: expect.stringContaining('the key was refused') });
+    expect(JSON.stringify(failureFacts(error))).toMatch(/Wrong key: .*\[key\]/);
+    expect(JSON.stringify(failureFacts(error))).not.toContain(KEY);
   });
 
   test('neither the image nor the key follows a redirect to another host', async () => {

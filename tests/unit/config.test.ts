@@ -21,3 +21,31 @@ test('an invalid entry of a list names the variable, not the place of the entry'
     /^The environment variable DETECTION_MODELS is invalid: /,
   );
 });
+
+test.each([
+  ['OPENAI_API_KEY', 'sk-secret\nX-Other: 1', /expected a key of letters, digits and signs/],
+  ['ANTHROPIC_API_KEY', 'sk-secret…', /expected a key of letters, digits and signs/],
+  ['OPENAI_BASE_URL', 'http://me:secret@127.0.0.1/v1', /expected an address without a user and a password/],
+  ['ANTHROPIC_BASE_URL', 'https://secret@gateway.example', /expected an address without a user and a password/],
+] as const)('%s of %j is refused without its words', (variable, value, expected) => {
+  const refusal = (() => {
+    try {
+      return readConfig({ [variable]: value });
+    } catch (error) {
+      return String(error);
+    }
+  })();
+  expect(refusal).toMatch(expected);
+  expect(refusal).not.toContain('secret');
+});
+
+test('a key may end with the line end of its file, and an address may have a port and a path with @', () => {
+  const { OPENAI_API_KEY, OPENAI_BASE_URL } = readConfig({
+    OPENAI_API_KEY: 'sk-key\r\n',
+    OPENAI_BASE_URL: 'http://127.0.0.1:1234/v1/@cf/meta',
+  });
+  expect({ OPENAI_API_KEY, OPENAI_BASE_URL }).toEqual({
+    OPENAI_API_KEY: 'sk-key',
+    OPENAI_BASE_URL: 'http://127.0.0.1:1234/v1/@cf/meta',
+  });
+});

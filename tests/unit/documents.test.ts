@@ -61,3 +61,44 @@ test('documents of an execution are JSON by the end of their key', () => {
   const keys = [...Object.values(ofExecution).map((document) => document('e1').key), shardProgress('e1', 0).key];
   expect(keys.filter((key) => contentTypeOf(key) !== 'application/json')).toEqual([]);
 });
+
+describe('a calibration', () => {
+  const MODEL = 'openai:qwen/../../m';
+  const measured = {
+    model: MODEL,
+    coordinates: 'pixels-y-first',
+    seen_longer_px: 800,
+    mean_error_percent: 0.2,
+    worst_error_percent: 1,
+    offset_percent: { x: 0, y: 0 },
+    scale: { x: 1, y: 1 },
+    marks: 96,
+    marks_missed: 0,
+    fit_for_boxes: true,
+    calibrated_at: '2026-11-28T00:00:00.000Z',
+  };
+
+  test('has a key in its folder, whatever the name of the model', async () => {
+    const blobs = memory();
+    await writeDocument(stepDocuments.calibration(MODEL), measured, blobs);
+    expect([...blobs.objects.keys()]).toEqual(['calibration/openai%3Aqwen%2F..%2F..%2Fm.json']);
+    expect(await readDocument(stepDocuments.calibration(MODEL), blobs)).toEqual(measured);
+  });
+
+  test.each([
+    { coordinates: 'bananas' },
+    { seen_longer_px: 0 },
+    { seen_longer_px: -5 },
+    { seen_longer_px: 0.5 },
+    { mean_error_percent: null },
+    { model: 'openai:another' },
+  ])('with %j is refused with what helps', async (damage) => {
+    const blobs = memory();
+    const document = stepDocuments.calibration(MODEL);
+    blobs.objects.set(document.key, Buffer.from(JSON.stringify({ ...measured, ...damage })));
+    await expect(readDocument(document, blobs)).rejects.toMatchObject({
+      name: 'UserError',
+      message: `The stored document ${document.key} is damaged. Measure the model again with "npx tilesight calibrate ${MODEL}", or delete the document.`,
+    });
+  });
+});

@@ -13,7 +13,7 @@ export const boundedFetch: typeof fetch = async (address, init) => {
   for (let redirects = 0; ; redirects++) {
     const response = await fetch(url, { ...init, redirect: 'manual' });
     const location = REDIRECTS.includes(response.status) ? response.headers.get('location') : null;
-    if (location === null) return await wholeOf(response);
+    if (location === null) return await wholeOf(response, keyIn(new Headers(init?.headers)));
     await response.body?.cancel();
     url = redirected(url, location, redirects);
   }
@@ -35,7 +35,16 @@ function redirected(from: URL, location: string, redirects: number): URL {
   );
 }
 
-async function wholeOf(response: Response): Promise<Response> {
+/** Shorter ones, such as the `none` of a server without keys, are words. */
+const KEY_CHARACTERS_MIN = 8;
+
+function keyIn(headers: Headers): string | null {
+  const key = headers.get('x-api-key') ?? headers.get('authorization')?.replace(/^Bearer /i, '');
+  return key !== undefined && key.length >= KEY_CHARACTERS_MIN ? key : null;
+}
+
+/** A server may repeat the key in its answer, whose words go to the log. */
+async function wholeOf(response: Response, key: string | null): Promise<Response> {
   const { status, statusText, headers } = response;
   if (response.body === null) return response;
   const chunks: Uint8Array[] = [];
@@ -46,5 +55,7 @@ async function wholeOf(response: Response): Promise<Response> {
       throw new AnswerError(`The answer of the model is longer than ${ANSWER_BYTES_MAX} bytes. Choose another model.`);
     chunks.push(chunk);
   }
-  return new Response(Buffer.concat(chunks), { status, statusText, headers });
+  const body = Buffer.concat(chunks);
+  const hasKey = key !== null && body.includes(key);
+  return new Response(hasKey ? body.toString().replaceAll(key, '[key]') : body, { status, statusText, headers });
 }
