@@ -131,7 +131,7 @@ aws lambda invoke --function-name PIPELINE_FUNCTION:live --cli-binary-format raw
     .map((name) => `\`${name}\``)
     .join(', ')}.
 
-An analysis has a note if a model reports boxes outside the scale that it was asked for, reports fractions of 1 where another unit was asked for, names the bottom right corner first, or places all boxes in one corner of their tiles. It also has one if many boxes have no area, as if their last two numbers were width and height, and if most lines of text are higher than wide, as if the top edge came first.
+An analysis has a note if a model reports boxes outside the scale that it was asked for, reports fractions of 1 where another unit was asked for, names the bottom right corner first, or places all boxes in one corner of their tiles. It also has one if many boxes have no area, as if their last two numbers were width and height, and if most lines of text are higher than wide, as if the top edge came first. At the end, an analysis compares the boxes of its levels: if they disagree as they were read, but agree with across and down exchanged, or with pixels and thousandths exchanged, a note says so.
 
 ## Prompt caching
 

@@ -3,6 +3,7 @@
 import { keys } from '../contract/keys.ts';
 import { type AnalysisRequest, type FailedTile, MIN_SCORE_DEFAULT } from '../contract/schemas.ts';
 import { documents, readDocument, readExisting } from '../documents.ts';
+import { agreementNotes } from '../findings/level-agreement.ts';
 import type { Merged } from '../findings/merged.ts';
 import { mergeDetections } from '../merging/merge.ts';
 import type { TileDetections } from '../merging/table-of-tiles.ts';
@@ -89,7 +90,14 @@ export function mergeCollected(
     keepsLabels: models.judge !== undefined,
   });
   const tiles = { total: tileCount(plan), done, blank, failed, not_analyzed };
-  return { findings, unsure: lowConfidence, tiles, clipped, unreadable, notes };
+  return {
+    findings,
+    unsure: lowConfidence,
+    tiles,
+    clipped,
+    unreadable,
+    notes: [...notes, ...agreementNotes(collected.detected, models.detection)],
+  };
 }
 
 /** What an execution that ended without merging anything has analyzed. */
