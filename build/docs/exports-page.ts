@@ -1,5 +1,5 @@
 // Writes docs/exports.md from the registry of exports, or with --check fails when it is stale: `node build/docs/exports-page.ts`.
-import { EXPORT_FORMATS, EXPORTS, exportFiles } from '../../pipeline/findings/exports/index.ts';
+import { EXPORT_FORMATS, EXPORTS, exportFiles, isStored } from '../../pipeline/findings/exports/index.ts';
 import { table, writeOrCheck } from './generated-page.ts';
 
 function page(): string {
@@ -8,8 +8,8 @@ function page(): string {
     exportFiles(format).map(({ path, storedAs, link, contentType }) => [
       `\`${format}\``,
       `\`${path}\``,
-      `\`exports/${storedAs}\``,
-      `\`${link}\``,
+      isStored(format) ? `\`exports/${storedAs}\`` : '',
+      isStored(format) ? `\`${link}\`` : '',
       contentType,
     ]),
   );
@@ -19,11 +19,11 @@ Written by \`npm run docs\` from [the registry of exports](../pipeline/findings/
 
 ${table([['format', 'what it is'], ...formats])}
 
-Boxes are in pixels of the upright full image unless the format has units of its own. Findings that verification rejected are left out; \`findings.json\` contains them.
+Boxes and outlines are in pixels of the upright full image unless the format has units of its own. An outline (\`polygon\`) is the \`segmentation\` of COCO, the geometry of GeoJSON and a row of \`yolo-seg\`; \`yolo-obb\` has the four corners of findings with an \`angle\`. All other formats have boxes only. Findings that verification rejected are left out; \`findings.json\` contains them.
 
 ## Get an export
 
-- Every execution stores all formats when it ends. \`get_execution\` with \`response_format\` set to \`detailed\`, and the resource \`tilesight://executions/{id}\`, link each file.
+- Every execution stores these formats when it ends, unless the table below names no place for one. \`get_execution\` with \`response_format\` set to \`detailed\`, and the resource \`tilesight://executions/{id}\`, link each file.
 - \`npx tilesight export EXECUTION --format FORMAT\` converts the findings of any execution of the local server, also of one that an earlier version analyzed. It prints a single file, or writes it with \`--out FILE\`. A format of several files is written to a new or empty folder, \`--out DIR\`: all files or none.
 
 ## Files

@@ -24,6 +24,8 @@ export interface FindingColumns {
   boxes: number[];
   /** The text that was read, by row; rows without text have none. */
   texts: Record<number, string>;
+  /** The corners in whole pixels of the full image, x and y in turn, by row; rows that have only a box have none. */
+  outlines: Record<number, number[]>;
 }
 
 export function columnsOf({
@@ -41,6 +43,7 @@ export function columnsOf({
     score: [],
     boxes: [],
     texts: {},
+    outlines: {},
   };
   const labels = new Map<string, number>();
   for (const [row, finding] of findings.entries()) {
@@ -51,6 +54,7 @@ export function columnsOf({
     columns.verdict.push(verdictOf(finding));
     columns.score.push(Math.round(finding.score * 1_000));
     columns.boxes.push(...finding.box);
+    if (finding.polygon) columns.outlines[row] = finding.polygon.flat().map(Math.round);
     if (finding.text !== null) columns.texts[row] = shortened(finding.text);
   }
   return { ...columns, labels: [...labels.keys()] };

@@ -1,10 +1,10 @@
-// Draws findings on a copy of the image: boxes and labels.
+// Draws findings on a copy of the image: outlines or boxes, and labels.
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import sharp, { type OverlayOptions, type Sharp } from 'sharp';
 import { at } from '../contract/at.ts';
 import { printable } from '../contract/printable.ts';
-import type { Box, Finding } from '../contract/schemas.ts';
+import type { Box, Finding, Polygon } from '../contract/schemas.ts';
 import { intersectionOf } from '../planning/geometry.ts';
 
 /** More names than this hide the image; every box is still drawn. */
@@ -50,7 +50,7 @@ export async function withFindings(
   const colorOf = colorsByLabel(findings);
   const boxes = findings.map((finding): NamedBox => {
     const { color, ink } = colorOf(finding.label);
-    return { box: finding.box, color, ink, name: nameOf(finding) };
+    return { box: finding.box, outline: finding.polygon ?? null, color, ink, name: nameOf(finding) };
   });
   return await withBoxes(image, shown, boxes);
 }
@@ -58,6 +58,8 @@ export async function withFindings(
 /** A box to draw, in pixels of the full image. */
 export interface NamedBox {
   box: Box;
+  /** Drawn as an alternative to the box. */
+  outline?: Polygon | null;
   color: string;
   ink: string;
   name: string;
@@ -71,9 +73,10 @@ export async function withBoxes(image: Sharp, shown: Box, boxes: readonly NamedB
   const scale = info.width / shown[2];
   const marks = boxes
     .filter(({ box }) => intersectionOf(box, shown) > 0)
-    .map(({ box: [left, top, width, height], color, ink, name, isNamedBelow = false }): Mark => {
+    .map(({ box: [left, top, width, height], outline = null, color, ink, name, isNamedBelow = false }): Mark => {
       const box = [(left - shown[0]) * scale, (top - shown[1]) * scale, width * scale, height * scale] as const;
-      return { box, color, ink, name, isNamedBelow };
+      const corners = outline?.map(([x, y]) => [(x - shown[0]) * scale, (y - shown[1]) * scale] as const) ?? null;
+      return { box, corners, color, ink, name, isNamedBelow };
     });
   const names = await Promise.all(marks.slice(0, NAMED_MAX).map((mark) => nameTag(mark, info)));
   const drawn = { input: Buffer.from(boxesSvg(marks, info)), left: 0, top: 0 };
@@ -83,6 +86,8 @@ export async function withBoxes(image: Sharp, shown: Box, boxes: readonly NamedB
 /** A box in pixels of the copy that is drawn on. */
 interface Mark {
   box: readonly [number, number, number, number];
+  /** `null` if the box is drawn. */
+  corners: readonly (readonly [number, number])[] | null;
   color: string;
   ink: string;
   name: string;
@@ -100,7 +105,9 @@ function colorsByLabel(findings: readonly Finding[]): (label: string) => (typeof
 }
 
 function boxesSvg(marks: readonly Mark[], { width, height }: { width: number; height: number }): string {
-  const boxes = marks.map(({ box, color }) => {
+  const boxes = marks.map(({ box, corners, color }) => {
+    const points = corners?.map(([x, y]) => `${x.toFixed(1)},${y.toFixed(1)}`).join(' ');
+    if (points) return `<polygon points="${points}" stroke="${color}"/>`;
     const [x, y, boxWidth, boxHeight] = box.map((side) => side.toFixed(1));
     return `<rect x="${x}" y="${y}" width="${boxWidth}" height="${boxHeight}" stroke="${color}"/>`;
   });

@@ -2,11 +2,10 @@
 // A run may have a million rows, so they are typed columns. The table must not know the plan, or why rows are merged.
 import { at } from '../contract/at.ts';
 import type { Detection, Polygon } from '../contract/schemas.ts';
-import type { Size } from '../planning/geometry.ts';
+import { orientedUnion, type Size } from '../planning/geometry.ts';
 import type { PlannedTile } from '../planning/grid.ts';
 import { BoxColumns, cell } from './box-columns.ts';
 import { compareContent } from './content-order.ts';
-import { orientedUnion } from './polygons.ts';
 
 /** Boxes of one label whose IoU exceeds this are one object: the usual threshold for a match. */
 export const IOU_THRESHOLD = 0.5;

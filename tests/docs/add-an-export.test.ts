@@ -25,7 +25,7 @@ test('the guide adds an export with one new file and one change', { timeout: 180
   expect(followGuide(GUIDE, root)).toEqual(['pipeline/findings/exports/json-lines.ts', 'pipeline/findings/exports/index.ts']);
 
   const help = await tilesight('export', '--help');
-  expect(help.replace(/\s+/g, ' ')).toContain('"pascal-voc", "json-lines")');
+  expect(help.replace(/\s+/g, ' ')).toContain('"yolo-obb", "json-lines")');
   expect(help).toMatch(/^ {2}json-lines +JSON Lines, for scripts that read one finding at a time\.$/m);
 
   await promisify(execFile)(process.execPath, [join(root, 'build/docs/exports-page.ts')]);

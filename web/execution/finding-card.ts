@@ -19,6 +19,8 @@ const readFinding: read.Read<Finding> = read.fields({
   level: read.number,
   tiles: read.listOf(read.number),
   verified: read.nullable(read.oneOf(VERDICTS)),
+  angle: read.optional(read.number),
+  alternatives: read.optional(read.listOf(read.fields({ label: read.text, score: read.number }))),
   said_by: read.optional(read.listOf(read.text)),
   judged: read.optional(read.fields({ by: read.text, verdict: read.oneOf(VERDICTS), label: read.optional(read.text) })),
 });
@@ -71,7 +73,7 @@ function contentOf(finding: Finding, onOpen: () => void, onClose: () => void): H
   ];
 }
 
-function factsOf({ severity, score, verified, box, level, tiles, said_by, judged }: Finding): HTMLElement[] {
+function factsOf({ severity, score, verified, box, angle, level, tiles, alternatives, said_by, judged }: Finding): HTMLElement[] {
   const [left, top, width, height] = box.map((side) => count(side));
   const resolution = level === 0 ? 'full resolution' : `1/${2 ** level} of full resolution`;
   const named = tiles.slice(0, TILES_NAMED_MAX).join(', ');
@@ -81,7 +83,11 @@ function factsOf({ severity, score, verified, box, level, tiles, said_by, judged
     fact('score', score.toFixed(2)),
     fact('verification', verified ?? 'not verified'),
     fact('box', `${width} × ${height} px at ${left}, ${top}`),
+    ...(angle === undefined ? [] : [fact('angle', `${angle}° clockwise`)]),
     fact('detected at', `${resolution}, in ${tiles.length === 1 ? 'tile' : 'tiles'} ${named}${more}`),
+    ...(alternatives
+      ? [fact('or', foreign(alternatives.map((other) => `${other.label} ${other.score.toFixed(2)}`).join(', ')))]
+      : []),
     ...(said_by ? [fact('reported by', foreign(said_by.join(', ')))] : []),
     ...(judged ? [fact('judge', judgement(judged))] : []),
   ];

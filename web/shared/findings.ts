@@ -35,6 +35,7 @@ const readColumns: read.Read<FindingColumns> = read.fields({
   score: read.listOf(read.number),
   boxes: read.listOf(read.number),
   texts: read.recordOf(read.text),
+  outlines: read.recordOf(read.listOf(read.number)),
 });
 
 /** `null` if the execution has no findings document, or none yet. */

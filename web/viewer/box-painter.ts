@@ -1,4 +1,4 @@
-// Paints boxes, their names and bubbles on a canvas, in lines that are visible on any image. Decides nothing about which are painted.
+// Paints boxes or outlines, their names and bubbles on a canvas, in lines that are visible on any image. Decides nothing about which are painted.
 import { at } from '../../pipeline/contract/at.ts';
 import type { Box, Findings } from '../shared/findings.ts';
 import type { View } from './layer.ts';
@@ -51,10 +51,23 @@ export function boxPainter(
     context.fillText(text, x + 6, top + 9);
   };
 
+  /** The outline of the finding; its box if it has none. */
+  const addShape = (path: Path2D, row: number) => {
+    const outline = findings.outlines[row];
+    if (!outline) {
+      path.rect(...onScreen(findings.boxOf(row), view));
+      return;
+    }
+    for (let corner = 0; corner + 1 < outline.length; corner += 2) {
+      path.lineTo((at(outline, corner) - view.left) * view.scale, (at(outline, corner + 1) - view.top) * view.scale);
+    }
+    path.closePath();
+  };
+
   return {
     boxes(rows) {
       const paths = colors.map(() => new Path2D());
-      for (const row of rows) at(paths, at(findings.severity, row)).rect(...onScreen(findings.boxOf(row), view));
+      for (const row of rows) addShape(at(paths, at(findings.severity, row)), row);
       const all = new Path2D();
       for (const path of paths) all.addPath(path);
       context.lineWidth = 3.5; // a dark line below the bright one
@@ -68,10 +81,13 @@ export function boxPainter(
     },
     marked(row, selected) {
       const [x, y, width, height] = onScreen(findings.boxOf(row), view);
+      const shape = new Path2D();
+      addShape(shape, row);
       const outline = (color: string, lineWidth: number) => {
         context.lineWidth = lineWidth;
         context.strokeStyle = color;
-        context.strokeRect(x - 2, y - 2, width + 4, height + 4);
+        if (findings.outlines[row]) context.stroke(shape);
+        else context.strokeRect(x - 2, y - 2, width + 4, height + 4);
       };
       outline('rgb(0 0 0 / 75%)', selected ? 8 : 6);
       if (selected) outline('#fff', 5);

@@ -1,4 +1,5 @@
 // Findings as a COCO detection data set of one image: https://cocodataset.org/#format-data. Pure.
+import { polygonArea } from '../../planning/geometry.ts';
 import type { ExportDefinition } from './export-definition.ts';
 import { type ExportedFinding, type ExportSource, exportedFindings, imageUriOf, labelsOf } from './export-source.ts';
 import { fileNameOf } from './image-file.ts';
@@ -49,20 +50,20 @@ function imageOf(source: ExportSource) {
 }
 
 /**
- * `segmentation` is an empty list of polygons: a detection is a box, and readers would take a polygon of its shape for the
- * object's outline. Our own fields come last; readers of COCO ignore unknown fields.
+ * Without an outline, `segmentation` is an empty list of polygons: readers would take a polygon in the shape of the box for the object's
+ * outline. `area` is that of the outline, as in COCO. Our own fields come last; readers of COCO ignore unknown fields.
  */
 function annotationOf({ place, finding }: ExportedFinding, category_id: number | undefined) {
-  const { id, score, severity, verified, level, text, description, box, said_by, judged } = finding;
+  const { id, score, severity, verified, level, text, description, box, polygon, angle, alternatives, said_by, judged } = finding;
   const [, , width, height] = box;
   return {
     id: place,
     image_id: IMAGE_ID,
     category_id,
     bbox: box,
-    area: width * height,
+    area: polygon ? polygonArea(polygon) : width * height,
     iscrowd: 0,
-    segmentation: [],
+    segmentation: polygon ? [polygon.flat()] : [],
     score,
     finding_id: id,
     severity,
@@ -70,6 +71,8 @@ function annotationOf({ place, finding }: ExportedFinding, category_id: number |
     level,
     text,
     description,
+    angle,
+    alternatives,
     said_by,
     judged,
   };

@@ -4,7 +4,7 @@ import type { ExportSource } from './export-source.ts';
 export interface ExportFile {
   /** Path inside the export. `{image}` stands for the image's file name without its extension. */
   path: string;
-  /** Name of its link in get_execution. */
+  /** Name of its link in get_execution, if it is stored. */
   link: string;
   contentType: string;
   /** The file in order, in pieces of UTF-16; joined, they are the whole file. */
@@ -18,4 +18,6 @@ export interface ExportDefinition {
   files: readonly [ExportFile, ...ExportFile[]];
   /** True if the format names the image's address, so that `--image-url` can replace it. */
   namesImage: boolean;
+  /** False for a format that only `tilesight export` writes: links cost every agent tokens. Missing if every execution stores it. */
+  isStored?: false;
 }

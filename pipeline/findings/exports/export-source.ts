@@ -34,13 +34,16 @@ export function imageUriOf({ document, imageUrl }: ExportSource): string {
 }
 
 function wellFormed(finding: Finding): Finding {
-  const { id, label, description, text, said_by, judged } = finding;
+  const { id, label, description, text, alternatives, said_by, judged } = finding;
   return {
     ...finding,
     id: id.toWellFormed(),
     label: label.toWellFormed(),
     description: description.toWellFormed(),
     text: text?.toWellFormed() ?? null,
+    ...(alternatives && {
+      alternatives: alternatives.map((other) => ({ label: other.label.toWellFormed(), score: other.score })),
+    }),
     ...(said_by && { said_by: said_by.map((model) => model.toWellFormed()) }),
     ...(judged?.label !== undefined && { judged: { ...judged, label: judged.label.toWellFormed() } }),
   };

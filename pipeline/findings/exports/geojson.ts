@@ -1,5 +1,7 @@
-// Findings as GeoJSON (RFC 7946), one polygon for each box. The coordinates are pixels, as a foreign member states. Pure.
-import type { Box } from '../../contract/schemas.ts';
+// Findings as GeoJSON (RFC 7946), one polygon for each: its outline, or its box. The coordinates are pixels, as a foreign member states. Pure.
+import { at } from '../../contract/at.ts';
+import type { Polygon } from '../../contract/schemas.ts';
+import { cornersOf, isClockwise } from '../../planning/geometry.ts';
 import type { ExportDefinition } from './export-definition.ts';
 import { type ExportedFinding, type ExportSource, exportedFindings, imageUriOf } from './export-source.ts';
 import { jsonPieces, opened } from './pieces.ts';
@@ -25,12 +27,13 @@ function pieces(source: ExportSource): Iterable<string> {
 }
 
 function featureOf({ finding }: ExportedFinding) {
-  const { id, label, score, severity, level, verified, text, description, box, said_by, judged } = finding;
+  const { id, label, score, severity, level, verified, text, description, box, polygon, angle, alternatives, said_by, judged } =
+    finding;
   return {
     type: 'Feature',
     id,
-    geometry: { type: 'Polygon', coordinates: [ringOf(box)] },
-    properties: { id, label, score, severity, level, verified, text, description, said_by, judged },
+    geometry: { type: 'Polygon', coordinates: [ringOf(polygon ?? cornersOf(box))] },
+    properties: { id, label, score, severity, level, verified, text, description, angle, alternatives, said_by, judged },
   };
 }
 
@@ -38,14 +41,8 @@ function featureOf({ finding }: ExportedFinding) {
  * Closed, and counter-clockwise for a reader that takes y to point up (RFC 7946, 3.1.6). In the image, where y points down, the
  * same ring runs clockwise.
  */
-function ringOf([left, top, width, height]: Box): [number, number][] {
-  const right = Math.round((left + width) * DIGITS) / DIGITS;
-  const bottom = Math.round((top + height) * DIGITS) / DIGITS;
-  return [
-    [left, top],
-    [right, top],
-    [right, bottom],
-    [left, bottom],
-    [left, top],
-  ];
+function ringOf(polygon: Polygon): Polygon {
+  const clockwise = isClockwise(polygon) ? polygon : polygon.toReversed();
+  const corners = clockwise.map(([x, y]): Polygon[number] => [Math.round(x * DIGITS) / DIGITS, Math.round(y * DIGITS) / DIGITS]);
+  return [...corners, at(corners, 0)];
 }

@@ -9,7 +9,7 @@ import { geojson } from './geojson.ts';
 import { imageStem } from './image-file.ts';
 import { labelStudio } from './label-studio.ts';
 import { pascalVoc } from './pascal-voc.ts';
-import { yolo } from './yolo.ts';
+import { yolo, yoloObb, yoloSeg } from './yolo.ts';
 
 export const EXPORTS = {
   coco,
@@ -18,6 +18,8 @@ export const EXPORTS = {
   'label-studio': labelStudio,
   yolo,
   'pascal-voc': pascalVoc,
+  'yolo-seg': yoloSeg,
+  'yolo-obb': yoloObb,
 } as const satisfies Record<string, ExportDefinition>;
 
 export type ExportFormat = keyof typeof EXPORTS;
@@ -34,8 +36,14 @@ export function exportFiles(format: ExportFormat): StoredExportFile[] {
   return files.map((file) => ({ ...file, storedAs: files.length === 1 ? file.path : `${format}/${file.path}` }));
 }
 
-/** Every file of every format, in the order of the registry. */
-export const EXPORT_FILES: readonly StoredExportFile[] = EXPORT_FORMATS.flatMap(exportFiles);
+/** True if every execution stores the files of the format. */
+export function isStored(format: ExportFormat): boolean {
+  const definition: ExportDefinition = EXPORTS[format];
+  return definition.isStored !== false;
+}
+
+/** Every file that an execution stores, in the order of the registry. */
+export const EXPORT_FILES: readonly StoredExportFile[] = EXPORT_FORMATS.filter(isStored).flatMap(exportFiles);
 
 const IMAGE = '{image}';
 

@@ -1,9 +1,9 @@
 // Slanted lines of text: where a line begins and ends, at which sides of its tile, and whether two readings lie in one line. Pure.
 import { at } from '../../contract/at.ts';
 import type { Box, Polygon } from '../../contract/schemas.ts';
+import { angleBetween } from '../../planning/geometry.ts';
 import { SIDE } from '../box-columns.ts';
 import { type DetectionTable, EDGE_MARGIN_PX } from '../detection-table.ts';
-import { angleBetween } from '../polygons.ts';
 
 type Point = Polygon[number];
 

@@ -4,8 +4,7 @@ import { at } from '../../../pipeline/contract/at.ts';
 import type { Detection, Finding, Polygon } from '../../../pipeline/contract/schemas.ts';
 import { DetectionTable } from '../../../pipeline/merging/detection-table.ts';
 import { mergeDetections } from '../../../pipeline/merging/merge.ts';
-import { convexIntersection, cornersOf, polygonArea } from '../../../pipeline/merging/polygons.ts';
-import { clippedTo } from '../../../pipeline/planning/geometry.ts';
+import { clippedTo, convexIntersection, cornersOf, polygonArea } from '../../../pipeline/planning/geometry.ts';
 import { type PlannedTile, tilesOf } from '../../../pipeline/planning/grid.ts';
 import { planTiles } from '../../../pipeline/planning/plan.ts';
 
