@@ -67,7 +67,12 @@ test.each(Object.entries(SHARDING))(
     await sleep(4 * PROGRESS_EVERY_MS);
     const plain = await Promise.all(KINDS.map((kind) => warm.stateOf(`plain-${kind}`)));
     const random: Random = seededRandom(7);
-    const cold = await stage(limits, { thawAfterMs: () => random.between(0, THAWED_WITHIN_MS) });
+    let freezes = 0;
+    const thawAfterMs = () => {
+      freezes++;
+      return random.between(0, THAWED_WITHIN_MS);
+    };
+    const cold = await stage(limits, { thawAfterMs });
     const seeds = Array.from({ length: SEEDS / 2 }, (_, seed) => seed);
     const pending = [...seeds];
     const runPending = async () => {
@@ -76,6 +81,7 @@ test.each(Object.entries(SHARDING))(
     };
     await Promise.all(Array.from({ length: AT_ONCE }, runPending));
     await sleep(THAWED_WITHIN_MS + 4 * PROGRESS_EVERY_MS); // what an invocation left armed has run by then
+    expect(freezes).toBeGreaterThanOrEqual(seeds.length); // at least once for each execution: when it ends
     for (const seed of seeds) {
       const place = seed % KINDS.length;
       const frozen = await cold.stateOf(`seed-${seed}`);

@@ -24,7 +24,8 @@ test('an image becomes findings, an overlay and a final progress', async () => {
   expect(progress.tiles).toEqual({ total: vision.detectCalls, done: vision.detectCalls, failed: 0, blank: 0, not_analyzed: 0 });
   expect(document?.usage).toEqual({ input_tokens: 10 * vision.detectCalls, output_tokens: vision.detectCalls, cost_usd: 0 });
   expect(document?.image).toMatchObject({ width: 900, height: 700, format: 'jpeg' });
-  const ofExecution = files.filter((file) => !file.startsWith('blobs/index/'));
+  const ofExecution = files.filter((file) => !file.startsWith('blobs/index/') && !file.startsWith('blobs/calibration/'));
+  expect(files.filter((file) => file.startsWith('blobs/calibration/'))).toEqual(['blobs/calibration/pace/test%3Aeyes.json']);
   expect(
     files
       .filter((file) => file.startsWith('blobs/index/'))
