@@ -160,7 +160,7 @@ Every model in \`models.detection\` analyzes every tile. Detections of the same 
 
 The judge gets a crop around at most 8 findings of one area on which the models differ, and the number of models that reported each finding. It confirms, corrects or rejects each of them. \`judged\` has its verdict and, if it corrected a finding, the label that was reported; \`verified\` repeats the verdict, so that rejected findings are left out everywhere. If a correction describes a finding that exists already, the corrected finding is rejected.
 
-- The judge is \`models.judge\` of a request, or \`JUDGE_MODEL\` of the deployment if several models detect. Without a judge, every finding is kept.
+- The judge is \`models.judge\` of a request, or \`JUDGE_MODEL\` of the deployment if several models detect. Without a judge, every finding is kept; an object under two labels (IoU above 0.8) is one finding then, with \`alternatives\`.
 - An analysis calls the judge at most ${VERIFICATIONS_MAX} times, or ${VERIFICATIONS_MAX / 2} times with \`verify\`, and spends at most ${VERIFICATION_COST_USD_MAX} USD on it: areas with severe findings come first, then those with the most findings. A note counts the findings that were not judged; they are kept as they were detected. Findings that the judge decides on are not verified.
 - Each model multiplies the cost of detection. The estimate of a dry run does not contain the calls of the judge; a note says how many there may be.
 - \`said_by\` and \`judged\` are in findings.json and in list_findings with \`response_format: detailed\`, on the page of the execution, and in the exports for COCO, GeoJSON, Label Studio and CSV (\`said_by\`, \`judged_by\`, \`judged_label\`). YOLO and Pascal VOC have no place for them.

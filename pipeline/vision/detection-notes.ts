@@ -2,6 +2,7 @@
 import type { ModelId } from '../contract/schemas.ts';
 import type { MarkSeen } from '../ports.ts';
 import { coordinatesName } from '../providers/coordinates.ts';
+import type { ImageIntake, ImageSize } from '../providers/image-intake.ts';
 import type { ConventionWatch } from './convention-watch.ts';
 import { type BoxFrame, scaleOf } from './prompts/box-frame.ts';
 import { DETECTIONS_MAX } from './prompts/detect-prompt.ts';
@@ -69,6 +70,18 @@ function unitBeyond(reported: readonly MarkSeen[], frame: BoxFrame): string | nu
 
 export const tooManyObjects = (model: ModelId): string =>
   `${model} could not list all objects of a tile in one answer; some may be missing. Use a smaller tile_size.`;
+
+/** A tile is shrunk if a side loses more than this share: rounding loses less. */
+const SHRUNK_SHARE = 0.1;
+const LARGE = { width: 4_096, height: 4_096 };
+
+/** `null` if the model sees a tile in its own size. */
+export function shrunkNote(model: ModelId, tile: ImageSize, { seen }: Pick<ImageIntake, 'seen'>): string | null {
+  const isShrunk = seen(tile).width < tile.width * (1 - SHRUNK_SHARE);
+  return isShrunk
+    ? `${model} sees tiles shrunk, because they are larger than ${seen(LARGE).width} px; small objects may be missing. Use that tile_size or a smaller one.`
+    : null;
+}
 
 export const leftOut = (model: ModelId, keptMax: number): string =>
   `${model} reported more than ${keptMax} objects in one answer; only the first ${keptMax} are kept.`;

@@ -108,6 +108,7 @@ describe('an answer', () => {
         expect.objectContaining({ box: [20, 20, 180, 50] }),
       ],
       clipped: 1,
+      unreadable: 0,
       usage: { input_tokens: 1_000, output_tokens: 100, cost_usd: costOf(MODEL, { input_tokens: 1_000, output_tokens: 100 }) },
       notes: [],
     });

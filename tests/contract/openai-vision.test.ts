@@ -78,6 +78,7 @@ describe('an answer', () => {
         expect.objectContaining({ box: [20, 20, 180, 50] }),
       ],
       clipped: 1,
+      unreadable: 0,
       usage: { input_tokens: 1_000, output_tokens: 100, cost_usd },
       notes: cost_usd === null ? [`The price of ${MODEL} is unknown: its tokens are counted, but not their cost.`] : [],
     });

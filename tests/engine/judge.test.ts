@@ -91,7 +91,12 @@ test('a correction of the judge replaces label and box, and keeps the reported l
     }),
   };
   const { document } = await analyzed(path, ALL, 'test:judge', { vision: correcting });
-  const plain = (await analyzed(path, ALL)).document;
+  // With a judge, an object under two labels remains two findings until it decides: a judge that confirms all has the same ids.
+  const confirming: typeof vision = {
+    ...vision,
+    judge: async (_model, _crop, { claims }) => ({ verdicts: claims.map(() => ({ verdict: 'confirmed' })), usage: NO_USAGE }),
+  };
+  const plain = (await analyzed(path, ALL, 'test:judge', { vision: confirming })).document;
   const corrected = document?.findings.filter(({ verified }) => verified === 'corrected') ?? [];
   expect(corrected.length).toBeGreaterThan(10);
   for (const { id, label, box, judged } of corrected) {
@@ -114,7 +119,9 @@ test('one model needs no names and no judge, and its findings have no further fi
   const { path } = await drawScene(1);
   const { document, operations } = await analyzed(path, ['test:shy']);
   const fields = ['id', 'label', 'description', 'score', 'severity', 'box', 'text', 'level', 'tiles', 'verified'];
-  expect(document?.findings.every((finding) => Object.keys(finding).join() === fields.join())).toBe(true);
+  const further = document?.findings.flatMap((finding) => Object.keys(finding).filter((key) => !fields.includes(key)));
+  expect(new Set(further)).toEqual(new Set(['alternatives'])); // it mislabels some squares in some levels
+  expect(document?.findings.every((finding) => fields.every((field) => field in finding))).toBe(true);
   expect(operations.filter(({ Name }) => Name?.startsWith('judge'))).toEqual([]);
 });
 

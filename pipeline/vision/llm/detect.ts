@@ -5,7 +5,7 @@ import type { DetectionAnswer, Jpeg, MarkSeen } from '../../ports.ts';
 import type { Coordinates } from '../../providers/coordinates.ts';
 import type { ModelProfile } from '../../providers/model-profiles.ts';
 import type { ConventionWatch } from '../convention-watch.ts';
-import { leftOut, notesOn, tooManyObjects } from '../detection-notes.ts';
+import { leftOut, notesOn, shrunkNote, tooManyObjects } from '../detection-notes.ts';
 import { cutJpeg, fitJpeg } from '../jpeg-tools.ts';
 import { type BoxFrame, frameOf } from '../prompts/box-frame.ts';
 import { detectPrompt } from '../prompts/detect-prompt.ts';
@@ -50,6 +50,8 @@ export async function detect(asked: Asked, profile: ModelProfile, tile: Jpeg): P
     if (half) parts.push({ ...half, detections: half.detections.map((detection) => movedBy(box, detection)) });
   }
   if (whole.isCutOff && halves.length === 0) whole.notes.push(tooManyObjects(model));
+  const shrunk = shrunkNote(model, tile, profile.intake);
+  if (shrunk !== null) whole.notes.push(shrunk);
   const detections = parts.flatMap((part) => part.detections);
   return {
     detections: detections.map((detection) => scaledTo(tile, image, detection)),
