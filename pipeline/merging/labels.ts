@@ -6,8 +6,8 @@ import { SCORE_STEPS } from './ranking.ts';
 import { SpatialIndex } from './spatial-index.ts';
 
 /** Boxes of different labels whose IoU exceeds this show one object: those of a rider and the bicycle share less. */
-const IOU_THRESHOLD_LABELS = 0.8;
-const ALTERNATIVES_MAX = 5;
+export const IOU_THRESHOLD_LABELS = 0.8;
+export const ALTERNATIVES_MAX = 5;
 
 type Alternatives = NonNullable<Finding['alternatives']>;
 

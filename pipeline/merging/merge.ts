@@ -7,6 +7,7 @@ import { cell } from './box-columns.ts';
 import { coverageOf } from './coverage.ts';
 import type { DetectionTable } from './detection-table.ts';
 import { mergeLabels } from './labels.ts';
+import { splitByScore, withLowScores } from './low-scores.ts';
 import { suppressNonMaxima } from './nms.ts';
 import { mergeParts } from './parts.ts';
 import { SCORE_STEPS, sortByScore } from './ranking.ts';
@@ -39,6 +40,22 @@ export function mergeDetections(
   grid: TileGrid,
   notAnalyzed: readonly number[] = [],
   { minScore = MIN_SCORE_DEFAULT, keepsLabels = false }: MergeOptions = {},
+): MergedDetections {
+  const merge = (some: readonly TileDetections[]) => mergeAtOnce(some, grid, notAnalyzed, { minScore, keepsLabels });
+  if (minScore >= MIN_SCORE_DEFAULT) return merge(tiles);
+  const { confident, low } = splitByScore(tiles);
+  const [first, second] = [merge(confident), merge(low)];
+  return {
+    findings: withLowScores(first.findings, second.findings, keepsLabels),
+    lowConfidence: first.lowConfidence + second.lowConfidence,
+  };
+}
+
+function mergeAtOnce(
+  tiles: readonly TileDetections[],
+  grid: TileGrid,
+  notAnalyzed: readonly number[],
+  { minScore, keepsLabels }: Required<MergeOptions>,
 ): MergedDetections {
   const table = tableOf(tiles, grid);
   stitchTruncated(table, grid);

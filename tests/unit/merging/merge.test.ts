@@ -345,7 +345,13 @@ describe('drawn scenes and an ideal detector', () => {
         const random = seededRandom(seed);
         const tiles = idealDetections(plantedScene(kind, plan, random), plan, random);
         const { findings, lowConfidence } = mergeDetections(tiles, plan);
-        const named = new Set(findings.flatMap(({ label, tiles }) => tiles.map((tile) => `${label} ${tile}`)));
+        const labelsOf = ({ label, alternatives = [] }: (typeof findings)[number]) => [
+          label,
+          ...alternatives.map((other) => other.label),
+        ];
+        const named = new Set(
+          findings.flatMap((finding) => labelsOf(finding).flatMap((label) => finding.tiles.map((tile) => `${label} ${tile}`))),
+        );
         const reports = tiles.flatMap(({ tile, detections }) => detections.map(({ label }) => `${label} ${tile.index}`));
         const unnamed = new Set(reports.filter((report) => !named.has(report)));
         if (lowConfidence === 0) expect([...unnamed]).toEqual([]);
