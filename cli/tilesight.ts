@@ -67,6 +67,7 @@ program
   .option('--tile-size <list>', 'tile edges to compare, for example 416,640 (default: as for analyze)', listOf)
   .option('--overlap <list>', 'overlaps to compare (default: as for analyze)', listOf)
   .option('--detail <list>', 'details to compare (default: standard)', listOf)
+  .option('--min-score <list>', 'lowest scores of a finding to compare, 0.05 to 1 (default: 0.4)', listOf)
   .option('--out <dir>', 'folder for evaluation.json, evaluation.txt and crops of the worst misses', 'tilesight-evaluation')
   .addHelpText('after', example('npx tilesight evaluate photos --truth coco.json --tile-size 416,640 --overlap 64,128'))
   .addHelpText('after', '\nEvery combination of the values is one setting and one row of the table.')

@@ -45,6 +45,7 @@ function settingJson({ setting, evaluation, tiles, secondsPerImage, costUsd }: M
     tile_size: setting.tileSize,
     overlap: setting.overlap,
     detail: setting.detail,
+    min_score: setting.minScore,
     tiles,
     seconds_per_image: secondsPerImage,
     cost_usd: costUsd,

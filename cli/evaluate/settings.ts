@@ -1,7 +1,7 @@
 // The settings that an evaluation compares: every combination of the values of its options.
 import { z } from 'zod';
 import { UserError } from '../../pipeline/contract/errors.ts';
-import { Detail, ModelId } from '../../pipeline/contract/schemas.ts';
+import { Detail, MIN_SCORE_MIN, ModelId } from '../../pipeline/contract/schemas.ts';
 import { TILE_EDGE_MAX_PX, TILE_EDGE_MIN_PX } from '../../pipeline/planning/tile-size.ts';
 import type { AnalyzeRequest } from '../agent.ts';
 
@@ -10,6 +10,7 @@ const LABELS_MAX = 100;
 const LABEL_CHARACTERS_MAX = 100;
 const TOGETHER = '+';
 const WHOLE_NUMBER = /^\d{1,9}$/;
+const SCORE = /^(\d+|\d*\.\d+)$/;
 
 /** Values as written, in the order of the command line. Empty: the default. */
 export const SettingOptions = z.object({
@@ -17,6 +18,7 @@ export const SettingOptions = z.object({
   tileSize: z.array(z.string()).default([]),
   overlap: z.array(z.string()).default([]),
   detail: z.array(z.string()).default([]),
+  minScore: z.array(z.string()).default([]),
 });
 export type SettingOptions = z.infer<typeof SettingOptions>;
 
@@ -28,6 +30,7 @@ export interface Setting {
   tileSize: number | null;
   overlap: number | null;
   detail: Detail;
+  minScore: number | null;
 }
 
 /** Throws a UserError that names the option and the value that cannot be used. */
@@ -36,10 +39,13 @@ export function settingsOf(options: SettingOptions): Setting[] {
   const tileSizes = orDefault(options.tileSize.map((value) => pixels('--tile-size', value, TILE_EDGE_MIN_PX, TILE_EDGE_MAX_PX)));
   const overlaps = orDefault(options.overlap.map((value) => pixels('--overlap', value, 0, TILE_EDGE_MAX_PX / 2)));
   const details = orDefault(options.detail.map(detailOf));
+  const minScores = orDefault(options.minScore.map(scoreOf));
   const settings = models.flatMap((chosen) =>
     tileSizes.flatMap((tileSize) =>
       overlaps.flatMap((overlap) =>
-        details.map((detail) => ({ models: chosen, tileSize, overlap, detail: detail ?? ('standard' as const) })),
+        details.flatMap((detail) =>
+          minScores.map((minScore) => ({ models: chosen, tileSize, overlap, detail: detail ?? ('standard' as const), minScore })),
+        ),
       ),
     ),
   );
@@ -58,6 +64,7 @@ export function settingsOf(options: SettingOptions): Setting[] {
       setting.tileSize !== null && (isVaried.tileSize || !isAnyVaried) ? `tiles ${setting.tileSize}` : null,
       setting.overlap !== null && (isVaried.overlap || !isAnyVaried) ? `overlap ${setting.overlap}` : null,
       details.length > 1 ? setting.detail : null,
+      setting.minScore !== null && (minScores.length > 1 || !isAnyVaried) ? `score ${setting.minScore}` : null,
     ];
     const name = parts.filter((part) => part !== null).join(', ') || 'defaults';
     return { name, ...setting };
@@ -73,6 +80,7 @@ export function requestOf(image: string, setting: Setting, labels: readonly stri
     detail: setting.detail,
     tile_size: setting.tileSize ?? undefined,
     overlap: setting.overlap ?? undefined,
+    min_score: setting.minScore ?? undefined,
     models: setting.models ? { detection: setting.models } : undefined,
   };
 }
@@ -93,6 +101,12 @@ function pixels(option: string, value: string, least: number, most: number): num
   const number = WHOLE_NUMBER.test(value) ? Number(value) : Number.NaN;
   if (number >= least && number <= most) return number;
   throw new UserError(`${option} (${value}) must be a whole number from ${least} to ${most}.`);
+}
+
+function scoreOf(value: string): number {
+  const score = SCORE.test(value) ? Number(value) : Number.NaN;
+  if (score >= MIN_SCORE_MIN && score <= 1) return score;
+  throw new UserError(`--min-score (${value}) must be from ${MIN_SCORE_MIN} to 1.`);
 }
 
 function detailOf(value: string): Detail {

@@ -234,6 +234,7 @@ describe('tilesight evaluate refuses with one sentence, and leaves nothing,', ()
       /^--models \(nanodet\) must name models as <provider>:<id>, for example/,
     ],
     ['an unknown detail', ['--detail', 'best'], /^--detail \(best\) must be overview, standard, fine, or max\.$/],
+    ['a score out of range', ['--min-score', '0.4,0.01'], /^--min-score \(0\.01\) must be from 0\.05 to 1\.$/],
     ['an unknown provider', ['--models', 'none:x'], /The model none:x has an unknown provider/],
     ['a file as --out', ['--out', 'package.json'], /^package\.json is a file\. Name a folder with --out\.$/],
     [

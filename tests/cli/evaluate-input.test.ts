@@ -181,7 +181,7 @@ describe('images', () => {
 });
 
 describe('settings', () => {
-  const none = { models: [], tileSize: [], overlap: [], detail: [] };
+  const none = { models: [], tileSize: [], overlap: [], detail: [], minScore: [] };
 
   test('are every combination, named by what differs', () => {
     const settings = settingsOf({ ...none, models: ['onnx:a', 'onnx:a+onnx:b'], tileSize: ['416', '640'], overlap: ['64'] });
@@ -197,17 +197,25 @@ describe('settings', () => {
       tileSize: 416,
       overlap: 64,
       detail: 'standard',
+      minScore: null,
     });
   });
 
   test('without a choice are the defaults, and one value names the only setting', () => {
-    expect(settingsOf(none)).toEqual([{ name: 'defaults', models: null, tileSize: null, overlap: null, detail: 'standard' }]);
+    expect(settingsOf(none)).toEqual([
+      { name: 'defaults', models: null, tileSize: null, overlap: null, detail: 'standard', minScore: null },
+    ]);
     expect(settingsOf({ ...none, tileSize: ['416'] }).map(({ name }) => name)).toEqual(['tiles 416']);
+    const scored = settingsOf({ ...none, minScore: ['0.05', '.4'], detail: ['fine'] });
+    expect(scored).toMatchObject([
+      { name: 'score 0.05', detail: 'fine' },
+      { name: 'score 0.4', minScore: 0.4 },
+    ]);
     expect(settingsOf({ ...none, detail: ['fine', 'max'] }).map(({ name }) => name)).toEqual(['fine', 'max']);
   });
 
   test('become requests that ask for the labels of the truth, unless there are too many for a request', () => {
-    const [setting] = settingsOf({ ...none, models: ['onnx:a'], tileSize: ['416'] });
+    const [setting] = settingsOf({ ...none, models: ['onnx:a'], tileSize: ['416'], minScore: ['0.05'] });
     if (!setting) throw new Error('Expected a setting.');
     expect(requestOf('file:///a.jpg', setting, ['cat', 'cup'])).toEqual({
       image: 'file:///a.jpg',
@@ -215,6 +223,7 @@ describe('settings', () => {
       detail: 'standard',
       tile_size: 416,
       overlap: undefined,
+      min_score: 0.05,
       models: { detection: ['onnx:a'] },
     });
     const many = Array.from({ length: 101 }, (_, place) => `label ${place}`);

@@ -14,7 +14,7 @@ type Findings = { label: string; box: Box; score: number }[];
 
 const A: Box = [0, 0, 10, 10];
 const B: Box = [50, 0, 10, 10];
-const SETTINGS = settingsOf({ models: [], tileSize: ['416', '640'], overlap: [], detail: [] });
+const SETTINGS = settingsOf({ models: [], tileSize: ['416', '640'], overlap: [], detail: [], minScore: [] });
 const LABELS = ['cat', 'cup', 'dog'];
 const NONE: MatchedImages = { images: [], withoutFile: [], withoutTruth: [] };
 
