@@ -12,7 +12,7 @@ import { keys } from '../pipeline/contract/keys.ts';
 import { FindingsDocument } from '../pipeline/contract/schemas.ts';
 import { NO_USAGE } from '../pipeline/contract/usage.ts';
 import type { Vision } from '../pipeline/ports.ts';
-import { throttledVision } from '../pipeline/vision/throttled-vision.ts';
+import { throttledVision, throttleGates } from '../pipeline/vision/throttled-vision.ts';
 import { type BenchResult, resultOf, rounded, SILENT_LOG } from './result.ts';
 import { drawNoise, EXECUTION, runOnce } from './scale-run.ts';
 
@@ -100,7 +100,7 @@ async function measure(size: number): Promise<Measured> {
       folder,
       image,
       log: SILENT_LOG,
-      vision: throttledVision(scriptedModel(), CONCURRENCY),
+      vision: throttledVision(scriptedModel(), throttleGates(CONCURRENCY)),
       // Concurrent shards share the limit, so that the total concurrency is the same for all sizes.
       tileConcurrency: size > 1_000 ? CONCURRENCY / SHARDS_AT_ONCE : CONCURRENCY,
       shardConcurrency: SHARDS_AT_ONCE,

@@ -7,23 +7,23 @@ import { type Coordinates, coordinatesNamed } from '../providers/coordinates.ts'
 import type { ProviderName, ProviderSettings } from '../providers/provider-registry.ts';
 import { anthropicVision } from './llm/anthropic-vision.ts';
 import { bedrockVision } from './llm/bedrock-vision.ts';
-import type { Profiles } from './llm/llm-vision.ts';
+import type { LlmOptions } from './llm/llm-vision.ts';
 import { openaiVision } from './llm/openai-vision.ts';
 import { onnxVision } from './onnx/onnx-vision.ts';
 import { type ProfileSources, profilesFrom } from './profiles.ts';
 import { rulesVision } from './rules-vision.ts';
-import { throttledVision } from './throttled-vision.ts';
+import { throttledVision, throttleGates } from './throttled-vision.ts';
 
 /** Creating a Vision loads no client and no model: the first call does. */
 const FACTORIES = {
-  onnx: () => onnxVision(),
+  onnx: (_settings, { through }) => throttledVision(onnxVision(), through),
   rules: () => rulesVision(),
-  bedrock: (_settings, profiles) => bedrockVision({ profiles }),
-  anthropic: ({ ANTHROPIC_BASE_URL, ANTHROPIC_API_KEY }, profiles) =>
-    anthropicVision({ profiles, baseUrl: ANTHROPIC_BASE_URL ?? null, apiKey: ANTHROPIC_API_KEY ?? null }),
-  openai: ({ OPENAI_BASE_URL, OPENAI_API_KEY }, profiles) =>
-    openaiVision({ profiles, baseUrl: OPENAI_BASE_URL ?? null, apiKey: OPENAI_API_KEY ?? null }),
-} satisfies Record<ProviderName, (settings: ProviderSettings, profiles: Profiles) => Vision>;
+  bedrock: (_settings, options) => bedrockVision(options),
+  anthropic: ({ ANTHROPIC_BASE_URL, ANTHROPIC_API_KEY }, options) =>
+    anthropicVision({ ...options, baseUrl: ANTHROPIC_BASE_URL ?? null, apiKey: ANTHROPIC_API_KEY ?? null }),
+  openai: ({ OPENAI_BASE_URL, OPENAI_API_KEY }, options) =>
+    openaiVision({ ...options, baseUrl: OPENAI_BASE_URL ?? null, apiKey: OPENAI_API_KEY ?? null }),
+} satisfies Record<ProviderName, (settings: ProviderSettings, options: Required<LlmOptions>) => Vision>;
 
 interface VisionSettings extends ProviderSettings {
   /** Calls in flight to one model. */
@@ -36,8 +36,9 @@ interface VisionSettings extends ProviderSettings {
 export function allProviders(settings: VisionSettings, calibrationOf: ProfileSources['calibrationOf']): Vision {
   const configured = new Map(settings.MODEL_COORDINATES.map(configuredCoordinates));
   const profiles = profilesFrom({ configured, calibrationOf, now: () => performance.now() });
-  const providers = Object.entries(FACTORIES).map(([name, factory]) => [name, factory(settings, profiles)] as const);
-  return throttledVision(visionByProvider(Object.fromEntries(providers)), settings.TILE_CONCURRENCY);
+  const options = { profiles, through: throttleGates(settings.TILE_CONCURRENCY) };
+  const providers = Object.entries(FACTORIES).map(([name, factory]) => [name, factory(settings, options)] as const);
+  return visionByProvider(Object.fromEntries(providers));
 }
 
 function configuredCoordinates(pair: string): [ModelId, Coordinates] {

@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { TransientError, UserError } from '../../pipeline/contract/errors.ts';
 import { type Pace, throttleGate } from '../../pipeline/vision/throttle-gate.ts';
-import { throttledVision } from '../../pipeline/vision/throttled-vision.ts';
+import { throttledVision, throttleGates } from '../../pipeline/vision/throttled-vision.ts';
 import { greyImage } from '../support/grey-image.ts';
 import { runPipeline } from '../support/pipeline-run.ts';
 import { scriptedVision } from '../support/scripted-vision.ts';
@@ -297,8 +297,7 @@ test('a throttled model does not delay another', async () => {
         };
       },
     },
-    2,
-    pace,
+    throttleGates(2, pace),
   );
   const busy = vision.detect('test:busy', image, ask);
   const free = await pace.run(vision.detect('test:free', image, ask));
@@ -308,7 +307,7 @@ test('a throttled model does not delay another', async () => {
 
 test('a model that is throttled for good fails its calls within 2 s: further waiting is not done in a process', async () => {
   const pace = virtualPace(() => 0.5);
-  const vision = throttledVision({ ...scriptedVision(), detect: () => Promise.reject(throttled()) }, 2, pace);
+  const vision = throttledVision({ ...scriptedVision(), detect: () => Promise.reject(throttled()) }, throttleGates(2, pace));
   const calls = Array.from({ length: 8 }, () => vision.detect('test:busy', image, ask));
   const ends = await pace.run(Promise.allSettled(calls));
   expect(ends.map(({ status }) => status)).toEqual(calls.map(() => 'rejected'));
@@ -324,7 +323,7 @@ test('an analysis without access to its model fails after at most as many calls 
       throw new UserError(refusal);
     },
   });
-  const { progress } = await runPipeline(await greyImage(), throttledVision(vision, 4));
+  const { progress } = await runPipeline(await greyImage(), throttledVision(vision, throttleGates(4)));
   expect(progress).toMatchObject({ status: 'FAILED', reason: refusal });
   expect(vision.detectCalls).toBeLessThanOrEqual(4);
 }, 5_000);
@@ -341,7 +340,7 @@ test('an analysis through a storm analyzes every tile, with fewer than 3 calls p
       return [];
     },
   });
-  const { document, progress } = await runPipeline(await greyImage(1_800, 1_500), throttledVision(vision, 8));
+  const { document, progress } = await runPipeline(await greyImage(1_800, 1_500), throttledVision(vision, throttleGates(8)));
   const total = document?.tiles.total ?? 0;
   expect(total).toBeGreaterThan(80);
   expect({ seed, status: progress.status, done: document?.tiles.done }).toEqual({ seed, status: 'SUCCEEDED', done: total });

@@ -7,16 +7,14 @@ import type { Vision } from '../../ports.ts';
 import { NO_ANTHROPIC_KEY } from '../../providers/provider-registry.ts';
 import { anthropicReply } from './anthropic-answers.ts';
 import { ANTHROPIC_REFUSALS, anthropicError, imageRefusalOf, type Setting } from './anthropic-errors.ts';
-import { llmVision, type Profiles, registeredProfiles } from './llm-vision.ts';
+import { type LlmOptions, llmVision } from './llm-vision.ts';
 import { idAtProvider, imageRefused, type Model, type Question } from './model.ts';
 import { boundedFetch } from './requests/bounded-fetch.ts';
 import { thinkingFields, withThoughts } from './requests/claude-thinking.ts';
 import { jsonSchemaOf } from './requests/json-schema.ts';
 import { type Concessions, refusedSettings } from './requests/refused-settings.ts';
 
-export interface AnthropicVisionOptions {
-  /** Those of the registry by default. */
-  profiles?: Profiles;
+export interface AnthropicVisionOptions extends LlmOptions {
   /** `null` for Anthropic itself. */
   baseUrl: string | null;
   apiKey: string | null;
@@ -54,7 +52,7 @@ export function anthropicVision(options: AnthropicVisionOptions): Vision {
       throw anthropicError(error, model);
     }
   };
-  return llmVision(model, options.profiles ?? registeredProfiles);
+  return llmVision(model, options);
 }
 
 type Create = (input: Input) => Promise<unknown>;

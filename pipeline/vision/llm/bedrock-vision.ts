@@ -13,16 +13,14 @@ import { modelName } from '../../providers/profile-of.ts';
 import { bedrockReply } from './bedrock-answers.ts';
 import { bedrockError, imageRefusalOf, isMalformedToolUse } from './bedrock-errors.ts';
 import { BEDROCK_REFUSALS, type Setting } from './bedrock-settings.ts';
-import { llmVision, type Profiles, registeredProfiles } from './llm-vision.ts';
+import { type LlmOptions, llmVision } from './llm-vision.ts';
 import { type Form, idAtProvider, imageRefused, type Model, NO_TOKENS, type Question } from './model.ts';
 import { thinkingFields, withThoughts } from './requests/claude-thinking.ts';
 import { inWords } from './requests/folded-question.ts';
 import { jsonSchemaOf } from './requests/json-schema.ts';
 import { type Concessions, refusedSettings } from './requests/refused-settings.ts';
 
-export interface BedrockVisionOptions {
-  /** Those of the registry by default. */
-  profiles?: Profiles;
+export interface BedrockVisionOptions extends LlmOptions {
   /** Instead of the region's own endpoint, for example a VPC endpoint. */
   endpoint?: string;
   /** For one question; CALL_TIMEOUT_MS by default. */
@@ -60,7 +58,7 @@ export function bedrockVision(options: BedrockVisionOptions = {}): Vision {
       throw bedrockError(error, model);
     }
   };
-  return llmVision(model, options.profiles ?? registeredProfiles);
+  return llmVision(model, options);
 }
 
 type Converse = (input: ConverseCommandInput) => Promise<unknown>;

@@ -16,15 +16,23 @@ import { judgementsReader, readModeration, readSummary, verificationReader } fro
 import { askModel, type Purpose } from './ask-model.ts';
 import { detect, locate } from './detect.ts';
 import { judgementsForm, MODERATION_FORM, SUMMARY_FORM, verificationForm } from './forms.ts';
-import { type Model, type Question, type Tokens, totalTokens } from './model.ts';
+import { type Model, type Question, type Through, type Tokens, totalTokens } from './model.ts';
 
 const OTHER_MODEL = 'Choose another model.';
 
 /** From calibration, from the configuration, or from the registry. */
 export type Profiles = (model: ModelId) => Promise<ModelProfile>;
-export const registeredProfiles: Profiles = async (model) => profileOf(model);
+const registeredProfiles: Profiles = async (model) => profileOf(model);
 
-export function llmVision(send: Model, profiles: Profiles): Vision {
+export interface LlmOptions {
+  /** Those of the registry by default. */
+  profiles?: Profiles;
+  /** For each request: the correction of an answer and half a tile are requests of their own. At once by default. */
+  through?: Through;
+}
+
+export function llmVision(request: Model, { profiles = registeredProfiles, through = (_, call) => call() }: LlmOptions): Vision {
+  const send: Model = (model, question) => through(model, () => request(model, question));
   const watch = conventionWatch();
   const ask = <T>(model: ModelId, purpose: Purpose<T>, question: Omit<Question, 'form' | 'repair'>) =>
     paying(send, model, (counted) => askModel(counted, model, purpose, question));

@@ -88,6 +88,9 @@ export function cannotBeUsed(model: ModelId, fix: string): string {
 /** Throws a UserError or a TransientError if there is no answer. An unusable answer is a reply, too. */
 export type Model = (model: ModelId, question: Question) => Promise<Reply>;
 
+/** Makes a call once the service may accept it, and repeats it while the service throttles: throttled-vision.ts. */
+export type Through = <T>(model: ModelId, call: () => Promise<T>) => Promise<T>;
+
 /** The reply of a service that refused the request because of its image. */
 export function imageRefused(why: ImageRefusal, cause: Error): Reply {
   return why === 'blocked'

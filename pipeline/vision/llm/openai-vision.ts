@@ -5,7 +5,7 @@ import { UserError } from '../../contract/errors.ts';
 import type { ModelId } from '../../contract/schemas.ts';
 import type { Vision } from '../../ports.ts';
 import { NO_OPENAI_SERVER } from '../../providers/provider-registry.ts';
-import { llmVision, type Profiles, registeredProfiles } from './llm-vision.ts';
+import { type LlmOptions, llmVision } from './llm-vision.ts';
 import { idAtProvider, imageRefused, type Model, type Question } from './model.ts';
 import { errorIn, failedGenerationIn, openaiReply } from './openai-answers.ts';
 import { imageRefusalOf, openaiError } from './openai-errors.ts';
@@ -15,9 +15,7 @@ import { inWords } from './requests/folded-question.ts';
 import { jsonSchemaOf } from './requests/json-schema.ts';
 import { type Concessions, refusedSettings } from './requests/refused-settings.ts';
 
-export interface OpenaiVisionOptions {
-  /** Those of the registry by default. */
-  profiles?: Profiles;
+export interface OpenaiVisionOptions extends LlmOptions {
   /** With its path, for example http://127.0.0.1:11434/v1. `null` for OpenAI itself. */
   baseUrl: string | null;
   /** `null` for servers that need none. */
@@ -49,7 +47,7 @@ export function openaiVision(options: OpenaiVisionOptions): Vision {
       throw openaiError(error, model);
     }
   };
-  return llmVision(model, options.profiles ?? registeredProfiles);
+  return llmVision(model, options);
 }
 
 type Complete = (input: Input) => Promise<unknown>;
