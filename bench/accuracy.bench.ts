@@ -1,6 +1,6 @@
 // Recall and precision on the example images, through the command line with default settings, compared with a single detection on
 // the whole image. Every finding counts against precision, also text in images of objects. Then close-ups: objects of the lawn,
-// enlarged beyond a tile, none of which may be lost or found twice.
+// enlarged beyond a tile, none of which may be lost or found twice. Drawn text: lines at all angles, and tight rows.
 import { execFile } from 'node:child_process';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -14,11 +14,13 @@ import { readHeader, smallCopy } from '../pipeline/imaging/image-reader.ts';
 import { intersectionOf, iou } from '../pipeline/planning/geometry.ts';
 import { DEFAULT_LIMITS } from '../pipeline/planning/image-limits.ts';
 import { onnxVision } from '../pipeline/vision/onnx/onnx-vision.ts';
+import { scoreDrawnText } from './accuracy/drawn-text.ts';
 import { type BenchResult, resultOf, rounded } from './result.ts';
 
 const LAWN_RIGHT_MIN = 50;
 const LAWN_PRECISION_MIN = 0.92;
 const FLOORPLAN_RIGHT_MIN = 241;
+const DRAWN_LINES_SHARE_MIN = 0.95;
 const SAME_OBJECT_IOU = 0.5;
 /** The longer side of the object, in tiles of the default edge of 640 px: one and a quarter, two and a half. */
 const CLOSE_UP_SIDES_PX = [800, 1_600] as const;
@@ -51,6 +53,7 @@ export async function run(): Promise<BenchResult> {
   const planWhole = scoreTexts(await detectedInWholeImage('examples/floorplan.png', 'onnx:ppocr'), plan);
   console.log(JSON.stringify({ image: 'floorplan', tiled: planTiled, whole: planWhole }));
 
+  const drawn = await scoreDrawnText(analyzed);
   const closeUps = await scoreCloseUps(lawn);
   const figures = {
     lawn_objects: lawn.length,
@@ -60,6 +63,10 @@ export async function run(): Promise<BenchResult> {
     floorplan_texts: plan.length,
     floorplan_right: planTiled.right,
     floorplan_whole_right: planWhole.right,
+    drawn_lines: drawn.lines,
+    drawn_lines_right: drawn.right,
+    spreadsheet_rows: drawn.rows,
+    spreadsheet_rows_right: drawn.rowsRight,
     close_ups: closeUps.images,
     close_ups_lost: closeUps.lost,
     close_ups_doubled: closeUps.doubled,
@@ -68,6 +75,8 @@ export async function run(): Promise<BenchResult> {
     lawn_right: ['>=', LAWN_RIGHT_MIN],
     lawn_precision: ['>=', LAWN_PRECISION_MIN],
     floorplan_right: ['>=', FLOORPLAN_RIGHT_MIN],
+    drawn_lines_right: ['>=', Math.ceil(DRAWN_LINES_SHARE_MIN * drawn.lines)],
+    spreadsheet_rows_right: ['=', drawn.rows],
     close_ups_lost: ['=', 0],
     close_ups_doubled: ['=', 0],
   });

@@ -132,6 +132,19 @@ describe('onnx:ppocr', () => {
     expect(rows.filter(({ number }) => !found.has(number))).toEqual([]);
   });
 
+  it('reads all 120 cells of a spreadsheet in one tile', async () => {
+    const cells = Array.from({ length: 40 }, (_, row) => [`${row + 10}`, `Item 1${row + 10}`, `${row + 10}.50`]);
+    const texts = cells.flatMap((row, index) =>
+      row.map((cell, column) => `<text x="${[14, 70, 220][column]}" y="${24 + 15 * index}">${cell}</text>`),
+    );
+    const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="320" height="640" font-family="sans-serif" font-size="13"><rect width="100%" height="100%" fill="white"/>${texts.join('')}</svg>`;
+    const { detections, notes } = await vision.detect('onnx:ppocr', await jpeg(sharp(Buffer.from(svg))), EVERYTHING);
+    const found = new Set(detections.map(({ text }) => text));
+    expect(cells.map(([number]) => number).filter((number) => !found.has(number as string))).toEqual([]);
+    expect(detections.length).toBeGreaterThanOrEqual(120); // before, a tile kept 100
+    expect(notes.join()).not.toContain('detected more than');
+  });
+
   it('reads rows that touch, with no empty row of pixels between them, each in its place', async () => {
     const rows = Array.from({ length: 40 }, (_, row) => ({ number: `${row + 10}`, y: 24 + 14 * row }));
     const lines = rows.map(({ number, y }) => `<text x="14" y="${y}">QJ${number}</text>`);

@@ -18,7 +18,8 @@ export interface OnnxVisionOptions {
   classify?: (image: Jpeg) => Promise<NsfwScores>;
 }
 
-const DETECTIONS_MAX = 100; // of 170 bytes each: 17 KB, so that a tile's checkpoint stays under 20 KB
+const OBJECTS_MAX = 100; // in a tile, of 170 bytes each: 17 KB
+const LINES_MAX = 400; // a spreadsheet of 40 rows and 10 columns; of 230 bytes each with corners: 92 KB, beside the checkpoint
 /** By the characters of its dictionary. */
 const SCRIPTS =
   'onnx:ppocr reads Latin and Chinese characters: text in another script, such as Cyrillic or Arabic, is missing or comes out as look-alikes.';
@@ -40,16 +41,16 @@ export function onnxVision(options: OnnxVisionOptions = {}): Vision {
       return { ...verdictOf(await classify(image)), usage: NO_USAGE };
     },
     async detect(model, tile, ask) {
-      const { job, selection } = detector(model, ask);
+      const { job, selection, detectionsMax } = detector(model, ask);
       const { isWanted, wantsAny, notes } = selection;
       if (!wantsAny) return { detections: [], usage: NO_USAGE, clipped: 0, notes };
       const { detections, unread } = await pool().run(job, tile, ask.min_score);
       const wanted = detections.filter(({ label }) => isWanted(label));
       return {
-        detections: highestScores(wanted),
+        detections: highestScores(wanted, detectionsMax),
         usage: NO_USAGE,
         clipped: 0,
-        notes: [...notes, ...countNotes(model, wanted.length), ...scriptNotes(model, wanted.length + unread)],
+        notes: [...notes, ...countNotes(model, wanted.length, detectionsMax), ...scriptNotes(model, wanted.length + unread)],
       };
     },
     async verify(model) {
@@ -61,22 +62,20 @@ export function onnxVision(options: OnnxVisionOptions = {}): Vision {
   };
 }
 
-function detector(model: ModelId, ask: Ask): { job: ModelJob<Detected>; selection: Selection } {
-  if (model === 'onnx:nanodet') return { job: NANODET, selection: selectObjects(ask) };
-  if (model === 'onnx:ppocr') return { job: PPOCR, selection: selectText(ask) };
+function detector(model: ModelId, ask: Ask): { job: ModelJob<Detected>; selection: Selection; detectionsMax: number } {
+  if (model === 'onnx:nanodet') return { job: NANODET, selection: selectObjects(ask), detectionsMax: OBJECTS_MAX };
+  if (model === 'onnx:ppocr') return { job: PPOCR, selection: selectText(ask), detectionsMax: LINES_MAX };
   throw wrongModel(model, 'detect', 'onnx:nanodet or onnx:ppocr');
 }
 
-function highestScores(detections: Detection[]): Detection[] {
-  if (detections.length <= DETECTIONS_MAX) return detections;
-  return detections.toSorted((a, b) => b.score - a.score).slice(0, DETECTIONS_MAX);
+function highestScores(detections: Detection[], count: number): Detection[] {
+  if (detections.length <= count) return detections;
+  return detections.toSorted((a, b) => b.score - a.score).slice(0, count);
 }
 
-function countNotes(model: ModelId, count: number): string[] {
-  if (count <= DETECTIONS_MAX) return [];
-  return [
-    `${model} detected more than ${DETECTIONS_MAX} objects in one tile; the ${DETECTIONS_MAX} with the highest scores are kept.`,
-  ];
+function countNotes(model: ModelId, count: number, countMax: number): string[] {
+  if (count <= countMax) return [];
+  return [`${model} detected more than ${countMax} objects in one tile; the ${countMax} with the highest scores are kept.`];
 }
 
 /** Nothing in an answer shows that a line was in another script: its reading may score 0.85. */
