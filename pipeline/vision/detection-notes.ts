@@ -34,7 +34,8 @@ export function notesOn(
   const other = wereFractions ? 'fractions' : unitBeyond(reported, frame);
   if (other) {
     const expected = coordinatesName(frame.coordinates);
-    notes.push(`${model} answers with boxes in ${other}, not in ${expected} as asked; boxes may be wrong. ${measureIt(model)}`);
+    const what = wereFractions ? 'they are read accordingly' : 'boxes may be wrong';
+    notes.push(`${model} answers with boxes in ${other}, not in ${expected} as asked; ${what}. ${measureIt(model)}`);
   }
   const suspicions = watch(model, isReversed ? [] : reported, frame);
   if (suspicions.includes('corner') && !wereFractions) {

@@ -47,7 +47,9 @@ test('boxes outside of the scale are noted at the first tile', async () => {
 });
 
 test('fractions of 1 are noted at the first tile', async () => {
-  expect(await notesOn('fractions', { width: 900, height: 900 }, 1)).toEqual([expect.stringContaining('boxes in fractions')]);
+  expect(await notesOn('fractions', { width: 900, height: 900 }, 1)).toEqual([
+    expect.stringContaining('boxes in fractions, not in thousandths as asked; they are read accordingly.'),
+  ]);
 });
 
 test('boxes that all lie in one corner are noted after some tiles, and a model that answers as asked has no note', async () => {
