@@ -29,23 +29,36 @@ beforeAll(async () => {
   image = await greyNoise(600, 500);
 });
 
+/** When a process that is frozen runs on: within a moment or once the execution has ended, at random, or never. */
+type Thaw = 'at random' | 'never';
+
 interface Freezer {
   /** Calls of the store after the end of the invocation that made them. */
   late: string[];
+  /** Thaws what is still frozen when the execution has ended. */
+  ended(): void;
   /** The store as one invocation uses it. After `freeze`, calls wait until the process is thawed. */
   storeOfInvocation(blobs: Blobs): { blobs: Blobs; freeze(): void };
 }
 
-function freezer(random: Random): Freezer {
+function freezer(random: Random, thaw: Thaw = 'at random'): Freezer {
   const late: string[] = [];
+  const end = Promise.withResolvers<void>();
+  const thawed = async () => {
+    const waitsForEnd = thaw === 'never' || random.between(0, 1) === 1;
+    await (waitsForEnd ? end.promise : sleep(random.between(0, THAWED_WITHIN_MS)));
+  };
   return {
     late,
+    ended() {
+      if (thaw !== 'never') end.resolve();
+    },
     storeOfInvocation(blobs) {
       let isFrozen = false;
       const running = async <T>(name: string, key: string, call: () => Promise<T>): Promise<T> => {
         if (isFrozen) {
           late.push(`${name} ${key}`);
-          await sleep(random.between(0, THAWED_WITHIN_MS));
+          await thawed();
         }
         return await call();
       };
@@ -111,6 +124,7 @@ async function stateAfter({ script, limits = {}, onPut, freezer }: Scene) {
   const request = requestFor(path, { detail: 'max', tile_size: 256, overlap: 64 });
   await launcher.start({ ...request, image: { ...request.image, uri: 'file:///noise.jpg' } });
   await engine.ended(EXECUTION);
+  freezer?.ended();
   await sleep(THAWED_WITHIN_MS + 4 * deps.limits.progressEveryMs);
   const { started_at, updated_at, ...progress } = await readExisting(documents.progress(EXECUTION), blobs);
   const tileKeys = await blobs.list(keys.tileStatesFolder(EXECUTION), { limit: 100 });
@@ -169,7 +183,7 @@ test('the progress of a sharded run rises before its first shard ends, while its
     script,
     limits: { ...SHARDED, tileConcurrency: 1, progressEveryMs: 200 },
     onPut,
-    freezer: freezer(seededRandom(1)),
+    freezer: freezer(seededRandom(1), 'never'),
   });
   expect(risen.filter((row) => row.shardsEnded === 0 && row.finished > 0)).not.toEqual([]);
 });

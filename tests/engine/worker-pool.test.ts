@@ -80,6 +80,25 @@ const MODES: [mode: string, freezing: Freezing | null][] = [
   ['a worker process that is frozen between invocations', { thawAfterMs: () => 30 }],
 ];
 
+test('a worker process is frozen between invocations until the next one, or for a time', async () => {
+  const isStopped = (pid: number) =>
+    spawnSync('ps', ['-o', 'stat=', '-p', String(pid)], { encoding: 'utf8' })
+      .stdout.trim()
+      .startsWith('T');
+  const times = [60_000, 400];
+  const { engine, start, journal } = await stageWith({ workersMax: 1, freezing: { thawAfterMs: () => times.shift() ?? 60_000 } });
+  start('one', ['ok']);
+  await engine.ended('one');
+  const [{ pid } = { pid: -1 }] = await journal('one');
+  await until(() => isStopped(pid));
+  start('two', ['ok']);
+  expect(resultOf(await engine.ended('two'))).toEqual({ succeeded: 1, failed: [] });
+  expect((await journal('two')).map((row) => row.pid)).toEqual([pid]);
+  await until(() => isStopped(pid));
+  await until(() => !isStopped(pid));
+  expect(alive(pid)).toBe(true);
+});
+
 describe.each(MODES)('%s', (_, freezing) => {
   const stage = (options: StageOptions = {}) => stageWith({ ...options, freezing });
 
