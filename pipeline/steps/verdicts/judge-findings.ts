@@ -39,9 +39,9 @@ export async function judgeFindings(
     claims,
   });
   return {
-    verdicts: findings.map((_, index): Verdict => {
+    verdicts: findings.map((finding, index): Verdict => {
       const verdict = verdicts[index] ?? null;
-      const found: Verdict = verdict === null ? { verdict: 'none', reason: LEFT_OUT } : inImage(verdict, crop);
+      const found: Verdict = verdict === null ? { verdict: 'none', reason: LEFT_OUT } : inImage(verdict, crop, finding, request);
       return { ...found, judge: model };
     }),
     usage,

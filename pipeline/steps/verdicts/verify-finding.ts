@@ -4,7 +4,7 @@ import type { AnalysisRequest, Box, Finding, Usage } from '../../contract/schema
 import { NO_USAGE } from '../../contract/usage.ts';
 import { VERIFICATION_COST_USD_MAX, type Verdict } from '../../findings/verification.ts';
 import { viewOf } from '../../imaging/view.ts';
-import { withContext } from '../../planning/geometry.ts';
+import { iou, withContext } from '../../planning/geometry.ts';
 import type { Plan } from '../../planning/plan.ts';
 import { pyramidOf } from '../../planning/stored-plan.ts';
 import type { CropVerdict, Jpeg, PipelineDeps } from '../../ports.ts';
@@ -39,7 +39,7 @@ export async function verifyFinding(
   if (model === null) throw new UserError('The request has no verification model. Set VERIFICATION_MODEL.');
   const crop = await cropAround(finding.box, request, plan, deps);
   const answer = await deps.vision.verify(model, crop.jpeg, { ask: request.ask, finding, boxInCrop: crop.toCrop(finding.box) });
-  return { verdict: inImage(answer, crop), usage: answer.usage };
+  return { verdict: inImage(answer, crop, finding, request), usage: answer.usage };
 }
 
 /** A part of the image as a model gets it. */
@@ -89,7 +89,24 @@ export function unverified(reason: string): VerifiedFinding {
   return { verdict: { verdict: 'none', reason }, usage: NO_USAGE };
 }
 
-export function inImage(answer: CropVerdict, { toImage }: Pick<Crop, 'toImage'>): Verdict {
+/** Small objects may be off by their size. */
+function around([left, top, width, height]: Box): Box {
+  const reach = Math.max(width, height);
+  return [left - reach, top - reach, width + 2 * reach, height + 2 * reach];
+}
+
+/** A correction to another place, or to a label that was not requested, is not about the finding: the finding stays as it was detected. */
+export function inImage(
+  answer: CropVerdict,
+  { toImage }: Pick<Crop, 'toImage'>,
+  finding: Pick<Finding, 'box'>,
+  { ask: { labels } }: Pick<AnalysisRequest, 'ask'>,
+): Verdict {
   if (answer.verdict !== 'corrected') return { verdict: answer.verdict };
-  return { verdict: 'corrected', instead: { ...answer.instead, box: toImage(answer.boxInCrop) } };
+  const box = toImage(answer.boxInCrop);
+  if (iou(box, around(finding.box)) === 0) return { verdict: 'none', reason: 'The correction is about another place.' };
+  const named = answer.instead.label.toLowerCase();
+  const label = labels.length === 0 ? answer.instead.label : labels.find((one) => one.trim().toLowerCase() === named);
+  if (label === undefined) return { verdict: 'none', reason: 'The correction has a label that was not requested.' };
+  return { verdict: 'corrected', instead: { ...answer.instead, label, box } };
 }
