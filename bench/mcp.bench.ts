@@ -95,6 +95,7 @@ async function served(folder: string): Promise<{ url: string; close(): void }> {
     progress: progressReader({ blobs, launcher, clock }),
   };
   const rest = {
+    detectors: { find: refuse },
     costUsdMax: null,
     dryRunBytesMax: null,
     quotas: null,

@@ -19,6 +19,7 @@ import { obstacleTo } from '../pipeline/providers/provider-registry.ts';
 import { stepDocuments } from '../pipeline/step-documents.ts';
 import { fsBlobs } from '../pipeline/storage/folder-blobs.ts';
 import { allProviders } from '../pipeline/vision/providers.ts';
+import { detectorsInFolder } from '../pipeline/vision/registered-detectors.ts';
 import { print, report } from './terminal.ts';
 
 const Options = z.strictObject({ data: z.string().optional(), charts: z.string().optional() });
@@ -39,7 +40,7 @@ export async function calibrateCommand(name: string, values: unknown): Promise<v
   const earlier = await readDocument(stepDocuments.calibration(model), blobs);
   const { family, coordinates } = profileOf(model);
   print(`Asking ${model} for 48 marks in each of two charts. Profile: ${family}, boxes in ${coordinatesName(coordinates)}.\n`);
-  const vision = allProviders(config, async () => null);
+  const vision = allProviders(config, { calibrationOf: async () => null, detectors: detectorsInFolder(config.TILESIGHT_HOME) });
   const calibration = await calibrateModel(model, { vision, blobs, clock: { now: () => new Date() } }, (asked, before) => {
     if (before > 0) report(`The answers do not fit yet. Asking for boxes in ${coordinatesName(asked)}.\n`);
   }).catch((error: unknown) => {

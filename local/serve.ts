@@ -11,11 +11,13 @@ import { VERSION } from '../mcp-server/version.ts';
 import { type Config, modelOffer, sizeLimits } from '../pipeline/config.ts';
 import { UserError } from '../pipeline/contract/errors.ts';
 import { ownerOf } from '../pipeline/contract/keys.ts';
-import type { Clock, Log } from '../pipeline/ports.ts';
+import type { Clock, Detectors, Log } from '../pipeline/ports.ts';
 import { progressReader } from '../pipeline/progress/progress-reader.ts';
+import { isOwnDetector } from '../pipeline/providers/own-labels.ts';
 import { openSources, SOURCES } from '../pipeline/sources/index.ts';
 import { fsBlobs } from '../pipeline/storage/folder-blobs.ts';
 import { fsRemoval } from '../pipeline/storage/folder-removal.ts';
+import { detectorsInFolder } from '../pipeline/vision/registered-detectors.ts';
 import { type DataFolder, emptyLeftovers, openDataFolder, workerScratch } from './data-folder.ts';
 import { type Engine, openEngine } from './engine/engine.ts';
 import { localLauncher, requestedImage } from './engine/local-launcher.ts';
@@ -63,6 +65,9 @@ export async function serve(options: ServeOptions): Promise<LocalServer> {
   const { config, dataFolder, host = LOOPBACK, iam, freezing, log } = options;
   if (config.ISOLATION === 'caller' && !iam)
     throw new UserError('ISOLATION=caller needs signed requests. Add --auth iam, or unset ISOLATION.');
+  const detectors = detectorsInFolder(config.TILESIGHT_HOME);
+  // A model that is not there would fail in every tile: after the upload, the moderation and the tiling.
+  for (const model of [...config.DETECTION_MODELS, ...config.ALLOWED_MODELS].filter(isOwnDetector)) await detectors.find(model);
   const address = await addressToListen(host, iam !== undefined);
   const folder = await openDataFolder(dataFolder);
   const clock: Clock = { now: () => new Date() };
@@ -86,7 +91,7 @@ export async function serve(options: ServeOptions): Promise<LocalServer> {
     const removal = fsRemoval(folder.blobs);
     const launcher = localLauncher(engine);
     const endUpkeep = await startUpkeep({ folder, engine, blobs, removal, launcher, owner: null, retentionDays, clock, log });
-    const { url, close } = await openHttp(options, address, folder, engine, clock);
+    const { url, close } = await openHttp(options, address, folder, engine, detectors, clock);
     engine.start();
     return {
       url,
@@ -108,6 +113,7 @@ async function openHttp(
   address: string,
   folder: DataFolder,
   engine: Engine,
+  detectors: Detectors,
   clock: Clock,
 ): Promise<LocalServer> {
   const { config, allowedFolders, port, iam, log } = options;
@@ -125,6 +131,7 @@ async function openHttp(
     launcher,
     deployment: null,
     models: modelOffer(config),
+    detectors,
     clock,
     log,
     imagesIn: sources.imagesIn,

@@ -11,6 +11,7 @@ import { stepDocuments } from '../pipeline/step-documents.ts';
 import { fsBlobs } from '../pipeline/storage/folder-blobs.ts';
 import { terminalLog } from '../pipeline/telemetry/terminal-log.ts';
 import { allProviders } from '../pipeline/vision/providers.ts';
+import { detectorsInFolder } from '../pipeline/vision/registered-detectors.ts';
 import { workerScratch } from './data-folder.ts';
 import { FUNCTION_NAME } from './engine/service-limits.ts';
 import { serveInvocations } from './workers/worker-protocol.ts';
@@ -34,7 +35,7 @@ async function calibrationOf(model: string) {
 const deps: PipelineDeps = {
   blobs,
   imageDownloads: openSources(SOURCES.local, config).downloads,
-  vision: allProviders(config, calibrationOf),
+  vision: allProviders(config, { calibrationOf, detectors: detectorsInFolder(config.TILESIGHT_HOME) }),
   clock: { now: () => new Date() },
   log: terminalLog(logLevel),
   metrics: null,

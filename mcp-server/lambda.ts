@@ -7,6 +7,7 @@ import { s3Blobs } from '../pipeline/storage/s3-blobs.ts';
 import { s3Links } from '../pipeline/storage/s3-links.ts';
 import { s3Removal } from '../pipeline/storage/s3-removal.ts';
 import { powertoolsLog } from '../pipeline/telemetry/powertools-log.ts';
+import { detectorsInBucket } from '../pipeline/vision/registered-detectors.ts';
 import { depsByCaller } from './access/callers.ts';
 import { functionUrlHandler } from './aws/function-url.ts';
 import { lambdaLauncher } from './aws/lambda-launcher.ts';
@@ -38,6 +39,7 @@ const depsFor = depsByCaller(
     launcher: lambdaLauncher({ functionName: config.PIPELINE_FUNCTION, blobs, log }),
     imagesIn: openSources(SOURCES.aws, config).imagesIn,
     models: modelOffer(config),
+    detectors: detectorsInBucket(blobs),
     costUsdMax: config.COST_USD_MAX ?? null,
     dryRunBytesMax: DRY_RUN_BYTES_MAX,
     quotas: null,

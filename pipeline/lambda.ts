@@ -16,6 +16,7 @@ import { appsyncEvents } from './telemetry/appsync-events.ts';
 import { powertoolsLog } from './telemetry/powertools-log.ts';
 import { powertoolsMetrics } from './telemetry/powertools-metrics.ts';
 import { allProviders } from './vision/providers.ts';
+import { detectorsInBucket } from './vision/registered-detectors.ts';
 
 const PROGRESS_EVERY_MS = 2_000; // half a write a second for each execution; a bucket accepts 3,500
 
@@ -37,7 +38,10 @@ const blobs = s3Blobs({ bucket: config.BUCKET, scratchFolder, materializeBytesMa
 const deps: PipelineDeps = {
   blobs,
   imageDownloads: openSources(SOURCES.aws, config).downloads,
-  vision: allProviders(config, (model) => readDocument(stepDocuments.calibration(model), blobs)),
+  vision: allProviders(config, {
+    calibrationOf: (model) => readDocument(stepDocuments.calibration(model), blobs),
+    detectors: detectorsInBucket(blobs),
+  }),
   clock,
   log,
   metrics: powertoolsMetrics(config.AWS_LAMBDA_FUNCTION_NAME),

@@ -79,6 +79,21 @@ export interface MarkSeen {
   edges: Edges;
 }
 
+/** A detector that a user registered, as its sidecar describes it. */
+export interface RegisteredDetector {
+  /** By class number; `null` for a class that is left out. */
+  labels: readonly (string | null)[];
+  /** In pixels. */
+  input: { width: number; height: number };
+  /** Changes with the model file and with its sidecar. */
+  version: string;
+}
+
+export interface Detectors {
+  /** Throws a UserError if no detector of this name is registered, or if its sidecar is wrong. */
+  find(model: ModelId): Promise<RegisteredDetector>;
+}
+
 export type MayContinue = (usage: Usage) => boolean;
 
 /**

@@ -5,9 +5,12 @@ import { z } from 'zod';
 import { serve } from '../../local/serve.ts';
 import { type Config, modelOffer, readConfig, sizeLimits } from '../../pipeline/config.ts';
 import { UserError } from '../../pipeline/contract/errors.ts';
+import type { ModelId } from '../../pipeline/contract/schemas.ts';
 import { readHeaderInTime } from '../../pipeline/imaging/headers/header-reader.ts';
-import { selectionOf } from '../../pipeline/providers/local-labels.ts';
+import { selectionOf, selectOwn } from '../../pipeline/providers/local-labels.ts';
+import { isOwnDetector } from '../../pipeline/providers/own-labels.ts';
 import { terminalLog } from '../../pipeline/telemetry/terminal-log.ts';
+import { detectorsInFolder } from '../../pipeline/vision/registered-detectors.ts';
 import { agent } from '../agent.ts';
 import { type KeptAnalysis, keptAnalysis } from '../kept-analysis.ts';
 import { print, report } from '../terminal.ts';
@@ -45,7 +48,7 @@ export async function evaluateCommand(names: string[], values: unknown): Promise
   const matched = await matchImages(names, truth);
   await checkOutFolder(out);
   const config = evaluationConfig(readConfig(), settings);
-  checkLabels(settings, truth, config);
+  await checkLabels(settings, truth, config);
   await checkSizes(matched, config);
   const evaluated: Evaluated = { config, truth, truthFile, matched, settings, out };
   const kept = await keptAnalysis(config.TILESIGHT_HOME, resolve(truthFile), [
@@ -68,10 +71,14 @@ function evaluationConfig(config: Config, settings: readonly Setting[]): Config 
 }
 
 /** Language models and detectors of other providers have no fixed list of labels. */
-function checkLabels(settings: readonly Setting[], { labels }: Truth, config: Config): void {
+async function checkLabels(settings: readonly Setting[], { labels }: Truth, config: Config): Promise<void> {
+  const detectors = detectorsInFolder(config.TILESIGHT_HOME);
+  const ask = { look_for: null, labels };
+  const selectionIn = async (model: ModelId) =>
+    isOwnDetector(model) ? selectOwn(model, (await detectors.find(model)).labels, ask) : selectionOf(model, ask);
   for (const { name, models } of settings) {
     const detection = models ?? config.DETECTION_MODELS;
-    const selections = detection.map((model) => selectionOf(model, { look_for: null, labels }));
+    const selections = await Promise.all(detection.map(selectionIn));
     if (selections.some((selection) => selection === null || selection.wantsAny)) continue;
     throw new UserError(
       `The setting "${name}" (${detection.join(', ')}) knows none of the labels of the truth: ${labels.slice(0, 10).join(', ')}. ` +

@@ -1,7 +1,7 @@
 // What the tools need, as one object of ports. Entries fill it.
 
 import type { Cores } from '../../pipeline/planning/cost.ts';
-import type { Blobs, Clock, ImageSources, Launcher, Links, Log, PipelineDeps, Removal } from '../../pipeline/ports.ts';
+import type { Blobs, Clock, Detectors, ImageSources, Launcher, Links, Log, PipelineDeps, Removal } from '../../pipeline/ports.ts';
 import type { ProgressReader } from '../../pipeline/progress/progress-reader.ts';
 import type { ModelOffer } from './model-policy.ts';
 
@@ -35,6 +35,7 @@ export interface ToolDeps {
   /** Names this deployment among those that share a launcher: a bucket's name is unique. `null` if the launcher is its own. */
   deployment: string | null;
   models: ModelOffer;
+  detectors: Detectors;
   /** The most that one execution may spend; `null` if there is no limit. */
   costUsdMax: number | null;
   /** The limits of the pipeline: a request that the pipeline would refuse is refused before the launch. */

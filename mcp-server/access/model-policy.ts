@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { UserError } from '../../pipeline/contract/errors.ts';
 import { type AnalysisRequest, ModelId } from '../../pipeline/contract/schemas.ts';
+import type { Detectors } from '../../pipeline/ports.ts';
 
 /** The models of a deployment. */
 export interface ModelOffer {
@@ -9,6 +10,29 @@ export interface ModelOffer {
   defaults: AnalysisRequest['models'];
   allowed: readonly ModelId[];
   moderationMayBeOff: boolean;
+}
+
+/** What the execution keeps of the registered detectors among `models`; `undefined` if there are none. Throws as `find`. */
+export async function detectorsOf(
+  { detection }: AnalysisRequest['models'],
+  ask: AnalysisRequest['ask'],
+  detectors: Detectors,
+): Promise<AnalysisRequest['detectors']> {
+  if (!detection.some((model) => model.startsWith('onnx:'))) return undefined;
+  // Not at a cold start.
+  const [{ isOwnDetector }, { selectOwn }, { tileEdgeOf }] = await Promise.all([
+    import('../../pipeline/providers/own-labels.ts'),
+    import('../../pipeline/providers/local-labels.ts'),
+    import('../../pipeline/planning/tile-preferences.ts'),
+  ]);
+  const registered = [...new Set(detection)].filter(isOwnDetector);
+  if (registered.length === 0) return undefined;
+  return await Promise.all(
+    registered.map(async (model) => {
+      const { labels, input, version } = await detectors.find(model);
+      return { model, version, tile_edge: tileEdgeOf(input), notes: selectOwn(model, labels, ask).notes };
+    }),
+  );
 }
 
 export const RequestedModels = z.strictObject({

@@ -34,7 +34,8 @@ export async function dryRun(request: Omit<AnalysisRequest, 'execution_id'>, dep
       bands: request.bands,
       limits: limits.image,
     });
-    const plan = planTiles({ width, height }, request.plan, preferredTileOf(request.models.detection), limits.tilesMax);
+    const preferred = preferredTileOf(request.models.detection, request.detectors);
+    const plan = planTiles({ width, height }, request.plan, preferred, limits.tilesMax);
     checkOperations(tileCount(plan), request);
     const pace = await measuredPace(request.models.detection, blobs);
     const { tiles, calls, input_tokens, output_tokens, cost_usd, seconds } = estimateOf(plan, request, limits, deps.cores, pace);

@@ -96,7 +96,14 @@ const overlay: ExecutionResource = {
 export function addResources(server: McpServer, deps: ToolDeps): void {
   server.registerResource('labels', LABELS_ADDRESS, LABELS, async ({ href }) => {
     const { LOCAL_LABELS } = await import('../../pipeline/providers/local-labels.ts'); // not at a cold start
-    const known = Object.entries(LOCAL_LABELS).filter(([model]) => modelsOf(deps.models).has(model));
+    const { isOwnDetector, vocabularyOf } = await import('../../pipeline/providers/own-labels.ts');
+    const models = modelsOf(deps.models);
+    const known = Object.entries(LOCAL_LABELS).filter(([model]) => models.has(model));
+    for (const model of models) {
+      if (!model || !isOwnDetector(model)) continue;
+      const found = await deps.detectors.find(model).catch(withoutUserErrors);
+      if (found) known.push([model, vocabularyOf(found.labels).labels]);
+    }
     const text = JSON.stringify({ labels: Object.fromEntries(known), other_models: OTHER_MODELS });
     return { contents: [{ uri: href, mimeType: LABELS.mimeType, text }] } satisfies ReadResourceResult;
   });
@@ -110,6 +117,12 @@ export function addResources(server: McpServer, deps: ToolDeps): void {
       return { contents: [{ uri: uri.href, mimeType, ...content }] } satisfies ReadResourceResult;
     });
   }
+}
+
+/** A detector that was removed while the server runs has no labels. */
+function withoutUserErrors(error: unknown): null {
+  if (error instanceof UserError) return null;
+  throw error;
 }
 
 /** The models that a request may use. */

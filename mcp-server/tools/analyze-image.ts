@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { type AnalysisRequest, Box, Detail, MIN_SCORE_MIN, Status } from '../../pipeline/contract/schemas.ts';
 import { GRID_MAX, GRID_MIN, TILE_EDGE_MAX_PX, TILE_EDGE_MIN_PX } from '../../pipeline/planning/tile-size.ts';
 import { checkCost } from '../access/cost-limit.ts';
-import { chosenModels, RequestedModels } from '../access/model-policy.ts';
+import { chosenModels, detectorsOf, RequestedModels } from '../access/model-policy.ts';
 import { executionName } from '../executions/execution-name.ts';
 import { PlannedRun } from '../executions/planned-run.ts';
 import { startExecution } from '../executions/start.ts';
@@ -97,11 +97,13 @@ export const analyzeImage = {
   annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: true, openWorldHint: true },
   isTask: true,
   async run(args, deps) {
+    const ask = { look_for: args.look_for ?? null, labels: [...new Set(args.labels)].sort(), min_score: args.min_score };
+    const models = chosenModels(args.models, args, deps.models);
     const request: Omit<AnalysisRequest, 'execution_id'> = {
       image: await deps.images.resolve(args.image),
       page: args.page,
       bands: args.bands,
-      ask: { look_for: args.look_for ?? null, labels: [...new Set(args.labels)].sort(), min_score: args.min_score },
+      ask,
       plan: {
         detail: args.detail,
         tile_size: args.tile_size ?? null,
@@ -115,7 +117,8 @@ export const analyzeImage = {
       retry_of: null,
       owner: deps.owner,
       verify: args.verify,
-      models: chosenModels(args.models, args, deps.models),
+      models,
+      detectors: await detectorsOf(models, ask, deps.detectors),
     };
     const execution_id = await executionName(request, args.idempotency_key ?? null, deps.deployment);
     if (args.dry_run) {

@@ -1,31 +1,9 @@
 // The terms that tools, pipeline and adapters share, as schemas with their types. Requests and stored documents use them.
 // Every length is in pixels of the upright full image, unless its name states another space.
 import { z } from 'zod';
+import { Angle, Box, Polygon } from './shapes.ts';
 
-/** Left, top, width and height, in the order of COCO. The name of the field states the space (`boxInTile`, `box`). */
-export const Box = z.tuple([
-  z.number().nonnegative(),
-  z.number().nonnegative(),
-  z.number().nonnegative(),
-  z.number().nonnegative(),
-]);
-export type Box = z.infer<typeof Box>;
-
-/** More corners show no more: a mask of 160 x 160 cells is simplified to about 30. */
-const CORNERS_MAX = 200;
-
-/**
- * The outline of an object, as corners [x, y] without a repeated first one. The name of the field states the space. An oriented box has
- * four corners, clockwise from the one at which its first edge starts; they may lie outside of the tile or image.
- */
-export const Polygon = z
-  .array(z.tuple([z.number(), z.number()]))
-  .min(3)
-  .max(CORNERS_MAX);
-export type Polygon = z.infer<typeof Polygon>;
-
-/** Degrees from the x axis to the first edge of an oriented box, clockwise: for text, the direction in which it reads. */
-const Angle = z.number().gt(-180).lte(180);
+export { Box, Polygon } from './shapes.ts';
 
 /** `<provider>:<id>`, for example `onnx:nanodet`. */
 export const ModelId = z.string().regex(/^[a-z]+:\S+$/, 'expected <provider>:<id>, for example onnx:nanodet');
@@ -134,6 +112,19 @@ export const AnalysisRequest = z.object({
      */
     judge: ModelId.optional(),
   }),
+  /** What an execution keeps of the registered detectors among its models. Missing if there are none: as `judge`, it has no default. */
+  detectors: z
+    .array(
+      z.object({
+        model: ModelId,
+        /** Changes with the model file and with its sidecar: another version is another execution. */
+        version: z.string(),
+        /** The tile that fits its input. */
+        tile_edge: z.number().int(),
+        notes: z.array(z.string()),
+      }),
+    )
+    .optional(),
 });
 export type AnalysisRequest = z.infer<typeof AnalysisRequest>;
 

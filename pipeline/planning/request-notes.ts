@@ -5,12 +5,13 @@ import { selectionOf } from '../providers/local-labels.ts';
 import { priceOf, unknownPriceNote } from '../providers/prices.ts';
 import { modelsUsed } from './cost.ts';
 
-export type NotedRequest = Pick<AnalysisRequest, 'ask' | 'models' | 'verify' | 'max_cost_usd'>;
+export type NotedRequest = Pick<AnalysisRequest, 'ask' | 'models' | 'verify' | 'max_cost_usd' | 'detectors'>;
 
 export function requestNotes(request: NotedRequest): string[] {
-  const { ask, models } = request;
+  const { ask, models, detectors = [] } = request;
   return [
     ...models.detection.flatMap((model) => selectionOf(model, ask)?.notes ?? []),
+    ...detectors.flatMap(({ notes }) => notes),
     ...priceNotes(request),
     ...(models.moderation === null ? ['The image is not moderated.'] : []),
   ];

@@ -3,6 +3,7 @@
 import { LABELS_ADDRESS } from '../contract/protocol.ts';
 import type { Ask, ModelId } from '../contract/schemas.ts';
 import { COCO_LABELS, cocoLabels, cocoLabelsIn } from './coco-labels.ts';
+import { type Vocabulary, vocabularyOf } from './own-labels.ts';
 
 const TEXT = 'text';
 const LABELS_NAMED_MAX = 10;
@@ -23,19 +24,32 @@ export interface Selection {
 
 const EVERYTHING: Selection = { isWanted: () => true, wantsAny: true, notes: [] };
 
-export function selectObjects({ labels, look_for }: Ask): Selection {
+const COCO: Vocabulary = { labels: COCO_LABELS, meant: cocoLabels, namedIn: cocoLabelsIn };
+
+export function selectObjects(ask: Ask): Selection {
+  return selectAmong('onnx:nanodet', COCO, ask);
+}
+
+/** What a registered detector reports: `labels` are those of its sidecar. */
+export function selectOwn(model: ModelId, labels: readonly (string | null)[], ask: Ask): Selection {
+  return selectAmong(model, vocabularyOf(labels), ask);
+}
+
+function selectAmong(model: ModelId, vocabulary: Vocabulary, { labels, look_for }: Ask): Selection {
+  const known = vocabulary.labels.length;
   if (labels.length > 0) {
-    const wanted = new Set(labels.flatMap(cocoLabels));
-    const unknown = labels.filter((label) => cocoLabels(label).length === 0 && (!isText(label) || wanted.size === 0));
-    return { isWanted: (label) => wanted.has(label), wantsAny: wanted.size > 0, notes: unknownLabels(unknown, wanted.size) };
+    const wanted = new Set(labels.flatMap(vocabulary.meant));
+    const unknown = labels.filter((label) => vocabulary.meant(label).length === 0 && (!isText(label) || wanted.size === 0));
+    const notes = unknownLabels(model, known, unknown, wanted.size);
+    return { isWanted: (label) => wanted.has(label), wantsAny: wanted.size > 0, notes };
   }
   if (look_for === null) return EVERYTHING;
-  const named = cocoLabelsIn(look_for);
+  const named = vocabulary.namedIn(look_for);
   if (named.length === 0) {
-    const note = `onnx:nanodet found none of its ${COCO_LABELS.length} labels in look_for and reports all of them. ${LABELS_ADDRESS} lists them.`;
+    const note = `${model} found none of its ${known} labels in look_for and reports all of them. ${LABELS_ADDRESS} lists them.`;
     return { ...EVERYTHING, notes: [note] };
   }
-  const note = `onnx:nanodet knows labels, not sentences: from look_for it used ${named.join(', ')}.`;
+  const note = `${model} knows labels, not sentences: from look_for it used ${named.join(', ')}.`;
   return { isWanted: (label) => named.includes(label), wantsAny: true, notes: [note] };
 }
 
@@ -48,20 +62,21 @@ export function selectText({ labels }: Ask): Selection {
   return { ...EVERYTHING, wantsAny: labels.length === 0 || labels.some(isText), notes };
 }
 
-/** How the model understands the request; `null` if it is not a local model with labels. */
+/** How the model understands the request; `null` if it is not a built-in model with labels. */
 export function selectionOf(model: ModelId, ask: Ask): Selection | null {
   if (model === 'onnx:nanodet') return selectObjects(ask);
   return model === 'onnx:ppocr' ? selectText(ask) : null;
 }
 
-function unknownLabels(unknown: readonly string[], known: number): string[] {
+function unknownLabels(model: ModelId, labels: number, unknown: readonly string[], known: number): string[] {
   if (unknown.length === 0) return [];
   const named = unknown.slice(0, LABELS_NAMED_MAX).map((label) => `"${label}"`);
   const rest = unknown.length - named.length;
   const list = new Intl.ListFormat('en').format(rest > 0 ? [...named, `${rest} more`] : named);
+  const noun = labels === 1 ? 'label' : 'labels';
   const verb = unknown.length === 1 ? 'is not one of them' : 'are not among them';
   const result = known === 0 ? ', so it reports nothing' : '';
-  return [`onnx:nanodet knows ${COCO_LABELS.length} labels, listed at ${LABELS_ADDRESS}; ${list} ${verb}${result}.`];
+  return [`${model} knows ${labels} ${noun}, listed at ${LABELS_ADDRESS}; ${list} ${verb}${result}.`];
 }
 
 function isText(label: string): boolean {

@@ -14,7 +14,7 @@ import type { SourceImage } from './source-image.ts';
 export async function inspectImage(request: AnalysisRequest, image: SourceImage, deps: PipelineDeps): Promise<Inspected> {
   const startedAt = deps.clock.now().toISOString();
   const { format, notes, temporaryBytes, ...size } = await readHeaderInTime(await image.file());
-  const plan = planTiles(size, request.plan, preferredTileOf(request.models.detection), deps.limits.tilesMax);
+  const plan = planTiles(size, request.plan, preferredTileOf(request.models.detection, request.detectors), deps.limits.tilesMax);
   const tiles = tileCount(plan);
   checkOperations(tiles, request);
   checkRows(plan, deps.limits.image);

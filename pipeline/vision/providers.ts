@@ -11,19 +11,23 @@ import type { LlmOptions } from './llm/llm-vision.ts';
 import { openaiVision } from './llm/openai-vision.ts';
 import { onnxVision } from './onnx/onnx-vision.ts';
 import { type ProfileSources, profilesFrom } from './profiles.ts';
+import type { DetectorRegistry } from './registered-detectors.ts';
 import { rulesVision } from './rules-vision.ts';
 import { throttledVision, throttleGates } from './throttled-vision.ts';
 
 /** Creating a Vision loads no client and no model: the first call does. */
 const FACTORIES = {
-  onnx: (_settings, { through }) => throttledVision(onnxVision(), through),
+  onnx: (_settings, { through }, detectors) => throttledVision(onnxVision({ detectors }), through),
   rules: () => rulesVision(),
   bedrock: (_settings, options) => bedrockVision(options),
   anthropic: ({ ANTHROPIC_BASE_URL, ANTHROPIC_API_KEY }, options) =>
     anthropicVision({ ...options, baseUrl: ANTHROPIC_BASE_URL ?? null, apiKey: ANTHROPIC_API_KEY ?? null }),
   openai: ({ OPENAI_BASE_URL, OPENAI_API_KEY }, options) =>
     openaiVision({ ...options, baseUrl: OPENAI_BASE_URL ?? null, apiKey: OPENAI_API_KEY ?? null }),
-} satisfies Record<ProviderName, (settings: ProviderSettings, options: Required<LlmOptions>) => Vision>;
+} satisfies Record<
+  ProviderName,
+  (settings: ProviderSettings, options: Required<LlmOptions>, detectors: DetectorRegistry) => Vision
+>;
 
 interface VisionSettings extends ProviderSettings {
   /** Calls in flight to one model. */
@@ -32,12 +36,18 @@ interface VisionSettings extends ProviderSettings {
   MODEL_COORDINATES: readonly string[];
 }
 
-/** `calibrationOf` reads what an earlier calibration stored. Throws a UserError for unknown coordinates. */
-export function allProviders(settings: VisionSettings, calibrationOf: ProfileSources['calibrationOf']): Vision {
+interface Stored {
+  /** Reads what an earlier calibration stored. */
+  calibrationOf: ProfileSources['calibrationOf'];
+  detectors: DetectorRegistry;
+}
+
+/** Throws a UserError for unknown coordinates. */
+export function allProviders(settings: VisionSettings, { calibrationOf, detectors }: Stored): Vision {
   const configured = new Map(settings.MODEL_COORDINATES.map(configuredCoordinates));
   const profiles = profilesFrom({ configured, calibrationOf, now: () => performance.now() });
   const options = { profiles, through: throttleGates(settings.TILE_CONCURRENCY) };
-  const providers = Object.entries(FACTORIES).map(([name, factory]) => [name, factory(settings, options)] as const);
+  const providers = Object.entries(FACTORIES).map(([name, factory]) => [name, factory(settings, options, detectors)] as const);
   return visionByProvider(Object.fromEntries(providers));
 }
 

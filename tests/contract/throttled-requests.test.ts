@@ -3,6 +3,7 @@ import sharp from 'sharp';
 import { expect, test } from 'vitest';
 import { readConfig } from '../../pipeline/config.ts';
 import { allProviders } from '../../pipeline/vision/providers.ts';
+import { detectorsInFolder } from '../../pipeline/vision/registered-detectors.ts';
 import { CAT, CAT_IN_TILE, EVERYTHING } from '../support/cat-tile.ts';
 import { completion, type OpenaiReply, openaiServer } from '../support/openai-server.ts';
 
@@ -25,7 +26,10 @@ test.each([
   ],
 ])('%s', async (_, script, paid) => {
   const { baseUrl, requests } = await openaiServer(...script);
-  const vision = allProviders(readConfig({ OPENAI_BASE_URL: baseUrl }), async () => null);
+  const vision = allProviders(readConfig({ OPENAI_BASE_URL: baseUrl }), {
+    calibrationOf: async () => null,
+    detectors: detectorsInFolder('/nowhere'),
+  });
   const white = { width: 200, height: 100, channels: 3, background: 'white' } as const;
   const tile = { bytes: await sharp({ create: white }).jpeg().toBuffer(), width: 200, height: 100 };
   const { detections, usage } = await vision.detect('openai:qwen3-vl:8b', tile, EVERYTHING);

@@ -11,10 +11,11 @@ import type { ModelOffer } from '../../mcp-server/access/model-policy.ts';
 import { functionUrlHandler } from '../../mcp-server/aws/function-url.ts';
 import { mcpHandler } from '../../mcp-server/server.ts';
 import { readConfig, sizeLimits } from '../../pipeline/config.ts';
-import type { Clock, ImageSources, Links, Log } from '../../pipeline/ports.ts';
+import type { Clock, Detectors, ImageSources, Links, Log } from '../../pipeline/ports.ts';
 import { openSources, SOURCES } from '../../pipeline/sources/index.ts';
 import { type FolderBlobs, fsBlobs } from '../../pipeline/storage/folder-blobs.ts';
 import { fsRemoval } from '../../pipeline/storage/folder-removal.ts';
+import { detectorsInFolder } from '../../pipeline/vision/registered-detectors.ts';
 import { temporaryFolder } from './folder.ts';
 import { functionUrlFetch } from './function-url.ts';
 import { type Script, type ScriptedLauncher, scriptedLauncher } from './scripted-launcher.ts';
@@ -50,6 +51,7 @@ export interface TestServerOptions {
   links?: Links;
   deployment?: string;
   models?: ModelOffer;
+  detectors?: Detectors;
   costUsdMax?: number;
   dryRunBytesMax?: number;
   quotas?: Quotas;
@@ -89,6 +91,7 @@ export async function testServer(options: TestServerOptions = {}): Promise<TestS
     imagesIn: (seen) => options.images ?? sources.imagesIn(seen),
     deployment: options.deployment ?? null,
     models: options.models ?? models,
+    detectors: options.detectors ?? detectorsInFolder(folder),
     costUsdMax: options.costUsdMax ?? null,
     dryRunBytesMax: options.dryRunBytesMax ?? null,
     quotas: options.quotas ?? null,

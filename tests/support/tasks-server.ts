@@ -103,6 +103,7 @@ async function depsOfTasks(): Promise<ToolDeps & { launcher: ReturnType<typeof s
       allowed: [],
       moderationMayBeOff: true,
     },
+    detectors: { find: none },
     costUsdMax: null,
     limits: sizeLimits(readConfig({})),
     cores: { each: 2, areShared: true },

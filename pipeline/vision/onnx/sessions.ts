@@ -8,6 +8,9 @@ import * as ort from 'onnxruntime-node';
 import { z } from 'zod';
 import { at } from '../../contract/at.ts';
 import { UserError } from '../../contract/errors.ts';
+import { lru } from '../../contract/lru.ts';
+import { loadDetector } from '../detectors/run-detector.ts';
+import type { DetectorFile } from './model-jobs.ts';
 
 // Measured on 2 cores, 640 px tiles per second (onnx:nanodet, onnx:ppocr), 4 tiles in flight: 2 workers x 1 thread 20.7, 8.4; 1 worker
 // x 2 threads 18.7, 5.3. So one thread for each session, and one worker for each core.
@@ -20,12 +23,16 @@ const SESSION_OPTIONS: ort.InferenceSession.SessionOptions = {
   logSeverityLevel: 3,
 };
 
+const DETECTORS_KEPT_MAX = 4; // as many as a request may name
+
 /** Loaded files are kept; a failed load is repeated by the next caller. Throws a UserError if a file has another checksum. */
 export interface Sessions {
   /** `file` is a path; its base name is looked up in checksums.json. */
   get(file: string): Promise<ort.InferenceSession>;
   /** The lines of a text file, checked the same way. */
   lines(file: string): Promise<readonly string[]>;
+  /** Throws a UserError if the model is missing, is not the one of its sidecar, or cannot be loaded. */
+  detector(detector: DetectorFile): Promise<ort.InferenceSession>;
   /** The path of a file of the models folder. */
   path(name: string): string;
 }
@@ -34,8 +41,35 @@ export function sessions(modelsFolder: string): Sessions {
   return {
     get: once(async (file) => ort.InferenceSession.create(await checked(file, modelsFolder), SESSION_OPTIONS)),
     lines: once(async (file) => new TextDecoder().decode(await checked(file, modelsFolder)).split(/\r?\n/)),
+    detector: detectorSessions(),
     path: (name) => join(modelsFolder, name),
   };
+}
+
+/** A worker runs one image at a time, so the session that has to go is not running. */
+function detectorSessions(): Sessions['detector'] {
+  const kept = lru<string, Promise<ort.InferenceSession>>(DETECTORS_KEPT_MAX, (session) => {
+    session.then((ended) => ended.release()).catch(() => {}); // it never loaded
+  });
+  return (detector) => {
+    const known = kept.get(detector.version);
+    if (known) return known;
+    const loading = checkedModel(detector).then((bytes) => loadDetector(bytes, SESSION_OPTIONS));
+    kept.set(detector.version, loading);
+    loading.catch(() => kept.delete(detector.version));
+    return loading;
+  };
+}
+
+async function checkedModel({ modelPath, sidecar }: DetectorFile): Promise<Uint8Array> {
+  const bytes = await readFile(modelPath).catch((cause: unknown) => {
+    throw new UserError(`The model file ${modelPath} is missing or may not be read. Add the detector again.`, { cause });
+  });
+  const actual = createHash('sha256').update(bytes).digest('hex');
+  if (actual === sidecar.sha256) return bytes;
+  throw new UserError(
+    `The model file ${modelPath} is not the one that its detector.json describes: its sha256 is ${actual}, not ${sidecar.sha256}. Add the detector again.`,
+  );
 }
 
 function once<T>(load: (file: string) => Promise<T>): (file: string) => Promise<T> {

@@ -1,0 +1,27 @@
+// Shapes in an image: boxes, outlines and angles. Lengths are in pixels; the name of a field states the space.
+import { z } from 'zod';
+
+/** Left, top, width and height, in the order of COCO. The name of the field states the space (`boxInTile`, `box`). */
+export const Box = z.tuple([
+  z.number().nonnegative(),
+  z.number().nonnegative(),
+  z.number().nonnegative(),
+  z.number().nonnegative(),
+]);
+export type Box = z.infer<typeof Box>;
+
+/** More corners show no more: a mask of 160 x 160 cells is simplified to about 30. */
+const CORNERS_MAX = 200;
+
+/**
+ * The outline of an object, as corners [x, y] without a repeated first one. The name of the field states the space. An oriented box has
+ * four corners, clockwise from the one at which its first edge starts; they may lie outside of the tile or image.
+ */
+export const Polygon = z
+  .array(z.tuple([z.number(), z.number()]))
+  .min(3)
+  .max(CORNERS_MAX);
+export type Polygon = z.infer<typeof Polygon>;
+
+/** Degrees from the x axis to the first edge of an oriented box, clockwise: for text, the direction in which it reads. */
+export const Angle = z.number().gt(-180).lte(180);

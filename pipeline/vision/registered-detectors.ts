@@ -1,0 +1,151 @@
+// The detectors that users registered: models/NAME/ with model.onnx and detector.json, in a folder or in a bucket. Reads sidecars and says
+// where the models are; runs none.
+import { createHash } from 'node:crypto';
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { codeOf, UserError } from '../contract/errors.ts';
+import { lru } from '../contract/lru.ts';
+import type { ModelId } from '../contract/schemas.ts';
+import type { Blobs, Detectors, LocalFile, RegisteredDetector } from '../ports.ts';
+import { detectorName, isDetectorName } from '../providers/own-labels.ts';
+import type { Sidecar } from './detectors/sidecar.ts';
+
+export const MODELS_FOLDER = 'models';
+export const MODEL_FILE = 'model.onnx';
+export const SIDECAR_FILE = 'detector.json';
+
+/** A sidecar that was corrected counts after this time, in processes that run already. */
+const KEPT_MS = 5_000;
+const SIDECARS_KEPT_MAX = 20; // of at most 10,000 labels of 100 characters: 20 MB
+/** More than a request may name, which is 4. Each has at most 500 MB: 4 GB of a temporary disk of 10. */
+const FILES_KEPT_MAX = 8;
+
+export interface DetectorFiles extends RegisteredDetector {
+  sidecar: Sidecar;
+  /** A local file, which nothing has checked yet. */
+  modelPath: string;
+}
+
+export interface DetectorRegistry extends Detectors {
+  /** For the process that runs it. Throws as `find`. */
+  files(model: ModelId): Promise<DetectorFiles>;
+}
+
+/** Where the folders of the detectors are. */
+interface Place {
+  /** `null` if there is no such file. */
+  read(name: string, file: string): Promise<Uint8Array | null>;
+  /** `version` changes with the bytes. Throws a UserError if there is no such file. */
+  local(name: string, file: string, version: string): Promise<string>;
+  /** What to do about a detector that is not there. */
+  advice(): Promise<string>;
+}
+
+/** Below the `models` folder of this user. */
+export function detectorsInFolder(home: string, now: () => number = () => performance.now()): DetectorRegistry {
+  const pathOf = (name: string, file: string) => join(home, MODELS_FOLDER, name, file);
+  return registry(
+    {
+      read: async (name, file) => await readFile(pathOf(name, file)).catch(missing),
+      local: async (name, file) => pathOf(name, file),
+      advice: async () => {
+        const names = await namesIn(home);
+        const add = 'Add it with `tilesight models add FILE --name NAME`.';
+        return names.length === 0
+          ? `No detector is registered. ${add}`
+          : `Registered: ${names.map((name) => `onnx:${name}`).join(', ')}. ${add}`;
+      },
+    },
+    now,
+  );
+}
+
+/** The names of the registered detectors of this user, sorted. */
+export async function namesIn(home: string): Promise<string[]> {
+  const entries = (await readdir(join(home, MODELS_FOLDER), { withFileTypes: true }).catch(missing)) ?? [];
+  return entries
+    .filter((entry) => entry.isDirectory() && isDetectorName(entry.name))
+    .map(({ name }) => name)
+    .sort();
+}
+
+/** Below `models/` of the bucket. Models are copied to the temporary disk, and the least recently used ones are deleted again. */
+export function detectorsInBucket(
+  blobs: Pick<Blobs, 'get' | 'materialize' | 'head'>,
+  now: () => number = () => performance.now(),
+): DetectorRegistry {
+  const keyOf = (name: string, file: string) => `${MODELS_FOLDER}/${name}/${file}`;
+  const copies = lru<string, Promise<LocalFile>>(FILES_KEPT_MAX, (copy) => {
+    copy.then(({ release }) => release()).catch(() => {}); // a copy that failed left nothing
+  });
+  const copied = async (key: string) => {
+    if (await blobs.head(key)) return await blobs.materialize(key);
+    throw new UserError(`The bucket has no ${key}. Upload the model beside its sidecar.`);
+  };
+  return registry(
+    {
+      read: async (name, file) => await blobs.get(keyOf(name, file)),
+      async local(name, file, version) {
+        const id = `${name}-${version}`;
+        const copy = copies.get(id) ?? copied(keyOf(name, file));
+        copies.set(id, copy);
+        copy.catch(() => copies.delete(id));
+        return (await copy).path;
+      },
+      advice: async () => `Upload ${MODEL_FILE} and ${SIDECAR_FILE} of the detector to ${MODELS_FOLDER}/NAME/ of the bucket.`,
+    },
+    now,
+  );
+}
+
+function registry(place: Place, now: () => number): DetectorRegistry {
+  const kept = lru<string, { known: Known; until: number }>(SIDECARS_KEPT_MAX);
+  const knownOf = async (model: ModelId): Promise<Known> => {
+    const name = detectorName(model);
+    const earlier = name === null ? undefined : kept.get(name);
+    if (earlier && now() < earlier.until) return earlier.known;
+    const bytes = name === null ? null : await place.read(name, SIDECAR_FILE);
+    if (name === null || bytes === null)
+      throw new UserError(`The model ${model} is neither built in nor registered. ${await place.advice()}`);
+    const known = await readSidecar(model, name, bytes);
+    kept.set(name, { known, until: now() + KEPT_MS });
+    return known;
+  };
+  return {
+    find: async (model) => detectorOf(await knownOf(model)),
+    async files(model) {
+      const known = await knownOf(model);
+      return {
+        ...detectorOf(known),
+        sidecar: known.sidecar,
+        modelPath: await place.local(known.name, MODEL_FILE, known.version),
+      };
+    },
+  };
+}
+
+interface Known {
+  name: string;
+  sidecar: Sidecar;
+  version: string;
+}
+
+function detectorOf({ sidecar, version }: Known): RegisteredDetector {
+  return { labels: sidecar.labels, input: sidecar.input, version };
+}
+
+async function readSidecar(model: ModelId, name: string, bytes: Uint8Array): Promise<Known> {
+  const { parseSidecar } = await import('./detectors/sidecar.ts'); // not at the start of a server
+  const version = createHash('sha256').update(bytes).digest('hex').slice(0, 16);
+  try {
+    return { name, version, sidecar: parseSidecar(new TextDecoder().decode(bytes)) };
+  } catch (cause) {
+    if (cause instanceof UserError) throw new UserError(`The detector ${model}: ${cause.message}`, { cause });
+    throw cause;
+  }
+}
+
+function missing(error: unknown): null {
+  if (['ENOENT', 'ENOTDIR', 'ENAMETOOLONG'].includes(codeOf(error))) return null;
+  throw error;
+}

@@ -1,0 +1,160 @@
+// Registered detectors through the Vision port and real worker processes: which labels they report, and what is refused.
+import { appendFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import type { Ask } from '../../pipeline/contract/schemas.ts';
+import { fsBlobs } from '../../pipeline/storage/folder-blobs.ts';
+import { onnxVision } from '../../pipeline/vision/onnx/onnx-vision.ts';
+import { detectorsInBucket, detectorsInFolder } from '../../pipeline/vision/registered-detectors.ts';
+import { temporaryFolder } from '../support/folder.ts';
+import { redAndBlue, registerDetector } from '../support/registered-detector.ts';
+
+const EVERYTHING: Ask = { look_for: null, labels: [] };
+const MODEL = 'onnx:colors';
+const TILE = await redAndBlue(320, 256);
+
+async function registered(options: Parameters<typeof registerDetector>[2] = {}) {
+  const home = await temporaryFolder();
+  const folder = await registerDetector(home, 'colors', options);
+  let now = 0;
+  const detectors = detectorsInFolder(home, () => now);
+  const vision = onnxVision({ detectors });
+  return {
+    ...{ home, folder, detectors },
+    detect: (ask: Ask = EVERYTHING) => vision.detect(MODEL, TILE, ask),
+    later: () => {
+      now += 60_000;
+    },
+  };
+}
+
+test('a registered detector reports its labels, with boxes in pixels of the tile, at no cost', async () => {
+  const { detect } = await registered();
+  const { detections, usage, notes } = await detect();
+  expect(detections).toMatchObject([
+    { label: 'red', box: [40, 60, 50, 50] },
+    { label: 'blue', box: [150, 100, 40, 40] },
+  ]);
+  expect([usage.cost_usd, notes]).toEqual([0, []]);
+});
+
+test('it reports only what a request names, in singular or plural, and notes what it does not know', async () => {
+  const { detect } = await registered({ labels: ['pressure_gauge', 'Ball valve', 'person'] });
+  const labelsOf = async (ask: Partial<Ask>) => {
+    const { detections, notes } = await detect({ ...EVERYTHING, ...ask });
+    return [detections.map(({ label }) => label), notes];
+  };
+  expect(await labelsOf({ labels: ['Pressure gauges', 'pump'] })).toEqual([
+    ['pressure_gauge'],
+    ['onnx:colors knows 3 labels, listed at tilesight://labels; "pump" is not one of them.'],
+  ]);
+  expect(await labelsOf({ labels: ['pump'] })).toEqual([
+    [],
+    ['onnx:colors knows 3 labels, listed at tilesight://labels; "pump" is not one of them, so it reports nothing.'],
+  ]);
+  expect(await labelsOf({ look_for: 'all ball valves that people can reach' })).toEqual([
+    ['Ball valve'],
+    ['onnx:colors knows labels, not sentences: from look_for it used Ball valve, person.'],
+  ]);
+  expect(await labelsOf({ look_for: 'anything broken' })).toEqual([
+    ['pressure_gauge', 'Ball valve'],
+    ['onnx:colors found none of its 3 labels in look_for and reports all of them. tilesight://labels lists them.'],
+  ]);
+});
+
+test('a corrected sidecar is used as corrected, and is another version', async () => {
+  const { detect, detectors, home, later } = await registered();
+  const before = await detectors.find(MODEL);
+  await registerDetector(home, 'colors', { changed: { labels: ['rot', null, null], score_min: 0.9 } });
+  expect(await detectors.find(MODEL)).toEqual(before); // for a moment
+  later();
+  expect((await detectors.find(MODEL)).version).not.toBe(before.version);
+  expect((await detect()).detections).toMatchObject([{ label: 'rot', score: 0.4 }]);
+});
+
+describe('a UserError says', () => {
+  test('which detectors there are', async () => {
+    const { detectors, home } = await registered();
+    await registerDetector(home, 'boats');
+    const sentence = `is neither built in nor registered. Registered: onnx:boats, onnx:colors. Add it with \`tilesight models add FILE --name NAME\`.`;
+    for (const model of ['onnx:colours', 'onnx:../colors', 'onnx:COLORS', 'onnx:colors/../boats', 'onnx:']) {
+      await expect(detectors.find(model)).rejects.toThrow(`The model ${model} ${sentence}`);
+    }
+    const none = detectorsInFolder(await temporaryFolder());
+    await expect(none.find(MODEL)).rejects.toThrow('No detector is registered. Add it with');
+  });
+
+  test('that the model is not the one that its sidecar describes', async () => {
+    const { detect, folder } = await registered({ changed: { description: 'No worker has loaded it yet.' } });
+    await appendFile(join(folder, 'model.onnx'), 'x');
+    await expect(detect()).rejects.toMatchObject({
+      name: 'UserError',
+      message: expect.stringMatching(
+        /model\.onnx is not the one that its detector\.json describes: its sha256 is [0-9a-f]{64}, not/,
+      ),
+    });
+    await rm(join(folder, 'model.onnx'));
+    await expect(detect()).rejects.toThrow(/model\.onnx is missing or may not be read\. Add the detector again\./);
+  });
+
+  test('which field of the sidecar is wrong', async () => {
+    const { detect, folder } = await registered({ changed: { score_min: 7 } });
+    await expect(detect()).rejects.toThrow('The detector onnx:colors: detector.json: score_min: expected a number from');
+    await writeFile(join(folder, 'detector.json'), '{');
+    await expect(detect()).rejects.toThrow('The detector onnx:colors: detector.json is not valid JSON');
+  });
+});
+
+test('numbers that no detector returns cost the tile, with a sentence', async () => {
+  const { detect } = await registered({ spoiled: Number.NaN });
+  await expect(detect()).rejects.toMatchObject({
+    name: 'AnswerError',
+    message: expect.stringMatching(/^The model returned NaN/),
+  });
+});
+
+describe('from a bucket', () => {
+  /** A folder is a store with the same port. */
+  async function bucket(names: string[]) {
+    const folder = await temporaryFolder();
+    for (const name of names) await registerDetector(folder, name);
+    const store = fsBlobs(folder);
+    const copied: string[] = [];
+    const released: string[] = [];
+    const blobs = {
+      ...store,
+      async materialize(key: string) {
+        copied.push(key);
+        const file = await store.materialize(key);
+        return { ...file, release: async () => void (released.push(key), await file.release()) };
+      },
+    };
+    return { copied, released, detectors: detectorsInBucket(blobs), folder };
+  }
+
+  test('a model is copied once, however many tiles want it at the same time, and detects', async () => {
+    const { detectors, copied } = await bucket(['colors']);
+    const vision = onnxVision({ detectors });
+    const answers = await Promise.all([1, 2, 3].map(() => vision.detect(MODEL, TILE, EVERYTHING)));
+    expect(answers.map(({ detections }) => detections.length)).toEqual([2, 2, 2]);
+    expect(copied).toEqual(['models/colors/model.onnx']);
+  });
+
+  test('the temporary disk holds eight models: the one that was used longest ago is deleted', async () => {
+    const names = Array.from({ length: 9 }, (_, index) => `model-${index}`);
+    const { detectors, released } = await bucket(names);
+    for (const name of names) await detectors.files(`onnx:${name}`);
+    await expect.poll(() => released).toEqual(['models/model-0/model.onnx']);
+  });
+
+  test('a UserError says what to upload', async () => {
+    const { detectors, folder } = await bucket(['colors']);
+    await expect(detectors.find('onnx:boats')).rejects.toThrow(
+      'Upload model.onnx and detector.json of the detector to models/NAME/',
+    );
+    await rm(join(folder, 'models/colors/model.onnx'));
+    await expect(detectors.files(MODEL)).rejects.toThrow(
+      'The bucket has no models/colors/model.onnx. Upload the model beside its sidecar.',
+    );
+  });
+});

@@ -1,0 +1,82 @@
+// What a server with registered detectors answers: their labels, their tiles, and executions that follow their version.
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { z } from 'zod';
+import type { ModelOffer } from '../../mcp-server/access/model-policy.ts';
+import { detectorsInFolder } from '../../pipeline/vision/registered-detectors.ts';
+import { temporaryFolder } from '../support/folder.ts';
+import { CLIENTS, connected } from '../support/mcp-clients.ts';
+import { registerDetector } from '../support/registered-detector.ts';
+import { testServer } from '../support/server.ts';
+import { Started, serverAndClient, started } from '../support/tool-calls.ts';
+
+const OFFER: ModelOffer = {
+  defaults: { moderation: 'onnx:nsfw', detection: ['onnx:nanodet'], verification: null, synthesis: 'rules:summary' },
+  allowed: ['onnx:colors'],
+  moderationMayBeOff: false,
+};
+const COLORS = { models: { detection: ['onnx:colors'] } };
+
+async function serverWithColors() {
+  const home = await temporaryFolder();
+  await registerDetector(home, 'colors');
+  let now = 0;
+  const later = () => {
+    now += 60_000;
+  };
+  return { home, later, ...(await serverAndClient({ models: OFFER, detectors: detectorsInFolder(home, () => now) })) };
+}
+
+test('a request that names a registered detector keeps its tile, its version and how it understands the request', async () => {
+  const { server, client } = await serverWithColors();
+  const answer = await started(server, client, { ...COLORS, labels: ['reds', 'valve'] });
+  const note = 'onnx:colors knows 3 labels, listed at tilesight://labels; "valve" is not one of them.';
+  expect(answer.notes).toContain(note);
+  expect(server.launcher.runs[0]?.request.detectors).toEqual([
+    { model: 'onnx:colors', version: expect.stringMatching(/^[0-9a-f]{16}$/), tile_edge: 256, notes: [note] },
+  ]);
+});
+
+test('a corrected or replaced detector is another execution, the same one is not', async () => {
+  const { server, client, home, later } = await serverWithColors();
+  const first = await started(server, client, COLORS);
+  const image = server.launcher.runs[0]?.request.image.uri;
+  const again = () => client.call('analyze_image', { image, ...COLORS }, Started);
+  later();
+  expect((await again()).execution_id).toBe(first.execution_id);
+  await registerDetector(home, 'colors', { changed: { score_min: 0.5 } });
+  later();
+  expect((await again()).execution_id).not.toBe(first.execution_id);
+});
+
+test('a request without one is stored as before', async () => {
+  const { server, client } = await serverWithColors();
+  await started(server, client);
+  expect(JSON.parse(JSON.stringify(server.launcher.runs[0]?.request))).not.toHaveProperty('detectors');
+});
+
+test('one that the server does not offer, or that was removed, is refused before anything starts', async () => {
+  const { server, client, home, later } = await serverWithColors();
+  await registerDetector(home, 'boats');
+  await expect(started(server, client, { models: { detection: ['onnx:boats'] } })).rejects.toThrow(
+    'This server does not allow the model onnx:boats. Allowed models: onnx:colors, onnx:nanodet,',
+  );
+  await rm(join(home, 'models/colors'), { recursive: true });
+  later();
+  await expect(started(server, client, COLORS)).rejects.toThrow(
+    'The model onnx:colors is neither built in nor registered. Registered: onnx:boats.',
+  );
+  expect(server.launcher.runs).toEqual([]);
+});
+
+test.each(CLIENTS)('for a client %s, the labels resource lists those of registered detectors that are offered', async (kind) => {
+  const home = await temporaryFolder();
+  await registerDetector(home, 'colors');
+  const allowed = ['onnx:colors', 'onnx:removed'];
+  const client = await connected(kind, await testServer({ models: { ...OFFER, allowed }, detectors: detectorsInFolder(home) }));
+  const { text = '' } = await client.readResource('tilesight://labels');
+  const { labels } = z.object({ labels: z.record(z.string(), z.array(z.string())) }).parse(JSON.parse(text));
+  expect(Object.keys(labels)).toEqual(['onnx:nanodet', 'onnx:colors']);
+  expect(labels['onnx:colors']).toEqual(['red', 'blue', 'green']);
+});
