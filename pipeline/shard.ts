@@ -85,11 +85,12 @@ export async function detectTiles(
   let hasWorked = false; // once true, no longer looked up
   const waits = quotaWaits(tiles.length, () => counter.waits(waits.reason()));
   const costed = tileCosts((facts, error) => logFailure(deps.log, facts, error));
-  const beginOne = (tile: PlannedTile, waited: number) => {
+  const beginOne = (tile: PlannedTile, round: number, waited: number) => {
     const facts: TileFacts = { tile: tile.name, model: null };
     return loggingFailure(deps.log, facts, async (): Promise<TileStepResult> => {
       counter.begin(tile.index);
       tileStates.changed();
+      if (round > 0) await cancellation.check(); // it has waited
       const throttled = waits.beforeCall(tile.name, waited);
       if (throttled && !cancellation.reason()) return { throttled };
       const detect = () => detectInTile(detection, tile, facts);
@@ -109,7 +110,7 @@ export async function detectTiles(
   };
   const stepsOf = async (tileContext: DurableContext, tile: PlannedTile): Promise<EndedTile> => {
     for (let round = 0, waited = 0; ; round++) {
-      const result = await tileContext.step(STEPS.detectTileAgain(tile.name, round), beginOne(tile, waited), {
+      const result = await tileContext.step(STEPS.detectTileAgain(tile.name, round), beginOne(tile, round, waited), {
         retryStrategy: (error, attempt) =>
           attempt < waits.attemptsMax() ? retryTransient(error, attempt) : { shouldRetry: false },
         serdes: withOverflow(stepDocuments.tileStepResult(request.execution_id, tile.name), deps.blobs),
