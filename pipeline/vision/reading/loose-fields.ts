@@ -18,10 +18,13 @@ export function scoreIn(value: unknown): number | null {
   return Math.min(1, isPercent ? number / 100 : number);
 }
 
-/** Trimmed and cut to `charactersMax`; empty for a missing one. */
+/** Control characters but for tabs and line breaks, and those that turn the direction of what follows: nothing on an image shows them. */
+const UNSEEN = /[^\P{Cc}\t\n\r]|[\u202A-\u202E\u2066-\u2069]/gu;
+
+/** Well-formed, trimmed and cut to `charactersMax`; empty for a missing one. */
 export function wordsIn(value: unknown, charactersMax: number): string {
   const words = typeof value === 'string' ? value : typeof value === 'number' ? String(value) : '';
-  return shortened(words.trim(), charactersMax);
+  return shortened(words.toWellFormed().replace(UNSEEN, '').trim(), charactersMax);
 }
 
 /** `null` for words that are no severity. */

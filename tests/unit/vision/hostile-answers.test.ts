@@ -10,6 +10,7 @@ import {
   wholeJsonIn,
   wholeObjectsIn,
 } from '../../../pipeline/vision/reading/json-in-text.ts';
+import { wordsIn } from '../../../pipeline/vision/reading/loose-fields.ts';
 
 const CHARACTERS = 300_000;
 const READ_MS_MAX = 4_000; // a tenth of it on a fast machine; the patterns that these texts were made against took hours
@@ -72,4 +73,14 @@ describe('thoughts', () => {
     const sign = { detections: [{ label: 'sign', text: 'end of </think> <think>' }] };
     expect(wholeJsonIn(JSON.stringify(sign))).toEqual([sign]);
   });
+});
+
+test.each([
+  ['a\ud800b', 'a\ufffdb'],
+  ['a\u0000b\u001b[31m\u009b', 'ab[31m'],
+  ['\u202egnp.exe\u2066', 'gnp.exe'],
+  [' two\tlines\r\nשלום 東京 👩\u200d🚒 ', 'two\tlines\r\nשלום 東京 👩\u200d🚒'],
+  ['\u0007', ''],
+])('the words %j are kept as %j', (words, kept) => {
+  expect(wordsIn(words, 100)).toBe(kept);
 });
