@@ -14,6 +14,7 @@ const BENCHES: Record<string, () => Promise<{ run: () => Promise<BenchResult> }>
   pacing: () => import('./models/pacing.bench.ts'),
   responsiveness: () => import('./responsiveness.bench.ts'),
   scale: () => import('./scale.bench.ts'),
+  speed: () => import('./models/speed.bench.ts'),
   tiling: () => import('./tiling.bench.ts'),
 };
 
