@@ -79,11 +79,21 @@ test('finished executions are listed, shown and exported with the same findings'
   }
 });
 
+/** Columns that were added at the end. They are empty in executions of the earlier version. */
+const LATER_COLUMNS = ',said_by,judged_by,judged_label';
+
+function withoutLaterColumns(csv: string): string {
+  const [header = '', ...rows] = csv.split('\r\n');
+  if (!header.endsWith(LATER_COLUMNS)) return csv;
+  const before = rows.map((row) => (row.endsWith(',,,') ? row.slice(0, -',,,'.length) : row));
+  return [header.slice(0, -LATER_COLUMNS.length), ...before].join('\r\n');
+}
+
 /** The formats of the earlier version, and what each says of the findings, without the sentences around them. */
 const FINDINGS_IN = {
   coco: { file: 'coco.json', read: (text: string) => ({ ...JSON.parse(text), info: null }) },
   geojson: { file: 'findings.geojson', read: (text: string) => JSON.parse(text).features },
-  csv: { file: 'findings.csv', read: (text: string) => text },
+  csv: { file: 'findings.csv', read: withoutLaterColumns },
   'label-studio': { file: 'label-studio.json', read: (text: string) => JSON.parse(text) },
 } satisfies Partial<Record<ExportFormat, { file: string; read(text: string): unknown }>>;
 
