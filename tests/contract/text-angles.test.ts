@@ -40,6 +40,20 @@ describe('onnx:ppocr', () => {
     expect(Math.hypot((middle[0] ?? 0) - 200, (middle[1] ?? 0) - 200)).toBeLessThan(5);
   });
 
+  it.each([0.5, -1, 1.5, -2, 2.5, 3])('reads the long lines of a scan that is skewed by %f degrees', async (angle) => {
+    const lines = [
+      'The tenant shall keep the premises in good repair at all times',
+      'Payment is due within 30 days of the date of invoice',
+      'Total amount including tax: 1,284.50 EUR',
+      'Please return this form to the office by 14 March',
+      'Page 3 of 17',
+    ];
+    const texts = lines.map((line, index) => `<text x="20" y="${130 + 28 * index}">${line}</text>`).join('');
+    const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="700" height="420" font-family="serif" font-size="17"><rect width="100%" height="100%" fill="white"/><g transform="rotate(${angle} 350 210)">${texts}</g></svg>`;
+    const detections = await detectionsIn(sharp(Buffer.from(svg)));
+    expect(detections.map(({ text }) => text).sort()).toEqual(lines.toSorted());
+  });
+
   it('reports no corners for lines along the axes', async () => {
     const { image } = drawnAtAngles([0, 90], 3);
     const detections = await detectionsIn(image);

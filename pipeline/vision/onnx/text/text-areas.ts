@@ -39,6 +39,8 @@ const UNCLIP = 1.6; // the detector finds the core of a line; area x this / peri
 const SLANT_DEGREES_MIN = 3;
 /** The angle of a rectangle that is hardly smaller than its box is arbitrary. */
 const SLANTED_AREA_SHARE_MAX = 0.9;
+/** A long line may slant less, as on skewed scans: its box is then much larger than its rectangle. */
+const SKEWED_AREA_SHARE_MAX = 0.8;
 const PADDING = { fill: 116, multiple: 32 }; // near the mean: no edge where the padding begins
 // PaddleOCR applies ImageNet's means, which are for red, green, blue, to blue, green, red.
 const TABLES = [
@@ -78,7 +80,9 @@ function lineOf(component: Component, tile: Pixels, scaleX: number, scaleY: numb
   const around = smallestRectangle(outline);
   if (around === null) return null;
   const core = lengthwise(around);
-  const isSlanted = isOffAxes(core) && areaOf(core) <= SLANTED_AREA_SHARE_MAX * (right - left) * scaleX * (bottom - top) * scaleY;
+  const areaShareMax = isOffAxes(core) ? SLANTED_AREA_SHARE_MAX : SKEWED_AREA_SHARE_MAX;
+  const isSlanted =
+    core.height >= SIDE_PX_MIN && core.width * core.height <= areaShareMax * (right - left) * scaleX * (bottom - top) * scaleY;
   return { area: { box, slanted: isSlanted ? withMargin(core) : null, pieces: [] }, piece: { outline, core } };
 }
 
@@ -105,9 +109,9 @@ function partsOf({ area }: Found): TextArea[] {
   return area.pieces.length > 0 ? area.pieces : [area];
 }
 
-function isOffAxes({ angle, height }: Rectangle): boolean {
+function isOffAxes({ angle }: Rectangle): boolean {
   const off = Math.abs(angle) % 90;
-  return height >= SIDE_PX_MIN && Math.min(off, 90 - off) >= SLANT_DEGREES_MIN;
+  return Math.min(off, 90 - off) >= SLANT_DEGREES_MIN;
 }
 
 function withMargin(core: Rectangle): Rectangle {
@@ -116,10 +120,6 @@ function withMargin(core: Rectangle): Rectangle {
 
 function marginAround(width: number, height: number): number {
   return (width * height * UNCLIP) / (2 * (width + height));
-}
-
-function areaOf({ width, height }: Rectangle): number {
-  return width * height;
 }
 
 /** The box around all four corners, inside the tile. */
