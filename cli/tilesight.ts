@@ -146,6 +146,12 @@ program
   .addHelpText('after', 'Exit codes: 0 fit for boxes and kept, 3 not fit, 1 failed.')
   .action(async (model, options) => (await import('./calibrate-command.ts')).calibrateCommand(model, options));
 
+const models = program
+  .command('models')
+  .description('Adds ONNX detectors of your own to this machine, lists and removes them.')
+  .addHelpText('after', example('npx tilesight models add best.onnx --name gauges --try photo.jpg'));
+if (isNamed('models')) (await import('./models/models-program.ts')).declareModels(models);
+
 program
   .command('connect')
   .description('Runs a stdio MCP server that signs every message and forwards it to a server behind an IAM Function URL.')

@@ -77,7 +77,7 @@ describe('a UserError says', () => {
     const { detectors, home } = await registered();
     await registerDetector(home, 'boats');
     const sentence = `is neither built in nor registered. Registered: onnx:boats, onnx:colors. Add it with \`tilesight models add FILE --name NAME\`.`;
-    for (const model of ['onnx:colours', 'onnx:../colors', 'onnx:COLORS', 'onnx:colors/../boats', 'onnx:']) {
+    for (const model of ['onnx:kolors', 'onnx:../colors', 'onnx:COLORS', 'onnx:colors/../boats', 'onnx:']) {
       await expect(detectors.find(model)).rejects.toThrow(`The model ${model} ${sentence}`);
     }
     const none = detectorsInFolder(await temporaryFolder());

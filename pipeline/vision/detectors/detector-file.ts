@@ -10,12 +10,14 @@ export const MODEL_BYTES_MAX = 500 * 1_024 * 1_024;
 
 /** Throws a UserError if the file is missing, too large, no ONNX model, or a model that cannot run here or is not recognized. */
 export async function describeDetector(path: string, given: Given = {}): Promise<Recognized> {
-  const bytes = await readModelFile(path);
+  await checkModelFile(path);
+  const bytes = await readFile(path);
   const sha256 = createHash('sha256').update(bytes).digest('hex');
   return recognize(readOnnxModel(bytes), { sha256, bytes: bytes.length }, given);
 }
 
-async function readModelFile(path: string): Promise<Uint8Array> {
+/** Throws a UserError if the file is missing, no file or too large. Reads nothing of it. */
+export async function checkModelFile(path: string): Promise<void> {
   const file = await stat(path).catch((cause: unknown) => {
     throw new UserError(`The model file ${path} does not exist or may not be read. Check the path.`, { cause });
   });
@@ -26,5 +28,4 @@ async function readModelFile(path: string): Promise<Uint8Array> {
       `The model file has ${mebibytes} MiB; at most ${MODEL_BYTES_MAX / 1_024 / 1_024} MiB are possible. Export a smaller model.`,
     );
   }
-  return await readFile(path);
 }

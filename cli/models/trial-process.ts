@@ -1,0 +1,82 @@
+// Entry of a process that recognizes one model and runs it on one image. It may crash or be killed, and its parent says why.
+import { readFile } from 'node:fs/promises';
+import { Worker } from 'node:worker_threads';
+import sharp from 'sharp';
+import { sentenceOf } from '../../pipeline/contract/errors.ts';
+import { withPackageAdvice } from '../../pipeline/contract/native-packages.ts';
+import type { Box, Detection } from '../../pipeline/contract/schemas.ts';
+import { describeDetector } from '../../pipeline/vision/detectors/detector-file.ts';
+import type { Sidecar } from '../../pipeline/vision/detectors/sidecar.ts';
+import { TOO_MUCH_MEMORY, type Trial, type TrialAnswer, TrialRequest } from './trial.ts';
+
+const PIXELS_MAX = 268_402_689; // of sharp's own default
+const EVERY_MS = 20;
+
+/** In a thread, because a model runs on the main one. A page of memory that is not written does not count. */
+const GUARD = `const { workerData: { bytesMax, signal, everyMs } } = require('node:worker_threads');
+setInterval(() => process.memoryUsage.rss() > bytesMax && process.kill(process.pid, signal), everyMs);`;
+
+process.on('SIGINT', () => {}); // a terminal signals the whole group, but only the parent decides
+process.on('disconnect', () => process.exit(0));
+process.once('message', (message) => {
+  tried(TrialRequest.parse(message)).then(
+    (trial) => send({ state: 'done', trial }),
+    (error: unknown) => {
+      const sentence = sentenceOf(withPackageAdvice(error));
+      send({ state: 'failed', isOurs: sentence !== null, message: sentence ?? String(error) });
+    },
+  );
+});
+
+function send(answer: TrialAnswer): void {
+  process.send?.(answer);
+}
+
+async function tried({ modelPath, layout, labels, imagePath, memoryBytesMax }: TrialRequest): Promise<Trial> {
+  new Worker(GUARD, { eval: true, workerData: { bytesMax: memoryBytesMax, signal: TOO_MUCH_MEMORY, everyMs: EVERY_MS } });
+  const { sidecar, notes } = await describeDetector(modelPath, { ...(layout && { layout }), ...(labels && { labels }) });
+  const { loadDetector, runDetector } = await import('../../pipeline/vision/detectors/run-detector.ts');
+  const { image, shownAs, bytes } = imagePath === null ? await drawn(sidecar) : await shrunk(imagePath, sidecar);
+  const session = await loadDetector(await readFile(modelPath), { logSeverityLevel: 3 });
+  const began = performance.now();
+  const detections = await runDetector(session, sidecar, { bytes, ...shownAs });
+  const scale = image.width / shownAs.width;
+  return {
+    sidecar,
+    notes,
+    detections: detections.map((detection) => scaled(detection, scale)),
+    image,
+    shownAs,
+    jpeg: bytes,
+    runMs: performance.now() - began,
+  };
+}
+
+type Shown = Pick<Trial, 'image' | 'shownAs'> & { bytes: Uint8Array };
+
+/** Shapes on a gradient: no model needs to detect anything in it, but every one must run. */
+async function drawn({ input: { width, height } }: Sidecar): Promise<Shown> {
+  const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}"><linearGradient id="g"><stop stop-color="#345"/><stop offset="1" stop-color="#dca"/></linearGradient>
+<rect width="100%" height="100%" fill="url(#g)"/><circle cx="30%" cy="40%" r="12%" fill="#c22"/><rect x="55%" y="50%" width="25%" height="30%" fill="#22c"/></svg>`;
+  const bytes = await sharp(Buffer.from(svg)).flatten().jpeg({ quality: 90 }).toBuffer();
+  return { image: { width, height }, shownAs: { width, height }, bytes };
+}
+
+/** The whole image, in the size of the input. */
+async function shrunk(path: string, { input }: Sidecar): Promise<Shown> {
+  const image = sharp(path, { limitInputPixels: PIXELS_MAX }).autoOrient();
+  const { autoOrient } = await image.metadata();
+  const small = image.resize({ width: input.width, height: input.height, fit: 'inside', withoutEnlargement: true });
+  const { data, info } = await small.flatten().jpeg({ quality: 95 }).toBuffer({ resolveWithObject: true });
+  const shownAs = { width: info.width, height: info.height };
+  return { image: { width: autoOrient.width, height: autoOrient.height }, shownAs, bytes: data };
+}
+
+function scaled(detection: Detection, scale: number): Detection {
+  const {
+    polygon,
+    box: [left, top, width, height],
+  } = detection;
+  const box: Box = [left * scale, top * scale, width * scale, height * scale];
+  return { ...detection, box, ...(polygon && { polygon: polygon.map(([x, y]) => [x * scale, y * scale]) }) };
+}

@@ -1,0 +1,112 @@
+// Recognizes and runs a model in a process of its own, with a limit of time and memory: a file from anywhere may crash it, never end, or
+// take all memory. Knows nothing of where models are registered.
+import { fork } from 'node:child_process';
+import { totalmem } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import { z } from 'zod';
+import { UserError } from '../../pipeline/contract/errors.ts';
+import { unfitProcessor } from '../../pipeline/contract/native-packages.ts';
+import { Detection } from '../../pipeline/contract/schemas.ts';
+import { LayoutName } from '../../pipeline/vision/detectors/layouts.ts';
+import { Sidecar } from '../../pipeline/vision/detectors/sidecar.ts';
+
+const GIB = 1_024 ** 3;
+
+/** A model of 500 MB is read, loaded and optimized: about 2 GB. A large transformer takes 3 s on one core, and 10 to load. */
+const LIMITS: TrialLimits = { ms: 60_000, bytes: Math.min(4 * GIB, Math.round(0.75 * totalmem())) };
+
+export interface TrialLimits {
+  ms: number;
+  /** The most memory. */
+  bytes: number;
+}
+
+export const TrialRequest = z.object({
+  modelPath: z.string(),
+  layout: LayoutName.nullable(),
+  labels: z.array(z.string().nullable()).nullable(),
+  /** `null` for a drawn image. */
+  imagePath: z.string().nullable(),
+  memoryBytesMax: z.number(),
+});
+export type TrialRequest = z.infer<typeof TrialRequest>;
+
+export const Trial = z.object({
+  sidecar: Sidecar,
+  notes: z.array(z.string()),
+  /** In pixels of the upright image. */
+  detections: z.array(Detection),
+  image: z.object({ width: z.number(), height: z.number() }),
+  /** The size in which the model got the image. */
+  shownAs: z.object({ width: z.number(), height: z.number() }),
+  /** The image as the model got it, as a JPEG. */
+  jpeg: z.custom<Uint8Array>((bytes) => bytes instanceof Uint8Array),
+  runMs: z.number(),
+});
+export type Trial = z.infer<typeof Trial>;
+
+export const TrialAnswer = z.discriminatedUnion('state', [
+  z.object({ state: z.literal('done'), trial: Trial }),
+  /** `isOurs`: the sentence is for the user. */
+  z.object({ state: z.literal('failed'), isOurs: z.boolean(), message: z.string() }),
+]);
+export type TrialAnswer = z.infer<typeof TrialAnswer>;
+
+/** The process ends itself with it if it holds too much memory: the parent cannot see another reason. */
+export const TOO_MUCH_MEMORY = 'SIGUSR2';
+
+/** Throws a UserError if the model cannot be recognized or run within the limits, and the reason of `signal` once it is aborted. */
+export async function tried(
+  request: Omit<TrialRequest, 'memoryBytesMax'>,
+  signal: AbortSignal,
+  limits: TrialLimits = LIMITS,
+): Promise<Trial> {
+  signal.throwIfAborted();
+  const child = fork(fileURLToPath(new URL('./trial-process.ts', import.meta.url)), [], {
+    serialization: 'advanced',
+    execArgv: [],
+    stdio: ['ignore', 'ignore', 'ignore', 'ipc'], // what a model makes onnxruntime print is not for the terminal
+  });
+  const { promise, resolve, reject } = Promise.withResolvers<Trial>();
+  const timer = setTimeout(() => reject(new UserError(tooSlow(limits.ms))), limits.ms);
+  const abort = () => reject(signal.reason);
+  signal.addEventListener('abort', abort, { once: true });
+  child.once('error', (cause) => reject(new UserError('The process that tries the model could not be started.', { cause })));
+  child.once('exit', (code, name) => reject(endOf(code, name, limits.bytes)));
+  child.once('message', (message) => {
+    const { data, error } = TrialAnswer.safeParse(message);
+    if (data?.state === 'done') resolve(data.trial);
+    else reject(data ? failureOf(data) : error);
+  });
+  child.send({ ...request, memoryBytesMax: limits.bytes } satisfies TrialRequest, (error) => error && reject(error));
+  try {
+    return await promise;
+  } finally {
+    clearTimeout(timer);
+    signal.removeEventListener('abort', abort);
+    child.kill('SIGKILL');
+  }
+}
+
+function failureOf({ isOurs, message }: TrialAnswer & { state: 'failed' }): Error {
+  if (isOurs) return new UserError(message);
+  return new UserError('The model could not be run. Export it again, or set its layout with --layout.', {
+    cause: new Error(message),
+  });
+}
+
+function endOf(code: number | null, signal: string | null, bytesMax: number): Error {
+  if (signal === 'SIGILL') return unfitProcessor(new Error('The process that tried the model ended with SIGILL.'));
+  if (signal === TOO_MUCH_MEMORY) {
+    return new UserError(
+      `The model needs more than ${(bytesMax / GIB).toFixed(1)} GiB of memory for one image, so it is not registered. Export it with a smaller input.`,
+    );
+  }
+  return new UserError(
+    `The process that tried the model crashed (${signal ?? code}), so the model is not registered. Export it again.`,
+  );
+}
+
+function tooSlow(ms: number): string {
+  return `The model did not finish one image within ${ms / 1_000} s, so it is not registered. Export a smaller model.`;
+}

@@ -1,0 +1,70 @@
+// Models that must not take the command down: each ends with one sentence, within the limits of time and memory.
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { tried } from '../../cli/models/trial.ts';
+import { detectorFile } from '../support/detector-files.ts';
+import { LABELS } from '../support/detector-graph.ts';
+import { temporaryFolder } from '../support/folder.ts';
+import { endlessDetector, greedyDetector } from '../support/hostile-detectors.ts';
+
+const GIB = 1_024 ** 3;
+const NEVER = new AbortController().signal;
+
+async function trialOf(bytes: Uint8Array, limits = { ms: 30_000, bytes: 2 * GIB }, signal = NEVER, labels = LABELS) {
+  const modelPath = join(await temporaryFolder(), 'model.onnx');
+  await writeFile(modelPath, bytes);
+  return await tried({ modelPath, layout: null, labels, imagePath: null }, signal, limits);
+}
+
+test('a good one is recognized and runs', async () => {
+  const trial = await trialOf(detectorFile('yolov8'));
+  expect(trial).toMatchObject({ sidecar: { layout: 'yolov8', labels: LABELS }, shownAs: { width: 320, height: 256 } });
+  expect(trial.detections.map(({ label }) => label)).toEqual(expect.arrayContaining(['red', 'blue']));
+});
+
+test('one that computes for hours ends at the limit', async () => {
+  const began = performance.now();
+  await expect(trialOf(endlessDetector(), { ms: 4_000, bytes: 2 * GIB })).rejects.toMatchObject({
+    name: 'UserError',
+    message: 'The model did not finish one image within 4 s, so it is not registered. Export a smaller model.',
+  });
+  expect(performance.now() - began).toBeLessThan(15_000);
+});
+
+test('one that takes all memory is ended before it has it', async () => {
+  await expect(trialOf(greedyDetector(), { ms: 60_000, bytes: GIB })).rejects.toMatchObject({
+    name: 'UserError',
+    message:
+      'The model needs more than 1.0 GiB of memory for one image, so it is not registered. Export it with a smaller input.',
+  });
+});
+
+test('an interruption ends it at once', async () => {
+  const interrupt = new AbortController();
+  const trial = trialOf(endlessDetector(), undefined, interrupt.signal);
+  setTimeout(() => interrupt.abort(), 1_500);
+  await expect(trial).rejects.toMatchObject({ name: 'AbortError' });
+});
+
+const WHOLE = detectorFile('yolov8');
+test.each<[string, Uint8Array, RegExp]>([
+  ['an empty file', new Uint8Array(), /./],
+  ['a file that is cut', WHOLE.subarray(0, WHOLE.length >> 1), /./],
+  ['an image', await readFile('examples/lawn.jpg').then((bytes) => bytes.subarray(0, 100_000)), /./],
+  ['values that are not numbers', detectorFile('yolov8', { spoiled: Number.NaN }), /^The model returned NaN/],
+  [
+    'a declared shape that is not the computed one',
+    detectorFile('yolov8', { declared: { outputs: [[1, 7, 1_680]], input: [1, 3, 640, 320] } }),
+    /./,
+  ],
+])('%s is a sentence', async (_, bytes, sentence) => {
+  await expect(trialOf(bytes)).rejects.toMatchObject({ name: 'UserError', message: expect.stringMatching(sentence) });
+});
+
+test('a wrong number of labels is a sentence', async () => {
+  await expect(trialOf(WHOLE, undefined, NEVER, ['a', 'b', 'c', 'd', 'e'])).rejects.toMatchObject({
+    name: 'UserError',
+    message: expect.stringMatching(/classes, but there are 5 labels\. Correct labels, or set layout\.$/),
+  });
+});
