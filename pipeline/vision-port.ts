@@ -19,6 +19,8 @@ export interface DetectionAnswer {
   unreadable?: number;
   /** How the model understood the request, if that is not obvious. A sentence that all tiles share is reported once. */
   notes: string[];
+  /** Which version of a registered detector detected. Missing for other models. */
+  version?: string;
 }
 
 /** A refusal is a result. Only a missing verdict is an exception. */

@@ -69,9 +69,16 @@ export async function detectInTile(run: DetectionRun, tile: PlannedTile, facts: 
     result.usage = totalUsage([result.usage, answer.usage]);
     result.clipped += answer.clipped;
     if (answer.unreadable) result.unreadable = (result.unreadable ?? 0) + answer.unreadable;
-    result.notes.push(...answer.notes);
+    result.notes.push(...answer.notes, ...replacedNotes(request, model, answer.version));
   }
   return result;
+}
+
+/** The version is that of the request, unless the detector was corrected or replaced since. */
+function replacedNotes({ detectors }: AnalysisRequest, model: ModelId, version: string | undefined): string[] {
+  const asked = detectors?.find((detector) => detector.model === model);
+  if (!asked || version === undefined || asked.version === version) return [];
+  return [`${model} was corrected or replaced after the analysis was started: some tiles were analyzed by the new version.`];
 }
 
 /** Rounded to whole pixels, which are fine enough for a finding and take a third of the checkpoint. Empty outside of the tile. */

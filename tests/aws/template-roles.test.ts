@@ -115,6 +115,12 @@ describe('a role', () => {
     expect(template.Resources[FUNCTION_NAMES[name]]?.Properties).not.toHaveProperty('Role');
   });
 
+  test.each(NAMES)('of %s may read registered detectors, and may not write or delete them', (name) => {
+    const model = `${BUCKET}/models/gauges/model.onnx`;
+    const may = (action: string) => allows(statementsOf(name, everything), action, model);
+    expect(['s3:GetObject', 's3:PutObject', 's3:DeleteObject'].map(may)).toEqual([true, false, false]);
+  });
+
   test.each(NAMES)('of %s has no wildcard in the type of a resource', (name) => {
     const arns = statementsOf(name, encrypted).flatMap(({ Resource, Condition = {} }) => [
       ...listOf(Resource),

@@ -1,5 +1,5 @@
 // `tilesight models`, and analyses with a detector that it registered.
-import { appendFile, readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { appendFile, readdir, readFile, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { describe, expect, test } from 'vitest';
@@ -106,11 +106,16 @@ describe('add registers nothing, and says why,', () => {
   });
 
   test('for a file that is no model, and for one that is not there', async () => {
-    const { models, labels, inModels } = await workplace();
-    for (const file of [labels, '/nowhere/x.onnx', '.']) {
+    const { files, models, labels, inModels } = await workplace();
+    const huge = join(files, 'huge.onnx');
+    await writeFile(huge, '');
+    await truncate(huge, 3_000_000_000); // occupies nothing
+    const began = performance.now();
+    for (const file of [labels, '/nowhere/x.onnx', '.', '/dev/zero', huge]) {
       const { code, stderr } = await models('add', file, '--name', 'a');
       expect([code, stderr.trim().split('\n').length]).toEqual([1, 1]);
     }
+    expect(performance.now() - began).toBeLessThan(30_000);
     expect(await inModels()).toEqual([]);
   });
 });

@@ -6,7 +6,7 @@ import { tried } from '../../cli/models/trial.ts';
 import { detectorFile } from '../support/detector-files.ts';
 import { LABELS } from '../support/detector-graph.ts';
 import { temporaryFolder } from '../support/folder.ts';
-import { endlessDetector, greedyDetector } from '../support/hostile-detectors.ts';
+import { circularDetector, endlessDetector, greedyDetector } from '../support/hostile-detectors.ts';
 
 const GIB = 1_024 ** 3;
 const NEVER = new AbortController().signal;
@@ -52,6 +52,8 @@ test.each<[string, Uint8Array, RegExp]>([
   ['an empty file', new Uint8Array(), /./],
   ['a file that is cut', WHOLE.subarray(0, WHOLE.length >> 1), /./],
   ['an image', await readFile('examples/lawn.jpg').then((bytes) => bytes.subarray(0, 100_000)), /./],
+  ['a graph of 3 GB that is not there', Uint8Array.of(8, 8, 0x3a, 0x80, 0xbc, 0xc1, 0x96, 0x0b, 1, 2, 3), /./],
+  ['nodes in a circle', circularDetector(), /./],
   ['values that are not numbers', detectorFile('yolov8', { spoiled: Number.NaN }), /^The model returned NaN/],
   [
     'a declared shape that is not the computed one',

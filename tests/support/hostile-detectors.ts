@@ -47,3 +47,11 @@ export function greedyDetector(): Uint8Array {
     );
   });
 }
+
+/** Each of two nodes needs the other one. */
+export function circularDetector(): Uint8Array {
+  return file((graph, seed) => {
+    graph.add('Add', [seed, 'second'], {}, 'first');
+    return graph.add('Add', ['first', seed], {}, 'second');
+  });
+}

@@ -54,8 +54,23 @@ export async function wholeWay(kind: ClientKind, { fetch: fetchMcp, service }: D
   expect(count('GetDurableExecution') + count('ListDurable')).toBeLessThan(15);
 }
 
+/** The findings of one analysis. */
+export async function findingsOf(
+  image: Uint8Array,
+  request: Record<string, unknown>,
+  { fetch: fetchMcp }: Pick<Deployment, 'fetch'>,
+): Promise<Page> {
+  const client = await connected('2.x pinned to 2026-07-28', { fetch: fetchMcp });
+  const { execution_id } = await client.call('analyze_image', { image: await uploadedBytes(client, image), ...request }, Started);
+  expect(await ended(client, execution_id)).toMatchObject({ status: 'SUCCEEDED', reason: null });
+  return await client.call('list_findings', { execution_id }, Page);
+}
+
 async function uploaded(client: TestClient, file: string): Promise<string> {
-  const bytes = await readFile(file);
+  return await uploadedBytes(client, await readFile(file));
+}
+
+async function uploadedBytes(client: TestClient, bytes: Uint8Array): Promise<string> {
   const { upload_id, url, headers } = await client.call('create_upload', { file_name: 'Lawn.jpg', bytes: bytes.length }, Upload);
   const response = await fetch(url, { method: 'PUT', headers, body: bytes });
   expect(response.status).toBe(200);

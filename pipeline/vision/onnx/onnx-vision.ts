@@ -47,9 +47,10 @@ export function onnxVision(options: OnnxVisionOptions = {}): Vision {
       return { ...verdictOf(await classify(image)), usage: NO_USAGE };
     },
     async detect(model, tile, ask) {
-      const { job, selection, detectionsMax } = await detector(model, ask, options.detectors ?? null);
+      const { job, selection, detectionsMax, version } = await detector(model, ask, options.detectors ?? null);
       const { isWanted, wantsAny, notes } = selection;
-      if (!wantsAny) return { detections: [], usage: NO_USAGE, clipped: 0, notes };
+      const by = version === undefined ? {} : { version };
+      if (!wantsAny) return { detections: [], usage: NO_USAGE, clipped: 0, notes, ...by };
       const { detections, unread } = await pool().run(job, tile, ask.min_score);
       const wanted = detections.filter(({ label }) => isWanted(label));
       return {
@@ -57,6 +58,7 @@ export function onnxVision(options: OnnxVisionOptions = {}): Vision {
         usage: NO_USAGE,
         clipped: 0,
         notes: [...notes, ...countNotes(model, wanted.length, detectionsMax), ...scriptNotes(model, wanted.length + unread)],
+        ...by,
       };
     },
     async verify(model) {
@@ -72,6 +74,7 @@ interface Detector {
   job: ModelJob<Detected>;
   selection: Selection;
   detectionsMax: number;
+  version?: string;
 }
 
 async function detector(model: ModelId, ask: Ask, detectors: OnnxVisionOptions['detectors']): Promise<Detector> {
@@ -82,7 +85,7 @@ async function detector(model: ModelId, ask: Ask, detectors: OnnxVisionOptions['
   const seconds = DETECTOR_MS_MAX / 1_000;
   const sentence = `${model} did not finish a tile within ${seconds} s. Use a smaller model, or fewer tiles at once (TILE_CONCURRENCY).`;
   const job = { model: { modelPath, sidecar, version }, result: Detected, limit: { ms: DETECTOR_MS_MAX, sentence } };
-  return { job, selection: selectOwn(model, labels, ask), detectionsMax: OBJECTS_MAX };
+  return { job, selection: selectOwn(model, labels, ask), detectionsMax: OBJECTS_MAX, version };
 }
 
 function highestScores(detections: Detection[], count: number): Detection[] {
