@@ -13,7 +13,7 @@ import { UserError } from '../pipeline/contract/errors.ts';
 import { ownerOf } from '../pipeline/contract/keys.ts';
 import type { Clock, Detectors, Log } from '../pipeline/ports.ts';
 import { progressReader } from '../pipeline/progress/progress-reader.ts';
-import { isOwnDetector } from '../pipeline/providers/own-labels.ts';
+import { isOwnDetector } from '../pipeline/providers/detector-names.ts';
 import { openSources, SOURCES } from '../pipeline/sources/index.ts';
 import { fsBlobs } from '../pipeline/storage/folder-blobs.ts';
 import { fsRemoval } from '../pipeline/storage/folder-removal.ts';

@@ -7,8 +7,8 @@ import { type Config, modelOffer, readConfig, sizeLimits } from '../../pipeline/
 import { UserError } from '../../pipeline/contract/errors.ts';
 import type { ModelId } from '../../pipeline/contract/schemas.ts';
 import { readHeaderInTime } from '../../pipeline/imaging/headers/header-reader.ts';
+import { isOwnDetector } from '../../pipeline/providers/detector-names.ts';
 import { selectionOf, selectOwn } from '../../pipeline/providers/local-labels.ts';
-import { isOwnDetector } from '../../pipeline/providers/own-labels.ts';
 import { terminalLog } from '../../pipeline/telemetry/terminal-log.ts';
 import { detectorsInFolder } from '../../pipeline/vision/registered-detectors.ts';
 import { agent } from '../agent.ts';

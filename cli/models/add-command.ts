@@ -16,7 +16,7 @@ import { type Sidecar, writeSidecar } from '../../pipeline/vision/detectors/side
 import { MODEL_FILE, SIDECAR_FILE } from '../../pipeline/vision/registered-detectors.ts';
 import { print, report } from '../terminal.ts';
 import { checkFile, writeWhole } from '../write-whole.ts';
-import { checkedName, folderOf, isRegistered, replaceWhole } from './models-folder.ts';
+import { checkedName, checkFree, folderOf, registerWhole } from './models-folder.ts';
 import { type Trial, tried } from './trial.ts';
 
 const AddOptions = z.strictObject({
@@ -40,8 +40,8 @@ export async function addCommand(file: string, values: unknown): Promise<void> {
   const options = AddOptions.parse(values);
   const { TILESIGHT_HOME } = readConfig();
   const name = checkedName(options.name);
-  if (!options.replace && (await isRegistered(TILESIGHT_HOME, name)))
-    throw new UserError(`The detector onnx:${name} is registered already. Choose another name, or add --replace.`);
+  const mayReplace = options.replace ?? false;
+  if (!mayReplace) await checkFree(TILESIGHT_HOME, name);
   if (options.out !== undefined && options.try === undefined)
     throw new UserError('--out works only with --try. Name an image with --try, or leave --out out.');
   if (options.out !== undefined) await checkFile(options.out);
@@ -52,7 +52,7 @@ export async function addCommand(file: string, values: unknown): Promise<void> {
   const onInterrupt = () => interrupt.abort();
   for (const signal of INTERRUPTS) process.once(signal, onInterrupt);
   try {
-    const trial = await replaceWhole(TILESIGHT_HOME, name, async (folder) => {
+    const trial = await registerWhole(TILESIGHT_HOME, name, mayReplace, async (folder) => {
       const modelPath = join(folder, MODEL_FILE);
       await copyFile(resolve(file), modelPath);
       const imagePath = options.try === undefined ? null : resolve(options.try);

@@ -8,9 +8,9 @@ import { pipeline } from 'node:stream/promises';
 import Table from 'cli-table3';
 import { readConfig } from '../../pipeline/config.ts';
 import { withDiskAdvice } from '../../pipeline/contract/disk-errors.ts';
-import { UserError } from '../../pipeline/contract/errors.ts';
+import { codeOf, UserError } from '../../pipeline/contract/errors.ts';
 import { printable } from '../../pipeline/contract/printable.ts';
-import { isDetectorName } from '../../pipeline/providers/own-labels.ts';
+import { isDetectorName } from '../../pipeline/providers/detector-names.ts';
 import { parseSidecar, type Sidecar } from '../../pipeline/vision/detectors/sidecar.ts';
 import { MODEL_FILE, MODELS_FOLDER, namesIn, SIDECAR_FILE } from '../../pipeline/vision/registered-detectors.ts';
 import { print } from '../terminal.ts';
@@ -34,7 +34,13 @@ export function folderOf(home: string, name: string): string {
   return join(home, MODELS_FOLDER, name);
 }
 
-export async function isRegistered(home: string, name: string): Promise<boolean> {
+/** Throws a UserError if there is a detector of this name. */
+export async function checkFree(home: string, name: string): Promise<void> {
+  if (!(await isRegistered(home, name))) return;
+  throw new UserError(`The detector onnx:${name} is registered already. Choose another name, or add --replace.`);
+}
+
+async function isRegistered(home: string, name: string): Promise<boolean> {
   return (await stat(folderOf(home, name)).catch(() => null)) !== null;
 }
 
@@ -42,7 +48,12 @@ export async function isRegistered(home: string, name: string): Promise<boolean>
  * `fill` writes the files of a detector into an empty folder, which then becomes the one of that name. If it fails, nothing is left of
  * it, and a detector that it was to replace stays.
  */
-export async function replaceWhole<T>(home: string, name: string, fill: (folder: string) => Promise<T>): Promise<T> {
+export async function registerWhole<T>(
+  home: string,
+  name: string,
+  mayReplace: boolean,
+  fill: (folder: string) => Promise<T>,
+): Promise<T> {
   const models = join(home, MODELS_FOLDER);
   const part = () => join(models, `.${process.pid}-${randomUUID()}.part`);
   const [next, before] = [part(), part()];
@@ -51,6 +62,7 @@ export async function replaceWhole<T>(home: string, name: string, fill: (folder:
     await removeLeftovers(models);
     await mkdir(next, { mode: PRIVATE_FOLDER });
     const filled = await fill(next);
+    if (!mayReplace) await checkFree(home, name); // another command may have been faster
     const hadOne = await renamed(folderOf(home, name), before);
     await rename(next, folderOf(home, name)).catch(async (error: unknown) => {
       if (hadOne) await rename(before, folderOf(home, name));
@@ -58,9 +70,11 @@ export async function replaceWhole<T>(home: string, name: string, fill: (folder:
     });
     return filled;
   } catch (error) {
+    if (['EEXIST', 'ENOTDIR', 'ENOTEMPTY'].includes(codeOf(error)))
+      throw new UserError(`Cannot write ${models} (${codeOf(error)}). Move away what is in its place.`, { cause: error });
     throw withDiskAdvice(error);
   } finally {
-    for (const folder of [next, before]) await rm(folder, { recursive: true, force: true });
+    for (const folder of [next, before]) await rm(folder, { recursive: true, force: true }).catch(() => {});
   }
 }
 

@@ -1,20 +1,15 @@
 // Entry of a process that recognizes one model and runs it on one image. It may crash or be killed, and its parent says why.
 import { readFile } from 'node:fs/promises';
-import { Worker } from 'node:worker_threads';
 import sharp from 'sharp';
 import { sentenceOf } from '../../pipeline/contract/errors.ts';
 import { withPackageAdvice } from '../../pipeline/contract/native-packages.ts';
 import type { Box, Detection } from '../../pipeline/contract/schemas.ts';
 import { describeDetector } from '../../pipeline/vision/detectors/detector-file.ts';
 import type { Sidecar } from '../../pipeline/vision/detectors/sidecar.ts';
+import { startGuard } from '../../pipeline/vision/onnx/guard-thread.ts';
 import { TOO_MUCH_MEMORY, type Trial, type TrialAnswer, TrialRequest } from './trial.ts';
 
 const PIXELS_MAX = 268_402_689; // of sharp's own default
-const EVERY_MS = 20;
-
-/** In a thread, because a model runs on the main one. A page of memory that is not written does not count. */
-const GUARD = `const { workerData: { bytesMax, signal, everyMs } } = require('node:worker_threads');
-setInterval(() => process.memoryUsage.rss() > bytesMax && process.kill(process.pid, signal), everyMs);`;
 
 process.on('SIGINT', () => {}); // a terminal signals the whole group, but only the parent decides
 process.on('disconnect', () => process.exit(0));
@@ -33,7 +28,7 @@ function send(answer: TrialAnswer): void {
 }
 
 async function tried({ modelPath, layout, labels, imagePath, memoryBytesMax }: TrialRequest): Promise<Trial> {
-  new Worker(GUARD, { eval: true, workerData: { bytesMax: memoryBytesMax, signal: TOO_MUCH_MEMORY, everyMs: EVERY_MS } });
+  startGuard({ bytesMax: memoryBytesMax, signal: TOO_MUCH_MEMORY });
   const { sidecar, notes } = await describeDetector(modelPath, { ...(layout && { layout }), ...(labels && { labels }) });
   const { loadDetector, runDetector } = await import('../../pipeline/vision/detectors/run-detector.ts');
   const { image, shownAs, bytes } = imagePath === null ? await drawn(sidecar) : await shrunk(imagePath, sidecar);

@@ -21,7 +21,7 @@ export async function detectorsOf(
   if (!detection.some((model) => model.startsWith('onnx:'))) return undefined;
   // Not at a cold start.
   const [{ isOwnDetector }, { selectOwn }, { tileEdgeOf }] = await Promise.all([
-    import('../../pipeline/providers/own-labels.ts'),
+    import('../../pipeline/providers/detector-names.ts'),
     import('../../pipeline/providers/local-labels.ts'),
     import('../../pipeline/planning/tile-preferences.ts'),
   ]);

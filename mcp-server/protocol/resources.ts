@@ -96,7 +96,8 @@ const overlay: ExecutionResource = {
 export function addResources(server: McpServer, deps: ToolDeps): void {
   server.registerResource('labels', LABELS_ADDRESS, LABELS, async ({ href }) => {
     const { LOCAL_LABELS } = await import('../../pipeline/providers/local-labels.ts'); // not at a cold start
-    const { isOwnDetector, vocabularyOf } = await import('../../pipeline/providers/own-labels.ts');
+    const { vocabularyOf } = await import('../../pipeline/providers/own-labels.ts');
+    const { isOwnDetector } = await import('../../pipeline/providers/detector-names.ts');
     const models = modelsOf(deps.models);
     const known = Object.entries(LOCAL_LABELS).filter(([model]) => models.has(model));
     for (const model of models) {

@@ -1,13 +1,6 @@
-// The labels of a registered detector, and which of them the words of a request mean. Also decides which models are registered ones. Pure.
-import type { ModelId } from '../contract/schemas.ts';
+// The labels of a registered detector, and which of them the words of a request mean. Pure.
 import { cocoLabels } from './coco-labels.ts';
 
-/** The names of the models that this repository brings. */
-export const BUILT_IN_NAMES = ['nanodet', 'ppocr', 'nsfw'] as const;
-
-/** Also the name of a folder, on disks that do not tell upper from lower case. */
-const DETECTOR_NAME = /^[a-z0-9](?:[a-z0-9._-]{0,38}[a-z0-9])?$/;
-const PREFIX = 'onnx:';
 const WORDS_IN_A_LABEL_MAX = 6;
 
 /** The labels of a model, and how words mean them. */
@@ -17,22 +10,6 @@ export interface Vocabulary {
   meant(words: string): readonly string[];
   /** In the order of `labels`. */
   namedIn(sentence: string): readonly string[];
-}
-
-/** Whether the id can only be that of a registered detector, if it is one at all. */
-export function isOwnDetector(model: ModelId): boolean {
-  return model.startsWith(PREFIX) && !BUILT_IN_NAMES.some((name) => model === PREFIX + name);
-}
-
-/** `gauges` of `onnx:gauges`; `null` for built-in models, other providers and names that no detector can have. */
-export function detectorName(model: ModelId): string | null {
-  if (!model.startsWith(PREFIX)) return null;
-  const name = model.slice(PREFIX.length);
-  return isDetectorName(name) ? name : null;
-}
-
-export function isDetectorName(name: string): boolean {
-  return DETECTOR_NAME.test(name) && !name.includes('..') && !BUILT_IN_NAMES.some((builtIn) => builtIn === name);
 }
 
 /** A word means a label regardless of case, in the singular or plural; `people` means `person`, as for the labels of COCO. */

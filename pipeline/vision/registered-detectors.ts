@@ -7,7 +7,7 @@ import { codeOf, UserError } from '../contract/errors.ts';
 import { lru } from '../contract/lru.ts';
 import type { ModelId } from '../contract/schemas.ts';
 import type { Blobs, Detectors, LocalFile, RegisteredDetector } from '../ports.ts';
-import { detectorName, isDetectorName } from '../providers/own-labels.ts';
+import { detectorName, isDetectorName } from '../providers/detector-names.ts';
 import type { Sidecar } from './detectors/sidecar.ts';
 
 export const MODELS_FOLDER = 'models';

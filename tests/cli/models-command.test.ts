@@ -150,6 +150,30 @@ test('Ctrl-C ends the model that runs, and leaves nothing', async () => {
   expect([await inModels(), await command.processes()]).toEqual([[], []]);
 });
 
+test('a command that is killed leaves no process, and the next one removes what it left', async () => {
+  const { files, labels, environment, add, inModels } = await workplace();
+  const endless = join(files, 'endless.onnx');
+  await writeFile(endless, endlessDetector());
+  const command = await startCommand(['models', 'add', endless, '--name', 'endless', '--labels', labels], environment);
+  await expect.poll(inModels, { timeout: 20_000 }).toHaveLength(1);
+  await new Promise((resolve) => setTimeout(resolve, 1_500)); // the model runs
+  command.process.kill('SIGKILL');
+  await command.outcome;
+  await expect.poll(command.processes, { timeout: 5_000 }).toEqual([]);
+  expect((await add('--name', 'colors')).code).toBe(0);
+  expect(await inModels()).toEqual(['colors']);
+});
+
+test('a file in the place of the folder is a sentence', async () => {
+  const { home, add } = await workplace();
+  await writeFile(join(home, 'models'), 'no folder');
+  const { code, stderr } = await add('--name', 'colors');
+  expect([code, stderr]).toEqual([
+    1,
+    `tilesight: Cannot write ${join(home, 'models')} (EEXIST). Move away what is in its place.\n`,
+  ]);
+});
+
 describe('analyze', () => {
   test('uses a registered detector on tiles of its input size, as its sidecar was corrected', async () => {
     const { home, image, environment, add } = await workplace();

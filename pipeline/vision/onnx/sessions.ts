@@ -10,6 +10,7 @@ import { at } from '../../contract/at.ts';
 import { UserError } from '../../contract/errors.ts';
 import { lru } from '../../contract/lru.ts';
 import { loadDetector } from '../detectors/run-detector.ts';
+import { startGuard } from './guard-thread.ts';
 import type { DetectorFile } from './model-jobs.ts';
 
 // Measured on 2 cores, 640 px tiles per second (onnx:nanodet, onnx:ppocr), 4 tiles in flight: 2 workers x 1 thread 20.7, 8.4; 1 worker
@@ -51,7 +52,10 @@ function detectorSessions(): Sessions['detector'] {
   const kept = lru<string, Promise<ort.InferenceSession>>(DETECTORS_KEPT_MAX, (session) => {
     session.then((ended) => ended.release()).catch(() => {}); // it never loaded
   });
+  let isGuarded = false;
   return (detector) => {
+    if (!isGuarded) startGuard(null);
+    isGuarded = true;
     const known = kept.get(detector.version);
     if (known) return known;
     const loading = checkedModel(detector).then((bytes) => loadDetector(bytes, SESSION_OPTIONS));

@@ -1,7 +1,8 @@
 // Which models are registered detectors, and which of their labels words mean.
 import { describe, expect, test } from 'vitest';
 import { preferredTileOf, tileEdgeOf } from '../../../pipeline/planning/tile-preferences.ts';
-import { detectorName, isDetectorName, isOwnDetector, vocabularyOf } from '../../../pipeline/providers/own-labels.ts';
+import { detectorName, isDetectorName, isOwnDetector } from '../../../pipeline/providers/detector-names.ts';
+import { vocabularyOf } from '../../../pipeline/providers/own-labels.ts';
 
 test('names are safe as folders, keys and ids, and are not those of built-in models', () => {
   expect(['gauges', 'yolo11n', 'v8.1-x_2', 'a', '7', 'a'.repeat(40)].filter((name) => !isDetectorName(name))).toEqual([]);
