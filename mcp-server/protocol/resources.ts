@@ -29,6 +29,8 @@ const LABELS = {
   description: 'The labels that each local detection model of this server knows, for labels and look_for.',
   mimeType: 'application/json',
 };
+/** A detector may know 10,000: 50,000 tokens. */
+const LABELS_LISTED_MAX = 1_500;
 const OTHER_MODELS = 'Language models detect whatever look_for and labels describe in words.';
 
 type Content = { text: string } | { blob: string };
@@ -100,12 +102,16 @@ export function addResources(server: McpServer, deps: ToolDeps): void {
     const { isOwnDetector } = await import('../../pipeline/providers/detector-names.ts');
     const models = modelsOf(deps.models);
     const known = Object.entries(LOCAL_LABELS).filter(([model]) => models.has(model));
+    const left: [string, number][] = [];
     for (const model of models) {
       if (!model || !isOwnDetector(model)) continue;
       const found = await deps.detectors.find(model).catch(withoutUserErrors);
-      if (found) known.push([model, vocabularyOf(found.labels).labels]);
+      const { labels } = vocabularyOf(found?.labels ?? []);
+      if (found) known.push([model, labels.slice(0, LABELS_LISTED_MAX)]);
+      if (labels.length > LABELS_LISTED_MAX) left.push([model, labels.length - LABELS_LISTED_MAX]);
     }
-    const text = JSON.stringify({ labels: Object.fromEntries(known), other_models: OTHER_MODELS });
+    const all = { labels: Object.fromEntries(known), other_models: OTHER_MODELS };
+    const text = JSON.stringify(left.length === 0 ? all : { ...all, labels_left_out: Object.fromEntries(left) });
     return { contents: [{ uri: href, mimeType: LABELS.mimeType, text }] } satisfies ReadResourceResult;
   });
   for (const { name, title, path, description, mimeType, read } of [report, findings, overlay]) {

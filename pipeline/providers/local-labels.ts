@@ -7,6 +7,7 @@ import { type Vocabulary, vocabularyOf } from './own-labels.ts';
 
 const TEXT = 'text';
 const LABELS_NAMED_MAX = 10;
+const LABELS_USED_MAX = 80; // as many as COCO has
 
 /** The labels of the local models that detect. */
 export const LOCAL_LABELS: Readonly<Record<ModelId, readonly string[]>> = {
@@ -49,7 +50,9 @@ function selectAmong(model: ModelId, vocabulary: Vocabulary, { labels, look_for 
     const note = `${model} found none of its ${known} labels in look_for and reports all of them. ${LABELS_ADDRESS} lists them.`;
     return { ...EVERYTHING, notes: [note] };
   }
-  const note = `${model} knows labels, not sentences: from look_for it used ${named.join(', ')}.`;
+  const more = named.length > LABELS_USED_MAX ? ` and ${named.length - LABELS_USED_MAX} more` : '';
+  const used = named.slice(0, LABELS_USED_MAX).join(', ');
+  const note = `${model} knows labels, not sentences: from look_for it used ${used}${more}.`;
   return { isWanted: (label) => named.includes(label), wantsAny: true, notes: [note] };
 }
 

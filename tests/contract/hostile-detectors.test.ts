@@ -1,14 +1,19 @@
 // Models that must not take the command down: each ends with one sentence, within the limits of time and memory.
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { tried } from '../../cli/models/trial.ts';
+import { describeDetector } from '../../pipeline/vision/detectors/detector-file.ts';
+import { Detected } from '../../pipeline/vision/onnx/model-jobs.ts';
+import { modelPool } from '../../pipeline/vision/onnx/model-pool.ts';
 import { detectorFile } from '../support/detector-files.ts';
 import { LABELS } from '../support/detector-graph.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import { circularDetector, endlessDetector, greedyDetector } from '../support/hostile-detectors.ts';
+import { redAndBlue } from '../support/registered-detector.ts';
 
 const GIB = 1_024 ** 3;
+const WHOLE = detectorFile('yolov8');
 const NEVER = new AbortController().signal;
 
 async function trialOf(bytes: Uint8Array, limits = { ms: 30_000, bytes: 2 * GIB }, signal = NEVER, labels = LABELS) {
@@ -40,6 +45,24 @@ test('one that takes all memory is ended before it has it', async () => {
   });
 });
 
+test('one that computes for hours although it is registered costs its tile, not the worker of the next one', async () => {
+  const folder = await temporaryFolder();
+  const job = async (name: string, bytes: Uint8Array, ms: number) => {
+    const modelPath = join(folder, name);
+    await writeFile(modelPath, bytes);
+    const { sidecar } = await describeDetector(modelPath, { labels: LABELS });
+    return { model: { modelPath, version: name, sidecar }, result: Detected, limit: { ms, sentence: 'It took too long.' } };
+  };
+  const pool = modelPool(join(import.meta.dirname, '../../models'));
+  onTestFinished(() => pool.close());
+  const tile = await redAndBlue(320, 256);
+  const slow = await job('slow', endlessDetector(), 3_000);
+  const ends = await Promise.allSettled([1, 2, 3].map(() => pool.run(slow, tile)));
+  const ended = { status: 'rejected', reason: expect.objectContaining({ name: 'AnswerError', message: 'It took too long.' }) };
+  expect(ends).toEqual([ended, ended, ended]);
+  expect((await pool.run(await job('good', WHOLE, 60_000), tile)).detections).toHaveLength(2);
+});
+
 test('an interruption ends it at once', async () => {
   const interrupt = new AbortController();
   const trial = trialOf(endlessDetector(), undefined, interrupt.signal);
@@ -47,7 +70,6 @@ test('an interruption ends it at once', async () => {
   await expect(trial).rejects.toMatchObject({ name: 'AbortError' });
 });
 
-const WHOLE = detectorFile('yolov8');
 test.each<[string, Uint8Array, RegExp]>([
   ['an empty file', new Uint8Array(), /./],
   ['a file that is cut', WHOLE.subarray(0, WHOLE.length >> 1), /./],

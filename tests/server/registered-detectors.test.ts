@@ -80,3 +80,15 @@ test.each(CLIENTS)('for a client %s, the labels resource lists those of register
   expect(Object.keys(labels)).toEqual(['onnx:nanodet', 'onnx:colors']);
   expect(labels['onnx:colors']).toEqual(['red', 'blue', 'green']);
 });
+
+test('the labels resource lists 1,500 labels of a detector, and how many more there are', async () => {
+  const labels = Array.from({ length: 1_502 }, (_, index) => `part ${index}`);
+  const find = async () => ({ labels, input: { width: 640, height: 640 }, version: 'a' });
+  const { client } = await serverAndClient({ models: OFFER, detectors: { find } });
+  const { text = '' } = await client.readResource('tilesight://labels');
+  const read = z
+    .object({ labels: z.record(z.string(), z.array(z.string())), labels_left_out: z.unknown() })
+    .parse(JSON.parse(text));
+  expect(read.labels['onnx:colors']).toHaveLength(1_500);
+  expect(read.labels_left_out).toEqual({ 'onnx:colors': 2 });
+});
