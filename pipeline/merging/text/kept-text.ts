@@ -28,6 +28,8 @@ export function keepText(table: DetectionTable, image: Size): Map<number, string
   if (lost.length === 0) return taken;
   const candidates = [...table.unmergedRows(), ...lost].filter((row) => table.isText(row));
   const index = new SpatialIndex(table, Int32Array.from(candidates), image);
+  /** By the coarse line that hid it, the first line that became a finding again. */
+  const restored = new Map<number, number>();
   for (const row of lost.sort((a, b) => table.compare(a, b))) {
     if (isShown(table, index, row)) continue;
     const final = table.finalRow(row);
@@ -35,30 +37,50 @@ export function keepText(table: DetectionTable, image: Size): Map<number, string
     const known = taken.get(final);
     if (table.isText(final) || (known !== undefined && !hasText(known, lettersOf(text)))) table.mergeInto(row, row);
     else if (known === undefined) taken.set(final, text);
+    if (table.isText(final) && !restored.has(final) && isIllegible(table, final, row)) restored.set(final, row);
+  }
+  for (const [coarse, row] of restored) {
+    if (!table.isMerged(coarse) && coversLine(table, coarse, remainingNear(table, index, coarse))) {
+      table.mergeInto(coarse, row);
+      table.adoptScore(row, coarse);
+    }
   }
   return taken;
 }
 
 /** True if remaining lines together cover the row, or one of them has its text. */
 function isShown(table: DetectionTable, index: SpatialIndex, row: number): boolean {
-  const lines: number[] = [];
-  let isSaid = false;
-  index.visit(row, (other) => {
-    if (other === row || table.isMerged(other)) return false;
-    lines.push(other);
-    isSaid = hasText(textAt(table, other), wholeLetters(table, row));
-    return isSaid;
-  });
-  return isSaid || coversLine(table, row, lines);
+  const lines = remainingNear(table, index, row);
+  const letters = wholeLetters(table, row);
+  return lines.some((other) => hasText(textAt(table, other), letters)) || coversLine(table, row, lines);
 }
 
-/** True if those of `others` that show the same line cover the row from end to end. */
+function remainingNear(table: DetectionTable, index: SpatialIndex, row: number): number[] {
+  const lines: number[] = [];
+  index.visit(row, (other) => {
+    if (other !== row && !table.isMerged(other)) lines.push(other);
+    return false;
+  });
+  return lines;
+}
+
+/** True if a coarser reading of the line lacks too many letters of it: the text was too small there. */
+function isIllegible(table: DetectionTable, coarse: number, row: number): boolean {
+  if (table.level(coarse) <= table.level(row)) return false;
+  const letters = lettersOf(textAt(table, row)).length;
+  const [from, to] = extentAlong(directedLine(table, row), directedLine(table, row).angle);
+  const [coarseFrom, coarseTo] = extentAlong(directedLine(table, coarse), directedLine(table, coarse).angle);
+  const lettersExpected = letters * Math.max(1, (coarseTo - coarseFrom) / (to - from));
+  return lettersOf(textAt(table, coarse)).length < (1 - MISREAD_SHARE_MAX) * lettersExpected;
+}
+
+/** True if those of `others` that show the same line, and its letters, cover the row from end to end. */
 function coversLine(table: DetectionTable, row: number, others: readonly number[]): boolean {
   const line = directedLine(table, row);
   const tolerancePx = END_TOLERANCE * line.thickness;
   const [from, to] = extentAlong(line, line.angle);
   const covered = others
-    .filter((other) => table.isText(other) && showsLine(table, row, other))
+    .filter((other) => table.isText(other) && showsLine(table, row, other) && !isIllegible(table, other, row))
     .map((other) => extentOf(table, other, line.angle));
   let coveredTo = from;
   for (const [start, end] of covered.sort(([a], [b]) => a - b)) {

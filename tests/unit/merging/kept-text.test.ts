@@ -183,6 +183,31 @@ describe('text that a merge would drop', () => {
     expect(merged([column, row])).toEqual(['1', '17']);
   });
 
+  test.each([
+    ['too small to read there', 'a f d', ['all insurance harbour office']],
+    ['read as well there', 'all insurance harbour offlce', ['all insurance harbour offlce']],
+  ])('of a line that a coarser level shows: %s', (_, coarse, expected) => {
+    const line = (text: string, box: Box, score: number): Detection => ({
+      label: 'text',
+      description: text,
+      severity: 'info',
+      box,
+      score,
+      text,
+    });
+    const { findings } = mergeDetections(
+      tilesOf(plan).map((tile) => ({
+        tile,
+        detections: [
+          ...(tile.name === 'tile-0-r0-c0' ? [line('all insurance harbour office', [20, 100, 560, 20], 0.6)] : []),
+          ...(tile.name === 'tile-1-r0-c0' ? [line(coarse, [10, 50, 280, 10], 0.95)] : []),
+        ],
+      })),
+      plan,
+    );
+    expect(findings.map(({ text }) => text)).toEqual(expected);
+  });
+
   test('is merged into a larger box that has it', () => {
     const sign = { label: 'text', box: [100, 50, 200, 38] as Box, score: 0.95, text: 'NO ENTRY EXCEPT BUSES' };
     const line = { label: 'text', box: [110, 52, 180, 16] as Box, score: 0.9, text: 'NOENTRY' };
