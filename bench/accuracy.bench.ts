@@ -14,11 +14,12 @@ import { readHeader, smallCopy } from '../pipeline/imaging/image-reader.ts';
 import { intersectionOf, iou } from '../pipeline/planning/geometry.ts';
 import { DEFAULT_LIMITS } from '../pipeline/planning/image-limits.ts';
 import { onnxVision } from '../pipeline/vision/onnx/onnx-vision.ts';
+import { thingsOnPages } from './accuracy/drawn-pages.ts';
 import { scoreDrawnText } from './accuracy/drawn-text.ts';
 import { type BenchResult, resultOf, rounded } from './result.ts';
 
 const LAWN_RIGHT_MIN = 50;
-const LAWN_PRECISION_MIN = 0.92;
+const LAWN_PRECISION_MIN = 0.93;
 const FLOORPLAN_RIGHT_MIN = 241;
 const DRAWN_LINES_SHARE_MIN = 0.95;
 const SAME_OBJECT_IOU = 0.5;
@@ -54,6 +55,7 @@ export async function run(): Promise<BenchResult> {
   console.log(JSON.stringify({ image: 'floorplan', tiled: planTiled, whole: planWhole }));
 
   const drawn = await scoreDrawnText(analyzed);
+  const pages = await thingsOnPages(analyzed);
   const closeUps = await scoreCloseUps(lawn);
   const figures = {
     lawn_objects: lawn.length,
@@ -67,6 +69,8 @@ export async function run(): Promise<BenchResult> {
     drawn_lines_right: drawn.right,
     spreadsheet_rows: drawn.rows,
     spreadsheet_rows_right: drawn.rowsRight,
+    pages: pages.pages,
+    things_on_pages: pages.things,
     close_ups: closeUps.images,
     close_ups_lost: closeUps.lost,
     close_ups_doubled: closeUps.doubled,
@@ -77,6 +81,7 @@ export async function run(): Promise<BenchResult> {
     floorplan_right: ['>=', FLOORPLAN_RIGHT_MIN],
     drawn_lines_right: ['>=', Math.ceil(DRAWN_LINES_SHARE_MIN * drawn.lines)],
     spreadsheet_rows_right: ['=', drawn.rows],
+    things_on_pages: ['=', 0],
     close_ups_lost: ['=', 0],
     close_ups_doubled: ['=', 0],
   });

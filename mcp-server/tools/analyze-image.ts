@@ -88,7 +88,7 @@ export const analyzeImage = {
   name: 'analyze_image',
   title: 'Analyze an image at full resolution',
   description:
-    'Use this to detect, find or count objects or to read text (OCR) in a large image: a photo, screenshot, scan, map or plan. Detects in every ' +
+    'Use this to detect, find or count objects or to read text (OCR) in a large image: a photo, screenshot, scan or plan. Detects in every ' +
     'tile of the image and merges the detections into findings with boxes in full-image pixels. Returns an execution_id at once, or the ' +
     'result if wait_seconds is long enough. Next: get_execution until the analysis has ended, then list_findings. For a local file call create_upload first.',
   input,

@@ -1,5 +1,6 @@
 // Writes a summary by rules, without a model, and states that in its first sentence. Pure.
-import type { Finding, TileTotals } from '../contract/schemas.ts';
+import type { Finding, ModelId, TileTotals } from '../contract/schemas.ts';
+import { isBuiltInDetector } from '../providers/local-labels.ts';
 import { byLabel, bySeverity } from './finding-order.ts';
 
 const LABELS_MAX = 12;
@@ -41,6 +42,14 @@ export function sentenceOnBlank({ total, blank }: SummaryCounts['tiles'], imageN
     return [`The image is blank: ${tiles} a single color, so no model analyzed it.`];
   }
   return imageNotes.filter((note) => note === BLANK_OVERVIEW);
+}
+
+/** Ends the summary, because "nothing was found" means little where the models know little. */
+export function sentenceOnKnowledge(models: readonly ModelId[]): string[] {
+  if (!models.every(isBuiltInDetector)) return [];
+  return [
+    'Only built-in detectors analyzed the image: they know everyday things seen from the side, and printed Latin and Chinese text.',
+  ];
 }
 
 /** Empty if no tile is missing. */

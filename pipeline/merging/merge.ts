@@ -16,6 +16,7 @@ import { SpatialIndex } from './spatial-index.ts';
 import { stitchTruncated } from './stitch.ts';
 import { type TileDetections, tableOf } from './table-of-tiles.ts';
 import { keepText } from './text/kept-text.ts';
+import { rescoreThingsOnText } from './text/things-on-text.ts';
 
 export interface MergedDetections {
   /** Highest score first, then top to bottom, left to right. */
@@ -29,6 +30,8 @@ export interface MergeOptions {
   minScore?: number;
   /** True if objects that models report under several labels remain separate findings, for a judge that decides between them. */
   keepsLabels?: boolean;
+  /** True if low-scoring things on pages of text are rescored: their detector was not trained on pages. */
+  rescoresThingsOnText?: boolean;
 }
 
 /**
@@ -39,9 +42,10 @@ export function mergeDetections(
   tiles: readonly TileDetections[],
   grid: TileGrid,
   notAnalyzed: readonly number[] = [],
-  { minScore = MIN_SCORE_DEFAULT, keepsLabels = false }: MergeOptions = {},
+  { minScore = MIN_SCORE_DEFAULT, keepsLabels = false, rescoresThingsOnText = false }: MergeOptions = {},
 ): MergedDetections {
-  const merge = (some: readonly TileDetections[]) => mergeAtOnce(some, grid, notAnalyzed, { minScore, keepsLabels });
+  const options = { minScore, keepsLabels, rescoresThingsOnText };
+  const merge = (some: readonly TileDetections[]) => mergeAtOnce(some, grid, notAnalyzed, options);
   if (minScore >= MIN_SCORE_DEFAULT) return merge(tiles);
   const { confident, low } = splitByScore(tiles);
   const [first, second] = [merge(confident), merge(low)];
@@ -55,7 +59,7 @@ function mergeAtOnce(
   tiles: readonly TileDetections[],
   grid: TileGrid,
   notAnalyzed: readonly number[],
-  { minScore, keepsLabels }: Required<MergeOptions>,
+  { minScore, keepsLabels, rescoresThingsOnText }: Required<MergeOptions>,
 ): MergedDetections {
   const table = tableOf(tiles, grid);
   stitchTruncated(table, grid);
@@ -65,6 +69,7 @@ function mergeAtOnce(
   mergeParts(table, nestedPairs);
   const textsTaken = keepText(table, grid);
   const objects = table.unmergedRows().filter((row) => isInRegion(table, row, grid));
+  if (rescoresThingsOnText) rescoreThingsOnText(table, objects, grid);
   const confident = objects.filter((row) => table.score(row) >= minScore);
   const byScore = sortByScore(table, confident);
   const alternatives: ReturnType<typeof mergeLabels> = keepsLabels ? new Map() : mergeLabels(table, byScore, grid);

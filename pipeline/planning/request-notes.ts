@@ -1,7 +1,7 @@
 // Writes the notes that follow from the request alone. They are known before anything runs, and are the same in a dry run, in the
 // progress and in the findings. Pure.
 import type { AnalysisRequest } from '../contract/schemas.ts';
-import { selectionOf } from '../providers/local-labels.ts';
+import { knowledgeNotes, selectionOf } from '../providers/local-labels.ts';
 import { priceOf, unknownPriceNote } from '../providers/prices.ts';
 import { modelsUsed } from './cost.ts';
 
@@ -11,6 +11,7 @@ export function requestNotes(request: NotedRequest): string[] {
   const { ask, models, detectors = [] } = request;
   return [
     ...models.detection.flatMap((model) => selectionOf(model, ask)?.notes ?? []),
+    ...knowledgeNotes(models.detection, ask),
     ...detectors.flatMap(({ notes }) => notes),
     ...priceNotes(request),
     ...(models.moderation === null ? ['The image is not moderated.'] : []),

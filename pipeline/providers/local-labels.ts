@@ -4,6 +4,7 @@ import { LABELS_ADDRESS } from '../contract/protocol.ts';
 import type { Ask, ModelId } from '../contract/schemas.ts';
 import { COCO_LABELS, cocoLabels, cocoLabelsIn } from './coco-labels.ts';
 import { type Vocabulary, vocabularyOf } from './own-labels.ts';
+import { isLocal } from './prices.ts';
 
 const TEXT = 'text';
 const LABELS_NAMED_MAX = 10;
@@ -14,6 +15,27 @@ export const LOCAL_LABELS: Readonly<Record<ModelId, readonly string[]>> = {
   'onnx:nanodet': COCO_LABELS,
   'onnx:ppocr': [TEXT],
 };
+
+/** What they detect and what not, a note each. Nothing in a result shows what a model cannot see. */
+const KNOWLEDGE: Readonly<Record<ModelId, string>> = {
+  'onnx:nanodet': `onnx:nanodet knows ${COCO_LABELS.length} everyday things, seen from the side as in photographs. Other things, and things seen from above, are missing.`,
+  'onnx:ppocr':
+    'onnx:ppocr reads printed text in Latin and Chinese characters. Handwriting and other scripts, such as Cyrillic or Arabic, are missing or come out as look-alikes.',
+};
+
+export function isBuiltInDetector(model: ModelId): boolean {
+  return Object.hasOwn(LOCAL_LABELS, model);
+}
+
+/**
+ * What those of the models know that run for this request. None where another model knows more: any model that is not built in detects
+ * things, and a language model reads text.
+ */
+export function knowledgeNotes(models: readonly ModelId[], ask: Ask): string[] {
+  const isBest = (model: ModelId) => models.every(model === 'onnx:ppocr' ? isLocal : isBuiltInDetector);
+  const known = models.filter((model) => isBest(model) && selectionOf(model, ask)?.wantsAny);
+  return known.flatMap((model) => KNOWLEDGE[model] ?? []);
+}
 
 /** What a model is asked to report, and how that differs from the request. */
 export interface Selection {

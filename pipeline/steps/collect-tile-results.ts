@@ -12,6 +12,7 @@ import type { Plan } from '../planning/plan.ts';
 import type { StoredPlan } from '../planning/stored-plan.ts';
 import { notAnalyzed, type TileResult } from '../planning/tile-result.ts';
 import type { Blobs } from '../ports.ts';
+import { isBuiltInDetector } from '../providers/local-labels.ts';
 import { stepDocuments } from '../step-documents.ts';
 
 /** Shards of one execution: 100,000 tiles are 118. */
@@ -88,6 +89,7 @@ export function mergeCollected(
   const { findings, lowConfidence } = mergeDetections(collected.detected, plan, missing, {
     minScore: ask.min_score ?? MIN_SCORE_DEFAULT,
     keepsLabels: models.judge !== undefined,
+    rescoresThingsOnText: models.detection.every(isBuiltInDetector),
   });
   const tiles = { total: tileCount(plan), done, blank, failed, not_analyzed };
   return {

@@ -5,7 +5,7 @@ import { totalUsage } from '../contract/usage.ts';
 import { documents, readDocument, readExisting, writeDocument } from '../documents.ts';
 import { findingsDocument, reasonOf } from '../findings/document.ts';
 import { indexed } from '../findings/index-entry.ts';
-import { sentenceOnBlank, summaryByRules } from '../findings/rules-summary.ts';
+import { sentenceOnBlank, sentenceOnKnowledge, summaryByRules } from '../findings/rules-summary.ts';
 import { isRejected, type Verdict, withVerdicts } from '../findings/verification.ts';
 import { drawOverlay } from '../imaging/overlay.ts';
 import type { Inspected } from '../planning/inspected.ts';
@@ -65,7 +65,8 @@ export async function storeResults(
       ...synthesis.notes.filter((note) => !merged.notes.includes(note)), // one model may detect and summarize
     ],
   };
-  const summary = [...blank, synthesis.summary ?? summaryByRules(material)].join(' ');
+  const words = synthesis.summary ?? summaryByRules(material);
+  const summary = [...blank, words, ...sentenceOnKnowledge(request.models.detection)].join(' ');
   const document = findingsDocument(request, inspected, analysis, summary);
   const reason = reasonOf(analysis);
 

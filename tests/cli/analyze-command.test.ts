@@ -26,7 +26,7 @@ describe('tilesight analyze', () => {
     expect(stdout).toMatch(/1 findings? in 1500 x 900 px/);
     expect(stdout).toMatch(/│ f1 +│ text +│ .* VALVE V-4711 +│/);
     expect(stdout).toContain('without a language model');
-    expect(stdout).toMatch(/^Note: onnx:ppocr reads Latin and Chinese characters/m);
+    expect(stdout).toMatch(/^Note: onnx:ppocr reads printed text in Latin and Chinese characters\./m);
     const document = FindingsDocument.parse(JSON.parse(await readFile(join(out, 'findings.json'), 'utf8')));
     expect(document.findings.map(({ text }) => text)).toEqual(['VALVE V-4711']);
     const overlay = await sharp(join(out, 'overlay.jpg')).metadata();

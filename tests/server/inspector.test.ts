@@ -112,7 +112,7 @@ describe.each(Object.keys(ERAS) as Era[])('the Inspector in the %s era', (era) =
     expect(status).toBe('PLANNED');
     // In an era with tasks, the Inspector does not return before the analysis has ended.
     const launched = call('analyze_image', wishes, Started).then(({ status }) => status, String);
-    const phaseOf = async () => (await call('get_execution', { execution_id, wait_seconds: 20 }, ExecutionView)).phase;
+    const phaseOf = async () => (await call('get_execution', { execution_id }, ExecutionView)).phase;
     await expect.poll(phaseOf, { timeout: 40_000 }).toBe('detect');
     expect(await refusal('list_findings', { execution_id })).toMatch(/^Execution \S+ is still running: phase /);
     const cancelled = await call('cancel_execution', { execution_id }, cancelExecution.output);

@@ -31,8 +31,8 @@ export interface ModelJob<Result> {
   limit?: { ms: number; sentence: string };
 }
 
-/** What a model detected, and how many places seem to hold text that it cannot read. */
-export const Detected = z.object({ detections: z.array(Detection), unread: z.number().int() });
+/** An object, so that a later version can report more. */
+export const Detected = z.object({ detections: z.array(Detection) });
 export type Detected = z.infer<typeof Detected>;
 
 export const NANODET: ModelJob<Detected> = { model: 'nanodet', result: Detected };

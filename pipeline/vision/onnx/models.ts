@@ -8,7 +8,7 @@ import { type Sessions, sessions } from './sessions.ts';
 import { readText } from './text/ppocr.ts';
 
 const MODELS = {
-  nanodet: async (loaded, image, minScore) => ({ detections: await detectObjects(loaded, image, minScore), unread: 0 }),
+  nanodet: async (loaded, image, minScore) => ({ detections: await detectObjects(loaded, image, minScore) }),
   ppocr: readText,
   nsfw: classifyNsfw,
 } satisfies Record<ModelName, (sessions: Sessions, image: Jpeg, minScore: number) => Promise<unknown>>;
@@ -21,5 +21,5 @@ export function localModels(modelsFolder: string): (request: JobRequest) => Prom
 
 async function detectWith(detector: DetectorFile, loaded: Sessions, image: Jpeg, minScore: number): Promise<Detected> {
   const session = await loaded.detector(detector);
-  return { detections: await runDetector(session, detector.sidecar, image, minScore), unread: 0 };
+  return { detections: await runDetector(session, detector.sidecar, image, minScore) };
 }

@@ -26,9 +26,6 @@ export interface OnnxVisionOptions {
 const DETECTOR_MS_MAX = 120_000;
 const OBJECTS_MAX = 100; // in a tile, of 170 bytes each: 17 KB
 const LINES_MAX = 400; // a spreadsheet of 40 rows and 10 columns; of 230 bytes each with corners: 92 KB, beside the checkpoint
-/** By the characters of its dictionary. */
-const SCRIPTS =
-  'onnx:ppocr reads Latin and Chinese characters: text in another script, such as Cyrillic or Arabic, is missing or comes out as look-alikes.';
 const BLOCKING_KINDS: readonly NsfwKind[] = ['Porn', 'Hentai'];
 // Above 0.5 one kind outweighs the other four together; the margin is for uncertain images. The 284 tiles of the example images
 // reach 0.09, and 1 of 227 other harmless images is known to be blocked.
@@ -51,13 +48,13 @@ export function onnxVision(options: OnnxVisionOptions = {}): Vision {
       const { isWanted, wantsAny, notes } = selection;
       const by = version === undefined ? {} : { version };
       if (!wantsAny) return { detections: [], usage: NO_USAGE, clipped: 0, notes, ...by };
-      const { detections, unread } = await pool().run(job, tile, ask.min_score);
+      const { detections } = await pool().run(job, tile, ask.min_score);
       const wanted = detections.filter(({ label }) => isWanted(label));
       return {
         detections: highestScores(wanted, detectionsMax),
         usage: NO_USAGE,
         clipped: 0,
-        notes: [...notes, ...countNotes(model, wanted.length, detectionsMax), ...scriptNotes(model, wanted.length + unread)],
+        notes: [...notes, ...countNotes(model, wanted.length, detectionsMax)],
         ...by,
       };
     },
@@ -96,11 +93,6 @@ function highestScores(detections: Detection[], count: number): Detection[] {
 function countNotes(model: ModelId, count: number, countMax: number): string[] {
   if (count <= countMax) return [];
   return [`${model} detected more than ${countMax} objects in one tile; the ${countMax} with the highest scores are kept.`];
-}
-
-/** Nothing in an answer shows that a line was in another script: its reading may score 0.85. */
-function scriptNotes(model: ModelId, lines: number): string[] {
-  return model === 'onnx:ppocr' && lines > 0 ? [SCRIPTS] : [];
 }
 
 /** Blocked if the score of a blocking kind is high enough. */

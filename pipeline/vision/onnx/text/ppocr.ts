@@ -37,14 +37,12 @@ export async function readText(sessions: Sessions, tile: Jpeg): Promise<Detected
   const dictionary = await sessions.lines(files.dictionary);
   const read: ReadLine = (line) => readLine(sessions, files.reader, dictionary, pixels, line);
   const detections: Detection[] = [];
-  let unread = 0;
   for (const area of await findTextAreas(sessions, files.detector, pixels)) {
     for (const line of await linesOf(pixels, area, read)) {
       if (line.reading.text !== '' && line.reading.score >= SCORE_MIN) detections.push(detection(line));
-      else unread++;
     }
   }
-  return { detections, unread };
+  return { detections };
 }
 
 async function ownFiles(): Promise<OcrFiles> {
