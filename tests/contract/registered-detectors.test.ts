@@ -126,7 +126,11 @@ describe('from a bucket', () => {
       async materialize(key: string) {
         copied.push(key);
         const file = await store.materialize(key);
-        return { ...file, release: async () => void (released.push(key), await file.release()) };
+        const release = async () => {
+          released.push(key);
+          await file.release();
+        };
+        return { ...file, release };
       },
     };
     return { copied, released, detectors: detectorsInBucket(blobs), folder };
