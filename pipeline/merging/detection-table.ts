@@ -2,10 +2,11 @@
 // A run may have a million rows, so they are typed columns. The table must not know the plan, or why rows are merged.
 import { at } from '../contract/at.ts';
 import type { Detection, Polygon } from '../contract/schemas.ts';
-import { orientedUnion, type Size } from '../planning/geometry.ts';
+import type { Size } from '../planning/geometry.ts';
 import type { PlannedTile } from '../planning/grid.ts';
 import { BoxColumns, cell } from './box-columns.ts';
 import { compareContent } from './content-order.ts';
+import { withUnion } from './outline-union.ts';
 
 /** Boxes of one label whose IoU exceeds this are one object: the usual threshold for a match. */
 export const IOU_THRESHOLD = 0.5;
@@ -91,8 +92,8 @@ export class DetectionTable extends BoxColumns {
   }
 
   /**
-   * Adds the union of the `parts` and merges them into it. Tile and label are those of the part `best`. The union is an oriented box if
-   * all parts are, at one angle.
+   * Adds the union of the `parts` and merges them into it. Tile and label are those of the part `best`. Its outline is
+   * the union of theirs.
    */
   addUnion(parts: readonly number[], best: number, content: Detection): void {
     const edges = this.edgesAround(parts);
@@ -103,13 +104,11 @@ export class DetectionTable extends BoxColumns {
       if (part !== best) secondScore = Math.max(secondScore, this.score(part));
     }
     const union = this.count;
-    const { polygon: _, angle, ...withoutOutline } = content;
     const outlineOf = (part: number) => ({ polygon: this.outline(part), angle: this.detection(part).angle });
-    const corners = angle === undefined ? null : orientedUnion(parts.map(outlineOf), angle);
-    const detection: Detection = corners ? { ...withoutOutline, polygon: corners, angle } : withoutOutline;
+    const detection = content.polygon ? withUnion(content, parts.map(outlineOf)) : content;
     this.#unions.push(detection);
     this.setEdges(union, edges);
-    if (corners) this.setCorners(union, corners);
+    if (detection.polygon && detection.angle !== undefined) this.setCorners(union, detection.polygon);
     this.#set(union, cell(this.#report, best), detection, this.label(best), truncatedSides);
     this.#secondScore[union] = secondScore;
     for (const part of parts) this.mergeInto(part, union);

@@ -42,7 +42,8 @@ const MAY_IMPORT: [pattern: string, allowed: string[] | 'anything'][] = [
   ['pipeline/contract/**', [CONTRACT, 'zod']],
   ['pipeline/providers/**', [...PROVIDERS, 'zod']],
   ['pipeline/planning/**', [...PLANNING, 'zod']],
-  ['pipeline/merging/**', [...PLANNING, 'pipeline/merging/', 'flatbush']],
+  ['pipeline/outlines/**', [CONTRACT, 'pipeline/outlines/']],
+  ['pipeline/merging/**', [...PLANNING, 'pipeline/merging/', 'pipeline/outlines/', 'flatbush']],
   // RFC 4180 is older and odder than it looks: the writer of tables is a library, as pure as the room around it.
   ['pipeline/findings/exports/**', [...FINDINGS, 'csv-stringify/sync']],
   ['pipeline/findings/**', [...FINDINGS, 'zod']],
@@ -103,9 +104,12 @@ const MAY_IMPORT: [pattern: string, allowed: string[] | 'anything'][] = [
     ],
   ],
   // Only this file runs a model; the rest describes models and reads numbers.
-  [`${DETECTORS}run-detector.ts`, [...DOMAIN, DETECTORS, 'pipeline/vision/onnx/no-telemetry.ts', 'onnxruntime-node']],
+  [
+    `${DETECTORS}run-detector.ts`,
+    [...DOMAIN, DETECTORS, 'pipeline/outlines/', 'pipeline/vision/onnx/no-telemetry.ts', 'onnxruntime-node'],
+  ],
   [`${DETECTORS}detector-file.ts`, [...DOMAIN, DETECTORS, 'node:']],
-  [`${DETECTORS}**`, [...DOMAIN, DETECTORS, 'pipeline/vision/onnx/pixels.ts', 'zod']],
+  [`${DETECTORS}**`, [...DOMAIN, DETECTORS, 'pipeline/outlines/', 'pipeline/vision/onnx/pixels.ts', 'zod']],
   ['pipeline/vision/**', [...DOMAIN, 'pipeline/vision/', `${CALIBRATION}calibration-document.ts`, 'node:']],
   ['pipeline/sources/https/**', [...DOMAIN, 'pipeline/sources/', 'zod', 'node:', 'ipaddr.js']],
   ['pipeline/sources/**', [...DOMAIN, 'pipeline/sources/', 'pipeline/storage/s3/', 'zod', 'node:', ...AWS]],

@@ -6,12 +6,12 @@ import * as ort from 'onnxruntime-node';
 import { at } from '../../contract/at.ts';
 import { AnswerError, UserError } from '../../contract/errors.ts';
 import type { Detection } from '../../contract/schemas.ts';
+import { simplified } from '../../outlines/outlines.ts';
 import type { Jpeg } from '../../ports.ts';
 import { byScore, type Candidate, cornersIou, type Point, suppressed } from './candidates.ts';
 import { DECODERS } from './decoders/decoders.ts';
 import { type Outputs, requireNumbers } from './decoders/outputs.ts';
 import { boxInTile, inputPlanes, type Placement, placementOf, pointInTile } from './letterbox.ts';
-import { simplified } from './outlines.ts';
 import { MERGE_SCORE_MIN, mergeScore, modelScore, type Sidecar } from './sidecar.ts';
 
 const OUTLINE_TOLERANCE_PX = 0.5;

@@ -1,8 +1,8 @@
 // The masks of a -seg model: each is a sum of prototypes, weighted by the coefficients of a candidate. Pure.
 import { at } from '../../../contract/at.ts';
+import { outlines } from '../../../outlines/outlines.ts';
 import { valueAt } from '../../onnx/pixels.ts';
 import { areaOf, type Candidate, type Point } from '../candidates.ts';
-import { outlines } from '../outlines.ts';
 import type { Sidecar } from '../sidecar.ts';
 import { misfit, type Outputs } from './outputs.ts';
 

@@ -1,7 +1,7 @@
 // Traces the outlines of the areas where a field is positive (marching squares), and simplifies them (Douglas and Peucker, 1973). Pure.
-import { at } from '../../contract/at.ts';
-import { valueAt } from '../onnx/pixels.ts';
-import type { Point } from './candidates.ts';
+import { at } from '../contract/at.ts';
+
+type Point = readonly [x: number, y: number];
 
 /**
  * One closed outline for each area and each hole, in units of samples: the first sample is at [0, 0]. Outlines of areas run clockwise
@@ -100,4 +100,10 @@ function distanceToLine(point: Point, start: Point, end: Point): number {
 
 function distance([ax, ay]: Point, [bx, by]: Point): number {
   return Math.hypot(bx - ax, by - ay);
+}
+
+function valueAt(values: Float32Array, index: number): number {
+  const value = values[index];
+  if (value === undefined) throw new RangeError(`Sample ${index} does not exist among ${values.length}.`);
+  return value;
 }

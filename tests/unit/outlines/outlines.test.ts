@@ -1,6 +1,7 @@
 // Geometry of candidates: NMS, turned boxes, and the outlines of masks.
 import { describe, expect, test } from 'vitest';
 import { at } from '../../../pipeline/contract/at.ts';
+import { outlines, simplified } from '../../../pipeline/outlines/outlines.ts';
 import {
   areaOf,
   type Candidate,
@@ -9,7 +10,6 @@ import {
   type Point,
   suppressed,
 } from '../../../pipeline/vision/detectors/candidates.ts';
-import { outlines, simplified } from '../../../pipeline/vision/detectors/outlines.ts';
 import { seededRandom } from '../../support/seeded-random.ts';
 
 const EDGE = 40;
