@@ -91,9 +91,15 @@ function insideTile(detection: Detection, width: number, height: number): Detect
   const inside: Detection = { ...rest, score: Math.round(detection.score * 1_000) / 1_000, box };
   if (!polygon) return [inside];
   // The corners of an oriented box stay outside of the tile: moved inside, they would be no rectangle.
-  if (angle !== undefined) return [{ ...inside, polygon: polygon.map(([x, y]) => [tenths(x), tenths(y)]), angle: tenths(angle) }];
+  if (angle !== undefined)
+    return [{ ...inside, polygon: polygon.map(([x, y]) => [tenths(x), tenths(y)]), angle: wholeTurn(tenths(angle)) }];
   const clamped = (value: number, end: number) => Math.round(Math.min(Math.max(value, 0), end));
   return [{ ...inside, polygon: polygon.map(([x, y]) => [clamped(x, width), clamped(y, height)]) }];
+}
+
+/** Rounding may give the lower end of the range, which is the same direction as the upper one. */
+function wholeTurn(angle: number): number {
+  return angle <= -180 ? angle + 360 : angle;
 }
 
 function tenths(value: number): number {

@@ -8,7 +8,7 @@ import { documents, readDocument } from '../../pipeline/documents.ts';
 import { progressReader } from '../../pipeline/progress/progress-reader.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import { pipelineStage, requestFor } from '../support/pipeline-run.ts';
-import { scriptedVision } from '../support/scripted-vision.ts';
+import { detectionOf, scriptedVision } from '../support/scripted-vision.ts';
 
 const UNKNOWN_LABEL =
   'onnx:nanodet knows 80 labels, listed at tilesight://labels; "astronaut" is not one of them, so it reports nothing.';
@@ -141,4 +141,19 @@ test('a note on a file that could not be written is in the progress too', async 
   const document = await readDocument(documents.findings('run-1'), stage.deps.blobs);
   expect(document?.notes.join(' ')).toContain('report.html');
   expect(progress.notes).toEqual(document?.notes);
+});
+
+test('an oriented box at nearly -180 degrees is a finding', async () => {
+  const stage = await pipelineStage();
+  const polygon: [number, number][] = [
+    [90, 60],
+    [10, 60],
+    [10, 10],
+    [90, 10],
+  ];
+  const ship = detectionOf('ship', [10, 10, 80, 50], { polygon, angle: -179.98 });
+  const vision = scriptedVision({ detect: () => [ship] });
+  const { progress, document } = await stage.run(requestFor(await noise()), vision);
+  expect(progress.status).toBe('SUCCEEDED');
+  expect(document?.findings[0]).toMatchObject({ label: 'ship', angle: 180 });
 });
