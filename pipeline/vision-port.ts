@@ -83,8 +83,8 @@ export interface MarkSeen {
 
 /** A detector that a user registered, as its sidecar describes it. */
 export interface RegisteredDetector {
-  /** By class number; `null` for a class that is left out. */
-  labels: readonly (string | null)[];
+  /** By class number; `null` for a class that is left out. `null` as a whole if it detects what words name. */
+  labels: readonly (string | null)[] | null;
   /** In pixels. */
   input: { width: number; height: number };
   /** Changes with the model file and with its sidecar. */

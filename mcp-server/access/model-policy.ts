@@ -12,21 +12,24 @@ export interface ModelOffer {
   moderationMayBeOff: boolean;
 }
 
-/** What the execution keeps of the registered detectors among `models`; `undefined` if there are none. Throws as `find`. */
+/** What the execution keeps of the registered detectors among `models`; `undefined` if there are none. Throws as `find`, and if none of them could report anything. */
 export async function detectorsOf(
   { detection }: AnalysisRequest['models'],
   ask: AnalysisRequest['ask'],
   detectors: Detectors,
 ): Promise<AnalysisRequest['detectors']> {
-  if (!detection.some((model) => model.startsWith('onnx:'))) return undefined;
+  if (!detection.some((model) => /^(?:onnx|hf):/.test(model))) return undefined;
   // Not at a cold start.
-  const [{ isOwnDetector }, { selectOwn }, { tileEdgeOf }] = await Promise.all([
+  const [{ isOwnDetector, isZeroShot }, { selectOwn }, { tileEdgeOf }, { noWords, wordsOf }] = await Promise.all([
     import('../../pipeline/providers/detector-names.ts'),
     import('../../pipeline/providers/local-labels.ts'),
     import('../../pipeline/planning/tile-preferences.ts'),
+    import('../../pipeline/providers/zero-shot-words.ts'),
   ]);
   const registered = [...new Set(detection)].filter(isOwnDetector);
   if (registered.length === 0) return undefined;
+  const [first = ''] = detection;
+  if (detection.every(isZeroShot) && wordsOf(ask).length === 0) throw new UserError(noWords(first));
   return await Promise.all(
     registered.map(async (model) => {
       const { labels, input, version } = await detectors.find(model);

@@ -107,7 +107,7 @@ export function addResources(server: McpServer, deps: ToolDeps): void {
       if (!model || !isOwnDetector(model)) continue;
       const found = await deps.detectors.find(model).catch(withoutUserErrors);
       const { labels } = vocabularyOf(found?.labels ?? []);
-      if (found) known.push([model, labels.slice(0, LABELS_LISTED_MAX)]);
+      if (found?.labels) known.push([model, labels.slice(0, LABELS_LISTED_MAX)]);
       if (labels.length > LABELS_LISTED_MAX) left.push([model, labels.length - LABELS_LISTED_MAX]);
     }
     const all = { labels: Object.fromEntries(known), other_models: OTHER_MODELS };

@@ -7,10 +7,23 @@ const BUILT_IN_NAMES = ['nanodet', 'ppocr', 'nsfw'] as const;
 /** Also the name of a folder, on disks that do not tell upper from lower case. */
 const DETECTOR_NAME = /^[a-z0-9](?:[a-z0-9._-]{0,38}[a-z0-9])?$/;
 const PREFIX = 'onnx:';
+const ZERO_SHOT_PREFIX = 'hf:';
 
 /** Whether the id can only be that of a registered detector, if it is one at all. */
 export function isOwnDetector(model: ModelId): boolean {
+  if (isZeroShot(model)) return true;
   return model.startsWith(PREFIX) && !BUILT_IN_NAMES.some((name) => model === PREFIX + name);
+}
+
+/** Whether the model detects what words name. */
+export function isZeroShot(model: ModelId): boolean {
+  return model.startsWith(ZERO_SHOT_PREFIX);
+}
+
+/** `owl` of `hf:owl`; `null` for other providers and names that no folder can have. */
+export function zeroShotName(model: ModelId): string | null {
+  const name = isZeroShot(model) ? model.slice(ZERO_SHOT_PREFIX.length) : '';
+  return isDetectorName(name) ? name : null;
 }
 
 /** `gauges` of `onnx:gauges`; `null` for built-in models, other providers and names that no detector can have. */

@@ -5,6 +5,7 @@ import type { Ask, ModelId } from '../contract/schemas.ts';
 import { COCO_LABELS, cocoLabels, cocoLabelsIn } from './coco-labels.ts';
 import { type Vocabulary, vocabularyOf } from './own-labels.ts';
 import { isLocal } from './prices.ts';
+import { wordNotes, wordsOf } from './zero-shot-words.ts';
 
 const TEXT = 'text';
 const LABELS_NAMED_MAX = 10;
@@ -53,8 +54,9 @@ export function selectObjects(ask: Ask): Selection {
   return selectAmong('onnx:nanodet', COCO, ask);
 }
 
-/** What a registered detector reports: `labels` are those of its sidecar. */
-export function selectOwn(model: ModelId, labels: readonly (string | null)[], ask: Ask): Selection {
+/** What a registered detector reports: `labels` are those of its sidecar, `null` if it detects what words name. */
+export function selectOwn(model: ModelId, labels: readonly (string | null)[] | null, ask: Ask): Selection {
+  if (labels === null) return { isWanted: () => true, wantsAny: wordsOf(ask).length > 0, notes: wordNotes(model, ask) };
   return selectAmong(model, vocabularyOf(labels), ask);
 }
 

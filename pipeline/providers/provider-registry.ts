@@ -58,6 +58,13 @@ export const PROVIDERS = {
     variables: () => ({}),
     prices: null,
   },
+  hf: {
+    models: '`hf:NAME` detects what `labels` or `look_for` name in words: an OWL-ViT or OWLv2 model in a folder of this machine.',
+    needs:
+      'The package `@huggingface/transformers` and the files of the model: [detectors.md](detectors.md#detectors-for-words).',
+    variables: () => ({}),
+    prices: null,
+  },
   rules: {
     models: '`rules:summary` writes the summary from counts, without a model.',
     needs: 'Nothing.',

@@ -14,10 +14,12 @@ import { type ProfileSources, profilesFrom } from './profiles.ts';
 import type { DetectorRegistry } from './registered-detectors.ts';
 import { rulesVision } from './rules-vision.ts';
 import { throttledVision, throttleGates } from './throttled-vision.ts';
+import { hfVision } from './zero-shot/hf-vision.ts';
 
 /** Creating a Vision loads no client and no model: the first call does. */
 const FACTORIES = {
   onnx: (_settings, { through }, detectors) => throttledVision(onnxVision({ detectors }), through),
+  hf: (_settings, { through }, detectors) => throttledVision(hfVision(detectors), through),
   rules: () => rulesVision(),
   bedrock: (_settings, options) => bedrockVision(options),
   anthropic: ({ ANTHROPIC_BASE_URL, ANTHROPIC_API_KEY }, options) =>

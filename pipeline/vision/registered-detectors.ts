@@ -7,8 +7,9 @@ import { codeOf, UserError } from '../contract/errors.ts';
 import { lru } from '../contract/lru.ts';
 import type { ModelId } from '../contract/schemas.ts';
 import type { Blobs, Detectors, LocalFile, RegisteredDetector } from '../ports.ts';
-import { detectorName, isDetectorName } from '../providers/detector-names.ts';
+import { detectorName, isDetectorName, isZeroShot } from '../providers/detector-names.ts';
 import type { Sidecar } from './detectors/sidecar.ts';
+import type { ZeroShotModel } from './zero-shot/model-folder.ts';
 
 export const MODELS_FOLDER = 'models';
 export const MODEL_FILE = 'model.onnx';
@@ -21,6 +22,7 @@ const SIDECARS_KEPT_MAX = 20; // of at most 10,000 labels of 100 characters: 20 
 const FILES_KEPT_MAX = 8;
 
 export interface DetectorFiles extends RegisteredDetector {
+  labels: Sidecar['labels'];
   sidecar: Sidecar;
   /** A local file, which nothing has checked yet. */
   modelPath: string;
@@ -29,6 +31,8 @@ export interface DetectorFiles extends RegisteredDetector {
 export interface DetectorRegistry extends Detectors {
   /** For the process that runs it. Throws as `find`. */
   files(model: ModelId): Promise<DetectorFiles>;
+  /** The folder of an hf: model. Throws as `find`. */
+  zeroShot(model: ModelId): Promise<ZeroShotModel>;
 }
 
 /** Where the folders of the detectors are. */
@@ -39,6 +43,7 @@ interface Place {
   local(name: string, file: string, version: string): Promise<string>;
   /** What to do about a detector that is not there. */
   advice(): Promise<string>;
+  zeroShot(model: ModelId): Promise<ZeroShotModel>;
 }
 
 /** Below the `models` folder of this user. */
@@ -54,6 +59,10 @@ export function detectorsInFolder(home: string, now: () => number = () => perfor
         return names.length === 0
           ? `No detector is registered. ${add}`
           : `Registered: ${names.map((name) => `onnx:${name}`).join(', ')}. ${add}`;
+      },
+      zeroShot: async (model) => {
+        const { zeroShotModel } = await import('./zero-shot/model-folder.ts'); // not at the start of a server
+        return await zeroShotModel(home, model);
       },
     },
     now,
@@ -92,6 +101,11 @@ export function detectorsInBucket(
         copy.catch(() => copies.delete(id));
         return (await copy).path;
       },
+      zeroShot: async (model) => {
+        throw new UserError(
+          `The model ${model} cannot run on AWS: hf: models run on a machine of your own. Choose another model.`,
+        );
+      },
       advice: async () => `Upload ${MODEL_FILE} and ${SIDECAR_FILE} of the detector to ${MODELS_FOLDER}/NAME/ of the bucket.`,
     },
     now,
@@ -112,7 +126,12 @@ function registry(place: Place, now: () => number): DetectorRegistry {
     return known;
   };
   return {
-    find: async (model) => detectorOf(await knownOf(model)),
+    find: async (model) => {
+      if (!isZeroShot(model)) return detectorOf(await knownOf(model));
+      const { labels, input, version } = await place.zeroShot(model);
+      return { labels, input, version };
+    },
+    zeroShot: place.zeroShot,
     async files(model) {
       const known = await knownOf(model);
       return {
@@ -130,7 +149,7 @@ interface Known {
   version: string;
 }
 
-function detectorOf({ sidecar, version }: Known): RegisteredDetector {
+function detectorOf({ sidecar, version }: Known): RegisteredDetector & Pick<DetectorFiles, 'labels'> {
   return { labels: sidecar.labels, input: sidecar.input, version };
 }
 

@@ -7,10 +7,13 @@ import { anthropicVision } from '../../pipeline/vision/llm/anthropic-vision.ts';
 import { bedrockVision } from '../../pipeline/vision/llm/bedrock-vision.ts';
 import { openaiVision } from '../../pipeline/vision/llm/openai-vision.ts';
 import { onnxVision } from '../../pipeline/vision/onnx/onnx-vision.ts';
+import { detectorsInFolder } from '../../pipeline/vision/registered-detectors.ts';
 import { rulesVision } from '../../pipeline/vision/rules-vision.ts';
+import { hfVision } from '../../pipeline/vision/zero-shot/hf-vision.ts';
 import { anthropicServer, toolCall } from '../support/anthropic-server.ts';
 import { fakeCredentials } from '../support/aws-credentials.ts';
 import { bedrockServer, toolUse } from '../support/bedrock-server.ts';
+import { temporaryFolder } from '../support/folder.ts';
 import { completion, openaiServer } from '../support/openai-server.ts';
 import { type VisionUnderTest, visionContract } from '../support/vision-contract.ts';
 
@@ -100,6 +103,12 @@ const PROVIDERS_UNDER_TEST = {
     make: async () => onnxVision(),
     models: { moderate: 'onnx:nsfw', detect: 'onnx:nanodet', verify: null, summarize: null },
     unknown: 'onnx:blind',
+  },
+  // It detects what words name, and only with an optional package: zero-shot.test.ts.
+  hf: {
+    make: async () => hfVision(detectorsInFolder(await temporaryFolder())),
+    models: { moderate: null, detect: null, verify: null, summarize: null },
+    unknown: 'hf:blind',
   },
   rules: {
     make: async () => rulesVision(),

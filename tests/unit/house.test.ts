@@ -19,6 +19,7 @@ const PARSES_JSON = [
   'pipeline/vision/reading/json-in-text.ts', // answers of models
   'pipeline/vision/detectors/sidecar.ts', // detector.json, which people correct
   'pipeline/vision/detectors/class-labels.ts', // lists of labels that people bring
+  'pipeline/vision/zero-shot/model-folder.ts', // documents beside a zero-shot model that people bring
   'pipeline/vision/onnx/sessions.ts', // models/checksums.json of the repository
   'mcp-server/aws/function-url.ts', // bodies of requests
   'mcp-server/protocol/accept-header.ts', // messages of the SDK

@@ -71,13 +71,13 @@ export type Sidecar = z.infer<typeof Sidecar>;
 export const MERGE_SCORE_MIN = 0.4;
 
 /** A score of the model on the scale of the merge: linear on both sides of `score_min`, which becomes 0.4. */
-export function mergeScore(score: number, { score_min: least }: Sidecar): number {
+export function mergeScore(score: number, { score_min: least }: Pick<Sidecar, 'score_min'>): number {
   if (score < least) return (score * MERGE_SCORE_MIN) / least;
   return MERGE_SCORE_MIN + ((score - least) * (1 - MERGE_SCORE_MIN)) / (1 - least);
 }
 
 /** The inverse of `mergeScore`. */
-export function modelScore(score: number, { score_min: least }: Sidecar): number {
+export function modelScore(score: number, { score_min: least }: Pick<Sidecar, 'score_min'>): number {
   if (score < MERGE_SCORE_MIN) return (score * least) / MERGE_SCORE_MIN;
   return least + ((score - MERGE_SCORE_MIN) * (1 - least)) / (1 - MERGE_SCORE_MIN);
 }

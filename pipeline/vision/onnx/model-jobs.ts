@@ -23,9 +23,19 @@ const DetectorFile = z.object({
 });
 export type DetectorFile = z.infer<typeof DetectorFile>;
 
+/** A zero-shot detector, and the words for which it searches. */
+const ZeroShotFile = z.object({
+  folder: z.string(),
+  /** Changes with the files of the folder. */
+  version: z.string(),
+  kind: z.enum(['owlvit', 'owlv2']),
+  words: z.array(z.string()),
+});
+export type ZeroShotFile = z.infer<typeof ZeroShotFile>;
+
 /** What a model answers for one image. */
 export interface ModelJob<Result> {
-  model: ModelName | DetectorFile;
+  model: ModelName | DetectorFile | ZeroShotFile;
   result: z.ZodType<Result>;
   /** Ends the worker if an image takes longer. A built-in model needs no limit. */
   limit?: { ms: number; sentence: string };
@@ -40,7 +50,7 @@ export const PPOCR: ModelJob<Detected> = { model: 'ppocr', result: Detected };
 export const NSFW: ModelJob<NsfwScores> = { model: 'nsfw', result: NsfwScores };
 
 export const JobRequest = z.object({
-  model: z.union([ModelName, DetectorFile]),
+  model: z.union([ModelName, DetectorFile, ZeroShotFile]),
   /** A detector leaves out what scores lower. */
   minScore: z.number(),
   image: z.object({

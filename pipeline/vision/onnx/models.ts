@@ -1,6 +1,7 @@
-// The local models by name, and the registered detectors. Loads the native packages that they need.
+// The local models by name, the registered detectors and the zero-shot detectors. Loads the native packages that they need.
 import type { Jpeg } from '../../ports.ts';
 import { runDetector } from '../detectors/run-detector.ts';
+import { zeroShotRunner } from '../zero-shot/run-zero-shot.ts';
 import type { Detected, DetectorFile, JobRequest, ModelName } from './model-jobs.ts';
 import { detectObjects } from './nanodet.ts';
 import { classifyNsfw } from './nsfw.ts';
@@ -15,8 +16,12 @@ const MODELS = {
 
 export function localModels(modelsFolder: string): (request: JobRequest) => Promise<unknown> {
   const loaded = sessions(modelsFolder);
-  return ({ model, image, minScore }) =>
-    typeof model === 'string' ? MODELS[model](loaded, image, minScore) : detectWith(model, loaded, image, minScore);
+  const zeroShot = zeroShotRunner();
+  return async ({ model, image, minScore }) => {
+    if (typeof model === 'string') return await MODELS[model](loaded, image, minScore);
+    if ('words' in model) return { detections: await zeroShot(model, image, minScore) } satisfies Detected;
+    return await detectWith(model, loaded, image, minScore);
+  };
 }
 
 async function detectWith(detector: DetectorFile, loaded: Sessions, image: Jpeg, minScore: number): Promise<Detected> {

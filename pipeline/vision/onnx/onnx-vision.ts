@@ -1,17 +1,15 @@
 // Vision by local ONNX models on the CPU, without a network: onnx:nanodet, onnx:ppocr, onnx:nsfw and registered detectors. Knows what each
 // model can be asked; a pool of worker processes runs them.
-import { createRequire } from 'node:module';
-import { dirname } from 'node:path';
 import { UserError } from '../../contract/errors.ts';
-import { lru } from '../../contract/lru.ts';
-import type { Ask, Detection, ModelId } from '../../contract/schemas.ts';
+import type { Ask, ModelId } from '../../contract/schemas.ts';
 import { NO_USAGE } from '../../contract/usage.ts';
 import type { Jpeg, Vision } from '../../ports.ts';
 import { isOwnDetector } from '../../providers/detector-names.ts';
 import { type Selection, selectObjects, selectOwn, selectText } from '../../providers/local-labels.ts';
 import type { DetectorRegistry } from '../registered-detectors.ts';
+import { countNotes, highestScores } from './highest-scores.ts';
 import { Detected, type ModelJob, NANODET, NSFW, type NsfwKind, type NsfwScores, PPOCR } from './model-jobs.ts';
-import { type ModelPool, modelPool } from './model-pool.ts';
+import { sharedPool } from './shared-pools.ts';
 
 export interface OnnxVisionOptions {
   /** Holds the .onnx files and checksums.json. The repository's own by default. */
@@ -31,12 +29,8 @@ const BLOCKING_KINDS: readonly NsfwKind[] = ['Porn', 'Hentai'];
 // reach 0.09, and 1 of 227 other harmless images is known to be blocked.
 const BLOCKING_SCORE_MIN = 0.7;
 
-/** Pools by models folder: a process loads each model once, however many adapters it has. */
-const POOLS_MAX = 4; // a deployment has one folder
-const pools = lru<string, ModelPool>(POOLS_MAX, (pool) => pool.close());
-
 export function onnxVision(options: OnnxVisionOptions = {}): Vision {
-  const pool = () => poolOf(options.modelsFolder ?? ownModels());
+  const pool = () => sharedPool(options.modelsFolder);
   const classify = options.classify ?? ((image) => pool().run(NSFW, image));
   return {
     async moderate(model, image) {
@@ -85,16 +79,6 @@ async function detector(model: ModelId, ask: Ask, detectors: OnnxVisionOptions['
   return { job, selection: selectOwn(model, labels, ask), detectionsMax: OBJECTS_MAX, version };
 }
 
-function highestScores(detections: Detection[], count: number): Detection[] {
-  if (detections.length <= count) return detections;
-  return detections.toSorted((a, b) => b.score - a.score).slice(0, count);
-}
-
-function countNotes(model: ModelId, count: number, countMax: number): string[] {
-  if (count <= countMax) return [];
-  return [`${model} detected more than ${countMax} objects in one tile; the ${countMax} with the highest scores are kept.`];
-}
-
 /** Blocked if the score of a blocking kind is high enough. */
 function verdictOf(scores: NsfwScores): { allowed: true } | { allowed: false; category: string; score: number } {
   const [worst] = BLOCKING_KINDS.map((category) => ({ category, score: scores[category] })).sort((a, b) => b.score - a.score);
@@ -104,20 +88,4 @@ function verdictOf(scores: NsfwScores): { allowed: true } | { allowed: false; ca
 
 function wrongModel(model: ModelId, verb: string, suitable: string): UserError {
   return new UserError(`The model ${model} cannot ${verb}, or does not exist. Choose ${suitable}.`);
-}
-
-/** By a name of package.json: a bundle has them elsewhere, or not at all. */
-function ownModels(): string {
-  try {
-    return dirname(createRequire(import.meta.url).resolve('#models/checksums.json'));
-  } catch (cause) {
-    const sentence = 'This deployment was built without the local models. Build it with `npm run build -- --models onnx`.';
-    throw new UserError(sentence, { cause });
-  }
-}
-
-function poolOf(modelsFolder: string): ModelPool {
-  const pool = pools.get(modelsFolder) ?? modelPool(modelsFolder);
-  pools.set(modelsFolder, pool);
-  return pool;
 }

@@ -1,0 +1,49 @@
+// Vision by zero-shot detectors of Hugging Face, without a network: hf:NAME detects what a request names in words. Runs no model: a pool of
+// worker processes does.
+import { UserError } from '../../contract/errors.ts';
+import type { ModelId } from '../../contract/schemas.ts';
+import { NO_USAGE } from '../../contract/usage.ts';
+import type { Vision } from '../../ports.ts';
+import { wordNotes, wordsOf } from '../../providers/zero-shot-words.ts';
+import { countNotes, highestScores } from '../onnx/highest-scores.ts';
+import { Detected } from '../onnx/model-jobs.ts';
+import { sharedPool } from '../onnx/shared-pools.ts';
+import type { DetectorRegistry } from '../registered-detectors.ts';
+
+/** For a tile, the load of the model included. */
+const TILE_MS_MAX = 120_000;
+const OBJECTS_MAX = 100; // in a tile, as for onnx:
+
+export function hfVision(detectors: Pick<DetectorRegistry, 'zeroShot'>): Vision {
+  return {
+    async moderate(model) {
+      throw cannot('moderate', model);
+    },
+    async detect(model, tile, ask) {
+      const { folder, kind, version } = await detectors.zeroShot(model);
+      const words = wordsOf(ask);
+      const notes = wordNotes(model, ask);
+      if (words.length === 0) return { detections: [], usage: NO_USAGE, clipped: 0, notes, version };
+      const sentence = `${model} did not finish a tile within ${TILE_MS_MAX / 1_000} s. Use a smaller model, or fewer tiles at once (TILE_CONCURRENCY).`;
+      const job = { model: { folder, kind, version, words }, result: Detected, limit: { ms: TILE_MS_MAX, sentence } };
+      const { detections } = await sharedPool().run(job, tile, ask.min_score);
+      return {
+        detections: highestScores(detections, OBJECTS_MAX),
+        usage: NO_USAGE,
+        clipped: 0,
+        notes: [...notes, ...countNotes(model, detections.length, OBJECTS_MAX)],
+        version,
+      };
+    },
+    async verify(model) {
+      throw cannot('verify', model);
+    },
+    async summarize(model) {
+      throw cannot('summarize', model);
+    },
+  };
+}
+
+function cannot(verb: string, model: ModelId): UserError {
+  return new UserError(`The model ${model} cannot ${verb}: hf: models only detect. Choose a model of another provider.`);
+}
