@@ -13,7 +13,7 @@ import { UserError } from '../pipeline/contract/errors.ts';
 import { ownerOf } from '../pipeline/contract/keys.ts';
 import type { Clock, Detectors, Log } from '../pipeline/ports.ts';
 import { progressReader } from '../pipeline/progress/progress-reader.ts';
-import { isOwnDetector } from '../pipeline/providers/detector-names.ts';
+import { isOwnDetector, isZeroShot } from '../pipeline/providers/detector-names.ts';
 import { openSources, SOURCES } from '../pipeline/sources/index.ts';
 import { fsBlobs } from '../pipeline/storage/folder-blobs.ts';
 import { fsRemoval } from '../pipeline/storage/folder-removal.ts';
@@ -67,7 +67,9 @@ export async function serve(options: ServeOptions): Promise<LocalServer> {
     throw new UserError('ISOLATION=caller needs signed requests. Add --auth iam, or unset ISOLATION.');
   const detectors = detectorsInFolder(config.TILESIGHT_HOME);
   // A model that is not there would fail in every tile: after the upload, the moderation and the tiling.
-  for (const model of [...config.DETECTION_MODELS, ...config.ALLOWED_MODELS].filter(isOwnDetector)) await detectors.find(model);
+  const own = [...config.DETECTION_MODELS, ...config.ALLOWED_MODELS].filter(isOwnDetector);
+  for (const model of own) await detectors.find(model);
+  if (own.some(isZeroShot)) (await import('../pipeline/vision/zero-shot/package.ts')).requirePackage();
   const address = await addressToListen(host, iam !== undefined);
   const folder = await openDataFolder(dataFolder);
   const clock: Clock = { now: () => new Date() };

@@ -11,6 +11,7 @@ import { at } from '../../pipeline/contract/at.ts';
 import type { Jpeg } from '../../pipeline/ports.ts';
 import { detectorsInBucket, detectorsInFolder } from '../../pipeline/vision/registered-detectors.ts';
 import { hfVision } from '../../pipeline/vision/zero-shot/hf-vision.ts';
+import { requirePackage } from '../../pipeline/vision/zero-shot/package.ts';
 import { type Library, zeroShotRunner } from '../../pipeline/vision/zero-shot/run-zero-shot.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import { SCORE, writeZeroShot } from '../support/zero-shot-files.ts';
@@ -92,10 +93,15 @@ describe('an answer of the library', () => {
   });
 });
 
-test('a missing package is a sentence that says how to add it', async () => {
-  const run = zeroShotRunner(async () => {
-    throw Object.assign(new Error('Cannot find package'), { code: 'ERR_MODULE_NOT_FOUND' });
-  });
+test('a missing package is a sentence that says how to add it, at the start and in a worker', async () => {
+  const missing = (code: string) => (): never => {
+    throw Object.assign(new Error('Cannot find package'), { code });
+  };
+  expect(() => requirePackage(missing('MODULE_NOT_FOUND'))).toThrow(
+    'hf: models need the package @huggingface/transformers, which is not installed. Add it with `npm install',
+  );
+  expect(() => requirePackage(missing('EACCES'))).toThrow('Cannot find package');
+  const run = zeroShotRunner(async () => missing('ERR_MODULE_NOT_FOUND')());
   await expect(run({ ...FILE, kind: 'owlvit' }, await tile(), 0.4)).rejects.toMatchObject({
     name: 'UserError',
     message:

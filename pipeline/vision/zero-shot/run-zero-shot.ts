@@ -4,7 +4,7 @@ import '../onnx/no-telemetry.ts';
 
 import { z } from 'zod';
 import { at } from '../../contract/at.ts';
-import { AnswerError, codeOf, UserError } from '../../contract/errors.ts';
+import { AnswerError, UserError } from '../../contract/errors.ts';
 import { lru } from '../../contract/lru.ts';
 import type { Detection } from '../../contract/schemas.ts';
 import type { Jpeg } from '../../ports.ts';
@@ -14,10 +14,8 @@ import { mergeScore, modelScore } from '../detectors/sidecar.ts';
 import { startGuard } from '../onnx/guard-thread.ts';
 import type { ZeroShotFile } from '../onnx/model-jobs.ts';
 import { decode, type Pixels } from '../onnx/pixels.ts';
+import { missingPackage, PACKAGE } from './package.ts';
 
-/** Not a literal in `import()`: the package is optional, so types and bundles must do without it. */
-const PACKAGE: string = '@huggingface/transformers';
-const VERSION = '4.3.2'; // needs exactly the onnxruntime-node of package.json
 const MODELS_KEPT_MAX = 2; // of 150 to 700 MB each
 /** The lowest score of a good detection in the examples of both models. */
 const SCALE = { score_min: 0.1 } as const;
@@ -97,9 +95,7 @@ export function zeroShotRunner(load: () => Promise<Library> = () => import(PACKA
 /** Before anything is loaded with it. */
 async function offline(load: () => Promise<Library>): Promise<Library> {
   const library = await load().catch((cause: unknown) => {
-    if (codeOf(cause) !== 'ERR_MODULE_NOT_FOUND') throw cause;
-    const sentence = `hf: models need the package ${PACKAGE}, which is not installed. Add it with \`npm install --no-save ${PACKAGE}@${VERSION}\`, then start again.`;
-    throw new UserError(sentence, { cause });
+    throw missingPackage(cause);
   });
   library.env.allowRemoteModels = false;
   library.env.useFSCache = false;
