@@ -31,7 +31,7 @@ const LABELS = {
 };
 /** A detector may know 10,000: 50,000 tokens. */
 const LABELS_LISTED_MAX = 1_500;
-const OTHER_MODELS = 'Language models detect whatever look_for and labels describe in words.';
+const OTHER_MODELS = 'Language models and hf: models detect whatever look_for and labels describe in words.';
 
 type Content = { text: string } | { blob: string };
 

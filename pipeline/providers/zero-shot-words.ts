@@ -14,9 +14,9 @@ export function wordsOf({ labels, look_for }: Pick<Ask, 'labels' | 'look_for'>):
   const phrases = look_for === null ? [] : look_for.split(SEPARATOR).map(phraseOf);
   const named = labels.length > 0 ? labels : phrases;
   const words = named.map((word) => word.trim()).filter((word) => /[\p{L}\p{N}]/u.test(word));
-  const first = new Map(words.map((word) => [word.toLowerCase(), word] as const).reverse());
-  const unique = words.filter((word) => first.get(word.toLowerCase()) === word);
-  return [...new Set(unique)].slice(0, WORDS_MAX);
+  const unique = new Map<string, string>();
+  for (const word of words) if (!unique.has(word.toLowerCase())) unique.set(word.toLowerCase(), word);
+  return [...unique.values()].slice(0, WORDS_MAX);
 }
 
 function phraseOf(text: string): string {
