@@ -156,7 +156,10 @@ test('the progress of running shards is added to that of the execution', async (
   const { execution_id } = await started(server, client);
   const view = await client.call('get_execution', { execution_id }, ExecutionView);
   expect(view.tiles).toMatchObject({ done: 10, failed: 2, blank: 4, not_analyzed: 6 });
-  expect(view.notes).toEqual(['The model knows no bolts.']);
+  expect(view.notes).toEqual([
+    'onnx:nanodet knows 80 everyday things, seen from the side as in photographs. Other things, and things seen from above, are missing.',
+    'The model knows no bolts.',
+  ]);
   expect(view).toMatchObject({ findings_so_far: 14, usage: { input_tokens: 20 } });
 });
 
