@@ -1,6 +1,7 @@
 // Boxes as typed columns, a row each, and their geometry. Pure. The columns must not know what the boxes are.
 import type { Box, Polygon } from '../contract/schemas.ts';
-import { convexIntersection, cornersOf, polygonArea, type Size } from '../planning/geometry.ts';
+import { convexIntersection, cornersOf, polygonArea } from '../outlines/polygons.ts';
+import type { Size } from '../planning/geometry.ts';
 
 type Column = Float32Array | Int32Array | Uint8Array;
 

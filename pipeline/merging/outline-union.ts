@@ -1,7 +1,7 @@
 // The outline of an object that several tiles show in parts. Pure.
 import type { Detection, Polygon } from '../contract/schemas.ts';
 import { unionOfMasks } from '../outlines/mask-union.ts';
-import { orientedUnion } from '../planning/geometry.ts';
+import { orientedUnion } from '../outlines/polygons.ts';
 
 interface PartOutline {
   /** In pixels of the full image. */

@@ -1,6 +1,7 @@
 // Joins the outlines of the parts of one object, which overlap where tiles do. Pure.
 import type { Polygon } from '../contract/schemas.ts';
 import { outlines, simplified } from './outlines.ts';
+import { signedArea } from './polygons.ts';
 
 /** Cells of the longer side on which the parts are filled: an outline is at most half a cell off. */
 const CELLS_MAX = 512;
@@ -23,7 +24,8 @@ export function unionOfMasks(parts: readonly Polygon[]): Polygon | null {
     const inCells = part.map(([x, y]): [number, number] => [(x - left) / cellPx + 1, (y - top) / cellPx + 1]);
     fill(field, columns, rows, inCells);
   }
-  const areas = outlines(field, columns).filter((outline) => outline.length > 2 && isArea(outline));
+  // The outline of a hole runs counterclockwise.
+  const areas = outlines(field, columns).filter((outline) => outline.length > 2 && signedArea(outline) > 0);
   const [outline] = areas;
   if (!outline || areas.length > 1) return null;
   const corners = simplified(outline, TOLERANCE_CELLS, CORNERS_MAX);
@@ -55,15 +57,4 @@ function crossingsAt(y: number, polygon: Polygon): number[] {
     previous = corner;
   }
   return crossings.sort((a, b) => a - b);
-}
-
-/** False for a hole, whose outline runs counter-clockwise. */
-function isArea(outline: readonly (readonly [number, number])[]): boolean {
-  let twice = 0;
-  let previous = outline.at(-1);
-  for (const corner of outline) {
-    if (previous) twice += previous[0] * corner[1] - corner[0] * previous[1];
-    previous = corner;
-  }
-  return twice > 0;
 }

@@ -1,7 +1,6 @@
 // Traces the outlines of the areas where a field is positive (marching squares), and simplifies them (Douglas and Peucker, 1973). Pure.
 import { at } from '../contract/at.ts';
-
-type Point = readonly [x: number, y: number];
+import type { Point } from './polygons.ts';
 
 /**
  * One closed outline for each area and each hole, in units of samples: the first sample is at [0, 0]. Outlines of areas run clockwise

@@ -5,8 +5,8 @@ import { isNothing, NO_USAGE, totalUsage } from '../contract/usage.ts';
 import type { EndedTile } from '../planning/tile-result.ts';
 
 /**
- * For one invocation: the cost of attempts in earlier ones is lost. Adds the cost of attempts that failed to the result of the tile. If no answer can be used, the result is the sentence
- * of the error, which is logged.
+ * Adds the cost of attempts that failed to the result of the tile. If no answer can be used, the result is the sentence of the error,
+ * which is logged. Knows the attempts of one invocation: the cost of earlier ones is lost.
  */
 export function tileCosts(log: (facts: object, error: Error) => void) {
   const before = new Map<string, Usage>();

@@ -2,8 +2,8 @@
 import sharp from 'sharp';
 import { describe, expect, test } from 'vitest';
 import { onnxFile } from '../../models/onnx-file.ts';
+import { signedArea } from '../../pipeline/outlines/polygons.ts';
 import type { Jpeg } from '../../pipeline/ports.ts';
-import { areaOf } from '../../pipeline/vision/detectors/candidates.ts';
 import type { LayoutName } from '../../pipeline/vision/detectors/layouts.ts';
 import { inputPlanes, placementOf } from '../../pipeline/vision/detectors/letterbox.ts';
 import { readOnnxModel } from '../../pipeline/vision/detectors/onnx-model.ts';
@@ -116,7 +116,7 @@ describe('a model with', () => {
     const [{ polygon = [] } = {}] = await detected('yolov8-seg', shapes);
     const [xs, ys] = [polygon.map(([x]) => x), polygon.map(([, y]) => y)];
     expect([Math.min(...xs), Math.max(...xs), Math.min(...ys), Math.max(...ys)]).toEqual([0, 320, 0, 256]);
-    expect(areaOf(polygon) / (320 * 256)).toBeGreaterThan(0.999); // a sample of 4 px cuts off a corner
+    expect(signedArea(polygon) / (320 * 256)).toBeGreaterThan(0.999); // a sample of 4 px cuts off a corner
   });
 });
 

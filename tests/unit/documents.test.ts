@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { documents, readDocument, readExisting, writeDocument, writeNewDocument } from '../../pipeline/documents.ts';
 import { contentTypeOf } from '../../pipeline/findings/content-type.ts';
 import { stepDocuments } from '../../pipeline/step-documents.ts';
+import { GOOD_CALIBRATION } from '../support/good-calibration.ts';
 
 function memory() {
   const objects = new Map<string, Uint8Array>();
@@ -68,14 +69,7 @@ describe('a calibration', () => {
     model: MODEL,
     coordinates: 'pixels-y-first',
     seen_longer_px: 800,
-    mean_error_percent: 0.2,
-    worst_error_percent: 1,
-    offset_percent: { x: 0, y: 0 },
-    scale: { x: 1, y: 1 },
-    marks: 96,
-    marks_missed: 0,
-    fit_for_boxes: true,
-    calibrated_at: '2026-11-28T00:00:00.000Z',
+    ...GOOD_CALIBRATION,
   };
 
   test('has a key in its folder, whatever the name of the model', async () => {

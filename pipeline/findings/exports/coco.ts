@@ -1,5 +1,5 @@
 // Findings as a COCO detection data set of one image: https://cocodataset.org/#format-data. Pure.
-import { polygonArea } from '../../planning/geometry.ts';
+import { polygonArea } from '../../outlines/polygons.ts';
 import type { ExportDefinition } from './export-definition.ts';
 import { type ExportedFinding, type ExportSource, exportedFindings, imageUriOf, labelsOf } from './export-source.ts';
 import { fileNameOf } from './image-file.ts';

@@ -1,7 +1,7 @@
 // Findings as GeoJSON (RFC 7946), one polygon for each: its outline, or its box. The coordinates are pixels, as a foreign member states. Pure.
 import { at } from '../../contract/at.ts';
 import type { Polygon } from '../../contract/schemas.ts';
-import { cornersOf, isClockwise } from '../../planning/geometry.ts';
+import { cornersOf, isClockwise } from '../../outlines/polygons.ts';
 import type { ExportDefinition } from './export-definition.ts';
 import { type ExportedFinding, type ExportSource, exportedFindings, imageUriOf } from './export-source.ts';
 import { jsonPieces, opened } from './pieces.ts';

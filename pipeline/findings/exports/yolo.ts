@@ -1,7 +1,7 @@
 // Findings as data sets of one image, as Ultralytics reads them: boxes, outlines or oriented boxes. Pure.
 // https://docs.ultralytics.com/datasets/detect, /segment and /obb.
 import type { Box, Finding, FindingsDocument, Polygon } from '../../contract/schemas.ts';
-import { cornersOf } from '../../planning/geometry.ts';
+import { cornersOf } from '../../outlines/polygons.ts';
 import type { ExportDefinition, ExportFile } from './export-definition.ts';
 import { type ExportedFinding, type ExportSource, exportedFindings, labelsOf } from './export-source.ts';
 import { imageFileName } from './image-file.ts';

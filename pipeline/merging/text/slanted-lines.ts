@@ -1,7 +1,7 @@
 // Slanted lines of text: where a line begins and ends, at which sides of its tile, and whether two readings lie in one line. Pure.
 import { at } from '../../contract/at.ts';
 import type { Box, Polygon } from '../../contract/schemas.ts';
-import { angleBetween } from '../../planning/geometry.ts';
+import { ANGLE_TOLERANCE, angleBetween } from '../../outlines/polygons.ts';
 import { SIDE } from '../box-columns.ts';
 import { type DetectionTable, EDGE_MARGIN_PX } from '../detection-table.ts';
 
@@ -23,8 +23,6 @@ export interface EndSides {
   end: number;
 }
 
-/** Readings of one line, cut between two tiles, differ by this angle at most. */
-const ANGLE_TOLERANCE = 5;
 /** The ends of two readings of one line lie this close to it, in thicknesses. */
 const OFF_LINE_MAX = 0.5;
 

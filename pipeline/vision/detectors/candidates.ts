@@ -1,5 +1,5 @@
 // What decoders have in common: candidates in pixels of the input, and NMS. Pure.
-import { at } from '../../contract/at.ts';
+import { convexIntersection, type Point, polygonArea } from '../../outlines/polygons.ts';
 
 /** A box in pixels of the input. */
 export interface Candidate {
@@ -15,8 +15,6 @@ export interface Candidate {
   /** Traces the outline of the object's mask, in pixels of the input. `null` if the mask is empty. */
   outline?: () => readonly Point[] | null;
 }
-
-export type Point = readonly [x: number, y: number];
 
 interface Suppression {
   iou: number;
@@ -56,36 +54,6 @@ export function iou(a: Candidate, b: Candidate): number {
 export function cornersIou(a: Candidate, b: Candidate): number {
   if (!a.corners || !b.corners) throw new Error('A turned box has corners.');
   if (iou(a, b) === 0) return 0;
-  const intersection = areaOf(clipped(a.corners, b.corners));
-  return intersection === 0 ? 0 : intersection / (areaOf(a.corners) + areaOf(b.corners) - intersection);
-}
-
-/** The area of a polygon; negative if its points run counterclockwise in an image. */
-export function areaOf(corners: readonly Point[]): number {
-  let sum = 0;
-  corners.forEach(([x, y], index) => {
-    const [nextX, nextY] = at(corners, (index + 1) % corners.length);
-    sum += x * nextY - nextX * y;
-  });
-  return sum / 2;
-}
-
-/** The part of a polygon inside a convex one that runs clockwise (Sutherland and Hodgman, 1974). */
-function clipped(polygon: readonly Point[], convex: readonly Point[]): Point[] {
-  let rest: Point[] = [...polygon];
-  convex.forEach(([fromX, fromY], index) => {
-    const [toX, toY] = at(convex, (index + 1) % convex.length);
-    const side = ([x, y]: Point) => (toX - fromX) * (y - fromY) - (toY - fromY) * (x - fromX);
-    rest = rest.flatMap((point, position) => {
-      const previous = at(rest, (position + rest.length - 1) % rest.length);
-      const [here, before] = [side(point), side(previous)];
-      const crossing = here >= 0 !== before >= 0 ? [between(previous, point, before / (before - here))] : [];
-      return here >= 0 ? [...crossing, point] : crossing;
-    });
-  });
-  return rest;
-}
-
-export function between([fromX, fromY]: Point, [toX, toY]: Point, share: number): Point {
-  return [fromX + (toX - fromX) * share, fromY + (toY - fromY) * share];
+  const intersection = convexIntersection(a.corners, b.corners);
+  return intersection === 0 ? 0 : intersection / (polygonArea(a.corners) + polygonArea(b.corners) - intersection);
 }

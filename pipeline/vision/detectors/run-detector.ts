@@ -5,14 +5,15 @@ import '../onnx/no-telemetry.ts';
 import * as ort from 'onnxruntime-node';
 import { at } from '../../contract/at.ts';
 import { AnswerError, UserError } from '../../contract/errors.ts';
-import type { Detection } from '../../contract/schemas.ts';
+import { type Detection, MIN_SCORE_DEFAULT } from '../../contract/schemas.ts';
 import { simplified } from '../../outlines/outlines.ts';
+import type { Point } from '../../outlines/polygons.ts';
 import type { Jpeg } from '../../ports.ts';
-import { byScore, type Candidate, cornersIou, type Point, suppressed } from './candidates.ts';
+import { byScore, type Candidate, cornersIou, suppressed } from './candidates.ts';
 import { DECODERS } from './decoders/decoders.ts';
 import { type Outputs, requireNumbers } from './decoders/outputs.ts';
 import { boxInTile, inputPlanes, type Placement, placementOf, pointInTile } from './letterbox.ts';
-import { MERGE_SCORE_MIN, mergeScore, modelScore, type Sidecar } from './sidecar.ts';
+import { mergeScore, modelScore, type Sidecar } from './sidecar.ts';
 
 const OUTLINE_TOLERANCE_PX = 0.5;
 const OUTLINE_POINTS_MAX = 32; // of 12 bytes: 0.4 KB a detection
@@ -44,7 +45,7 @@ export async function runDetector(
   session: ort.InferenceSession,
   sidecar: Sidecar,
   tile: Jpeg,
-  scoreMin = MERGE_SCORE_MIN,
+  scoreMin = MIN_SCORE_DEFAULT,
 ): Promise<Detection[]> {
   const placement = placementOf(tile, sidecar);
   const outputs = await run(session, sidecar, await inputPlanes(tile, placement, sidecar));

@@ -3,6 +3,7 @@
 import { z } from 'zod';
 import { UserError } from '../../contract/errors.ts';
 import { printable } from '../../contract/printable.ts';
+import { MIN_SCORE_DEFAULT } from '../../contract/schemas.ts';
 import { LayoutName } from './layouts.ts';
 
 const EDGE_PX = { min: 32, max: 4_096 } as const; // 4,096² as float32: 201 MB
@@ -67,19 +68,16 @@ export const Sidecar = z.strictObject({
 });
 export type Sidecar = z.infer<typeof Sidecar>;
 
-/** The lowest score that the merge keeps: of a good detection, on the scale that all models share. */
-export const MERGE_SCORE_MIN = 0.4;
-
-/** A score of the model on the scale of the merge: linear on both sides of `score_min`, which becomes 0.4. */
+/** A score of the model on the scale of the merge: linear on both sides of `score_min`, which becomes MIN_SCORE_DEFAULT. */
 export function mergeScore(score: number, { score_min: least }: Pick<Sidecar, 'score_min'>): number {
-  if (score < least) return (score * MERGE_SCORE_MIN) / least;
-  return MERGE_SCORE_MIN + ((score - least) * (1 - MERGE_SCORE_MIN)) / (1 - least);
+  if (score < least) return (score * MIN_SCORE_DEFAULT) / least;
+  return MIN_SCORE_DEFAULT + ((score - least) * (1 - MIN_SCORE_DEFAULT)) / (1 - least);
 }
 
 /** The inverse of `mergeScore`. */
 export function modelScore(score: number, { score_min: least }: Pick<Sidecar, 'score_min'>): number {
-  if (score < MERGE_SCORE_MIN) return (score * least) / MERGE_SCORE_MIN;
-  return least + ((score - MERGE_SCORE_MIN) * (1 - least)) / (1 - MERGE_SCORE_MIN);
+  if (score < MIN_SCORE_DEFAULT) return (score * least) / MIN_SCORE_DEFAULT;
+  return least + ((score - MIN_SCORE_DEFAULT) * (1 - least)) / (1 - MIN_SCORE_DEFAULT);
 }
 
 /** Throws a UserError that names the first wrong field, what was expected there and what came. */

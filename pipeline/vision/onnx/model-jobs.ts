@@ -1,6 +1,6 @@
 // What the pool asks of a worker process, and what it answers: plain values, because they are copied between processes. Loads no model.
 import { z } from 'zod';
-import { Detection } from '../../contract/schemas.ts';
+import { Detection, type ModelId } from '../../contract/schemas.ts';
 import type { Sidecar } from '../detectors/sidecar.ts';
 
 /** The kinds of images that onnx:nsfw tells apart, in the order of its output. */
@@ -39,6 +39,15 @@ export interface ModelJob<Result> {
   result: z.ZodType<Result>;
   /** Ends the worker if an image takes longer. A built-in model needs no limit. */
   limit?: { ms: number; sentence: string };
+}
+
+/** For a tile, the load of the model included. Large transformers take 3 s on one core. */
+const TILE_MS_MAX = 120_000;
+
+/** The limit of a model that a user brought. */
+export function tileLimit(model: ModelId): { ms: number; sentence: string } {
+  const sentence = `${model} did not finish a tile within ${TILE_MS_MAX / 1_000} s. Use a smaller model, or fewer tiles at once (TILE_CONCURRENCY).`;
+  return { ms: TILE_MS_MAX, sentence };
 }
 
 /** An object, so that a later version can report more. */

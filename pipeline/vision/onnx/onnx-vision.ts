@@ -7,8 +7,8 @@ import type { Jpeg, Vision } from '../../ports.ts';
 import { isOwnDetector } from '../../providers/detector-names.ts';
 import { type Selection, selectObjects, selectOwn, selectText } from '../../providers/local-labels.ts';
 import type { DetectorRegistry } from '../registered-detectors.ts';
-import { countNotes, highestScores } from './highest-scores.ts';
-import { Detected, type ModelJob, NANODET, NSFW, type NsfwKind, type NsfwScores, PPOCR } from './model-jobs.ts';
+import { countNotes, highestScores, OBJECTS_MAX } from './highest-scores.ts';
+import { Detected, type ModelJob, NANODET, NSFW, type NsfwKind, type NsfwScores, PPOCR, tileLimit } from './model-jobs.ts';
 import { sharedPool } from './shared-pools.ts';
 
 export interface OnnxVisionOptions {
@@ -20,9 +20,6 @@ export interface OnnxVisionOptions {
   classify?: (image: Jpeg) => Promise<NsfwScores>;
 }
 
-/** For a tile, the load of the model included. Large transformers take 3 s on one core. */
-const DETECTOR_MS_MAX = 120_000;
-const OBJECTS_MAX = 100; // in a tile, of 170 bytes each: 17 KB
 const LINES_MAX = 400; // a spreadsheet of 40 rows and 10 columns; of 230 bytes each with corners: 92 KB, beside the checkpoint
 const BLOCKING_KINDS: readonly NsfwKind[] = ['Porn', 'Hentai'];
 // Above 0.5 one kind outweighs the other four together; the margin is for uncertain images. The 284 tiles of the example images
@@ -73,9 +70,7 @@ async function detector(model: ModelId, ask: Ask, detectors: OnnxVisionOptions['
   if (model === 'onnx:ppocr') return { job: PPOCR, selection: selectText(ask), detectionsMax: LINES_MAX };
   if (!detectors || !isOwnDetector(model)) throw wrongModel(model, 'detect', 'onnx:nanodet or onnx:ppocr');
   const { modelPath, sidecar, version, labels } = await detectors.files(model);
-  const seconds = DETECTOR_MS_MAX / 1_000;
-  const sentence = `${model} did not finish a tile within ${seconds} s. Use a smaller model, or fewer tiles at once (TILE_CONCURRENCY).`;
-  const job = { model: { modelPath, sidecar, version }, result: Detected, limit: { ms: DETECTOR_MS_MAX, sentence } };
+  const job = { model: { modelPath, sidecar, version }, result: Detected, limit: tileLimit(model) };
   return { job, selection: selectOwn(model, labels, ask), detectionsMax: OBJECTS_MAX, version };
 }
 

@@ -17,7 +17,7 @@ import type { DetectorFile } from './model-jobs.ts';
 // x 2 threads 18.7, 5.3. So one thread for each session, and one worker for each core.
 // Without the arena, each run gives its memory back and faults it in again: with inputs of changing size, 60 % more CPU time in the
 // workers (lawn.jpg: 68 against 28 s). The arena keeps 170 MB more in each worker.
-const SESSION_OPTIONS: ort.InferenceSession.SessionOptions = {
+export const SESSION_OPTIONS: ort.InferenceSession.SessionOptions = {
   intraOpNumThreads: 1,
   interOpNumThreads: 1,
   enableCpuMemArena: true,

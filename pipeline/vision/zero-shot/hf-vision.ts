@@ -5,14 +5,10 @@ import type { ModelId } from '../../contract/schemas.ts';
 import { NO_USAGE } from '../../contract/usage.ts';
 import type { Vision } from '../../ports.ts';
 import { wordNotes, wordsOf } from '../../providers/zero-shot-words.ts';
-import { countNotes, highestScores } from '../onnx/highest-scores.ts';
-import { Detected } from '../onnx/model-jobs.ts';
+import { countNotes, highestScores, OBJECTS_MAX } from '../onnx/highest-scores.ts';
+import { Detected, tileLimit } from '../onnx/model-jobs.ts';
 import { sharedPool } from '../onnx/shared-pools.ts';
 import type { DetectorRegistry } from '../registered-detectors.ts';
-
-/** For a tile, the load of the model included. */
-const TILE_MS_MAX = 120_000;
-const OBJECTS_MAX = 100; // in a tile, as for onnx:
 
 export function hfVision(detectors: Pick<DetectorRegistry, 'zeroShot'>): Vision {
   return {
@@ -24,8 +20,7 @@ export function hfVision(detectors: Pick<DetectorRegistry, 'zeroShot'>): Vision 
       const words = wordsOf(ask);
       const notes = wordNotes(model, ask);
       if (words.length === 0) return { detections: [], usage: NO_USAGE, clipped: 0, notes, version };
-      const sentence = `${model} did not finish a tile within ${TILE_MS_MAX / 1_000} s. Use a smaller model, or fewer tiles at once (TILE_CONCURRENCY).`;
-      const job = { model: { folder, kind, version, words }, result: Detected, limit: { ms: TILE_MS_MAX, sentence } };
+      const job = { model: { folder, kind, version, words }, result: Detected, limit: tileLimit(model) };
       const { detections } = await sharedPool().run(job, tile, ask.min_score);
       return {
         detections: highestScores(detections, OBJECTS_MAX),

@@ -14,6 +14,7 @@ import { mergeScore, modelScore } from '../detectors/sidecar.ts';
 import { startGuard } from '../onnx/guard-thread.ts';
 import type { ZeroShotFile } from '../onnx/model-jobs.ts';
 import { decode, type Pixels } from '../onnx/pixels.ts';
+import { SESSION_OPTIONS } from '../onnx/sessions.ts';
 import { missingPackage, PACKAGE } from './package.ts';
 
 const MODELS_KEPT_MAX = 2; // of 150 to 700 MB each
@@ -103,8 +104,7 @@ async function offline(load: () => Promise<Library>): Promise<Library> {
 }
 
 async function loadDetector(library: Library, folder: string): Promise<Detector> {
-  const session_options = { intraOpNumThreads: 1, interOpNumThreads: 1, enableCpuMemArena: true, logSeverityLevel: 3 };
-  const options = { local_files_only: true, dtype: 'fp32', device: 'cpu', session_options };
+  const options = { local_files_only: true, dtype: 'fp32', device: 'cpu', session_options: SESSION_OPTIONS };
   return await library.pipeline('zero-shot-object-detection', folder, options).catch((cause: unknown) => {
     const sentence = 'The files of the zero-shot model cannot be loaded: one of them is damaged, or they do not fit together.';
     throw new UserError(`${sentence} Copy the model again.`, { cause });

@@ -4,7 +4,8 @@ import { at } from '../../../pipeline/contract/at.ts';
 import type { Detection, Finding, Polygon } from '../../../pipeline/contract/schemas.ts';
 import { DetectionTable } from '../../../pipeline/merging/detection-table.ts';
 import { mergeDetections } from '../../../pipeline/merging/merge.ts';
-import { clippedTo, convexIntersection, cornersOf, polygonArea } from '../../../pipeline/planning/geometry.ts';
+import { convexIntersection, cornersOf, polygonArea } from '../../../pipeline/outlines/polygons.ts';
+import { clippedTo } from '../../../pipeline/planning/geometry.ts';
 import { type PlannedTile, tilesOf } from '../../../pipeline/planning/grid.ts';
 import { planTiles } from '../../../pipeline/planning/plan.ts';
 

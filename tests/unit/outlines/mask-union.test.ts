@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Polygon } from '../../../pipeline/contract/schemas.ts';
 import { unionOfMasks } from '../../../pipeline/outlines/mask-union.ts';
-import { cornersOf, polygonArea } from '../../../pipeline/planning/geometry.ts';
+import { cornersOf, polygonArea } from '../../../pipeline/outlines/polygons.ts';
 
 const square = (left: number, top: number, side: number): Polygon => cornersOf([left, top, side, side]);
 

@@ -2,14 +2,8 @@
 import { describe, expect, test } from 'vitest';
 import { at } from '../../../pipeline/contract/at.ts';
 import { outlines, simplified } from '../../../pipeline/outlines/outlines.ts';
-import {
-  areaOf,
-  type Candidate,
-  cornersIou,
-  iou,
-  type Point,
-  suppressed,
-} from '../../../pipeline/vision/detectors/candidates.ts';
+import { type Point, signedArea } from '../../../pipeline/outlines/polygons.ts';
+import { type Candidate, cornersIou, iou, suppressed } from '../../../pipeline/vision/detectors/candidates.ts';
 import { seededRandom } from '../../support/seeded-random.ts';
 
 const EDGE = 40;
@@ -28,13 +22,13 @@ describe('the outline of an area', () => {
     const distances = (outline ?? []).map(([x, y]) => Math.hypot(x - 19.3, y - 20.6));
     expect(Math.max(...distances)).toBeLessThan(11.25);
     expect(Math.min(...distances)).toBeGreaterThan(11.1);
-    expect(areaOf(outline ?? []) / (Math.PI * 11.2 ** 2)).toBeCloseTo(1, 1);
+    expect(signedArea(outline ?? []) / (Math.PI * 11.2 ** 2)).toBeCloseTo(1, 1);
   });
 
   test('has a positive area, and that of a hole a negative one', () => {
     const ring = field((x, y) => Math.min(disc(20, 20, 15)(x, y), -disc(20, 20, 6)(x, y)));
     const areas = outlines(ring, EDGE)
-      .map(areaOf)
+      .map(signedArea)
       .toSorted((a, b) => b - a);
     expect(areas).toHaveLength(2);
     expect(at(areas, 0) / (Math.PI * 15 ** 2)).toBeCloseTo(1, 1);
@@ -63,7 +57,7 @@ describe('the outline of an area', () => {
         });
       }
       // Every sample that is inside lies in one area more than holes.
-      const areas = found.reduce((sum, outline) => sum + areaOf(outline), 0);
+      const areas = found.reduce((sum, outline) => sum + signedArea(outline), 0);
       const inside = noise.filter((value) => value > 0).length;
       expect(Math.abs(areas / inside - 1)).toBeLessThan(0.3);
     }
@@ -73,7 +67,7 @@ describe('the outline of an area', () => {
     const [outline = []] = outlines(field(disc(20, 20, 15)), EDGE);
     const few = simplified(outline, 0.1, 100);
     expect(few.length).toBeLessThan(outline.length / 2);
-    expect(areaOf(few) / areaOf(outline)).toBeGreaterThan(0.98);
+    expect(signedArea(few) / signedArea(outline)).toBeGreaterThan(0.98);
     expect(simplified(outline, 0.01, 12).length).toBeLessThanOrEqual(12);
     const square: Point[] = Array.from({ length: 40 }, (_, index) => {
       const [side, step] = [Math.floor(index / 10), index % 10];

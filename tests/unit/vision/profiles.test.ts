@@ -7,6 +7,8 @@ import { MODEL_PROFILES } from '../../../pipeline/providers/model-profiles.ts';
 import { profileOf } from '../../../pipeline/providers/profile-of.ts';
 import { profilesFrom } from '../../../pipeline/vision/profiles.ts';
 
+import { GOOD_CALIBRATION } from '../../support/good-calibration.ts';
+
 /** Ids as providers, inference profiles, gateways and local servers write them. */
 const IDS: Record<string, ModelId[]> = {
   'Claude from 4.7': [
@@ -50,14 +52,7 @@ const CALIBRATED: Calibration = {
   model: UNKNOWN,
   coordinates: 'pixels',
   seen_longer_px: null,
-  mean_error_percent: 0.1,
-  worst_error_percent: 0.2,
-  offset_percent: { x: 0, y: 0 },
-  scale: { x: 1, y: 1 },
-  marks: 96,
-  marks_missed: 0,
-  fit_for_boxes: true,
-  calibrated_at: '2026-11-28T00:00:00.000Z',
+  ...GOOD_CALIBRATION,
 };
 
 async function used(model: ModelId, calibration: Calibration | null, configured: [ModelId, Coordinates][] = []) {

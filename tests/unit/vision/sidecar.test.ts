@@ -1,13 +1,7 @@
 // detector.json, which a person may correct.
 import { describe, expect, test } from 'vitest';
-import {
-  MERGE_SCORE_MIN,
-  mergeScore,
-  modelScore,
-  parseSidecar,
-  type Sidecar,
-  writeSidecar,
-} from '../../../pipeline/vision/detectors/sidecar.ts';
+import { MIN_SCORE_DEFAULT } from '../../../pipeline/contract/schemas.ts';
+import { mergeScore, modelScore, parseSidecar, type Sidecar, writeSidecar } from '../../../pipeline/vision/detectors/sidecar.ts';
 
 const SIDECAR: Sidecar = {
   version: 1,
@@ -73,7 +67,7 @@ describe('detector.json', () => {
 
 describe('the scale of the merge', () => {
   test('begins where the model is sure enough', () => {
-    expect(mergeScore(0.25, SIDECAR)).toBeCloseTo(MERGE_SCORE_MIN);
+    expect(mergeScore(0.25, SIDECAR)).toBeCloseTo(MIN_SCORE_DEFAULT);
     expect(mergeScore(1, SIDECAR)).toBeCloseTo(1);
     expect(mergeScore(0.625, SIDECAR)).toBeCloseTo(0.7);
     expect(mergeScore(0, SIDECAR)).toBe(0);

@@ -6,7 +6,7 @@ import { componentsOf } from '../../../pipeline/vision/onnx/text/components.ts';
 import { joinedPieces, type Piece } from '../../../pipeline/vision/onnx/text/line-pieces.ts';
 import { linePlanes } from '../../../pipeline/vision/onnx/text/line-planes.ts';
 import {
-  angleBetween,
+  axisAngleBetween,
   cornersOf,
   lengthwise,
   type Rectangle,
@@ -42,7 +42,7 @@ describe('the smallest rectangle', () => {
           const { x, y, width, height, angle } = lengthwise(found);
           expect(Math.hypot(x - rectangle.x, y - rectangle.y)).toBeLessThan(0.01);
           expect(Math.abs(width - rectangle.width) + Math.abs(height - rectangle.height)).toBeLessThan(0.01);
-          expect(angleBetween(angle, rectangle.angle)).toBeLessThan(0.01);
+          expect(axisAngleBetween(angle, rectangle.angle)).toBeLessThan(0.01);
           expect(angle).toBeGreaterThan(-90.001);
           expect(angle).toBeLessThan(90.001);
         },

@@ -1,8 +1,9 @@
 // The masks of a -seg model: each is a sum of prototypes, weighted by the coefficients of a candidate. Pure.
 import { at } from '../../../contract/at.ts';
 import { outlines } from '../../../outlines/outlines.ts';
+import { type Point, signedArea } from '../../../outlines/polygons.ts';
 import { valueAt } from '../../onnx/pixels.ts';
-import { areaOf, type Candidate, type Point } from '../candidates.ts';
+import type { Candidate } from '../candidates.ts';
 import type { Sidecar } from '../sidecar.ts';
 import { misfit, type Outputs } from './outputs.ts';
 
@@ -53,8 +54,8 @@ function largestOutline(grid: Grid, weights: Float32Array, box: Candidate): Poin
       ],
     ),
   );
-  const [largest] = found.toSorted((a, b) => areaOf(b) - areaOf(a));
-  return largest && areaOf(largest) > 0 ? largest : null;
+  const [largest] = found.toSorted((a, b) => signedArea(b) - signedArea(a));
+  return largest && signedArea(largest) > 0 ? largest : null;
 }
 
 /** The logarithmic odds of the mask at the samples in and next to the box, with a border that is outside. */

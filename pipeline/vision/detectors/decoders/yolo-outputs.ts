@@ -1,8 +1,9 @@
 // Decodes the YOLO family of Ultralytics: columns of candidates (v8 to 12), rows with objectness (v5 to 7), and rows that have passed NMS
 // (v10, 26). Each may have mask coefficients or an angle after its classes. Pure.
 import { at } from '../../../contract/at.ts';
+import type { Point } from '../../../outlines/polygons.ts';
 import { valueAt } from '../../onnx/pixels.ts';
-import type { Candidate, Point } from '../candidates.ts';
+import type { Candidate } from '../candidates.ts';
 import { maskOutlines } from './masks.ts';
 import { around, bestClass, type Decode, misfit, tableOf } from './outputs.ts';
 

@@ -1,5 +1,5 @@
 // Joins the pieces of a slanted line: the detector often finds each of its words as a line of its own. Pure.
-import { angleBetween, extentAlong, lengthwise, type Point, type Rectangle, smallestRectangle } from './rectangle.ts';
+import { axisAngleBetween, extentAlong, lengthwise, type Point, type Rectangle, smallestRectangle } from './rectangle.ts';
 
 /** A piece of a line, or a whole one. */
 export interface Piece {
@@ -36,7 +36,7 @@ export function joinedPieces(a: Piece, b: Piece): Piece | null {
 }
 
 function isAlong(piece: Piece, line: Rectangle): boolean {
-  return isSquat(piece) || angleBetween(piece.core.angle, line.angle) <= SAME_ANGLE_DEGREES;
+  return isSquat(piece) || axisAngleBetween(piece.core.angle, line.angle) <= SAME_ANGLE_DEGREES;
 }
 
 function isSquat({ core }: Piece): boolean {

@@ -5,8 +5,8 @@ import { cornersOf, type Rectangle } from './rectangle.ts';
 const MIDDLE_GRAY = 127.5; // the reader expects values from -1 to 1
 
 /**
- * The rectangle turned to an angle of 0 and resized to `width` x `height`: planes of blue, green and red. Samples bilinearly; where the
- * line shrinks, a pixel is the mean of several samples. Beyond the tile, its last pixels repeat.
+ * The rectangle turned to an angle of 0 and resized to `width` x `height`: planes of blue, green and red, by Catmull-Rom
+ * interpolation. Where the line shrinks, a pixel is the mean of several samples. Beyond the tile, its last pixels repeat.
  */
 export function linePlanes(tile: Pixels, rectangle: Rectangle, width: number, height: number): Planes {
   const samples = Math.max(1, Math.round(rectangle.height / height));

@@ -74,7 +74,7 @@ export function extentAlong(rectangle: Rectangle, angle: number): readonly [star
 }
 
 /** Between two directions that may point either way: 0 to 90 degrees. */
-export function angleBetween(a: number, b: number): number {
+export function axisAngleBetween(a: number, b: number): number {
   const difference = Math.abs(a - b) % 180;
   return Math.min(difference, 180 - difference);
 }
