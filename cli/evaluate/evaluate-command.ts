@@ -55,6 +55,7 @@ export async function evaluateCommand(names: string[], values: unknown): Promise
     await Promise.all(matched.images.map(({ path }) => versionOf(path))),
     settings,
     modelOffer(config),
+    await detectorVersions(settings, config),
   ]);
   await untilInterrupted(async (signal) => await evaluateWith(evaluated, kept, signal));
 }
@@ -99,6 +100,13 @@ async function checkSizes({ images }: MatchedImages, config: Config): Promise<vo
         'Name the images that were annotated, upright, or correct the truth.',
     );
   }
+}
+
+/** What a detector finds depends on its detector.json, which a person may correct. Without detectors of their own, settings have none. */
+async function detectorVersions(settings: readonly Setting[], config: Config): Promise<unknown[]> {
+  const detectors = detectorsInFolder(config.TILESIGHT_HOME);
+  const named = new Set(settings.flatMap(({ models }) => models ?? config.DETECTION_MODELS).filter(isOwnDetector));
+  return await Promise.all([...named].map(async (model) => [model, (await detectors.find(model)).version]));
 }
 
 async function versionOf(path: string): Promise<unknown> {

@@ -7,6 +7,7 @@ import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { runCommand, startCommand } from '../support/command.ts';
 import { temporaryFolder } from '../support/folder.ts';
+import { redAndBlue, registerDetector } from '../support/registered-detector.ts';
 
 /** Around a cat, an astronaut and a cup of the example image, in its pixels. */
 const CUTS = {
@@ -197,6 +198,34 @@ describe('tilesight evaluate', () => {
       /^1 of 2: cat\.jpg, defaults: 1 finding in \d+ tiles?, 123\.4 s\n2 of 2: person\.jpg, .*: failed\. /m,
     );
   });
+});
+
+test('an evaluation that continues after its detector.json was corrected analyzes all images again', {
+  timeout: 120_000,
+}, async () => {
+  const [TILESIGHT_HOME, images] = [await temporaryFolder(), await temporaryFolder()];
+  const folder = await registerDetector(TILESIGHT_HOME, 'colors');
+  await writeFile(join(images, 'a.png'), (await redAndBlue(320, 256)).bytes);
+  await writeFile(join(images, 'b.png'), 'no image');
+  const truth = await truthFile(
+    [{ image_id: 1, category_id: 1, bbox: [40, 60, 50, 50] }],
+    [
+      { id: 1, file_name: 'a.png' },
+      { id: 2, file_name: 'b.png' },
+    ],
+    [{ id: 1, name: 'red' }],
+  );
+  const command = ['evaluate', images, '--truth', truth, '--models', 'onnx:colors'];
+  const evaluate = async () => (await runCommand(command, { TILESIGHT_HOME })).stderr;
+  expect(await evaluate()).toMatch(/^1 of 2: a\.png, onnx:colors: \d findings? in /m);
+  await mark(TILESIGHT_HOME);
+  expect(await evaluate()).toMatch(/^1 of 2: a\.png, onnx:colors: \d findings? in \d tiles, 123\.4 s$/m);
+
+  const sidecar = join(folder, 'detector.json');
+  await writeFile(sidecar, (await readFile(sidecar, 'utf8')).replace('"red"', '"rose"').replace('"blue"', '"red"'));
+  const corrected = await evaluate();
+  expect(corrected).toMatch(/^1 of 2: a\.png, onnx:colors: \d findings? in /m);
+  expect(corrected).not.toContain('123.4 s');
 });
 
 /** The first result of an evaluation that will continue gets a time that no analysis takes. */
