@@ -40,8 +40,8 @@ const MCP_SERVER: LambdaFunction = {
   replacements: { '@modelcontextprotocol/server/_shims': './build/left-out/json-schema-validator.ts' },
   hasOauth: false,
   packages: IMAGING,
-  files: [],
-  imports: HEADER_WORKER_IMPORT,
+  files: ['skills'],
+  imports: { ...HEADER_WORKER_IMPORT, '#skills/*': './skills/*' },
   // Code: 3 times an empty server. Zipped: libvips is 8 MB, everything else 1 MB. Lambda downloads it before every cold start.
   limits: { codeBytesMax: 1_300_000, bytesMax: 32_000_000, zippedBytesMax: 12_000_000 },
 };

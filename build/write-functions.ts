@@ -46,6 +46,6 @@ async function writeCode(folder: string, { files, imports, ...code }: LambdaFunc
     await mkdir(dirname(join(folder, path)), { recursive: true });
     await writeFile(join(folder, path), bytes);
   }
-  for (const file of files) await cp(join(ROOT, file), join(folder, file));
+  for (const file of files) await cp(join(ROOT, file), join(folder, file), { recursive: true });
   await writeFile(join(folder, 'package.json'), `${JSON.stringify({ type: 'module', imports }, null, 2)}\n`);
 }

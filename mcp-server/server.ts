@@ -7,6 +7,7 @@ import type { Caller, ToolDeps } from './access/deps.ts';
 import { withBothTypes } from './protocol/accept-header.ts';
 import { addPrompts } from './protocol/prompts.ts';
 import { addResources } from './protocol/resources.ts';
+import { addSkills } from './protocol/skills.ts';
 import { addTasks } from './protocol/tasks.ts';
 import { addTool } from './protocol/tool-calls.ts';
 import { toolList } from './protocol/tool-list.ts';
@@ -23,13 +24,14 @@ export function instructionsFor(tools: readonly AnyTool[], images?: string): str
   ].join(' ');
 }
 
-const LISTS_KEPT_MS = 300_000; // lists are the same for every caller, until another version is deployed
+/** Lists are the same for every caller, until another version is deployed. */
+const KEPT = { ttlMs: 300_000, cacheScope: 'public' as const };
 const LISTS = ['server/discover', 'tools/list', 'prompts/list', 'resources/list', 'resources/templates/list'] as const;
 const UNCHANGING = { listChanged: false }; // lists do not change within a deployment, so there is nothing to announce
 
 const OPTIONS = {
   capabilities: { tools: UNCHANGING, resources: UNCHANGING, prompts: UNCHANGING },
-  cacheHints: Object.fromEntries(LISTS.map((list) => [list, { ttlMs: LISTS_KEPT_MS, cacheScope: 'public' as const }])),
+  cacheHints: Object.fromEntries(LISTS.map((list) => [list, KEPT])),
 };
 
 export interface McpOptions {
@@ -54,6 +56,7 @@ export function mcpHandler(depsFor: (caller: Caller | null) => ToolDeps, { versi
     server.server.setRequestHandler('tools/list', tools);
     addResources(server, deps);
     addPrompts(server);
+    addSkills(server, KEPT, era);
     if (era === 'modern') addTasks(server, deps);
     return server;
   };

@@ -19,7 +19,8 @@ export function writeOrCheck(name: string, text: string): void {
   writeOrCheckFile(`docs/${name}`, text);
 }
 
-function writeOrCheckFile(path: string, text: string): void {
+/** Like `writeOrCheck`, for any file of the repository. */
+export function writeOrCheckFile(path: string, text: string): void {
   if (!process.argv.includes('--check')) {
     writeFileSync(join(ROOT, path), text);
     return;

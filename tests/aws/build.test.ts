@@ -10,7 +10,11 @@ import { type LambdaFunction, lambdaFunctions, ROOT } from '../../build/function
 import { keepOnly } from '../../build/keep-only.ts';
 import { lockOf } from '../../build/packages.ts';
 import { writeFunctions } from '../../build/write-functions.ts';
+import type { functionUrlHandler } from '../../mcp-server/aws/function-url.ts';
 import { temporaryFolder } from '../support/folder.ts';
+import { functionUrlFetch, USER } from '../support/function-url.ts';
+import { lambdaProcess } from '../support/lambda-process.ts';
+import { connected } from '../support/mcp-clients.ts';
 
 /** With everything that can be bundled; the weights are only copied. */
 const FUNCTIONS: LambdaFunction[] = lambdaFunctions({ onnx: true }).map((one) => ({ ...one, files: [] }));
@@ -93,6 +97,15 @@ describe('the built MCP server', () => {
     expect(loaded).toContain('/mcp-server/server.ts');
     expect(loaded).not.toMatch(/node_modules\/@(aws-sdk|smithy)\//);
   });
+});
+
+test('the built MCP server serves the skills', async () => {
+  const { folder } = await built([MCP_SERVER]);
+  const mcp = await lambdaProcess(join(folder, 'mcp-server'), ENVIRONMENT, 30_000);
+  const answer = (async (event) => await mcp(event)) as ReturnType<typeof functionUrlHandler>;
+  const client = await connected('1.32', { fetch: functionUrlFetch(answer, USER) });
+  const skill = await client.readResource('skill://tilesight/tilesight/SKILL.md');
+  expect(skill.text).toBe(await readFile('skills/tilesight/SKILL.md', 'utf8'));
 });
 
 describe('a pipeline built without local models', () => {

@@ -1,5 +1,6 @@
 // Every tool, resource and prompt through the command line of the official Inspector, in both eras of the protocol, against the real
 // local server, its workers and a local model.
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import sharp from 'sharp';
@@ -17,6 +18,10 @@ import { temporaryFolder } from '../support/folder.ts';
 import { ERAS, type Era, type Inspector, inspector } from '../support/inspector.ts';
 import { ownedCalls } from '../support/owned-arguments.ts';
 import { Page, Started, Upload } from '../support/tool-calls.ts';
+
+const SKILLS = z
+  .array(z.object({ frontmatter: z.object({ name: z.string() }) }))
+  .parse(JSON.parse(await readFile('skills/index.json', 'utf8')));
 
 const quiet = () => {};
 const SILENT: Log = { debug: quiet, info: quiet, warn: quiet, error: quiet };
@@ -57,8 +62,8 @@ describe.each(Object.keys(ERAS) as Era[])('the Inspector in the %s era', (era) =
     expect(hello).toMatchObject({ protocolVersion: ERAS[era], serverInfo: { name: 'tilesight' } });
     expect(hello.instructions).toContain('analyze_image');
     expect(tools.tools).toEqual(TOOLS.map(({ name }) => name));
-    expect(resources.resources).toEqual(['labels']);
-    expect(templates.resourceTemplates).toEqual(['execution', 'findings', 'overlay']);
+    expect(resources.resources).toEqual(['labels', ...SKILLS.map(({ frontmatter }) => frontmatter.name)]);
+    expect(templates.resourceTemplates).toEqual(['execution', 'findings', 'overlay', 'skill']);
     expect(prompts.prompts).toEqual(['inspect_image', 'compare_runs']);
   });
 

@@ -146,6 +146,7 @@ const MAY_IMPORT: [pattern: string, allowed: string[] | 'anything'][] = [
   ],
   ['mcp-server/aws/lambda-*.ts', ['mcp-server/aws/', 'mcp-server/access/', ...DOMAIN, DOCUMENTS, '@aws-sdk/client-lambda']],
   ['mcp-server/aws/function-url.ts', ['mcp-server/', PORTS, 'hono', 'zod']],
+  ['mcp-server/protocol/skills.ts', ['@modelcontextprotocol/server', 'zod', 'node:']], // reads files that come with the code
   ['mcp-server/**', ['mcp-server/', ...DOMAIN, '@modelcontextprotocol/server', 'zod', 'node:crypto']],
   ['web/shared/**', ['web/shared/', ...FOR_THE_PAGE, 'flatbush']],
   ['web/viewer/**', ['web/viewer/', 'web/shared/', ...FOR_THE_PAGE, 'openseadragon', 'flatbush']],

@@ -23,6 +23,7 @@ const PARSES_JSON = [
   'pipeline/vision/onnx/sessions.ts', // models/checksums.json of the repository
   'mcp-server/aws/function-url.ts', // bodies of requests
   'mcp-server/protocol/accept-header.ts', // messages of the SDK
+  'mcp-server/protocol/skills.ts', // skills/index.json of the repository
   'mcp-server/protocol/lenient-arguments.ts', // arguments that a client sent as text
   'local/engine/local-launcher.ts', // cursors, and inputs of executions
   'local/engine/store/engine-rows.ts', // rows of the engine's own database
