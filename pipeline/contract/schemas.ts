@@ -41,6 +41,11 @@ export const Detection = z.object({
   polygon: Polygon.optional(),
   /** Only with a `polygon` of four corners. Missing for a box along the axes. */
   angle: Angle.optional(),
+  /**
+   * The share of pixels in and around the box that have exactly the color of their neighbors: high in drawings, low in photographs.
+   * Missing in results of version 0.1, and from other models than onnx:nanodet.
+   */
+  flat: z.number().min(0).max(1).optional(),
   /** Which model reported it, if several detect and one of them is a language model. Missing in results of version 0.1. */
   model: ModelId.optional(),
 });

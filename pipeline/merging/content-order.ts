@@ -8,7 +8,8 @@ export function compareContent(a: Detection, b: Detection): number {
     compareText(a.text, b.text) ||
     compareText(a.severity, b.severity) ||
     compareText(a.description, b.description) ||
-    compareText(JSON.stringify(a.polygon ?? null), JSON.stringify(b.polygon ?? null))
+    compareText(JSON.stringify(a.polygon ?? null), JSON.stringify(b.polygon ?? null)) ||
+    (a.flat ?? 0) - (b.flat ?? 0)
   );
 }
 

@@ -18,12 +18,14 @@ const MODELS: AnalysisRequest['models'] = {
 const vision = { ...onnxVision(), summarize: rulesVision().summarize };
 
 test.each([
-  ['article', 40],
-  ['table', 200],
-  ['dashboard', 20],
-] as const)('a page of the kind %s shows text and no things', async (kind, linesMin) => {
+  ['article', 1, 40],
+  ['table', 1, 200],
+  ['dashboard', 1, 20],
+  ['dashboard', 3, 20],
+  ['dashboard', 7, 20],
+] as const)('a page of the kind %s with the words of seed %d shows text and no things', async (kind, seed, linesMin) => {
   const path = join(await temporaryFolder(), `${kind}.png`);
-  await writeFile(path, await drawnPage(kind));
+  await writeFile(path, await drawnPage(kind, seed));
   const stage = await pipelineStage();
   const { document } = await stage.run({ ...requestFor(path, { tile_size: 640, overlap: 160 }), models: MODELS }, vision);
   const findings = document?.findings ?? [];

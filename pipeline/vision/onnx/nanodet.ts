@@ -7,6 +7,7 @@ import { COCO_LABELS } from '../../providers/coco-labels.ts';
 import { suppressed } from '../detectors/candidates.ts';
 import { distanceCandidates, gridOf } from '../detectors/decoders/grids.ts';
 import { boxInTile } from '../detectors/letterbox.ts';
+import { flatShares } from './flat-share.ts';
 import { bgrPlanes, channelTable, decodeTo, scaled } from './pixels.ts';
 import { output, run, type Sessions } from './sessions.ts';
 
@@ -25,7 +26,8 @@ const TABLES = [channelTable(103.53, 57.375), channelTable(116.28, 57.12), chann
 export async function detectObjects(sessions: Sessions, tile: Jpeg, minScore: number): Promise<Detection[]> {
   const session = await sessions.get(sessions.path('nanodet.onnx'));
   const size = scaled(tile, EDGE_PX_MIN, EDGE_PX_MAX);
-  const planes = bgrPlanes(await decodeTo(tile, size.width, size.height), TABLES, PADDING);
+  const pixels = await decodeTo(tile, size.width, size.height);
+  const planes = bgrPlanes(pixels, TABLES, PADDING);
   const outputs = await run(session, planes.values, [1, 3, planes.height, planes.width]);
   const candidates = STRIDES.flatMap((stride) => {
     const cells = gridOf(planes, stride);
@@ -37,10 +39,15 @@ export async function detectObjects(sessions: Sessions, tile: Jpeg, minScore: nu
     return distanceCandidates(cells, rows, COCO_LABELS, minScore);
   });
   const placement = { left: 0, top: 0, ...size, scaleX: size.width / tile.width, scaleY: size.height / tile.height };
-  return suppressed(candidates, NMS).flatMap((candidate) => {
+  const found = suppressed(candidates, NMS);
+  if (found.length === 0) return [];
+  const flatShareOf = flatShares(pixels);
+  return found.flatMap((candidate) => {
+    const { left, top, right, bottom } = candidate;
+    const flat = Math.round(flatShareOf([left, top, right - left, bottom - top]) * 100) / 100;
     const box = boxInTile(candidate, placement, tile);
     const label = at(COCO_LABELS, candidate.label);
     const score = Math.round(candidate.score * 1_000) / 1_000;
-    return box ? [{ label, description: label, score, severity: 'info' as const, box, text: null }] : [];
+    return box ? [{ label, description: label, score, severity: 'info' as const, box, text: null, flat }] : [];
   });
 }

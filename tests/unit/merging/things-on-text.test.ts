@@ -50,6 +50,20 @@ describe('things on pages of text', () => {
     expect(labelsIn([...lines(7), far]).things).toEqual(['kite']);
   });
 
+  test('that are drawn are no findings up to a higher score, also beside a photograph', () => {
+    const chart = { ...thing('kite', 0.65, [330, 560, 30, 30]), flat: 0.6 };
+    expect(labelsIn([...lines(20), chart, KITE])).toEqual({ things: [], lowConfidence: 2 });
+    expect(labelsIn([...lines(20), chart, PERSON]).things).toEqual(['person']);
+    const inPhotograph = { ...chart, flat: 0.2 };
+    expect(labelsIn([...lines(20), inPhotograph, PERSON]).things).toEqual(['person', 'kite']);
+  });
+
+  test('that are drawn remain with a high score, or if the image is no page', () => {
+    const drawn = { ...thing('kite', 0.8, [330, 560, 30, 30]), flat: 0.6 };
+    expect(labelsIn([...lines(20), drawn]).things).toEqual(['kite']);
+    expect(labelsIn([...lines(7), { ...drawn, score: 0.45 }]).things).toEqual(['kite']);
+  });
+
   test('remain beside a sign, a poster, or lines that were hardly legible', () => {
     expect(labelsIn([...lines(7), LAPTOP]).things).toEqual(['laptop']);
     expect(labelsIn([...lines(20, 0.5), LAPTOP]).things).toEqual(['laptop']);
