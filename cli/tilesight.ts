@@ -1,10 +1,22 @@
 #!/usr/bin/env node
 // The command line: declares commands and options, loads the file of the command that runs, and turns a failure into one sentence.
+import { enableCompileCache, getCompileCacheDir } from 'node:module';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import packageJson from '../package.json' with { type: 'json' };
 import { sentenceOf } from '../pipeline/contract/errors.ts';
 import { report } from './terminal.ts';
+
+// Compiled code is kept for the next start of this process and of those that it starts. In a folder of the user: in the shared temporary
+// folder, another user could plant code. Without a writable folder, everything is compiled at each start.
+if (getCompileCacheDir() === undefined) {
+  const folder = join(homedir(), '.cache', 'tilesight', 'compiled');
+  enableCompileCache(folder);
+  // biome-ignore lint/style/noProcessEnv: the processes that this one starts read it.
+  process.env.NODE_COMPILE_CACHE = folder;
+}
 
 const PORT_MAX = 65_535;
 const { version, description } = packageJson;

@@ -1,6 +1,7 @@
 // The messages between a worker process and its parent, and the worker's side: invocations in, checkpoints out. Must not know
 // which function runs.
 import { randomUUID } from 'node:crypto';
+import { flushCompileCache } from 'node:module';
 import { Worker } from 'node:worker_threads';
 import {
   type CheckpointDurableExecutionRequest,
@@ -67,6 +68,8 @@ export function serveInvocations(handlerOf: HandlerOf): void {
       send({ kind: 'output', output: await handler(event, context as Parameters<DurableLambdaHandler>[1]) });
     } catch (error) {
       send({ kind: 'failure', message: String(error), stack: (error instanceof Error && error.stack) || '' });
+    } finally {
+      flushCompileCache(); // this process is killed, which would lose the code that it compiled
     }
   };
 

@@ -1,5 +1,6 @@
 // Entry of the process that reads headers, one at a time. A decoder that hangs costs this process, which its parent then kills. A
 // decoder that cannot be loaded is an answer, so that its cause is logged.
+import { flushCompileCache } from 'node:module';
 import type { Failure, HeaderRequest, HeaderResponse, ImageHeader } from './header-messages.ts';
 
 const loading = import('../image-reader.ts');
@@ -24,7 +25,7 @@ process.on('SIGINT', () => {});
 process.on('SIGTERM', () => {});
 const end = () => process.kill(process.pid, 'SIGKILL');
 process.on('disconnect', end);
-loading.then(ready, ready);
+loading.then(ready, ready).finally(flushCompileCache); // killed, it would lose the code that it compiled
 
 function send(response: HeaderResponse): void {
   process.send?.(response, undefined, undefined, (error) => error && end());

@@ -1,6 +1,7 @@
 // Entry of a worker process: runs one model on one image at a time and sends back the result.
 // onnxruntime-node runs a model on the calling thread, so that must not be the thread that serves requests. The models are loaded when
 // the first image comes: a native package that does not fit this system is then an answer, not a process that ends.
+import { flushCompileCache } from 'node:module';
 import { z } from 'zod';
 import { withPackageAdvice } from '../../contract/native-packages.ts';
 import { JobRequest, type JobResponse } from './model-jobs.ts';
@@ -16,8 +17,13 @@ process.on('message', (message) => {
 });
 
 async function answer(request: JobRequest): Promise<unknown> {
-  models ??= (await import('./models.ts')).localModels(modelsFolder);
-  return await models(request);
+  if (models !== null) return await models(request);
+  models = (await import('./models.ts')).localModels(modelsFolder);
+  try {
+    return await models(request);
+  } finally {
+    setImmediate(flushCompileCache); // this process is killed, which would lose the code that it compiled
+  }
 }
 
 // A terminal signals the whole process group, but only the parent decides. If the parent is gone, so is the work.
