@@ -147,6 +147,7 @@ async function openHttp(
   const mcp = mcpHandler(depsOf, {
     version: VERSION,
     log,
+    streams: true,
     images: allowedFolders.length > 0 ? sources.accepted.join(' or ') : undefined,
   });
   const progress = progressReader({ blobs, launcher, clock });

@@ -39,6 +39,8 @@ export interface McpOptions {
   log: Log;
   /** What `image` may be on this deployment, as part of a sentence; only if an agent cannot know it from the tools. */
   images?: string | undefined;
+  /** Whether answers are streamed: then calls report their progress. A buffered answer would only become larger. */
+  streams?: boolean;
 }
 
 export interface McpEndpoint {
@@ -46,13 +48,16 @@ export interface McpEndpoint {
   close(): Promise<void>;
 }
 
-export function mcpHandler(depsFor: (caller: Caller | null) => ToolDeps, { version, log, images }: McpOptions): McpEndpoint {
+export function mcpHandler(
+  depsFor: (caller: Caller | null) => ToolDeps,
+  { version, log, images, streams = false }: McpOptions,
+): McpEndpoint {
   const tools = toolList(TOOLS);
   const options = { ...OPTIONS, instructions: instructionsFor(TOOLS, images) };
   const factory = ({ era, authInfo }: McpRequestContext) => {
     const deps = depsFor(authInfo ? CallerIn.parse(authInfo.extra) : null);
     const server = new McpServer({ name: 'tilesight', title: 'tilesight', version }, options);
-    for (const tool of TOOLS) addTool(server, tool, deps);
+    for (const tool of TOOLS) addTool(server, tool, deps, streams);
     server.server.setRequestHandler('tools/list', tools);
     addResources(server, deps);
     addPrompts(server);

@@ -1,5 +1,5 @@
 // What the tools need, as one object of ports. Entries fill it.
-
+import type { Progress } from '../../pipeline/contract/schemas.ts';
 import type { Cores } from '../../pipeline/planning/cost.ts';
 import type { Blobs, Clock, Detectors, ImageSources, Launcher, Links, Log, PipelineDeps, Removal } from '../../pipeline/ports.ts';
 import type { ProgressReader } from '../../pipeline/progress/progress-reader.ts';
@@ -22,6 +22,8 @@ export interface Quotas {
 export interface ToolDeps {
   /** Aborted once the answer of this call is no longer wanted: the client has gone or the server stops. */
   signal?: AbortSignal;
+  /** Called with the states of an execution while a call waits for it. */
+  onProgress?: ((state: Progress) => Promise<void>) | undefined;
   blobs: Blobs;
   removal: Removal;
   links: Links;

@@ -52,10 +52,11 @@ async function viewWhen(
   waitSeconds: number,
   deps: ToolDeps,
 ): Promise<ExecutionView> {
-  const { signal } = deps;
+  const { signal, onProgress } = deps;
   const nowMs = () => deps.clock.now().getTime();
   const deadline = nowMs() + waitSeconds * 1_000;
   let [latest, describedMs, pauseMs] = [before, nowMs(), FIRST_PAUSE_MS];
+  if (waitSeconds > 0) await onProgress?.(latest);
   while (latest.status === 'RUNNING' && !hasChanged(latest) && nowMs() < deadline) {
     await pause(Math.min(pauseMs, deadline - nowMs()), signal);
     if (signal?.aborted) break; // the stores may be closed
@@ -65,9 +66,14 @@ async function viewWhen(
     latest = mayDescribe
       ? await deps.progress.current(before.execution_id)
       : ((await deps.progress.stored(before.execution_id)) ?? latest);
+    await onProgress?.(latest);
   }
   const hasEndedEarly = latest.status !== 'RUNNING' && latest.summary === null;
   return viewOf(latest, hasEndedEarly && (await hasTileResults(latest.execution_id, deps.blobs)), deps);
+}
+
+export function progressInWords({ phase, tiles, findings }: Pick<Progress, 'phase' | 'tiles' | 'findings'>): string {
+  return `Phase ${phase}: ${endedTiles(tiles)} of ${tiles.total} tiles, ${findings} detections so far.`;
 }
 
 /** Ends early if the signal is aborted. */

@@ -11,10 +11,9 @@ import {
 import { z } from 'zod';
 import { mustBeFixed } from '../../pipeline/contract/errors.ts';
 import { ExecutionId } from '../../pipeline/contract/schemas.ts';
-import { endedTiles } from '../../pipeline/planning/shards.ts';
 import type { ToolDeps } from '../access/deps.ts';
 import { creationOf } from '../executions/start.ts';
-import { type ExecutionView, viewExecution } from '../executions/status.ts';
+import { progressInWords, viewExecution } from '../executions/status.ts';
 import { analyzeImage } from '../tools/analyze-image.ts';
 import { cancelExecution } from '../tools/cancel-execution.ts';
 import { answerWith, sentenceFor } from './answers.ts';
@@ -63,19 +62,21 @@ function declaresTasks({ mcpReq }: ServerContext): boolean {
 /** A failed analysis is a completed task whose result has the reason. A failed task would mean that the protocol failed. */
 async function taskOf(executionId: string, deps: ToolDeps): Promise<Record<string, unknown>> {
   const view = await viewExecution(executionId, 0, deps);
+  const { phase, tiles } = view;
   const { started_at, updated_at } = await deps.progress.current(executionId);
   const createdAt = (await creationOf(executionId, deps)) ?? started_at;
   const task = { taskId: executionId, createdAt, lastUpdatedAt: updated_at, ttlMs: KEPT_MS };
   if (view.status === 'RUNNING')
-    return { ...task, status: 'working', statusMessage: messageOf(view), pollIntervalMs: view.poll_after_seconds * 1_000 };
+    return {
+      ...task,
+      status: 'working',
+      statusMessage: progressInWords({ phase, tiles, findings: view.findings_so_far }),
+      pollIntervalMs: view.poll_after_seconds * 1_000,
+    };
   if (view.status === 'CANCELLED') return { ...task, status: 'cancelled', statusMessage: view.next_step };
   const answer = answerWith(analyzeImage.output.parse({ ...view, created: false, plan: null }));
   // The SDK adds the resultType to an outer result only; clients of 2026-07-28 refuse an inner one without it.
   return { ...task, status: 'completed', result: { resultType: 'complete', ...answer } };
-}
-
-function messageOf({ phase, tiles, findings_so_far }: ExecutionView): string {
-  return `Phase ${phase}: ${endedTiles(tiles)} of ${tiles.total} tiles, ${findings_so_far} detections so far.`;
 }
 
 function checkedId(taskId: string): string {

@@ -7,6 +7,7 @@ import type { AnyTool } from '../tools/define.ts';
 import { answerWith, answerWithImage, refuseWith, sentenceFor, withNotes } from './answers.ts';
 import { questionBefore } from './confirmation.ts';
 import { type ReadArguments, readArguments } from './lenient-arguments.ts';
+import { progressReports } from './progress-notifications.ts';
 import { taskFor } from './tasks.ts';
 
 const FAULTS_MAX = 5; // what a sentence can hold
@@ -28,21 +29,22 @@ const UNCHECKED: StandardSchemaWithJSON = {
   },
 };
 
-export function addTool(server: McpServer, tool: AnyTool, deps: ToolDeps): void {
+/** `streams` if a notification reaches the client before the answer. */
+export function addTool(server: McpServer, tool: AnyTool, deps: ToolDeps, streams = false): void {
   server.registerTool(tool.name, { inputSchema: UNCHECKED }, async (args, context) => {
     let notes: readonly string[] = [];
     try {
       const read = parsed(tool, args);
       notes = read.notes;
-      return await answerTo(tool, read, context, deps);
+      const onProgress = streams ? progressReports(context, deps) : undefined;
+      return await answerTo(tool, read, context, { ...deps, signal: context.mcpReq.signal, onProgress });
     } catch (error) {
       return refuseWith([sentenceFor({ tool: tool.name }, error, deps), ...notes].join(' '));
     }
   });
 }
 
-async function answerTo(tool: AnyTool, { values, notes }: Read, context: ServerContext, given: ToolDeps) {
-  const deps = { ...given, signal: context.mcpReq.signal };
+async function answerTo(tool: AnyTool, { values, notes }: Read, context: ServerContext, deps: ToolDeps) {
   if (tool.confirmation) {
     const question = await questionBefore(`${tool.name} ${JSON.stringify(values)}`, tool.confirmation(values), context);
     if (question) return question;

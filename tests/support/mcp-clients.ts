@@ -45,10 +45,23 @@ const ListedPrompt = Listed.extend({
   arguments: z.array(z.object({ name: z.string(), description: z.string(), required: z.boolean().optional() })),
 });
 
+/** As in both libraries. */
+export interface CallOptions {
+  onprogress: (progress: Reported) => void;
+  timeout?: number;
+  resetTimeoutOnProgress?: boolean;
+}
+
+export interface Reported {
+  progress: number;
+  total?: number | undefined;
+  message?: string | undefined;
+}
+
 export interface TestClient {
   instructions(): string | undefined;
   listTools(): Promise<ListedTool[]>;
-  callTool(name: string, args: Record<string, unknown>): Promise<ToolResult>;
+  callTool(name: string, args: Record<string, unknown>, options?: CallOptions): Promise<ToolResult>;
   /** The answer of a call that must succeed. */
   call<T>(name: string, args: Record<string, unknown>, answer: z.ZodType<T>): Promise<T>;
   /** The sentence of a call that must fail. */
@@ -68,8 +81,11 @@ export async function connected(kind: ClientKind, server: Pick<TestServer, 'fetc
   const client = await clientOf(kind, server);
   onTestFinished(() => client.close());
   await client.listTools(); // as agents do: from here on the client holds every answer against the advertised schema
-  const callTool = async (name: string, args: Record<string, unknown>) =>
-    ToolResult.parse(await client.callTool({ name, arguments: args }));
+  const callTool = async (name: string, args: Record<string, unknown>, options?: CallOptions) => {
+    const call = { name, arguments: args };
+    const isOf2025 = client instanceof Client2025;
+    return ToolResult.parse(await (isOf2025 ? client.callTool(call, undefined, options) : client.callTool(call, options)));
+  };
   return {
     instructions: () => client.getInstructions(),
     listTools: async () => z.array(ListedTool).parse((await client.listTools()).tools),

@@ -98,11 +98,10 @@ export async function testServer(options: TestServerOptions = {}): Promise<TestS
     limits: sizeLimits(readConfig({})),
     cores: { each: 2, areShared: true },
   };
-  const mcp = mcpHandler(depsByCaller(shared, options.isolation ?? 'account'), {
-    version: '0.0.0-test',
-    log,
-    images: options.imageNames,
-  });
+  const depsOf = depsByCaller(shared, options.isolation ?? 'account');
+  const about = { version: '0.0.0-test', log, images: options.imageNames };
+  const mcp = mcpHandler(depsOf, { ...about, streams: true });
+  const buffered = mcpHandler(depsOf, about);
   let mcpRequests = 0;
   const counted = (request: Request) => {
     mcpRequests++;
@@ -111,12 +110,13 @@ export async function testServer(options: TestServerOptions = {}): Promise<TestS
   const app = httpApp({ mcp: counted, blobs, links, scratchFolder, log });
   onTestFinished(async () => {
     await mcp.close();
+    await buffered.close();
     await Promise.all(launcher.runs.map(({ progress }) => progress.close()));
   });
   return {
     ...{ app, blobs, links, launcher, folder, blobsFolder, scratchFolder, errors, warnings },
     mcpRequests: () => mcpRequests,
     fetch: async (url, init) => await app.fetch(new Request(url, init)),
-    as: (caller) => ({ fetch: functionUrlFetch(functionUrlHandler({ mcp: mcp.fetch, log }), caller) }),
+    as: (caller) => ({ fetch: functionUrlFetch(functionUrlHandler({ mcp: buffered.fetch, log }), caller) }),
   };
 }
