@@ -1,7 +1,7 @@
 // The most that an answer costs an agent: 100,000 findings, the longest text in several scripts, and links signed for S3.
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { z } from 'zod';
-import { toolListCost } from '../../build/tool-tokens.ts';
+import { skillCosts, toolListCost } from '../../build/tool-tokens.ts';
 import { instructionsFor } from '../../mcp-server/server.ts';
 import { getExecution } from '../../mcp-server/tools/get-execution.ts';
 import { TOOLS } from '../../mcp-server/tools/index.ts';
@@ -236,3 +236,12 @@ test.each(LETTERS)('prompts and refusals are at most 10,000 tokens for the longe
   ];
   for (const [name, args] of refused) expect(tokensIn(await client.refusal(name, args)), name).toBeLessThanOrEqual(1_000);
 });
+
+test.each(skillCosts().map((cost) => [cost.name, cost] as const))(
+  'the skill %s stays within its budget',
+  (_, { all, description, budget }) => {
+    expect(description).toBeGreaterThan(20);
+    expect(all).toBeGreaterThan(description);
+    expect(all).toBeLessThanOrEqual(budget);
+  },
+);
