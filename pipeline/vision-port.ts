@@ -89,6 +89,8 @@ export interface RegisteredDetector {
   input: { width: number; height: number };
   /** Changes with the model file and with its sidecar. */
   version: string;
+  /** The scripts that a text model reads. Missing for a detector of things. */
+  scripts?: readonly string[];
 }
 
 export interface Detectors {

@@ -8,7 +8,7 @@ import { UserError } from '../../pipeline/contract/errors.ts';
 import type { ModelId } from '../../pipeline/contract/schemas.ts';
 import { readHeaderInTime } from '../../pipeline/imaging/headers/header-reader.ts';
 import { isOwnDetector } from '../../pipeline/providers/detector-names.ts';
-import { selectionOf, selectOwn } from '../../pipeline/providers/local-labels.ts';
+import { selectionOf, selectOwn, selectText } from '../../pipeline/providers/local-labels.ts';
 import { terminalLog } from '../../pipeline/telemetry/terminal-log.ts';
 import { detectorsInFolder } from '../../pipeline/vision/registered-detectors.ts';
 import { agent } from '../agent.ts';
@@ -75,8 +75,11 @@ function evaluationConfig(config: Config, settings: readonly Setting[]): Config 
 async function checkLabels(settings: readonly Setting[], { labels }: Truth, config: Config): Promise<void> {
   const detectors = detectorsInFolder(config.TILESIGHT_HOME);
   const ask = { look_for: null, labels };
-  const selectionIn = async (model: ModelId) =>
-    isOwnDetector(model) ? selectOwn(model, (await detectors.find(model)).labels, ask) : selectionOf(model, ask);
+  const selectionIn = async (model: ModelId) => {
+    if (!isOwnDetector(model)) return selectionOf(model, ask);
+    const { labels, scripts } = await detectors.find(model);
+    return scripts ? selectText(ask, model) : selectOwn(model, labels, ask);
+  };
   for (const { name, models } of settings) {
     const detection = models ?? config.DETECTION_MODELS;
     const selections = await Promise.all(detection.map(selectionIn));

@@ -1,5 +1,5 @@
 // `tilesight models add`: copies a detector, recognizes it, runs it once, and registers it as a whole or not at all.
-import { copyFile, readFile, stat, writeFile } from 'node:fs/promises';
+import { copyFile, readFile, writeFile } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import Table from 'cli-table3';
 import sharp from 'sharp';
@@ -14,15 +14,19 @@ import { checkModelFile } from '../../pipeline/vision/detectors/detector-file.ts
 import { LayoutName } from '../../pipeline/vision/detectors/layouts.ts';
 import { type Sidecar, writeSidecar } from '../../pipeline/vision/detectors/sidecar.ts';
 import { MODEL_FILE, SIDECAR_FILE } from '../../pipeline/vision/registered-detectors.ts';
-import { print, report } from '../terminal.ts';
+import { print } from '../terminal.ts';
 import { checkFile, writeWhole } from '../write-whole.ts';
-import { checkedName, checkFree, folderOf, registerWhole } from './models-folder.ts';
+import { checkedName, checkFree, folderOf } from './models-folder.ts';
+import { checkIsFile, registered } from './registration.ts';
 import { type Trial, tried } from './trial.ts';
 
-const AddOptions = z.strictObject({
+export const AddOptions = z.strictObject({
   name: z.string(),
   labels: z.string().optional(),
   layout: LayoutName.optional(),
+  det: z.string().optional(),
+  rec: z.string().optional(),
+  dict: z.string().optional(),
   try: z.string().optional(),
   out: z.string().optional(),
   replace: z.boolean().optional(),
@@ -31,58 +35,47 @@ const AddOptions = z.strictObject({
 const LABELS_BYTES_MAX = 5_000_000; // 10,000 labels of 100 characters, and what is around them
 const LABELS_SHOWN_MAX = 12;
 const ROWS_MAX = 20;
-const PRIVATE_FILE = 0o600;
-const INTERRUPTS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
-const EXIT_INTERRUPTED = 130; // 128 + SIGINT, as shells report it
+export const PRIVATE_FILE = 0o600;
 
 /** `values` are commander's. */
-export async function addCommand(file: string, values: unknown): Promise<void> {
+export async function addCommand(file: string | undefined, values: unknown): Promise<void> {
   const options = AddOptions.parse(values);
+  if (file === undefined)
+    throw new UserError('Name the ONNX file of the detector, for example `models add best.onnx --name gauges`.');
+  if (options.det !== undefined || options.rec !== undefined || options.dict !== undefined)
+    throw new UserError('--det, --rec and --dict name the files of a text model. Add --kind ocr, or leave them out.');
   const { TILESIGHT_HOME } = readConfig();
   const name = checkedName(options.name);
   const mayReplace = options.replace ?? false;
   if (!mayReplace) await checkFree(TILESIGHT_HOME, name);
-  if (options.out !== undefined && options.try === undefined)
-    throw new UserError('--out works only with --try. Name an image with --try, or leave --out out.');
-  if (options.out !== undefined) await checkFile(options.out);
+  await checkTry(options);
   const labels = options.labels === undefined ? null : await labelsIn(options.labels);
-  if (options.try !== undefined) await checkIsFile(options.try, '--try');
   await checkModelFile(file);
-  const interrupt = new AbortController();
-  const onInterrupt = () => interrupt.abort();
-  for (const signal of INTERRUPTS) process.once(signal, onInterrupt);
-  try {
-    const trial = await registerWhole(TILESIGHT_HOME, name, mayReplace, async (folder) => {
-      const modelPath = join(folder, MODEL_FILE);
-      await copyFile(resolve(file), modelPath);
-      const imagePath = options.try === undefined ? null : resolve(options.try);
-      const request = { modelPath, layout: options.layout ?? null, labels: labels && [...labels], imagePath };
-      const trial = await tried(request, interrupt.signal);
-      await writeFile(join(folder, SIDECAR_FILE), writeSidecar(trial.sidecar), { mode: PRIVATE_FILE });
-      if (options.out !== undefined) await writeWhole(options.out, await picture(trial));
-      interrupt.signal.throwIfAborted();
-      return trial;
-    });
-    describe(name, folderOf(TILESIGHT_HOME, name), trial, options);
-  } catch (error) {
-    if (!interrupt.signal.aborted) throw error;
-    report('Interrupted. Nothing was registered.\n');
-    process.exitCode = EXIT_INTERRUPTED;
-  } finally {
-    for (const signal of INTERRUPTS) process.off(signal, onInterrupt);
-  }
+  const trial = await registered({ home: TILESIGHT_HOME, name, mayReplace }, async (folder, signal) => {
+    const modelPath = join(folder, MODEL_FILE);
+    await copyFile(resolve(file), modelPath);
+    const imagePath = options.try === undefined ? null : resolve(options.try);
+    const request = { modelPath, layout: options.layout ?? null, labels: labels && [...labels], imagePath };
+    const trial = await tried(request, signal);
+    await writeFile(join(folder, SIDECAR_FILE), writeSidecar(trial.sidecar), { mode: PRIVATE_FILE });
+    if (options.out !== undefined) await writeWhole(options.out, await picture(trial));
+    return trial;
+  });
+  if (trial) describe(name, folderOf(TILESIGHT_HOME, name), trial, options);
+}
+
+/** Throws a UserError if --try names no file, or --out cannot be written. */
+export async function checkTry({ try: image, out }: { try?: string | undefined; out?: string | undefined }): Promise<void> {
+  if (out !== undefined && image === undefined)
+    throw new UserError('--out works only with --try. Name an image with --try, or leave --out out.');
+  if (out !== undefined) await checkFile(out);
+  if (image !== undefined) await checkIsFile(image, '--try');
 }
 
 async function labelsIn(path: string): Promise<ClassLabels> {
   const { size } = await checkIsFile(path, '--labels');
   if (size > LABELS_BYTES_MAX) throw new UserError(`The file of labels ${path} has more than ${LABELS_BYTES_MAX} bytes.`);
   return parseLabels(await readFile(path, 'utf8'));
-}
-
-async function checkIsFile(path: string, option: string): Promise<{ size: number }> {
-  const found = await stat(path).catch(() => null);
-  if (!found?.isFile()) throw new UserError(`${path} does not exist or is not a file. Name a file with ${option}.`);
-  return found;
 }
 
 function describe(
@@ -137,7 +130,7 @@ function detectionTable({ detections }: Trial): string {
   return more > 0 ? `${table.toString()}\n… and ${more} more` : table.toString();
 }
 
-async function picture({ detections, image, jpeg }: Trial): Promise<Uint8Array> {
+export async function picture({ detections, image, jpeg }: Pick<Trial, 'detections' | 'image' | 'jpeg'>): Promise<Uint8Array> {
   const labels = [...new Set(detections.map(({ label }) => label))];
   const boxes = detections.map(({ label, score, box, polygon }) => {
     const { color, ink } = COLORS[labels.indexOf(label) % COLORS.length] ?? COLORS[0];

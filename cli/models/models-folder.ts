@@ -11,7 +11,8 @@ import { withDiskAdvice } from '../../pipeline/contract/disk-errors.ts';
 import { codeOf, UserError } from '../../pipeline/contract/errors.ts';
 import { printable } from '../../pipeline/contract/printable.ts';
 import { isDetectorName } from '../../pipeline/providers/detector-names.ts';
-import { parseSidecar, type Sidecar } from '../../pipeline/vision/detectors/sidecar.ts';
+import type { Sidecar } from '../../pipeline/vision/detectors/sidecar.ts';
+import { parseAnySidecar, TEXT_FILES } from '../../pipeline/vision/detectors/text-sidecar.ts';
 import { MODEL_FILE, MODELS_FOLDER, namesIn, SIDECAR_FILE } from '../../pipeline/vision/registered-detectors.ts';
 import { print } from '../terminal.ts';
 
@@ -120,29 +121,40 @@ export async function listCommand(): Promise<void> {
 
 async function columnsOf(folder: string): Promise<string[]> {
   try {
-    const sidecar = parseSidecar(await readFile(join(folder, SIDECAR_FILE), 'utf8'));
-    const { layout, input, labels, bytes, license } = sidecar;
+    const sidecar = parseAnySidecar(await readFile(join(folder, SIDECAR_FILE), 'utf8'));
+    const { license } = sidecar;
+    const files: [file: string, facts: { sha256: string; bytes: number }][] =
+      'kind' in sidecar
+        ? (['detector', 'reader', 'dictionary'] as const).map((part) => [TEXT_FILES[part], sidecar[part]])
+        : [[MODEL_FILE, sidecar]];
+    const bytes = files.reduce((sum, [, facts]) => sum + facts.bytes, 0);
     return [
-      layout,
-      `${input.width} x ${input.height}`,
-      labels.filter((label) => label !== null).length.toLocaleString('en'),
+      ...('kind' in sidecar ? ['ppocr', '', 'text'] : layoutColumns(sidecar)),
       (bytes / 1_000_000).toFixed(1),
       license === null ? 'not stated' : printable(license).slice(0, LICENSE_CHARACTERS_MAX),
-      await stateOf(folder, sidecar),
+      await stateOf(folder, files),
     ];
   } catch (error) {
     return ['', '', '', '', '', error instanceof UserError ? error.message : `${SIDECAR_FILE} is missing or may not be read`];
   }
 }
 
-async function stateOf(folder: string, { sha256 }: Sidecar): Promise<string> {
-  const hash = createHash('sha256');
-  try {
-    await pipeline(createReadStream(join(folder, MODEL_FILE)), hash);
-  } catch {
-    return `${MODEL_FILE} is missing or may not be read`;
+function layoutColumns({ layout, input, labels }: Sidecar): string[] {
+  const named = labels.filter((label) => label !== null);
+  return [layout, `${input.width} x ${input.height}`, named.length.toLocaleString('en')];
+}
+
+async function stateOf(folder: string, files: readonly [file: string, facts: { sha256: string }][]): Promise<string> {
+  for (const [file, { sha256 }] of files) {
+    const hash = createHash('sha256');
+    try {
+      await pipeline(createReadStream(join(folder, file)), hash);
+    } catch {
+      return `${file} is missing or may not be read`;
+    }
+    if (hash.digest('hex') !== sha256) return `${file} was changed: add it again`;
   }
-  return hash.digest('hex') === sha256 ? 'ready' : `${MODEL_FILE} was changed: add it again`;
+  return 'ready';
 }
 
 export async function removeCommand(given: string): Promise<void> {

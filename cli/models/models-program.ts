@@ -5,9 +5,19 @@ import { LAYOUTS } from '../../pipeline/vision/detectors/layouts.ts';
 export function declareModels(models: Command): void {
   models
     .command('add')
-    .description('Recognizes an ONNX detector, runs it once in a process of its own, and registers it as onnx:NAME.')
-    .argument('<file>', 'an ONNX file; docs/detectors.md lists the families')
+    .description(
+      'Recognizes an ONNX detector or text model, runs it once in a process of its own, and registers it as onnx:NAME.',
+    )
+    .argument('[file]', 'an ONNX file of a detector; docs/detectors.md lists the families')
     .requiredOption('--name <name>', 'lower-case letters, digits, dots, hyphens and underscores, for example gauges')
+    .addOption(
+      new Option('--kind <kind>', 'detector, or ocr for a PP-OCR model that reads text: docs/detectors.md shows how')
+        .choices(['detector', 'ocr'])
+        .default('detector'),
+    )
+    .option('--det <file>', 'with --kind ocr: the ONNX file that finds lines of text')
+    .option('--rec <file>', 'with --kind ocr: the ONNX file that reads a line')
+    .option('--dict <file>', 'with --kind ocr: the characters that it reads, one a line')
     .option('--labels <file>', 'the labels: one a line, JSON, or a config.json of Hugging Face (default: what the file states)')
     .addOption(new Option('--layout <layout>', 'the layout, if the file leaves it open').choices(Object.keys(LAYOUTS)))
     .option('--try <image>', 'an image to run it on; what it detects is printed (default: a drawn one)')
@@ -15,7 +25,10 @@ export function declareModels(models: Command): void {
     .option('--replace', 'replace the detector of this name')
     .addHelpText('after', '\nExample:\n  npx tilesight models add best.onnx --name gauges --try photo.jpg --out gauges.jpg')
     .addHelpText('after', '\nExit codes: 0 registered, 1 failed and nothing registered, 130 interrupted.')
-    .action(async (file, options) => (await import('./add-command.ts')).addCommand(file, options));
+    .action(async (file, { kind, ...options }) => {
+      if (kind === 'ocr') return await (await import('./add-text-command.ts')).addTextCommand(file, options);
+      return await (await import('./add-command.ts')).addCommand(file, options);
+    });
   models
     .command('list')
     .description('Lists the registered detectors.')

@@ -1,4 +1,4 @@
-// Entry of a process that recognizes one model and runs it on one image. It may crash or be killed, and its parent says why.
+// Entry of a process that recognizes one detector or text model and runs it on one image. It may crash or be killed, and its parent says why.
 import { readFile } from 'node:fs/promises';
 import sharp from 'sharp';
 import { sentenceOf } from '../../pipeline/contract/errors.ts';
@@ -6,15 +6,25 @@ import { withPackageAdvice } from '../../pipeline/contract/native-packages.ts';
 import type { Box, Detection } from '../../pipeline/contract/schemas.ts';
 import { describeDetector } from '../../pipeline/vision/detectors/detector-file.ts';
 import type { Sidecar } from '../../pipeline/vision/detectors/sidecar.ts';
+import { describeTextModel, dictionaryOf } from '../../pipeline/vision/detectors/text-model-files.ts';
 import { startGuard } from '../../pipeline/vision/onnx/guard-thread.ts';
-import { TOO_MUCH_MEMORY, type Trial, type TrialAnswer, TrialRequest } from './trial.ts';
+import { decode } from '../../pipeline/vision/onnx/pixels.ts';
+import {
+  type DetectorRequest,
+  type TextRequest,
+  type TextTrial,
+  TOO_MUCH_MEMORY,
+  type Trial,
+  type TrialAnswer,
+  TrialRequest,
+} from './trial.ts';
 
 const PIXELS_MAX = 268_402_689; // of sharp's own default
 
 process.on('SIGINT', () => {}); // a terminal signals the whole group, but only the parent decides
 process.on('disconnect', () => process.exit(0));
 process.once('message', (message) => {
-  tried(TrialRequest.parse(message)).then(
+  answered(TrialRequest.parse(message)).then(
     (trial) => send({ state: 'done', trial }),
     (error: unknown) => {
       const sentence = sentenceOf(withPackageAdvice(error));
@@ -27,8 +37,12 @@ function send(answer: TrialAnswer): void {
   process.send?.(answer);
 }
 
-async function tried({ modelPath, layout, labels, imagePath, memoryBytesMax }: TrialRequest): Promise<Trial> {
-  startGuard({ bytesMax: memoryBytesMax, signal: TOO_MUCH_MEMORY });
+async function answered(request: DetectorRequest | TextRequest): Promise<Trial | TextTrial> {
+  startGuard({ bytesMax: request.memoryBytesMax, signal: TOO_MUCH_MEMORY });
+  return 'paths' in request ? await triedText(request) : await tried(request);
+}
+
+async function tried({ modelPath, layout, labels, imagePath }: DetectorRequest): Promise<Trial> {
   const { sidecar, notes } = await describeDetector(modelPath, { ...(layout && { layout }), ...(labels && { labels }) });
   const { loadDetector, runDetector } = await import('../../pipeline/vision/detectors/run-detector.ts');
   const { image, shownAs, bytes } = imagePath === null ? await drawn(sidecar) : await shrunk(imagePath, sidecar);
@@ -47,6 +61,46 @@ async function tried({ modelPath, layout, labels, imagePath, memoryBytesMax }: T
   };
 }
 
+/** Reads the whole image as a line too: a wrong dictionary is known even if the image shows no text. */
+async function triedText({ paths, imagePath }: TextRequest): Promise<TextTrial> {
+  const sidecar = await describeTextModel(paths);
+  const { loadDetector } = await import('../../pipeline/vision/detectors/run-detector.ts');
+  const { readText } = await import('../../pipeline/vision/onnx/text/ppocr.ts');
+  const { readLine } = await import('../../pipeline/vision/onnx/text/text-reader.ts');
+  const { image, shownAs, bytes } = imagePath === null ? await drawnText() : await shrunk(imagePath, { input: TEXT_INPUT });
+  const [detector, reader] = [
+    await loadDetector(await readFile(paths.detector), { logSeverityLevel: 3 }),
+    await loadDetector(await readFile(paths.reader), { logSeverityLevel: 3 }),
+  ];
+  const dictionary = dictionaryOf(await readFile(paths.dictionary, 'utf8'));
+  const { width, height } = shownAs;
+  const began = performance.now();
+  const whole = { x: width / 2, y: height / 2, width, height, angle: 0 };
+  await readLine(reader, dictionary, await decode({ bytes, ...shownAs }), whole);
+  const model = { detector: async () => detector, reader: async () => reader, dictionary: async () => dictionary };
+  const { detections } = await readText(model, { bytes, ...shownAs });
+  const scale = image.width / width;
+  return {
+    sidecar,
+    notes: [],
+    detections: detections.map((detection) => scaled(detection, scale)),
+    image,
+    shownAs,
+    jpeg: bytes,
+    runMs: performance.now() - began,
+  };
+}
+
+const TEXT_INPUT = { width: 1_024, height: 1_024 };
+
+/** Figures, which every dictionary has. */
+async function drawnText(): Promise<Shown> {
+  const size = { width: 640, height: 160 };
+  const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="${size.width}" height="${size.height}"><rect width="100%" height="100%" fill="#fff"/><text x="40" y="100" font-size="48" font-family="DejaVu Sans, sans-serif">4711 0815</text></svg>`;
+  const bytes = await sharp(Buffer.from(svg)).flatten().jpeg({ quality: 90 }).toBuffer();
+  return { image: size, shownAs: size, bytes };
+}
+
 type Shown = Pick<Trial, 'image' | 'shownAs'> & { bytes: Uint8Array };
 
 /** Shapes on a gradient: no model needs to detect anything in it, but every one must run. */
@@ -58,7 +112,7 @@ async function drawn({ input: { width, height } }: Sidecar): Promise<Shown> {
 }
 
 /** The whole image, in the size of the input. */
-async function shrunk(path: string, { input }: Sidecar): Promise<Shown> {
+async function shrunk(path: string, { input }: Pick<Sidecar, 'input'>): Promise<Shown> {
   const image = sharp(path, { limitInputPixels: PIXELS_MAX }).autoOrient();
   const { autoOrient } = await image.metadata();
   const small = image.resize({ width: input.width, height: input.height, fit: 'inside', withoutEnlargement: true });

@@ -9,6 +9,7 @@ import { unfitProcessor } from '../../pipeline/contract/native-packages.ts';
 import { Detection } from '../../pipeline/contract/schemas.ts';
 import { LayoutName } from '../../pipeline/vision/detectors/layouts.ts';
 import { Sidecar } from '../../pipeline/vision/detectors/sidecar.ts';
+import { TextSidecar } from '../../pipeline/vision/detectors/text-sidecar.ts';
 
 const GIB = 1_024 ** 3;
 
@@ -21,7 +22,7 @@ export interface TrialLimits {
   bytes: number;
 }
 
-export const TrialRequest = z.object({
+const DetectorRequest = z.object({
   modelPath: z.string(),
   layout: LayoutName.nullable(),
   labels: z.array(z.string().nullable()).nullable(),
@@ -29,9 +30,18 @@ export const TrialRequest = z.object({
   imagePath: z.string().nullable(),
   memoryBytesMax: z.number(),
 });
-export type TrialRequest = z.infer<typeof TrialRequest>;
+const TextRequest = z.object({
+  paths: z.object({ detector: z.string(), reader: z.string(), dictionary: z.string() }),
+  imagePath: z.string().nullable(),
+  memoryBytesMax: z.number(),
+});
+export type DetectorRequest = z.infer<typeof DetectorRequest>;
+export type TextRequest = z.infer<typeof TextRequest>;
 
-export const Trial = z.object({
+export const TrialRequest = z.union([DetectorRequest, TextRequest]);
+type TrialRequest = z.infer<typeof TrialRequest>;
+
+const Trial = z.object({
   sidecar: Sidecar,
   notes: z.array(z.string()),
   /** In pixels of the upright image. */
@@ -45,8 +55,11 @@ export const Trial = z.object({
 });
 export type Trial = z.infer<typeof Trial>;
 
+const TextTrial = Trial.extend({ sidecar: TextSidecar });
+export type TextTrial = z.infer<typeof TextTrial>;
+
 export const TrialAnswer = z.discriminatedUnion('state', [
-  z.object({ state: z.literal('done'), trial: Trial }),
+  z.object({ state: z.literal('done'), trial: z.union([Trial, TextTrial]) }),
   /** `isOurs`: the sentence is for the user. */
   z.object({ state: z.literal('failed'), isOurs: z.boolean(), message: z.string() }),
 ]);
@@ -57,17 +70,26 @@ export const TOO_MUCH_MEMORY = 'SIGUSR2';
 
 /** Throws a UserError if the model cannot be recognized or run within the limits, and the reason of `signal` once it is aborted. */
 export async function tried(
-  request: Omit<TrialRequest, 'memoryBytesMax'>,
+  request: Omit<DetectorRequest, 'memoryBytesMax'>,
   signal: AbortSignal,
   limits: TrialLimits = LIMITS,
 ): Promise<Trial> {
+  return Trial.parse(await triedIn({ ...request, memoryBytesMax: limits.bytes }, signal, limits));
+}
+
+/** Throws as `tried`. */
+export async function triedText(request: Omit<TextRequest, 'memoryBytesMax'>, signal: AbortSignal): Promise<TextTrial> {
+  return TextTrial.parse(await triedIn({ ...request, memoryBytesMax: LIMITS.bytes }, signal, LIMITS));
+}
+
+async function triedIn(request: TrialRequest, signal: AbortSignal, limits: TrialLimits): Promise<Trial | TextTrial> {
   signal.throwIfAborted();
   const child = fork(fileURLToPath(new URL('./trial-process.ts', import.meta.url)), [], {
     serialization: 'advanced',
     execArgv: [],
     stdio: ['ignore', 'ignore', 'ignore', 'ipc'], // what a model makes onnxruntime print is not for the terminal
   });
-  const { promise, resolve, reject } = Promise.withResolvers<Trial>();
+  const { promise, resolve, reject } = Promise.withResolvers<Trial | TextTrial>();
   const timer = setTimeout(() => reject(new UserError(tooSlow(limits.ms))), limits.ms);
   const abort = () => reject(signal.reason);
   signal.addEventListener('abort', abort, { once: true });
@@ -78,7 +100,7 @@ export async function tried(
     if (data?.state === 'done') resolve(data.trial);
     else reject(data ? failureOf(data) : error);
   });
-  child.send({ ...request, memoryBytesMax: limits.bytes } satisfies TrialRequest, (error) => error && reject(error));
+  child.send(request, (error) => error && reject(error));
   try {
     return await promise;
   } finally {

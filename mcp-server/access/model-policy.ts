@@ -20,7 +20,7 @@ export async function detectorsOf(
 ): Promise<AnalysisRequest['detectors']> {
   if (!detection.some((model) => /^(?:onnx|hf):/.test(model))) return undefined;
   // Not at a cold start.
-  const [{ isOwnDetector, isZeroShot }, { selectOwn }, { tileEdgeOf }, { noWords, wordsOf }] = await Promise.all([
+  const [{ isOwnDetector, isZeroShot }, { selectOwn, textModelNotes }, { tileEdgeOf }, { noWords, wordsOf }] = await Promise.all([
     import('../../pipeline/providers/detector-names.ts'),
     import('../../pipeline/providers/local-labels.ts'),
     import('../../pipeline/planning/tile-preferences.ts'),
@@ -32,8 +32,10 @@ export async function detectorsOf(
   if (detection.every(isZeroShot) && wordsOf(ask).length === 0) throw new UserError(noWords(first));
   return await Promise.all(
     registered.map(async (model) => {
-      const { labels, input, version } = await detectors.find(model);
-      return { model, version, tile_edge: tileEdgeOf(input), notes: selectOwn(model, labels, ask).notes };
+      const { labels, input, version, scripts } = await detectors.find(model);
+      const tile_edge = tileEdgeOf(input);
+      if (scripts) return { model, version, tile_edge, notes: textModelNotes(model, scripts, ask), reads_text: true as const };
+      return { model, version, tile_edge, notes: selectOwn(model, labels, ask).notes };
     }),
   );
 }

@@ -127,6 +127,8 @@ export const AnalysisRequest = z.object({
         /** The tile that fits its input. */
         tile_edge: z.number().int(),
         notes: z.array(z.string()),
+        /** True for a text model. Missing for a detector of things. */
+        reads_text: z.literal(true).optional(),
       }),
     )
     .optional(),

@@ -1,6 +1,6 @@
 // Writes the notes that follow from the request alone. They are known before anything runs, and are the same in a dry run, in the
 // progress and in the findings. Pure.
-import type { AnalysisRequest } from '../contract/schemas.ts';
+import type { AnalysisRequest, ModelId } from '../contract/schemas.ts';
 import { knowledgeNotes, selectionOf } from '../providers/local-labels.ts';
 import { priceOf, unknownPriceNote } from '../providers/prices.ts';
 import { modelsUsed } from './cost.ts';
@@ -9,9 +9,14 @@ export type NotedRequest = Pick<AnalysisRequest, 'ask' | 'models' | 'verify' | '
 
 export function requestNotes(request: NotedRequest): string[] {
   const { ask, models, detectors = [] } = request;
+  // A text model of a user's detects no things either.
+  const readsText = (model: ModelId) => detectors.some((detector) => detector.model === model && detector.reads_text);
   return [
     ...models.detection.flatMap((model) => selectionOf(model, ask)?.notes ?? []),
-    ...knowledgeNotes(models.detection, ask),
+    ...knowledgeNotes(
+      models.detection.filter((model) => !readsText(model)),
+      ask,
+    ),
     ...detectors.flatMap(({ notes }) => notes),
     ...priceNotes(request),
     ...(models.moderation === null ? ['The image is not moderated.'] : []),

@@ -60,6 +60,14 @@ export function selectOwn(model: ModelId, labels: readonly (string | null)[] | n
   return selectAmong(model, vocabularyOf(labels), ask);
 }
 
+/** What a registered text model reads, and how it understands a request. */
+export function textModelNotes(model: ModelId, scripts: readonly string[], ask: Ask): string[] {
+  const { notes, wantsAny } = selectText(ask, model);
+  const list = new Intl.ListFormat('en').format(scripts);
+  const knowledge = `${model} reads printed text in ${list} characters, by its dictionary. Handwriting and other scripts are missing or come out as look-alikes.`;
+  return wantsAny ? [knowledge, ...notes] : notes;
+}
+
 function selectAmong(model: ModelId, vocabulary: Vocabulary, { labels, look_for }: Ask): Selection {
   const known = vocabulary.labels.length;
   if (labels.length > 0) {
@@ -81,11 +89,11 @@ function selectAmong(model: ModelId, vocabulary: Vocabulary, { labels, look_for 
 }
 
 /** Text is never left out because of look_for: no rule could decide whether a line answers it. */
-export function selectText({ labels }: Ask): Selection {
+export function selectText({ labels }: Ask, model: ModelId = 'onnx:ppocr'): Selection {
   const notes = labels
     .filter((label) => !isText(label) && cocoLabels(label).length === 0)
     .slice(0, LABELS_NAMED_MAX)
-    .map((label) => `onnx:ppocr knows only the label "${TEXT}", not "${label}".`);
+    .map((label) => `${model} knows only the label "${TEXT}", not "${label}".`);
   return { ...EVERYTHING, wantsAny: labels.length === 0 || labels.some(isText), notes };
 }
 

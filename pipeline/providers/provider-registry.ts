@@ -53,7 +53,7 @@ const secretKey = () =>
 export const PROVIDERS = {
   onnx: {
     models:
-      '`onnx:nanodet` detects the 80 COCO labels, `onnx:ppocr` reads text, `onnx:nsfw` moderates; `onnx:NAME` is a detector that you registered.',
+      '`onnx:nanodet` detects the 80 COCO labels, `onnx:ppocr` reads text, `onnx:nsfw` moderates; `onnx:NAME` is a detector or text model that you registered.',
     needs: 'Nothing: the models run on the CPU of this machine.',
     variables: () => ({}),
     prices: null,

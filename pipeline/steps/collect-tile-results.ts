@@ -1,7 +1,7 @@
 // Reads the stored tile results of executions, one shard at a time, and merges them into findings. Also those of an execution that was
 // stopped before it merged anything: of its shards that ended, and of those that it was analyzing.
 import { keys } from '../contract/keys.ts';
-import { type AnalysisRequest, type FailedTile, MIN_SCORE_DEFAULT } from '../contract/schemas.ts';
+import { type AnalysisRequest, type FailedTile, MIN_SCORE_DEFAULT, type ModelId } from '../contract/schemas.ts';
 import { documents, readDocument, readExisting } from '../documents.ts';
 import { agreementNotes } from '../findings/level-agreement.ts';
 import type { Merged } from '../findings/merged.ts';
@@ -81,15 +81,16 @@ export async function collectTileResults(
 
 export function mergeCollected(
   plan: Plan,
-  { ask, models }: Pick<AnalysisRequest, 'ask' | 'models'>,
+  { ask, models, detectors = [] }: Pick<AnalysisRequest, 'ask' | 'models' | 'detectors'>,
   collected: CollectedTiles,
 ): Omit<Merged, 'usage' | 'stopped' | 'sources'> {
   const { done, blank, failed, not_analyzed, clipped, unreadable, notes } = collected;
+  const readsText = (model: ModelId) => detectors.some((detector) => detector.model === model && detector.reads_text);
   const missing = [...failed, ...not_analyzed].map(({ tile }) => tile);
   const { findings, lowConfidence } = mergeDetections(collected.detected, plan, missing, {
     minScore: ask.min_score ?? MIN_SCORE_DEFAULT,
     keepsLabels: models.judge !== undefined,
-    rescoresThingsOnText: models.detection.every(isBuiltInDetector),
+    rescoresThingsOnText: models.detection.every((model) => isBuiltInDetector(model) || readsText(model)),
   });
   const tiles = { total: tileCount(plan), done, blank, failed, not_analyzed };
   return {

@@ -1,25 +1,30 @@
-// The detectors that users registered: models/NAME/ with model.onnx and detector.json, in a folder or in a bucket. Reads sidecars and says
-// where the models are; runs none.
+// The detectors and text models that users registered: models/NAME/ with detector.json and the files that it describes, in a folder or in a
+// bucket. Reads sidecars and finds the files; runs none.
 import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { at } from '../contract/at.ts';
 import { codeOf, UserError } from '../contract/errors.ts';
 import { lru } from '../contract/lru.ts';
 import type { ModelId } from '../contract/schemas.ts';
 import type { Blobs, Detectors, LocalFile, RegisteredDetector } from '../ports.ts';
 import { detectorName, isDetectorName, isZeroShot } from '../providers/detector-names.ts';
 import type { Sidecar } from './detectors/sidecar.ts';
+import type { TextFileName, TextSidecar } from './detectors/text-sidecar.ts';
 import type { ZeroShotModel } from './zero-shot/model-folder.ts';
 
 export const MODELS_FOLDER = 'models';
 export const MODEL_FILE = 'model.onnx';
 export const SIDECAR_FILE = 'detector.json';
 
+/** In pixels, as for onnx:ppocr. Lines are searched in tiles of this size without shrinking them. */
+const TEXT_TILE = { width: 1_024, height: 1_024 } as const;
+
 /** A sidecar that was corrected counts after this time, in processes that run already. */
 const KEPT_MS = 5_000;
 const SIDECARS_KEPT_MAX = 20; // of at most 10,000 labels of 100 characters: 20 MB
-/** More than a request may name, which is 4. Each has at most 500 MB: 4 GB of a temporary disk of 10. */
-const FILES_KEPT_MAX = 8;
+/** More than a request may name, which is 4. Each has at most 500 MB, text models 30: 4 GB of a temporary disk of 10. */
+const COPIES_KEPT_MAX = 8;
 
 export interface DetectorFiles extends RegisteredDetector {
   labels: Sidecar['labels'];
@@ -28,9 +33,16 @@ export interface DetectorFiles extends RegisteredDetector {
   modelPath: string;
 }
 
+export interface TextModelParts extends RegisteredDetector {
+  labels: string[];
+  sidecar: TextSidecar;
+  /** Local files, which nothing has checked yet. */
+  paths: Record<TextFileName, string>;
+}
+
 export interface DetectorRegistry extends Detectors {
   /** For the process that runs it. Throws as `find`. */
-  files(model: ModelId): Promise<DetectorFiles>;
+  files(model: ModelId): Promise<DetectorFiles | TextModelParts>;
   /** The folder of an hf: model. Throws as `find`. */
   zeroShot(model: ModelId): Promise<ZeroShotModel>;
 }
@@ -39,8 +51,8 @@ export interface DetectorRegistry extends Detectors {
 interface Place {
   /** `null` if there is no such file. */
   read(name: string, file: string): Promise<Uint8Array | null>;
-  /** `version` changes with the bytes. Throws a UserError if there is no such file. */
-  local(name: string, file: string, version: string): Promise<string>;
+  /** The paths of local copies of the files, in their order. `version` changes with the bytes. Throws a UserError if one is not there. */
+  local(name: string, files: readonly string[], version: string): Promise<string[]>;
   /** What to do about a detector that is not there. */
   advice(): Promise<string>;
   zeroShot(model: ModelId): Promise<ZeroShotModel>;
@@ -52,7 +64,7 @@ export function detectorsInFolder(home: string, now: () => number = () => perfor
   return registry(
     {
       read: async (name, file) => await readFile(pathOf(name, file)).catch(missing),
-      local: async (name, file) => pathOf(name, file),
+      local: async (name, files) => files.map((file) => pathOf(name, file)),
       advice: async () => {
         const names = await namesIn(home);
         const add = 'Add it with `tilesight models add FILE --name NAME`.';
@@ -84,22 +96,31 @@ export function detectorsInBucket(
   now: () => number = () => performance.now(),
 ): DetectorRegistry {
   const keyOf = (name: string, file: string) => `${MODELS_FOLDER}/${name}/${file}`;
-  const copies = lru<string, Promise<LocalFile>>(FILES_KEPT_MAX, (copy) => {
-    copy.then(({ release }) => release()).catch(() => {}); // a copy that failed left nothing
+  const copies = lru<string, Promise<LocalFile[]>>(COPIES_KEPT_MAX, (copy) => {
+    copy.then(releaseAll).catch(() => {}); // a copy that failed left nothing
   });
-  const copied = async (key: string) => {
-    if (await blobs.head(key)) return await blobs.materialize(key);
-    throw new UserError(`The bucket has no ${key}. Upload the model beside its sidecar.`);
+  const copied = async (keys: readonly string[]) => {
+    const files: LocalFile[] = [];
+    try {
+      for (const key of keys) {
+        if (!(await blobs.head(key))) throw new UserError(`The bucket has no ${key}. Upload the model beside its sidecar.`);
+        files.push(await blobs.materialize(key));
+      }
+      return files;
+    } catch (error) {
+      await releaseAll(files);
+      throw error;
+    }
   };
   return registry(
     {
       read: async (name, file) => await blobs.get(keyOf(name, file)),
-      async local(name, file, version) {
+      async local(name, files, version) {
         const id = `${name}-${version}`;
-        const copy = copies.get(id) ?? copied(keyOf(name, file));
+        const copy = copies.get(id) ?? copied(files.map((file) => keyOf(name, file)));
         copies.set(id, copy);
         copy.catch(() => copies.delete(id));
-        return (await copy).path;
+        return (await copy).map(({ path }) => path);
       },
       zeroShot: async (model) => {
         throw new UserError(
@@ -110,6 +131,10 @@ export function detectorsInBucket(
     },
     now,
   );
+}
+
+async function releaseAll(files: readonly LocalFile[]): Promise<void> {
+  for (const { release } of files) await release();
 }
 
 function registry(place: Place, now: () => number): DetectorRegistry {
@@ -134,10 +159,15 @@ function registry(place: Place, now: () => number): DetectorRegistry {
     zeroShot: place.zeroShot,
     async files(model) {
       const known = await knownOf(model);
+      const { name, version, sidecar } = known;
+      const { TEXT_FILES } = await import('./detectors/text-sidecar.ts'); // not at the start of a server
+      const files = isText(sidecar) ? [TEXT_FILES.detector, TEXT_FILES.reader, TEXT_FILES.dictionary] : [MODEL_FILE];
+      const paths = await place.local(name, files, version);
+      if (!isText(sidecar)) return { labels: sidecar.labels, input: sidecar.input, version, sidecar, modelPath: at(paths, 0) };
       return {
-        ...detectorOf(known),
-        sidecar: known.sidecar,
-        modelPath: await place.local(known.name, MODEL_FILE, known.version),
+        ...textModelOf(sidecar, version),
+        sidecar,
+        paths: { detector: at(paths, 0), reader: at(paths, 1), dictionary: at(paths, 2) },
       };
     },
   };
@@ -145,19 +175,27 @@ function registry(place: Place, now: () => number): DetectorRegistry {
 
 interface Known {
   name: string;
-  sidecar: Sidecar;
+  sidecar: Sidecar | TextSidecar;
   version: string;
 }
 
-function detectorOf({ sidecar, version }: Known): RegisteredDetector & Pick<DetectorFiles, 'labels'> {
-  return { labels: sidecar.labels, input: sidecar.input, version };
+function isText(sidecar: Known['sidecar']): sidecar is TextSidecar {
+  return 'kind' in sidecar;
+}
+
+function detectorOf({ sidecar, version }: Known): RegisteredDetector {
+  return isText(sidecar) ? textModelOf(sidecar, version) : { labels: sidecar.labels, input: sidecar.input, version };
+}
+
+function textModelOf({ scripts }: TextSidecar, version: string) {
+  return { labels: ['text'], input: TEXT_TILE, version, scripts };
 }
 
 async function readSidecar(model: ModelId, name: string, bytes: Uint8Array): Promise<Known> {
-  const { parseSidecar } = await import('./detectors/sidecar.ts'); // not at the start of a server
+  const { parseAnySidecar } = await import('./detectors/text-sidecar.ts'); // not at the start of a server
   const version = createHash('sha256').update(bytes).digest('hex').slice(0, 16);
   try {
-    return { name, version, sidecar: parseSidecar(new TextDecoder().decode(bytes)) };
+    return { name, version, sidecar: parseAnySidecar(new TextDecoder().decode(bytes)) };
   } catch (cause) {
     if (cause instanceof UserError) throw new UserError(`The detector ${model}: ${cause.message}`, { cause });
     throw cause;

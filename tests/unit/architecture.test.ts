@@ -118,7 +118,7 @@ const MAY_IMPORT: [pattern: string, allowed: string[] | 'anything'][] = [
     `${DETECTORS}run-detector.ts`,
     [...DOMAIN, DETECTORS, 'pipeline/outlines/', 'pipeline/vision/onnx/no-telemetry.ts', 'onnxruntime-node'],
   ],
-  [`${DETECTORS}detector-file.ts`, [...DOMAIN, DETECTORS, 'node:']],
+  [`${DETECTORS}{detector-file,text-model-files}.ts`, [...DOMAIN, DETECTORS, 'node:']],
   [`${DETECTORS}**`, [...DOMAIN, DETECTORS, 'pipeline/outlines/', 'pipeline/vision/onnx/pixels.ts', 'zod']],
   ['pipeline/vision/**', [...DOMAIN, 'pipeline/vision/', `${CALIBRATION}calibration-document.ts`, 'node:']],
   ['pipeline/sources/https/**', [...DOMAIN, 'pipeline/sources/', 'zod', 'node:', 'ipaddr.js']],

@@ -82,25 +82,37 @@ export function modelScore(score: number, { score_min: least }: Pick<Sidecar, 's
 
 /** Throws a UserError that names the first wrong field, what was expected there and what came. */
 export function parseSidecar(text: string): Sidecar {
-  let content: unknown;
+  return checkedSidecar(sidecarContent(text));
+}
+
+/** Throws a UserError if the text is not JSON. */
+export function sidecarContent(text: string): unknown {
   try {
-    content = JSON.parse(text);
+    return JSON.parse(text);
   } catch (cause) {
     throw new UserError(`detector.json is not valid JSON: ${wordsOf(cause)}. Correct it, or add the model again.`, { cause });
   }
-  return checkedSidecar(content);
 }
 
 /** Throws as `parseSidecar`. */
 export function checkedSidecar(content: unknown): Sidecar {
-  const { data, error } = Sidecar.safeParse(content, { reportInput: true });
-  if (data) return data;
-  const [issue] = error.issues;
-  throw new UserError(issue ? sentenceOf(issue) : 'detector.json does not fit its schema.', { cause: error });
+  return checkedBy(Sidecar, content);
+}
+
+/** Throws as `parseSidecar`. */
+export function checkedBy<Fields extends z.ZodRawShape>(
+  schema: z.ZodObject<Fields>,
+  content: unknown,
+): z.infer<z.ZodObject<Fields>> {
+  const parsed = schema.safeParse(content, { reportInput: true });
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  const sentence = issue && sentenceOf(issue, Object.keys(schema.shape));
+  throw new UserError(sentence ?? 'detector.json does not fit its schema.', { cause: parsed.error });
 }
 
 /** For a person to read and correct: a field on one line, except long lists. */
-export function writeSidecar(sidecar: Sidecar): string {
+export function writeSidecar(sidecar: Readonly<Record<string, unknown>>): string {
   const fields = Object.entries(sidecar).map(([name, value]) => {
     const line = inline(value);
     const text = line.length <= LINE_LENGTH_MAX ? line : JSON.stringify(value, null, 2).replaceAll('\n', '\n  ');
@@ -116,10 +128,10 @@ function inline(value: unknown): string {
   return `{ ${fields.join(', ')} }`;
 }
 
-function sentenceOf(issue: z.core.$ZodIssue): string {
+function sentenceOf(issue: z.core.$ZodIssue, fields: readonly string[]): string {
   const field = issue.path.join('.');
   if (issue.code === 'unrecognized_keys') {
-    const known = Object.keys(field === '' ? Sidecar.shape : {}).join(', ');
+    const known = field === '' ? fields.join(', ') : '';
     return `detector.json has an unknown field: ${[field, issue.keys.join(', ')].filter(Boolean).join('.')}. ${known && `It may have ${known}.`}`.trim();
   }
   if (issue.code === 'invalid_value') {

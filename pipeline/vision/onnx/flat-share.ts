@@ -10,7 +10,7 @@ const AROUND_SHARE = 1 / 4;
 export function flatShares(pixels: Pixels): (box: Box) => number {
   const { width, height } = pixels;
   const counts = flatCounts(pixels);
-  const countTo = (x: number, y: number) => counts[y * (width + 1) + x] ?? 0;
+  const countTo = (x: number, y: number) => countAt(counts, y * (width + 1) + x);
   return ([left, top, boxWidth, boxHeight]) => {
     const around = Math.max(AROUND_PX_MIN, AROUND_SHARE * Math.max(boxWidth, boxHeight));
     const [x1, x2] = [Math.max(0, Math.floor(left - around)), Math.min(width, Math.ceil(left + boxWidth + around))];
@@ -30,7 +30,7 @@ function flatCounts({ rgb, width, height }: Pixels): Uint32Array {
       const isFlat = x + 1 < width && y + 1 < height && isSameAsNext(rgb, y * line + 3 * x, line);
       if (isFlat) inRow++;
       const to = (y + 1) * (width + 1) + x + 1;
-      counts[to] = inRow + (counts[to - width - 1] ?? 0);
+      counts[to] = inRow + countAt(counts, to - width - 1);
     }
   }
   return counts;
@@ -43,4 +43,11 @@ function isSameAsNext(rgb: Uint8Array, from: number, line: number): boolean {
     if (byteAt(rgb, channel + 3) !== value || byteAt(rgb, channel + line) !== value) return false;
   }
   return true;
+}
+
+/** As `byteAt`, which only ever gets bytes. */
+function countAt(counts: Uint32Array, index: number): number {
+  const count = counts[index];
+  if (count === undefined) throw new RangeError(`No count ${index} among ${counts.length}.`);
+  return count;
 }

