@@ -2,7 +2,7 @@
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
-const WINGS = ['unit', 'contract', 'server', 'engine', 'browser', 'aws', 'cli', 'docs'];
+const WINGS = ['unit', 'contract', 'server', 'engine', 'browser', 'aws', 'cli', 'docs', 'packages'];
 
 export default defineConfig({
   test: {
