@@ -20,6 +20,7 @@ const ServeOptions = z.strictObject({
   keys: z.string().optional(),
   region: z.string().optional(),
   host: z.string().optional(),
+  url: z.string().optional(),
 });
 type ServeOptions = z.infer<typeof ServeOptions>;
 
@@ -30,15 +31,25 @@ const CLI = fileURLToPath(new URL('./tilesight.ts', import.meta.url));
 /** `values` are commander's. */
 export async function serveCommand(values: unknown): Promise<void> {
   const options = ServeOptions.parse(values);
-  const { port, host, data, allow } = options;
+  const { port, host, url, data, allow } = options;
   const config = readConfig();
   const iam = await iamOf(options);
+  const publicUrl = url === undefined ? undefined : publicUrlOf(url);
   const dataFolder = resolve(data ?? config.TILESIGHT_HOME);
   const allowedFolders = (allow ?? config.ALLOWED_FOLDERS).map((folder) => resolve(folder));
   for (const folder of allowedFolders) await checkAllowed(folder);
   await checkOutFolder(dataFolder, '--data');
   await import('sharp'); // a server that cannot read images must not start
-  const server = await serve({ config, dataFolder, allowedFolders, port, host, iam, log: terminalLog(config.LOG_LEVEL) });
+  const server = await serve({
+    config,
+    dataFolder,
+    allowedFolders,
+    port,
+    host,
+    publicUrl,
+    iam,
+    log: terminalLog(config.LOG_LEVEL),
+  });
   const { accepted } = openSources(SOURCES.local, { ...config, ALLOWED_FOLDERS: allowedFolders });
   print(
     `tilesight serves MCP at ${server.url}/mcp\n` +
@@ -62,13 +73,21 @@ async function checkAllowed(folder: string): Promise<void> {
 }
 
 /** Refuses options that would have no effect: the user believes that they protect the server. */
-async function iamOf({ auth, keys, region, host }: ServeOptions): Promise<LocalOptions['iam']> {
+async function iamOf({ auth, keys, region, host, url }: ServeOptions): Promise<LocalOptions['iam']> {
   if (auth === 'iam') {
     if (keys === undefined) throw new UserError('--auth iam needs --keys FILE. Name a file with the keys that may sign.');
     return { keys: await readAccessKeys(resolve(keys)), region: region ?? DEFAULT_REGION };
   }
-  const [idle] = Object.entries({ keys, region, host }).flatMap(([name, value]) => (value === undefined ? [] : [name]));
+  const [idle] = Object.entries({ keys, region, host, url }).flatMap(([name, value]) => (value === undefined ? [] : [name]));
   if (idle) throw new UserError(`--${idle} works only with --auth iam. Add --auth iam, or leave --${idle} out.`);
+}
+
+/** Callers add the path /mcp, and links the path of an object. */
+function publicUrlOf(given: string): string {
+  const url = URL.parse(given);
+  const isOrigin = url !== null && /^https?:$/.test(url.protocol) && given.replace(/\/$/, '') === url.origin;
+  if (isOrigin) return url.origin;
+  throw new UserError(`--url must be an address without a path, such as https://tilesight.example.com, not ${given}.`);
 }
 
 function connectLine(url: string, iam: LocalOptions['iam']): string {

@@ -100,6 +100,10 @@ program
   .option('--keys <file>', 'with --auth iam: a file of mode 600 with the access keys that may sign')
   .option('--region <region>', 'with --auth iam: region that requests are signed for (default: us-east-1)')
   .option('--host <address>', 'with --auth iam: address to listen on (default: 127.0.0.1)')
+  .option(
+    '--url <url>',
+    'with --auth iam: address by which callers reach the server, for example through a proxy (default: --host and --port)',
+  )
   .addHelpText('after', example('npx tilesight serve --port 8080 --allow ~/scans'))
   .addHelpText('after', modelsHelp())
   .addHelpText(

@@ -44,6 +44,8 @@ export interface ServeOptions {
   port: number;
   /** An address or name of this machine, by default 127.0.0.1. Without `iam` it must be a loopback address. */
   host?: string | undefined;
+  /** The address by which callers reach this server, such as https://tilesight.example.com; for links. By default the bound one. */
+  publicUrl?: string | undefined;
   /** Requires every request to MCP to be signed (SigV4) for this region with one of these keys. */
   iam?: { keys: ReadonlyMap<string, AccessKey>; region: string } | undefined;
   /** Freezes the workers between invocations, as Lambda does. Only tests use it. */
@@ -70,7 +72,7 @@ export async function serve(options: ServeOptions): Promise<LocalServer> {
   const own = [...config.DETECTION_MODELS, ...config.ALLOWED_MODELS].filter(isOwnDetector);
   for (const model of own) await detectors.find(model);
   if (own.some(isZeroShot)) (await import('../pipeline/vision/zero-shot/package.ts')).requirePackage();
-  const address = await addressToListen(host, iam !== undefined);
+  const address = await addressToListen(host, { isSigned: iam !== undefined, hasUrl: options.publicUrl !== undefined });
   const folder = await openDataFolder(dataFolder);
   const clock: Clock = { now: () => new Date() };
   const workers = workerPool({
@@ -118,7 +120,7 @@ async function openHttp(
   detectors: Detectors,
   clock: Clock,
 ): Promise<LocalServer> {
-  const { config, allowedFolders, port, iam, log } = options;
+  const { config, allowedFolders, port, publicUrl, iam, log } = options;
   const blobs = fsBlobs(folder.blobs);
   await emptyLeftovers(folder);
   const launcher = localLauncher(engine);
@@ -172,14 +174,15 @@ async function openHttp(
     scratchFolder: folder.scratch,
     admitUpload: (key, bytes) => quotas.admitUpload(config.ISOLATION === 'caller' ? ownerOf(key) : null, bytes),
     gate,
-    host: hostInUrl(address),
+    host: publicUrl === undefined ? hostInUrl(address) : new URL(publicUrl).hostname,
     routes: iam ? [] : page, // a browser cannot sign its requests
     log,
   });
   // An upload takes as long as bytes keep coming: Node's limit for a whole request would cut it after 300 s.
   const server = createAdaptorServer({ fetch: app.fetch, serverOptions: { requestTimeout: 0 } });
   server.on('request', endsWhenSilent);
-  url = await listening(server, address, port);
+  const bound = await listening(server, address, port);
+  url = publicUrl ?? bound;
   return {
     url,
     async close() {

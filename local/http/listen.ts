@@ -9,19 +9,28 @@ type Server = ReturnType<typeof createAdaptorServer>;
 const LOOPBACK = new BlockList();
 LOOPBACK.addSubnet('127.0.0.0', 8, 'ipv4');
 LOOPBACK.addAddress('::1', 'ipv6');
+
+/** Whether every request must be signed, and whether callers use another address than the one that the server listens on. */
+interface Access {
+  isSigned: boolean;
+  hasUrl: boolean;
+}
+
 const WILDCARDS = new Set(['0.0.0.0', '::']);
 
 /**
- * Resolves a host name to the address on which the server may listen. Throws a UserError for a wildcard address, because links to
- * images carry the address, and for any address but loopback if requests need no signature.
+ * Resolves a host name to the address on which the server may listen. Throws a UserError for a wildcard address without a public URL,
+ * because links to images carry the address, and for any address but loopback if requests need no signature.
  */
-export async function addressToListen(host: string, signed: boolean): Promise<string> {
+export async function addressToListen(host: string, { isSigned, hasUrl }: Access): Promise<string> {
   const { address } = await lookup(host).catch((cause) => {
     throw new UserError(unknownHost(host), { cause });
   });
-  if (WILDCARDS.has(address))
-    throw new UserError(`--host must be one address that callers can reach, not ${host}: links to images carry it.`);
-  if (!signed && !LOOPBACK.check(address, isIPv6(address) ? 'ipv6' : 'ipv4'))
+  if (WILDCARDS.has(address) && !hasUrl)
+    throw new UserError(
+      `--host must be one address that callers can reach, not ${host}: links to images carry it. Name that address, or add --url.`,
+    );
+  if (!isSigned && !LOOPBACK.check(address, isIPv6(address) ? 'ipv6' : 'ipv4'))
     throw new UserError(
       `--host ${host} needs --auth iam, because it is not a loopback address. Use 127.0.0.1, or add --auth iam.`,
     );

@@ -11,6 +11,7 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { readAccessKeys } from '../../local/http/access-keys.ts';
 import { serve } from '../../local/serve.ts';
 import { readConfig } from '../../pipeline/config.ts';
+import { closedPort } from '../support/closed-port.ts';
 import { runCommand } from '../support/command.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import { CREDENTIALS, keysFile, REGION, signedServer, TEMPORARY } from '../support/signed-server.ts';
@@ -279,12 +280,39 @@ describe('the address on which the server listens', () => {
     );
   });
 
+  test('may be any address of this machine, if callers use another one: links carry that', async () => {
+    const iam = { keys: await readAccessKeys(await keysFile()), region: REGION };
+    const port = await closedPort();
+    const publicUrl = 'https://tiles.example.com';
+    const server = await serve({ ...(await options('0.0.0.0')), port, publicUrl, iam });
+    onTestFinished(() => server.close());
+    expect(server.url).toBe(publicUrl);
+    const statusFor = (host: string) =>
+      new Promise<number | undefined>((resolve) => {
+        get(`http://127.0.0.1:${port}/healthz`, { headers: { host } }, ({ statusCode }) => resolve(statusCode));
+      });
+    expect([await statusFor('tiles.example.com'), await statusFor('127.0.0.1'), await statusFor('other.example.com')]).toEqual([
+      200, 200, 403,
+    ]);
+    const params = { name: 'create_upload', arguments: { file_name: 'a.png', bytes: 1 } };
+    const body = JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/call', params });
+    const url = `http://127.0.0.1:${port}/mcp`;
+    const response = await fetch(url, { method: 'POST', headers: await signedHeaders(url, { body }), body });
+    expect(await response.text()).toContain(`${publicUrl}/blobs/`);
+  });
+
   test.each([
+    [['--url', 'https://tiles.example.com'], '--url works only with --auth iam. Add --auth iam, or leave --url out.'],
+    [
+      ['--auth', 'iam', '--keys', 'KEYS', '--url', 'https://tiles.example.com/mcp'],
+      '--url must be an address without a path, such as https://tilesight.example.com, not https://tiles.example.com/mcp.',
+    ],
     [['--auth', 'iam'], '--auth iam needs --keys FILE.'],
     [['--host', '127.0.0.1'], '--host works only with --auth iam. Add --auth iam, or leave --host out.'],
     [['--keys', 'keys.json'], '--keys works only with --auth iam. Add --auth iam, or leave --keys out.'],
   ])('serve %j is refused in a sentence', async (args, sentence) => {
-    const { code, stderr } = await runCommand(['serve', '--port', '0', '--data', await temporaryFolder(), ...args]);
+    const given = await Promise.all(args.map((arg) => (arg === 'KEYS' ? keysFile() : arg)));
+    const { code, stderr } = await runCommand(['serve', '--port', '0', '--data', await temporaryFolder(), ...given]);
     expect([code, stderr]).toEqual([1, expect.stringContaining(sentence)]);
   });
 });
