@@ -8,7 +8,7 @@ import { suppressed } from '../detectors/candidates.ts';
 import { distanceCandidates, gridOf } from '../detectors/decoders/grids.ts';
 import { boxInTile } from '../detectors/letterbox.ts';
 import { flatShares } from './flat-share.ts';
-import { bgrPlanes, channelTable, decodeTo, scaled } from './pixels.ts';
+import { bgrPlanes, channelTable, decodeTo, giveBack, scaled } from './pixels.ts';
 import { output, run, type Sessions } from './sessions.ts';
 
 // The longer side. Below 320 px objects are missed: of 54, images of 160 px showed 18, enlarged to 320 px 39, to 640 px 37.
@@ -29,6 +29,7 @@ export async function detectObjects(sessions: Sessions, tile: Jpeg, minScore: nu
   const pixels = await decodeTo(tile, size.width, size.height);
   const planes = bgrPlanes(pixels, TABLES, PADDING);
   const outputs = await run(session, planes.values, [1, 3, planes.height, planes.width]);
+  giveBack(planes);
   const candidates = STRIDES.flatMap((stride) => {
     const cells = gridOf(planes, stride);
     const rows = {

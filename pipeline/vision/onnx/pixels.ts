@@ -1,5 +1,6 @@
 // Turns JPEG bytes into the numbers that models expect. Knows sharp and memory layouts; knows no model.
 import sharp, { type Sharp } from 'sharp';
+import { lru } from '../../contract/lru.ts';
 import type { Jpeg } from '../../ports.ts';
 
 // Every tile is decoded once: a cache would only hold memory.
@@ -57,6 +58,20 @@ export interface Planes {
   height: number;
 }
 
+/** By length. Planes of 5 MB for every tile made V8 collect garbage at each of them: a tenth of the time. */
+const sparePlanes = lru<number, Float32Array>(4);
+
+function borrowed(length: number): Float32Array {
+  const spare = sparePlanes.get(length);
+  sparePlanes.delete(length);
+  return spare ?? new Float32Array(length);
+}
+
+/** For planes that nothing reads any more: the next ones of their size overwrite them. */
+export function giveBack({ values }: Planes): void {
+  sparePlanes.set(values.length, values);
+}
+
 /**
  * Normalized planes of the image's own size, or padded at the right and below with the gray byte `fill` until both sides are multiples
  * of `multiple`.
@@ -65,7 +80,7 @@ export function bgrPlanes(pixels: Pixels, [blues, greens, reds]: BgrTables, padd
   const width = roundUp(pixels.width, padding.multiple);
   const height = roundUp(pixels.height, padding.multiple);
   const plane = width * height;
-  const values = new Float32Array(3 * plane);
+  const values = borrowed(3 * plane);
   if (plane > pixels.width * pixels.height) {
     [blues, greens, reds].forEach((table, index) => {
       values.fill(valueAt(table, padding.fill), index * plane, (index + 1) * plane);

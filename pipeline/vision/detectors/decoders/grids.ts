@@ -1,5 +1,6 @@
 // Decodes detectors that report boxes relative to the cells of their grids: YOLOX and NanoDet. Pure.
 import { at } from '../../../contract/at.ts';
+import { lru } from '../../../contract/lru.ts';
 import { valueAt } from '../../onnx/pixels.ts';
 import type { Candidate } from '../candidates.ts';
 import type { Sidecar } from '../sidecar.ts';
@@ -77,14 +78,17 @@ export function distanceCandidates(
   scoreMin: number,
 ): Candidate[] {
   const bins = (distances.columns - offset) / 4;
-  return cells.flatMap(({ x, y, stride }, index) => {
+  const candidates: Candidate[] = [];
+  for (let index = 0; index < cells.length; index++) {
     const best = bestClass(scores.values, index * scores.columns, labels, scoreMin);
-    if (best === null) return [];
+    if (best === null) continue;
+    const { x, y, stride } = at(cells, index);
     const from = index * distances.columns + offset;
     const side = (which: number) => meanBin(distances.values, from + which * bins, bins) * stride;
     const box = { left: x - side(0), top: y - side(1), right: x + side(2), bottom: y + side(3) };
-    return [{ label: best.label, score: best.score, ...box }];
-  });
+    candidates.push({ label: best.label, score: best.score, ...box });
+  }
+  return candidates;
 }
 
 /** The mean of the distribution whose logarithms start at `from`. */
@@ -100,7 +104,7 @@ function meanBin(logits: Float32Array, from: number, bins: number): number {
 }
 
 /** The cells of three or four grids, as their number shows; `null` if it is neither. */
-function cellsOf(input: Sidecar['input'], count: number, center = 0): Cell[] | null {
+function cellsOf(input: Sidecar['input'], count: number, center = 0): readonly Cell[] | null {
   const grids = STRIDES.map((stride) => gridOf(input, stride, center));
   const three = grids.slice(0, LEVELS_MIN).flat();
   if (three.length === count) return three;
@@ -108,9 +112,21 @@ function cellsOf(input: Sidecar['input'], count: number, center = 0): Cell[] | n
   return four.length === count ? four : null;
 }
 
+/** Those of the last sizes of tiles: three or four for each, of at most 0.3 MB. */
+const grids = lru<string, readonly Cell[]>(16);
+
 /** Row by row. `center` is the place of a cell's point, in strides from its top left. */
-export function gridOf(size: { width: number; height: number }, stride: number, center = 0.5): Cell[] {
+export function gridOf(size: { width: number; height: number }, stride: number, center = 0.5): readonly Cell[] {
   const [columns, rows] = [Math.ceil(size.width / stride), Math.ceil(size.height / stride)];
+  const name = `${columns} x ${rows}, ${stride}, ${center}`;
+  const known = grids.get(name);
+  if (known !== undefined) return known;
+  const grid = newGrid(columns, rows, stride, center);
+  grids.set(name, grid);
+  return grid;
+}
+
+function newGrid(columns: number, rows: number, stride: number, center: number): Cell[] {
   return Array.from({ length: columns * rows }, (_, index) => ({
     x: ((index % columns) + center) * stride,
     y: (Math.floor(index / columns) + center) * stride,

@@ -2,7 +2,7 @@
 import type { InferenceSession } from 'onnxruntime-node';
 import { at } from '../../../contract/at.ts';
 import { AnswerError } from '../../../contract/errors.ts';
-import { bgrPlanes, channelTable, type Pixels, resize, scaled } from '../pixels.ts';
+import { bgrPlanes, channelTable, giveBack, type Pixels, resize, scaled } from '../pixels.ts';
 import { output, run } from '../sessions.ts';
 import { type Component, componentsOf } from './components.ts';
 import { joinedPieces, type Piece } from './line-pieces.ts';
@@ -59,6 +59,7 @@ export async function findTextAreas(session: InferenceSession, tile: Pixels): Pr
   const size = scaled(tile, 0, EDGE_PX_MAX);
   const planes = bgrPlanes(size.width === tile.width ? tile : await resize(tile, size.width, size.height), TABLES, PADDING);
   const { values: probabilities, shape } = output(await run(session, planes.values, [1, 3, planes.height, planes.width]));
+  giveBack(planes);
   if (probabilities.length !== planes.width * planes.height) {
     const expected = `[1, 1, ${planes.height}, ${planes.width}]`;
     throw new AnswerError(`The model that finds text returned [${shape.join(', ')}] where ${expected} is expected.`);
