@@ -11,7 +11,7 @@ import { z } from 'zod';
 import { httpApp } from '../local/http/http-app.ts';
 import { localLinks } from '../local/http/local-links.ts';
 import { mcpHandler } from '../mcp-server/server.ts';
-import { readConfig, sizeLimits } from '../pipeline/config.ts';
+import { readConfig, sizeLimits, viewPolicy } from '../pipeline/config.ts';
 import { at } from '../pipeline/contract/at.ts';
 import { keys } from '../pipeline/contract/keys.ts';
 import type { Finding, Progress } from '../pipeline/contract/schemas.ts';
@@ -97,6 +97,9 @@ async function served(folder: string): Promise<{ url: string; close(): void }> {
   const rest = {
     detectors: { find: refuse },
     costUsdMax: null,
+    views: viewPolicy(readConfig({})),
+    client: null,
+    scratchFolder: tmpdir(),
     dryRunBytesMax: null,
     quotas: null,
     limits: sizeLimits(readConfig({})),

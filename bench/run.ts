@@ -9,6 +9,7 @@ const BENCHES: Record<string, () => Promise<{ run: () => Promise<BenchResult> }>
   conventions: () => import('./conventions.bench.ts'),
   engine: () => import('./engine.bench.ts'),
   kills: () => import('./kills.bench.ts'),
+  look: () => import('./views/look.bench.ts'),
   mcp: () => import('./mcp.bench.ts'),
   merge: () => import('./merge.bench.ts'),
   pacing: () => import('./models/pacing.bench.ts'),

@@ -8,7 +8,7 @@ import { depsByCaller, type SharedDeps } from '../mcp-server/access/callers.ts';
 import { readFindings, readFindingsSoFar } from '../mcp-server/executions/stored-findings.ts';
 import { mcpHandler } from '../mcp-server/server.ts';
 import { VERSION } from '../mcp-server/version.ts';
-import { type Config, modelOffer, sizeLimits } from '../pipeline/config.ts';
+import { type Config, modelOffer, sizeLimits, viewPolicy } from '../pipeline/config.ts';
 import { UserError } from '../pipeline/contract/errors.ts';
 import { ownerOf } from '../pipeline/contract/keys.ts';
 import type { Clock, Detectors, Log } from '../pipeline/ports.ts';
@@ -140,6 +140,8 @@ async function openHttp(
     log,
     imagesIn: sources.imagesIn,
     costUsdMax: config.COST_USD_MAX ?? null,
+    views: viewPolicy(config),
+    scratchFolder: folder.scratch,
     quotas,
     dryRunBytesMax: null, // no limit: the file is on this disk and is not downloaded
     limits: sizeLimits(config),

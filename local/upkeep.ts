@@ -13,6 +13,8 @@ import { runningInputs } from './engine/local-launcher.ts';
 const EVERY_MS = 3_600_000;
 const UPLOAD_KEPT_MS = 24 * 3_600_000;
 export const DAY_MS = 24 * 3_600_000;
+/** The tiles of an image that was only viewed. Later views cut it again. */
+const LOOK_KEPT_MS = DAY_MS;
 
 export interface UpkeepDeps extends DeletionDeps {
   folder: DataFolder;
@@ -36,6 +38,7 @@ export async function cleanUp(deps: UpkeepDeps): Promise<void> {
   const nowMs = clock.now().getTime();
   try {
     await deleteUploads(folder, uploadsInUse(engine), nowMs, UPLOAD_KEPT_MS);
+    await deleteLooks(nowMs - LOOK_KEPT_MS, deps);
     if (retentionDays !== null) await deleteOlderThan(nowMs - retentionDays * DAY_MS, deps);
   } catch (error) {
     log.error({ error }, 'Old uploads and executions could not be deleted. The next attempt is in an hour.');
@@ -47,9 +50,24 @@ export async function deleteOlderThan(
   beforeMs: number,
   deps: DeletionDeps & { folder: DataFolder },
 ): Promise<{ deleted: string[]; refusals: string[] }> {
+  return await deleteEach(await storedBefore(beforeMs, deps.folder, deps.blobs), deps);
+}
+
+/** Deletes what was stored for views alone, and not since `beforeMs`. */
+async function deleteLooks(beforeMs: number, deps: DeletionDeps & { folder: DataFolder }): Promise<void> {
+  const looks = [];
+  for (const stored of await storedBefore(beforeMs, deps.folder, deps.blobs)) {
+    if (!stored.executionId.startsWith('look-')) continue; // or the name of an image
+    const plan = await readDocument(documents.plan(stored.executionId), deps.blobs).catch(() => null);
+    if (plan?.request.purpose === 'look') looks.push(stored);
+  }
+  await deleteEach(looks, deps);
+}
+
+async function deleteEach(executions: readonly { executionId: string }[], deps: DeletionDeps) {
   const deleted: string[] = [];
   const refusals: string[] = [];
-  for (const { executionId } of await storedBefore(beforeMs, deps.folder, deps.blobs)) {
+  for (const { executionId } of executions) {
     try {
       await deleteExecution(executionId, deps);
       deleted.push(executionId);

@@ -1,6 +1,6 @@
 // Entry of the MCP server on AWS: wires it to the bucket and to the pipeline's function, behind a Function URL.
 import { tmpdir } from 'node:os';
-import { modelOffer, readMcpServerConfig, sizeLimits } from '../pipeline/config.ts';
+import { modelOffer, readMcpServerConfig, sizeLimits, viewPolicy } from '../pipeline/config.ts';
 import type { Clock } from '../pipeline/ports.ts';
 import { openSources, SOURCES } from '../pipeline/sources/index.ts';
 import { s3Blobs } from '../pipeline/storage/s3-blobs.ts';
@@ -41,6 +41,8 @@ const depsFor = depsByCaller(
     models: modelOffer(config),
     detectors: detectorsInBucket(blobs),
     costUsdMax: config.COST_USD_MAX ?? null,
+    views: viewPolicy(config),
+    scratchFolder: tmpdir(),
     dryRunBytesMax: DRY_RUN_BYTES_MAX,
     quotas: null,
   },

@@ -52,6 +52,9 @@ export const languageModels = () => ({
   }),
 });
 
+/** 256 to 4096, for all clients or for one. */
+const VIEW_EDGE = /^(?:[^=\s]{1,100}=)?(?:25[6-9]|2[6-9]\d|[3-9]\d\d|[1-3]\d{3}|40[0-8]\d|409[0-6])$/;
+
 export const requests = {
   COST_USD_MAX: z.coerce
     .number()
@@ -62,6 +65,22 @@ export const requests = {
     description:
       '`account`: every caller sees everything. `caller`: each caller sees only what it created; locally this needs `--auth iam`.',
   }),
+};
+
+/** What `view_region` shows. */
+export const views = {
+  MODERATE_VIEWS: z.stringbool().default(false).meta({
+    description:
+      '`true` shows an image that was not analyzed only once the moderation model allows it. `false`: a view of an image that its caller may read anyway is not moderated.',
+  }),
+  VIEW_EDGE_PX: list(',')
+    .pipe(z.array(z.string().regex(VIEW_EDGE, 'expected PIXELS or CLIENT=PIXELS from 256 to 4096, for example 1568,codex=2048')))
+    .default([])
+    .meta({
+      description:
+        'The longer side of a view, in pixels: what the model behind the client sees without shrinking it. Entries `CLIENT=PIXELS` hold for clients whose name begins so: `1568,codex=2048`.',
+      shownDefault: '1568',
+    }),
 };
 
 export const sizes = {

@@ -2,7 +2,7 @@
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
-import { common, languageModels, models, requests, type Sizes, sizes } from './config-variables.ts';
+import { common, languageModels, models, requests, type Sizes, sizes, views } from './config-variables.ts';
 import { UserError } from './contract/errors.ts';
 import { SHARD_TILES_MAX } from './contract/protocol.ts';
 import { variablesOf, wholeNumber } from './contract/variables.ts';
@@ -40,6 +40,7 @@ const local = () =>
     ...models,
     ...languageModels(),
     ...requests,
+    ...views,
     ...common,
   });
 export type Config = z.infer<ReturnType<typeof local>>;
@@ -55,6 +56,7 @@ const mcpServer = () =>
     ...aws(),
     ...models,
     ...requests,
+    ...views,
     PIPELINE_FUNCTION: z
       .string()
       .regex(/^[^:]+:[^:]+$|^arn:.*:function:[^:]+:[^:]+$/, 'expected a name and an alias, such as pipeline:live')
@@ -96,7 +98,10 @@ export type PipelineConfig = z.infer<ReturnType<typeof pipeline>>;
 /** The variables that each process reads. */
 export const ENVIRONMENTS = { local: () => local().shape, mcpServer: () => mcpServer().shape, pipeline: () => pipeline().shape };
 /** For docs/configuration.md: variables that belong together. */
-export const VARIABLE_GROUPS = { models: { ...models, ...languageModels() }, requests, sizes };
+export const VARIABLE_GROUPS = { models: { ...models, ...languageModels() }, requests, views, sizes };
+
+/** What most models see without shrinking it: docs.claude.com, "Vision". */
+const VIEW_EDGE_PX_DEFAULT = 1_568;
 
 type Environment = Record<string, string | undefined>;
 
@@ -129,6 +134,24 @@ export function modelOffer(config: z.infer<z.ZodObject<typeof models>>) {
     },
     allowed: config.ALLOWED_MODELS,
     moderationMayBeOff: config.ALLOW_MODERATION_OFF,
+  };
+}
+
+/** What views show, and to whom. */
+export function viewPolicy({ MODERATE_VIEWS, VIEW_EDGE_PX }: z.infer<z.ZodObject<typeof views>>) {
+  const edges = VIEW_EDGE_PX.map((entry) => {
+    const [pixels = '', client = ''] = entry.split('=').reverse();
+    return { client: client.toLowerCase(), px: Number(pixels) };
+  });
+  return {
+    moderated: MODERATE_VIEWS,
+    /** By the name of the client, or of its program; the longest entry that fits decides. */
+    edgePxFor(client: string | null): number {
+      const isFor = (named: string) => named === '' || (client?.toLowerCase().startsWith(named) ?? false);
+      const fitting = edges.filter((edge) => isFor(edge.client));
+      const [first] = fitting.sort((a, b) => b.client.length - a.client.length);
+      return first?.px ?? VIEW_EDGE_PX_DEFAULT;
+    },
   };
 }
 

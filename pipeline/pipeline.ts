@@ -32,6 +32,7 @@ import { moderateImage } from './steps/moderate-image.ts';
 import { resumeFailedTiles } from './steps/resume-failed-tiles.ts';
 import { fetchImage, type SourceImage, sourceImage } from './steps/source-image.ts';
 import { measureEnd, storeFailure, storeResults } from './steps/store-results.ts';
+import { measureUsage } from './steps/store-tile-results.ts';
 import { NO_SYNTHESIS, synthesisByRules, synthesize } from './steps/synthesize.ts';
 import { tileImage } from './steps/tile-image.ts';
 import { loggingFailure, logWith } from './telemetry/log-context.ts';
@@ -105,6 +106,7 @@ async function analyze(run: Run): Promise<PipelineResult> {
   if (!prepared) return { execution_id, status: 'BLOCKED', findings: 0 };
   const { inspected, pendingTiles, sources } = prepared;
   const { plan } = inspected;
+  if (request.purpose === 'look') return await endLook(run, prepared);
 
   progress.phase('detect');
   const shards = await detect(run, prepared);
@@ -146,6 +148,16 @@ async function analyze(run: Run): Promise<PipelineResult> {
   return { execution_id, ...stored };
 }
 
+/** The views of the image read its tiles, which are stored. */
+async function endLook({ request, context, progress, deps }: Run, { moderation }: Prepared): Promise<PipelineResult> {
+  const end = async () => {
+    await progress.look(moderation.usage);
+    measureUsage(moderation.usage, deps.metrics);
+  };
+  await context.step(STEPS.endLook, logged(STEPS.endLook, deps, end), retry);
+  return { execution_id: request.execution_id, status: 'SUCCEEDED', findings: 0 };
+}
+
 /** From the named image to a pyramid of tiles. `null` if moderation blocked the image. */
 async function prepare(run: Run): Promise<Prepared | null> {
   const { request, context, progress, image, deps } = run;
@@ -157,7 +169,7 @@ async function prepare(run: Run): Promise<Prepared | null> {
   const inspect = () => inspectImage(request, image, deps);
   const inspected = await context.step(STEPS.inspect, logged(STEPS.inspect, deps, inspect), retry);
   image.mustBe(inspected.imageVersion ?? null);
-  progress.inspected(inspected, pendingTileCount(inspected.plan, null));
+  progress.inspected(inspected, request.purpose === 'look' ? 0 : pendingTileCount(inspected.plan, null));
   progress.notes(inspected.plan.notes);
 
   progress.phase('moderate');

@@ -11,12 +11,14 @@ import type { Caller, ToolDeps } from './deps.ts';
 export type Isolation = 'account' | 'caller';
 
 /** What the tools need, except for what depends on the caller. */
-export type SharedDeps = Omit<ToolDeps, 'caller' | 'owner' | 'images' | 'progress'> & { imagesIn(blobs: Blobs): ImageSources };
+export type SharedDeps = Omit<ToolDeps, 'caller' | 'client' | 'owner' | 'images' | 'progress'> & {
+  imagesIn(blobs: Blobs): ImageSources;
+};
 
 const OWNER_CHARACTERS = 12; // 48 bits of an id that AWS assigns: a principal with the same bits cannot be made on purpose
 const VIEWS_KEPT_MAX = 100;
 
-type View = Omit<ToolDeps, 'caller'>;
+type View = Omit<ToolDeps, 'caller' | 'client'>;
 
 /** The ports of the tools as a caller sees them. With isolation `caller`, throws an Error for a request without a caller. */
 export function depsByCaller(shared: SharedDeps, isolation: Isolation): (caller: Caller | null) => ToolDeps {
@@ -24,7 +26,7 @@ export function depsByCaller(shared: SharedDeps, isolation: Isolation): (caller:
   if (isolation === 'account') {
     const images = imagesIn(shared.blobs);
     const progress = progressReader(shared);
-    return (caller) => ({ ...common, images, progress, caller, owner: null });
+    return (caller) => ({ ...common, images, progress, caller, client: null, owner: null });
   }
   const views = lru<string, View>(VIEWS_KEPT_MAX);
   return (caller) => {
@@ -32,7 +34,7 @@ export function depsByCaller(shared: SharedDeps, isolation: Isolation): (caller:
     const owner = createHash('sha256').update(caller.id).digest('hex').slice(0, OWNER_CHARACTERS);
     const view = views.get(owner) ?? viewOf(owner, shared);
     views.set(owner, view);
-    return { ...view, caller };
+    return { ...view, caller, client: null };
   };
 }
 

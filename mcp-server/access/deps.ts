@@ -19,6 +19,14 @@ export interface Quotas {
   checkStart(owner: string | null): Promise<void>;
 }
 
+/** What view_region shows. */
+export interface ViewPolicy {
+  /** Images that were not analyzed are shown only once the moderation model allows them. */
+  moderated: boolean;
+  /** The longer side of a view that the model behind a client sees without shrinking it. */
+  edgePxFor(client: string | null): number;
+}
+
 export interface ToolDeps {
   /** Aborted once the answer of this call is no longer wanted: the client has gone or the server stops. */
   signal?: AbortSignal;
@@ -40,6 +48,11 @@ export interface ToolDeps {
   detectors: Detectors;
   /** The most that one execution may spend; `null` if there is no limit. */
   costUsdMax: number | null;
+  views: ViewPolicy;
+  /** The name of the client program, as it states it; `null` if it states none. */
+  client: string | null;
+  /** For copies of images that are read. */
+  scratchFolder: string;
   /** The limits of the pipeline: a request that the pipeline would refuse is refused before the launch. */
   limits: Pick<PipelineDeps['limits'], 'image' | 'tilesMax' | 'tileConcurrency' | 'shardConcurrency'>;
   /** What local models run on, for the duration that dry_run estimates. */

@@ -6,7 +6,7 @@ const HASH_CHARACTERS = 16; // 64 bits: among a billion names, two are equal wit
 const SLUG_CHARACTERS_MAX = 32;
 
 /**
- * At most 62 characters of `[a-zA-Z0-9-_]`: the readable name of the file, a hash that makes it unique, and the owner. `deployment`
+ * At most 62 characters of `[a-zA-Z0-9-_]`: the readable name of the file, or what the execution is for, a hash that makes it unique, and the owner. `deployment`
  * keeps the names of several deployments in one account apart; `null` if the launcher knows only this one.
  */
 export async function executionName(
@@ -16,7 +16,8 @@ export async function executionName(
 ): Promise<string> {
   const asked = idempotencyKey ?? JSON.stringify(request);
   const hash = await hashOf(deployment === null ? asked : `${deployment}\n${asked}`);
-  return ownedId(`${idempotencyKey === null ? slugOf(request.image.uri) : 'key'}-${hash}`, request.owner);
+  const slug = request.purpose ?? (idempotencyKey === null ? slugOf(request.image.uri) : 'key');
+  return ownedId(`${slug}-${hash}`, request.owner);
 }
 
 async function hashOf(text: string): Promise<string> {

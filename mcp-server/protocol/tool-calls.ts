@@ -37,7 +37,8 @@ export function addTool(server: McpServer, tool: AnyTool, deps: ToolDeps, stream
       const read = parsed(tool, args);
       notes = read.notes;
       const onProgress = streams ? progressReports(context, deps) : undefined;
-      return await answerTo(tool, read, context, { ...deps, signal: context.mcpReq.signal, onProgress });
+      const ofCall = { signal: context.mcpReq.signal, onProgress, client: clientOf(server, context) };
+      return await answerTo(tool, read, context, { ...deps, ...ofCall });
     } catch (error) {
       return refuseWith([sentenceFor({ tool: tool.name }, error, deps), ...notes].join(' '));
     }
@@ -54,6 +55,11 @@ async function answerTo(tool: AnyTool, { values, notes }: Read, context: ServerC
   const task = tool.isTask ? await taskFor(answer, context, deps) : null;
   if (task) return { content: [], ...task };
   return withNotes(answerWith(answer), notes);
+}
+
+/** A stateless request of the 2025 protocol names only the program that sends it. */
+function clientOf({ server }: McpServer, { http }: ServerContext): string | null {
+  return server.getClientVersion()?.name ?? http?.req?.headers.get('user-agent') ?? null;
 }
 
 type Read = Pick<ReadArguments, 'values' | 'notes'>;

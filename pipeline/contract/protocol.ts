@@ -37,6 +37,8 @@ export const STEPS = {
   synthesize: 'synthesize',
   store: 'store',
   storeFailure: 'store-failure',
+  /** The last step of an execution that only cuts its image into tiles. */
+  endLook: 'end-look',
   /** The only step of a calibration. */
   calibrate: 'calibrate',
 } as const;

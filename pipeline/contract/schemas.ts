@@ -72,6 +72,8 @@ export const ExecutionId = z.string().regex(/^[a-zA-Z0-9-_]{1,64}$/, 'expected a
 /** The input of an execution. The same request and image version have the same execution id. */
 export const AnalysisRequest = z.object({
   execution_id: ExecutionId,
+  /** `look`: only cuts the image into tiles, for views. Missing for an analysis: requests of before this field have the same JSON. */
+  purpose: z.literal('look').optional(),
   /** `uri` is the name that the caller used. `version` changes when the bytes do. */
   image: z.object({ source: ImageSource, uri: z.string(), version: z.string() }),
   /** A page of a TIFF or a frame of an animation, from 1. */

@@ -31,6 +31,7 @@ export async function cutOut(szi: Szi, plan: Plan, box: Box, scale: number): Pro
   const assembled = await assemble(szi, level, [left, top, right - left, bottom - top], plan);
   const width = Math.max(1, Math.round(box[2] * scale));
   const height = Math.max(1, Math.round(box[3] * scale));
+  if (assembled.info.width === width && assembled.info.height === height) return sharp(assembled.data, { raw: assembled.info });
   const resized = await sharp(assembled.data, { raw: assembled.info }).resize(width, height, { fit: 'fill' }).raw().toBuffer();
   return sharp(resized, { raw: { width, height, channels: 3 } });
 }
@@ -49,18 +50,21 @@ function edgesInLevel([x, y, width, height]: Box, level: number, plan: Plan): [n
 async function assemble(szi: Szi, level: number, [left, top, width, height]: Box, { stridePx, marginPx }: Plan): Promise<Raster> {
   const info = { width, height, channels: 3 } as const;
   const data = Buffer.alloc(width * height * info.channels);
-  for (let row = Math.floor(top / stridePx); row * stridePx < top + height; row++) {
-    for (let column = Math.floor(left / stridePx); column * stridePx < left + width; column++) {
-      const tile = await decoded(await szi.readTile(level, row, column));
-      const tileLeft = column * stridePx - (column === 0 ? 0 : marginPx);
-      const tileTop = row * stridePx - (row === 0 ? 0 : marginPx);
-      const [fromX, toX] = [Math.max(left, column * stridePx), Math.min(left + width, (column + 1) * stridePx)];
-      for (let y = Math.max(top, row * stridePx); y < Math.min(top + height, (row + 1) * stridePx); y++) {
-        const from = ((y - tileTop) * tile.info.width + fromX - tileLeft) * info.channels;
-        const to = ((y - top) * width + fromX - left) * info.channels;
-        tile.data.copy(data, to, from, from + (toX - fromX) * info.channels);
-      }
+  const copyTile = async (row: number, column: number): Promise<void> => {
+    const tile = await decoded(await szi.readTile(level, row, column));
+    const tileLeft = column * stridePx - (column === 0 ? 0 : marginPx);
+    const tileTop = row * stridePx - (row === 0 ? 0 : marginPx);
+    const [fromX, toX] = [Math.max(left, column * stridePx), Math.min(left + width, (column + 1) * stridePx)];
+    for (let y = Math.max(top, row * stridePx); y < Math.min(top + height, (row + 1) * stridePx); y++) {
+      const from = ((y - tileTop) * tile.info.width + fromX - tileLeft) * info.channels;
+      const to = ((y - top) * width + fromX - left) * info.channels;
+      tile.data.copy(data, to, from, from + (toX - fromX) * info.channels);
     }
+  };
+  for (let row = Math.floor(top / stridePx); row * stridePx < top + height; row++) {
+    const columns = [];
+    for (let column = Math.floor(left / stridePx); column * stridePx < left + width; column++) columns.push(column);
+    await Promise.all(columns.map(async (column) => await copyTile(row, column)));
   }
   return { data, info };
 }

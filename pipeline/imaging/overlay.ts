@@ -124,22 +124,21 @@ async function nameTag(
 ): Promise<OverlayOptions[]> {
   const shortened = shortName(printable(name));
   if (shortened.trim() === '') return []; // the renderer refuses a text without ink
-  const { data, info } = await sharp({
-    text: {
-      text: `<span foreground="${ink}" background="${color}"> ${escaped(shortened)} </span>`,
-      font: `DejaVu Sans Bold ${NAME_POINTS}`,
-      fontfile: FONT_FILE,
-      rgba: true,
-      dpi: 96,
-    },
-  })
-    .png()
-    .toBuffer({ resolveWithObject: true });
+  const { data, info } = await textTag(shortened, { color, ink });
   if (info.width > image.width || info.height > image.height) return [];
   const within = (position: number, most: number) => Math.max(0, Math.min(Math.round(position), most));
   const above = box[1] >= info.height ? box[1] - info.height : box[1];
   const top = isNamedBelow ? box[1] + box[3] : above;
   return [{ input: data, left: within(box[0], image.width - info.width), top: within(top, image.height - info.height) }];
+}
+
+/** A line of text on a colored ground, as a PNG. Throws if the text has no ink. */
+export async function textTag(text: string, { color, ink }: { color: string; ink: string }) {
+  const words = `<span foreground="${ink}" background="${color}"> ${escaped(text)} </span>`;
+  const font = `DejaVu Sans Bold ${NAME_POINTS}`;
+  return await sharp({ text: { text: words, font, fontfile: FONT_FILE, rgba: true, dpi: 96 } })
+    .png()
+    .toBuffer({ resolveWithObject: true });
 }
 
 /** A long name keeps its last word, which is the score. */

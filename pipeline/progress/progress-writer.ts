@@ -27,8 +27,9 @@ export interface ProgressReport {
   counting(counter: TileResultCounter): void;
   /** The shards that run now, and the results of those that have ended. A replay reports them again, which is harmless. */
   shards(running: readonly number[], ended: readonly ShardResult[]): void;
-  /** These three resolve when the end is stored. */
+  /** These four resolve when the end is stored. */
   end(document: FindingsDocument, reason: string | null): Promise<void>;
+  look(usage: Usage): Promise<void>;
   block(verdict: { category: string; score: number; usage: Usage }): Promise<void>;
   fail(reason: string): Promise<void>;
   /** Stores what has changed and disarms the timer: for an invocation that suspends. */
@@ -123,6 +124,7 @@ export function reportProgress(request: AnalysisRequest, deps: PipelineDeps): Pr
       const { status, ...end } = endOfFindings(document, reason);
       return endAs(status, end);
     },
+    look: (usage) => endAs('SUCCEEDED', { usage }),
     block({ category, score, usage }) {
       const reason = `The image was blocked by moderation: ${category}, score ${score.toFixed(2)}. It was not analyzed.`;
       return endAs('BLOCKED', { reason, usage });

@@ -23,7 +23,12 @@ export interface SourceImage {
   release(): Promise<void>;
 }
 
-export function sourceImage(request: AnalysisRequest, deps: PipelineDeps): SourceImage {
+/** What reading an image needs. */
+interface ReadingDeps extends Pick<PipelineDeps, 'blobs' | 'scratchFolder'> {
+  limits: Pick<PipelineDeps['limits'], 'image'>;
+}
+
+export function sourceImage(request: AnalysisRequest, deps: ReadingDeps): SourceImage {
   let fetched: Promise<LocalFile> | null = null;
   let overview: Promise<Jpeg> | null = null;
   let required: string | null = null;
@@ -84,7 +89,7 @@ async function onFailure<T>(promise: Promise<T>, forget: () => void): Promise<T>
   }
 }
 
-async function localFile(request: AnalysisRequest, deps: PipelineDeps): Promise<LocalFile> {
+async function localFile(request: AnalysisRequest, deps: ReadingDeps): Promise<LocalFile> {
   const { source, uri, version } = request.image;
   switch (source.kind) {
     case 'file':
@@ -96,7 +101,7 @@ async function localFile(request: AnalysisRequest, deps: PipelineDeps): Promise<
   }
 }
 
-async function copiedFile(image: NamedFile, { scratchFolder, limits }: PipelineDeps): Promise<LocalFile> {
+async function copiedFile(image: NamedFile, { scratchFolder, limits }: ReadingDeps): Promise<LocalFile> {
   const folder = await mkdtemp(join(scratchFolder, 'file-'));
   const release = () => rm(folder, { recursive: true, force: true });
   try {
@@ -108,7 +113,7 @@ async function copiedFile(image: NamedFile, { scratchFolder, limits }: PipelineD
   }
 }
 
-async function storedFile(key: string, { image }: AnalysisRequest, { blobs }: PipelineDeps): Promise<LocalFile> {
+async function storedFile(key: string, { image }: AnalysisRequest, { blobs }: ReadingDeps): Promise<LocalFile> {
   const file = await blobs.materialize(key).catch(async (cause: unknown) => {
     throw (await blobs.head(key)) ? cause : missingImage(image.uri, cause);
   });
@@ -117,7 +122,7 @@ async function storedFile(key: string, { image }: AnalysisRequest, { blobs }: Pi
   throw changedImage(image.uri);
 }
 
-async function storedOverview(request: AnalysisRequest, { blobs }: PipelineDeps): Promise<Jpeg> {
+async function storedOverview(request: AnalysisRequest, { blobs }: ReadingDeps): Promise<Jpeg> {
   const key = keys.overview(pyramidOf(request));
   const bytes = await blobs.get(key);
   if (!bytes) throw new Error(`Expected an overview at ${key}, but there is none.`);

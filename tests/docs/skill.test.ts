@@ -59,7 +59,7 @@ async function listed(): Promise<ListedTool[]> {
 
 /** Parameters, fields and values of all tools. */
 function wordsOfTools(): Set<string> {
-  const schemas = TOOLS.flatMap(({ input, output }) => (output ? [input, output] : [input])); // the list has only one level of them
+  const schemas = TOOLS.flatMap(({ input, output }): z.ZodObject[] => (output ? [input, output] : [input])); // the list has only one level of them
   return new Set([...TOOLS.map(({ name }) => name), ...schemas.flatMap((schema) => wordsOf(z.toJSONSchema(schema)))]);
 }
 

@@ -35,7 +35,7 @@ describe.each(CLIENTS)('for a client %s:', (kind) => {
       [true, true, false],
       [true, true, false],
       [false, false, false],
-      [true, true, false],
+      [true, true, true], // as well
       [false, true, false],
       [false, true, false],
     ]);

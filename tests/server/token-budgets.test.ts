@@ -56,13 +56,15 @@ describe('the list of tools and the instructions', () => {
   /** The first seven, whatever is added behind them. */
   const SEVEN = TOOLS.slice(0, 7);
   const SEVEN_TOKENS_MAX = 3_600;
+  /** For images without an analysis, several boxes, turns, contrast and coordinates, which view_region did not have then. */
+  const LATER_TOKENS_MAX = 212;
 
-  test('take at most 3,600 tokens for the seven tools of the first release', async () => {
+  test('take at most 3,600 tokens for the seven tools of the first release, and 212 for what view_region has learned since', async () => {
     const { client } = await worstServer(async () => {});
     const names: string[] = SEVEN.map(({ name }) => name);
     const listed = (await client.listTools()).filter(({ name }) => names.includes(name));
     expect(listed).toHaveLength(7);
-    expect(tokensIn(JSON.stringify(listed) + instructionsFor(SEVEN))).toBeLessThanOrEqual(SEVEN_TOKENS_MAX);
+    expect(tokensIn(JSON.stringify(listed) + instructionsFor(SEVEN))).toBeLessThanOrEqual(SEVEN_TOKENS_MAX + LATER_TOKENS_MAX);
     expect(toolListCost(SEVEN).budget).toBeLessThanOrEqual(SEVEN_TOKENS_MAX);
   });
 

@@ -4,9 +4,10 @@ import { pathToFileURL } from 'node:url';
 import sharp from 'sharp';
 import { describe, expect, test } from 'vitest';
 import { analyzeImage } from '../../mcp-server/tools/analyze-image.ts';
+import { readConfig, viewPolicy } from '../../pipeline/config.ts';
 import { keys } from '../../pipeline/contract/keys.ts';
 import type { Box, Finding } from '../../pipeline/contract/schemas.ts';
-import { viewOf } from '../../pipeline/imaging/view.ts';
+import { storedBox } from '../../pipeline/imaging/views/stored-view.ts';
 import type { StoredPlan } from '../../pipeline/planning/stored-plan.ts';
 import type { Blobs } from '../../pipeline/ports.ts';
 import { drawImage, isRed, pyramidOf } from '../support/drawn.ts';
@@ -92,6 +93,90 @@ test.each([
   expect(shown.width * shown.height).toBeGreaterThan(Math.min(max_px, width * height) * 0.6);
 });
 
+test('without a box, the whole image is shown, as large as most models see it', async () => {
+  const { client, execution_id } = await ended();
+  const { width, height, redAt, words } = await view(client, { execution_id });
+  expect([width, height]).toEqual([1_224, 816]);
+  expect([redAt(2_000 * 0.408, 1_300 * 0.408), redAt(100, 100)]).toEqual([true, false]);
+  expect(words).toMatch(/scale 0\.408: full-image x = 0 \+ x \/ 0\.408, .* For full resolution, send a smaller box\.$/);
+  const panorama = await view(client, { execution_id, box: [0, 1_200, 3_000, 100] });
+  expect(panorama.width).toBe(1_560); // the largest below 1,568 whose height is whole
+  expect((await view(client, { execution_id, box: [0, 1_200, 3_000, 100], max_px: 1_000_000 })).width).toBe(3_000);
+});
+
+test.each([
+  [0, [150, 50]],
+  [90, [350, 150]],
+  [180, [250, 350]],
+  [270, [50, 250]],
+] as const)('turned by %i degrees, the words lead back to the full image', async (turn, [x, y]) => {
+  const { client, execution_id } = await ended();
+  // The square's upper left quarter lies at [150, 50] of this box, and [100, 0] is its corner.
+  const { redAt, words, ...size } = await view(client, { execution_id, box: [1_800, 1_200, 400, 400], turn });
+  expect([size.width, size.height]).toEqual([400, 400]);
+  expect(redAt(x, y)).toBe(true);
+  const [, ofX = '', ofY = ''] = /full-image x = (.+), y = (.+?)\.(?: |$)/.exec(words) ?? [];
+  const value = (formula: string) => {
+    const [, start, sign, axis, scale] = /^(\d+) ([+-]) ([xy]) \/ ([\d.]+)$/.exec(formula) ?? [];
+    return Number(start) + ((sign === '+' ? 1 : -1) * (axis === 'x' ? x : y)) / Number(scale);
+  };
+  expect([value(ofX), value(ofY)]).toEqual([1_950, 1_250]);
+});
+
+test('several boxes are shown side by side, each with its number, place and scale', async () => {
+  const { client, execution_id } = await ended();
+  const boxes = [
+    [1_900, 1_200, 200, 200],
+    [0, 0, 200, 100],
+    [1_850, 1_150, 300, 300],
+  ];
+  const { width, height, redAt, words } = await view(client, { execution_id, boxes });
+  expect(words).toMatch(/^3 boxes of the full image \(3000 x 2000 pixels\), shown side by side in \d+ x \d+ pixels\./);
+  expect(width * height).toBeLessThanOrEqual(1_000_000);
+  const places = [...words.matchAll(/at scale (\S+), in \[(\d+), (\d+), (\d+), (\d+)\]/g)].map((match) =>
+    match.slice(1).map(Number),
+  );
+  expect(places.map(([scale, , , panelWidth, panelHeight]) => [scale, panelWidth, panelHeight])).toEqual([
+    [1, 200, 200],
+    [1, 200, 100],
+    [1, 300, 300],
+  ]);
+  const middles = places.map(([, left = 0, top = 0, panelWidth = 0, panelHeight = 0]) =>
+    redAt(left + panelWidth / 2, top + panelHeight / 2),
+  );
+  expect(middles).toEqual([true, false, true]);
+});
+
+test('a grid has the coordinates of the full image', async () => {
+  const { client, execution_id } = await ended();
+  const args = { execution_id, box: [1_000, 1_000, 800, 800] };
+  const plain = await view(client, args);
+  const grid = await view(client, { ...args, grid: true });
+  const grayAt = ({ data, width }: typeof plain, x: number, y: number) => data[(y * width + x) * 3] ?? -1;
+  // Lines every 100 px; between them, the image is as it is.
+  expect([1, 2, 7].map((line) => grayAt(grid, line * 100, 350))).toEqual(
+    [1, 2, 7].map(() => expect.toSatisfy((gray) => gray < 110)),
+  );
+  expect(grayAt(grid, 150, 350)).toBe(grayAt(plain, 150, 350));
+});
+
+test('faint contrast is stretched on request', async () => {
+  const server = await testServer();
+  const client = await connected(CLIENTS[0], server);
+  const light = await sharp({ create: { width: 150, height: 200, channels: 3, background: '#888888' } })
+    .png()
+    .toBuffer();
+  await sharp({ create: { width: 300, height: 200, channels: 3, background: '#787878' } })
+    .composite([{ input: light, left: 150, top: 0 }])
+    .toFile(join(server.folder, 'faint.png'));
+  const image = pathToFileURL(join(server.folder, 'faint.png')).href;
+  const halves = ({ data, width }: { data: Buffer; width: number }) => [50, 250].map((x) => data[(100 * width + x) * 3] ?? -1);
+  const [dark = 0, bright = 0] = halves(await view(client, { image }));
+  expect(bright - dark).toBe(16);
+  const [darkest = 0, brightest = 0] = halves(await view(client, { image, contrast: true }));
+  expect(brightest - darkest).toBeGreaterThan(200); // 16 before
+});
+
 test('boxes and ids are drawn on request, and only then', async () => {
   const { client, execution_id } = await ended();
   const args = { execution_id, box: [1_700, 1_000, 600, 600] };
@@ -106,11 +191,21 @@ test('boxes and ids are drawn on request, and only then', async () => {
 });
 
 test.each<[string, (id: string) => Record<string, unknown>, RegExp]>([
-  ['neither a finding nor a box', (execution_id) => ({ execution_id }), /^Send finding_id or box: one of them is needed\.$/],
+  ['neither an execution nor an image', () => ({ box: [0, 0, 9, 9] }), /^Send execution_id or image: one of them is needed\.$/],
   [
-    'both',
+    'both an execution and an image',
+    (execution_id) => ({ execution_id, image: 'file:///a.png' }),
+    /^Send either execution_id or image, not both\.$/,
+  ],
+  [
+    'a page of an execution',
+    (execution_id) => ({ execution_id, page: 2 }),
+    /^page and bands belong to image\. Leave them out with execution_id\.$/,
+  ],
+  [
+    'both a finding and a box',
     (execution_id) => ({ execution_id, finding_id: 'f1', box: [0, 0, 9, 9] }),
-    /^Send either finding_id or box, not both\.$/,
+    /^Send only one of finding_id, box and boxes\.$/,
   ],
   [
     'an unknown finding',
@@ -151,6 +246,31 @@ test('an image that is not cut yet is refused, with the call to wait', async () 
   );
 });
 
+test('an image that moderation blocks is not viewed, and its reason is given', async () => {
+  const verdict = { category: 'Porn', score: 0.9, usage: { input_tokens: 0, output_tokens: 0, cost_usd: 0 } };
+  const views = { moderated: true, edgePxFor: () => 1_568 };
+  const server = await testServer({ views, script: async (run) => await run.progress.block(verdict) });
+  const client = await connected(CLIENTS[0], server);
+  await drawImage(join(server.folder, 'image.png'), 300, 200, { left: 10, top: 10, edge: 20 });
+  const image = pathToFileURL(join(server.folder, 'image.png')).href;
+  const sentence = 'The image was blocked by moderation: Porn, score 0.90. It was not analyzed.';
+  expect(await client.refusal('view_region', { image })).toBe(sentence);
+  expect(server.launcher.runs.map(({ request }) => [request.purpose, request.models.moderation])).toEqual([
+    ['look', 'onnx:nsfw'],
+  ]);
+});
+
+test.each([
+  ['1568,tes=3000', 1_732], // within the 2,000,000 pixels of an answer
+  ['1024,other=3000', 800],
+])('with VIEW_EDGE_PX %s, the model behind the client sees its views as large as it can', async (VIEW_EDGE_PX, width) => {
+  const server = await testServer({ views: viewPolicy(readConfig({ VIEW_EDGE_PX })) });
+  const client = await connected(CLIENTS[0], server);
+  await drawImage(join(server.folder, 'image.png'), 3_000, 2_000, { left: 10, top: 10, edge: 20 });
+  const shown = await view(client, { image: pathToFileURL(join(server.folder, 'image.png')).href });
+  expect(Math.abs(shown.width - width)).toBeLessThanOrEqual(2);
+});
+
 test('any view of an image with the detail of a photograph costs a handful of ranged reads', async () => {
   const path = join(await temporaryFolder(), 'noise.jpg');
   const noise = { type: 'gaussian', mean: 128, sigma: 40 } as const;
@@ -174,7 +294,7 @@ test('any view of an image with the detail of a photograph costs a handful of ra
       reads++;
       return blobs.getRange(...range);
     };
-    await viewOf({ executionId: 'e1', plan, box, pixelsMax: 1_000_000, findings: [] }, { ...blobs, getRange }); // as a process of its own
+    await storedBox('e1', plan, box, 1_000_000, { ...blobs, getRange }); // as a process of its own
     expect(reads).toBeLessThanOrEqual(6);
   }
 });

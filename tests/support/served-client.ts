@@ -6,9 +6,14 @@ import { readConfig } from '../../pipeline/config.ts';
 import { silent } from '../fixtures/engine-harness.ts';
 import { temporaryFolder } from './folder.ts';
 
-export async function servedClient(allowedFolders: string[], environment: Record<string, string> = {}): Promise<Client> {
+export async function servedClient(
+  allowedFolders: string[],
+  environment: Record<string, string> = {},
+  dataFolder?: string,
+): Promise<Client> {
   const config = readConfig({ DETECTION_MODELS: 'onnx:nanodet', LOG_LEVEL: 'silent', ...environment });
-  const server = await serve({ config, dataFolder: await temporaryFolder(), allowedFolders, port: 0, log: silent });
+  const folder = dataFolder ?? (await temporaryFolder());
+  const server = await serve({ config, dataFolder: folder, allowedFolders, port: 0, log: silent });
   const client = new Client({ name: 'test', version: '1' });
   await client.connect(new StreamableHTTPClientTransport(new URL('/mcp', server.url)));
   onTestFinished(async () => {

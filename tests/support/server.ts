@@ -6,11 +6,11 @@ import { onTestFinished } from 'vitest';
 import { httpApp } from '../../local/http/http-app.ts';
 import { type LocalLinks, localLinks } from '../../local/http/local-links.ts';
 import { depsByCaller, type Isolation, type SharedDeps } from '../../mcp-server/access/callers.ts';
-import type { Caller, Quotas } from '../../mcp-server/access/deps.ts';
+import type { Caller, Quotas, ViewPolicy } from '../../mcp-server/access/deps.ts';
 import type { ModelOffer } from '../../mcp-server/access/model-policy.ts';
 import { functionUrlHandler } from '../../mcp-server/aws/function-url.ts';
 import { mcpHandler } from '../../mcp-server/server.ts';
-import { readConfig, sizeLimits } from '../../pipeline/config.ts';
+import { readConfig, sizeLimits, viewPolicy } from '../../pipeline/config.ts';
 import type { Clock, Detectors, ImageSources, Links, Log } from '../../pipeline/ports.ts';
 import { openSources, SOURCES } from '../../pipeline/sources/index.ts';
 import { type FolderBlobs, fsBlobs } from '../../pipeline/storage/folder-blobs.ts';
@@ -53,6 +53,7 @@ export interface TestServerOptions {
   models?: ModelOffer;
   detectors?: Detectors;
   costUsdMax?: number;
+  views?: ViewPolicy;
   dryRunBytesMax?: number;
   quotas?: Quotas;
   isolation?: Isolation;
@@ -93,6 +94,8 @@ export async function testServer(options: TestServerOptions = {}): Promise<TestS
     models: options.models ?? models,
     detectors: options.detectors ?? detectorsInFolder(folder),
     costUsdMax: options.costUsdMax ?? null,
+    views: options.views ?? viewPolicy(readConfig({})),
+    scratchFolder,
     dryRunBytesMax: options.dryRunBytesMax ?? null,
     quotas: options.quotas ?? null,
     limits: sizeLimits(readConfig({})),

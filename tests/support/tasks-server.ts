@@ -1,4 +1,5 @@
 // The tools that the official suite calls to see the Tasks extension, over our own tasks: executions that end when a test says.
+import { tmpdir } from 'node:os';
 import { createAdaptorServer } from '@hono/node-server';
 import { createMcpHandler, McpServer } from '@modelcontextprotocol/server';
 import { onTestFinished } from 'vitest';
@@ -9,7 +10,7 @@ import { addTasks } from '../../mcp-server/protocol/tasks.ts';
 import { addTool } from '../../mcp-server/protocol/tool-calls.ts';
 import { analyzeImage } from '../../mcp-server/tools/analyze-image.ts';
 import type { Tool } from '../../mcp-server/tools/define.ts';
-import { readConfig, sizeLimits } from '../../pipeline/config.ts';
+import { readConfig, sizeLimits, viewPolicy } from '../../pipeline/config.ts';
 import { AnalysisRequest } from '../../pipeline/contract/schemas.ts';
 import type { Log } from '../../pipeline/ports.ts';
 import { progressReader } from '../../pipeline/progress/progress-reader.ts';
@@ -105,6 +106,9 @@ async function depsOfTasks(): Promise<ToolDeps & { launcher: ReturnType<typeof s
     },
     detectors: { find: none },
     costUsdMax: null,
+    views: viewPolicy(readConfig({})),
+    client: null,
+    scratchFolder: tmpdir(),
     limits: sizeLimits(readConfig({})),
     cores: { each: 2, areShared: true },
     dryRunBytesMax: null,

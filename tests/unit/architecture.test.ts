@@ -133,6 +133,8 @@ const MAY_IMPORT: [pattern: string, allowed: string[] | 'anything'][] = [
     'mcp-server/executions/**',
     [
       ...['mcp-server/access/', 'mcp-server/executions/', ...DOMAIN, DOCUMENTS, PROGRESS, IMAGING, 'zod', 'node:crypto'],
+      // A view of an image that is not cut into tiles yet.
+      'pipeline/steps/source-image.ts',
       // The findings of an execution that ended before its merge are merged when they are listed.
       'pipeline/steps/collect-tile-results.ts',
     ],

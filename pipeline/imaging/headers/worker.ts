@@ -1,22 +1,21 @@
-// Entry of the process that reads headers, one at a time. A decoder that hangs costs this process, which its parent then kills. A
-// decoder that cannot be loaded is an answer, so that its cause is logged.
+// Entry of the process that reads headers and renders views of files, one at a time. A decoder that hangs costs this process, which its
+// parent then kills. A decoder that cannot be loaded is an answer, so that its cause is logged.
 import { flushCompileCache } from 'node:module';
-import type { Failure, HeaderRequest, HeaderResponse, ImageHeader } from './header-messages.ts';
+import type { DecoderRequest, DecoderResponse, Failure } from './header-messages.ts';
 
 const loading = import('../image-reader.ts');
 const ready = () => send({ state: 'ready' });
 
 // Only the parent sends messages, and a schema would make the bundles of both share zod.
-process.on('message', (request: HeaderRequest) => {
-  headerOf(request).then(
-    (header) => send({ state: 'done', header }),
-    (error: unknown) => send({ state: 'failed', error: failureOf(error), cause: causeOf(error) }),
-  );
+process.on('message', (request: DecoderRequest) => {
+  answerTo(request).then(send, (error: unknown) => send({ state: 'failed', error: failureOf(error), cause: causeOf(error) }));
 });
 
-async function headerOf(request: HeaderRequest): Promise<ImageHeader> {
+async function answerTo(request: DecoderRequest): Promise<DecoderResponse> {
   const { readHeader } = await loading;
-  return await readHeader(request);
+  if (request.kind === 'header') return { state: 'done', header: await readHeader(request.file) };
+  const { viewFile } = await import('../views/file-view.ts');
+  return { state: 'viewed', view: await viewFile(request.file, request.view, request.scratchFolder) };
 }
 
 // A terminal signals the whole process group, but only the parent decides. If the parent is gone, so is the work; a normal exit would
@@ -27,7 +26,7 @@ const end = () => process.kill(process.pid, 'SIGKILL');
 process.on('disconnect', end);
 loading.then(ready, ready).finally(flushCompileCache); // killed, it would lose the code that it compiled
 
-function send(response: HeaderResponse): void {
+function send(response: DecoderResponse): void {
   process.send?.(response, undefined, undefined, (error) => error && end());
 }
 

@@ -3,7 +3,7 @@ import { mustBeFixed, sentenceOf, UserError } from '../../contract/errors.ts';
 import type { AnalysisRequest, Box, Finding, Usage } from '../../contract/schemas.ts';
 import { NO_USAGE } from '../../contract/usage.ts';
 import { VERIFICATION_COST_USD_MAX, type Verdict } from '../../findings/verification.ts';
-import { viewOf } from '../../imaging/view.ts';
+import { storedBox } from '../../imaging/views/stored-view.ts';
 import { iou, withContext } from '../../planning/geometry.ts';
 import type { Plan } from '../../planning/plan.ts';
 import { pyramidOf } from '../../planning/stored-plan.ts';
@@ -54,8 +54,7 @@ interface Crop {
 /** The box with its surroundings. */
 export async function cropAround(box: Box, request: AnalysisRequest, plan: Plan, { blobs }: PipelineDeps): Promise<Crop> {
   const area = withContext(box, plan);
-  const view = { executionId: pyramidOf(request), plan, box: area, pixelsMax: CROP_PIXELS_MAX, findings: [] };
-  const jpeg = await viewOf(view, blobs);
+  const jpeg = await storedBox(pyramidOf(request), plan, area, CROP_PIXELS_MAX, blobs);
   const scale = jpeg.width / area[2];
   return {
     jpeg,
