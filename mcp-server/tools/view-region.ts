@@ -22,7 +22,7 @@ const input = z.strictObject({
     .array(z.number().int().min(1))
     .refine(({ length }) => length === 1 || length === 3, 'expected one band or three')
     .optional()
-    .describe('Bands of image, from 1: one, or [red, green, blue].'),
+    .describe('From 1: one, or [red, green, blue].'),
   finding_id: z.string().max(20).optional().describe('Finding to show with some context around it, for example f12.'),
   box: Box.optional().describe('Or a box: [left, top, width, height] in full-image pixels. Default: the whole image.'),
   boxes: z.array(Box).min(1).max(BOXES_MAX).optional().describe('Or several boxes side by side.'),

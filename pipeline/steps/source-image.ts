@@ -65,20 +65,6 @@ export function sourceImage(request: AnalysisRequest, deps: ReadingDeps): Source
   };
 }
 
-/** Step 0, for an image that is elsewhere: one download, stored so that every later step reads the same bytes. */
-export async function fetchImage(request: AnalysisRequest, url: string, deps: PipelineDeps): Promise<{ key: string }> {
-  const key = keys.image(request.execution_id);
-  const folder = await mkdtemp(join(deps.scratchFolder, 'fetch-'));
-  try {
-    const path = join(folder, 'image');
-    await deps.imageDownloads.download(url, path, deps.limits.image.fileBytesMax, request.image.version);
-    await deps.blobs.putFile(key, path);
-    return { key };
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
-}
-
 /** A failure is not kept: the next attempt of a step fetches again. */
 async function onFailure<T>(promise: Promise<T>, forget: () => void): Promise<T> {
   try {
