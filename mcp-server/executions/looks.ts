@@ -95,14 +95,15 @@ async function isAtHand({ image: { source } }: LookRequest, { boxes }: WantedVie
 }
 
 async function decodedView(request: AnalysisRequest, view: WantedView, deps: ToolDeps): Promise<FileView> {
-  const [{ sourceImage }, { viewFileInTime }] = await Promise.all([
-    import('../../pipeline/steps/source-image.ts'),
+  const [{ localFile }, { viewFileInTime }] = await Promise.all([
+    import('../../pipeline/steps/image/local-copy.ts'),
     import('../../pipeline/imaging/views/view-in-time.ts'),
   ]);
-  const image = sourceImage(request, deps);
+  const { path, release } = await localFile(request, deps);
   try {
-    return await viewFileInTime(await image.file(), view, deps.scratchFolder);
+    const file = { path, page: request.page - 1, bands: request.bands, limits: deps.limits.image };
+    return await viewFileInTime(file, view, deps.scratchFolder);
   } finally {
-    await image.release();
+    await release();
   }
 }

@@ -1,14 +1,12 @@
 // The source image as a local file that all steps of an invocation share, and its overview once it is cut into tiles.
-import { mkdtemp, rm } from 'node:fs/promises';
-import { join } from 'node:path';
-import { changedImage, missingImage } from '../contract/errors.ts';
+import { changedImage } from '../contract/errors.ts';
 import { keys } from '../contract/keys.ts';
 import type { AnalysisRequest } from '../contract/schemas.ts';
 import type { ImageFile } from '../imaging/decoder-limits.ts';
 import { jpegOf } from '../imaging/image-reader.ts';
 import { pyramidOf } from '../planning/stored-plan.ts';
-import type { Jpeg, LocalFile, PipelineDeps } from '../ports.ts';
-import { fileSnapshot, type NamedFile } from './image/file-snapshot.ts';
+import type { Jpeg, LocalFile } from '../ports.ts';
+import { localFile, type ReadingDeps } from './image/local-copy.ts';
 
 export interface SourceImage {
   /** Stays until `release`. Throws a UserError if the image is not the one that was named, or not what `mustBe` requires. */
@@ -21,11 +19,6 @@ export interface SourceImage {
   overview(): Promise<Jpeg>;
   /** Removes the local copy. The next call of `file` fetches it again. */
   release(): Promise<void>;
-}
-
-/** What reading an image needs. */
-interface ReadingDeps extends Pick<PipelineDeps, 'blobs' | 'scratchFolder'> {
-  limits: Pick<PipelineDeps['limits'], 'image'>;
 }
 
 export function sourceImage(request: AnalysisRequest, deps: ReadingDeps): SourceImage {
@@ -73,39 +66,6 @@ async function onFailure<T>(promise: Promise<T>, forget: () => void): Promise<T>
     forget();
     throw error;
   }
-}
-
-async function localFile(request: AnalysisRequest, deps: ReadingDeps): Promise<LocalFile> {
-  const { source, uri, version } = request.image;
-  switch (source.kind) {
-    case 'file':
-      return await copiedFile({ source, uri, version }, deps);
-    case 'blob':
-      return await storedFile(source.key, request, deps);
-    case 'url':
-      return await deps.blobs.materialize(keys.image(request.execution_id)); // stored by `fetchImage`
-  }
-}
-
-async function copiedFile(image: NamedFile, { scratchFolder, limits }: ReadingDeps): Promise<LocalFile> {
-  const folder = await mkdtemp(join(scratchFolder, 'file-'));
-  const release = () => rm(folder, { recursive: true, force: true });
-  try {
-    const path = join(folder, 'image');
-    return { path, version: await fileSnapshot(image, path, limits.image), release };
-  } catch (error) {
-    await release();
-    throw error;
-  }
-}
-
-async function storedFile(key: string, { image }: AnalysisRequest, { blobs }: ReadingDeps): Promise<LocalFile> {
-  const file = await blobs.materialize(key).catch(async (cause: unknown) => {
-    throw (await blobs.head(key)) ? cause : missingImage(image.uri, cause);
-  });
-  if (file.version === image.version) return file;
-  await file.release();
-  throw changedImage(image.uri);
 }
 
 async function storedOverview(request: AnalysisRequest, { blobs }: ReadingDeps): Promise<Jpeg> {

@@ -134,7 +134,7 @@ const MAY_IMPORT: [pattern: string, allowed: string[] | 'anything'][] = [
     [
       ...['mcp-server/access/', 'mcp-server/executions/', ...DOMAIN, DOCUMENTS, PROGRESS, IMAGING, 'zod', 'node:crypto'],
       // A view of an image that is not cut into tiles yet.
-      'pipeline/steps/source-image.ts',
+      'pipeline/steps/image/local-copy.ts',
       // The findings of an execution that ended before its merge are merged when they are listed.
       'pipeline/steps/collect-tile-results.ts',
     ],
