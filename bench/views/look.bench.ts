@@ -34,7 +34,13 @@ export async function run(): Promise<BenchResult> {
       for (const [size, [width, height]] of Object.entries(SIZES)) {
         for (const format of FORMATS) {
           const name = `${format}-${size}`;
-          const { cold, whole, warmMs } = await measured(client, join(folder, `${name}.${format}`), { width, height }, folder, versions);
+          const { cold, whole, warmMs } = await measured(
+            client,
+            join(folder, `${name}.${format}`),
+            { width, height },
+            folder,
+            versions,
+          );
           versions += RUNS;
           Object.assign(figures, {
             [`${name}-cold-ms`]: Math.round(cold),
