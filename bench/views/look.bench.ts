@@ -116,7 +116,7 @@ async function wholeAndCut(path: string, [left, top, width, height]: readonly [n
     .toBuffer();
 }
 
-/** Until the tiles of so many images are stored. */
+/** Until the tiles of a number of images are stored. */
 async function untilTiled(folder: string, images: number): Promise<void> {
   const deadline = Date.now() + TILED_MS_MAX;
   for (;;) {
