@@ -54,4 +54,20 @@ describe.skipIf(!HAS_BROWSER)('a finding in the page', () => {
     expect(facts).toContain('or<b>boat</b> 0.61');
     expect(said).toEqual([]);
   });
+
+  test('has an outline that no line connects with those of other findings', async () => {
+    const second: Finding['polygon'] = DIAMOND.map(([x, y]) => [x - 900, y + 400]);
+    const nothing = await shown((await openStored({ findings: [] })).page);
+    const { page } = await openStored({
+      findings: [
+        someFinding(1, { box: BOX, polygon: DIAMOND }),
+        someFinding(2, { box: [100, 900, 1_000, 1_000], polygon: second }),
+      ],
+    });
+    const outlined = await shown(page);
+    const between = [1_050, 700] as const; // halfway between the first corners of both
+    expect(outlined(1_750, 1_250)).not.toBe(nothing(1_750, 1_250));
+    expect(outlined(850, 1_650)).not.toBe(nothing(850, 1_650));
+    expect(outlined(...between)).toBe(nothing(...between));
+  });
 });

@@ -59,7 +59,10 @@ export function boxPainter(
       return;
     }
     for (let corner = 0; corner + 1 < outline.length; corner += 2) {
-      path.lineTo((at(outline, corner) - view.left) * view.scale, (at(outline, corner + 1) - view.top) * view.scale);
+      const x = (at(outline, corner) - view.left) * view.scale;
+      const y = (at(outline, corner + 1) - view.top) * view.scale;
+      if (corner === 0) path.moveTo(x, y); // a line to it would begin at the previous outline
+      else path.lineTo(x, y);
     }
     path.closePath();
   };
