@@ -1,7 +1,7 @@
 // Entry of a process that recognizes one detector or text model and runs it on one image. It may crash or be killed, and its parent says why.
 import { readFile } from 'node:fs/promises';
 import sharp from 'sharp';
-import { sentenceOf } from '../../pipeline/contract/errors.ts';
+import { sentenceOf, UserError } from '../../pipeline/contract/errors.ts';
 import { withPackageAdvice } from '../../pipeline/contract/native-packages.ts';
 import type { Box, Detection } from '../../pipeline/contract/schemas.ts';
 import { describeDetector } from '../../pipeline/vision/detectors/detector-file.ts';
@@ -111,8 +111,19 @@ async function drawn({ input: { width, height } }: Sidecar): Promise<Shown> {
   return { image: { width, height }, shownAs: { width, height }, bytes };
 }
 
-/** The whole image, in the size of the input. */
-async function shrunk(path: string, { input }: Pick<Sidecar, 'input'>): Promise<Shown> {
+/** The whole image, in the size of the input. The model is not to blame for a file that is none. */
+async function shrunk(path: string, sidecar: Pick<Sidecar, 'input'>): Promise<Shown> {
+  try {
+    return await read(path, sidecar);
+  } catch (cause) {
+    throw new UserError(
+      `${path} cannot be read as an image. Name a JPEG, PNG, WebP, TIFF, GIF or AVIF image of at most ${Math.floor(PIXELS_MAX / 1e6)} megapixels with --try.`,
+      { cause },
+    );
+  }
+}
+
+async function read(path: string, { input }: Pick<Sidecar, 'input'>): Promise<Shown> {
   const image = sharp(path, { limitInputPixels: PIXELS_MAX }).autoOrient();
   const { autoOrient } = await image.metadata();
   const small = image.resize({ width: input.width, height: input.height, fit: 'inside', withoutEnlargement: true });

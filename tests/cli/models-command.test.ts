@@ -120,6 +120,16 @@ describe('add registers nothing, and says why,', () => {
   });
 });
 
+test('a file for --try that is no image is named, and not the model', async () => {
+  const { add, labels, inModels } = await workplace();
+  const { code, stderr } = await add('--name', 'a', '--try', labels);
+  expect([code, stderr]).toEqual([
+    1,
+    `tilesight: ${labels} cannot be read as an image. Name a JPEG, PNG, WebP, TIFF, GIF or AVIF image of at most 268 megapixels with --try.\n`,
+  ]);
+  expect(await inModels()).toEqual([]);
+});
+
 test('a name is replaced only on request, and stays as it was if the new detector is refused', async () => {
   const { home, model, labels, files, add, models, inModels } = await workplace();
   await add('--name', 'colors');
