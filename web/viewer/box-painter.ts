@@ -61,7 +61,8 @@ export function boxPainter(
     for (let corner = 0; corner + 1 < outline.length; corner += 2) {
       const x = (at(outline, corner) - view.left) * view.scale;
       const y = (at(outline, corner + 1) - view.top) * view.scale;
-      if (corner === 0) path.moveTo(x, y); // a line to it would begin at the previous outline
+      // A line to the first corner would begin at the previous outline.
+      if (corner === 0) path.moveTo(x, y);
       else path.lineTo(x, y);
     }
     path.closePath();
