@@ -1,5 +1,5 @@
 // Cuts any box out of an image's pyramid, at any smaller scale. Reads only the tiles of the matching level that meet the box.
-import sharp, { type Sharp } from 'sharp';
+import sharp, { type Region, type Sharp } from 'sharp';
 import { at } from '../contract/at.ts';
 import type { Box } from '../contract/schemas.ts';
 import type { Plan } from '../planning/plan.ts';
@@ -51,14 +51,17 @@ async function assemble(szi: Szi, level: number, [left, top, width, height]: Box
   const info = { width, height, channels: 3 } as const;
   const data = Buffer.alloc(width * height * info.channels);
   const copyTile = async (row: number, column: number): Promise<void> => {
-    const tile = await decoded(await szi.readTile(level, row, column));
-    const tileLeft = column * stridePx - (column === 0 ? 0 : marginPx);
-    const tileTop = row * stridePx - (row === 0 ? 0 : marginPx);
     const [fromX, toX] = [Math.max(left, column * stridePx), Math.min(left + width, (column + 1) * stridePx)];
-    for (let y = Math.max(top, row * stridePx); y < Math.min(top + height, (row + 1) * stridePx); y++) {
-      const from = ((y - tileTop) * tile.info.width + fromX - tileLeft) * info.channels;
-      const to = ((y - top) * width + fromX - left) * info.channels;
-      tile.data.copy(data, to, from, from + (toX - fromX) * info.channels);
+    const [fromY, toY] = [Math.max(top, row * stridePx), Math.min(top + height, (row + 1) * stridePx)];
+    const part = await decoded(await szi.readTile(level, row, column), {
+      left: fromX - column * stridePx + (column === 0 ? 0 : marginPx),
+      top: fromY - row * stridePx + (row === 0 ? 0 : marginPx),
+      width: toX - fromX,
+      height: toY - fromY,
+    });
+    const rowBytes = part.info.width * info.channels;
+    for (let y = 0; y < part.info.height; y++) {
+      part.data.copy(data, ((fromY - top + y) * width + fromX - left) * info.channels, y * rowBytes, (y + 1) * rowBytes);
     }
   };
   for (let row = Math.floor(top / stridePx); row * stridePx < top + height; row++) {
@@ -69,7 +72,8 @@ async function assemble(szi: Szi, level: number, [left, top, width, height]: Box
   return { data, info };
 }
 
-async function decoded(jpeg: Uint8Array): Promise<Raster> {
-  const { data, info } = await sharp(jpeg).toColourspace('srgb').raw().toBuffer({ resolveWithObject: true });
+/** Decodes no further down than the part. */
+async function decoded(jpeg: Uint8Array, part: Region): Promise<Raster> {
+  const { data, info } = await sharp(jpeg).extract(part).toColourspace('srgb').raw().toBuffer({ resolveWithObject: true });
   return { data, info: { width: info.width, height: info.height, channels: 3 } };
 }

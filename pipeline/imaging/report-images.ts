@@ -15,7 +15,9 @@ const LIMITS = {
   crop: { edgePx: 360, bytesMax: 14_000 },
 } as const;
 /** The first quality that is small enough wins. At the last one, the image is halved until it is. */
-const QUALITIES = [80, 65, 50, 35] as const;
+const QUALITIES = [80, 65, 50, 42, 35] as const;
+/** mozjpeg's table of quantization makes files smaller without its search, which takes 5 times as long for crops. */
+const SMALL_JPEG = { quantisationTable: 3 } as const;
 const CROP_SHAPE = 4 / 3;
 
 /** A smaller version of a stored copy. */
@@ -52,7 +54,7 @@ async function within(image: Sharp, { edgePx, bytesMax }: { edgePx: number; byte
     if (quality >= QUALITIES.length) side = Math.ceil(side / 2);
     const smaller = sharp(data, { raw: info }).resize({ ...fitting, width: side, height: side });
     const jpeg = await smaller
-      .jpeg({ quality: QUALITIES[quality] ?? QUALITIES[3], mozjpeg: true })
+      .jpeg({ ...SMALL_JPEG, quality: QUALITIES[quality] ?? QUALITIES[4] })
       .toBuffer({ resolveWithObject: true });
     if (jpeg.data.length <= bytesMax || side === 1) return { bytes: jpeg.data, width: jpeg.info.width, height: jpeg.info.height };
   }
