@@ -1,5 +1,4 @@
 // `tilesight serve`: runs the local deployment until Ctrl-C.
-import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
@@ -9,6 +8,7 @@ import { readConfig } from '../pipeline/config.ts';
 import { UserError } from '../pipeline/contract/errors.ts';
 import { openSources, SOURCES } from '../pipeline/sources/index.ts';
 import { terminalLog } from '../pipeline/telemetry/terminal-log.ts';
+import { allowedFolders } from './allowed-folders.ts';
 import { print, report } from './terminal.ts';
 import { checkOutFolder } from './write-whole.ts';
 
@@ -36,21 +36,20 @@ export async function serveCommand(values: unknown): Promise<void> {
   const iam = await iamOf(options);
   const publicUrl = url === undefined ? undefined : publicUrlOf(url);
   const dataFolder = resolve(data ?? config.TILESIGHT_HOME);
-  const allowedFolders = (allow ?? config.ALLOWED_FOLDERS).map((folder) => resolve(folder));
-  for (const folder of allowedFolders) await checkAllowed(folder);
+  const folders = await allowedFolders(allow, config);
   await checkOutFolder(dataFolder, '--data');
   await import('sharp'); // a server that cannot read images must not start
   const server = await serve({
     config,
     dataFolder,
-    allowedFolders,
+    allowedFolders: folders,
     port,
     host,
     publicUrl,
     iam,
     log: terminalLog(config.LOG_LEVEL),
   });
-  const { accepted } = openSources(SOURCES.local, { ...config, ALLOWED_FOLDERS: allowedFolders });
+  const { accepted } = openSources(SOURCES.local, { ...config, ALLOWED_FOLDERS: folders });
   print(
     `tilesight serves MCP at ${server.url}/mcp\n` +
       (iam ? '' : `  page:     ${server.url}/\n`) +
@@ -62,14 +61,6 @@ export async function serveCommand(values: unknown): Promise<void> {
   await interrupted();
   report('\nStopping …\n');
   await server.close();
-}
-
-/** A server that allows a folder that is not there refuses every image in it, later and with another sentence. */
-async function checkAllowed(folder: string): Promise<void> {
-  const found = await stat(folder).catch(() => null);
-  if (found?.isDirectory()) return;
-  const fault = found ? 'is not a folder' : 'does not exist or may not be read';
-  throw new UserError(`${folder} ${fault}. Name folders with images with --allow or ALLOWED_FOLDERS.`);
 }
 
 /** Refuses options that would have no effect: the user believes that they protect the server. */

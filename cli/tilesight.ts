@@ -4,9 +4,10 @@ import { enableCompileCache, getCompileCacheDir } from 'node:module';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
-import { Command, InvalidArgumentError, Option } from 'commander';
+import { Command, Option } from 'commander';
 import packageJson from '../package.json' with { type: 'json' };
 import { sentenceOf } from '../pipeline/contract/errors.ts';
+import { bandNumbers, days, decimalNumber, fourNumbers, listOf, portNumber, wholeNumber } from './option-values.ts';
 import { report } from './terminal.ts';
 
 // Compiled code is kept for the next start of this process and of those that it starts. In a folder of the user: in the shared temporary
@@ -18,7 +19,6 @@ if (getCompileCacheDir() === undefined) {
   process.env.NODE_COMPILE_CACHE = folder;
 }
 
-const PORT_MAX = 65_535;
 const { version, description } = packageJson;
 /** What the options of a command name is loaded only for that command: `--version` and `--help` load nothing. */
 const isNamed = (command: string) => process.argv.includes(command);
@@ -113,6 +113,16 @@ program
   .action(async (options) => (await import('./serve-command.ts')).serveCommand(options));
 
 program
+  .command('mcp')
+  .description('Runs the whole MCP server on standard input and output, for a client that starts it; ends with the client.')
+  .option('--data <dir>', 'folder for uploads, executions and results (default: TILESIGHT_HOME or ~/.tilesight)')
+  .option('--allow <dir...>', 'folders with images that may be named by path (default: ALLOWED_FOLDERS)')
+  .option('--no-page', 'without the page for people')
+  .addHelpText('after', example('npx tilesight mcp --allow ~/scans'))
+  .addHelpText('after', modelsHelp())
+  .action(async (options) => (await import('./stdio/mcp-command.ts')).mcpCommand(options));
+
+program
   .command('export')
   .description('Converts the findings of an earlier analysis to the format of another program.')
   .argument('<execution>', 'an execution_id that analyze_image returned')
@@ -196,47 +206,4 @@ function example(line: string): string {
 
 function modelsHelp(): string {
   return '\nDETECTION_MODELS and the other variables of docs/configuration.md choose the models.';
-}
-
-function fourNumbers(text: string): number[] {
-  const numbers = text.split(',').map(Number);
-  if (numbers.length !== 4 || !numbers.every((number) => number >= 0))
-    throw new InvalidArgumentError('Give four numbers separated by commas, for example 1000,500,800,600.');
-  return numbers;
-}
-
-function bandNumbers(text: string): number[] {
-  const numbers = text.split(',').map(Number);
-  if (![1, 3].includes(numbers.length) || !numbers.every((number) => Number.isInteger(number) && number >= 1))
-    throw new InvalidArgumentError('Give one band or three separated by commas, for example 4,3,2.');
-  return numbers;
-}
-
-/** Values of an option that may be repeated, or that separates them by commas. */
-function listOf(text: string, earlier: string[] = []): string[] {
-  const values = text.split(',').map((value) => value.trim());
-  if (values.some((value) => value === '')) throw new InvalidArgumentError('Give values separated by commas.');
-  return [...new Set([...earlier, ...values])];
-}
-
-function portNumber(text: string): number {
-  const port = wholeNumber(text);
-  if (port > PORT_MAX) throw new InvalidArgumentError(`Give a port from 0 to ${PORT_MAX}.`);
-  return port;
-}
-
-function days(text: string): number {
-  if (!/^\d{1,5}d$/.test(text)) throw new InvalidArgumentError('Give a number of days, for example 30d.');
-  return Number.parseInt(text, 10);
-}
-
-function decimalNumber(text: string): number {
-  const value = Number(text);
-  if (text.trim() === '' || !Number.isFinite(value)) throw new InvalidArgumentError('Expected a number, for example 0.25.');
-  return value;
-}
-
-function wholeNumber(text: string): number {
-  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('Give a whole number.');
-  return Number(text);
 }

@@ -6,6 +6,7 @@ import { availableParallelism } from 'node:os';
 import { createAdaptorServer } from '@hono/node-server';
 import { depsByCaller, type SharedDeps } from '../mcp-server/access/callers.ts';
 import { readFindings, readFindingsSoFar } from '../mcp-server/executions/stored-findings.ts';
+import { endpointsByFolders } from '../mcp-server/folder-endpoints.ts';
 import { mcpHandler } from '../mcp-server/server.ts';
 import { VERSION } from '../mcp-server/version.ts';
 import { type Config, modelOffer, sizeLimits, viewPolicy } from '../pipeline/config.ts';
@@ -24,8 +25,10 @@ import { localLauncher, requestedImage } from './engine/local-launcher.ts';
 import type { AccessKey } from './http/access-keys.ts';
 import { httpApp } from './http/http-app.ts';
 import { iamGate } from './http/iam-gate.ts';
-import { addressToListen, hostInUrl, listening } from './http/listen.ts';
+import { addressToListen, hostInUrl, listening, listeningNear } from './http/listen.ts';
 import { localLinks, readSecret } from './http/local-links.ts';
+import { proofOf, readAddress, tokenOf, writeAddress } from './http/running-server.ts';
+import { foldersOf, tokenGate } from './http/token-gate.ts';
 import { localQuotas } from './quotas.ts';
 import { DAY_MS, startUpkeep } from './upkeep.ts';
 import { eventRoutes } from './web/event-stream.ts';
@@ -48,6 +51,13 @@ export interface ServeOptions {
   publicUrl?: string | undefined;
   /** Requires every request to MCP to be signed (SigV4) for this region with one of these keys. */
   iam?: { keys: ReadonlyMap<string, AccessKey>; region: string } | undefined;
+  /**
+   * Serves only processes of the same user, which have the token of the data folder and bring their own folders. Prefers the port of the
+   * last server of this kind.
+   */
+  privately?: boolean;
+  /** Whether people get a page; yes by default. With `iam` there is none. */
+  page?: boolean;
   /** Freezes the workers between invocations, as Lambda does. Only tests use it. */
   freezing?: Freezing;
   log: Log;
@@ -96,6 +106,7 @@ export async function serve(options: ServeOptions): Promise<LocalServer> {
     const launcher = localLauncher(engine);
     const endUpkeep = await startUpkeep({ folder, engine, blobs, removal, launcher, owner: null, retentionDays, clock, log });
     const { url, close } = await openHttp(options, address, folder, engine, detectors, clock);
+    await writeAddress(dataFolder, { url, access: iam ? 'iam' : options.privately ? 'token' : 'open' });
     engine.start();
     return {
       url,
@@ -120,15 +131,16 @@ async function openHttp(
   detectors: Detectors,
   clock: Clock,
 ): Promise<LocalServer> {
-  const { config, allowedFolders, port, publicUrl, iam, log } = options;
+  const { config, allowedFolders, publicUrl, iam, privately = false, log } = options;
   const blobs = fsBlobs(folder.blobs);
   await emptyLeftovers(folder);
   const launcher = localLauncher(engine);
   let url = '';
-  const links = localLinks(await readSecret(folder.secret), () => url, clock);
-  const sources = openSources(SOURCES.local, { ...config, ALLOWED_FOLDERS: allowedFolders });
+  const secret = await readSecret(folder.secret);
+  const token = tokenOf(secret);
+  const links = localLinks(secret, () => url, clock);
   const quotas = localQuotas(folder, engine, config, () => clock.now().getTime());
-  const shared: SharedDeps = {
+  const shared: Omit<SharedDeps, 'imagesIn'> = {
     blobs,
     removal: fsRemoval(folder.blobs),
     links,
@@ -138,7 +150,6 @@ async function openHttp(
     detectors,
     clock,
     log,
-    imagesIn: sources.imagesIn,
     costUsdMax: config.COST_USD_MAX ?? null,
     views: viewPolicy(config),
     scratchFolder: folder.scratch,
@@ -146,13 +157,13 @@ async function openHttp(
     dryRunBytesMax: null, // no limit: the file is on this disk and is not downloaded
     limits: sizeLimits(config),
     cores: { each: availableParallelism(), areShared: true },
+    endsWithClient: privately,
   };
-  const depsOf = depsByCaller(shared, config.ISOLATION);
-  const mcp = mcpHandler(depsOf, {
-    version: VERSION,
-    log,
-    streams: true,
-    images: allowedFolders.length > 0 ? sources.accepted.join(' or ') : undefined,
+  const endpoints = endpointsByFolders((folders) => {
+    const sources = openSources(SOURCES.local, { ...config, ALLOWED_FOLDERS: folders });
+    const depsOf = depsByCaller({ ...shared, imagesIn: sources.imagesIn }, config.ISOLATION);
+    const images = folders.length > 0 ? sources.accepted.join(' or ') : undefined;
+    return mcpHandler(depsOf, { version: VERSION, log, streams: true, images });
   });
   const progress = progressReader({ blobs, launcher, clock });
   const page = [
@@ -170,26 +181,34 @@ async function openHttp(
   ];
   const gate = iam && iamGate({ ...iam, clock, log });
   const app = httpApp({
-    mcp: (request, principal) => mcp.fetch(request, principal === null ? null : { id: principal, name: principal }),
+    mcp: (request, principal) => {
+      const folders = new Set([...allowedFolders, ...foldersOf(request, token)]);
+      return endpoints.of([...folders]).fetch(request, principal === null ? null : { id: principal, name: principal });
+    },
     blobs,
     links,
     scratchFolder: folder.scratch,
     admitUpload: (key, bytes) => quotas.admitUpload(config.ISOLATION === 'caller' ? ownerOf(key) : null, bytes),
     gate,
+    access: privately ? tokenGate(token) : undefined,
+    prove: (challenge) => proofOf(token, challenge),
     host: publicUrl === undefined ? hostInUrl(address) : new URL(publicUrl).hostname,
-    routes: iam ? [] : page, // a browser cannot sign its requests
+    routes: iam || options.page === false ? [] : page, // a browser cannot sign its requests
     log,
   });
   // An upload takes as long as bytes keep coming: Node's limit for a whole request would cut it after 300 s.
   const server = createAdaptorServer({ fetch: app.fetch, serverOptions: { requestTimeout: 0 } });
   server.on('request', endsWhenSilent);
-  const bound = await listening(server, address, port);
+  const last = privately ? await readAddress(options.dataFolder) : null;
+  // Links and the page of the last server with a token remain valid at its port.
+  const port = last?.access === 'token' ? Number(new URL(last.url).port) : options.port;
+  const bound = await (privately ? listeningNear : listening)(server, address, port);
   url = publicUrl ?? bound;
   return {
     url,
     async close() {
       await closed(server);
-      await mcp.close();
+      await endpoints.close();
     },
   };
 }

@@ -5,7 +5,7 @@ import { mkdtemp, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline as streamPipeline } from 'node:stream/promises';
-import { Hono } from 'hono';
+import { Hono, type MiddlewareHandler } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { HTTPException } from 'hono/http-exception';
 import { BODY_TOO_LARGE, MCP_BODY_BYTES_MAX } from '../../mcp-server/access/http-limits.ts';
@@ -40,6 +40,10 @@ export interface HttpDeps {
   admitUpload?: (key: string, bytes: number) => Promise<(isStored: boolean) => void>;
   /** Checks every request to MCP; links carry their own signature. Without a gate, loopback is the only protection. */
   gate?: IamGate | undefined;
+  /** Lets only some callers use anything but links. */
+  access?: MiddlewareHandler | undefined;
+  /** The response to a challenge of a process that looks for the server of its data folder; `null` if it is not a challenge. */
+  prove?: (challenge: string) => string | null;
   /** A host name of this server besides those of loopback, as in a URL. */
   host?: string | undefined;
   /** The routes of the local page. The check of Host and Origin applies to them too. */
@@ -50,7 +54,7 @@ export interface HttpDeps {
 export type Routes = (app: Hono) => void;
 
 export function httpApp(deps: HttpDeps): Hono {
-  const { mcp, gate, host, routes = [], log } = deps;
+  const { mcp, gate, access, prove, host, routes = [], log } = deps;
   const app = new Hono();
   const hostNames = new Set(host ? [...LOOPBACK_NAMES, host] : LOOPBACK_NAMES);
 
@@ -62,6 +66,7 @@ export function httpApp(deps: HttpDeps): Hono {
     }
     await next();
   });
+  if (access) app.use(access);
 
   const tooLarge = () => {
     throw refusal(413, BODY_TOO_LARGE);
@@ -73,7 +78,11 @@ export function httpApp(deps: HttpDeps): Hono {
   });
 
   addLinkRoutes(app, deps);
-  app.get('/healthz', (context) => context.text('ok\n'));
+  app.get('/healthz', (context) => {
+    const challenge = context.req.query('challenge');
+    const proof = challenge === undefined ? null : prove?.(challenge);
+    return context.text(`${proof ?? 'ok'}\n`);
+  });
   for (const add of routes) add(app);
 
   app.notFound((context) => context.text('Not found. Use /mcp, or a link that a tool returned.\n', 404));

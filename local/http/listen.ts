@@ -53,6 +53,16 @@ export function listening(server: Server, address: string, port: number): Promis
   return promise;
 }
 
+/** As `listening`, on any free port if this one is in use. */
+export async function listeningNear(server: Server, address: string, port: number): Promise<string> {
+  try {
+    return await listening(server, address, port);
+  } catch (error) {
+    if (!(error instanceof UserError) || port === 0) throw error;
+    return await listening(server, address, 0);
+  }
+}
+
 function unknownHost(host: string): string {
   return `--host ${host} is not an address of this machine. Use 127.0.0.1.`;
 }

@@ -50,7 +50,8 @@ export function workerPool({ entry, args, workersMax, exited, freezing, log }: W
   let closed = false;
 
   const start = (): ChildProcess => {
-    const worker = fork(entry, args, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+    // Standard output belongs to the command, which may speak a protocol on it.
+    const worker = fork(entry, args, { stdio: ['ignore', 2, 'inherit', 'ipc'] });
     workers.add(worker);
     const remove = () => {
       if (!workers.delete(worker)) return;

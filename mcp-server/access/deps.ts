@@ -61,6 +61,8 @@ export interface ToolDeps {
   dryRunBytesMax: number | null;
   /** `null` if there is no limit. */
   quotas: Quotas | null;
+  /** The server ends with its client, and continues analyses at its next start. */
+  endsWithClient?: boolean;
   clock: Clock;
   log: Log;
 }

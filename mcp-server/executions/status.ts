@@ -12,6 +12,8 @@ const FIRST_PAUSE_MS = 250;
 const PAUSE_MAX_MS = 1_000;
 const DESCRIBE_EVERY_MS = 5_000; // the control plane answers 30 of these calls a second for the whole account
 
+const CONTINUES = ' If this client closes first, the analysis continues when it starts again.';
+
 export const ExecutionView = z.object({
   execution_id: z.string(),
   status: Status.describe('RUNNING until the analysis has ended.'),
@@ -56,8 +58,8 @@ async function viewWhen(
   const nowMs = () => deps.clock.now().getTime();
   const deadline = nowMs() + waitSeconds * 1_000;
   let [latest, describedMs, pauseMs] = [before, nowMs(), FIRST_PAUSE_MS];
-  if (waitSeconds > 0) await onProgress?.(latest);
   while (latest.status === 'RUNNING' && !hasChanged(latest) && nowMs() < deadline) {
+    await onProgress?.(latest); // before a pause: clients no longer expect it once they have read the answer
     await pause(Math.min(pauseMs, deadline - nowMs()), signal);
     if (signal?.aborted) break; // the stores may be closed
     pauseMs = Math.min(pauseMs * 1.5, PAUSE_MAX_MS);
@@ -66,7 +68,6 @@ async function viewWhen(
     latest = mayDescribe
       ? await deps.progress.current(before.execution_id)
       : ((await deps.progress.stored(before.execution_id)) ?? latest);
-    await onProgress?.(latest);
   }
   const hasEndedEarly = latest.status !== 'RUNNING' && latest.summary === null;
   return viewOf(latest, hasEndedEarly && (await hasTileResults(latest.execution_id, deps.blobs)), deps);
@@ -95,7 +96,7 @@ export async function hasTileResults(executionId: string, blobs: Blobs): Promise
   return false;
 }
 
-function viewOf(progress: Progress, isResumable: boolean, { clock }: ToolDeps): ExecutionView {
+function viewOf(progress: Progress, isResumable: boolean, { clock, endsWithClient = false }: ToolDeps): ExecutionView {
   const { execution_id, status, phase, tiles, usage, started_at, reason, summary, failed_tiles, notes } = progress;
   const isRunning = status === 'RUNNING';
   const until = isRunning ? clock.now().getTime() : Date.parse(progress.updated_at);
@@ -116,7 +117,7 @@ function viewOf(progress: Progress, isResumable: boolean, { clock }: ToolDeps): 
     failed_tiles,
     notes,
     poll_after_seconds: isRunning ? pollAfter(eta_seconds) : 0,
-    next_step: nextStep(progress, isResumable),
+    next_step: nextStep(progress, isResumable) + (isRunning && endsWithClient ? CONTINUES : ''),
   });
 }
 

@@ -20,6 +20,7 @@ test.each([['--version'], ['--help']])(
       .filter((file) => !file.includes('/node_modules/'))
       .map((file) => file.replace(/.*\/(?=(cli|pipeline)\/)/, ''));
     expect(ours.filter((file) => !file.endsWith('/package.json')).sort()).toEqual([
+      'cli/option-values.ts',
       'cli/terminal.ts',
       'cli/tilesight.ts',
       'pipeline/contract/errors.ts',

@@ -10,6 +10,12 @@ import { ORIGIN, type TestServer } from './server.ts';
 export const CLIENTS = ['2.x pinned to 2026-07-28', '2.x that negotiates', '2.x as of 2025', '1.32'] as const;
 export type ClientKind = (typeof CLIENTS)[number];
 
+export const MODES = {
+  '2.x pinned to 2026-07-28': { pin: '2026-07-28' },
+  '2.x that negotiates': 'auto',
+  '2.x as of 2025': 'legacy',
+} as const;
+
 const ToolResult = z.object({
   structuredContent: z.record(z.string(), z.unknown()).optional(),
   content: z.array(
@@ -80,6 +86,11 @@ export interface TestClient {
 export async function connected(kind: ClientKind, server: Pick<TestServer, 'fetch'>): Promise<TestClient> {
   const client = await clientOf(kind, server);
   onTestFinished(() => client.close());
+  return await testClient(client);
+}
+
+/** Lists the tools first, as agents do. */
+export async function testClient(client: Client | Client2025): Promise<TestClient> {
   await client.listTools(); // as agents do: from here on the client holds every answer against the advertised schema
   const callTool = async (name: string, args: Record<string, unknown>, options?: CallOptions) => {
     const call = { name, arguments: args };
@@ -129,12 +140,7 @@ async function clientOf(kind: ClientKind, { fetch }: Pick<TestServer, 'fetch'>):
     await client.connect(new Transport2025(url, { fetch }) as Parameters<Client2025['connect']>[0]);
     return client;
   }
-  const modes = {
-    '2.x pinned to 2026-07-28': { pin: '2026-07-28' },
-    '2.x that negotiates': 'auto',
-    '2.x as of 2025': 'legacy',
-  } as const;
-  const client = new Client(identity, { versionNegotiation: { mode: modes[kind] } });
+  const client = new Client(identity, { versionNegotiation: { mode: MODES[kind] } });
   await client.connect(new StreamableHTTPClientTransport(url, { fetch }));
   return client;
 }

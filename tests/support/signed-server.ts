@@ -37,10 +37,10 @@ export async function keysFile(text?: string, mode = 0o600): Promise<string> {
   return file;
 }
 
-export async function signedServer(): Promise<LocalServer> {
+export async function signedServer(folder?: string): Promise<LocalServer> {
   const server = await serve({
     config: readConfig({}),
-    dataFolder: await temporaryFolder(),
+    dataFolder: folder ?? (await temporaryFolder()),
     allowedFolders: [],
     port: 0,
     iam: { keys: await readAccessKeys(await keysFile()), region: REGION },

@@ -28,8 +28,9 @@ const PARSES_JSON = [
   'local/engine/local-launcher.ts', // cursors, and inputs of executions
   'local/engine/store/engine-rows.ts', // rows of the engine's own database
   'local/http/access-keys.ts', // the file of --keys
+  'local/http/running-server.ts', // the address of the server of a data folder
   'web/shared/live.ts', // events of the server
-  'cli/connect-command.ts', // messages of a client
+  'cli/stdio/forward.ts', // refusals in the bodies of HTTP errors
   'cli/evaluate/truth-file.ts', // the file of --truth
   'cli/evaluate/analyses.ts', // results of an interrupted evaluation, which it wrote itself
 ];

@@ -13,6 +13,9 @@ const FULL = 13;
 
 const VersionRow = z.object({ user_version: z.number() });
 
+/** Another process uses the database. */
+export class DatabaseInUse extends UserError {}
+
 /** Throws a UserError if the file is not a tilesight database or a newer tilesight wrote it. Such a file is left unchanged. */
 export function openDatabase(file: string): DatabaseSync {
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
@@ -36,7 +39,7 @@ export function openDatabase(file: string): DatabaseSync {
 /** A UserError with advice if the disk is full or another process holds the database; any other error unchanged. */
 export function withAdvice(error: unknown, file: string): unknown {
   if (codeOf(error) === BUSY) {
-    return new UserError(`Another tilesight is using ${file}. Stop it, or choose another data folder.`, { cause: error });
+    return new DatabaseInUse(`Another tilesight is using ${file}. Stop it, or choose another data folder.`, { cause: error });
   }
   if (codeOf(error) === FULL) {
     return new UserError(`The disk is full: ${file} cannot grow. Free some space; running executions will continue.`, {
