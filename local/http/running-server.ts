@@ -8,9 +8,7 @@ import { z } from 'zod';
 const ANSWER_MS_MAX = 2_000;
 const CHALLENGE = /^[0-9a-f]{32}$/;
 
-/** Who may call a server: everybody on this machine, holders of the token, or signers of requests. */
-export type Access = 'open' | 'token' | 'iam';
-
+/** `access` is who may call the server: every process of this machine, those with the token, or those that sign requests. */
 const Address = z.object({ url: z.url(), access: z.enum(['open', 'token', 'iam']) });
 export type Address = z.infer<typeof Address>;
 
