@@ -66,18 +66,19 @@ async function triedText({ paths, imagePath }: TextRequest): Promise<TextTrial> 
   const sidecar = await describeTextModel(paths);
   const { loadDetector } = await import('../../pipeline/vision/detectors/run-detector.ts');
   const { readText } = await import('../../pipeline/vision/onnx/text/ppocr.ts');
+  const { alphabetOf } = await import('../../pipeline/vision/onnx/text/text-of-scores.ts');
   const { readLine } = await import('../../pipeline/vision/onnx/text/text-reader.ts');
   const { image, shownAs, bytes } = imagePath === null ? await drawnText() : await shrunk(imagePath, { input: TEXT_INPUT });
   const [detector, reader] = [
     await loadDetector(await readFile(paths.detector), { logSeverityLevel: 3 }),
     await loadDetector(await readFile(paths.reader), { logSeverityLevel: 3 }),
   ];
-  const dictionary = dictionaryOf(await readFile(paths.dictionary, 'utf8'));
+  const alphabet = alphabetOf(dictionaryOf(await readFile(paths.dictionary, 'utf8')));
   const { width, height } = shownAs;
   const began = performance.now();
   const whole = { x: width / 2, y: height / 2, width, height, angle: 0 };
-  await readLine(reader, dictionary, await decode({ bytes, ...shownAs }), whole);
-  const model = { detector: async () => detector, reader: async () => reader, dictionary: async () => dictionary };
+  await readLine(reader, alphabet, await decode({ bytes, ...shownAs }), whole);
+  const model = { detector: async () => detector, reader: async () => reader, alphabet: async () => alphabet };
   const { detections } = await readText(model, { bytes, ...shownAs });
   const scale = image.width / width;
   return {

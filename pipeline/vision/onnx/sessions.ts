@@ -13,6 +13,7 @@ import { loadDetector } from '../detectors/run-detector.ts';
 import { dictionaryOf } from '../detectors/text-model-files.ts';
 import { startGuard } from './guard-thread.ts';
 import type { DetectorFile, TextModelFiles } from './model-jobs.ts';
+import { type Alphabet, alphabetOf } from './text/text-of-scores.ts';
 
 // Measured on 2 cores, 640 px tiles per second (onnx:nanodet, onnx:ppocr), 4 tiles in flight: 2 workers x 1 thread 20.7, 8.4; 1 worker
 // x 2 threads 18.7, 5.3. So one thread for each session, and one worker for each core.
@@ -32,8 +33,8 @@ const TEXT_SESSIONS_KEPT_MAX = 2 * DETECTORS_KEPT_MAX; // each text model has tw
 export interface Sessions {
   /** `file` is a path; its base name is looked up in checksums.json. */
   get(file: string): Promise<ort.InferenceSession>;
-  /** The lines of a text file, checked the same way. */
-  lines(file: string): Promise<readonly string[]>;
+  /** What a text file says a reader reads, checked the same way. */
+  alphabet(file: string): Promise<Alphabet>;
   /** Throws a UserError if the model is missing, is not the one of its sidecar, or cannot be loaded. */
   detector(detector: DetectorFile): Promise<ort.InferenceSession>;
   /** Its parts throw as `detector`. */
@@ -48,15 +49,14 @@ export interface TextModel {
   detector(): Promise<ort.InferenceSession>;
   /** Reads a line. */
   reader(): Promise<ort.InferenceSession>;
-  /** The characters that it reads. */
-  dictionary(): Promise<readonly string[]>;
+  alphabet(): Promise<Alphabet>;
 }
 
 export function sessions(modelsFolder: string): Sessions {
   const guard = onlyOnce(() => startGuard(null));
   return {
     get: once(async (file) => ort.InferenceSession.create(await checked(file, modelsFolder), SESSION_OPTIONS)),
-    lines: once(async (file) => dictionaryOf(new TextDecoder().decode(await checked(file, modelsFolder)))),
+    alphabet: once(async (file) => alphabetOf(dictionaryOf(new TextDecoder().decode(await checked(file, modelsFolder))))),
     detector: detectorSessions(guard),
     text: textModels(guard),
     path: (name) => join(modelsFolder, name),
@@ -71,17 +71,17 @@ function detectorSessions(guard: () => void): Sessions['detector'] {
 
 function textModels(guard: () => void): Sessions['text'] {
   const kept = keptSessions(TEXT_SESSIONS_KEPT_MAX, guard);
-  const dictionaries = lru<string, readonly string[]>(DETECTORS_KEPT_MAX); // of at most 2 MB each
+  const alphabets = lru<string, Alphabet>(DETECTORS_KEPT_MAX); // of at most 2 MB each
   return ({ paths, sidecar, version }) => ({
     detector: () => kept(`${version} detector`, paths.detector, sidecar.detector.sha256),
     reader: () => kept(`${version} reader`, paths.reader, sidecar.reader.sha256),
-    async dictionary() {
-      const known = dictionaries.get(version);
+    async alphabet() {
+      const known = alphabets.get(version);
       if (known) return known;
       const bytes = await checkedFile(paths.dictionary, sidecar.dictionary.sha256);
-      const dictionary = dictionaryOf(new TextDecoder().decode(bytes));
-      dictionaries.set(version, dictionary);
-      return dictionary;
+      const alphabet = alphabetOf(dictionaryOf(new TextDecoder().decode(bytes)));
+      alphabets.set(version, alphabet);
+      return alphabet;
     },
   });
 }

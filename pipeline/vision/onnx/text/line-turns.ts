@@ -1,6 +1,6 @@
 // Chooses in which directions a line is read: upside down, up or down, if its rectangle does not show where its text begins.
 import { type Rectangle, turned } from './rectangle.ts';
-import type { Reading } from './text-reader.ts';
+import type { Reading } from './text-of-scores.ts';
 
 export interface LineRead {
   line: Rectangle;

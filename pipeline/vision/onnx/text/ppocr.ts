@@ -25,8 +25,8 @@ export async function readText(model: TextModel, tile: Jpeg): Promise<Detected> 
   const pixels = await decode(tile);
   const areas = await findTextAreas(await model.detector(), pixels);
   if (areas.length === 0) return { detections: [] };
-  const [reader, dictionary] = [await model.reader(), await model.dictionary()];
-  const read: ReadLine = (line) => readLine(reader, dictionary, pixels, line);
+  const [reader, alphabet] = [await model.reader(), await model.alphabet()];
+  const read: ReadLine = (line) => readLine(reader, alphabet, pixels, line);
   const detections: Detection[] = [];
   for (const area of areas) {
     for (const line of await linesOf(pixels, area, read)) {
@@ -42,7 +42,7 @@ export async function builtInTextModel(sessions: Sessions): Promise<TextModel> {
   return {
     detector: () => sessions.get(files.detectionPath),
     reader: () => sessions.get(files.recognitionPath),
-    dictionary: () => sessions.lines(files.dictionaryPath),
+    alphabet: () => sessions.alphabet(files.dictionaryPath),
   };
 }
 
