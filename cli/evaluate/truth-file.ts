@@ -1,23 +1,30 @@
 // Reads the file of --truth: the images, objects and labels of a COCO detection data set (https://cocodataset.org/#format-data).
 import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
+import { at } from '../../pipeline/contract/at.ts';
 import { codeOf, UserError } from '../../pipeline/contract/errors.ts';
 import type { Box } from '../../pipeline/contract/schemas.ts';
 
-const Id = z.union([z.number(), z.string()]);
+const Id = z.union([z.number(), z.string()], { error: 'expected a number or a string' });
 const side = z.number().positive();
+const A_LIST = { error: 'expected a list' };
 const CocoFile = z.object({
-  images: z.array(z.object({ id: Id, file_name: z.string().min(1), width: side.optional(), height: side.optional() })).min(1),
-  categories: z.array(z.object({ id: Id, name: z.string().trim().min(1) })).min(1),
+  images: z
+    .array(z.object({ id: Id, file_name: z.string().min(1), width: side.optional(), height: side.optional() }), A_LIST)
+    .min(1, { error: 'expected at least one image' }),
+  categories: z
+    .array(z.object({ id: Id, name: z.string().trim().min(1) }), A_LIST)
+    .min(1, { error: 'expected at least one category' }),
   annotations: z.array(
     z.object({
       image_id: Id,
       category_id: Id,
-      bbox: z.tuple([z.number(), z.number(), z.number(), z.number()]),
+      bbox: z.tuple([z.number(), z.number(), z.number(), z.number()], { error: 'expected [left, top, width, height]' }),
       area: z.number().nonnegative().optional(),
       iscrowd: z.union([z.number(), z.boolean()]).optional(),
       text: z.string().optional(),
     }),
+    A_LIST,
   ),
 });
 type CocoFile = z.infer<typeof CocoFile>;
@@ -59,14 +66,18 @@ function parsed(text: string, path: string): CocoFile {
   } catch (cause) {
     throw new UserError(`The truth ${path} is not JSON. Name a COCO JSON file with --truth.`, { cause });
   }
-  const { data, error } = CocoFile.safeParse(json);
+  const { data, error } = CocoFile.safeParse(json, { reportInput: true });
   if (data) return data;
-  const [issue] = error.issues;
-  const field = issue?.path.join('.');
   throw new UserError(
-    `The truth ${path} is not a COCO detection file: ${field ? `${field}: ` : ''}${issue?.message}. ` +
+    `The truth ${path} is not a COCO detection file: ${faultOf(at(error.issues, 0))}. ` +
       'It needs images (id, file_name), categories (id, name) and annotations (image_id, category_id, bbox).',
   );
+}
+
+function faultOf({ path, message, input }: z.core.$ZodIssue): string {
+  const expected = message.replace(/^(Invalid input|Too small): /, '').replace(/, received undefined$/, '');
+  const words = input === undefined ? `${expected}, but it is missing` : expected;
+  return path.length === 0 ? words : `${path.join('.')}: ${words}`;
 }
 
 function truthOf({ images, categories, annotations }: CocoFile, path: string): Truth {

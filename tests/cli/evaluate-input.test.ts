@@ -91,9 +91,22 @@ describe('the truth', () => {
   const refused: [string, unknown, RegExp][] = [
     ['text', 'a truth', /coco\.json is not JSON\. Name a COCO JSON file with --truth\.$/],
     ['a list', [], /is not a COCO detection file: .*expected object.* It needs images \(id, file_name\), categories/],
-    ['no images', { ...FILE, images: [] }, /is not a COCO detection file: images: /],
-    ['no categories', { ...FILE, categories: undefined }, /is not a COCO detection file: categories: /],
-    ['a box of three numbers', { ...FILE, annotations: [{ ...annotation, bbox: [1, 2, 3] }] }, /: annotations\.0\.bbox: /],
+    ['no images', { ...FILE, images: [] }, /is not a COCO detection file: images: expected at least one image\. It needs/],
+    [
+      'no categories',
+      { ...FILE, categories: undefined },
+      /is not a COCO detection file: categories: expected a list, but it is missing\. It needs/,
+    ],
+    [
+      'a box of three numbers',
+      { ...FILE, annotations: [{ ...annotation, bbox: [1, 2, 3] }] },
+      /: annotations\.0\.bbox: expected \[left, top, width, height\]\. It needs/,
+    ],
+    [
+      'an annotation without an image',
+      { ...FILE, annotations: [{ category_id: 1, bbox: [1, 2, 3, 4] }] },
+      /: annotations\.0\.image_id: expected a number or a string, but it is missing\. It needs/,
+    ],
     [
       'an annotation of no image',
       { ...FILE, annotations: [annotation, { ...annotation, image_id: 9 }] },

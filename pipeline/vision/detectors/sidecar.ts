@@ -138,7 +138,9 @@ function sentenceOf(issue: z.core.$ZodIssue, fields: readonly string[]): string 
     const choices = issue.values.map(String).join(', ');
     return `detector.json: ${field} must be one of ${choices}; it is ${shown(issue.input)}.`;
   }
-  return `detector.json: ${field || 'the document'}: ${decapitalized(issue.message)}; it is ${shown(issue.input)}.`;
+  // The schema library's words for a wrong type; the other sentences are those of the schema.
+  const expected = issue.code === 'invalid_type' ? issue.message.replace(/^Invalid input: |, received \w+$/g, '') : issue.message;
+  return `detector.json: ${field || 'the document'}: ${decapitalized(expected)}; it is ${shown(issue.input)}.`;
 }
 
 function shown(input: unknown): string {

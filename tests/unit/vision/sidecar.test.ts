@@ -38,7 +38,7 @@ describe('detector.json', () => {
 
   test.each<[text: string, sentence: string]>([
     ['{', "detector.json is not valid JSON: Expected property name or '}' in JSON"],
-    ['[]', 'detector.json: the document: invalid input: expected object, received array; it is [].'],
+    ['[]', 'detector.json: the document: expected object; it is [].'],
     [changed('layout', 'yolov3'), 'detector.json: layout must be one of yolov8, yolov8-seg'],
     [changed('labels', 'cat'), 'detector.json: labels: expected a list of labels; it is "cat".'],
     [changed('labels', ['cat', '']), 'detector.json: labels.1: expected a label, or null for a class without a name; it is "".'],
@@ -49,6 +49,7 @@ describe('detector.json', () => {
       changed('input', { width: 10, height: 640 }),
       'detector.json: input.width: expected a whole number from 32 to 4096; it is 10.',
     ],
+    [changed('nms', undefined), 'detector.json: nms: expected object; it is missing.'],
     [changed('input', { width: 640 }), 'detector.json: input.height: expected a whole number from 32 to 4096; it is missing.'],
     [changed('colors', 'cmyk'), 'detector.json: colors must be one of rgb, bgr; it is "cmyk".'],
     [changed('mean', [1, 2]), 'detector.json: mean: expected three numbers, one for each color; it is [1,2].'],
