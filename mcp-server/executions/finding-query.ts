@@ -1,9 +1,11 @@
 // Which findings of an execution match a query, in which order, and their counts. Knows nothing of pages or of how they are answered.
+import { at } from '../../pipeline/contract/at.ts';
 import { type Lru, lru } from '../../pipeline/contract/lru.ts';
 import type { Box, Finding, FindingsDocument, Severity } from '../../pipeline/contract/schemas.ts';
 import { isRejected } from '../../pipeline/findings/verification.ts';
 import { intersectionOf } from '../../pipeline/planning/geometry.ts';
 import { DOCUMENTS_KEPT_MAX } from './stored-findings.ts';
+import { withText } from './text-filter.ts';
 import { firstWithin } from './token-budget.ts';
 
 const LABELS_IN_TOTALS_MAX = 50;
@@ -17,9 +19,14 @@ export interface FindingQuery {
   severity?: readonly Severity[] | undefined;
   min_score?: number | undefined;
   region?: Box | undefined;
+  /** What text, label or description contain in any case, or a regular expression between slashes. */
+  text?: string | undefined;
   include_rejected: boolean;
-  sort: 'score' | 'position' | 'label';
+  sort: (typeof SORTS)[number];
 }
+
+/** `doubt`: the lowest score first. `size`, `smallest`: by area. */
+export const SORTS = ['score', 'doubt', 'size', 'smallest', 'position', 'label'] as const;
 
 export interface MatchingFindings {
   findings: readonly Finding[];
@@ -34,8 +41,8 @@ const matchingByQuery = lru<FindingsDocument, Lru<string, MatchingFindings>>(DOC
 
 /** Sorted and counted once for all pages of a query. */
 export function matchingFindings(document: FindingsDocument, query: FindingQuery): MatchingFindings {
-  const { labels, severity, min_score, region, include_rejected, sort } = query;
-  const name = JSON.stringify([labels, severity, min_score, region, include_rejected, sort]);
+  const { labels, severity, min_score, region, text, include_rejected, sort } = query;
+  const name = JSON.stringify([labels, severity, min_score, region, text, include_rejected, sort]);
   const queries = matchingByQuery.get(document) ?? lru<string, MatchingFindings>(QUERIES_KEPT_MAX);
   matchingByQuery.set(document, queries);
   const matching = queries.get(name) ?? queryIn(document, query);
@@ -44,7 +51,8 @@ export function matchingFindings(document: FindingsDocument, query: FindingQuery
 }
 
 function queryIn(document: FindingsDocument, query: FindingQuery): MatchingFindings {
-  const findings = document.findings.filter((finding) => matches(finding, query)).sort(ORDERS[query.sort]);
+  const kept = document.findings.filter((finding) => matches(finding, query));
+  const findings = withText(kept, query.text).sort(ORDERS[query.sort]);
   return {
     findings,
     rejected: document.findings.filter(isRejected).length,
@@ -69,13 +77,29 @@ function labelsOf({ label, alternatives = [] }: Finding): string[] {
   return [label, ...alternatives.map((alternative) => alternative.label)];
 }
 
+const areaOf = ({ box: [, , width, height] }: Finding) => width * height;
 const byPosition = (a: Finding, b: Finding) => a.box[1] - b.box[1] || a.box[0] - b.box[0] || byId(a, b);
 const byId = (a: Finding, b: Finding) => a.id.localeCompare(b.id, 'en', { numeric: true });
 const ORDERS: Record<FindingQuery['sort'], (a: Finding, b: Finding) => number> = {
   score: (a, b) => b.score - a.score || byId(a, b),
+  doubt: (a, b) => a.score - b.score || byId(a, b),
+  size: (a, b) => areaOf(b) - areaOf(a) || byId(a, b),
+  smallest: (a, b) => areaOf(a) - areaOf(b) || byId(a, b),
   position: byPosition,
   label: (a, b) => a.label.localeCompare(b.label, 'en') || byPosition(a, b),
 };
+
+/** How many findings have their center in each cell of the image: rows from the top, cells from the left. */
+export function countsByCell(findings: readonly Finding[], image: { width: number; height: number }, cells: number): number[][] {
+  const counts = Array.from({ length: cells }, () => new Array<number>(cells).fill(0));
+  const cellOf = (center: number, side: number) => Math.min(cells - 1, Math.max(0, Math.floor((center / side) * cells)));
+  for (const { box } of findings) {
+    const row = at(counts, cellOf(box[1] + box[3] / 2, image.height));
+    const column = cellOf(box[0] + box[2] / 2, image.width);
+    row[column] = at(row, column) + 1;
+  }
+  return counts;
+}
 
 /** The most frequent ones first, as many as fit. */
 function countsBy(findings: readonly Finding[], keyOf: (finding: Finding) => string): Record<string, number> {

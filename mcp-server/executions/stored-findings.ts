@@ -12,6 +12,8 @@ import type { ToolDeps } from '../access/deps.ts';
 /** An agent pages through one execution, perhaps beside another one. 100,000 findings take about 60 MB of memory. */
 export const DOCUMENTS_KEPT_MAX = 2;
 
+const PRELIMINARY = 'Preliminary: the analysis is running. Findings, their ids and their scores will change until it has ended.';
+
 interface KeptDocument {
   blobs: Blobs;
   version: string;
@@ -60,6 +62,16 @@ export async function readFindingsSoFar(end: Progress, { blobs }: Pick<ToolDeps,
   soFarById.set(end.execution_id, { blobs, version: end.updated_at, document });
   document.catch(() => soFarById.delete(end.execution_id));
   return await document;
+}
+
+/** What a running execution has found so far, with its gaps and a note that ids will change. `null` if no tile has a stored result. */
+export async function readPreliminary(
+  executionId: string,
+  { blobs, progress }: Pick<ToolDeps, 'blobs' | 'progress'>,
+): Promise<FindingsDocument | null> {
+  const now = await progress.current(executionId);
+  const soFar = now.status === 'RUNNING' ? await readFindingsSoFar(now, { blobs }) : null;
+  return soFar && { ...soFar, notes: [PRELIMINARY, ...soFar.notes] };
 }
 
 /** As `readFindingsSoFar`; `null` while the execution runs. Throws a UserError if there is no such execution. */

@@ -90,6 +90,8 @@ async function stage(stop: Stop | null, limits: Partial<PipelineDeps['limits']>)
     caller: null,
     owner: null,
     costUsdMax: null,
+    views: { moderated: false, edgePxFor: () => 1_568 },
+    client: null,
     links: { forGet: async () => 'http://127.0.0.1/x', forPut: async () => ({ url: '', headers: {} }) },
     progress: progressReader({ blobs, launcher, clock }),
   } as unknown as ToolDeps;
@@ -99,6 +101,8 @@ async function stage(stop: Stop | null, limits: Partial<PipelineDeps['limits']>)
     tools,
     engine,
     calls: () => calls,
+    /** The sixth tile is under way. */
+    reached: reached.promise,
     async stopAt() {
       if (stop === 'stopped' || stop === 'timed out') await reached.promise;
       if (stop === 'stopped') engine.stop(EXECUTION);
@@ -171,6 +175,22 @@ test.each(SCENES)(
     whole.engine.close();
   },
 );
+
+test('the findings of the shards that have ended are listed while the execution runs, marked as preliminary', async () => {
+  const { tools, engine, stopAt, reached } = await stage('stopped', SHARDED);
+  await reached;
+  const list = async (args: object = {}) =>
+    await listFindings.run(listFindings.input.parse({ execution_id: EXECUTION, ...args }), tools);
+  const page = await list();
+  expect([page.status, page.totals.findings]).toEqual(['RUNNING', expect.toSatisfy((count) => count > 0)]);
+  expect(page.notes[0]).toBe(
+    'Preliminary: the analysis is running. Findings, their ids and their scores will change until it has ended.',
+  );
+  expect(page.next_step).toBe(`The analysis goes on: call get_execution with execution_id ${EXECUTION} and wait_seconds 20.`);
+  expect((await list({ labels: ['dog'] })).totals.matching).toBe(0);
+  await stopAt();
+  engine.close();
+});
 
 test('the tile results of a shard are stored every 15 s, until it ends', async () => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });

@@ -66,6 +66,60 @@ describe('list_findings', () => {
     expect(tokensIn(JSON.stringify({ content, structuredContent }))).toBeLessThan(BOTH_COPIES_TOKENS_MAX);
   });
 
+  test.each([
+    ['/^no\\. 1?2$/', 1],
+    ['/^NO\\. \\d{4}$/', 1_000],
+    ['standing beside "the other"', 5_000],
+    ['kite', 1_000],
+    ['nowhere', 0],
+  ])('with text %s, %i findings match', async (text, count) => {
+    const { client, execution_id } = await serverWith(many);
+    const page = await client.call('list_findings', { execution_id, text, limit: 1 }, Page);
+    expect(page.totals.matching).toBe(count);
+  });
+
+  test.each([
+    ['/(/', /^The regular expression \/\(\/ is not valid\. Simplify it, or send plain words without slashes\.$/],
+    ['/^(a+)+b$/', /^The regular expression \/.+\/ takes longer than 500 ms\. Simplify it/],
+  ])('the expression %s is refused with a sentence, and the server goes on', async (text, sentence) => {
+    const { client, execution_id } = await serverWith([finding(1, { text: 'a'.repeat(60) })]);
+    expect(await client.refusal('list_findings', { execution_id, text })).toMatch(sentence);
+    expect((await client.call('list_findings', { execution_id, text: 'aaa' }, Page)).totals.matching).toBe(1);
+  });
+
+  test('sorts by doubt and by size, in pages without gaps', async () => {
+    const sized = many.map((one, index): Finding => ({ ...one, box: [0, 0, 1 + ((index * 31) % 997), 10] }));
+    const { client, execution_id } = await serverWith(sized);
+    const sorted = async (sort: string) =>
+      (await allPages(client, { execution_id, sort, limit: 200 })).flatMap((page) => page.findings);
+    const areas = (found: Page['findings']) => found.map(({ box: [, , width, height] }) => width * height);
+    const [doubt, size, smallest] = [await sorted('doubt'), await sorted('size'), await sorted('smallest')];
+    expect(scored(doubt)).toEqual(scored(doubt).toSorted((a, b) => a - b));
+    expect(areas(size)).toEqual(areas(size).toSorted((a, b) => b - a));
+    expect(areas(smallest)).toEqual(areas(smallest).toSorted((a, b) => a - b));
+    expect([doubt, size, smallest].map((found) => new Set(found.map(({ id }) => id)).size)).toEqual([5_000, 5_000, 5_000]);
+  });
+
+  test('counts matching findings on a coarse grid on request', async () => {
+    const { client, execution_id } = await serverWith(
+      [
+        [0, 0, 20, 20],
+        [10, 10, 20, 20],
+        [1_239, 619, 1, 1],
+      ].map((box, index) => finding(index, { box: box as Finding['box'], label: index === 1 ? 'dog' : 'cat' })),
+    );
+    const cells = async (args: object) => (await client.call('list_findings', { execution_id, ...args }, Page)).totals.by_cell;
+    expect(await cells({ grid: 2 })).toEqual([
+      [2, 0],
+      [0, 1],
+    ]);
+    expect(await cells({ grid: 2, labels: ['cat'] })).toEqual([
+      [1, 0],
+      [0, 1],
+    ]);
+    expect(await cells({})).toBeUndefined();
+  });
+
   test('returns totals first: matching findings by label and severity', async () => {
     const { client, execution_id } = await serverWith(many);
     const page = await client.call('list_findings', { execution_id, labels: ['CAR', 'dog'], limit: 1 }, Page);
