@@ -25,8 +25,8 @@ export interface FindingQuery {
   sort: (typeof SORTS)[number];
 }
 
-/** `doubt`: the lowest score first. `size`, `smallest`: by area. */
-export const SORTS = ['score', 'doubt', 'size', 'smallest', 'position', 'label'] as const;
+/** `size` and `smallest`: by area, the largest or the smallest first. */
+export const SORTS = ['score', 'lowest_score', 'size', 'smallest', 'position', 'label'] as const;
 
 export interface MatchingFindings {
   findings: readonly Finding[];
@@ -82,7 +82,7 @@ const byPosition = (a: Finding, b: Finding) => a.box[1] - b.box[1] || a.box[0] -
 const byId = (a: Finding, b: Finding) => a.id.localeCompare(b.id, 'en', { numeric: true });
 const ORDERS: Record<FindingQuery['sort'], (a: Finding, b: Finding) => number> = {
   score: (a, b) => b.score - a.score || byId(a, b),
-  doubt: (a, b) => a.score - b.score || byId(a, b),
+  lowest_score: (a, b) => a.score - b.score || byId(a, b),
   size: (a, b) => areaOf(b) - areaOf(a) || byId(a, b),
   smallest: (a, b) => areaOf(a) - areaOf(b) || byId(a, b),
   position: byPosition,

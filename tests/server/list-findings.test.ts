@@ -87,17 +87,17 @@ describe('list_findings', () => {
     expect((await client.call('list_findings', { execution_id, text: 'aaa' }, Page)).totals.matching).toBe(1);
   });
 
-  test('sorts by doubt and by size, in pages without gaps', async () => {
+  test('sorts by the lowest score and by size, in pages without gaps', async () => {
     const sized = many.map((one, index): Finding => ({ ...one, box: [0, 0, 1 + ((index * 31) % 997), 10] }));
     const { client, execution_id } = await serverWith(sized);
     const sorted = async (sort: string) =>
       (await allPages(client, { execution_id, sort, limit: 200 })).flatMap((page) => page.findings);
     const areas = (found: Page['findings']) => found.map(({ box: [, , width, height] }) => width * height);
-    const [doubt, size, smallest] = [await sorted('doubt'), await sorted('size'), await sorted('smallest')];
-    expect(scored(doubt)).toEqual(scored(doubt).toSorted((a, b) => a - b));
+    const [lowest, size, smallest] = [await sorted('lowest_score'), await sorted('size'), await sorted('smallest')];
+    expect(scored(lowest)).toEqual(scored(lowest).toSorted((a, b) => a - b));
     expect(areas(size)).toEqual(areas(size).toSorted((a, b) => b - a));
     expect(areas(smallest)).toEqual(areas(smallest).toSorted((a, b) => a - b));
-    expect([doubt, size, smallest].map((found) => new Set(found.map(({ id }) => id)).size)).toEqual([5_000, 5_000, 5_000]);
+    expect([lowest, size, smallest].map((found) => new Set(found.map(({ id }) => id)).size)).toEqual([5_000, 5_000, 5_000]);
   });
 
   test('counts matching findings on a coarse grid on request', async () => {
