@@ -142,6 +142,7 @@ async function analyze(run: Run): Promise<PipelineResult> {
     inspected,
     synthesis,
     verdicts: verification.verdicts,
+    verdictNotes: verification.notes,
     otherUsage: [prepared.moderation.usage, ...verification.usages],
   };
   const store = () => storeResults(request, results, { image, progress }, deps);

@@ -12,7 +12,13 @@ import type { Plan } from './planning/plan.ts';
 import type { PipelineDeps } from './ports.ts';
 import type { ProgressReport } from './progress/progress-writer.ts';
 import { judgeFindings, unjudged } from './steps/verdicts/judge-findings.ts';
-import { accountFor, unverified, type VerificationBudget, verifyFinding } from './steps/verdicts/verify-finding.ts';
+import {
+  accountFor,
+  unverified,
+  type VerificationBudget,
+  type VerifiedFinding,
+  verifyFinding,
+} from './steps/verdicts/verify-finding.ts';
 
 interface VerdictRun {
   request: AnalysisRequest;
@@ -25,6 +31,8 @@ interface Verdicts {
   /** By the id of the finding. */
   verdicts: Map<string, Verdict>;
   usages: Usage[];
+  /** How the models had to be asked, each sentence once. */
+  notes: string[];
 }
 
 /** A finding that cannot be judged or verified keeps its place, with a note. */
@@ -35,10 +43,14 @@ export async function verdictsOn(run: VerdictRun, plan: Plan, { disputes = [], d
   return {
     verdicts: new Map([...judged.verdicts, ...verified.verdicts]),
     usages: [...judged.usages, ...verified.usages],
+    notes: [...new Set([...judged.notes, ...verified.notes])],
   };
 }
 
-const NONE: Verdicts = { verdicts: new Map(), usages: [] };
+/** What the results of all these steps have in common. */
+type Answered = Pick<VerifiedFinding, 'usage' | 'notes'>;
+
+const NONE: Verdicts = { verdicts: new Map(), usages: [], notes: [] };
 
 async function judge(run: VerdictRun, plan: Plan, groups: Finding[][]): Promise<Verdicts> {
   const { request, deps } = run;
@@ -53,7 +65,7 @@ async function judge(run: VerdictRun, plan: Plan, groups: Finding[][]): Promise<
     account: (result, group) => accountFor(result, budget, (reason) => unjudged(group, request, reason)),
   });
   const verdicts = results.flatMap(({ item, result }) => item.map(({ id }, index) => [id, at(result.verdicts, index)] as const));
-  return { verdicts: new Map(verdicts), usages: results.map(({ result }) => result.usage) };
+  return { verdicts: new Map(verdicts), ...costsAndNotes(results) };
 }
 
 async function verify(run: VerdictRun, plan: Plan, findings: Finding[]): Promise<Verdicts> {
@@ -70,12 +82,19 @@ async function verify(run: VerdictRun, plan: Plan, findings: Finding[]): Promise
   });
   return {
     verdicts: new Map(results.map(({ item, result }) => [item.id, result.verdict])),
+    ...costsAndNotes(results),
+  };
+}
+
+function costsAndNotes(results: readonly { result: Answered }[]): Pick<Verdicts, 'usages' | 'notes'> {
+  return {
     usages: results.map(({ result }) => result.usage),
+    notes: results.flatMap(({ result }) => result.notes ?? []),
   };
 }
 
 /** A map with a step for each item. */
-async function calls<Item, Result extends { usage: Usage }>(
+async function calls<Item, Result extends Answered>(
   run: VerdictRun,
   given: {
     name: string;

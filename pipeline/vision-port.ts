@@ -41,7 +41,11 @@ export interface VerificationQuestion {
 export type CropVerdict =
   | { verdict: 'confirmed' | 'rejected' }
   | { verdict: 'corrected'; instead: Pick<Finding, 'label' | 'description' | 'severity' | 'text'>; boxInCrop: Box };
-export type VerificationAnswer = CropVerdict & { usage: Usage };
+export type VerificationAnswer = CropVerdict & {
+  usage: Usage;
+  /** How the model had to be asked. */
+  notes?: string[];
+};
 
 /** Claims of detection models about one place on which they differ. */
 export interface JudgeQuestion {
@@ -63,6 +67,8 @@ export interface JudgedClaim {
 export interface JudgeAnswer {
   verdicts: (CropVerdict | null)[];
   usage: Usage;
+  /** How the judge had to be asked. */
+  notes?: string[];
 }
 
 export interface SummaryMaterial {

@@ -29,6 +29,8 @@ export interface StoredResults {
 export interface StepResults {
   inspected: Inspected;
   verdicts: ReadonlyMap<string, Verdict>;
+  /** How the models that gave the verdicts had to be asked. */
+  verdictNotes: readonly string[];
   synthesis: Synthesis;
   /** Usage of moderation and verification. */
   otherUsage: readonly Usage[];
@@ -36,7 +38,7 @@ export interface StepResults {
 
 export async function storeResults(
   request: AnalysisRequest,
-  { inspected, verdicts, synthesis, otherUsage }: StepResults,
+  { inspected, verdicts, verdictNotes, synthesis, otherUsage }: StepResults,
   { image, progress }: { image: SourceImage; progress: ProgressReport },
   deps: PipelineDeps,
 ): Promise<StoredResults> {
@@ -62,7 +64,8 @@ export async function storeResults(
       ...blank.filter((sentence) => !inspected.plan.notes.includes(sentence)),
       ...merged.notes,
       ...notes,
-      ...synthesis.notes.filter((note) => !merged.notes.includes(note)), // one model may detect and summarize
+      ...verdictNotes,
+      ...synthesis.notes,
     ],
   };
   const words = synthesis.summary ?? summaryByRules(material);

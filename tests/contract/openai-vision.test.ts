@@ -269,6 +269,35 @@ describe('a setting that a model refuses', () => {
     const { allowed, notes } = await vision.moderate(MODEL, TILE);
     expect([allowed, notes]).toEqual([true, [`${MODEL} refuses a temperature of 0; its answers may differ from run to run.`]]);
   });
+
+  it.each([
+    ['a verification', 'verify', { verdict: 'confirmed' }],
+    ['a judge', 'judge', { judgements: [{ claim: 1, verdict: 'confirmed' }] }],
+    ['a summary', 'summarize', { summary: 'One cat.' }],
+  ] as const)('is noted by %s, too', async (_, question, form) => {
+    const { vision } = await visionOf(({ body }) =>
+      'temperature' in body
+        ? { status: 400, code: 'unsupported_value', param: 'temperature', message: 'Only the default (1) is supported.' }
+        : said(form),
+    );
+    const finding = { label: 'cat', description: 'a cat', score: 0.3, severity: 'info' as const, text: null };
+    const claim = { finding, boxInCrop: [1, 1, 9, 9] as [number, number, number, number], reportedBy: 1 };
+    const tiles = { total: 1, done: 1, blank: 0, failed: 0, not_analyzed: 0 };
+    const answers = {
+      verify: () => vision.verify(MODEL, TILE, { ask: EVERYTHING, ...claim }),
+      judge: () => vision.judge?.(MODEL, TILE, { ask: EVERYTHING, models: 2, claims: [claim] }),
+      summarize: () =>
+        vision.summarize(MODEL, {
+          ask: EVERYTHING,
+          image: { width: 1, height: 1 },
+          findings: [],
+          tiles,
+          overview: async () => TILE,
+        }),
+    };
+    const answer = await answers[question]();
+    expect(answer?.notes).toEqual([`${MODEL} refuses a temperature of 0; its answers may differ from run to run.`]);
+  });
 });
 
 function expectStrict(schema: object): void {

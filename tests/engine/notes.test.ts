@@ -1,11 +1,15 @@
 // Notes and figures of an analysis, on the real pipeline and engine: they reach each reader of the progress, and not only at the end.
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { DurableContext } from '@aws/durable-execution-sdk-js';
 import sharp from 'sharp';
 import { describe, expect, test } from 'vitest';
-import type { Progress } from '../../pipeline/contract/schemas.ts';
+import type { Finding, Progress } from '../../pipeline/contract/schemas.ts';
 import { NO_USAGE } from '../../pipeline/contract/usage.ts';
 import { documents, readDocument } from '../../pipeline/documents.ts';
+import { planTiles } from '../../pipeline/planning/plan.ts';
 import { progressReader } from '../../pipeline/progress/progress-reader.ts';
+import { reportProgress } from '../../pipeline/progress/progress-writer.ts';
+import { verdictsOn } from '../../pipeline/verdicts.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import { pipelineStage, requestFor } from '../support/pipeline-run.ts';
 import { detectionOf, scriptedVision } from '../support/scripted-vision.ts';
@@ -65,6 +69,48 @@ test('a setting that the moderation model refuses is noted', async () => {
   const { progress, document } = await stage.run({ ...requestFor(await noise()), models: LOCAL }, vision);
   expect(document?.notes.filter((one) => one === note)).toHaveLength(1);
   expect(progress.notes).toContain(note);
+});
+
+test('a setting that the verification model and the judge refuse is noted once for each of them', async () => {
+  const refusal = (model: string) => `${model} refuses a temperature of 0; its answers may differ from run to run.`;
+  const detectors = ['test:first', 'test:second'];
+  const stage = await pipelineStage();
+  const vision = scriptedVision({
+    verify: () => ({ verdict: 'confirmed', usage: NO_USAGE, notes: [refusal('test:verifier')] }),
+  });
+  vision.detect = async (model) => ({
+    detections: [
+      detectionOf('cup', [60, 60, 40, 40], { severity: 'high' }),
+      ...(model === 'test:first' ? [detectionOf('cat', [120, 120, 40, 40])] : []),
+    ],
+    usage: NO_USAGE,
+    clipped: 0,
+    notes: [],
+  });
+  vision.judge = async (_model, _crop, { claims }) => ({
+    verdicts: claims.map(() => ({ verdict: 'confirmed' })),
+    usage: NO_USAGE,
+    notes: [refusal('test:judge')],
+  });
+  const models = { ...LOCAL, detection: detectors, verification: 'test:verifier', judge: 'test:judge' };
+  const { progress, document } = await stage.run({ ...requestFor(await noise()), models, verify: true }, vision);
+  for (const model of ['test:verifier', 'test:judge']) {
+    expect(document?.notes.filter((note) => note === refusal(model))).toHaveLength(1);
+    expect(progress.notes).toContain(refusal(model));
+  }
+});
+
+test('results of verifications that an earlier version stored have no notes, and count', async () => {
+  const stored = [{ index: 0, result: { verdict: { verdict: 'confirmed' }, usage: NO_USAGE } }];
+  const context = { map: async () => ({ succeeded: () => stored }) } as unknown as DurableContext;
+  const { deps } = await pipelineStage();
+  const request = { ...requestFor(await noise()), models: LOCAL };
+  const plan = planTiles({ width: 900, height: 700 }, request.plan, { edgePx: 1_024, overlapPx: 64 });
+  const doubtful = [{ ...detectionOf('cup', [10, 10, 40, 40]), id: 'f1' }] as unknown as Finding[];
+  const run = { request, context, progress: reportProgress(request, deps), deps };
+  const { verdicts, notes } = await verdictsOn(run, plan, { findings: 1, stopped: null, doubtful });
+  expect([...verdicts]).toEqual([['f1', { verdict: 'confirmed' }]]);
+  expect(notes).toEqual([]);
 });
 
 test('detections without a label or a box are counted over all tiles', async () => {

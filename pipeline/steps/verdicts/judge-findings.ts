@@ -12,6 +12,8 @@ export interface JudgedFindings {
   /** In pixels of the full image, in the order of the findings. */
   verdicts: Verdict[];
   usage: Usage;
+  /** How the judge had to be asked. Missing in results of earlier versions. */
+  notes?: string[];
 }
 
 /** Calls no model once the budget is exhausted. */
@@ -33,7 +35,11 @@ export async function judgeFindings(
       reportedBy: new Set(finding.said_by).size,
     }),
   );
-  const { verdicts, usage } = await deps.vision.judge(model, crop.jpeg, {
+  const {
+    verdicts,
+    usage,
+    notes = [],
+  } = await deps.vision.judge(model, crop.jpeg, {
     ask: request.ask,
     models: new Set(detection).size,
     claims,
@@ -45,6 +51,7 @@ export async function judgeFindings(
       return { ...found, judge: model };
     }),
     usage,
+    notes,
   };
 }
 

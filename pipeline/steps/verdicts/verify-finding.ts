@@ -15,6 +15,8 @@ export interface VerifiedFinding {
   /** In pixels of the full image. */
   verdict: Verdict;
   usage: Usage;
+  /** How the model had to be asked. Missing in results of earlier versions. */
+  notes?: string[];
 }
 
 /** What all verifications of an execution share, or all calls of its judge. A replay rebuilds it from their results. */
@@ -39,7 +41,8 @@ export async function verifyFinding(
   if (model === null) throw new UserError('The request has no verification model. Set VERIFICATION_MODEL.');
   const crop = await cropAround(finding.box, request, plan, deps);
   const answer = await deps.vision.verify(model, crop.jpeg, { ask: request.ask, finding, boxInCrop: crop.toCrop(finding.box) });
-  return { verdict: inImage(answer, crop, finding, request), usage: answer.usage };
+  const { usage, notes = [] } = answer;
+  return { verdict: inImage(answer, crop, finding, request), usage, notes };
 }
 
 /** A part of the image as a model gets it. */

@@ -34,8 +34,10 @@ export interface LlmOptions {
 export function llmVision(request: Model, { profiles = registeredProfiles, through = (_, call) => call() }: LlmOptions): Vision {
   const send: Model = (model, question) => through(model, () => request(model, question));
   const watch = conventionWatch();
-  const ask = <T>(model: ModelId, purpose: Purpose<T>, question: Omit<Question, 'form' | 'repair'>) =>
-    paying(send, model, (counted) => askModel(counted, model, purpose, question));
+  const ask = async <T>(model: ModelId, purpose: Purpose<T>, question: Omit<Question, 'form' | 'repair'>) => {
+    const { answer, tokens, notes } = await paying(send, model, (counted) => askModel(counted, model, purpose, question));
+    return { answer, usage: usageOf(model, tokens), notes };
+  };
   return {
     /** Throws if there is no valid verdict, whatever the reason: an image is never allowed by default. */
     async moderate(model, image) {
@@ -47,8 +49,8 @@ export function llmVision(request: Model, { profiles = registeredProfiles, throu
         wholeTextOnly: true,
       };
       const sent = await fitted(image, await profiles(model));
-      const { answer, tokens, notes } = await ask(model, purpose, { ...moderatePrompt(), image: sent });
-      return { ...answer, usage: usageOf(model, tokens), ...(notes.length > 0 && { notes }) };
+      const { answer, usage, notes } = await ask(model, purpose, { ...moderatePrompt(), image: sent });
+      return { ...answer, usage, ...(notes.length > 0 && { notes }) };
     },
     async detect(model, tile, ask, mayContinue = () => true) {
       const profile = await profiles(model);
@@ -76,8 +78,8 @@ export function llmVision(request: Model, { profiles = registeredProfiles, throu
         wholeTextOnly: true,
       };
       const image = await fitted(crop, profile);
-      const { answer, tokens } = await ask(model, purpose, { ...verifyPrompt(task, frame), image });
-      return { ...answer, usage: usageOf(model, tokens) };
+      const { answer, usage, notes } = await ask(model, purpose, { ...verifyPrompt(task, frame), image });
+      return { ...answer, usage, notes };
     },
     async judge(model, crop, question) {
       const profile = await profiles(model);
@@ -90,15 +92,15 @@ export function llmVision(request: Model, { profiles = registeredProfiles, throu
         wholeTextOnly: true,
       };
       const image = await fitted(crop, profile);
-      const { answer, tokens } = await ask(model, purpose, { ...judgePrompt(question, frame), image });
-      return { verdicts: answer, usage: usageOf(model, tokens) };
+      const { answer, usage, notes } = await ask(model, purpose, { ...judgePrompt(question, frame), image });
+      return { verdicts: answer, usage, notes };
     },
     async summarize(model, material) {
       const purpose = { wanted: 'summary', whenTooLong: OTHER_MODEL, form: SUMMARY_FORM, read: readSummary };
       const prompt = summarizePrompt(material, SUMMARY_LENGTH_ASKED);
       const image = await fitted(await material.overview(), await profiles(model));
-      const { answer, tokens, notes } = await ask(model, purpose, { ...prompt, image });
-      return { summary: answer, usage: usageOf(model, tokens), notes };
+      const { answer, usage, notes } = await ask(model, purpose, { ...prompt, image });
+      return { summary: answer, usage, notes };
     },
   };
 }
