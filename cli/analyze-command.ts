@@ -65,7 +65,8 @@ export async function analyzeCommand(image: string, values: unknown): Promise<vo
     // A failure ends in one sentence on the terminal; a log would only repeat it.
     const LOG_LEVEL = config.LOG_LEVEL === 'info' ? 'silent' : config.LOG_LEVEL;
     const log = terminalLog(LOG_LEVEL);
-    server = await serve({ config: { ...config, LOG_LEVEL }, dataFolder: kept.folder, allowedFolders: [], port: 0, log });
+    const silent = { ...config, LOG_LEVEL };
+    server = await serve({ config: silent, dataFolder: kept.folder, allowedFolders: [], port: 0, syncsCommits: false, log });
     const models = LOG_LEVEL === 'silent' ? usedModels(config, options) : [];
     await analyzeWith({ url: server.url, path, options, kept, models, over, signal: interrupt.signal });
   } catch (error) {

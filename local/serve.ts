@@ -58,6 +58,8 @@ export interface ServeOptions {
   privately?: boolean;
   /** Whether people get a page; yes by default. With `iam` there is none. */
   page?: boolean;
+  /** Without, checkpoints are not forced to the disk one by one: a power failure, but no killed process, repeats the last steps. */
+  syncsCommits?: boolean;
   /** Freezes the workers between invocations, as Lambda does. Only tests use it. */
   freezing?: Freezing;
   log: Log;
@@ -74,7 +76,7 @@ const WORKERS_MAX = 2;
 const SILENCE_MAX_MS = 60_000;
 
 export async function serve(options: ServeOptions): Promise<LocalServer> {
-  const { config, dataFolder, host = LOOPBACK, iam, freezing, log } = options;
+  const { config, dataFolder, host = LOOPBACK, iam, syncsCommits, freezing, log } = options;
   if (config.ISOLATION === 'caller' && !iam)
     throw new UserError('ISOLATION=caller needs signed requests. Add --auth iam, or unset ISOLATION.');
   const detectors = detectorsInFolder(config.TILESIGHT_HOME);
@@ -95,7 +97,7 @@ export async function serve(options: ServeOptions): Promise<LocalServer> {
   });
   const retentionDays = config.RETENTION_DAYS ?? null;
   const retentionMs = retentionDays === null ? null : retentionDays * DAY_MS;
-  const engine = openEngine({ file: folder.database, invoke: workers.invoke, retentionMs, clock, log });
+  const engine = openEngine({ file: folder.database, invoke: workers.invoke, syncsCommits, retentionMs, clock, log });
   const end = async () => {
     engine.close();
     await workers.close();

@@ -149,7 +149,7 @@ async function analyzedBy({ config, truth, matched, settings }: Evaluated, kept:
   const allowedFolders = [...new Set(await Promise.all(images.map(async ({ path }) => dirname(await realpath(path)))))];
   // A failure ends in one sentence on the terminal; a log would only repeat it.
   const log = terminalLog(config.LOG_LEVEL);
-  const server = await serve({ config, dataFolder: kept.folder, allowedFolders, port: 0, log });
+  const server = await serve({ config, dataFolder: kept.folder, allowedFolders, port: 0, syncsCommits: false, log });
   const progress = showEvaluation(total);
   let failure: unknown;
   try {

@@ -24,6 +24,8 @@ export interface EngineOptions {
   functions?: Readonly<Record<string, Invoker>>;
   clock: Clock;
   log: Log;
+  /** By default every commit is on disk when it returns. Without, a power failure may lose the last ones. */
+  syncsCommits?: boolean | undefined;
   invocationTimeoutMs?: number;
   /** Counts only while an engine runs on the file. */
   executionTimeoutMs?: number;
@@ -69,7 +71,7 @@ export function openEngine(options: EngineOptions): Engine {
   const { clock, log, retentionMs = null, executionTimeoutMs = EXECUTION_TIMEOUT_MS, afterDelay } = options;
   const functions = new Map(Object.entries({ ...options.functions, [FUNCTION_NAME]: options.invoke }));
   const nowMs = () => clock.now().getTime();
-  const store = openStore(options.file);
+  const store = openStore(options.file, options.syncsCommits);
   const lifecycle = executionLifecycle({ store, nowMs, executionTimeoutMs });
   const { fireTimers, completeCallback, heartbeat } = timersAndCallbacks({ store, lifecycle, nowMs });
   const invoke = invocations({

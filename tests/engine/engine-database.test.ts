@@ -5,6 +5,7 @@ import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { expect, onTestFinished, test } from 'vitest';
+import { openDatabase } from '../../local/engine/store/database.ts';
 import { UserError } from '../../pipeline/contract/errors.ts';
 import { engineIn, invokerOf, runOnce } from '../fixtures/engine-harness.ts';
 import { temporaryFolder } from '../support/folder.ts';
@@ -22,6 +23,15 @@ async function createEngineDatabase(folder: string): Promise<void> {
   await runOnce(engine);
   engine.close();
 }
+
+test.each([
+  ['is synced at every commit', undefined, 2],
+  ['is synced at its checkpoints only, if a power failure may lose the last commits', false, 1],
+])('the database %s', async (_, syncsCommits, synchronous) => {
+  const database = openDatabase(join(await temporaryFolder(), 'engine.db'), syncsCommits);
+  onTestFinished(() => database.close());
+  expect(database.prepare('pragma synchronous').get()).toEqual({ synchronous });
+});
 
 const cases: [string, (folder: string) => Promise<void>, RegExp][] = [
   [

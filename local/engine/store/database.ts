@@ -16,8 +16,11 @@ const VersionRow = z.object({ user_version: z.number() });
 /** Another process uses the database. */
 export class DatabaseInUse extends UserError {}
 
-/** Throws a UserError if the file is not a tilesight database or a newer tilesight wrote it. Such a file is left unchanged. */
-export function openDatabase(file: string): DatabaseSync {
+/**
+ * Throws a UserError if the file is not a tilesight database or a newer tilesight wrote it. Such a file is left unchanged. Unless
+ * `syncsCommits`, a power failure, but no killed process, may lose the last transactions.
+ */
+export function openDatabase(file: string, syncsCommits = true): DatabaseSync {
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
   if (existsSync(file)) checkFile(file);
   const database = new DatabaseSync(file, { timeout: LOCK_WAIT_MS });
@@ -25,7 +28,8 @@ export function openDatabase(file: string): DatabaseSync {
     chmodSync(file, 0o600); // the log beside it takes its mode from it
     // One process at a time: the operating system holds the lock, so it ends with its process.
     // A checkpoint is acknowledged when it is on disk: write-ahead log, synced at every commit.
-    database.exec('pragma locking_mode = exclusive; pragma journal_mode = wal; pragma synchronous = full');
+    database.exec('pragma locking_mode = exclusive; pragma journal_mode = wal');
+    database.exec(`pragma synchronous = ${syncsCommits ? 'full' : 'normal'}`);
     const version = versionOf(database);
     const missing = MIGRATIONS.slice(version).join('');
     database.exec(`begin immediate; ${missing} pragma user_version = ${MIGRATIONS.length}; commit`);

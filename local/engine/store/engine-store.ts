@@ -19,13 +19,14 @@ interface SideTables {
 }
 
 export interface Store extends ExecutionTable, OperationTable, SideTables {
-  /** Runs `work` in one transaction: when this returns, all of it is on disk; when it throws, none of it. */
+  /** Runs `work` in one transaction: when this returns, all of it is on disk (if commits are synced); when it throws, none of it. */
   transaction<T>(work: () => T): T;
   close(): void;
 }
 
-export function openStore(file: string): Store {
-  const database = openDatabase(file);
+/** `syncsCommits`: as for `openDatabase`. */
+export function openStore(file: string, syncsCommits?: boolean): Store {
+  const database = openDatabase(file, syncsCommits);
   const sql = statementsOf(database);
   return {
     transaction(work) {
