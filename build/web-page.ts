@@ -1,8 +1,9 @@
 // The files of the local page: scripts and style bundled for browsers, and the documents as they are. `serve` makes them when a browser
 // asks for the page for the first time. Writes nothing.
 import { readdir, readFile } from 'node:fs/promises';
-import { basename, extname, join } from 'node:path';
+import { extname, join } from 'node:path';
 import { buildSync } from 'esbuild';
+import { filesByName, type NamedFile } from '../local/web/page-files.ts';
 import type { PageFile } from '../local/web/web-routes.ts';
 import { ROOT } from './functions.ts';
 
@@ -10,26 +11,10 @@ const FOLDER = join(ROOT, 'web');
 const ENTRIES = ['executions/executions.ts', 'execution/execution.ts', 'shared/style.css'];
 /** Browsers of the last three years. */
 const TARGET = ['chrome120', 'firefox121', 'safari17.4'];
-const CONTENT_TYPES: Readonly<Record<string, string>> = {
-  '.html': 'text/html; charset=utf-8',
-  '.js': 'text/javascript; charset=utf-8',
-  '.css': 'text/css; charset=utf-8',
-  '.svg': 'image/svg+xml',
-};
 
-/** By name: the browser finds all of them in one folder. Throws if a file has no known type. */
+/** Throws if a file has no known type. */
 export async function pageFiles(): Promise<Map<string, PageFile>> {
-  const files = [...bundledFiles(), ...(await documents())].map(({ path, bytes }) => {
-    const contentType = CONTENT_TYPES[extname(path)];
-    if (contentType === undefined) throw new Error(`Expected a content type for ${path}, got none. Add one to CONTENT_TYPES.`);
-    return [basename(path), { bytes, contentType }] as const;
-  });
-  return new Map(files);
-}
-
-interface NamedFile {
-  path: string;
-  bytes: Uint8Array;
+  return filesByName([...bundledFiles(), ...(await documents())]);
 }
 
 /** Takes 0.1 s, once. The synchronous call leaves no bundler process behind. */

@@ -1,6 +1,6 @@
 // `tilesight serve`: runs the local deployment until Ctrl-C.
+import { createRequire } from 'node:module';
 import { resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { readAccessKeys } from '../local/http/access-keys.ts';
 import { type ServeOptions as LocalOptions, serve } from '../local/serve.ts';
@@ -26,7 +26,7 @@ type ServeOptions = z.infer<typeof ServeOptions>;
 
 const DEFAULT_REGION = 'us-east-1';
 /** Run by the Node that runs this command: another one on the path may be too old. */
-const CLI = fileURLToPath(new URL('./tilesight.ts', import.meta.url));
+const CLI = createRequire(import.meta.url).resolve('#command');
 
 /** `values` are commander's. */
 export async function serveCommand(values: unknown): Promise<void> {

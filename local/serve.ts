@@ -2,7 +2,9 @@
 // if requests must be signed, on another address.
 import { rm } from 'node:fs/promises';
 import type { IncomingMessage } from 'node:http';
+import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
+import { pathToFileURL } from 'node:url';
 import { createAdaptorServer } from '@hono/node-server';
 import { depsByCaller, type SharedDeps } from '../mcp-server/access/callers.ts';
 import { readFindings, readFindingsSoFar } from '../mcp-server/executions/stored-findings.ts';
@@ -88,7 +90,7 @@ export async function serve(options: ServeOptions): Promise<LocalServer> {
   const folder = await openDataFolder(dataFolder);
   const clock: Clock = { now: () => new Date() };
   const workers = workerPool({
-    entry: new URL('./worker.ts', import.meta.url),
+    entry: pathToFileURL(createRequire(import.meta.url).resolve('#local-worker')),
     args: [dataFolder, folder.scratch, config.LOG_LEVEL],
     workersMax: WORKERS_MAX,
     exited: (pid) => void rm(workerScratch(folder.scratch, pid), { recursive: true, force: true }).catch(() => {}),

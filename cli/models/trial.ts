@@ -1,8 +1,8 @@
 // Recognizes and runs a model in a process of its own, with a limit of time and memory: a file from anywhere may crash it, never end, or
 // take all memory. Knows nothing of where models are registered.
 import { fork } from 'node:child_process';
+import { createRequire } from 'node:module';
 import { totalmem } from 'node:os';
-import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { UserError } from '../../pipeline/contract/errors.ts';
 import { unfitProcessor } from '../../pipeline/contract/native-packages.ts';
@@ -84,7 +84,7 @@ export async function triedText(request: Omit<TextRequest, 'memoryBytesMax'>, si
 
 async function triedIn(request: TrialRequest, signal: AbortSignal, limits: TrialLimits): Promise<Trial | TextTrial> {
   signal.throwIfAborted();
-  const child = fork(fileURLToPath(new URL('./trial-process.ts', import.meta.url)), [], {
+  const child = fork(createRequire(import.meta.url).resolve('#trial-process'), [], {
     serialization: 'advanced',
     execArgv: [],
     stdio: ['ignore', 'ignore', 'ignore', 'ipc'], // what a model makes onnxruntime print is not for the terminal

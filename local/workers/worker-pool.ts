@@ -51,7 +51,7 @@ export function workerPool({ entry, args, workersMax, exited, freezing, log }: W
 
   const start = (): ChildProcess => {
     // Standard output belongs to the command, which may speak a protocol on it.
-    const worker = fork(entry, args, { stdio: ['ignore', 2, 'inherit', 'ipc'] });
+    const worker = fork(entry, args, { execArgv: [], stdio: ['ignore', 2, 'inherit', 'ipc'] });
     workers.add(worker);
     const remove = () => {
       if (!workers.delete(worker)) return;

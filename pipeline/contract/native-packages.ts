@@ -15,6 +15,8 @@ const PACKAGES = {
     advice: 'Run `npm ci` on this system, or choose models of another provider, for example in DETECTION_MODELS.',
   },
 } as const;
+/** The npm package of tilesight has the runtime in a package for each system. */
+const RUNTIME_PACKAGE = /@tilesight[\\/](onnxruntime-\w+-\w+)/;
 
 const LOADER_CODES = new Set(['ERR_DLOPEN_FAILED', 'ERR_MODULE_NOT_FOUND', 'MODULE_NOT_FOUND']);
 
@@ -30,7 +32,9 @@ export function withPackageAdvice(error: unknown, system: System = process): unk
     const { message } = link;
     const isLoadError = (code !== null && LOADER_CODES.has(code)) || message.startsWith('Could not load the "sharp" module');
     const found = isLoadError && Object.values(PACKAGES).find(({ isNamedIn }) => isNamedIn.test(message));
-    if (found) return cannotLoad(found, system, error);
+    if (!found) continue;
+    const [, runtime] = RUNTIME_PACKAGE.exec(message) ?? [];
+    return runtime === undefined ? cannotLoad(found, system, error) : runtimeMissing(`@tilesight/${runtime}`, system, error);
   }
   return error;
 }
@@ -38,6 +42,14 @@ export function withPackageAdvice(error: unknown, system: System = process): unk
 /** The sentence for a processor that lacks the instructions that the runtime of the local models is compiled to. */
 export function unfitProcessor(cause: unknown, system: System = process): UserError {
   return cannotLoad(PACKAGES.onnxruntime, system, cause);
+}
+
+function runtimeMissing(name: string, { platform, arch }: System, cause: unknown): UserError {
+  const { need } = PACKAGES.onnxruntime;
+  return new UserError(
+    `The package ${name} is missing or cannot run on this system (${platform}-${arch}). ${need} Install tilesight again on this system, without --omit=optional, or choose models of another provider, for example in DETECTION_MODELS.`,
+    { cause },
+  );
 }
 
 function cannotLoad(

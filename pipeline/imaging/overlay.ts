@@ -1,6 +1,5 @@
 // Draws findings on a copy of the image: outlines or boxes, and labels.
 import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
 import sharp, { type OverlayOptions, type Sharp } from 'sharp';
 import { at } from '../contract/at.ts';
 import { printable } from '../contract/printable.ts';
@@ -24,10 +23,7 @@ export const COLORS = [
 ] as const;
 
 /** The font comes from npm: Lambda has none. */
-export const FONT_FILE = join(
-  dirname(createRequire(import.meta.url).resolve('dejavu-fonts-ttf/package.json')),
-  'ttf/DejaVuSans-Bold.ttf',
-);
+export const FONT_FILE = createRequire(import.meta.url).resolve('#font');
 
 /** The overview with every finding drawn in. `image` is the size of the full image. */
 export async function drawOverlay(

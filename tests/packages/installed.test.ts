@@ -1,0 +1,224 @@
+// The npm package as its users have it: packed, installed in an empty folder, started by the command that npm links.
+import { execFile } from 'node:child_process';
+import { mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { promisify } from 'node:util';
+import { Client } from '@modelcontextprotocol/client';
+import { StdioClientTransport } from '@modelcontextprotocol/client/stdio';
+import sharp from 'sharp';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { z } from 'zod';
+import { RUNTIMES, runtimeName } from '../../build/npm-package/runtimes.ts';
+import { writePackages } from '../../build/npm-package/write-packages.ts';
+import { TOOLS } from '../../mcp-server/tools/index.ts';
+import { FONT_FILE } from '../../pipeline/imaging/overlay.ts';
+
+const BYTES_MAX = 105_000_000;
+const PACKAGES_MAX = 12;
+const OLDEST_NODE = '22.13.1';
+const START_CPU_S_MAX = 0.1;
+/** A part of examples/lawn.jpg with a cat and a cup: the whole of it takes a minute of CPU time. */
+const PART = { left: 1_600, top: 1_500, width: 640, height: 640 };
+const SIGN = { text: 'WORKSHOP 4711', font: 'DejaVu Sans Bold 24', fontfile: FONT_FILE, rgba: true, dpi: 96 };
+const Findings = z.object({ findings: z.array(z.looseObject({ label: z.string(), text: z.string().nullable() })) });
+const Lock = z.object({ packages: z.record(z.string(), z.looseObject({ hasInstallScript: z.boolean().optional() })) });
+
+const runtime = RUNTIMES.find(({ os, cpu }) => os === process.platform && cpu === process.arch);
+let folder: string;
+let app: string;
+let home: string;
+let byClone: z.infer<typeof Findings>['findings'];
+
+interface Ended {
+  code: number;
+  stdout: string;
+  stderr: string;
+}
+
+async function run(file: string, args: string[], more: Record<string, string> = {}): Promise<Ended> {
+  // biome-ignore lint/style/noProcessEnv: a child starts from this process's environment.
+  const env = { ...process.env, TILESIGHT_HOME: home, LOG_LEVEL: 'silent', ...more };
+  const ended = z.object({ code: z.number().default(0), stdout: z.string(), stderr: z.string() });
+  return await promisify(execFile)(file, args, { cwd: app, env }).then(ended.parse, ended.parse);
+}
+
+/** npm of this machine, in the folder of the app. */
+async function npm(...args: string[]): Promise<string> {
+  const { code, stdout, stderr } = await run('npm', [...args, '--no-audit', '--no-fund', '--prefer-offline']);
+  if (code !== 0) throw new Error(stderr);
+  return stdout;
+}
+
+const command = () => join(app, 'node_modules/.bin/tilesight');
+
+/** What `analyze` finds in the part, run by that Node. */
+async function found(
+  node: string,
+  script = command(),
+): Promise<{ ended: Ended; findings: z.infer<typeof Findings>['findings'] }> {
+  const ended = await run(node, [script, 'analyze', 'part.png', '--out', 'out']);
+  if (ended.code !== 0) throw new Error(ended.stderr);
+  const { findings } = Findings.parse(JSON.parse(await readFile(join(app, 'out/findings.json'), 'utf8')));
+  await rm(join(app, 'out'), { recursive: true });
+  return { ended, findings };
+}
+
+describe.skipIf(runtime === undefined)('the installed package', { timeout: 180_000 }, () => {
+  beforeAll(async () => {
+    if (!runtime) return;
+    folder = await mkdtemp(join(tmpdir(), 'tilesight-test-'));
+    [app, home] = [await mkdtemp(join(folder, 'app-')), await mkdtemp(join(folder, 'home-'))];
+    const { folders } = await writePackages(join(folder, 'packages'), { owner: 'someone' }, [runtime]);
+    await writeFile(join(app, 'package.json'), '{"private": true}');
+    for (const one of folders) await npm('pack', one, '--pack-destination', folder, '--ignore-scripts');
+    const archives = (await readdir(folder)).filter((name) => name.endsWith('.tgz')).map((name) => join(folder, name));
+    expect(archives).toHaveLength(2);
+    await npm('install', ...archives);
+    await sharp('examples/lawn.jpg')
+      .extract(PART)
+      .composite([{ input: { text: SIGN }, left: 40, top: 40 }])
+      .toFile(join(app, 'part.png'));
+    await sharp({ create: { width: 64, height: 64, channels: 3, background: '#777' } }).toFile(join(app, 'gray.png'));
+    byClone = (await found(process.execPath, resolve('cli/tilesight.ts'))).findings;
+  }, 180_000);
+
+  afterAll(() => rm(folder, { recursive: true, force: true }));
+
+  test('is small, has few packages, compiles nothing and runs no script', async () => {
+    const entries = await readdir(join(app, 'node_modules'), { recursive: true, withFileTypes: true });
+    const files = entries.filter((entry) => entry.isFile());
+    const sizes = await Promise.all(files.map(async ({ parentPath, name }) => (await stat(join(parentPath, name))).size));
+    const bytes = sizes.reduce((sum, size) => sum + size, 0);
+    const { packages } = Lock.parse(JSON.parse(await readFile(join(app, 'node_modules/.package-lock.json'), 'utf8')));
+    const count = Object.keys(packages).length;
+    console.log(`Installed: ${count} packages, ${(bytes / 1_000_000).toFixed(1)} MB.`);
+    expect(count).toBeLessThanOrEqual(PACKAGES_MAX);
+    expect(bytes).toBeLessThanOrEqual(BYTES_MAX);
+    expect(Object.keys(packages).filter((path) => packages[path]?.hasInstallScript)).toEqual([]);
+    expect(files.filter(({ parentPath }) => /[\\/]build[\\/]Release/.test(parentPath))).toEqual([]);
+  });
+
+  test('finds what a clone finds', async () => {
+    const { ended, findings } = await found(process.execPath);
+    expect(ended.stdout).toContain('Wrote out/report.html, out/overlay.jpg, and out/findings.json.');
+    expect(findings).toEqual(byClone);
+    expect(byClone.map(({ label, text }) => text ?? label)).toEqual(expect.arrayContaining(['WORKSHOP 4711', 'cat']));
+  });
+
+  test(`finds it on Node ${OLDEST_NODE}, without a warning`, async (context) => {
+    const node = join(folder, 'node', 'node_modules', `node-${process.platform}-${process.arch}`, 'bin/node');
+    const install = ['install', '--prefix', join(folder, 'node'), '--ignore-scripts'];
+    const installed = await npm(...install, `node-${process.platform}-${process.arch}@${OLDEST_NODE}`).catch(() => null);
+    if (installed === null) return context.skip(`The registry has no Node ${OLDEST_NODE} for this system.`);
+    const { ended, findings } = await found(node);
+    expect(ended.stderr).not.toContain('Warning');
+    expect(findings).toEqual(byClone);
+  });
+
+  test('says in one sentence that Node is too old', async () => {
+    const { engines } = z
+      .object({ engines: z.object({ node: z.string() }) })
+      .parse(JSON.parse(await readFile(join(app, 'node_modules/tilesight/package.json'), 'utf8')));
+    const pretends = join(folder, 'pretends.cjs');
+    await writeFile(pretends, `Object.defineProperty(process.versions, 'node', { value: '20.20.2' });`);
+    expect(await run(process.execPath, ['--require', pretends, command(), '--version'])).toEqual({
+      code: 1,
+      stdout: '',
+      stderr: `tilesight needs Node ${engines.node.replace('>=', '')} or later, and this is 20.20.2. Install a newer one from https://nodejs.org.\n`,
+    });
+  });
+
+  test('starts in little more time than Node', async () => {
+    const cpuOf = async (...args: string[]) => {
+      const seconds: number[] = [];
+      for (let round = 0; round < 5; round++) {
+        const { stderr } = await run('bash', [
+          '-c',
+          'TIMEFORMAT="%U %S"; time "$@" >/dev/null',
+          'bash',
+          process.execPath,
+          ...args,
+        ]);
+        seconds.push(
+          stderr
+            .split(/\s+/)
+            .map(Number)
+            .reduce((sum, part) => sum + part, 0),
+        );
+      }
+      return Math.min(...seconds);
+    };
+    const [bare, version] = [await cpuOf('--eval', '0'), await cpuOf(command(), '--version')];
+    console.log(`tilesight --version: ${(version - bare).toFixed(3)} s of CPU time more than Node.`);
+    expect(version - bare).toBeLessThan(START_CPU_S_MAX);
+  });
+
+  test('is a library that serves, analyzes and reads findings', async () => {
+    const script = `import { startServer } from 'tilesight';
+      const server = await startServer({ dataFolder: 'data', environment: { LOG_LEVEL: 'silent' } });
+      const page = await (await fetch(server.url)).text();
+      const scripts = [...page.matchAll(/src="([^"]+)"/g)].map(([, path]) => new URL(path, server.url));
+      const statuses = await Promise.all(scripts.map(async (url) => (await fetch(url)).status));
+      const { execution_id, status, findings } = await server.analyze('gray.png', { labels: ['cat'] });
+      const read = await server.readFindings(execution_id);
+      const unknown = await server.readFindings('not-there').catch(({ message }) => message);
+      await server.close();
+      console.log(JSON.stringify({ title: /<title>.*tilesight/i.test(page), statuses, status, findings, same: read.execution_id === execution_id, unknown }));`;
+    const { code, stdout, stderr } = await run(process.execPath, ['--input-type=module', '--eval', script]);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(JSON.parse(stdout)).toEqual({
+      title: true,
+      statuses: expect.arrayContaining([200]),
+      status: 'SUCCEEDED',
+      findings: [],
+      same: true,
+      unknown: expect.stringContaining('not-there'),
+    });
+  });
+
+  test('serves all tools on standard input and output', async () => {
+    const client = new Client({ name: 'test', version: '1' });
+    const args = [command(), 'mcp', '--data', join(folder, 'stdio')];
+    await client.connect(new StdioClientTransport({ command: process.execPath, args, env: { HOME: home }, stderr: 'ignore' }));
+    const { tools } = await client.listTools();
+    await client.close();
+    expect(tools.map(({ name }) => name).sort()).toEqual(TOOLS.map(({ name }) => name).sort());
+  });
+
+  test('has types', async () => {
+    const source = join(app, 'uses.mts');
+    await writeFile(
+      source,
+      `import { type Findings, startServer } from 'tilesight';
+      const server = await startServer({ port: 0 });
+      const { findings }: Findings = await server.analyze('a.png', { detail: 'fine' });
+      const left: number | undefined = findings[0]?.box[0];
+      // @ts-expect-error: no such detail
+      await server.analyze('a.png', { detail: 'huge' });
+      export { left };`,
+    );
+    const options = ['--noEmit', '--strict', '--module', 'nodenext', '--target', 'es2024', '--types', ''];
+    expect(await run(process.execPath, [resolve('node_modules/typescript/bin/tsc'), ...options, source])).toEqual({
+      code: 0,
+      stdout: '',
+      stderr: '',
+    });
+  });
+
+  test('without the runtime names its package and the system in one sentence', async () => {
+    if (!runtime) throw new Error('Expected a runtime.');
+    const place = join(app, 'node_modules', runtimeName(runtime));
+    await rename(place, `${place}-away`);
+    try {
+      const { code, stderr } = await run(process.execPath, [command(), 'analyze', 'gray.png', '--out', 'none']);
+      expect(code).toBe(1);
+      expect(stderr).toContain(
+        `The package ${runtimeName(runtime)} is missing or cannot run on this system (${runtime.os}-${runtime.cpu}). `,
+      );
+      expect(stderr).not.toContain('node_modules');
+    } finally {
+      await rename(`${place}-away`, place);
+    }
+  });
+});
