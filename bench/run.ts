@@ -16,6 +16,7 @@ const BENCHES: Record<string, () => Promise<{ run: () => Promise<BenchResult> }>
   responsiveness: () => import('./responsiveness.bench.ts'),
   scale: () => import('./scale.bench.ts'),
   speed: () => import('./models/speed.bench.ts'),
+  'stdio-kills': () => import('./stdio-kills.bench.ts'),
   tiling: () => import('./tiling.bench.ts'),
 };
 

@@ -36,7 +36,7 @@ export type FromWorker =
 /** Pass both to `withDurableExecution`. The plugins let the engine find poison steps. */
 type HandlerOf = (client: InvocationClient, plugins: DurableInstrumentationPlugin[]) => DurableLambdaHandler;
 
-const PARENT_CHECK_MS = 500;
+const PARENT_CHECK_MS = 250;
 
 /** Serves one invocation at a time until the parent exits. Ignores SIGINT: a terminal sends it to the parent too. */
 export function serveInvocations(handlerOf: HandlerOf): void {

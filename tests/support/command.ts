@@ -1,9 +1,10 @@
 // Runs the command line as a person would, in a process of its own, with a temporary folder that can be looked into afterwards.
 import { type ChildProcess, spawn } from 'node:child_process';
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { temporaryFolder } from './folder.ts';
+import { processesWith } from './stdio-command.ts';
 
 const CLI = fileURLToPath(new URL('../../cli/tilesight.ts', import.meta.url));
 
@@ -25,7 +26,7 @@ export interface Running {
   says(text: string): Promise<void>;
   outcome: Promise<Outcome>;
   /** Ids of the processes that it started and that still run; on Linux. */
-  processes(): Promise<string[]>;
+  processes(): Promise<number[]>;
 }
 
 export async function startCommand(args: string[], environment: Record<string, string> = {}): Promise<Running> {
@@ -71,13 +72,6 @@ export async function startCommand(args: string[], environment: Record<string, s
       listen();
     });
   return { process: child, says, outcome: promise, processes: () => processesWith(temporary) };
-}
-
-/** Every process of one command has the command's own temporary folder in its environment. */
-async function processesWith(text: string): Promise<string[]> {
-  const ids = (await readdir('/proc').catch(() => [])).filter((name) => /^\d+$/.test(name));
-  const environments = await Promise.all(ids.map((id) => readFile(`/proc/${id}/environ`, 'utf8').catch(() => '')));
-  return ids.filter((_, index) => environments[index]?.includes(text));
 }
 
 export async function runCommand(args: string[], environment?: Record<string, string>): Promise<Outcome> {

@@ -1,8 +1,5 @@
 // `tilesight mcp` as clients start it: official clients of both generations over standard input and output, and the processes that one
 // start leaves behind.
-import { readdir, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { Client } from '@modelcontextprotocol/client';
 import { StdioClientTransport } from '@modelcontextprotocol/client/stdio';
 import { Client as Client2025 } from '@modelcontextprotocol/sdk/client/index.js';
@@ -10,14 +7,10 @@ import { StdioClientTransport as Transport2025 } from '@modelcontextprotocol/sdk
 import { onTestFinished } from 'vitest';
 import { temporaryFolder } from './folder.ts';
 import { type ClientKind, MODES, type TestClient, testClient } from './mcp-clients.ts';
+import { processesWith, type StdioCommand, stdioCommand } from './stdio-command.ts';
 
-const CLI = fileURLToPath(new URL('../../cli/tilesight.ts', import.meta.url));
-
-export interface StdioOptions {
+export interface StdioOptions extends StdioCommand {
   kind?: ClientKind;
-  dataFolder: string;
-  allow?: string;
-  args?: string[];
 }
 
 export interface StdioClient extends TestClient {
@@ -28,20 +21,6 @@ export interface StdioClient extends TestClient {
   close(): Promise<void>;
   /** Ids of the processes of this start that still run; on Linux. */
   processes(): Promise<number[]>;
-}
-
-/** How a client starts the command. `marker` is in the environment of every process that follows from it. */
-export function stdioCommand({ dataFolder, allow, args = [] }: StdioOptions, marker: string) {
-  const env = {
-    // biome-ignore lint/style/noProcessEnv: a child needs the path of this process.
-    PATH: process.env.PATH ?? '',
-    HOME: marker,
-    TILESIGHT_HOME: marker,
-    LOG_LEVEL: 'warn',
-    DETECTION_MODELS: 'onnx:nanodet',
-  };
-  const folders = allow === undefined ? [] : ['--allow', allow];
-  return { command: process.execPath, args: [CLI, 'mcp', '--data', dataFolder, ...folders, ...args], env };
 }
 
 export async function stdioClient(options: StdioOptions): Promise<StdioClient> {
@@ -73,11 +52,4 @@ export async function stdioClient(options: StdioOptions): Promise<StdioClient> {
     close: () => client.close(),
     processes: () => processesWith(marker),
   };
-}
-
-/** Every process that has `text` in its environment. */
-export async function processesWith(text: string): Promise<number[]> {
-  const ids = (await readdir('/proc').catch(() => [])).filter((name) => /^\d+$/.test(name));
-  const environments = await Promise.all(ids.map((id) => readFile(join('/proc', id, 'environ'), 'utf8').catch(() => '')));
-  return ids.filter((_, index) => environments[index]?.includes(text)).map(Number);
 }

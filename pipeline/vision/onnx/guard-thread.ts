@@ -3,6 +3,7 @@
 import { Worker } from 'node:worker_threads';
 
 const EVERY_MS = 20;
+const PARENT_CHECK_MS = 250;
 
 const SOURCE = `const { workerData: { parent, bytesMax, signal, everyMs } } = require('node:worker_threads');
 setInterval(() => {
@@ -16,7 +17,7 @@ export function startGuard(memory: { bytesMax: number; signal: NodeJS.Signals } 
     parent: process.ppid,
     bytesMax: memory?.bytesMax ?? null,
     signal: memory?.signal ?? null,
-    everyMs: memory ? EVERY_MS : 1_000,
+    everyMs: memory ? EVERY_MS : PARENT_CHECK_MS,
   };
   new Worker(SOURCE, { eval: true, workerData }).unref();
 }
