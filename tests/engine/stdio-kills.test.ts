@@ -16,6 +16,7 @@ test('clients of tilesight mcp that are killed leave no process and lose no anal
   await sharp('examples/lawn.jpg').extract({ left: 2_600, top: 150, width: 1_000, height: 700 }).toFile(image);
   const seed = Date.now();
   const result = await stdioKills(KILLS, folder, image, seededRandom(seed).next);
-  expect({ seed, ...result }).toMatchObject({ lost: [] });
+  expect({ seed, ...result }).toMatchObject({ kills: KILLS, lost: [] });
+  expect(result.acknowledged).toBeGreaterThan(0);
   expect({ seed, ...result }.endedAfterMs).toBeLessThan(ENDED_AFTER_MS_MAX);
 });

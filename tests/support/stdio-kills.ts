@@ -10,8 +10,6 @@ import { z } from 'zod';
 import { processesWith, stdioCommand } from './stdio-command.ts';
 
 const AGENT = fileURLToPath(new URL('../fixtures/stdio-agent.ts', import.meta.url));
-/** From before the server listens until well into the analysis. */
-const KILLED_WITHIN_MS = 3_000;
 const WAITED_MS = 10_000;
 /** Kills for each analysis: one that continues again and again is the harder case. */
 const KILLS_EACH = 3;
@@ -32,6 +30,7 @@ export async function stdioKills(kills: number, folder: string, image: string, r
   const place = { dataFolder: join(folder, 'data'), allow: folder };
   const acknowledged = new Set<string>();
   let endedAfterMs = 0;
+  let acknowledgedMs = 0;
   for (let kill = 0; kill < kills; kill++) {
     const marker = join(folder, `start-${kill}-`);
     const key = `analysis ${Math.floor(kill / KILLS_EACH)}`;
@@ -39,10 +38,14 @@ export async function stdioKills(kills: number, folder: string, image: string, r
       stdio: ['ignore', 'pipe', 'ignore'],
     });
     let text = '';
+    const begunMs = performance.now();
     agent.stdout.on('data', (chunk) => {
       text += chunk;
+      acknowledgedMs ||= performance.now() - begunMs;
     });
-    await delay(random() * KILLED_WITHIN_MS);
+    // The first one shows how fast this machine is; the rest end from before the server listens until well into the analysis.
+    if (kill === 0) while (acknowledgedMs === 0) await delay(20);
+    else await delay(random() * 2 * acknowledgedMs);
     agent.kill('SIGKILL');
     const killedMs = performance.now();
     while ((await processesWith(marker)).length > 0 && performance.now() - killedMs < WAITED_MS) await delay(20);
