@@ -8,7 +8,7 @@ const BENCHES: Record<string, () => Promise<{ run: () => Promise<BenchResult> }>
   coldstart: () => import('./coldstart.bench.ts'),
   conventions: () => import('./conventions.bench.ts'),
   engine: () => import('./engine.bench.ts'),
-  kills: () => import('./kills.bench.ts'),
+  kills: () => import('./kills/kills.bench.ts'),
   look: () => import('./views/look.bench.ts'),
   mcp: () => import('./mcp.bench.ts'),
   merge: () => import('./merge.bench.ts'),
@@ -16,7 +16,7 @@ const BENCHES: Record<string, () => Promise<{ run: () => Promise<BenchResult> }>
   responsiveness: () => import('./responsiveness.bench.ts'),
   scale: () => import('./scale.bench.ts'),
   speed: () => import('./models/speed.bench.ts'),
-  'stdio-kills': () => import('./stdio-kills.bench.ts'),
+  'stdio-kills': () => import('./kills/stdio-kills.bench.ts'),
   tiling: () => import('./tiling.bench.ts'),
 };
 

@@ -8,14 +8,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
-import { at } from '../pipeline/contract/at.ts';
-import { keys } from '../pipeline/contract/keys.ts';
-import type { Detection } from '../pipeline/contract/schemas.ts';
-import { FindingsDocument } from '../pipeline/contract/schemas.ts';
-import { NO_USAGE } from '../pipeline/contract/usage.ts';
-import type { Log, Vision } from '../pipeline/ports.ts';
-import { type BenchResult, resultOf, SILENT_LOG } from './result.ts';
-import { drawNoise, EXECUTION, runOnce } from './scale-run.ts';
+import { at } from '../../pipeline/contract/at.ts';
+import { keys } from '../../pipeline/contract/keys.ts';
+import type { Detection } from '../../pipeline/contract/schemas.ts';
+import { FindingsDocument } from '../../pipeline/contract/schemas.ts';
+import { NO_USAGE } from '../../pipeline/contract/usage.ts';
+import type { Log, Vision } from '../../pipeline/ports.ts';
+import { type BenchResult, resultOf, SILENT_LOG } from '../result.ts';
+import { drawNoise, EXECUTION, runOnce } from '../scale-run.ts';
 
 /** The side of a square of 9,900 tiles of 128 px. */
 const SIDE_PX = 8_320;

@@ -4,11 +4,11 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
-import { stdioKills } from '../tests/support/stdio-kills.ts';
-import { type BenchResult, resultOf } from './result.ts';
+import { stdioKills } from '../../tests/support/stdio-kills.ts';
+import { type BenchResult, resultOf } from '../result.ts';
 
 const KILLS = 100;
-const LAWN = join(import.meta.dirname, '../examples/lawn.jpg');
+const LAWN = join(import.meta.dirname, '../../examples/lawn.jpg');
 
 export async function run(): Promise<BenchResult> {
   const folder = await mkdtemp(join(tmpdir(), 'tilesight-stdio-kills-'));
