@@ -4,7 +4,7 @@ import { enableCompileCache, getCompileCacheDir } from 'node:module';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
-import { Command, Option } from 'commander';
+import { Argument, Command, Option } from 'commander';
 import packageJson from '../package.json' with { type: 'json' };
 import { sentenceOf } from '../pipeline/contract/errors.ts';
 import { bandNumbers, days, decimalNumber, fourNumbers, listOf, portNumber, wholeNumber } from './option-values.ts';
@@ -123,6 +123,17 @@ program
   .action(async (options) => (await import('./stdio/mcp-command.ts')).mcpCommand(options));
 
 program
+  .command('setup')
+  .description('Adds tilesight to the configuration of a client, after it has shown the change, or removes it.')
+  .addArgument(new Argument('<client>', 'the client').choices(isNamed('setup') ? await clientNames() : []))
+  .option('--allow <dir...>', 'folders with images that the client may name by path')
+  .option('--data <dir>', 'folder for uploads, executions and results (default: TILESIGHT_HOME or ~/.tilesight)')
+  .option('--remove', 'remove tilesight; a file that only setup changed gets the bytes of before')
+  .option('--yes', 'write without a question')
+  .addHelpText('after', example('npx tilesight setup claude --allow ~/scans'))
+  .action(async (client, options) => (await import('./setup/setup-command.ts')).setupCommand(client, options));
+
+program
   .command('export')
   .description('Converts the findings of an earlier analysis to the format of another program.')
   .argument('<execution>', 'an execution_id that analyze_image returned')
@@ -191,7 +202,8 @@ program
   .action(async (url, options) => (await import('./connect-command.ts')).connectCommand(url, options));
 
 try {
-  await program.parseAsync();
+  if (process.argv.length <= 2) (await import('./setup/welcome.ts')).welcome(description);
+  else await program.parseAsync();
 } catch (error) {
   const { withPackageAdvice } = await import('../pipeline/contract/native-packages.ts');
   const sentence = sentenceOf(withPackageAdvice(error));
@@ -202,6 +214,10 @@ try {
 
 function example(line: string): string {
   return `\nExample:\n  ${line}`;
+}
+
+async function clientNames(): Promise<string[]> {
+  return (await import('./setup/clients.ts')).CLIENT_NAMES;
 }
 
 function modelsHelp(): string {

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { runCommand } from '../support/command.ts';
 
-const COMMANDS = ['analyze', 'evaluate', 'serve', 'mcp', 'export', 'delete', 'calibrate', 'connect'];
+const COMMANDS = ['analyze', 'evaluate', 'serve', 'mcp', 'setup', 'export', 'delete', 'calibrate', 'connect'];
 
 /** The lines of a part of a help text, continuation lines joined. */
 function partOf(help: string, title: string): string[] {

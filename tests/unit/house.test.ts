@@ -43,6 +43,8 @@ const MAY_BE_MISSING = [
   'pipeline/report/rows.ts', // a finding without text
   'pipeline/progress/tile-state-writer.ts', // no states are stored yet
   'pipeline/findings/exports/csv.ts', // an empty cell
+  'cli/setup/setup-command.ts', // a configuration that is not there yet
+  'cli/setup/recorded-edits.ts', // the same
 ];
 /** The cards that the page shows. */
 const NO_CACHES = ['web/executions/executions.ts'];
