@@ -113,6 +113,8 @@ export function fitsByShapes({ outputs, edge, task, description }: ModelShapes):
     return [{ layout: 'rtdetr-ultralytics', classes: width - 4, by: 'metadata' }];
   if (width !== null && height !== null && height <= QUERIES_MAX && !isCells(rows, edge)) {
     if (width === 6 && !hasMasks) add('yolo-end2end', null);
+    // Without the metadata of its exporter, an RT-DETR with two classes has the same shape.
+    if (width === 6 && !hasMasks && task === null && description === null) add('rtdetr-ultralytics', 2);
     if (width === 6 + MASKS && hasMasks) add('yolo-end2end-seg', null);
     if (width === 7 && task === 'obb') add('yolo-end2end-obb', null);
   }

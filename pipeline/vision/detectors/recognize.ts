@@ -43,12 +43,17 @@ export function recognize(model: OnnxModel, file: { sha256: string; bytes: numbe
     task: taskOf(model),
     description: model.metadata.get('description') ?? null,
   };
-  const fit = chosenFit(shapes, named, given.layout ?? null);
+  const { fit, others } = chosenFit(shapes, named, given.layout ?? null);
   notes.push(given.layout === undefined ? `The layout is ${fit.layout}, ${BY[fit.by]}.` : `The layout is ${fit.layout}, as set.`);
+  if (others.length > 0) notes.push(decidedByLabels(others));
   const labels = named ?? usualLabels(fit.classes);
   if (labels === null) throw new UserError(namelessClasses([fit]));
   if (named === null)
     notes.push(`The file does not name its ${fit.classes} classes: they are taken for those of COCO. Set labels if they differ.`);
+  if (fit.classes !== null && labels.length < fit.classes)
+    notes.push(
+      `The model has ${fit.classes} classes, one more than labels: the last one is taken as unused. Correct labels if one is missing.`,
+    );
   const layout = LAYOUTS[fit.layout];
   const input = edge ?? imgszOf(model) ?? { width: layout.edgePx, height: layout.edgePx };
   if (edge === null)
@@ -78,7 +83,12 @@ export function recognize(model: OnnxModel, file: { sha256: string; bytes: numbe
   };
 }
 
-function chosenFit(shapes: ModelShapes, named: ClassLabels | null, layout: LayoutName | null): Fit {
+/** `others` would fit with another number of labels. */
+function chosenFit(
+  shapes: ModelShapes,
+  named: ClassLabels | null,
+  layout: LayoutName | null,
+): { fit: Fit; others: Fit[] } {
   if (shapes.task !== null && !isDetection(shapes.task)) {
     throw new UserError(`The model is for the task ${printable(shapes.task)}. Expected detect, segment or obb.`);
   }
@@ -92,7 +102,10 @@ function chosenFit(shapes: ModelShapes, named: ClassLabels | null, layout: Layou
   const [fit] = fits;
   if (fit === undefined) throw new UserError(named === null ? namelessClasses(all) : wrongCount(shapes, all, named.length));
   const layouts = [...new Set(fits.map((each) => each.layout))];
-  if (layouts.length === 1) return fit;
+  if (layouts.length === 1) {
+    const isOther = (other: Fit) => named !== null && fit.classes !== null && other.layout !== fit.layout;
+    return { fit, others: all.filter(isOther) };
+  }
   throw new UserError(`The outputs ${shown(shapes.outputs)} fit several layouts. Set layout to ${either(layouts)}.`);
 }
 
@@ -120,6 +133,11 @@ function namelessClasses(fits: readonly Fit[]): string {
   const [first] = fits;
   const count = first?.classes ? ` ${first.classes}` : '';
   return `The file does not name its${count} classes (layout ${either(fits.map(({ layout }) => layout))}). Set labels, one for each class.`;
+}
+
+function decidedByLabels(others: readonly Fit[]): string {
+  const counts = either(others.map(({ layout, classes }) => `${layout} with ${classes}`));
+  return `The number of labels decides this: it would be ${counts}. Set layout or labels if that is right.`;
 }
 
 function wrongCount(shapes: ModelShapes, fits: readonly Fit[], labels: number): string {

@@ -138,6 +138,25 @@ describe('without metadata', () => {
     expect(layoutOf({ outputs }, { layout: 'rtdetr-hf', labels: labels(80) })).toBe('rtdetr-hf');
   });
 
+  test.each<[shapes: ModelValue[], count: number, note: string]>([
+    [[value('output0', [1, 7, 8_400])], 2, 'it would be yolov8 with 3.'],
+    [[value('output0', [1, 7, 8_400])], 3, 'it would be yolov8-obb with 2.'],
+    [[value('logits', [1, 100, 4]), value('pred_boxes', [1, 100, 4])], 4, 'it would be detr with 3.'],
+    [[value('logits', [1, 100, 4]), value('pred_boxes', [1, 100, 4])], 3, 'it would be rtdetr-hf with 4.'],
+  ])('%j with %i labels has a note on the layout that another number would mean', (outputs, count, note) => {
+    expect(described({ outputs }, { labels: labels(count) }).notes[1]).toBe(
+      `The number of labels decides this: ${note} Set layout or labels if that is right.`,
+    );
+  });
+
+  test('a class without a label is noted', () => {
+    const outputs = [value('dets', [1, 300, 4]), value('labels', [1, 300, 4])];
+    expect(described({ outputs }, { labels: labels(3) }).notes).toContain(
+      'The model has 4 classes, one more than labels: the last one is taken as unused. Correct labels if one is missing.',
+    );
+    expect(described({ outputs }, { labels: labels(4) }).notes).toHaveLength(1);
+  });
+
   test('80 classes are those of COCO, which a note states', () => {
     const { sidecar, notes } = described({ outputs: [value('output', [1, 8_400, 85])] });
     expect(sidecar.labels).toHaveLength(80);
@@ -169,6 +188,12 @@ describe('a sentence says what was read and what to set, if', () => {
       { outputs: [value('outputs', [1, 8_400, 85])] },
       {},
       'The outputs outputs float32 [1, 8400, 85] fit several layouts. Set layout to yolov5 or yolox.',
+    ],
+    [
+      'an end-to-end YOLO and an RT-DETR with two classes cannot be told apart',
+      { outputs: [value('output0', [1, 300, 6])] },
+      { labels: labels(2) },
+      'The outputs output0 float32 [1, 300, 6] fit several layouts. Set layout to yolo-end2end or rtdetr-ultralytics.',
     ],
     [
       'the classes have no names',
