@@ -60,8 +60,10 @@ export function averagePrecision(
   found: readonly FoundBox[],
   foundMax: number = COCO_FOUND_MAX,
 ): { all: AveragePrecision; byLabel: Map<string, AveragePrecision> } {
-  const labels = [...new Set(truths.map(({ label }) => label))].sort();
-  const curves = labels.map((label) => curvesOf(imageBoxesOf(label, truths, found, foundMax)));
+  const truthsOf = Map.groupBy(truths, ({ label }) => label);
+  const foundAs = Map.groupBy(found, ({ label }) => label);
+  const labels = [...truthsOf.keys()].sort();
+  const curves = labels.map((label) => curvesOf(imageBoxesOf(truthsOf.get(label) ?? [], foundAs.get(label) ?? [], foundMax)));
   return {
     all: figuresOf(curves),
     byLabel: new Map(labels.map((label, place) => [label, figuresOf([at(curves, place)])])),

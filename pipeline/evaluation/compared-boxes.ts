@@ -41,29 +41,22 @@ interface Candidate {
 /** No figure has a lower threshold. */
 export const OVERLAP_MIN = 0.5;
 
+/** Of a width: more than the sums of coordinates can be off. */
+const ROUNDING = 0.01;
+
 /** Two boxes that are equal up to rounding count as equal at every threshold below 1. */
 const THRESHOLD_MAX = 1 - 1e-10;
 
-/** The images in which the label occurs, in their order. `foundMax` findings of the highest score count in each. */
-export function imageBoxesOf(
-  label: string,
-  truths: readonly TruthBox[],
-  found: readonly FoundBox[],
-  foundMax: number,
-): ImageBoxes[] {
-  const truthsOf = Map.groupBy(
-    truths.filter((truth) => truth.label === label),
-    ({ image }) => image,
-  );
-  const foundIn = Map.groupBy(
-    found.filter((finding) => finding.label === label),
-    ({ image }) => image,
-  );
+/** By image, in their order. All boxes have one label. `foundMax` findings of the highest score count in each. */
+export function imageBoxesOf(truths: readonly TruthBox[], found: readonly FoundBox[], foundMax: number): ImageBoxes[] {
+  const truthsOf = Map.groupBy(truths, ({ image }) => image);
+  const foundIn = Map.groupBy(found, ({ image }) => image);
   const images = [...new Set([...truthsOf.keys(), ...foundIn.keys()])].sort((a, b) => a - b);
   return images.map((image) => {
     const inTruth = truthsOf.get(image) ?? [];
     const highest = (foundIn.get(image) ?? []).toSorted((a, b) => b.score - a.score).slice(0, foundMax);
-    return { truths: inTruth, found: highest, candidates: highest.map(({ box }) => candidatesFor(box, inTruth)) };
+    const candidatesFor = candidatesIn(inTruth);
+    return { truths: inTruth, found: highest, candidates: highest.map(({ box }) => candidatesFor(box)) };
   });
 }
 
@@ -92,13 +85,55 @@ export function matchesAt(threshold: number, { truths, candidates }: ImageBoxes,
   });
 }
 
-function candidatesFor(box: Box, truths: readonly TruthBox[]): Candidate[] {
-  const candidates: Candidate[] = [];
-  for (const [place, truth] of truths.entries()) {
-    const overlap = overlapOf(box, truth);
-    if (overlap >= OVERLAP_MIN) candidates.push({ place, overlap });
+/** Finds the boxes of one image that can have an IoU of OVERLAP_MIN with a box, without comparing all of them. */
+export class BoxesByLeft<Row extends { box: Box }> {
+  readonly #rows: readonly Row[];
+  readonly #places: readonly number[];
+  readonly #lefts: Float64Array;
+
+  constructor(rows: readonly Row[]) {
+    this.#rows = rows;
+    this.#places = [...rows.keys()].sort((a, b) => at(rows, a).box[0] - at(rows, b).box[0]);
+    this.#lefts = Float64Array.from(this.#places, (place) => at(rows, place).box[0]);
   }
-  return candidates;
+
+  /** The places of the rows, ascending. Two such boxes share half of the wider one, so their left edges are less than a width apart. */
+  near([left, , width]: Box): number[] {
+    const last = left + width / 2 + width * ROUNDING;
+    const places: number[] = [];
+    for (let index = this.#firstFrom(left - width - width * ROUNDING); index < this.#lefts.length; index++) {
+      const place = at(this.#places, index);
+      const [other] = at(this.#rows, place).box;
+      if (other > last) break;
+      places.push(place);
+    }
+    return places.sort((a, b) => a - b);
+  }
+
+  /** Where the first left edge is that is not below `left`. */
+  #firstFrom(left: number): number {
+    let [from, to] = [0, this.#lefts.length];
+    while (from < to) {
+      const middle = (from + to) >> 1;
+      const value = this.#lefts[middle];
+      if (value !== undefined && value < left) from = middle + 1;
+      else to = middle;
+    }
+    return from;
+  }
+}
+
+/** In the order of `truths`. */
+function candidatesIn(truths: readonly TruthBox[]): (box: Box) => Candidate[] {
+  const index = new BoxesByLeft(truths);
+  const crowds = [...truths.keys()].filter((place) => at(truths, place).isCrowd); // any box in them
+  return (box) => {
+    const places = crowds.length === 0 ? index.near(box) : [...new Set([...index.near(box), ...crowds])].sort((a, b) => a - b);
+    return places.flatMap((place) => {
+      const overlap = overlapOf(box, at(truths, place));
+      return overlap >= OVERLAP_MIN ? [{ place, overlap }] : [];
+    });
+  };
 }
 
 function overlapOf(box: Box, truth: TruthBox): number {

@@ -1,7 +1,7 @@
 // Which findings are right, which objects are missed, and what was taken for what, at one IoU. Pure.
 import { at } from '../contract/at.ts';
 import { iou } from '../planning/geometry.ts';
-import { type FoundBox, imageBoxesOf, matchesAt, OVERLAP_MIN, type TruthBox } from './compared-boxes.ts';
+import { BoxesByLeft, type FoundBox, imageBoxesOf, matchesAt, OVERLAP_MIN, type TruthBox } from './compared-boxes.ts';
 
 /** A finding and an object are the same from this IoU on. */
 const SAME_OBJECT_IOU = OVERLAP_MIN;
@@ -32,9 +32,11 @@ export interface Accuracy {
 /** Labels are matched first, so that what is right here is what average precision counts as right. */
 export function compare(truths: readonly TruthBox[], found: readonly FoundBox[]): Comparison {
   const comparison: Comparison = { right: [], missed: [], wrong: [], confused: [] };
-  const labels = new Set([...truths, ...found].map(({ label }) => label));
-  for (const label of [...labels].sort()) {
-    for (const boxes of imageBoxesOf(label, truths, found, Number.POSITIVE_INFINITY)) {
+  const truthsOf = Map.groupBy(truths, ({ label }) => label);
+  const foundAs = Map.groupBy(found, ({ label }) => label);
+  for (const label of [...new Set([...truthsOf.keys(), ...foundAs.keys()])].sort()) {
+    const images = imageBoxesOf(truthsOf.get(label) ?? [], foundAs.get(label) ?? [], Number.POSITIVE_INFINITY);
+    for (const boxes of images) {
       const matches = matchesAt(
         SAME_OBJECT_IOU,
         boxes,
@@ -46,7 +48,8 @@ export function compare(truths: readonly TruthBox[], found: readonly FoundBox[])
         else if (!at(boxes.truths, match).isCrowd) comparison.right.push({ truth: at(boxes.truths, match), found: finding });
       }
       const matched = new Set(matches);
-      comparison.missed.push(...boxes.truths.filter(({ isCrowd }, place) => !isCrowd && !matched.has(place)));
+      for (const [place, truth] of boxes.truths.entries())
+        if (!truth.isCrowd && !matched.has(place)) comparison.missed.push(truth);
     }
   }
   comparison.confused = confusedIn(comparison);
@@ -56,12 +59,19 @@ export function compare(truths: readonly TruthBox[], found: readonly FoundBox[])
 /** Each object and finding once, the highest IoU first. */
 function confusedIn({ missed, wrong }: Comparison): Comparison['confused'] {
   const wrongIn = Map.groupBy(wrong, ({ image }) => image);
-  const pairs = missed.flatMap((truth) =>
-    (wrongIn.get(truth.image) ?? []).map((found) => ({ truth, found, iou: iou(truth.box, found.box) })),
-  );
+  const pairs: { truth: TruthBox; found: FoundBox; iou: number }[] = [];
+  for (const [image, ofImage] of Map.groupBy(missed, (truth) => truth.image)) {
+    const foundThere = wrongIn.get(image) ?? [];
+    const index = new BoxesByLeft(foundThere);
+    for (const truth of ofImage) {
+      for (const found of index.near(truth.box).map((place) => at(foundThere, place))) {
+        const overlap = iou(truth.box, found.box);
+        if (overlap >= SAME_OBJECT_IOU) pairs.push({ truth, found, iou: overlap });
+      }
+    }
+  }
   const taken = new Set<TruthBox | FoundBox>();
   return pairs
-    .filter((pair) => pair.iou >= SAME_OBJECT_IOU)
     .sort((a, b) => b.iou - a.iou || b.found.score - a.found.score)
     .flatMap(({ truth, found }) => {
       if (taken.has(truth) || taken.has(found)) return [];

@@ -22,16 +22,18 @@ export function textAccuracy(images: readonly LinesOfImage[]): TextAccuracy | nu
   const accuracy: TextAccuracy = { lines: 0, exact: 0, misread: [] };
   for (const [image, { objects, findings }] of images.entries()) {
     const readings = new Set(findings.flatMap(({ box, text }) => (text === null ? [] : [{ box, text }])));
+    const readingsOf = Map.groupBy(readings, ({ text }) => oneSpaced(text));
     const rest: { box: Box; text: string }[] = [];
     for (const { box, text } of objects) {
       if (text === null) continue;
       accuracy.lines++;
-      const exact = [...readings].find((reading) => oneSpaced(reading.text) === oneSpaced(text) && isSamePlace(reading.box, box));
+      const exact = readingsOf.get(oneSpaced(text))?.find((reading) => readings.has(reading) && isSamePlace(reading.box, box));
       if (!exact) rest.push({ box, text });
       else if (readings.delete(exact)) accuracy.exact++;
     }
+    const left = [...readings];
     for (const { box, text } of rest) {
-      const [found] = [...readings]
+      const [found] = left
         .filter((reading) => isSamePlace(reading.box, box))
         .sort((a, b) => intersectionOf(b.box, box) - intersectionOf(a.box, box));
       accuracy.misread.push({ image, box, text, found: found ? found.text : null });
