@@ -84,11 +84,7 @@ export function recognize(model: OnnxModel, file: { sha256: string; bytes: numbe
 }
 
 /** `others` would fit with another number of labels. */
-function chosenFit(
-  shapes: ModelShapes,
-  named: ClassLabels | null,
-  layout: LayoutName | null,
-): { fit: Fit; others: Fit[] } {
+function chosenFit(shapes: ModelShapes, named: ClassLabels | null, layout: LayoutName | null): { fit: Fit; others: Fit[] } {
   if (shapes.task !== null && !isDetection(shapes.task)) {
     throw new UserError(`The model is for the task ${printable(shapes.task)}. Expected detect, segment or obb.`);
   }
