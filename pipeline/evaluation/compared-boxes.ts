@@ -41,7 +41,7 @@ interface Candidate {
 /** No figure has a lower threshold. */
 export const OVERLAP_MIN = 0.5;
 
-/** Of a width: more than the sums of coordinates can be off. */
+/** A share of the width: more than sums of coordinates can be off. */
 const ROUNDING = 0.01;
 
 /** Two boxes that are equal up to rounding count as equal at every threshold below 1. */
