@@ -9,15 +9,7 @@ import type { Sidecar } from '../../pipeline/vision/detectors/sidecar.ts';
 import { describeTextModel, dictionaryOf } from '../../pipeline/vision/detectors/text-model-files.ts';
 import { startGuard } from '../../pipeline/vision/onnx/guard-thread.ts';
 import { decode } from '../../pipeline/vision/onnx/pixels.ts';
-import {
-  type DetectorRequest,
-  type TextRequest,
-  type TextTrial,
-  TOO_MUCH_MEMORY,
-  type Trial,
-  type TrialAnswer,
-  TrialRequest,
-} from './trial.ts';
+import { type DetectorRequest, type TextRequest, type TextTrial, type Trial, type TrialAnswer, TrialRequest } from './trial.ts';
 
 const PIXELS_MAX = 268_402_689; // of sharp's own default
 
@@ -38,7 +30,7 @@ function send(answer: TrialAnswer): void {
 }
 
 async function answered(request: DetectorRequest | TextRequest): Promise<Trial | TextTrial> {
-  startGuard({ bytesMax: request.memoryBytesMax, signal: TOO_MUCH_MEMORY });
+  startGuard(request.memoryBytesMax);
   return 'paths' in request ? await triedText(request) : await tried(request);
 }
 

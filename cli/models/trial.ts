@@ -2,7 +2,6 @@
 // take all memory. Knows nothing of where models are registered.
 import { fork } from 'node:child_process';
 import { createRequire } from 'node:module';
-import { totalmem } from 'node:os';
 import { z } from 'zod';
 import { UserError } from '../../pipeline/contract/errors.ts';
 import { unfitProcessor } from '../../pipeline/contract/native-packages.ts';
@@ -10,11 +9,12 @@ import { Detection } from '../../pipeline/contract/schemas.ts';
 import { LayoutName } from '../../pipeline/vision/detectors/layouts.ts';
 import { Sidecar } from '../../pipeline/vision/detectors/sidecar.ts';
 import { TextSidecar } from '../../pipeline/vision/detectors/text-sidecar.ts';
+import { memoryBytesMax, TOO_MUCH_MEMORY } from '../../pipeline/vision/onnx/guard-thread.ts';
 
 const GIB = 1_024 ** 3;
 
 /** A model of 500 MB is read, loaded and optimized: about 2 GB. A large transformer takes 3 s on one core, and 10 to load. */
-const LIMITS: TrialLimits = { ms: 60_000, bytes: Math.min(4 * GIB, Math.round(0.75 * totalmem())) };
+const LIMITS: TrialLimits = { ms: 60_000, bytes: Math.min(4 * GIB, memoryBytesMax()) };
 
 export interface TrialLimits {
   ms: number;
@@ -64,9 +64,6 @@ export const TrialAnswer = z.discriminatedUnion('state', [
   z.object({ state: z.literal('failed'), isOurs: z.boolean(), message: z.string() }),
 ]);
 export type TrialAnswer = z.infer<typeof TrialAnswer>;
-
-/** The process ends itself with it if it holds too much memory: the parent cannot see another reason. */
-export const TOO_MUCH_MEMORY = 'SIGUSR2';
 
 /** Throws a UserError if the model cannot be recognized or run within the limits, and the reason of `signal` once it is aborted. */
 export async function tried(

@@ -1,14 +1,15 @@
 // The detectors and text models that users registered: models/NAME/ with detector.json and the files that it describes, in a folder or in a
 // bucket. Reads sidecars and finds the files; runs none.
 import { createHash } from 'node:crypto';
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { at } from '../contract/at.ts';
 import { codeOf, UserError } from '../contract/errors.ts';
 import { lru } from '../contract/lru.ts';
 import type { ModelId } from '../contract/schemas.ts';
-import type { Blobs, Detectors, LocalFile, RegisteredDetector } from '../ports.ts';
+import type { Blobs, Detectors, RegisteredDetector } from '../ports.ts';
 import { detectorName, isDetectorName, isZeroShot } from '../providers/detector-names.ts';
+import { bucketCopies, type StatedFile } from './bucket-copies.ts';
 import type { Sidecar } from './detectors/sidecar.ts';
 import type { TextFileName, TextSidecar } from './detectors/text-sidecar.ts';
 import type { ZeroShotModel } from './zero-shot/model-folder.ts';
@@ -22,9 +23,9 @@ const TEXT_TILE = { width: 1_024, height: 1_024 } as const;
 
 /** A sidecar that was corrected counts after this time, in processes that run already. */
 const KEPT_MS = 5_000;
+/** 10,000 labels of 100 characters of up to 6 bytes, as JSON writes them. */
+const SIDECAR_BYTES_MAX = 8_000_000;
 const SIDECARS_KEPT_MAX = 20; // of at most 10,000 labels of 100 characters: 20 MB
-/** More than a request may name, which is 4. Each has at most 500 MB, text models 30: 4 GB of a temporary disk of 10. */
-const COPIES_KEPT_MAX = 8;
 
 export interface DetectorFiles extends RegisteredDetector {
   labels: Sidecar['labels'];
@@ -41,8 +42,8 @@ export interface TextModelParts extends RegisteredDetector {
 }
 
 export interface DetectorRegistry extends Detectors {
-  /** For the process that runs it. Throws as `find`. */
-  files(model: ModelId): Promise<DetectorFiles | TextModelParts>;
+  /** For the process that runs it. `afresh`: what an earlier answer stated does not fit its files (any more). Throws as `find`. */
+  files(model: ModelId, afresh?: boolean): Promise<DetectorFiles | TextModelParts>;
   /** The folder of an hf: model. Throws as `find`. */
   zeroShot(model: ModelId): Promise<ZeroShotModel>;
 }
@@ -51,8 +52,11 @@ export interface DetectorRegistry extends Detectors {
 interface Place {
   /** `null` if there is no such file. */
   read(name: string, file: string): Promise<Uint8Array | null>;
-  /** The paths of local copies of the files, in their order. `version` changes with the bytes. Throws a UserError if one is not there. */
-  local(name: string, files: readonly string[], version: string): Promise<string[]>;
+  /**
+   * The paths of local copies of the files, in their order. `version` changes with the sidecar; `afresh` also replaces copies of files
+   * that have changed since. Throws a UserError if one is not there, or cannot be the one that the sidecar describes.
+   */
+  local(name: string, files: readonly StatedFile[], version: string, afresh: boolean): Promise<string[]>;
   /** What to do about a detector that is not there. */
   advice(): Promise<string>;
   zeroShot(model: ModelId): Promise<ZeroShotModel>;
@@ -63,8 +67,8 @@ export function detectorsInFolder(home: string, now: () => number = () => perfor
   const pathOf = (name: string, file: string) => join(home, MODELS_FOLDER, name, file);
   return registry(
     {
-      read: async (name, file) => await readFile(pathOf(name, file)).catch(missing),
-      local: async (name, files) => files.map((file) => pathOf(name, file)),
+      read: async (name, file) => await readSmallFile(pathOf(name, file)),
+      local: async (name, files) => files.map(({ file }) => pathOf(name, file)),
       advice: async () => {
         const names = await namesIn(home);
         const add = 'Add it with `tilesight models add FILE --name NAME`.';
@@ -96,32 +100,10 @@ export function detectorsInBucket(
   now: () => number = () => performance.now(),
 ): DetectorRegistry {
   const keyOf = (name: string, file: string) => `${MODELS_FOLDER}/${name}/${file}`;
-  const copies = lru<string, Promise<LocalFile[]>>(COPIES_KEPT_MAX, (copy) => {
-    copy.then(releaseAll).catch(() => {}); // a copy that failed left nothing
-  });
-  const copied = async (keys: readonly string[]) => {
-    const files: LocalFile[] = [];
-    try {
-      for (const key of keys) {
-        if (!(await blobs.head(key))) throw new UserError(`The bucket has no ${key}. Upload the model beside its sidecar.`);
-        files.push(await blobs.materialize(key));
-      }
-      return files;
-    } catch (error) {
-      await releaseAll(files);
-      throw error;
-    }
-  };
   return registry(
     {
       read: async (name, file) => await blobs.get(keyOf(name, file)),
-      async local(name, files, version) {
-        const id = `${name}-${version}`;
-        const copy = copies.get(id) ?? copied(files.map((file) => keyOf(name, file)));
-        copies.set(id, copy);
-        copy.catch(() => copies.delete(id));
-        return (await copy).map(({ path }) => path);
-      },
+      local: bucketCopies(blobs, keyOf),
       zeroShot: async (model) => {
         throw new UserError(
           `The model ${model} cannot run on AWS: hf: models run on a machine of your own. Choose another model.`,
@@ -133,15 +115,11 @@ export function detectorsInBucket(
   );
 }
 
-async function releaseAll(files: readonly LocalFile[]): Promise<void> {
-  for (const { release } of files) await release();
-}
-
 function registry(place: Place, now: () => number): DetectorRegistry {
   const kept = lru<string, { known: Known; until: number }>(SIDECARS_KEPT_MAX);
-  const knownOf = async (model: ModelId): Promise<Known> => {
+  const knownOf = async (model: ModelId, afresh = false): Promise<Known> => {
     const name = detectorName(model);
-    const earlier = name === null ? undefined : kept.get(name);
+    const earlier = name === null || afresh ? undefined : kept.get(name);
     if (earlier && now() < earlier.until) return earlier.known;
     const bytes = name === null ? null : await place.read(name, SIDECAR_FILE);
     if (name === null || bytes === null)
@@ -157,12 +135,14 @@ function registry(place: Place, now: () => number): DetectorRegistry {
       return { labels, input, version };
     },
     zeroShot: place.zeroShot,
-    async files(model) {
-      const known = await knownOf(model);
+    async files(model, afresh = false) {
+      const known = await knownOf(model, afresh);
       const { name, version, sidecar } = known;
       const { TEXT_FILES } = await import('./detectors/text-sidecar.ts'); // not at the start of a server
-      const files = isText(sidecar) ? [TEXT_FILES.detector, TEXT_FILES.reader, TEXT_FILES.dictionary] : [MODEL_FILE];
-      const paths = await place.local(name, files, version);
+      const files = isText(sidecar)
+        ? (['detector', 'reader', 'dictionary'] as const).map((part) => ({ file: TEXT_FILES[part], bytes: sidecar[part].bytes }))
+        : [{ file: MODEL_FILE, bytes: sidecar.bytes }];
+      const paths = await place.local(name, files, version, afresh);
       if (!isText(sidecar)) return { labels: sidecar.labels, input: sidecar.input, version, sidecar, modelPath: at(paths, 0) };
       return {
         ...textModelOf(sidecar, version),
@@ -200,6 +180,17 @@ async function readSidecar(model: ModelId, name: string, bytes: Uint8Array): Pro
     if (cause instanceof UserError) throw new UserError(`The detector ${model}: ${cause.message}`, { cause });
     throw cause;
   }
+}
+
+/** `null` if there is none. A pipe would never end, and a file of any size would fill the memory of a server. */
+async function readSmallFile(path: string): Promise<Uint8Array | null> {
+  const found = await stat(path).catch(missing);
+  if (found === null) return null;
+  if (!found.isFile() || found.size > SIDECAR_BYTES_MAX)
+    throw new UserError(
+      `${path} is not a file of at most ${SIDECAR_BYTES_MAX.toLocaleString('en')} bytes. Add the detector again.`,
+    );
+  return await readFile(path).catch(missing);
 }
 
 function missing(error: unknown): null {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { tried } from '../../cli/models/trial.ts';
 import { describeDetector } from '../../pipeline/vision/detectors/detector-file.ts';
-import { Detected } from '../../pipeline/vision/onnx/model-jobs.ts';
+import { Detected, NANODET } from '../../pipeline/vision/onnx/model-jobs.ts';
 import { modelPool } from '../../pipeline/vision/onnx/model-pool.ts';
 import { detectorFile } from '../support/detector-files.ts';
 import { LABELS } from '../support/detector-graph.ts';
@@ -61,6 +61,23 @@ test('one that computes for hours although it is registered costs its tile, not 
   const ended = { status: 'rejected', reason: expect.objectContaining({ name: 'AnswerError', message: 'It took too long.' }) };
   expect(ends).toEqual([ended, ended, ended]);
   expect((await pool.run(await job('good', WHOLE, 60_000), tile)).detections).toHaveLength(2);
+});
+
+test('one that takes all memory although it is registered costs its tile, not the machine', async () => {
+  const modelPath = join(await temporaryFolder(), 'greedy');
+  await writeFile(modelPath, greedyDetector());
+  const { sidecar } = await describeDetector(modelPath, { labels: LABELS });
+  const pool = modelPool(join(import.meta.dirname, '../../models'), GIB);
+  onTestFinished(() => pool.close());
+  const limit = { ms: 60_000, sentence: 'It took too long.' };
+  const tile = await redAndBlue(320, 256);
+  await expect(
+    pool.run({ model: { modelPath, version: 'greedy', sidecar }, result: Detected, limit }, tile),
+  ).rejects.toMatchObject({
+    name: 'AnswerError',
+    message: 'The local models need more than 1.0 GiB of memory for a tile. Use smaller models, or fewer of them.',
+  });
+  await expect(pool.run(NANODET, tile)).resolves.toHaveProperty('detections');
 });
 
 test('an interruption ends it at once', async () => {

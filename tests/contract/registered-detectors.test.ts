@@ -1,5 +1,6 @@
 // Registered detectors through the Vision port and real worker processes: which labels they report, and what is refused.
-import { appendFile, rm, writeFile } from 'node:fs/promises';
+import { execFileSync } from 'node:child_process';
+import { appendFile, copyFile, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { Ask } from '../../pipeline/contract/schemas.ts';
@@ -72,6 +73,15 @@ test('a corrected sidecar is used as corrected, and is another version', async (
   expect((await detect()).detections).toMatchObject([{ label: 'rot', score: 0.4 }]);
 });
 
+test('one that is replaced just after its sidecar was read costs no tile', async () => {
+  const { detect, detectors, home } = await registered({ metadata: { license: 'of the first' } });
+  const before = await detectors.find(MODEL);
+  await registerDetector(home, 'colors', { metadata: { license: 'of the second' }, labels: ['rot', 'blau', 'grün'] });
+  const { detections, version } = await detect();
+  expect(detections.map(({ label }) => label)).toEqual(['rot', 'blau']);
+  expect(version).not.toBe(before.version);
+});
+
 describe('a UserError says', () => {
   test('which detectors there are', async () => {
     const { detectors, home } = await registered();
@@ -97,6 +107,25 @@ describe('a UserError says', () => {
     await expect(detect()).rejects.toThrow(/model\.onnx is missing or may not be read\. Add the detector again\./);
   });
 
+  test('that a pipe or a huge file is in the place of a file, and waits for neither', async () => {
+    const { detect, folder, later } = await registered({ changed: { description: 'For a pipe.' } });
+    const model = join(folder, 'model.onnx');
+    await rm(model);
+    execFileSync('mkfifo', [model]);
+    await expect(detect()).rejects.toThrow(/model\.onnx is missing or may not be read\. Add the detector again\./);
+    await rm(model);
+    await writeFile(model, '');
+    await truncate(model, 3_000_000_000); // occupies nothing
+    await expect(detect()).rejects.toThrow('model.onnx was replaced by one of 3000000000 bytes. Add the detector again.');
+    const sidecar = join(folder, 'detector.json');
+    await truncate(sidecar, 10_000_000);
+    later();
+    await expect(detect()).rejects.toThrow('detector.json is not a file of at most 8,000,000 bytes. Add the detector again.');
+    await rm(sidecar);
+    execFileSync('mkfifo', [sidecar]);
+    await expect(detect()).rejects.toThrow('detector.json is not a file of at most 8,000,000 bytes.');
+  });
+
   test('which field of the sidecar is wrong', async () => {
     const { detect, folder } = await registered({ changed: { score_min: 7 } });
     await expect(detect()).rejects.toThrow('The detector onnx:colors: detector.json: score_min: expected a number from');
@@ -116,7 +145,7 @@ test('numbers that no detector returns cost the tile, with a sentence', async ()
 describe('from a bucket', () => {
   /** A folder is a store with the same port. */
   async function bucket(names: string[]) {
-    const folder = await temporaryFolder();
+    const [folder, copies] = [await temporaryFolder(), await temporaryFolder()];
     for (const name of names) await registerDetector(folder, name);
     const store = fsBlobs(folder);
     const copied: string[] = [];
@@ -126,11 +155,13 @@ describe('from a bucket', () => {
       async materialize(key: string) {
         copied.push(key);
         const file = await store.materialize(key);
+        const path = join(copies, String(copied.length)); // as of an object in S3
+        await copyFile(file.path, path);
         const release = async () => {
           released.push(key);
           await file.release();
         };
-        return { ...file, release };
+        return { ...file, path, release };
       },
     };
     return { copied, released, detectors: detectorsInBucket(blobs), folder };
@@ -149,6 +180,29 @@ describe('from a bucket', () => {
     const { detectors, released } = await bucket(names);
     for (const name of names) await detectors.files(`onnx:${name}`);
     await expect.poll(() => released).toEqual(['models/model-0/model.onnx']);
+  });
+
+  test('a model that was uploaded by mistake is replaced by the right one, without a new sidecar', async () => {
+    const { detectors, copied, released, folder } = await bucket([]);
+    await registerDetector(folder, 'mistaken', { metadata: { license: 'for no worker that has it already' } });
+    const detect = () => onnxVision({ detectors }).detect('onnx:mistaken', TILE, EVERYTHING);
+    const path = join(folder, 'models/mistaken/model.onnx');
+    const right = await readFile(path);
+    await writeFile(path, right.toReversed());
+    await expect(detect()).rejects.toThrow(/is not the one that its detector\.json describes: its sha256 is/);
+    expect(copied).toHaveLength(1); // not again for each tile
+    await writeFile(path, right);
+    expect((await detect()).detections).toHaveLength(2);
+    expect([copied.length, released.length]).toEqual([2, 1]);
+  });
+
+  test('a model of another size is not copied', async () => {
+    const { detectors, copied, folder } = await bucket(['colors']);
+    await truncate(join(folder, 'models/colors/model.onnx'), 5_000_000_000); // occupies nothing
+    await expect(detectors.files(MODEL)).rejects.toThrow(
+      /^The file models\/colors\/model\.onnx of the bucket is not the one that its detector\.json describes: it has 5,000,000,000 bytes, not \d+,\d{3}\. Upload both again\.$/,
+    );
+    expect(copied).toEqual([]);
   });
 
   test('a UserError says what to upload', async () => {

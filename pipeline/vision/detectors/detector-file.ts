@@ -4,9 +4,7 @@ import { readFile, stat } from 'node:fs/promises';
 import { UserError } from '../../contract/errors.ts';
 import { readOnnxModel } from './onnx-model.ts';
 import { type Given, type Recognized, recognize } from './recognize.ts';
-
-/** It is read as a whole, and onnxruntime holds its weights a second time: 1 GB. */
-export const MODEL_BYTES_MAX = 500 * 1_024 * 1_024;
+import { MODEL_BYTES_MAX } from './sidecar.ts';
 
 /** Throws a UserError if the file is missing, too large, no ONNX model, or a model that cannot run here or is not recognized. */
 export async function describeDetector(path: string, given: Given = {}): Promise<Recognized> {

@@ -6,6 +6,8 @@ import { printable } from '../../contract/printable.ts';
 import { MIN_SCORE_DEFAULT } from '../../contract/schemas.ts';
 import { LayoutName } from './layouts.ts';
 
+/** It is read as a whole, and onnxruntime holds its weights a second time: 1 GB. */
+export const MODEL_BYTES_MAX = 500 * 1_024 * 1_024;
 const EDGE_PX = { min: 32, max: 4_096 } as const; // 4,096² as float32: 201 MB
 export const CLASSES_MAX = 10_000;
 const LINE_LENGTH_MAX = 120;
@@ -61,7 +63,7 @@ export const Sidecar = z.strictObject({
   nms: z.strictObject({ iou: between(0.05, 1), across_labels: z.boolean() }).nullable(),
   /** The file of the model: a detector never runs with another one. */
   sha256: z.string().regex(/^[0-9a-f]{64}$/, { error: 'expected the sha256 of the model file in hexadecimal digits' }),
-  bytes: whole(1, Number.MAX_SAFE_INTEGER),
+  bytes: whole(1, MODEL_BYTES_MAX),
   /** What the model states about its license and itself; `null` if nothing. */
   license: z.string().max(200).nullable(),
   description: z.string().max(500).nullable(),

@@ -8,6 +8,7 @@ import { AnswerError, TransientError, UserError } from '../../contract/errors.ts
 import { unfitProcessor } from '../../contract/native-packages.ts';
 import { MIN_SCORE_DEFAULT } from '../../contract/schemas.ts';
 import type { Jpeg } from '../../ports.ts';
+import { memoryBytesMax, TOO_MUCH_MEMORY } from './guard-thread.ts';
 import { type JobRequest, JobResponse, type ModelJob } from './model-jobs.ts';
 
 const WORKERS_MAX = 4; // 430 MB each with both default models, up to 630 MB with PP-OCR on 1,024 px tiles: 2.5 GB
@@ -30,8 +31,11 @@ interface Queued {
   fail(error: Error): void;
 }
 
-/** Workers start on demand, at most one per core. They keep this process alive only while they work. */
-export function modelPool(modelsFolder: string): ModelPool {
+/**
+ * Workers start on demand, at most one per core. They keep this process alive only while they work. One that runs a model of a user's ends
+ * before it holds more than `bytesMax` of memory: most of what the machine has by default.
+ */
+export function modelPool(modelsFolder: string, bytesMax: number = memoryBytesMax()): ModelPool {
   // By a name of package.json: a bundle has the file elsewhere.
   const workerFile = createRequire(import.meta.url).resolve('#onnx-worker');
   const workersMax = Math.min(WORKERS_MAX, availableParallelism());
@@ -69,7 +73,7 @@ export function modelPool(modelsFolder: string): ModelPool {
 
   function startWorker(): ChildProcess {
     // Not the flags of this process: --eval or --inspect make no sense in a worker.
-    const worker = fork(workerFile, [modelsFolder], {
+    const worker = fork(workerFile, [modelsFolder, String(bytesMax)], {
       serialization: 'advanced',
       execArgv: HEAP_FLAGS,
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
@@ -87,7 +91,7 @@ export function modelPool(modelsFolder: string): ModelPool {
     worker.on('error', (error) => endWorker(worker, error));
     worker.on('exit', (code, signal) => {
       const cause = new Error(`The worker ended with ${signal ?? code}.`);
-      endWorker(worker, cause, signal === 'SIGILL' ? unfitProcessor(cause) : stopped(cause));
+      endWorker(worker, cause, failureOf(signal, cause, bytesMax));
     });
     return worker;
   }
@@ -120,6 +124,14 @@ export function modelPool(modelsFolder: string): ModelPool {
       for (const worker of idle.splice(0)) worker.kill('SIGKILL');
     },
   };
+}
+
+function failureOf(signal: string | null, cause: Error, bytesMax: number): Error {
+  if (signal === 'SIGILL') return unfitProcessor(cause);
+  if (signal !== TOO_MUCH_MEMORY) return stopped(cause);
+  const gibibytes = (bytesMax / 1_024 ** 3).toFixed(1);
+  const sentence = `The local models need more than ${gibibytes} GiB of memory for a tile. Use smaller models, or fewer of them.`;
+  return new AnswerError(sentence, { cause });
 }
 
 function stopped(cause: Error): TransientError {

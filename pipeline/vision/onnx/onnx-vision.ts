@@ -1,5 +1,6 @@
 // Vision by local ONNX models on the CPU, without a network: onnx:nanodet, onnx:ppocr, onnx:nsfw and registered detectors. Knows what each
 // model can be asked; a pool of worker processes runs them.
+import { isDeepStrictEqual } from 'node:util';
 import { UserError } from '../../contract/errors.ts';
 import type { Ask, ModelId } from '../../contract/schemas.ts';
 import { NO_USAGE } from '../../contract/usage.ts';
@@ -9,6 +10,7 @@ import { type Selection, selectObjects, selectOwn, selectText } from '../../prov
 import type { DetectorRegistry } from '../registered-detectors.ts';
 import { countNotes, highestScores, OBJECTS_MAX } from './highest-scores.ts';
 import { Detected, type ModelJob, NANODET, NSFW, type NsfwKind, type NsfwScores, PPOCR, tileLimit } from './model-jobs.ts';
+import type { ModelPool } from './model-pool.ts';
 import { sharedPool } from './shared-pools.ts';
 
 export interface OnnxVisionOptions {
@@ -35,18 +37,24 @@ export function onnxVision(options: OnnxVisionOptions = {}): Vision {
       return { ...verdictOf(await classify(image)), usage: NO_USAGE };
     },
     async detect(model, tile, ask) {
-      const { job, selection, detectionsMax, version } = await detector(model, ask, options.detectors ?? null);
-      const { isWanted, wantsAny, notes } = selection;
-      const by = version === undefined ? {} : { version };
-      if (!wantsAny) return { detections: [], usage: NO_USAGE, clipped: 0, notes, ...by };
-      const { detections } = await pool().run(job, tile, ask.min_score);
+      const detectorOf = (afresh: boolean) => detector(model, ask, options.detectors ?? null, afresh);
+      const known = await detectorOf(false);
+      const run = async (found: Detector) => ({ found, ...(await ran(pool(), found, tile, ask)) });
+      const { found, detections } = await run(known).catch(async (error: unknown) => {
+        if (!(error instanceof UserError) || known.version === undefined) throw error;
+        const now = await detectorOf(true); // it may have been replaced since its sidecar was read
+        if (isDeepStrictEqual(now.job.model, known.job.model)) throw error;
+        return await run(now);
+      });
+      const { selection, detectionsMax, version } = found;
+      const { isWanted, notes } = selection;
       const wanted = detections.filter(({ label }) => isWanted(label));
       return {
         detections: highestScores(wanted, detectionsMax),
         usage: NO_USAGE,
         clipped: 0,
         notes: [...notes, ...countNotes(model, wanted.length, detectionsMax)],
-        ...by,
+        ...(version !== undefined && { version }),
       };
     },
     async verify(model) {
@@ -65,11 +73,16 @@ interface Detector {
   version?: string;
 }
 
-async function detector(model: ModelId, ask: Ask, detectors: OnnxVisionOptions['detectors']): Promise<Detector> {
+/** Runs no model if the request names nothing that it knows. */
+async function ran(pool: ModelPool, { job, selection }: Detector, tile: Jpeg, ask: Ask): Promise<Detected> {
+  return selection.wantsAny ? await pool.run(job, tile, ask.min_score) : { detections: [] };
+}
+
+async function detector(model: ModelId, ask: Ask, detectors: OnnxVisionOptions['detectors'], afresh: boolean): Promise<Detector> {
   if (model === 'onnx:nanodet') return { job: NANODET, selection: selectObjects(ask), detectionsMax: OBJECTS_MAX };
   if (model === 'onnx:ppocr') return { job: PPOCR, selection: selectText(ask), detectionsMax: LINES_MAX };
   if (!detectors || !isOwnDetector(model)) throw wrongModel(model, 'detect', 'onnx:nanodet or onnx:ppocr');
-  const files = await detectors.files(model);
+  const files = await detectors.files(model, afresh);
   const { version, labels } = files;
   const limit = tileLimit(model);
   if ('paths' in files) {

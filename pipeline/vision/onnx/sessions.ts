@@ -1,6 +1,6 @@
 // Loads ONNX sessions: once for each file, on first use, and only from files with the recorded checksum.
 import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import './no-telemetry.ts';
 
@@ -10,8 +10,8 @@ import { at } from '../../contract/at.ts';
 import { UserError } from '../../contract/errors.ts';
 import { lru } from '../../contract/lru.ts';
 import { loadDetector } from '../detectors/run-detector.ts';
+import { MODEL_BYTES_MAX } from '../detectors/sidecar.ts';
 import { dictionaryOf } from '../detectors/text-model-files.ts';
-import { startGuard } from './guard-thread.ts';
 import type { DetectorFile, TextModelFiles } from './model-jobs.ts';
 import { type Alphabet, alphabetOf } from './text/text-of-scores.ts';
 
@@ -53,24 +53,22 @@ export interface TextModel {
 }
 
 export function sessions(modelsFolder: string): Sessions {
-  const guard = onlyOnce(() => startGuard(null));
   return {
     get: once(async (file) => ort.InferenceSession.create(await checked(file, modelsFolder), SESSION_OPTIONS)),
     alphabet: once(async (file) => alphabetOf(dictionaryOf(new TextDecoder().decode(await checked(file, modelsFolder))))),
-    detector: detectorSessions(guard),
-    text: textModels(guard),
+    detector: detectorSessions(),
+    text: textModels(),
     path: (name) => join(modelsFolder, name),
   };
 }
 
-/** `guard` starts what ends this process if its parent has gone: a foreign model may never return. */
-function detectorSessions(guard: () => void): Sessions['detector'] {
-  const kept = keptSessions(DETECTORS_KEPT_MAX, guard);
+function detectorSessions(): Sessions['detector'] {
+  const kept = keptSessions(DETECTORS_KEPT_MAX);
   return ({ modelPath, sidecar, version }) => kept(version, modelPath, sidecar.sha256);
 }
 
-function textModels(guard: () => void): Sessions['text'] {
-  const kept = keptSessions(TEXT_SESSIONS_KEPT_MAX, guard);
+function textModels(): Sessions['text'] {
+  const kept = keptSessions(TEXT_SESSIONS_KEPT_MAX);
   const alphabets = lru<string, Alphabet>(DETECTORS_KEPT_MAX); // of at most 2 MB each
   return ({ paths, sidecar, version }) => ({
     detector: () => kept(`${version} detector`, paths.detector, sidecar.detector.sha256),
@@ -87,15 +85,11 @@ function textModels(guard: () => void): Sessions['text'] {
 }
 
 /** A worker runs one image at a time, so the session that has to go is not running. */
-function keptSessions(
-  most: number,
-  guard: () => void,
-): (id: string, path: string, sha256: string) => Promise<ort.InferenceSession> {
+function keptSessions(most: number): (id: string, path: string, sha256: string) => Promise<ort.InferenceSession> {
   const kept = lru<string, Promise<ort.InferenceSession>>(most, (session) => {
     session.then((ended) => ended.release()).catch(() => {}); // it never loaded
   });
   return (id, path, sha256) => {
-    guard();
     const known = kept.get(id);
     if (known) return known;
     const loading = checkedFile(path, sha256).then((bytes) => loadDetector(bytes, SESSION_OPTIONS));
@@ -105,23 +99,24 @@ function keptSessions(
   };
 }
 
+/** Nothing is read of a device, a pipe or a file of any size. */
 async function checkedFile(path: string, sha256: string): Promise<Uint8Array> {
+  const unreadable = (cause: unknown) =>
+    new UserError(`The model file ${path} is missing or may not be read. Add the detector again.`, { cause });
+  const found = await stat(path).catch((cause: unknown) => {
+    throw unreadable(cause);
+  });
+  if (!found.isFile()) throw unreadable(new Error('It is not a file.'));
+  if (found.size > MODEL_BYTES_MAX)
+    throw new UserError(`The model file ${path} was replaced by one of ${found.size} bytes. Add the detector again.`);
   const bytes = await readFile(path).catch((cause: unknown) => {
-    throw new UserError(`The model file ${path} is missing or may not be read. Add the detector again.`, { cause });
+    throw unreadable(cause);
   });
   const actual = createHash('sha256').update(bytes).digest('hex');
   if (actual === sha256) return bytes;
   throw new UserError(
     `The model file ${path} is not the one that its detector.json describes: its sha256 is ${actual}, not ${sha256}. Add the detector again.`,
   );
-}
-
-function onlyOnce(start: () => void): () => void {
-  let isStarted = false;
-  return () => {
-    if (!isStarted) start();
-    isStarted = true;
-  };
 }
 
 function once<T>(load: (file: string) => Promise<T>): (file: string) => Promise<T> {

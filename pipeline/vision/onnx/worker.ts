@@ -4,9 +4,12 @@
 import { flushCompileCache } from 'node:module';
 import { z } from 'zod';
 import { withPackageAdvice } from '../../contract/native-packages.ts';
+import { memoryBytesMax, startGuard } from './guard-thread.ts';
 import { JobRequest, type JobResponse } from './model-jobs.ts';
 
 const modelsFolder = z.string().parse(process.argv[2]);
+const bytesMax = z.coerce.number().optional().parse(process.argv[3]) ?? memoryBytesMax();
+let isGuarded = false;
 let models: ReturnType<typeof import('./models.ts')['localModels']> | null = null;
 
 process.on('message', (message) => {
@@ -17,6 +20,10 @@ process.on('message', (message) => {
 });
 
 async function answer(request: JobRequest): Promise<unknown> {
+  if (typeof request.model !== 'string' && !isGuarded) {
+    startGuard(bytesMax); // a model that a user brought may never return, or take all memory
+    isGuarded = true;
+  }
   if (models !== null) return await models(request);
   models = (await import('./models.ts')).localModels(modelsFolder);
   try {

@@ -11,7 +11,6 @@ import type { Jpeg } from '../../ports.ts';
 import { suppressed } from '../detectors/candidates.ts';
 import { boxInTile } from '../detectors/letterbox.ts';
 import { mergeScore, modelScore } from '../detectors/sidecar.ts';
-import { startGuard } from '../onnx/guard-thread.ts';
 import type { ZeroShotFile } from '../onnx/model-jobs.ts';
 import { decode, type Pixels } from '../onnx/pixels.ts';
 import { SESSION_OPTIONS } from '../onnx/sessions.ts';
@@ -50,10 +49,7 @@ export function zeroShotRunner(load: () => Promise<Library> = () => import(PACKA
   const kept = lru<string, Promise<Detector>>(MODELS_KEPT_MAX, (detector) => {
     detector.then((ended) => ended.dispose()).catch(() => {}); // it never loaded
   });
-  let isGuarded = false;
   const detectorOf = (library: Library, { folder, version }: ZeroShotFile): Promise<Detector> => {
-    if (!isGuarded) startGuard(null);
-    isGuarded = true;
     const known = kept.get(version);
     if (known !== undefined) return known;
     const loading = loadDetector(library, folder);
