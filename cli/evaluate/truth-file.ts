@@ -81,6 +81,8 @@ function faultOf({ path, message, input }: z.core.$ZodIssue): string {
 }
 
 function truthOf({ images, categories, annotations }: CocoFile, path: string): Truth {
+  checkUnique(path, 'images', images);
+  checkUnique(path, 'categories', categories);
   const labels = new Map<string, string>();
   for (const { name } of categories) if (!labels.has(name.toLowerCase())) labels.set(name.toLowerCase(), name);
   const labelOf = new Map(categories.map(({ id, name }) => [id, labels.get(name.toLowerCase()) ?? name]));
@@ -99,6 +101,20 @@ function truthOf({ images, categories, annotations }: CocoFile, path: string): T
     else image.objects.push({ label, box: bbox, area: area ?? bbox[2] * bbox[3], isCrowd: Boolean(iscrowd), text: text ?? null });
   }
   return { images: [...byId.values()], labels: [...labels.values()].sort(), leftOut };
+}
+
+/** The later of two images with one id would take the annotations of both. */
+function checkUnique(path: string, list: string, rows: readonly { id: string | number }[]): void {
+  const places = new Map<string | number, number>();
+  for (const [place, { id }] of rows.entries()) {
+    const first = places.get(id);
+    if (first !== undefined) {
+      throw new UserError(
+        `In the truth ${path}, ${list}.${place} has the id ${JSON.stringify(id)}, as ${list}.${first} has. Give each an id of its own.`,
+      );
+    }
+    places.set(id, place);
+  }
 }
 
 function unknownId(path: string, place: number, field: string, id: string | number, list: string): UserError {

@@ -113,6 +113,22 @@ describe('the truth', () => {
       /annotations\.1 has the image_id 9, which is not in images\. Correct the file\.$/,
     ],
     [
+      'two images of one id',
+      { ...FILE, images: [...FILE.images, { id: 1, file_name: 'other.jpg' }] },
+      /images\.\d has the id 1, as images\.\d has\. Give each an id of its own\.$/,
+    ],
+    [
+      'two categories of one id',
+      {
+        ...FILE,
+        categories: [
+          { id: 1, name: 'a' },
+          { id: 1, name: 'b' },
+        ],
+      },
+      /categories\.1 has the id 1, as categories\.0 has\. Give each an id of its own\.$/,
+    ],
+    [
       'an annotation of no category',
       { ...FILE, annotations: [{ ...annotation, category_id: 'x' }] },
       /annotations\.0 has the category_id "x", which is not in categories\./,

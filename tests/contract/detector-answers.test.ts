@@ -1,4 +1,5 @@
 // What becomes of answers that cannot be used, of sidecars that do not fit, and of graphs that cannot run.
+import { Tensor } from 'onnxruntime-node';
 import sharp from 'sharp';
 import { describe, expect, test } from 'vitest';
 import { onnxFile } from '../../models/onnx-file.ts';
@@ -40,6 +41,20 @@ describe('an answer that cannot be used costs its tile, and invents nothing', ()
     await expect(answerOf({}, { spoiled })).rejects.toMatchObject({
       name: 'AnswerError',
       message: expect.stringContaining(sentence),
+    });
+  });
+
+  test('a turned box that ends far beyond every image', async () => {
+    const [rows, candidates] = [4 + LABELS.length + 1, 1_680];
+    const values = new Float32Array(rows * candidates);
+    for (const [row, value] of [100, 100, 1e30, 10, 0.9, 0, 0, 0.5].entries()) values[row * candidates] = value;
+    const bytes = detectorFile('yolov8-obb', { metadata: { task: 'obb' } });
+    const { sidecar } = recognize(readOnnxModel(bytes), { sha256: 'a'.repeat(64), bytes: bytes.length }, { labels: LABELS });
+    const session = await loadDetector(bytes, QUIET);
+    session.run = async () => ({ output0: new Tensor('float32', values, [1, rows, candidates]) });
+    await expect(runDetector(session, sidecar, await tile())).rejects.toMatchObject({
+      name: 'AnswerError',
+      message: 'The model returned a box without an end. If every tile fails, correct layout in detector.json.',
     });
   });
 

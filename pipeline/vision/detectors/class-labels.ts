@@ -30,6 +30,7 @@ export function usualLabels(classes: number | null): ClassLabels | null {
  * Throws a UserError if it is none of these.
  */
 export function parseLabels(text: string): ClassLabels {
+  if (text.includes('\0')) throw new UserError('The file of labels is not text. Expected one label a line, or a JSON list.');
   const labels = /^\s*[[{]/.test(text) ? labelsOfJson(text) : text.split(/\r?\n/).map((line) => line.trim());
   while (labels.length > 0 && (labels.at(-1) === '' || labels.at(-1) === null)) labels.pop();
   if (labels.length === 0) throw new UserError('The file of labels is empty. Expected one label a line, or a JSON list.');
@@ -64,6 +65,7 @@ function labelsOfJson(text: string): (string | null)[] {
 }
 
 function byNumber(entries: readonly [string, unknown][]): ClassLabels | null {
+  if (entries.length > CLASSES_MAX) throw tooMany(entries.length);
   const numbered = entries.map(([key, label]) => ({ number: /^\d{1,6}$/.test(key) ? Number(key) : -1, label: labelOf(label) }));
   const highest = Math.max(-1, ...numbered.map(({ number }) => number));
   if (highest < 0 || highest >= CLASSES_MAX || numbered.some(({ number }) => number < 0)) return null;
@@ -76,9 +78,12 @@ function labelOf(value: unknown): string | null {
   return typeof value === 'string' || typeof value === 'number' ? String(value) : null;
 }
 
+function tooMany(labels: number): UserError {
+  return new UserError(`The model has ${labels} labels. At most ${CLASSES_MAX} are possible.`);
+}
+
 /** Printable, without spaces at the ends, and of a length that a detection may have. */
 function checkedLabels(labels: readonly (string | null)[]): (string | null)[] {
-  if (labels.length > CLASSES_MAX)
-    throw new UserError(`The model has ${labels.length} labels. At most ${CLASSES_MAX} are possible.`);
+  if (labels.length > CLASSES_MAX) throw tooMany(labels.length);
   return labels.map((label) => (label === null ? null : printable(label).trim().slice(0, LABEL_LENGTH_MAX).trim() || null));
 }

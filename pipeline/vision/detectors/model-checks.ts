@@ -1,20 +1,24 @@
 // Refuses an ONNX file that cannot run here, whatever its layout: every sentence says what was read and how to export it instead. Pure.
 import { UserError } from '../../contract/errors.ts';
+import { printable } from '../../contract/printable.ts';
 import type { ModelValue, OnnxModel } from './onnx-model.ts';
 
 /** Inputs beside the image that a decoder feeds. */
 const OTHER_INPUTS = ['orig_target_sizes', 'scale_factor', 'im_shape', 'pixel_mask'];
 const VALUES_SHOWN_MAX = 8;
+/** A file may have names of any length. */
+const NAME_CHARACTERS_MAX = 60;
+const DIMENSIONS_SHOWN_MAX = 6;
 
 /** The input that takes the image. Throws a UserError if the model cannot run. */
 export function checkedInput(model: OnnxModel): ModelValue {
   if (model.externalWeight !== null) {
     throw new UserError(
-      `The weight ${model.externalWeight} of the model is stored in another file (external data). Export the model as a single file.`,
+      `The weight ${shortName(model.externalWeight)} of the model is stored in another file (external data). Export the model as a single file.`,
     );
   }
   if (model.customOperators.length > 0) {
-    const names = model.customOperators.slice(0, 5).join(', ');
+    const names = model.customOperators.slice(0, 5).map(shortName).join(', ');
     throw new UserError(
       `The model needs operators that onnxruntime does not have: ${names}. Export it without plugins for other runtimes.`,
     );
@@ -46,11 +50,18 @@ export function checkedInput(model: OnnxModel): ModelValue {
   return image;
 }
 
+/** For a sentence. */
+export function shortName(name: string): string {
+  const shown = printable(name.slice(0, NAME_CHARACTERS_MAX));
+  return name.length > NAME_CHARACTERS_MAX ? `${shown}…` : shown;
+}
+
 /** As in `images float32 [1, 3, 640, 640]`. */
 export function shown(values: readonly ModelValue[]): string {
   const named = values.slice(0, VALUES_SHOWN_MAX).map(({ name, element, shape }) => {
-    const sizes = shape?.map((size) => size ?? '?').join(', ');
-    return `${name} ${element} ${sizes === undefined ? 'of unknown shape' : `[${sizes}]`}`;
+    const sizes = shape?.slice(0, DIMENSIONS_SHOWN_MAX).map((size) => shortName(String(size ?? '?')));
+    if (shape && shape.length > DIMENSIONS_SHOWN_MAX) sizes?.push('…');
+    return `${shortName(name)} ${element} ${sizes === undefined ? 'of unknown shape' : `[${sizes.join(', ')}]`}`;
   });
   if (values.length > VALUES_SHOWN_MAX) named.push(`${values.length - VALUES_SHOWN_MAX} more`);
   return new Intl.ListFormat('en').format(named);

@@ -13,6 +13,7 @@ import { byScore, type Candidate, cornersIou, suppressed } from './candidates.ts
 import { DECODERS } from './decoders/decoders.ts';
 import { type Outputs, requireNumbers } from './decoders/outputs.ts';
 import { boxInTile, inputPlanes, type Placement, placementOf, pointInTile } from './letterbox.ts';
+import { shortName } from './model-checks.ts';
 import { mergeScore, modelScore, type Sidecar } from './sidecar.ts';
 
 const OUTLINE_TOLERANCE_PX = 0.5;
@@ -20,6 +21,8 @@ const OUTLINE_POINTS_MAX = 32; // of 12 bytes: 0.4 KB a detection
 const PIXEL_MASK_SHAPE = [1, 64, 64];
 const PIXEL_MASK_EDGE_MAX = 4_096;
 const SCORE_MAX = 1.001; // rounding of float32
+/** A box is clipped to its tile, and the corners of a turned box are not. */
+const FAR_PX = 100_000;
 const DETECTIONS_MAX = 300; // as Ultralytics; the callers keep fewer, and state it
 
 /** Throws a UserError if onnxruntime cannot load the model: a damaged graph, or an operator that it lacks. */
@@ -69,7 +72,7 @@ async function run(session: ort.InferenceSession, { input }: Sidecar, planes: Fl
   return session.outputNames.map((name) => {
     const result = results[name];
     if (!(result instanceof ort.Tensor))
-      throw new UserError(`The output ${name} of the model is not a tensor. Export the model again.`);
+      throw new UserError(`The output ${shortName(name)} of the model is not a tensor. Export the model again.`);
     return { name, values: numbersOf(name, result), shape: result.dims };
   });
 }
@@ -111,7 +114,7 @@ function numbersOf(name: string, { data, type }: ort.Tensor): Float32Array {
   if (data instanceof BigInt64Array) return Float32Array.from(data, Number);
   if (data instanceof Int32Array) return Float32Array.from(data);
   throw new UserError(
-    `The output ${name} of the model has the type ${type}. Expected float32, int32 or int64: export the model without half precision.`,
+    `The output ${shortName(name)} of the model has the type ${type}. Expected float32, int32 or int64: export the model without half precision.`,
   );
 }
 
@@ -142,12 +145,13 @@ function detectionOf(candidate: Candidate, sidecar: Sidecar, placement: Placemen
 }
 
 /** The sign of a wrong layout: nothing may be made of such numbers. */
-function requirePossible({ score, left, top, right, bottom }: Candidate): void {
+function requirePossible({ score, left, top, right, bottom, corners = [] }: Candidate): void {
   if (score > SCORE_MAX) {
     const sentence = `The model returned a score of ${score.toFixed(2)}. Expected at most 1: if every tile fails, correct layout in detector.json.`;
     throw new AnswerError(sentence);
   }
-  if (![left, top, right, bottom].every(Number.isFinite)) {
+  const isPossible = ([x, y]: Point) => Math.abs(x) <= FAR_PX && Math.abs(y) <= FAR_PX;
+  if (![left, top, right, bottom].every(Number.isFinite) || !corners.every(isPossible)) {
     throw new AnswerError('The model returned a box without an end. If every tile fails, correct layout in detector.json.');
   }
 }

@@ -11,6 +11,7 @@ export const MODEL_BYTES_MAX = 500 * 1_024 * 1_024;
 const EDGE_PX = { min: 32, max: 4_096 } as const; // 4,096² as float32: 201 MB
 export const CLASSES_MAX = 10_000;
 const LINE_LENGTH_MAX = 120;
+const SHOWN_CHARACTERS_MAX = 80;
 export const LABEL_LENGTH_MAX = 100; // of a Detection
 
 function between(min: number, max: number) {
@@ -147,7 +148,15 @@ function sentenceOf(issue: z.core.$ZodIssue, fields: readonly string[]): string 
 
 function shown(input: unknown): string {
   if (input === undefined) return 'missing';
-  return printable(JSON.stringify(input) ?? typeof input).slice(0, 80);
+  return printable(jsonOf(input)).slice(0, SHOWN_CHARACTERS_MAX);
+}
+
+function jsonOf(input: unknown): string {
+  try {
+    return JSON.stringify(input) ?? typeof input;
+  } catch {
+    return 'a list of too many levels';
+  }
 }
 
 function decapitalized(message: string): string {

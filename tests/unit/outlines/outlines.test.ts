@@ -104,6 +104,13 @@ function turned(x: number, y: number, edge: number, degrees: number, score = 0.5
   return { ...candidate(0, score, [Math.min(...xs), Math.min(...ys), Math.max(...xs), Math.max(...ys)]), corners };
 }
 
+test('an outline of 200,000 points is simplified at once, though noise needs each of them', () => {
+  const teeth = Array.from({ length: 200_000 }, (_, index): [number, number] => [index % 2 === 0 ? 0 : 1_000, index / 100]);
+  const began = performance.now();
+  expect(simplified(teeth, 0.5, 32).length).toBeLessThanOrEqual(32);
+  expect(performance.now() - began).toBeLessThan(5_000);
+});
+
 describe('NMS', () => {
   test('keeps the highest score of boxes that overlap, for each label', () => {
     const boxes = [

@@ -1,7 +1,7 @@
 // What a file states about itself becomes a sidecar, or a sentence that names the field to set.
 import { describe, expect, test } from 'vitest';
-import { parseLabels } from '../../../pipeline/vision/detectors/class-labels.ts';
-import type { LayoutName } from '../../../pipeline/vision/detectors/layouts.ts';
+import { namesInMetadata, parseLabels } from '../../../pipeline/vision/detectors/class-labels.ts';
+import { LayoutName } from '../../../pipeline/vision/detectors/layouts.ts';
 import type { Dimension, ModelValue, OnnxModel } from '../../../pipeline/vision/detectors/onnx-model.ts';
 import { readOnnxModel } from '../../../pipeline/vision/detectors/onnx-model.ts';
 import { type Given, recognize } from '../../../pipeline/vision/detectors/recognize.ts';
@@ -190,6 +190,20 @@ describe('a sentence says what was read and what to set, if', () => {
       'The outputs outputs float32 [1, 8400, 85] fit several layouts. Set layout to yolov5 or yolox.',
     ],
     [
+      'a model has names without end, which control a terminal',
+      {
+        inputs: [value('\u001b[2J'.repeat(1_000), [1, 3, 640, 640])],
+        outputs: [
+          value(
+            'y'.repeat(1_000),
+            Array.from({ length: 9 }, () => 'd'.repeat(1_000)),
+          ),
+        ],
+      },
+      {},
+      `No known layout has the inputs ${' [2J'.repeat(15)}… float32 [1, 3, 640, 640] and the outputs ${'y'.repeat(60)}… float32 [${`${'d'.repeat(60)}…, `.repeat(6)}…]. Set layout to one of ${LayoutName.options.join(', ')}.`,
+    ],
+    [
       'an end-to-end YOLO and an RT-DETR with two classes cannot be told apart',
       { outputs: [value('output0', [1, 300, 6])] },
       { labels: labels(2) },
@@ -279,4 +293,17 @@ describe('a file of labels', () => {
       expect(() => parseLabels(text)).toThrow(expect.objectContaining({ name: 'UserError' }));
     },
   );
+});
+
+describe('labels from a file of any size', () => {
+  const numbered = `{${Array.from({ length: 200_000 }, (_, index) => `"${index}":"a"`).join(',')}}`;
+
+  test('are a sentence if there are too many', () => {
+    expect(() => parseLabels(numbered)).toThrow('The model has 200000 labels. At most 10000 are possible.');
+    expect(() => namesInMetadata(numbered)).toThrow('The model has 200000 labels. At most 10000 are possible.');
+  });
+
+  test('are a sentence if the file is not text', () => {
+    expect(() => parseLabels('a\0b\n')).toThrow('The file of labels is not text. Expected one label a line, or a JSON list.');
+  });
 });

@@ -66,6 +66,13 @@ describe('detector.json', () => {
   });
 });
 
+test.each(['['.repeat(100_000) + ']'.repeat(100_000), `{"version":1,"layout":${'['.repeat(100_000)}${']'.repeat(100_000)}}`])(
+  'a document of too many levels is a sentence',
+  (text) => {
+    expect(() => parseSidecar(text)).toThrow(/^detector\.json: .*it is a list of too many levels\.$/);
+  },
+);
+
 describe('the scale of the merge', () => {
   test('begins where the model is sure enough', () => {
     expect(mergeScore(0.25, SIDECAR)).toBeCloseTo(MIN_SCORE_DEFAULT);

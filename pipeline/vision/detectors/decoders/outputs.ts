@@ -3,7 +3,10 @@ import { AnswerError, UserError } from '../../../contract/errors.ts';
 import { valueAt } from '../../onnx/pixels.ts';
 import type { Candidate } from '../candidates.ts';
 import { LAYOUTS } from '../layouts.ts';
+import { shortName } from '../model-checks.ts';
 import type { Sidecar } from '../sidecar.ts';
+
+const OUTPUTS_SHOWN_MAX = 8;
 
 /** Integers come as float32: class numbers are small. */
 export interface Output {
@@ -38,7 +41,7 @@ export function tableOf(outputs: Outputs, which: number | string, sidecar: Sidec
 
 /** The sentence for a sidecar that does not describe its model. */
 export function misfit(outputs: Outputs, { layout, labels }: Sidecar): UserError {
-  const shapes = outputs.map(({ name, shape }) => `${name} [${shape.join(', ')}]`);
+  const shapes = outputs.slice(0, OUTPUTS_SHOWN_MAX).map(({ name, shape }) => `${shortName(name)} [${shape.join(', ')}]`);
   const expected = LAYOUTS[layout].outputs;
   return new UserError(
     `The model returned ${new Intl.ListFormat('en').format(shapes)}. The layout ${layout} with ${labels.length} labels (C) expects ${expected}. Correct layout, labels or input in detector.json.`,
@@ -50,7 +53,9 @@ export function requireNumbers(outputs: Outputs): void {
   for (const { name, values } of outputs) {
     for (let index = 0; index < values.length; index++) {
       if (!Number.isFinite(valueAt(values, index))) {
-        throw new AnswerError(`The model returned ${valueAt(values, index)} instead of a number in its output ${name}.`);
+        throw new AnswerError(
+          `The model returned ${valueAt(values, index)} instead of a number in its output ${shortName(name)}.`,
+        );
       }
     }
   }
