@@ -60,7 +60,7 @@ function crossingOf(field: Float32Array, columns: number, edge: number): Point {
 const TRACED_MAX = 4_000;
 
 /**
- * The fewest points that stay within the tolerance, which grows until there are at most `pointsMax`. Of an outline of more than TRACED_MAX
+ * The fewest points that stay within the tolerance, which grows until there are at most `pointsMax`. In an outline of more than TRACED_MAX
  * points, only every second, third and so on counts.
  */
 export function simplified(traced: readonly Point[], tolerance: number, pointsMax: number): Point[] {
