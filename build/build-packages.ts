@@ -4,10 +4,8 @@ import { Command } from 'commander';
 import { z } from 'zod';
 import { ROOT } from './functions.ts';
 import { writePackages } from './npm-package/write-packages.ts';
-import { NO_OWNER } from './ways/identity.ts';
+import { GitHubName, NO_OWNER } from './ways/identity.ts';
 import { writeWays } from './ways/write-ways.ts';
-
-const GITHUB_NAME = /^[A-Za-z0-9](?:[A-Za-z0-9]|-(?=[A-Za-z0-9])){0,38}$/;
 
 const program = new Command('npm run build:packages --')
   .description('Writes the npm packages, and the manifests and plugins by which clients install tilesight: dist/packages.')
@@ -15,7 +13,7 @@ const program = new Command('npm run build:packages --')
   .showHelpAfterError()
   .parse();
 
-const Options = z.strictObject({ owner: z.string().regex(GITHUB_NAME) });
+const Options = z.strictObject({ owner: GitHubName });
 const options = Options.safeParse(program.opts());
 if (options.success) {
   const { owner } = options.data;

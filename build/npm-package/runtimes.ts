@@ -58,6 +58,7 @@ export async function writeRuntime(folder: string, runtime: Runtime): Promise<vo
     version,
     description,
     license,
+    type: 'commonjs',
     os: [os],
     cpu: [cpu],
     ...(libc && { libc: [libc] }),

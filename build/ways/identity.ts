@@ -9,6 +9,9 @@ export interface Publisher {
   owner: string;
 }
 
+/** The name of an account. */
+export const GitHubName = z.string().regex(/^[A-Za-z0-9](?:[A-Za-z0-9]|-(?=[A-Za-z0-9])){0,38}$/);
+
 /** Stands in the manifests until `--owner` names the publisher. */
 export const NO_OWNER = 'OWNER';
 

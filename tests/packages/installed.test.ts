@@ -9,6 +9,8 @@ import { StdioClientTransport } from '@modelcontextprotocol/client/stdio';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
+import { faultsOf } from '../../build/npm-package/check-archive.ts';
+import { type Archive, pack } from '../../build/npm-package/pack.ts';
 import { RUNTIMES, runtimeName } from '../../build/npm-package/runtimes.ts';
 import { writePackages } from '../../build/npm-package/write-packages.ts';
 import { TOOLS } from '../../mcp-server/tools/index.ts';
@@ -22,12 +24,34 @@ const START_CPU_S_MAX = 0.1;
 const PART = { left: 1_600, top: 1_500, width: 640, height: 640 };
 const SIGN = { text: 'WORKSHOP 4711', font: 'DejaVu Sans Bold 24', fontfile: FONT_FILE, rgba: true, dpi: 96 };
 const Findings = z.object({ findings: z.array(z.looseObject({ label: z.string(), text: z.string().nullable() })) });
+const Sbom = z.object({
+  bomFormat: z.literal('CycloneDX'),
+  specVersion: z.literal('1.6'),
+  components: z.array(
+    z.object({
+      name: z.string(),
+      purl: z.string().regex(/^pkg:npm\/(%40[^/]+\/)?[^/]+@[\w.-]+$/),
+      licenses: z.tuple([z.union([z.object({ license: z.object({ id: z.string() }) }), z.object({ expression: z.string() })])]),
+      hashes: z.tuple([z.object({ alg: z.literal('SHA-512'), content: z.string().length(128) })]),
+    }),
+  ),
+});
+/** Dependencies of the repository that are not in the package: the functions on AWS need them, or a clone. */
+const NOT_IN_PACKAGE = [
+  '@aws-lambda-powertools/logger',
+  '@aws-lambda-powertools/metrics',
+  '@aws-sdk/lib-storage',
+  '@aws-sdk/s3-request-presigner',
+  'esbuild',
+];
 const Lock = z.object({ packages: z.record(z.string(), z.looseObject({ hasInstallScript: z.boolean().optional() })) });
 
 const runtime = RUNTIMES.find(({ os, cpu }) => os === process.platform && cpu === process.arch);
 let folder: string;
 let app: string;
 let home: string;
+let archives: Archive[];
+let sbom: z.infer<typeof Sbom>;
 let byClone: z.infer<typeof Findings>['findings'];
 
 interface Ended {
@@ -69,12 +93,11 @@ describe.skipIf(runtime === undefined)('the installed package', { timeout: 180_0
     if (!runtime) return;
     folder = await mkdtemp(join(tmpdir(), 'tilesight-test-'));
     [app, home] = [await mkdtemp(join(folder, 'app-')), await mkdtemp(join(folder, 'home-'))];
-    const { folders } = await writePackages(join(folder, 'packages'), { owner: 'someone' }, [runtime]);
+    const { folders, sbom: sbomFile } = await writePackages(join(folder, 'packages'), { owner: 'someone' }, [runtime]);
     await writeFile(join(app, 'package.json'), '{"private": true}');
-    for (const one of folders) await npm('pack', one, '--pack-destination', folder, '--ignore-scripts');
-    const archives = (await readdir(folder)).filter((name) => name.endsWith('.tgz')).map((name) => join(folder, name));
-    expect(archives).toHaveLength(2);
-    await npm('install', ...archives);
+    archives = await Promise.all(folders.map((one) => pack(one, folder)));
+    await npm('install', ...archives.map(({ path }) => path));
+    sbom = Sbom.parse(JSON.parse(await readFile(sbomFile, 'utf8')));
     await sharp('examples/lawn.jpg')
       .extract(PART)
       .composite([{ input: { text: SIGN }, left: 40, top: 40 }])
@@ -97,6 +120,36 @@ describe.skipIf(runtime === undefined)('the installed package', { timeout: 180_0
     expect(bytes).toBeLessThanOrEqual(BYTES_MAX);
     expect(Object.keys(packages).filter((path) => packages[path]?.hasInstallScript)).toEqual([]);
     expect(files.filter(({ parentPath }) => /[\\/]build[\\/]Release/.test(parentPath))).toEqual([]);
+  });
+
+  test('can be published: publint and are-the-types-wrong find no fault', async () => {
+    expect(archives.map(({ name }) => name)).toEqual([runtime && runtimeName(runtime), 'tilesight']);
+    for (const { path, folder: packed } of archives) expect(await faultsOf(path, packed)).toEqual([]);
+  });
+
+  test('could not be published without its declarations', async () => {
+    const broken = await mkdtemp(join(folder, 'broken-'));
+    const exports = { '.': { types: './missing.d.ts', default: './library.mjs' } };
+    await writeFile(join(broken, 'package.json'), JSON.stringify({ name: 'broken', version: '1.0.0', type: 'module', exports }));
+    await writeFile(join(broken, 'library.mjs'), 'export const one = 1;');
+    const faults = await faultsOf((await pack(broken, broken)).path, broken);
+    expect(faults).toEqual([
+      expect.stringMatching(/^publint: .*missing\.d\.ts/),
+      expect.stringMatching(/^are-the-types-wrong: /),
+    ]);
+  });
+
+  test('has every dependency, its license and its hash in the bill of materials, and a notice of its license', async () => {
+    const { dependencies } = z
+      .object({ dependencies: z.record(z.string(), z.string()) })
+      .parse(JSON.parse(await readFile('package.json', 'utf8')));
+    const listed = new Set(sbom.components.map(({ name }) => name));
+    const missing = Object.keys(dependencies).filter((name) => !listed.has(name));
+    expect(missing).toEqual(NOT_IN_PACKAGE);
+    expect(sbom.components.length).toBeGreaterThan(80);
+    const notices = await readFile(join(app, 'node_modules/tilesight/THIRD_PARTY_NOTICES.txt'), 'utf8');
+    for (const name of ['zod', 'openai', 'jose']) expect(notices).toMatch(new RegExp(`^${name} [\\d.]+ \\(`, 'm'));
+    expect(notices).toContain('Copyright (c) 2025 Colin McDonnell');
   });
 
   test('finds what a clone finds', async () => {
