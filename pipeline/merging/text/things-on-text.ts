@@ -3,7 +3,7 @@ import type { Size } from '../../planning/geometry.ts';
 import type { DetectionTable } from '../detection-table.ts';
 import { SpatialIndex } from '../spatial-index.ts';
 
-// Measured with NanoDet-g. Right: 114 things in 31 photographs, street scenes with text among them. Wrong: the things on 120 drawn pages and,
+// Measured with NanoDet-g. Right: 114 things in 31 photographs, street scenes with text among them. Wrong: the things on 98 drawn pages and,
 // but for about 20 portraits and drawings of things, the 453 on 99 screenshots of other programs.
 
 /** Right: 84 score more (63 more than 0.6). Wrong: 406 of 453 score at most this. */
