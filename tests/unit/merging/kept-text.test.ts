@@ -117,7 +117,7 @@ function textOn({ top }: Line, findings: readonly Finding[]): string[] {
 }
 
 describe.each([64, 160])('1,000 random lines over the seams of tiles that share %i px', (overlap) => {
-  test.each(EDITS)('no letter is in no finding, and 98 %% are whole, if one reading of each has a %s', (edit) => {
+  test.each(EDITS)('no letter is in no finding, and 98 of 100 lines are whole, if one reading of each has a %s', (edit) => {
     const plan = planWith(overlap);
     const tiles = tilesOf(plan);
     let whole = 0;
