@@ -13,6 +13,7 @@ import { faultsOf } from '../../build/npm-package/check-archive.ts';
 import { type Archive, pack } from '../../build/npm-package/pack.ts';
 import { RUNTIMES, runtimeName } from '../../build/npm-package/runtimes.ts';
 import { writePackages } from '../../build/npm-package/write-packages.ts';
+import { agentPlugin, claudePlugin, kiroPower } from '../../build/ways/plugins.ts';
 import { TOOLS } from '../../mcp-server/tools/index.ts';
 import { FONT_FILE } from '../../pipeline/imaging/overlay.ts';
 
@@ -237,6 +238,24 @@ describe.skipIf(runtime === undefined)('the installed package', { timeout: 180_0
     const { tools } = await client.listTools();
     await client.close();
     expect(tools.map(({ name }) => name).sort()).toEqual(TOOLS.map(({ name }) => name).sort());
+  });
+
+  test.each([
+    ['an Agent Plugin', agentPlugin({ owner: 'someone' }).get('mcp.json')],
+    ['the plugin for Claude Code', claudePlugin({ owner: 'someone' }).get('.mcp.json')],
+    ['the Kiro power', kiroPower().get('mcp.json')],
+  ])('starts by the line of %s', async (_, servers = '{}') => {
+    const Servers = z.object({
+      mcpServers: z.object({ tilesight: z.object({ command: z.string(), args: z.array(z.string()) }) }),
+    });
+    const { command: npx, args } = Servers.parse(JSON.parse(servers)).mcpServers.tilesight;
+    // biome-ignore lint/style/noProcessEnv: npx needs the path of this process.
+    const env = { PATH: process.env.PATH ?? '', HOME: home, npm_config_offline: 'true' };
+    const client = new Client({ name: 'test', version: '1' });
+    await client.connect(new StdioClientTransport({ command: npx, args, env, cwd: app, stderr: 'ignore' }));
+    const { tools } = await client.listTools();
+    await client.close();
+    expect(tools.map(({ name }) => name)).toEqual(TOOLS.map(({ name }) => name));
   });
 
   test('has types', async () => {
