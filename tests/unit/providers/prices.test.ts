@@ -43,6 +43,7 @@ describe('the price of a model', () => {
 
   test.each([
     ['an unlisted id', 'bedrock:example.unpriced-v1:0'],
+    ['a model on a server of your own', 'openai:qwen3-vl:8b'],
     ['the beginning of an id', 'bedrock:us.amazon.nova'],
     ['a model named like a cheaper one', 'bedrock:us.anthropic.claude-sonnet-4-9'],
     ['a model that adds a digit', 'bedrock:us.anthropic.claude-opus-4-10-20270101-v1:0'],
