@@ -1,10 +1,12 @@
 // Recall and precision on the example images, through the command line with default settings, compared with a single detection on
 // the whole image. Every finding counts against precision, also text in images of objects. Then close-ups: objects of the lawn,
-// enlarged beyond a tile, none of which may be lost or found twice. Drawn text: lines at all angles, and tight rows.
+// enlarged beyond a tile, none of which may be lost or found twice. Drawn text: lines at all angles, and tight rows. A detector that is
+// not in the repository is measured beside them: `npm run bench accuracy DETECTOR.onnx`, by default YOLOX-nano beside the repository.
 import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
 import sharp from 'sharp';
 import { z } from 'zod';
@@ -14,6 +16,7 @@ import { readHeader, smallCopy } from '../pipeline/imaging/image-reader.ts';
 import { intersectionOf, iou } from '../pipeline/planning/geometry.ts';
 import { DEFAULT_LIMITS } from '../pipeline/planning/image-limits.ts';
 import { onnxVision } from '../pipeline/vision/onnx/onnx-vision.ts';
+import { type DetectorRegistry, detectorsInFolder } from '../pipeline/vision/registered-detectors.ts';
 import { thingsOnPages } from './accuracy/drawn-pages.ts';
 import { scoreDrawnText } from './accuracy/drawn-text.ts';
 import { type BenchResult, resultOf, rounded } from './result.ts';
@@ -28,7 +31,8 @@ const CLOSE_UP_SIDES_PX = [800, 1_600] as const;
 /** Margin around the object, as a share of its longer side. */
 const CLOSE_UP_MARGIN = 0.6;
 /** The largest input of each detector, for an image that is not tiled. */
-const WHOLE_EDGE_PX = { 'onnx:nanodet': 640, 'onnx:ppocr': 1_024 } as const;
+const WHOLE_EDGE_PX = { 'onnx:nanodet': 640, 'onnx:ppocr': 1_024, 'onnx:own': 1_024 } as const; // the detector scales it down
+const OWN_DETECTOR = '../shared/samples/detectors/yolox_nano.onnx';
 const OUTPUT_BYTES_MAX = 50_000_000;
 
 const Objects = z.array(z.object({ label: z.string(), x1: z.number(), y1: z.number(), x2: z.number(), y2: z.number() }));
@@ -54,6 +58,7 @@ export async function run(): Promise<BenchResult> {
   const planWhole = scoreTexts(await detectedInWholeImage('examples/floorplan.png', 'onnx:ppocr'), plan);
   console.log(JSON.stringify({ image: 'floorplan', tiled: planTiled, whole: planWhole }));
 
+  const own = await scoreOwnDetector(lawn);
   const drawn = await scoreDrawnText(analyzed);
   const pages = await thingsOnPages(analyzed);
   const closeUps = await scoreCloseUps(lawn);
@@ -65,6 +70,7 @@ export async function run(): Promise<BenchResult> {
     floorplan_texts: plan.length,
     floorplan_right: planTiled.right,
     floorplan_whole_right: planWhole.right,
+    ...own,
     drawn_lines: drawn.lines,
     drawn_lines_right: drawn.right,
     spreadsheet_rows: drawn.rows,
@@ -87,14 +93,48 @@ export async function run(): Promise<BenchResult> {
   });
 }
 
-async function analyzed(image: string): Promise<Found[]> {
+async function analyzed(image: string, environment: Record<string, string> = {}): Promise<Found[]> {
   const out = await mkdtemp(join(tmpdir(), 'tilesight-bench-'));
   try {
-    const args = ['cli/tilesight.ts', 'analyze', image, '--json', '-', '--out', out];
-    const { stdout } = await promisify(execFile)(process.execPath, args, { maxBuffer: OUTPUT_BYTES_MAX });
+    const stdout = await tilesight(['analyze', image, '--json', '-', '--out', out], environment);
     return FindingsDocument.parse(JSON.parse(stdout)).findings;
   } finally {
     await rm(out, { recursive: true, force: true });
+  }
+}
+
+async function tilesight(args: string[], environment: Record<string, string>): Promise<string> {
+  // biome-ignore lint/style/noProcessEnv: a child starts from this process's environment.
+  const options = { maxBuffer: OUTPUT_BYTES_MAX, env: { ...process.env, ...environment } };
+  return (await promisify(execFile)(process.execPath, ['cli/tilesight.ts', ...args], options)).stdout;
+}
+
+/** Findings of every label count against precision; `of_labels`: only those of the labels that the truth has. Empty without a detector. */
+async function scoreOwnDetector(lawn: z.infer<typeof Objects>): Promise<Record<string, number>> {
+  const [, file = OWN_DETECTOR] = process.argv.slice(2);
+  if (!existsSync(file)) return {};
+  const home = await mkdtemp(join(tmpdir(), 'tilesight-own-'));
+  try {
+    const environment = { TILESIGHT_HOME: home, DETECTION_MODELS: 'onnx:own' };
+    await tilesight(['models', 'add', file, '--name', 'own'], environment);
+    const labels = new Set(lawn.map(({ label }) => label));
+    const found = await analyzed('examples/lawn.jpg', environment);
+    const whole = await detectedInWholeImage('examples/lawn.jpg', 'onnx:own', detectorsInFolder(home));
+    const tiled = scoreObjects(found, lawn);
+    const ofLabels = scoreObjects(
+      found.filter(({ label }) => labels.has(label)),
+      lawn,
+    );
+    const inWhole = scoreObjects(whole, lawn);
+    console.log(JSON.stringify({ image: 'lawn', detector: basename(file), tiled, of_labels: ofLabels, whole: inWhole }));
+    return {
+      own_right: tiled.right,
+      own_precision: tiled.precision,
+      own_precision_of_labels: ofLabels.precision,
+      own_whole_right: inWhole.right,
+    };
+  } finally {
+    await rm(home, { recursive: true, force: true });
   }
 }
 
@@ -154,12 +194,16 @@ function coversHalf(a: Box, b: Box): boolean {
 }
 
 /** Detects once in the image, scaled down to the model's input. */
-async function detectedInWholeImage(image: string, model: keyof typeof WHOLE_EDGE_PX): Promise<Found[]> {
+async function detectedInWholeImage(
+  image: string,
+  model: keyof typeof WHOLE_EDGE_PX,
+  detectors: DetectorRegistry | null = null,
+): Promise<Found[]> {
   const file = { path: image, page: 0, limits: DEFAULT_LIMITS };
   const copy = await smallCopy(file, WHOLE_EDGE_PX[model], tmpdir());
   const { width } = await readHeader(file);
   const scale = width / copy.width;
-  const { detections } = await onnxVision().detect(model, copy, { look_for: null, labels: [] });
+  const { detections } = await onnxVision({ detectors }).detect(model, copy, { look_for: null, labels: [] });
   return detections.map(({ label, box, text }) => ({ label, text, box: box.map((side) => side * scale) as Box }));
 }
 

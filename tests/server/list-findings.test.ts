@@ -87,6 +87,13 @@ describe('list_findings', () => {
     expect((await client.call('list_findings', { execution_id, text: 'aaa' }, Page)).totals.matching).toBe(1);
   });
 
+  test('text and grid need an execution', async () => {
+    const { client } = await serverWith([finding(1)]);
+    const sentence = 'text and grid are for the findings of one execution. Send its execution_id, or leave them out.';
+    expect(await client.refusal('list_findings', { text: 'a' })).toBe(sentence);
+    expect(await client.refusal('list_findings', { grid: 4 })).toBe(sentence);
+  });
+
   test('sorts by the lowest score and by size, in pages without gaps', async () => {
     const sized = many.map((one, index): Finding => ({ ...one, box: [0, 0, 1 + ((index * 31) % 997), 10] }));
     const { client, execution_id } = await serverWith(sized);

@@ -8,6 +8,7 @@ import { AnswerError, TransientError, UserError } from '../../contract/errors.ts
 import { unfitProcessor } from '../../contract/native-packages.ts';
 import { MIN_SCORE_DEFAULT } from '../../contract/schemas.ts';
 import type { Jpeg } from '../../ports.ts';
+import type { ExecutionProvider } from '../../providers/execution-providers.ts';
 import { memoryBytesMax, TOO_MUCH_MEMORY } from './guard-thread.ts';
 import { type JobRequest, JobResponse, type ModelJob } from './model-jobs.ts';
 
@@ -35,7 +36,10 @@ interface Queued {
  * Workers start on demand, at most one per core. They keep this process alive only while they work. One that runs a model of a user's ends
  * before it holds more than `bytesMax` of memory: most of what the machine has by default.
  */
-export function modelPool(modelsFolder: string, bytesMax: number = memoryBytesMax()): ModelPool {
+export function modelPool(
+  modelsFolder: string,
+  { bytesMax = memoryBytesMax(), executionProvider = 'cpu' }: { bytesMax?: number; executionProvider?: ExecutionProvider } = {},
+): ModelPool {
   // By a name of package.json: a bundle has the file elsewhere.
   const workerFile = createRequire(import.meta.url).resolve('#onnx-worker');
   const workersMax = Math.min(WORKERS_MAX, availableParallelism());
@@ -73,7 +77,7 @@ export function modelPool(modelsFolder: string, bytesMax: number = memoryBytesMa
 
   function startWorker(): ChildProcess {
     // Not the flags of this process: --eval or --inspect make no sense in a worker.
-    const worker = fork(workerFile, [modelsFolder, String(bytesMax)], {
+    const worker = fork(workerFile, [modelsFolder, String(bytesMax), executionProvider], {
       serialization: 'advanced',
       execArgv: HEAP_FLAGS,
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],

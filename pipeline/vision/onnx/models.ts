@@ -1,5 +1,6 @@
 // The local models by name, the registered detectors and text models, and the zero-shot detectors. Loads the native packages that they need.
 import type { Jpeg } from '../../ports.ts';
+import type { ExecutionProvider } from '../../providers/execution-providers.ts';
 import { runDetector } from '../detectors/run-detector.ts';
 import { zeroShotRunner } from '../zero-shot/run-zero-shot.ts';
 import type { Detected, DetectorFile, JobRequest, ModelName } from './model-jobs.ts';
@@ -14,9 +15,12 @@ const MODELS = {
   nsfw: classifyNsfw,
 } satisfies Record<ModelName, (sessions: Sessions, image: Jpeg, minScore: number) => Promise<unknown>>;
 
-export function localModels(modelsFolder: string): (request: JobRequest) => Promise<unknown> {
-  const loaded = sessions(modelsFolder);
-  const zeroShot = zeroShotRunner();
+export function localModels(
+  modelsFolder: string,
+  executionProvider: ExecutionProvider = 'cpu',
+): (request: JobRequest) => Promise<unknown> {
+  const loaded = sessions(modelsFolder, executionProvider);
+  const zeroShot = zeroShotRunner(executionProvider);
   return async ({ model, image, minScore }) => {
     if (typeof model === 'string') return await MODELS[model](loaded, image, minScore);
     if ('paths' in model) return await readText(loaded.text(model), image);

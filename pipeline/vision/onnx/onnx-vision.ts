@@ -6,6 +6,7 @@ import type { Ask, ModelId } from '../../contract/schemas.ts';
 import { NO_USAGE } from '../../contract/usage.ts';
 import type { Jpeg, Vision } from '../../ports.ts';
 import { isOwnDetector } from '../../providers/detector-names.ts';
+import type { ExecutionProvider } from '../../providers/execution-providers.ts';
 import { type Selection, selectObjects, selectOwn, selectText } from '../../providers/local-labels.ts';
 import type { DetectorRegistry } from '../registered-detectors.ts';
 import { countNotes, highestScores, OBJECTS_MAX } from './highest-scores.ts';
@@ -16,6 +17,8 @@ import { sharedPool } from './shared-pools.ts';
 export interface OnnxVisionOptions {
   /** Holds the .onnx files and checksums.json. The repository's own by default. */
   modelsFolder?: string;
+  /** The CPU by default. */
+  executionProvider?: ExecutionProvider;
   /** `null` if only the built-in models can be used. */
   detectors?: Pick<DetectorRegistry, 'files'> | null;
   /** Replaces the weights of onnx:nsfw: returns the scores of an image. */
@@ -29,7 +32,7 @@ const BLOCKING_KINDS: readonly NsfwKind[] = ['Porn', 'Hentai'];
 const BLOCKING_SCORE_MIN = 0.7;
 
 export function onnxVision(options: OnnxVisionOptions = {}): Vision {
-  const pool = () => sharedPool(options.modelsFolder);
+  const pool = () => sharedPool(options.executionProvider, options.modelsFolder);
   const classify = options.classify ?? ((image) => pool().run(NSFW, image));
   return {
     async moderate(model, image) {

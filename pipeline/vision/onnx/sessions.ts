@@ -9,6 +9,7 @@ import { z } from 'zod';
 import { at } from '../../contract/at.ts';
 import { UserError } from '../../contract/errors.ts';
 import { lru } from '../../contract/lru.ts';
+import type { ExecutionProvider } from '../../providers/execution-providers.ts';
 import { loadDetector } from '../detectors/run-detector.ts';
 import { MODEL_BYTES_MAX } from '../detectors/sidecar.ts';
 import { dictionaryOf } from '../detectors/text-model-files.ts';
@@ -19,12 +20,15 @@ import { type Alphabet, alphabetOf } from './text/text-of-scores.ts';
 // x 2 threads 18.7, 5.3. So one thread for each session, and one worker for each core.
 // Without the arena, each run gives its memory back and faults it in again: with inputs of changing size, 60 % more CPU time in the
 // workers (lawn.jpg: 68 against 28 s). The arena keeps 170 MB more in each worker.
-export const SESSION_OPTIONS: ort.InferenceSession.SessionOptions = {
-  intraOpNumThreads: 1,
-  interOpNumThreads: 1,
-  enableCpuMemArena: true,
-  logSeverityLevel: 3,
-};
+export function sessionOptions(executionProvider: ExecutionProvider): ort.InferenceSession.SessionOptions {
+  return {
+    executionProviders: [executionProvider], // what it cannot run, the CPU runs
+    intraOpNumThreads: 1,
+    interOpNumThreads: 1,
+    enableCpuMemArena: true,
+    logSeverityLevel: executionProvider === 'cpu' ? 3 : 4,
+  };
+}
 
 const DETECTORS_KEPT_MAX = 4; // as many as a request may name
 const TEXT_SESSIONS_KEPT_MAX = 2 * DETECTORS_KEPT_MAX; // each text model has two
@@ -52,23 +56,38 @@ export interface TextModel {
   alphabet(): Promise<Alphabet>;
 }
 
-export function sessions(modelsFolder: string): Sessions {
+export function sessions(modelsFolder: string, executionProvider: ExecutionProvider = 'cpu'): Sessions {
+  const options = sessionOptions(executionProvider);
   return {
-    get: once(async (file) => ort.InferenceSession.create(await checked(file, modelsFolder), SESSION_OPTIONS)),
+    get: once(async (file) => {
+      const bytes = await checked(file, modelsFolder);
+      return await ort.InferenceSession.create(bytes, options).catch(unusable(executionProvider));
+    }),
     alphabet: once(async (file) => alphabetOf(dictionaryOf(new TextDecoder().decode(await checked(file, modelsFolder))))),
-    detector: detectorSessions(),
-    text: textModels(),
+    detector: detectorSessions(executionProvider),
+    text: textModels(executionProvider),
     path: (name) => join(modelsFolder, name),
   };
 }
 
-function detectorSessions(): Sessions['detector'] {
-  const kept = keptSessions(DETECTORS_KEPT_MAX);
+/** A session of the CPU fails because of the model, one of a GPU mostly because this machine lacks something. */
+function unusable(executionProvider: ExecutionProvider) {
+  return (cause: unknown): never => {
+    if (executionProvider === 'cpu') throw cause;
+    throw new UserError(
+      `The execution provider ${executionProvider} cannot be used on this machine. Install what it needs, or unset ONNX_EXECUTION_PROVIDER.`,
+      { cause },
+    );
+  };
+}
+
+function detectorSessions(executionProvider: ExecutionProvider): Sessions['detector'] {
+  const kept = keptSessions(DETECTORS_KEPT_MAX, executionProvider);
   return ({ modelPath, sidecar, version }) => kept(version, modelPath, sidecar.sha256);
 }
 
-function textModels(): Sessions['text'] {
-  const kept = keptSessions(TEXT_SESSIONS_KEPT_MAX);
+function textModels(executionProvider: ExecutionProvider): Sessions['text'] {
+  const kept = keptSessions(TEXT_SESSIONS_KEPT_MAX, executionProvider);
   const alphabets = lru<string, Alphabet>(DETECTORS_KEPT_MAX); // of at most 2 MB each
   return ({ paths, sidecar, version }) => ({
     detector: () => kept(`${version} detector`, paths.detector, sidecar.detector.sha256),
@@ -85,14 +104,18 @@ function textModels(): Sessions['text'] {
 }
 
 /** A worker runs one image at a time, so the session that has to go is not running. */
-function keptSessions(most: number): (id: string, path: string, sha256: string) => Promise<ort.InferenceSession> {
+function keptSessions(
+  most: number,
+  executionProvider: ExecutionProvider,
+): (id: string, path: string, sha256: string) => Promise<ort.InferenceSession> {
   const kept = lru<string, Promise<ort.InferenceSession>>(most, (session) => {
     session.then((ended) => ended.release()).catch(() => {}); // it never loaded
   });
   return (id, path, sha256) => {
     const known = kept.get(id);
     if (known) return known;
-    const loading = checkedFile(path, sha256).then((bytes) => loadDetector(bytes, SESSION_OPTIONS));
+    const options = sessionOptions(executionProvider);
+    const loading = checkedFile(path, sha256).then((bytes) => loadDetector(bytes, options).catch(unusable(executionProvider)));
     kept.set(id, loading);
     loading.catch(() => kept.delete(id));
     return loading;

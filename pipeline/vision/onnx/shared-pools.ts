@@ -1,8 +1,9 @@
-// The pools of model workers in this process, by the folder of the built-in models.
+// The pools of model workers in this process, by execution provider and by the folder of the built-in models.
 import { createRequire } from 'node:module';
 import { dirname } from 'node:path';
 import { UserError } from '../../contract/errors.ts';
 import { lru } from '../../contract/lru.ts';
+import type { ExecutionProvider } from '../../providers/execution-providers.ts';
 import { type ModelPool, modelPool } from './model-pool.ts';
 
 /** Pools by models folder: a process loads each model once, however many adapters it has. */
@@ -10,9 +11,10 @@ const POOLS_MAX = 4; // a deployment has one folder
 const pools = lru<string, ModelPool>(POOLS_MAX, (pool) => pool.close());
 
 /** `modelsFolder` holds the .onnx files and checksums.json: the repository's own by default. */
-export function sharedPool(modelsFolder = ownModels()): ModelPool {
-  const pool = pools.get(modelsFolder) ?? modelPool(modelsFolder);
-  pools.set(modelsFolder, pool);
+export function sharedPool(executionProvider: ExecutionProvider = 'cpu', modelsFolder = ownModels()): ModelPool {
+  const name = `${executionProvider} ${modelsFolder}`;
+  const pool = pools.get(name) ?? modelPool(modelsFolder, { executionProvider });
+  pools.set(name, pool);
   return pool;
 }
 

@@ -4,11 +4,13 @@
 import { flushCompileCache } from 'node:module';
 import { z } from 'zod';
 import { withPackageAdvice } from '../../contract/native-packages.ts';
+import { ExecutionProvider } from '../../providers/execution-providers.ts';
 import { memoryBytesMax, startGuard } from './guard-thread.ts';
 import { JobRequest, type JobResponse } from './model-jobs.ts';
 
 const modelsFolder = z.string().parse(process.argv[2]);
 const bytesMax = z.coerce.number().optional().parse(process.argv[3]) ?? memoryBytesMax();
+const executionProvider = ExecutionProvider.parse(process.argv[4] ?? 'cpu');
 let isGuarded = false;
 let models: ReturnType<typeof import('./models.ts')['localModels']> | null = null;
 
@@ -25,7 +27,7 @@ async function answer(request: JobRequest): Promise<unknown> {
     isGuarded = true;
   }
   if (models !== null) return await models(request);
-  models = (await import('./models.ts')).localModels(modelsFolder);
+  models = (await import('./models.ts')).localModels(modelsFolder, executionProvider);
   try {
     return await models(request);
   } finally {

@@ -8,12 +8,13 @@ import { AnswerError, UserError } from '../../contract/errors.ts';
 import { lru } from '../../contract/lru.ts';
 import type { Detection } from '../../contract/schemas.ts';
 import type { Jpeg } from '../../ports.ts';
+import type { ExecutionProvider } from '../../providers/execution-providers.ts';
 import { suppressed } from '../detectors/candidates.ts';
 import { boxInTile } from '../detectors/letterbox.ts';
 import { mergeScore, modelScore } from '../detectors/sidecar.ts';
 import type { ZeroShotFile } from '../onnx/model-jobs.ts';
 import { decode, type Pixels } from '../onnx/pixels.ts';
-import { SESSION_OPTIONS } from '../onnx/sessions.ts';
+import { sessionOptions } from '../onnx/sessions.ts';
 import { missingPackage, PACKAGE } from './package.ts';
 
 const MODELS_KEPT_MAX = 2; // of 150 to 700 MB each
@@ -45,14 +46,17 @@ interface Detector {
 export type RunZeroShot = (model: ZeroShotFile, tile: Jpeg, scoreMin: number) => Promise<Detection[]>;
 
 /** Keeps the models that it loads. Detections come by falling score, mapped onto the scale of the merge, as `scoreMin` is. */
-export function zeroShotRunner(load: () => Promise<Library> = () => import(PACKAGE)): RunZeroShot {
+export function zeroShotRunner(
+  device: ExecutionProvider = 'cpu',
+  load: () => Promise<Library> = () => import(PACKAGE),
+): RunZeroShot {
   const kept = lru<string, Promise<Detector>>(MODELS_KEPT_MAX, (detector) => {
     detector.then((ended) => ended.dispose()).catch(() => {}); // it never loaded
   });
   const detectorOf = (library: Library, { folder, version }: ZeroShotFile): Promise<Detector> => {
     const known = kept.get(version);
     if (known !== undefined) return known;
-    const loading = loadDetector(library, folder);
+    const loading = loadDetector(library, folder, device);
     kept.set(version, loading);
     loading.catch(() => kept.delete(version));
     return loading;
@@ -99,8 +103,8 @@ async function offline(load: () => Promise<Library>): Promise<Library> {
   return library;
 }
 
-async function loadDetector(library: Library, folder: string): Promise<Detector> {
-  const options = { local_files_only: true, dtype: 'fp32', device: 'cpu', session_options: SESSION_OPTIONS };
+async function loadDetector(library: Library, folder: string, device: ExecutionProvider): Promise<Detector> {
+  const options = { local_files_only: true, dtype: 'fp32', device, session_options: sessionOptions(device) };
   return await library.pipeline('zero-shot-object-detection', folder, options).catch((cause: unknown) => {
     const sentence = 'The files of the zero-shot model cannot be loaded: one of them is damaged, or they do not fit together.';
     throw new UserError(`${sentence} Copy the model again.`, { cause });

@@ -24,6 +24,7 @@ describe('what is stored keeps its name', () => {
       'synthesize',
       'store',
       'store-failure',
+      'end-look',
       'calibrate',
     ]);
     expect([runShard(3), checkShard(3), detectTile(0, 12, 7), judgeFindings('f4'), verifyFinding('f4')]).toEqual([

@@ -1,0 +1,6 @@
+// What runs local models. Pure.
+import { z } from 'zod';
+
+/** By the names of onnxruntime, which has each of them on some systems only. */
+export const ExecutionProvider = z.enum(['cpu', 'cuda', 'tensorrt', 'coreml', 'dml', 'webgpu']);
+export type ExecutionProvider = z.infer<typeof ExecutionProvider>;
