@@ -7,6 +7,7 @@ import { UserError } from './contract/errors.ts';
 import { SHARD_TILES_MAX } from './contract/protocol.ts';
 import { variablesOf, wholeNumber } from './contract/variables.ts';
 import type { ImageLimits } from './planning/image-limits.ts';
+import { ExecutionProvider } from './providers/execution-providers.ts';
 import { PROVIDERS } from './providers/provider-registry.ts';
 import { SOURCES } from './sources/index.ts';
 import { BucketName } from './sources/s3-source.ts';
@@ -35,6 +36,11 @@ const local = () =>
     CALLER_STORED_BYTES_MAX: wholeNumber(1)
       .default(1_099_511_627_776)
       .meta({ description: 'The most bytes that are stored for a caller in all: uploads, pyramids and results.' }),
+    // Lambda has only CPUs.
+    ONNX_EXECUTION_PROVIDER: ExecutionProvider.default('cpu').meta({
+      description:
+        'What runs local models, by the names of the ONNX runtime: `cuda` and `tensorrt` (NVIDIA, Linux), `coreml` (macOS), `dml` (Windows), `webgpu`. One that this machine lacks ends the analysis with a sentence.',
+    }),
     ...variablesOf(SOURCES.local),
     ...variablesOf(PROVIDERS),
     ...models,

@@ -3,7 +3,6 @@
 import { z } from 'zod';
 import type { ModelId } from '../contract/schemas.ts';
 import type { Variables, VariablesOf } from '../contract/variables.ts';
-import { ExecutionProvider } from './execution-providers.ts';
 import { ANTHROPIC_PRICES, BEDROCK_PRICES, OPENAI_PRICES, type PriceList } from './price-lists.ts';
 
 export interface Provider {
@@ -55,13 +54,8 @@ export const PROVIDERS = {
   onnx: {
     models:
       '`onnx:nanodet` detects the 80 COCO labels, `onnx:ppocr` reads text, `onnx:nsfw` moderates; `onnx:NAME` is a detector or text model that you registered.',
-    needs: 'Nothing: the models run on the CPU of this machine, or on what `ONNX_EXECUTION_PROVIDER` names.',
-    variables: () => ({
-      ONNX_EXECUTION_PROVIDER: ExecutionProvider.default('cpu').meta({
-        description:
-          'What runs local models, by the names of onnxruntime: `cuda` and `tensorrt` (NVIDIA, Linux), `coreml` (macOS), `dml` (Windows), `webgpu`. One that this machine lacks ends the analysis with a sentence.',
-      }),
-    }),
+    needs: 'Nothing: the models run on the CPU of this machine, or locally on what `ONNX_EXECUTION_PROVIDER` names.',
+    variables: () => ({}),
     prices: null,
   },
   hf: {

@@ -4,6 +4,7 @@ import { UserError } from '../contract/errors.ts';
 import type { ModelId } from '../contract/schemas.ts';
 import type { Vision } from '../ports.ts';
 import { type Coordinates, coordinatesNamed } from '../providers/coordinates.ts';
+import type { ExecutionProvider } from '../providers/execution-providers.ts';
 import type { ProviderName, ProviderSettings } from '../providers/provider-registry.ts';
 import { anthropicVision } from './llm/anthropic-vision.ts';
 import { bedrockVision } from './llm/bedrock-vision.ts';
@@ -30,10 +31,12 @@ const FACTORIES = {
     openaiVision({ ...options, baseUrl: OPENAI_BASE_URL ?? null, apiKey: OPENAI_API_KEY ?? null }),
 } satisfies Record<
   ProviderName,
-  (settings: ProviderSettings, options: Required<LlmOptions>, detectors: DetectorRegistry) => Vision
+  (settings: VisionSettings, options: Required<LlmOptions>, detectors: DetectorRegistry) => Vision
 >;
 
 interface VisionSettings extends ProviderSettings {
+  /** The CPU by default. */
+  ONNX_EXECUTION_PROVIDER?: ExecutionProvider;
   /** Calls in flight to one model. */
   TILE_CONCURRENCY: number;
   /** `openai:llava=fractions`. */

@@ -18,7 +18,7 @@ export interface OnnxVisionOptions {
   /** Holds the .onnx files and checksums.json. The repository's own by default. */
   modelsFolder?: string;
   /** The CPU by default. */
-  executionProvider?: ExecutionProvider;
+  executionProvider?: ExecutionProvider | undefined;
   /** `null` if only the built-in models can be used. */
   detectors?: Pick<DetectorRegistry, 'files'> | null;
   /** Replaces the weights of onnx:nsfw: returns the scores of an image. */
