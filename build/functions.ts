@@ -37,12 +37,12 @@ const NO_PROFILES = Object.fromEntries(
     './build/left-out/shared-credentials.ts',
   ]),
 );
-const HEADER_WORKER = { 'header-worker': 'pipeline/imaging/headers/worker.ts' };
-const IMAGING_IMPORTS = { '#font': 'dejavu-fonts-ttf/ttf/DejaVuSans-Bold.ttf', '#header-worker': './header-worker.mjs' };
+const DECODER_WORKER = { 'decoder-worker': 'pipeline/imaging/decoding/worker.ts' };
+const IMAGING_IMPORTS = { '#font': 'dejavu-fonts-ttf/ttf/DejaVuSans-Bold.ttf', '#decoder-worker': './decoder-worker.mjs' };
 
 const MCP_SERVER: LambdaFunction = {
   name: 'mcp-server',
-  entries: { index: 'mcp-server/lambda.ts', ...HEADER_WORKER },
+  entries: { index: 'mcp-server/lambda.ts', ...DECODER_WORKER },
   replacements: { ...NO_PROFILES, '@modelcontextprotocol/server/_shims': './build/left-out/json-schema-validator.ts' },
   hasOauth: false,
   packages: IMAGING,
@@ -54,7 +54,7 @@ const MCP_SERVER: LambdaFunction = {
 
 const PIPELINE: LambdaFunction = {
   name: 'pipeline',
-  entries: { index: 'pipeline/lambda.ts', ...HEADER_WORKER },
+  entries: { index: 'pipeline/lambda.ts', ...DECODER_WORKER },
   replacements: NO_PROFILES,
   hasOauth: true,
   packages: IMAGING,

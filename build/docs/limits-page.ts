@@ -1,8 +1,8 @@
 // Writes docs/limits.md from the constants, or with --check fails when it is stale: `node build/docs/limits-page.ts [--check]`.
 import { readConfig, sizeLimits } from '../../pipeline/config.ts';
 import { PAGES_MAX } from '../../pipeline/imaging/decoder-limits.ts';
+import { HEADER_SECONDS_MAX } from '../../pipeline/imaging/decoding/header-reader.ts';
 import { DECODER_BYTES_PER_PIXEL } from '../../pipeline/imaging/formats.ts';
-import { HEADER_SECONDS_MAX } from '../../pipeline/imaging/headers/header-reader.ts';
 import { TILES_MAX } from '../../pipeline/planning/plan.ts';
 import { TILE_EDGE_MAX_PX, TILE_EDGE_MIN_PX } from '../../pipeline/planning/tile-size.ts';
 import { table, writeOrCheck } from './generated-page.ts';

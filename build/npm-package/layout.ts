@@ -12,7 +12,7 @@ export const ENTRIES = {
   library: 'cli/library/library.ts',
   'local-worker': 'local/worker.ts',
   'trial-process': 'cli/models/trial-process.ts',
-  'header-worker': 'pipeline/imaging/headers/worker.ts',
+  'decoder-worker': 'pipeline/imaging/decoding/worker.ts',
   'onnx-worker': 'pipeline/vision/onnx/worker.ts',
 } as const;
 
@@ -21,7 +21,7 @@ export const IMPORTS = {
   '#command': './dist/start.mjs',
   '#local-worker': './dist/local-worker.mjs',
   '#trial-process': './dist/trial-process.mjs',
-  '#header-worker': './dist/header-worker.mjs',
+  '#decoder-worker': './dist/decoder-worker.mjs',
   '#onnx-worker': './dist/onnx-worker.mjs',
   '#models/*': './models/*',
   '#skills/*': './skills/*',

@@ -6,7 +6,7 @@ import { serve } from '../../local/serve.ts';
 import { type Config, modelOffer, readConfig, sizeLimits } from '../../pipeline/config.ts';
 import { UserError } from '../../pipeline/contract/errors.ts';
 import type { ModelId } from '../../pipeline/contract/schemas.ts';
-import { readHeaderInTime } from '../../pipeline/imaging/headers/header-reader.ts';
+import { readHeaderInTime } from '../../pipeline/imaging/decoding/header-reader.ts';
 import { isOwnDetector } from '../../pipeline/providers/detector-names.ts';
 import { selectionOf, selectOwn, selectText } from '../../pipeline/providers/local-labels.ts';
 import { terminalLog } from '../../pipeline/telemetry/terminal-log.ts';

@@ -4,7 +4,7 @@ import { UserError } from '../../pipeline/contract/errors.ts';
 import type { AnalysisRequest, ModelId } from '../../pipeline/contract/schemas.ts';
 import { DamagedDocument, documents, readDocument } from '../../pipeline/documents.ts';
 import { VERIFICATION_COST_USD_MAX } from '../../pipeline/findings/verification.ts';
-import { readHeaderInTime } from '../../pipeline/imaging/headers/header-reader.ts';
+import { readHeaderInTime } from '../../pipeline/imaging/decoding/header-reader.ts';
 import { estimateOf } from '../../pipeline/planning/cost.ts';
 import { tileCount } from '../../pipeline/planning/grid.ts';
 import { planTiles } from '../../pipeline/planning/plan.ts';

@@ -3,7 +3,7 @@
 import { sentenceOf, UserError } from '../../pipeline/contract/errors.ts';
 import type { AnalysisRequest } from '../../pipeline/contract/schemas.ts';
 import { documents, readDocument } from '../../pipeline/documents.ts';
-import type { FileView, ImageHeader } from '../../pipeline/imaging/headers/header-messages.ts';
+import type { FileView, ImageHeader } from '../../pipeline/imaging/decoding/decoder-messages.ts';
 import type { WantedView } from '../../pipeline/imaging/views/view.ts';
 import type { StoredPlan } from '../../pipeline/planning/stored-plan.ts';
 import type { ToolDeps } from '../access/deps.ts';
@@ -97,7 +97,7 @@ async function isAtHand({ image: { source } }: LookRequest, { boxes }: WantedVie
 async function decodedView(request: AnalysisRequest, view: WantedView, deps: ToolDeps): Promise<FileView> {
   const [{ localFile }, { viewFileInTime }] = await Promise.all([
     import('../../pipeline/steps/image/local-copy.ts'),
-    import('../../pipeline/imaging/views/view-in-time.ts'),
+    import('../../pipeline/imaging/decoding/view-in-time.ts'),
   ]);
   const { path, release } = await localFile(request, deps);
   try {

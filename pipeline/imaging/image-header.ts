@@ -5,8 +5,8 @@ import { at } from '../contract/at.ts';
 import { UserError } from '../contract/errors.ts';
 import { BANDS_MAX, type BandReading, bandReading } from './bands.ts';
 import { type ImageFile, PAGES_MAX, tooManyPages } from './decoder-limits.ts';
+import { hasMoreFrames } from './decoding/webp-frames.ts';
 import { FORMAT_BYTES, FORMATS, type Format, type FormatName, type HeaderFacts, noImageSentence } from './formats.ts';
-import { hasMoreFrames } from './headers/webp-frames.ts';
 import { type TiffDirectory, tiffDirectories } from './tiff-tags.ts';
 import { hasUnknownCodec, unreadableTiff } from './unreadable-tiffs.ts';
 

@@ -7,7 +7,7 @@ import { withCapacityAdvice } from '../contract/disk-errors.ts';
 import { sentenceOf, UserError } from '../contract/errors.ts';
 import type { Jpeg } from '../ports.ts';
 import { bandFileBytes, type ImageFile } from './decoder-limits.ts';
-import type { ImageHeader } from './headers/header-messages.ts';
+import type { ImageHeader } from './decoding/decoder-messages.ts';
 import { type ImageFacts, readFacts } from './image-header.ts';
 import { checkDecoder, checkFile, checkPages, checkPixels } from './limit-checks.ts';
 import { joinedBands, type OpenedPage, wholeImage } from './stretch.ts';

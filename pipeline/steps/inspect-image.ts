@@ -1,6 +1,6 @@
 // Step 1: reads the header of the image, plans its tiles and divides them into shards. Decodes nothing.
 import type { AnalysisRequest } from '../contract/schemas.ts';
-import { readHeaderInTime } from '../imaging/headers/header-reader.ts';
+import { readHeaderInTime } from '../imaging/decoding/header-reader.ts';
 import { checkRows, checkScratch } from '../imaging/limit-checks.ts';
 import { tileCount } from '../planning/grid.ts';
 import type { Inspected } from '../planning/inspected.ts';

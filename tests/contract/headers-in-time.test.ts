@@ -7,13 +7,13 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, onTestFinished, test } from 'vitest';
-import { headerReader, readHeaderInTime } from '../../pipeline/imaging/headers/header-reader.ts';
+import { headerReader, readHeaderInTime } from '../../pipeline/imaging/decoding/header-reader.ts';
 import { readHeader } from '../../pipeline/imaging/image-reader.ts';
 import { drawImage, imageIn } from '../support/drawn.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import { manyDirectories, manyFrames } from '../support/many-pages.ts';
 
-const workerFile = fileURLToPath(new URL('../fixtures/header-worker.ts', import.meta.url));
+const workerFile = fileURLToPath(new URL('../fixtures/decoder-worker.ts', import.meta.url));
 const MORE = 'The image must not have more than 5,000 frames or pages, but it has more. Send only the one to analyze.';
 const NO_FILE = 'The image must be a file, but it is a folder, pipe, socket or device. Name a file.';
 
@@ -90,7 +90,7 @@ test('a parser that crashes costs one attempt, and the next file gets a new proc
 });
 
 test('a process whose parent is gone before it has started ends without a word', async () => {
-  const entry = fileURLToPath(new URL('../../pipeline/imaging/headers/worker.ts', import.meta.url));
+  const entry = fileURLToPath(new URL('../../pipeline/imaging/decoding/worker.ts', import.meta.url));
   const child = fork(entry, { serialization: 'advanced', execArgv: [], stdio: ['ignore', 'ignore', 'pipe', 'ipc'] });
   let words = '';
   child.stderr?.on('data', (bytes) => {

@@ -58,7 +58,7 @@ const MAY_IMPORT: [pattern: string, allowed: string[] | 'anything'][] = [
   ['pipeline/vision-port.ts', PLANNING],
   ['pipeline/config-variables.ts', [...PLANNING, 'zod', 'node:os']],
   ['pipeline/config.ts', [...PLANNING, 'pipeline/config-variables.ts', 'pipeline/sources/', 'zod', 'node:os', 'node:path']],
-  ['pipeline/imaging/headers/**', [...PLANNING, PORTS, IMAGING, 'zod', 'node:']],
+  ['pipeline/imaging/decoding/**', [...PLANNING, PORTS, IMAGING, 'zod', 'node:']],
   ['pipeline/imaging/**', [...PLANNING, PORTS, IMAGING, 'sharp', 'yauzl', 'node:']],
   ['pipeline/report/**', [...FINDINGS, 'pipeline/report/', 'node:crypto']],
   ['pipeline/durable/stale-token.ts', [DURABLE]],
@@ -188,7 +188,7 @@ const ENTRIES = [
   'local/worker.ts',
   'cli/tilesight.ts',
   'pipeline/vision/onnx/worker.ts',
-  'pipeline/imaging/headers/worker.ts',
+  'pipeline/imaging/decoding/worker.ts',
 ];
 const MAY_IMPORT_AN_ENTRY = ['cli/'];
 

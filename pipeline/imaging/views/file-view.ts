@@ -1,7 +1,7 @@
 // Renders a view of an image file that was not cut into tiles: decodes what the view needs, and keeps nothing.
 import sharp, { type OutputInfo } from 'sharp';
 import type { ImageFile } from '../decoder-limits.ts';
-import type { FileView, ImageHeader } from '../headers/header-messages.ts';
+import type { FileView, ImageHeader } from '../decoding/decoder-messages.ts';
 import { decodeImage, readHeader } from '../image-reader.ts';
 import { type Cut, type RenderedView, renderView, type WantedView } from './view.ts';
 import { boxesInside } from './view-boxes.ts';

@@ -1,8 +1,8 @@
 // Reads headers in a process of their own, within seconds. Must not know formats.
 import { UserError } from '../../contract/errors.ts';
 import type { ImageFile } from '../decoder-limits.ts';
+import { type ImageHeader, namedFile } from './decoder-messages.ts';
 import { decoderProcess } from './decoder-process.ts';
-import { type ImageHeader, namedFile } from './header-messages.ts';
 
 /** Headers take milliseconds, 5,000 pages two seconds. */
 export const HEADER_SECONDS_MAX = 10;
@@ -15,7 +15,7 @@ export interface HeaderReader {
   read(file: ImageFile): Promise<ImageHeader>;
 }
 
-/** `workerFile` sends and takes the messages of header-messages.ts. */
+/** `workerFile` sends and takes the messages of decoder-messages.ts. */
 export function headerReader({
   secondsMax = HEADER_SECONDS_MAX,
   workerFile,

@@ -1,9 +1,9 @@
 // Renders views of files in a process of their own, within seconds: no step has checked these files.
 import { UserError } from '../../contract/errors.ts';
 import type { ImageFile } from '../decoder-limits.ts';
-import { decoderProcess } from '../headers/decoder-process.ts';
-import { type FileView, namedFile } from '../headers/header-messages.ts';
-import type { WantedView } from './view.ts';
+import type { WantedView } from '../views/view.ts';
+import { type FileView, namedFile } from './decoder-messages.ts';
+import { decoderProcess } from './decoder-process.ts';
 
 /** 400 megapixels take seconds; a call of a tool waits 30 s at most. */
 const VIEW_SECONDS_MAX = 20;

@@ -3,18 +3,18 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { TransientError, UserError } from '../../contract/errors.ts';
-import { type DecoderRequest, DecoderResponse, type Failure } from './header-messages.ts';
+import { type DecoderRequest, DecoderResponse, type Failure } from './decoder-messages.ts';
 
 const START_SECONDS_MAX = 60; // loads libvips: 0.2 s on an idle machine
 const IDLE_MS = 30_000; // some 70 MB
 /** By a name of package.json: a bundle has the file elsewhere. */
-const WORKER_FILE = createRequire(import.meta.url).resolve('#header-worker');
+const WORKER_FILE = createRequire(import.meta.url).resolve('#decoder-worker');
 const WAITING_MAX = 100; // x 10 s, if all of them hang
 
 interface Limits {
   /** For one request. */
   secondsMax: number;
-  /** Sends and takes the messages of header-messages.ts. */
+  /** Sends and takes the messages of decoder-messages.ts. */
   workerFile?: string;
   /** Thrown if an answer takes longer. */
   tooSlow(seconds: number): Error;

@@ -1,7 +1,7 @@
 // Entry of the process that reads headers and renders views of files, one at a time. A decoder that hangs costs this process, which its
 // parent then kills. A decoder that cannot be loaded is an answer, so that its cause is logged.
 import { flushCompileCache } from 'node:module';
-import type { DecoderRequest, DecoderResponse, Failure } from './header-messages.ts';
+import type { DecoderRequest, DecoderResponse, Failure } from './decoder-messages.ts';
 
 const loading = import('../image-reader.ts');
 const ready = () => send({ state: 'ready' });
