@@ -100,7 +100,7 @@ async function served(folder: string): Promise<{ url: string; close(): void }> {
     views: viewPolicy(readConfig({})),
     client: null,
     scratchFolder: tmpdir(),
-    dryRunBytesMax: null,
+    copiedBytesMax: null,
     quotas: null,
     limits: sizeLimits(readConfig({})),
     cores: { each: 2, areShared: true },

@@ -158,7 +158,7 @@ async function openHttp(
     views: viewPolicy(config),
     scratchFolder: folder.scratch,
     quotas,
-    dryRunBytesMax: null, // no limit: the file is on this disk and is not downloaded
+    copiedBytesMax: null, // no limit: the file is on this disk and is not downloaded
     limits: sizeLimits(config),
     cores: { each: availableParallelism(), areShared: true },
     endsWithClient: privately,

@@ -14,7 +14,7 @@ import { lambdaLauncher } from './aws/lambda-launcher.ts';
 import { mcpHandler } from './server.ts';
 import { VERSION } from './version.ts';
 
-const DRY_RUN_BYTES_MAX = 256_000_000; // half of the temporary disk of the function; S3 delivers it in about 4 s
+const COPIED_BYTES_MAX = 256_000_000; // half of the temporary disk of the function; S3 delivers it in about 4 s
 
 /** https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html */
 const MB_PER_CORE = 1_769;
@@ -24,7 +24,7 @@ const bucket = config.BUCKET;
 const log = powertoolsLog('mcp-server', config.LOG_LEVEL);
 const clock: Clock = { now: () => new Date() };
 const limits = sizeLimits(config);
-const blobs = s3Blobs({ bucket, scratchFolder: tmpdir(), materializeBytesMax: DRY_RUN_BYTES_MAX });
+const blobs = s3Blobs({ bucket, scratchFolder: tmpdir(), materializeBytesMax: COPIED_BYTES_MAX });
 
 const depsFor = depsByCaller(
   {
@@ -43,7 +43,7 @@ const depsFor = depsByCaller(
     costUsdMax: config.COST_USD_MAX ?? null,
     views: viewPolicy(config),
     scratchFolder: tmpdir(),
-    dryRunBytesMax: DRY_RUN_BYTES_MAX,
+    copiedBytesMax: COPIED_BYTES_MAX,
     quotas: null,
   },
   config.ISOLATION,

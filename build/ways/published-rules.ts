@@ -3,6 +3,7 @@
 import { z } from 'zod';
 
 const Https = z.url({ protocol: /^https$/ });
+const Kebab = z.string().regex(/^[a-z0-9]+(-[a-z0-9]+)*$/);
 const Semver = z.string().regex(/^\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?$/);
 
 /** https://static.modelcontextprotocol.io/schemas/2025-12-11/server.schema.json */
@@ -47,18 +48,20 @@ export const ServerJson = z.strictObject({
 
 /** https://agent-plugins.org/schemas/1.0.0/plugin.schema.json, and the specification for its names. */
 const Author = z.strictObject({ name: z.string().min(1), url: z.string().optional() });
-export const AgentPlugin = z.strictObject({
-  $schema: z.literal('https://agent-plugins.org/schemas/1.0.0/plugin.schema.json'),
-  name: z
-    .string()
-    .max(64)
-    .regex(/^(?!.*(?:--|\.\.))[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?$/),
+const PluginFacts = z.strictObject({
   version: Semver,
   description: z.string(),
   author: Author,
   repository: z.string(),
   license: z.string(),
   keywords: z.array(z.string()),
+});
+export const AgentPlugin = PluginFacts.extend({
+  $schema: z.literal('https://agent-plugins.org/schemas/1.0.0/plugin.schema.json'),
+  name: z
+    .string()
+    .max(64)
+    .regex(/^(?!.*(?:--|\.\.))[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?$/),
 });
 
 /** https://agent-plugins.org/schemas/1.0.0/mcp.schema.json; the specification asks for one executable, not a line for a shell. */
@@ -71,19 +74,11 @@ export const AgentPluginServers = z.strictObject({
 });
 
 /** https://www.schemastore.org/claude-code-plugin-manifest.json */
-export const ClaudePlugin = z.strictObject({
-  name: z.string().regex(/^[a-z0-9]+(-[a-z0-9]+)*$/),
-  version: Semver,
-  description: z.string(),
-  author: Author,
-  repository: z.string(),
-  license: z.string(),
-  keywords: z.array(z.string()),
-});
+export const ClaudePlugin = PluginFacts.extend({ name: Kebab });
 
 /** https://www.schemastore.org/claude-code-marketplace.json */
 export const ClaudeMarketplace = z.strictObject({
-  name: z.string().regex(/^[a-z0-9]+(-[a-z0-9]+)*$/),
+  name: Kebab,
   description: z.string().min(1),
   owner: Author,
   plugins: z.array(z.strictObject({ name: z.string(), source: z.string().regex(/^\.\//), description: z.string() })).min(1),
@@ -96,7 +91,7 @@ export const McpServers = z.strictObject({
 
 /** https://kiro.dev/docs/powers/create/: what stands at the head of POWER.md. */
 export const KiroPower = z.strictObject({
-  name: z.string().regex(/^[a-z0-9]+(-[a-z0-9]+)*$/),
+  name: Kebab,
   displayName: z.string().min(1),
   description: z.string().min(1),
   keywords: z.array(z.string()).min(1),

@@ -44,14 +44,10 @@ export async function addCommand(file: string | undefined, values: unknown): Pro
     throw new UserError('Name the ONNX file of the detector, for example `models add best.onnx --name gauges`.');
   if (options.det !== undefined || options.rec !== undefined || options.dict !== undefined)
     throw new UserError('--det, --rec and --dict name the files of a text model. Add --kind ocr, or leave them out.');
-  const { TILESIGHT_HOME } = readConfig();
-  const name = checkedName(options.name);
-  const mayReplace = options.replace ?? false;
-  if (!mayReplace) await checkFree(TILESIGHT_HOME, name);
-  await checkTry(options);
+  const place = await placeFor(options);
   const labels = options.labels === undefined ? null : await labelsIn(options.labels);
   await checkModelFile(file);
-  const trial = await registered({ home: TILESIGHT_HOME, name, mayReplace }, async (folder, signal) => {
+  const trial = await registered(place, async (folder, signal) => {
     const modelPath = join(folder, MODEL_FILE);
     await copyFile(resolve(file), modelPath);
     const imagePath = options.try === undefined ? null : resolve(options.try);
@@ -61,11 +57,22 @@ export async function addCommand(file: string | undefined, values: unknown): Pro
     if (options.out !== undefined) await writeWhole(options.out, await picture(trial));
     return trial;
   });
-  if (trial) describe(name, folderOf(TILESIGHT_HOME, name), trial, options);
+  if (trial) describe(place.name, folderOf(place.home, place.name), trial, options);
 }
 
-/** Throws a UserError if --try names no file, or --out cannot be written. */
-export async function checkTry({ try: image, out }: { try?: string | undefined; out?: string | undefined }): Promise<void> {
+/** Where the model will be. Throws a UserError if the name is taken or not allowed, --try names no file, or --out cannot be written. */
+export async function placeFor(
+  options: z.infer<typeof AddOptions>,
+): Promise<{ home: string; name: string; mayReplace: boolean }> {
+  const { TILESIGHT_HOME: home } = readConfig();
+  const name = checkedName(options.name);
+  const mayReplace = options.replace ?? false;
+  if (!mayReplace) await checkFree(home, name);
+  await checkTry(options);
+  return { home, name, mayReplace };
+}
+
+async function checkTry({ try: image, out }: { try?: string | undefined; out?: string | undefined }): Promise<void> {
   if (out !== undefined && image === undefined)
     throw new UserError('--out works only with --try. Name an image with --try, or leave --out out.');
   if (out !== undefined) await checkFile(out);

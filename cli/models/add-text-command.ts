@@ -1,7 +1,6 @@
 // `tilesight models add --kind ocr`: copies the three files of a PP-OCR model, runs them once, and registers them as a whole or not at all.
 import { copyFile, writeFile } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
-import { readConfig } from '../../pipeline/config.ts';
 import { UserError } from '../../pipeline/contract/errors.ts';
 import { printable } from '../../pipeline/contract/printable.ts';
 import { writeSidecar } from '../../pipeline/vision/detectors/sidecar.ts';
@@ -9,8 +8,8 @@ import { TEXT_FILES } from '../../pipeline/vision/detectors/text-sidecar.ts';
 import { SIDECAR_FILE } from '../../pipeline/vision/registered-detectors.ts';
 import { print } from '../terminal.ts';
 import { writeWhole } from '../write-whole.ts';
-import { AddOptions, checkTry, PRIVATE_FILE, picture } from './add-command.ts';
-import { checkedName, checkFree, folderOf } from './models-folder.ts';
+import { AddOptions, PRIVATE_FILE, picture, placeFor } from './add-command.ts';
+import { folderOf } from './models-folder.ts';
 import { checkIsFile, registered } from './registration.ts';
 import { type TextTrial, triedText } from './trial.ts';
 
@@ -25,18 +24,14 @@ export async function addTextCommand(file: string | undefined, values: unknown):
   if (file !== undefined) throw new UserError(`Leave ${file} out: --det, --rec and --dict name the files of a text model.`);
   if (options.labels !== undefined || options.layout !== undefined)
     throw new UserError('--labels and --layout are for detectors. Leave them out with --kind ocr.');
-  const { TILESIGHT_HOME } = readConfig();
-  const name = checkedName(options.name);
-  const mayReplace = options.replace ?? false;
-  if (!mayReplace) await checkFree(TILESIGHT_HOME, name);
-  await checkTry(options);
+  const place = await placeFor(options);
   for (const [option, path] of [
     ['--det', det],
     ['--rec', rec],
     ['--dict', dict],
   ] as const)
     await checkIsFile(path, option);
-  const trial = await registered({ home: TILESIGHT_HOME, name, mayReplace }, async (folder, signal) => {
+  const trial = await registered(place, async (folder, signal) => {
     const paths = {
       detector: join(folder, TEXT_FILES.detector),
       reader: join(folder, TEXT_FILES.reader),
@@ -50,7 +45,7 @@ export async function addTextCommand(file: string | undefined, values: unknown):
     if (options.out !== undefined) await writeWhole(options.out, await picture(trial));
     return trial;
   });
-  if (trial) describe(name, folderOf(TILESIGHT_HOME, name), trial, options);
+  if (trial) describe(place.name, folderOf(place.home, place.name), trial, options);
 }
 
 function describe(

@@ -57,8 +57,8 @@ export interface ToolDeps {
   limits: Pick<PipelineDeps['limits'], 'image' | 'tilesMax' | 'tileConcurrency' | 'shardConcurrency'>;
   /** What local models run on, for the duration that dry_run estimates. */
   cores: Cores;
-  /** The largest image that dry_run copies to the temporary disk to read its header; `null` if there is no limit. */
-  dryRunBytesMax: number | null;
+  /** The largest image that a tool copies to the temporary disk to read it; `null` if there is no limit. */
+  copiedBytesMax: number | null;
   /** `null` if there is no limit. */
   quotas: Quotas | null;
   /** The server ends with its client, and continues analyses at its next start. */

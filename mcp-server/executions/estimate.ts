@@ -94,11 +94,11 @@ function atMost(model: ModelId, calls: number): string {
   return `at most ${calls} calls${budget}`;
 }
 
-async function checkBytes(key: string, { blobs, dryRunBytesMax }: ToolDeps): Promise<void> {
+async function checkBytes(key: string, { blobs, copiedBytesMax }: ToolDeps): Promise<void> {
   const head = await blobs.head(key);
-  if (!head || dryRunBytesMax === null || head.bytes <= dryRunBytesMax) return;
+  if (!head || copiedBytesMax === null || head.bytes <= copiedBytesMax) return;
   throw new UserError(
-    `The image has ${head.bytes} bytes, but dry_run takes at most ${dryRunBytesMax}. ` +
+    `The image has ${head.bytes} bytes, but dry_run takes at most ${copiedBytesMax}. ` +
       'Leave dry_run out; max_tiles and max_cost_usd limit the analysis.',
   );
 }

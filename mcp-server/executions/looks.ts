@@ -91,7 +91,7 @@ async function isAtHand({ image: { source } }: LookRequest, { boxes }: WantedVie
   if (deps.views.moderated || boxes.length > DECODED_BOXES_MAX) return false;
   if (source.kind !== 'blob') return source.kind === 'file';
   const head = await deps.blobs.head(source.key);
-  return deps.dryRunBytesMax === null || (head !== null && head.bytes <= deps.dryRunBytesMax);
+  return deps.copiedBytesMax === null || (head !== null && head.bytes <= deps.copiedBytesMax);
 }
 
 async function decodedView(request: AnalysisRequest, view: WantedView, deps: ToolDeps): Promise<FileView> {

@@ -8,7 +8,7 @@ import { executionName } from '../executions/execution-name.ts';
 import { PlannedRun } from '../executions/planned-run.ts';
 import { startExecution } from '../executions/start.ts';
 import { ExecutionView, viewEnd } from '../executions/status.ts';
-import { waitForEnd } from './arguments.ts';
+import { bandNumbers, pageNumber, waitForEnd } from './arguments.ts';
 import type { Tool } from './define.ts';
 
 const input = z.strictObject({
@@ -39,12 +39,8 @@ const input = z.strictObject({
     .min(1)
     .optional()
     .describe('Analyze at most this many tiles, at a coarser level if needed, also with detail max.'),
-  page: z.number().int().min(1).default(1).describe('Page of a TIFF or frame of an animation, from 1.'),
-  bands: z
-    .array(z.number().int().min(1))
-    .refine(({ length }) => length === 1 || length === 3, 'expected one band or three')
-    .optional()
-    .describe('Bands as [red, green, blue] or [gray], from 1.'),
+  page: pageNumber.describe('Page of a TIFF or frame of an animation, from 1.'),
+  bands: bandNumbers.describe('Bands as [red, green, blue] or [gray], from 1.'),
   max_cost_usd: z.number().positive().optional().describe('Stop once this much is spent. Findings so far are kept (PARTIAL).'),
   verify: z
     .boolean()

@@ -2,9 +2,11 @@
 import { z } from 'zod';
 import { UserError } from '../../pipeline/contract/errors.ts';
 import { Box, ExecutionId, type Finding } from '../../pipeline/contract/schemas.ts';
+import { TURNS } from '../../pipeline/imaging/views/turn.ts';
 import { withContext } from '../../pipeline/planning/geometry.ts';
 import type { ToolDeps } from '../access/deps.ts';
 import { readFindings, readFindingsAtEnd, readPlan } from '../executions/stored-findings.ts';
+import { bandNumbers, pageNumber } from './arguments.ts';
 import type { ImageTool } from './define.ts';
 
 const PIXELS_MAX = 2_000_000; // as noise, the worst case: 2 MB of JPEG, 2.7 MB of text, half of the 6 MB of an answer
@@ -12,17 +14,12 @@ const PIXELS_MIN = 10_000;
 /** A share of the square of the longer side: models that see 1,568 px take 1,000,000 pixels in all. */
 const PIXELS_OF_SQUARE = 1_000_000 / 1_568 ** 2;
 const BOXES_MAX = 12;
-const TURNS = [0, 90, 180, 270] as const;
 
 const input = z.strictObject({
   execution_id: ExecutionId.optional(),
   image: z.string().min(1).max(2_000).optional().describe('Instead of execution_id: any image, as for analyze_image.'),
-  page: z.number().int().min(1).default(1).describe('Page of image, from 1.'),
-  bands: z
-    .array(z.number().int().min(1))
-    .refine(({ length }) => length === 1 || length === 3, 'expected one band or three')
-    .optional()
-    .describe('From 1: one, or [red, green, blue].'),
+  page: pageNumber.describe('Page of image, from 1.'),
+  bands: bandNumbers.describe('From 1: one, or [red, green, blue].'),
   finding_id: z.string().max(20).optional().describe('Finding to show with some context around it, for example f12.'),
   box: Box.optional().describe('Or a box: [left, top, width, height] in full-image pixels. Default: the whole image.'),
   boxes: z.array(Box).min(1).max(BOXES_MAX).optional().describe('Or several boxes side by side.'),

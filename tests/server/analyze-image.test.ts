@@ -263,7 +263,7 @@ describe('dry_run', () => {
   });
 
   test('refuses an upload that is too large to copy for its header, and names the arguments that limit the analysis', async () => {
-    const { server, client } = await serverAndClient({ dryRunBytesMax: 5 });
+    const { server, client } = await serverAndClient({ copiedBytesMax: 5 });
     await server.blobs.put('uploads/plan.png-0123', Buffer.from('pixels'));
     const sentence = await client.refusal('analyze_image', { image: 'plan.png-0123', dry_run: true });
     expect(sentence).toMatch(/^The image has 6 bytes, but dry_run takes at most 5\. Leave dry_run out; max_tiles/);

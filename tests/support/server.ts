@@ -54,7 +54,7 @@ export interface TestServerOptions {
   detectors?: Detectors;
   costUsdMax?: number;
   views?: ViewPolicy;
-  dryRunBytesMax?: number;
+  copiedBytesMax?: number;
   quotas?: Quotas;
   isolation?: Isolation;
   /** For the instructions: what `image` may be. */
@@ -96,7 +96,7 @@ export async function testServer(options: TestServerOptions = {}): Promise<TestS
     costUsdMax: options.costUsdMax ?? null,
     views: options.views ?? viewPolicy(readConfig({})),
     scratchFolder,
-    dryRunBytesMax: options.dryRunBytesMax ?? null,
+    copiedBytesMax: options.copiedBytesMax ?? null,
     quotas: options.quotas ?? null,
     limits: sizeLimits(readConfig({})),
     cores: { each: 2, areShared: true },

@@ -111,7 +111,7 @@ async function depsOfTasks(): Promise<ToolDeps & { launcher: ReturnType<typeof s
     scratchFolder: tmpdir(),
     limits: sizeLimits(readConfig({})),
     cores: { each: 2, areShared: true },
-    dryRunBytesMax: null,
+    copiedBytesMax: null,
     quotas: null,
     clock,
     log: SILENT,

@@ -22,14 +22,20 @@ export type Size = readonly [width: number, height: number];
  * have equal sizes, in the number of columns that shows most.
  */
 export function cellsFor(sizes: readonly Size[], limits: { pixelsMax: number; edgePxMax: number }): Cell[] {
-  if (sizes.length === 1) {
-    const scale = scaleWithin(at(sizes, 0), limits);
-    return [{ left: 0, top: 0, scale, sheet: { width: 0, height: 0 } }];
+  const [only] = sizes;
+  if (only && sizes.length === 1) {
+    const scale = scaleWithin(only, limits);
+    return [{ left: 0, top: 0, scale, sheet: scaled(only, scale) }];
   }
   const layouts = sizes.map((_, index) => inColumns(index + 1, sizes, limits));
   const shown = (cells: readonly Cell[]) => cells.reduce((sum, { scale }, index) => sum + scale ** 2 * area(at(sizes, index)), 0);
   return layouts.reduce((best, layout) => (shown(layout) > shown(best) ? layout : best));
 }
+
+const scaled = ([width, height]: Size, scale: number) => ({
+  width: Math.max(1, Math.round(width * scale)),
+  height: Math.max(1, Math.round(height * scale)),
+});
 
 const area = ([width, height]: Size): number => width * height;
 
@@ -42,10 +48,7 @@ function inColumns(
   const edge = Math.min(edgePxMax, Math.floor(Math.sqrt((pixelsMax * Math.max(columns, rows)) / Math.min(columns, rows))));
   const cellEdge = Math.max(1, Math.floor((edge - GAP_PX * (Math.max(columns, rows) - 1)) / Math.max(columns, rows)));
   const scales = sizes.map((size) => scaleWithin(size, { pixelsMax: cellEdge ** 2, edgePxMax: cellEdge }));
-  const shown = sizes.map(([width, height], index) => ({
-    width: Math.max(1, Math.round(width * at(scales, index))),
-    height: Math.max(1, Math.round(height * at(scales, index))),
-  }));
+  const shown = sizes.map((size, index) => scaled(size, at(scales, index)));
   const cell = { width: Math.max(...shown.map(({ width }) => width)), height: Math.max(...shown.map(({ height }) => height)) };
   const sheet = {
     width: columns * cell.width + (columns - 1) * GAP_PX,
