@@ -136,10 +136,8 @@ function findingsPage(document: FindingsDocument, filters: Filters): z.infer<typ
 }
 
 /** Executions with the number of their findings. The findings themselves are listed for one execution. */
-async function listExecutions(
-  { labels = [], image, since, limit, cursor }: Filters,
-  deps: ToolDeps,
-): Promise<z.infer<typeof output>> {
+async function listExecutions(filters: Filters, deps: ToolDeps): Promise<z.infer<typeof output>> {
+  const { labels = [], image, since, limit, cursor } = filters;
   const query = {
     labels,
     image: image ?? null,
@@ -159,13 +157,21 @@ async function listExecutions(
     executions,
     totals: { findings, rejected: 0, matching: findings, by_label: {}, by_severity: {} },
     findings: [],
-    notes: [],
+    notes: unusedNotes(filters),
     next_cursor,
     next_step:
       executions.length === 0
         ? 'No execution matches. Remove filters, or start an analysis with analyze_image.'
         : `Call list_findings with one execution_id${next_cursor === null ? '.' : `, or with cursor ${next_cursor} for more.`}`,
   };
+}
+
+/** Executions are found by labels, image and time alone. */
+function unusedNotes({ severity, min_score, region }: Filters): string[] {
+  const unused = Object.entries({ severity, min_score, region }).flatMap(([name, value]) => (value === undefined ? [] : [name]));
+  if (unused.length === 0) return [];
+  const names = new Intl.ListFormat('en').format(unused);
+  return [`${names}: not used, because executions are listed. Send an execution_id to filter its findings.`];
 }
 
 async function findingsOf(executionId: string, deps: ToolDeps): Promise<FindingsDocument> {

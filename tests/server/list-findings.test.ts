@@ -94,6 +94,15 @@ describe('list_findings', () => {
     expect(await client.refusal('list_findings', { grid: 4 })).toBe(sentence);
   });
 
+  test('filters of findings that a list of executions does not use are named', async () => {
+    const { client } = await serverWith([finding(1)]);
+    const { notes } = await client.call('list_findings', { min_score: 0.9, region: [0, 0, 9, 9], labels: ['person'] }, Page);
+    expect(notes).toEqual([
+      'min_score and region: not used, because executions are listed. Send an execution_id to filter its findings.',
+    ]);
+    expect((await client.call('list_findings', { labels: ['person'] }, Page)).notes).toEqual([]);
+  });
+
   test('sorts by the lowest score and by size, in pages without gaps', async () => {
     const sized = many.map((one, index): Finding => ({ ...one, box: [0, 0, 1 + ((index * 31) % 997), 10] }));
     const { client, execution_id } = await serverWith(sized);
