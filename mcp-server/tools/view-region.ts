@@ -90,12 +90,17 @@ async function viewOfImage(args: Input, image: string, deps: ToolDeps): Promise<
   const look = await lookAt(named, asked, deps);
   if ('decoded' in look) {
     const { header, bytes, ...shown } = look.decoded;
-    return { bytes, words: [viewWords(shown, header, args.turn), ...header.notes].join(' ') };
+    return { bytes, words: withNotes(viewWords(shown, header, args.turn), header.notes) };
   }
   const { plan, pyramid_of } = look.stored;
   const view = { ...asked, boxes: boxesInside(asked.boxes, plan), findings: [] };
   const { bytes, ...shown } = await storedView(pyramid_of, plan, view, deps.blobs);
-  return { bytes, words: viewWords(shown, plan, args.turn) };
+  return { bytes, words: withNotes(viewWords(shown, plan, args.turn), plan.notes) };
+}
+
+/** An image that was not analyzed has no other place for how it was understood. */
+function withNotes(words: string, notes: readonly string[]): string {
+  return [words, ...notes].join(' ');
 }
 
 function viewOptions({ max_px, turn, contrast, grid }: Input, { views, client }: ToolDeps) {

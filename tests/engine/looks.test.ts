@@ -12,6 +12,7 @@ import { silent } from '../fixtures/engine-harness.ts';
 import { drawImage, isRed } from '../support/drawn.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import { servedClient } from '../support/served-client.ts';
+import { tiff } from '../support/tiff-writer.ts';
 
 const SQUARE = { left: 1_900, top: 1_200, edge: 200 };
 const SET_S = 1_700_000_000;
@@ -50,7 +51,7 @@ async function listed(client: Client): Promise<unknown> {
   return structuredContent;
 }
 
-test('an image is viewed at once, and later from its tiles, with equal words and pixels', async () => {
+test('an image is viewed at once, in part and whole, and is no listed execution', async () => {
   const folder = await temporaryFolder();
   const path = join(folder, 'sheet.png');
   await drawImage(path, 3_000, 2_000, SQUARE);
@@ -90,6 +91,21 @@ test('views of an image that was cut into tiles read its tiles', async () => {
   await utimes(path, SET_S, SET_S);
   const later = await viewed(client, { image, box: BOX });
   expect([later.words, later.redAt(110, 200), later.redAt(310, 310)]).toEqual([first.words, true, false]);
+});
+
+test('the first view and those of its tiles have the same notes on how the file was understood', async () => {
+  const folder = await temporaryFolder();
+  const dataFolder = await temporaryFolder();
+  const path = join(folder, 'depth.tif');
+  const samples = Uint16Array.from({ length: 2_600 * 1_800 }, (_, index) => 1_000 + (index % 3_000));
+  await writeFile(path, tiff({ width: 2_600, height: 1_800, samples, bands: 1, bits: 16, photometric: 1 }));
+  const client = await servedClient([folder], {}, dataFolder);
+  const image = pathToFileURL(path).href;
+  const first = await viewed(client, { image });
+  expect(first.words).toMatch(/ The samples use 12 of 16 bits and were scaled to full brightness\.$/);
+  const stored = () => readdirSync(join(dataFolder, 'blobs/executions'), { recursive: true }).map(String);
+  await vi.waitFor(() => expect(stored().filter((name) => name.endsWith('pyramid.szi'))).toHaveLength(1), { timeout: 20_000 });
+  expect((await viewed(client, { image })).words).toBe(first.words);
 });
 
 test('tiles that were stored for views alone are deleted after a day, and analyses are kept', async () => {

@@ -14,11 +14,14 @@ export async function viewFile(
 ): Promise<Omit<FileView, 'bytes'> & Pick<RenderedView, 'bytes'>> {
   const header = await readHeader(file);
   const boxes = boxesInside(wanted.boxes, header);
-  const view = await renderView(cutFromFile(file, header, scratchFolder), { ...wanted, boxes, findings: [] });
-  return { header, ...view };
+  const notes = new Set(header.notes);
+  const cut = cutFromFile(file, header, scratchFolder, (note) => notes.add(note));
+  const view = await renderView(cut, { ...wanted, boxes, findings: [] });
+  return { header: { ...header, notes: [...notes] }, ...view };
 }
 
-function cutFromFile(file: ImageFile, { width, height }: ImageHeader, scratchFolder: string): Cut {
+/** `note` gets how the samples were understood. */
+function cutFromFile(file: ImageFile, { width, height }: ImageHeader, scratchFolder: string, note: (note: string) => void): Cut {
   return async (box, scale) => {
     const [left, top, boxWidth, boxHeight] = box;
     const isWhole = boxWidth === width && boxHeight === height;
@@ -26,11 +29,12 @@ function cutFromFile(file: ImageFile, { width, height }: ImageHeader, scratchFol
     const cut = Promise.withResolvers<{ data: Buffer; info: OutputInfo }>();
     // Decoders of JPEG and of pyramidal TIFF files scale the whole image down as they read it.
     const size = isWhole ? { edgePx: Math.max(shown.width, shown.height) } : { level: 0 };
-    await decodeImage(file, size, scratchFolder, async (image) => {
+    const notes = await decodeImage(file, size, scratchFolder, async (image) => {
       const part = isWhole ? image : image.extract({ left, top, width: boxWidth, height: boxHeight });
       const fitted = isWhole ? part : part.resize(shown.width, shown.height, { fit: 'fill' });
       cut.resolve(await fitted.raw().toBuffer({ resolveWithObject: true }));
     });
+    for (const one of notes) note(one);
     const { data, info } = await cut.promise;
     return sharp(data, { raw: info });
   };
