@@ -6,8 +6,9 @@ import { join, parse } from 'node:path';
 import sharp from 'sharp';
 import { at } from '../../pipeline/contract/at.ts';
 import type { Box } from '../../pipeline/contract/schemas.ts';
+import { LABEL_COLORS } from '../../pipeline/findings/marks.ts';
+import { type NamedBox, withBoxes } from '../../pipeline/imaging/drawing/overlay.ts';
 import { decodeImage } from '../../pipeline/imaging/image-reader.ts';
-import { COLORS, type NamedBox, withBoxes } from '../../pipeline/imaging/overlay.ts';
 import { clippedTo, withContext } from '../../pipeline/planning/geometry.ts';
 import type { ImageLimits } from '../../pipeline/planning/image-limits.ts';
 import { writeWhole } from '../write-whole.ts';
@@ -18,7 +19,8 @@ import type { Measured, MeasuredSetting } from './measured.ts';
 const CROPS_MAX = 20;
 /** Smaller crops are enlarged: an object of a few pixels must be visible under its box. */
 const EDGE_PX = 640;
-const [, , TRUTH_COLOR, , FOUND_COLOR] = COLORS;
+/** The bluish green and the orange of Okabe and Ito's colors. */
+const [TRUTH_COLOR, FOUND_COLOR] = [at(LABEL_COLORS, 2), at(LABEL_COLORS, 4)];
 const NAME_CHARACTERS_MAX = 40;
 
 interface Crop {

@@ -7,7 +7,8 @@ import { z } from 'zod';
 import { readConfig } from '../../pipeline/config.ts';
 import { UserError } from '../../pipeline/contract/errors.ts';
 import { printable } from '../../pipeline/contract/printable.ts';
-import { COLORS, withBoxes } from '../../pipeline/imaging/overlay.ts';
+import { colorsOfLabels, countsByLabel } from '../../pipeline/findings/marks.ts';
+import { withBoxes } from '../../pipeline/imaging/drawing/overlay.ts';
 import { tileEdgeOf } from '../../pipeline/planning/tile-preferences.ts';
 import { type ClassLabels, parseLabels } from '../../pipeline/vision/detectors/class-labels.ts';
 import { checkModelFile } from '../../pipeline/vision/detectors/detector-file.ts';
@@ -138,9 +139,9 @@ function detectionTable({ detections }: Trial): string {
 }
 
 export async function picture({ detections, image, jpeg }: Pick<Trial, 'detections' | 'image' | 'jpeg'>): Promise<Uint8Array> {
-  const labels = [...new Set(detections.map(({ label }) => label))];
+  const colorOf = colorsOfLabels(countsByLabel(detections));
   const boxes = detections.map(({ label, score, box, polygon }) => {
-    const { color, ink } = COLORS[labels.indexOf(label) % COLORS.length] ?? COLORS[0];
+    const { color, ink } = colorOf(label);
     return { box, outline: polygon ?? null, color, ink, name: `${label} ${score.toFixed(2)}` };
   });
   const drawn = await withBoxes(sharp(jpeg), [0, 0, image.width, image.height], boxes);

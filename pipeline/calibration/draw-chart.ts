@@ -1,12 +1,13 @@
 // Draws a chart as a JPEG: colored rectangles, each with its code.
 import sharp from 'sharp';
 import { at } from '../contract/at.ts';
-import { COLORS, FONT_FILE } from '../imaging/overlay.ts';
+import { LABEL_COLORS } from '../findings/marks.ts';
+import { FONT_FILE } from '../imaging/drawing/name-tag.ts';
 import type { Jpeg } from '../ports.ts';
 import type { Chart } from './chart.ts';
 
 export async function drawChart({ width, height, marks }: Chart): Promise<Jpeg> {
-  const colorAt = (place: number) => at(COLORS, place % COLORS.length);
+  const colorAt = (place: number) => at(LABEL_COLORS, place % LABEL_COLORS.length);
   const boxes = marks.map(
     ({ box: [x, y, w, h] }, place) => `<rect x="${x}" y="${y}" width="${w}" height="${h}" fill="${colorAt(place).color}"/>`,
   );

@@ -5,7 +5,7 @@ import { withContext } from '../planning/geometry.ts';
 import type { Plan } from '../planning/plan.ts';
 import type { Jpeg } from '../ports.ts';
 import { cutOut } from './cut-out.ts';
-import { withFindings } from './overlay.ts';
+import { type Looks, type Overlay, withFindings } from './drawing/overlay.ts';
 import type { Szi } from './szi/szi.ts';
 
 /** Together 1,494,000 bytes with 60 crops, less than 2 MB of base64. */
@@ -20,18 +20,28 @@ const QUALITIES = [80, 65, 50, 42, 35] as const;
 const SMALL_JPEG = { quantisationTable: 3 } as const;
 const CROP_SHAPE = 4 / 3;
 
-/** A smaller version of a stored copy. */
-export async function reportCopy(jpeg: Uint8Array, as: 'overlay' | 'thumbnail'): Promise<Jpeg> {
-  return await within(sharp(jpeg), LIMITS[as]);
+/** A smaller version without the legend, because a report has its own. */
+export async function reportOverlay({ bytes, imageHeight }: Overlay): Promise<Jpeg> {
+  const image = sharp(bytes);
+  const { width } = await image.metadata();
+  return await within(image.extract({ left: 0, top: 0, width, height: imageHeight }), LIMITS.overlay);
+}
+
+export async function reportThumbnail(overview: Uint8Array): Promise<Jpeg> {
+  return await within(sharp(overview), LIMITS.thumbnail);
 }
 
 /** A finding with its surroundings, drawn in with its id. */
-export async function reportCrop(szi: Szi, plan: Plan, finding: Finding): Promise<Jpeg> {
+export async function reportCrop(
+  szi: Szi,
+  plan: Plan,
+  { finding, colorOf }: { finding: Finding; colorOf: Looks['colorOf'] },
+): Promise<Jpeg> {
   const box = shaped(withContext(finding.box, plan), plan);
   const finest = 1 / 2 ** plan.pyramidLevel;
   const scale = Math.min(finest, LIMITS.crop.edgePx / Math.max(box[2], box[3]));
   const image = await cutOut(szi, plan, box, scale);
-  return await within(await withFindings(image, box, [finding], ({ id }) => id), LIMITS.crop);
+  return await within(await withFindings(image, box, [finding], { nameOf: ({ id }) => id, colorOf }), LIMITS.crop);
 }
 
 /** Widened or heightened to the aspect ratio of all crops, within the image. */

@@ -1,7 +1,7 @@
 // The table of all findings: the first rows as HTML for every reader, all of them as data for the page's script. Pure.
 import type { Finding } from '../contract/schemas.ts';
 import { count, counted, foreign, html, type Markup, shortened } from './html.ts';
-import { rowOf, severityMark } from './material.ts';
+import { rowOf, severityMark, swatch } from './material.ts';
 import { descriptionOf, type Rows } from './rows.ts';
 import type { Section } from './section.ts';
 
@@ -20,8 +20,12 @@ const COLUMNS = [
   { name: 'verdict', title: 'Verification' },
 ] as const;
 
-/** Findings in `cited` are among the plain rows, so that links to them work without the script. */
-export function tableSection(ordered: readonly Finding[], rows: Rows, cited: ReadonlySet<string>): Section | null {
+/** `colored` labels have a color of their own. Findings in `cited` are among the plain rows, so that links to them work without the script. */
+export function tableSection(
+  ordered: readonly Finding[],
+  rows: Rows,
+  { cited, colored }: { cited: ReadonlySet<string>; colored: readonly string[] },
+): Section | null {
   if (ordered.length === 0) return null;
   const judged = ordered.some(({ verified }) => verified !== null);
   const heads = COLUMNS.filter(({ name }) => judged || name !== 'verdict').map(
@@ -33,7 +37,7 @@ export function tableSection(ordered: readonly Finding[], rows: Rows, cited: Rea
 ${filters()}
 <table id="table" role="table" aria-labelledby="findings-title">
 <thead role="rowgroup"><tr role="row">${heads}</tr></thead>
-<tbody role="rowgroup">${plain.map((finding) => row(finding, judged))}</tbody></table>
+<tbody role="rowgroup">${plain.map((finding) => row(finding, { judged, colored }))}</tbody></table>
 <nav id="pages" aria-label="Pages of findings" hidden></nav>
 <p id="without">Without its script, this page shows ${count(plain.length)} of ${counted(ordered.length, 'finding')} and no filters.</p>
 <p class="aside">${rows.shortened && `Texts are cut after ${count(rows.charactersMax)} characters; findings.json has them in full. `}Positions and sizes are in pixels of the upright full image. A score is the model’s own confidence, not a probability.</p>
@@ -61,11 +65,11 @@ function filters(): Markup {
 <p id="shown" role="status"></p>`;
 }
 
-function row(finding: Finding, judged: boolean): Markup {
+function row(finding: Finding, { judged, colored }: { judged: boolean; colored: readonly string[] }): Markup {
   const { id, label, severity, score, verified } = finding;
   return html`
 <tr id="${rowOf(id)}" role="row" tabindex="-1"><th scope="row" role="rowheader"><a href="#${rowOf(id)}">${id}</a></th>
-<td role="cell">${foreign(shortened(label, LABEL_CHARACTERS_MAX))}</td><td role="cell">${severityMark(severity)}</td>
+<td role="cell">${swatch(label, colored, foreign(shortened(label, LABEL_CHARACTERS_MAX)))}</td><td role="cell">${severityMark(severity)}</td>
 <td role="cell" class="number">${score.toFixed(2)}</td><td role="cell" class="words">${words(finding)}</td>
 <td role="cell" class="number">${place(finding)}</td>${judged && html`<td role="cell">${verified}</td>`}</tr>`;
 }

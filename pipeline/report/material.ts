@@ -39,6 +39,12 @@ export function severityMark(severity: Severity): Markup {
   return html`<span class="severity ${severity}">${severity}</span>`;
 }
 
+/** The color of a label, as in the overlay. */
+export function swatch(label: string, colored: readonly string[], words: Markup): Markup {
+  const place = colored.indexOf(label);
+  return html`<span class="swatch label-${place < 0 ? 'other' : place}">${words}</span>`;
+}
+
 export function dataUrlImage({ base64, width, height }: Embedded, alt: string): Markup {
   return html`<img src="data:image/jpeg;base64,${base64}" width="${width}" height="${height}" alt="${alt}">`;
 }

@@ -1,6 +1,7 @@
 // The report of an execution: one HTML file that loads nothing, and in which no foreign text can run. Pure.
 import { createHash } from 'node:crypto';
 import type { FindingsDocument } from '../contract/schemas.ts';
+import { coloredLabels, countsByLabel } from '../findings/marks.ts';
 import { cost, limitsSection, modelsSection } from './facts.ts';
 import { tableSection } from './findings-table.ts';
 import { gallerySection, overlaySection } from './gallery.ts';
@@ -13,7 +14,7 @@ import { compactRows } from './rows.ts';
 import { contents, type Section, sectionOf } from './section.ts';
 import { citedIn, countsSection, summarySection } from './summary-section.ts';
 
-/** 8 MB minus, at worst, 0.6 for rows without script, 0.35 for maps, 0.3 for summary, notes and captions, 0.03 for style and script. */
+/** 8 MB minus, at worst, 0.6 for rows without script, 0.47 for maps and gaps, 0.3 for summary, notes and captions, 0.03 for style and script. */
 const ROWS_AND_IMAGES_BYTES_MAX = 6_600_000;
 const NAME_CHARACTERS_MAX = 200;
 
@@ -21,7 +22,8 @@ const NAME_CHARACTERS_MAX = 200;
 export function reportPage(material: ReportMaterial): string {
   const { document } = material;
   const ordered = byImportance(document.findings);
-  const rows = compactRows(ordered, ROWS_AND_IMAGES_BYTES_MAX - imageBytes(material));
+  const colored = coloredLabels(countsByLabel(document.findings));
+  const rows = compactRows(ordered, colored, ROWS_AND_IMAGES_BYTES_MAX - imageBytes(material));
   const linked = new Set(ordered.slice(0, rows.kept).map(({ id }) => id));
   const cited = new Set(citedIn(document.summary).filter((id) => linked.has(id)));
   const sections = [
@@ -29,7 +31,7 @@ export function reportPage(material: ReportMaterial): string {
     overlaySection(material),
     countsSection(material),
     gallerySection(ordered, material),
-    tableSection(ordered, rows, cited),
+    tableSection(ordered, rows, { cited, colored }),
     gapsSection(material),
     modelsSection(material),
     limitsSection(material),

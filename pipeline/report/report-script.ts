@@ -15,7 +15,7 @@ export const SCRIPT = `'use strict';
   const source = byId('rows');
   if (!source) return;
 
-  const { labels, texts, rows } = JSON.parse(source.textContent);
+  const { labels, colored, texts, rows } = JSON.parse(source.textContent);
   const textAt = (short) => (typeof short === 'string' ? short : short ? texts[short - 1] : '');
   const findings = rows.map(([id, label, score, severity, left, top, width, height, description, text, verdict], order) => ({
     order, label, severity, box: [left, top, width, height],
@@ -26,6 +26,8 @@ export const SCRIPT = `'use strict';
   const collator = new Intl.Collator('en', { numeric: true });
   const labelRank = [];
   labels.map((name, label) => label).sort((a, b) => collator.compare(labels[a], labels[b])).forEach((label, rank) => { labelRank[label] = rank; });
+  // The same colors as in the image: the most frequent labels of all findings have one of their own.
+  const swatches = new Map(colored.map((label, place) => [label, 'swatch label-' + place]));
   const wordsOf = (finding) => finding.text || finding.description;
 
   // Each order ascending; falls is true if the first press begins with the largest value.
@@ -87,7 +89,7 @@ export const SCRIPT = `'use strict';
     if (finding.text) words.push(long(finding.text, true), ' ');
     if (finding.description) words.push(long(finding.description, false));
     const row = make('tr', { id: 'row-' + finding.id, tabIndex: -1, className: finding === current ? 'current' : '' }, head,
-      cell({}, foreign(labels[finding.label])),
+      cell({}, make('span', { className: swatches.get(labels[finding.label]) || 'swatch label-other' }), foreign(labels[finding.label])),
       cell({}, make('span', { className: 'severity ' + severity, textContent: severity })),
       cell({ className: 'number', textContent: finding.score.toFixed(2) }),
       cell({ className: 'words' }, ...words),

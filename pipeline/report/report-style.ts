@@ -1,4 +1,15 @@
 // The style of the report: phone and wide screen, light and dark, print. Loads nothing, not even a font.
+import { LABEL_COLORS, OTHER_LABELS, SEVERITY_LOOKS } from '../findings/marks.ts';
+
+/** Classes, because the page's policy allows no style attributes. */
+const LABEL_CLASSES = [
+  ...LABEL_COLORS.map(({ color }, place) => `.label-${place}::before { background: ${color}; }`),
+  `.label-other::before { background: ${OTHER_LABELS.color}; }`,
+].join('\n');
+const SEVERITY_MARKS = Object.entries(SEVERITY_LOOKS)
+  .filter(([, { mark }]) => mark !== '')
+  .map(([severity, { mark }]) => `.severity.${severity}::before { content: "${mark} "; }`)
+  .join('\n');
 
 export const STYLE = `
 :root { color-scheme: light dark; --ground: #f6f5f2; --surface: #fff; --ink: #1d2127; --soft: #5a6270; --line: #dddcd6; --accent: #0a58a6;
@@ -48,6 +59,7 @@ dl.figures { display: flex; flex-wrap: wrap; gap: .5rem 2.5rem; margin-top: 1rem
 .overlay svg { position: absolute; inset: 0; width: 100%; height: 100%; overflow: visible; pointer-events: none; }
 .marker { fill: none; stroke: var(--critical); stroke-width: 6px; vector-effect: non-scaling-stroke; }
 .marker[width="0"] { visibility: hidden; }
+.overlay .failed { fill: var(--critical); fill-opacity: .45; } .overlay .not-analyzed { fill: var(--medium); fill-opacity: .45; }
 
 table { border-collapse: collapse; width: 100%; font-size: .9375rem; }
 caption { text-align: start; font-weight: 600; padding-bottom: .35rem; }
@@ -63,7 +75,12 @@ tbody tr { border-top: 1px solid var(--line); }
 rect.info { fill: var(--info); } rect.low { fill: var(--low); } rect.medium { fill: var(--medium); }
 rect.high { fill: var(--high); } rect.critical { fill: var(--critical); }
 .severity { white-space: nowrap; color: var(--info); }
-.severity::before { content: ""; display: inline-block; width: .6em; height: .6em; margin-inline-end: .4em; border-radius: 50%; background: currentColor; }
+.severity::before { font-weight: 700; }
+${SEVERITY_MARKS}
+.swatch::before { content: ""; display: inline-block; width: .8em; height: .8em; margin-inline-end: .4em; vertical-align: -.05em; border: 1px solid rgb(0 0 0 / .55); border-radius: 3px;
+  forced-color-adjust: none; print-color-adjust: exact; -webkit-print-color-adjust: exact; }
+${LABEL_CLASSES}
+.labels { display: flex; flex-wrap: wrap; gap: .25rem 1.25rem; list-style: none; margin: .25rem 0 .5rem; padding: 0; font-size: .9375rem; }
 .severity.low { color: var(--low); } .severity.medium { color: var(--medium); }
 .severity.high { color: var(--high); font-weight: 600; } .severity.critical { color: var(--critical); font-weight: 700; }
 
@@ -130,6 +147,6 @@ summary { cursor: pointer; }
   #table tbody td:nth-child(n + 5) { grid-column: 1 / -1; min-width: 0; }
   #table tbody td:empty { display: none; }
 }
-@media print { body { max-width: none; } form, nav, .skip { display: none; } section { break-inside: auto; border: 0; padding: 0; } tr, li { break-inside: avoid; } }
+@media print { .status, .map, .overlay svg, .bar, .legend span { print-color-adjust: exact; -webkit-print-color-adjust: exact; } .status { border: 1px solid; color: #000; background: none !important; } body { max-width: none; } form, nav, .skip { display: none; } section { break-inside: auto; border: 0; padding: 0; } tr, li { break-inside: avoid; } }
 @media (prefers-reduced-motion: no-preference) { html { scroll-behavior: smooth; } }
 `;

@@ -15,19 +15,19 @@ export interface Rows {
   shortened: boolean;
 }
 
-/** `findings` are in the order of the page. Long texts are shortened first; if that is not enough, the last findings are left out. */
-export function compactRows(findings: readonly Finding[], bytesMax: number): Rows {
+/** `findings` are in the order of the page, `colored` the labels that have a color of their own. Long texts are shortened first; if that is not enough, the last findings are left out. */
+export function compactRows(findings: readonly Finding[], colored: readonly string[], bytesMax: number): Rows {
   const longest = findings.reduce((most, { text, description }) => Math.max(most, text?.length ?? 0, description.length), 0);
-  const bare = encoded(findings, 0);
+  const bare = encoded(findings, colored, 0);
   const bareBytes = Buffer.byteLength(bare.text);
   if (bareBytes > bytesMax) {
     const fitting = Math.floor((findings.length * bytesMax * 0.95) / bareBytes);
-    return compactRows(findings.slice(0, fitting), bytesMax);
+    return compactRows(findings.slice(0, fitting), colored, bytesMax);
   }
   for (const charactersMax of TEXT_CHARACTERS_MAX) {
     // A character has at least one byte: skip lengths that cannot fit.
     if (bareBytes + charactersIn(findings, charactersMax) > bytesMax) continue;
-    const json = encoded(findings, charactersMax);
+    const json = encoded(findings, colored, charactersMax);
     const shortened = longest > charactersMax;
     if (Buffer.byteLength(json.text) <= bytesMax) return { json, kept: findings.length, charactersMax, shortened };
   }
@@ -44,7 +44,7 @@ function charactersIn(findings: readonly Finding[], charactersMax: number): numb
  * A row is [id, label, score, severity, left, top, width, height, description, text, verdict]; empty values at the end are left
  * out. `f12` is 12, a label its index in `labels`, and a text either itself or its place in `texts`, from 1.
  */
-function encoded(findings: readonly Finding[], charactersMax: number): Markup {
+function encoded(findings: readonly Finding[], colored: readonly string[], charactersMax: number): Markup {
   const labels = new Map<string, number>();
   const indexOf = (label: string) => {
     const index = labels.get(label) ?? labels.size;
@@ -70,8 +70,11 @@ function encoded(findings: readonly Finding[], charactersMax: number): Markup {
     while (row.at(-1) === 0 && row.length > 8) row.pop();
     return row;
   });
-  return jsonText({ labels: [...labels.keys()].map((label) => shortened(label, 200)), texts, rows });
+  return jsonText({ labels: [...labels.keys()].map(shortLabel), colored: colored.map(shortLabel), texts, rows });
 }
+
+/** As the script knows labels. */
+const shortLabel = (label: string) => shortened(label, 200);
 
 /** The description; empty if it only repeats the label. */
 export function descriptionOf({ description, label }: Finding): string {

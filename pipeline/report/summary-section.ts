@@ -1,9 +1,10 @@
 // The sections with the summary, whose citations are links, and with the counts by label and severity. Pure.
 import type { Finding, Severity } from '../contract/schemas.ts';
 import { byLabel } from '../findings/finding-order.ts';
+import { coloredLabels, countsByLabel } from '../findings/marks.ts';
 import { isRejected } from '../findings/verification.ts';
 import { count, counted, foreign, type Hole, html, type Markup, shortened } from './html.ts';
-import { type ReportMaterial, rowOf, SEVERITIES_FALLING, severityMark } from './material.ts';
+import { type ReportMaterial, rowOf, SEVERITIES_FALLING, severityMark, swatch } from './material.ts';
 import type { Section } from './section.ts';
 
 const SUMMARY_CHARACTERS_MAX = 10_000;
@@ -41,13 +42,15 @@ export function countsSection({ document }: ReportMaterial): Section {
   const severities = SEVERITIES_FALLING.map((severity) => ({ severity, count: countOf(findings, severity) }));
   const mostSevere = Math.max(...severities.map((group) => group.count));
   const more = groups.length - LABELS_MAX;
+  const colored = coloredLabels(countsByLabel(document.findings));
   const body = html`<div class="charts">
 ${chart(
   'By label',
   'label',
   groups.slice(0, LABELS_MAX).map(([label, group]) => {
     const parts = SEVERITIES_FALLING.map((severity) => ({ severity, count: countOf(group, severity) }));
-    return { name: foreign(shortened(label, LABEL_CHARACTERS_MAX)), total: group.length, bar: bar(parts, most) };
+    const name = swatch(label, colored, foreign(shortened(label, LABEL_CHARACTERS_MAX)));
+    return { name, total: group.length, bar: bar(parts, most) };
   }),
   more > 0
     ? `And ${counted(more, 'more label')} with ${counted(restOf(groups), 'finding')} in total. Search for them in the table below.`

@@ -1,5 +1,6 @@
 // Draws the failed, not analyzed and blank tiles of a level over the thumbnail. The size of the map is limited for any number of tiles. Pure.
 import { at } from '../contract/at.ts';
+import type { FindingsDocument } from '../contract/schemas.ts';
 import { type PlannedLevel, type PlannedTile, tilesOf } from '../planning/grid.ts';
 import type { Plan } from '../planning/plan.ts';
 import { count, counted, html, type Markup } from './html.ts';
@@ -36,9 +37,24 @@ export function levelMaps(plan: Plan, { failed, notAnalyzed, blank }: MissingTil
   });
 }
 
+/** The failed and not analyzed tiles of the finest level that has some, in pixels of the full image. `null` if there are none. */
+export function gapPaths(plan: Plan, { failed, not_analyzed }: FindingsDocument['tiles']): Markup | null {
+  const [failedTiles, notAnalyzed] = [failed, not_analyzed].map((missing) => new Set(missing.map(({ tile }) => tile)));
+  const isGap = ({ index }: PlannedTile) => failedTiles?.has(index) || notAnalyzed?.has(index);
+  const byLevel = Map.groupBy(tilesOf(plan), ({ level }) => level);
+  const level = plan.levels.find((planned) => byLevel.get(planned.level)?.some(isGap));
+  if (!level) return null;
+  const tiles = byLevel.get(level.level) ?? [];
+  const states = tiles.map(
+    (tile): State => (failedTiles?.has(tile.index) ? 'failed' : isGap(tile) ? 'not-analyzed' : 'analyzed'),
+  );
+  const { pathOf } = cellsOf(level, plan, tiles, states);
+  const scale = `scale(${plan.width / level.width} ${plan.height / level.height})`;
+  return html`<g transform="${scale}"><path class="not-analyzed" d="${pathOf('not-analyzed')}"/><path class="failed" d="${pathOf('failed')}"/></g>`;
+}
+
 /** A cell is a tile, or a square of tiles if there are many. It is failed or not analyzed if one of them is, and blank if all are. */
-function drawn(level: PlannedLevel, plan: Plan, tiles: readonly PlannedTile[], states: readonly State[]): Markup {
-  const { width, height } = level;
+function cellsOf(level: PlannedLevel, { stridePx }: Plan, tiles: readonly PlannedTile[], states: readonly State[]) {
   const side = Math.ceil(Math.max(level.columns, level.rows) / CELLS_MAX);
   const [columns, rows] = [Math.ceil(level.columns / side), Math.ceil(level.rows / side)];
   const cells = new Array<Set<State>>(columns * rows);
@@ -46,15 +62,21 @@ function drawn(level: PlannedLevel, plan: Plan, tiles: readonly PlannedTile[], s
     const cell = Math.floor(row / side) * columns + Math.floor(column / side);
     cells[cell] = (cells[cell] ?? new Set()).add(at(states, index));
   }
-  const cellPx = side * plan.stridePx;
+  const cellPx = side * stridePx;
   const pathOf = (wanted: State) =>
     runs(columns, rows, (cell) => stateOf(cells[cell]) === wanted)
       .map(([row, from, to]) => {
-        const right = to === columns ? width : to * cellPx;
-        const bottom = row + 1 === rows ? height : (row + 1) * cellPx;
+        const right = to === columns ? level.width : to * cellPx;
+        const bottom = row + 1 === rows ? level.height : (row + 1) * cellPx;
         return `M${from * cellPx} ${row * cellPx}H${right}V${bottom}H${from * cellPx}z`;
       })
       .join('');
+  return { cellPx, pathOf };
+}
+
+function drawn(level: PlannedLevel, plan: Plan, tiles: readonly PlannedTile[], states: readonly State[]): Markup {
+  const { width, height } = level;
+  const { cellPx, pathOf } = cellsOf(level, plan, tiles, states);
   const grid = `grid-${level.level}`;
   return html`<svg class="map" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" aria-hidden="true">
 <defs><pattern id="${grid}" width="${cellPx}" height="${cellPx}" patternUnits="userSpaceOnUse"><path class="lines" d="M${cellPx} 0H0V${cellPx}" stroke-width="${Math.ceil(Math.max(width, height) / 400)}"/></pattern></defs>

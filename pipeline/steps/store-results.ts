@@ -7,7 +7,7 @@ import { findingsDocument, reasonOf } from '../findings/document.ts';
 import { indexed } from '../findings/index-entry.ts';
 import { sentenceOnBlank, sentenceOnKnowledge, summaryByRules } from '../findings/rules-summary.ts';
 import { isRejected, type Verdict, withVerdicts } from '../findings/verification.ts';
-import { drawOverlay } from '../imaging/overlay.ts';
+import { drawOverlay } from '../imaging/drawing/overlay.ts';
 import type { Inspected } from '../planning/inspected.ts';
 import { requestNotes } from '../planning/request-notes.ts';
 import type { PipelineDeps } from '../ports.ts';
@@ -91,7 +91,7 @@ export async function storeResults(
   return { status: document.status, findings: findings.length };
 }
 
-/** The overview, and the same with a box around every finding. */
+/** The overview, and the same with a box around every finding that was not rejected. */
 async function writeOverlay(
   document: FindingsDocument,
   image: SourceImage,
@@ -99,8 +99,8 @@ async function writeOverlay(
 ): Promise<ReportSource['images']> {
   const { bytes: overview } = await image.overview();
   const shown = document.findings.filter((finding) => !isRejected(finding));
-  const overlay = await drawOverlay(overview, document.image, shown);
-  await blobs.put(keys.overlay(document.execution_id), overlay);
+  const overlay = await drawOverlay(overview, document.image, { shown, all: document.findings });
+  await blobs.put(keys.overlay(document.execution_id), overlay.bytes);
   return { overview, overlay };
 }
 

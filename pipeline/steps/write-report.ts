@@ -2,7 +2,9 @@
 import { keys } from '../contract/keys.ts';
 import type { AnalysisRequest, Finding, FindingsDocument } from '../contract/schemas.ts';
 import { readExisting } from '../documents.ts';
-import { reportCopy, reportCrop } from '../imaging/report-images.ts';
+import { colorsOfLabels, countsByLabel } from '../findings/marks.ts';
+import type { Overlay } from '../imaging/drawing/overlay.ts';
+import { reportCrop, reportOverlay, reportThumbnail } from '../imaging/report-images.ts';
 import { cachedSzi } from '../imaging/szi/szi.ts';
 import type { Inspected } from '../planning/inspected.ts';
 import { pyramidOf } from '../planning/stored-plan.ts';
@@ -21,8 +23,8 @@ export interface ReportSource {
   reason: string | null;
   /** Keys of the tile results, also of earlier executions. */
   sources: readonly string[];
-  /** JPEG bytes; `null` if they could not be drawn. */
-  images: { overview: Uint8Array; overlay: Uint8Array } | null;
+  /** The overview as a JPEG; `null` if they could not be drawn. */
+  images: { overview: Uint8Array; overlay: Overlay } | null;
 }
 
 /** Leaves out what cannot be drawn; the log has the reason. Throws if the whole report cannot be written. */
@@ -31,8 +33,8 @@ export async function writeReport(request: AnalysisRequest, source: ReportSource
   const attempt = <T>(part: Promise<T>) => part.catch((error) => leaveOut(error, request, deps));
   const [blankTiles, overlay, thumbnail, crops] = await Promise.all([
     document.tiles.blank === 0 ? [] : attempt(blankTilesIn(source.sources, deps)),
-    drawn && attempt(reportCopy(drawn.overlay, 'overlay')),
-    drawn && attempt(reportCopy(drawn.overview, 'thumbnail')),
+    drawn && attempt(reportOverlay(drawn.overlay)),
+    drawn && attempt(reportThumbnail(drawn.overview)),
     attempt(cropsOf(request, source, deps)),
   ]);
   const { plan, startedAt } = inspected;
@@ -60,8 +62,9 @@ async function cropsOf(
   const crops = new Map<string, Embedded>();
   if (important.length === 0) return crops;
   const szi = await cachedSzi(deps.blobs, keys.pyramid(pyramidOf(request)), inspected.plan);
+  const colorOf = colorsOfLabels(countsByLabel(document.findings));
   const cut = async (finding: Finding) => {
-    const crop = await reportCrop(szi, inspected.plan, finding).catch((error) => leaveOut(error, request, deps));
+    const crop = await reportCrop(szi, inspected.plan, { finding, colorOf }).catch((error) => leaveOut(error, request, deps));
     if (crop) crops.set(finding.id, embedded(crop));
   };
   const next = important.values();

@@ -95,7 +95,8 @@ describe.skipIf(!HAS_BROWSER)('the view of an image', () => {
       page.evaluate(
         `getComputedStyle(document.querySelector(${JSON.stringify(selector)}), ${JSON.stringify(pseudo)}).getPropertyValue('${property}')`,
       );
-    expect(await styleOf('#severities .critical', '::before', 'background-color')).toBe('rgb(255, 77, 141)');
+    expect(await styleOf('.option .swatch', null, 'background-color')).toBe('rgb(213, 94, 0)');
+    expect(await page.locator('#severities .critical').textContent()).toBe('!!! critical');
     expect(await styleOf('#show-boxes', null, 'outline-style')).toBe('solid');
     expect(await styleOf('#show-grid', null, 'outline-style')).toBe('none');
     expect(await styleOf('.option[aria-selected="true"]', null, 'outline-style')).toBe('solid');

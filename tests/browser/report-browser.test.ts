@@ -183,6 +183,30 @@ describe.skipIf(!HAS_BROWSER)('in a browser, opened from disk,', () => {
     expect(said).toEqual([]);
   });
 
+  test('a label has one color in the legend, in the counts and in every row, with and without the script', async () => {
+    const findings = Array.from({ length: 26 }, (_, at) =>
+      finding(at + 1, {
+        label: `label ${String.fromCharCode(97 + (at < 13 ? at : at % 12))}`,
+        verified: at === 3 ? 'rejected' : null,
+      }),
+    );
+    const colorsOf = async (page: Page) =>
+      (await page.evaluate(`[...document.querySelectorAll('.swatch')].map((one) => [
+        (one.textContent || one.nextElementSibling.textContent).replace(/ \\d+$/, '').trim(),
+        getComputedStyle(one, '::before').backgroundColor,
+      ])`)) as [string, string][];
+    for (const options of [{}, { javaScriptEnabled: false }]) {
+      const { page } = await openReport(materialWith(findings), options);
+      const colors = Map.groupBy(await colorsOf(page), ([label]) => label);
+      const labels = [...colors].filter(([label]) => label.startsWith('label '));
+      expect(labels.length).toBe(13);
+      for (const [label, rows] of labels) expect([label, new Set(rows.map(([, color]) => color)).size]).toEqual([label, 1]);
+      const grey = labels.filter(([, rows]) => rows[0]?.[1] === 'rgb(195, 199, 205)').map(([label]) => label);
+      expect(grey.length).toBe(3); // of 13 labels, ten have a color of their own
+      expect(new Set(labels.map(([, rows]) => rows[0]?.[1])).size).toBe(11);
+    }
+  });
+
   test('links of the summary lead to rows, on whichever page they are, and a row to its place in the image', async () => {
     const findings = Array.from({ length: 250 }, (_, at) => finding(at + 1, { score: 1 - at / 1_000 }));
     const images = { overlay: await oneImage(300, 200), thumbnail: null, crops: new Map([['f240', cup]]) };

@@ -15,7 +15,7 @@ import { RUNTIMES, runtimeName } from '../../build/npm-package/runtimes.ts';
 import { writePackages } from '../../build/npm-package/write-packages.ts';
 import { agentPlugin, claudePlugin, kiroPower } from '../../build/ways/plugins.ts';
 import { TOOLS } from '../../mcp-server/tools/index.ts';
-import { FONT_FILE } from '../../pipeline/imaging/overlay.ts';
+import { FONT_FILE } from '../../pipeline/imaging/drawing/name-tag.ts';
 
 const BYTES_MAX = 105_000_000;
 const PACKAGES_MAX = 12;

@@ -27,6 +27,8 @@ const LLM = ['llm/', 'prompts/', 'reading/', 'jpeg-tools.ts', 'tile-parts.ts', '
 );
 /** `at.ts` and `formats.ts` have no dependencies; the page imports only types of the rest, and a test weighs its scripts. */
 const FOR_THE_PAGE = [
+  'pipeline/findings/marks.ts',
+  'pipeline/findings/name-places.ts',
   'pipeline/contract/at.ts',
   'pipeline/contract/schemas.ts',
   'pipeline/findings/finding-columns.ts',
@@ -54,11 +56,16 @@ const MAY_IMPORT: [pattern: string, allowed: string[] | 'anything'][] = [
   ['pipeline/ports.ts', [...PLANNING, 'pipeline/vision-port.ts', 'pipeline/progress/events.ts']],
   ['pipeline/documents.ts', [...DOMAIN, 'zod']],
   ['pipeline/step-documents.ts', [...DOMAIN, CALIBRATION, DOCUMENTS]],
-  ['pipeline/calibration/**', [...DOMAIN, CALIBRATION, DOCUMENTS, STEP_DOCUMENTS, 'pipeline/imaging/overlay.ts', 'zod', 'sharp']],
+  [
+    'pipeline/calibration/**',
+    [...DOMAIN, CALIBRATION, DOCUMENTS, STEP_DOCUMENTS, 'pipeline/imaging/drawing/name-tag.ts', 'zod', 'sharp'],
+  ],
   ['pipeline/vision-port.ts', PLANNING],
   ['pipeline/config-variables.ts', [...PLANNING, 'zod', 'node:os']],
   ['pipeline/config.ts', [...PLANNING, 'pipeline/config-variables.ts', 'pipeline/sources/', 'zod', 'node:os', 'node:path']],
   ['pipeline/imaging/decoding/**', [...PLANNING, PORTS, IMAGING, 'zod', 'node:']],
+  // How findings look is the same in images and pages.
+  ['pipeline/imaging/{drawing,views}/**', [...FINDINGS, PORTS, IMAGING, 'sharp', 'node:']],
   ['pipeline/imaging/**', [...PLANNING, PORTS, IMAGING, 'sharp', 'yauzl', 'node:']],
   ['pipeline/report/**', [...FINDINGS, 'pipeline/report/', 'node:crypto']],
   ['pipeline/durable/stale-token.ts', [DURABLE]],

@@ -1,5 +1,5 @@
 // The filter form: severity, score, verification and label. Every choice has the number of findings that it would show.
-import { byId } from '../shared/element.ts';
+import { byId, make, severityMark } from '../shared/element.ts';
 import { type Findings, SEVERITIES, VERDICTS } from '../shared/findings.ts';
 import { FIRST_FILTER, type Filter, type Filtered, filtered, NO_FILTER } from './filter.ts';
 import { checkboxes, type FilterInput, labelCheckboxes, scoreRange } from './filter-inputs.ts';
@@ -36,8 +36,8 @@ export function filterForm(findings: Findings, onChange: (shown: Filtered) => vo
     change({ [choices]: hidden });
   };
 
-  const severities = SEVERITIES.map((name, place) => ({ place, name, mark: `severity ${name}` })).toReversed();
-  const verdicts = VERDICTS.map((name, place) => ({ place, name: VERDICT_WORDS[name], mark: '' }));
+  const severities = SEVERITIES.map((name, place) => ({ place, words: severityMark(name) })).toReversed();
+  const verdicts = VERDICTS.map((name, place) => ({ place, words: make('span', { textContent: VERDICT_WORDS[name] }) }));
   byId('verdict-part', HTMLElement).hidden = !findings.verdict.some((verdict) => verdict > 0);
   inputs.push(
     checkboxes(byId('severities', HTMLElement), severities, {
@@ -51,8 +51,9 @@ export function filterForm(findings: Findings, onChange: (shown: Filtered) => vo
       onChoose: choose('hiddenVerdicts'),
     }),
     scoreRange(change),
-    labelCheckboxes(findings.labels, shown.byLabel, {
+    labelCheckboxes(findings, shown.byLabel, {
       onChoose: choose('hiddenLabels'),
+      onOnly: (only) => change({ hiddenLabels: new Set([...findings.labels.keys()].filter((place) => place !== only)) }),
       onAll: () => change({ hiddenLabels: new Set() }),
       onNone: () => change({ hiddenLabels: new Set(findings.labels.keys()) }),
     }),

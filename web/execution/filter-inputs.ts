@@ -1,6 +1,7 @@
 // The inputs of the filter form. Each one shows the filter as it is, and reports what people choose.
 import { at } from '../../pipeline/contract/at.ts';
-import { byId, count, foreign, make } from '../shared/element.ts';
+import { byId, count, foreign, make, swatch } from '../shared/element.ts';
+import type { Findings } from '../shared/findings.ts';
 import type { Filter, Filtered } from './filter.ts';
 
 /** The labels in the list; a search finds the rest. */
@@ -14,30 +15,43 @@ export interface FilterInput {
 
 interface Choice {
   place: number;
-  name: string;
-  /** Class of its mark. */
-  mark: string;
+  /** What stands for it, with its mark or color. */
+  words: HTMLElement;
 }
 
 interface Choices {
   isHidden(filter: Filter, place: number): boolean;
   counts(shown: Filtered): Uint32Array;
   onChoose(place: number, included: boolean): void;
+  /** Hides every other choice. */
+  onOnly?(place: number): void;
 }
 
 export function checkboxes(
   container: HTMLElement,
   choices: readonly Choice[],
-  { isHidden, counts, onChoose }: Choices,
+  { isHidden, counts, onChoose, onOnly }: Choices,
 ): FilterInput {
-  const boxes = choices.map(({ place, name, mark }) => {
+  const boxes = choices.map(({ place, words }) => {
     const box = make('input', { type: 'checkbox' });
     const number = make('span', { className: 'number' });
     box.addEventListener('change', () => onChoose(place, box.checked));
-    const label = make('label', {}, box, make('span', { className: mark }, foreign(name)), ' ', number);
-    return { place, box, number, label };
+    const label = make('label', {}, box, words, ' ', number);
+    return {
+      place,
+      box,
+      number,
+      row: onOnly
+        ? make(
+            'div',
+            { className: 'only' },
+            label,
+            onlyButton(() => onOnly(place)),
+          )
+        : label,
+    };
   });
-  container.replaceChildren(...boxes.map(({ label }) => label));
+  container.replaceChildren(...boxes.map(({ row }) => row));
   return {
     update(filter, shown) {
       for (const { place, box, number } of boxes) {
@@ -46,6 +60,12 @@ export function checkboxes(
       }
     },
   };
+}
+
+function onlyButton(onPress: () => void): HTMLElement {
+  const button = make('button', { type: 'button', textContent: 'only' });
+  button.addEventListener('click', onPress);
+  return button;
 }
 
 /** Two sliders in hundredths; one that moves past the other pushes it along. */
@@ -72,26 +92,33 @@ export function scoreRange(onChange: (scores: Pick<Filter, 'scoreFrom' | 'scoreT
 
 interface LabelChoices {
   onChoose: Choices['onChoose'];
+  onOnly(place: number): void;
   onAll(): void;
   onNone(): void;
 }
 
 /** The most frequent labels first; a search narrows the list. */
-export function labelCheckboxes(labels: readonly string[], byLabel: Uint32Array, choices: LabelChoices): FilterInput {
+export function labelCheckboxes(
+  { labels, labelColors }: Pick<Findings, 'labels' | 'labelColors'>,
+  byLabel: Uint32Array,
+  choices: LabelChoices,
+): FilterInput {
   const container = byId('labels', HTMLElement);
   const search = byId('label-search', HTMLInputElement);
-  const byFrequency = labels
-    .map((name, place) => ({ place, name, mark: '' }))
-    .sort((a, b) => at(byLabel, b.place) - at(byLabel, a.place));
+  const byFrequency = labels.map((name, place) => ({ place, name })).sort((a, b) => at(byLabel, b.place) - at(byLabel, a.place));
   let latest: Parameters<FilterInput['update']> | null = null;
 
   const list = (): FilterInput => {
     const wanted = search.value.trim().toLowerCase();
     const found = byFrequency.filter(({ name }) => name.toLowerCase().includes(wanted));
-    const listed = checkboxes(container, found.slice(0, LABELS_LISTED_MAX), {
+    const shown = found.slice(0, LABELS_LISTED_MAX).map(({ place, name }) => {
+      return { place, words: make('span', {}, swatch(at(labelColors, place)), foreign(name)) };
+    });
+    const listed = checkboxes(container, shown, {
       isHidden: ({ hiddenLabels }, place) => hiddenLabels.has(place),
-      counts: (shown) => shown.byLabel,
+      counts: (filtered) => filtered.byLabel,
       onChoose: choices.onChoose,
+      onOnly: choices.onOnly,
     });
     const more = found.length - LABELS_LISTED_MAX;
     if (more > 0)

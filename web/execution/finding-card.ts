@@ -1,6 +1,6 @@
 // One finding in full. It is loaded when it is selected, because its texts may be long and there may be 100,000 findings.
 import type { Finding } from '../../pipeline/contract/schemas.ts';
-import { byId, count, foreign, make } from '../shared/element.ts';
+import { byId, count, foreign, make, severityMark } from '../shared/element.ts';
 import { SEVERITIES } from '../shared/findings.ts';
 import * as read from '../shared/read.ts';
 import { documentAt } from '../shared/server-requests.ts';
@@ -79,7 +79,7 @@ function factsOf({ severity, score, verified, box, angle, level, tiles, alternat
   const named = tiles.slice(0, TILES_NAMED_MAX).join(', ');
   const more = tiles.length > TILES_NAMED_MAX ? ` and ${count(tiles.length - TILES_NAMED_MAX)} more` : '';
   return [
-    fact('severity', make('span', { className: `severity ${severity}`, textContent: severity })),
+    fact('severity', severityMark(severity)),
     fact('score', score.toFixed(2)),
     fact('verification', verified ?? 'not verified'),
     fact('box', `${width} × ${height} px at ${left}, ${top}`),

@@ -1,7 +1,8 @@
 // The list of findings. Only visible rows are in the document, so that 100,000 findings scroll like ten. For the keyboard the list is
 // one stop: arrows move the selection, Enter shows it in the image, Escape clears it.
 import { at } from '../../pipeline/contract/at.ts';
-import { foreign, make } from '../shared/element.ts';
+import { SEVERITY_LOOKS } from '../../pipeline/findings/marks.ts';
+import { foreign, make, swatch } from '../shared/element.ts';
 import type { Findings } from '../shared/findings.ts';
 
 const ROW_PX = 52; // as in findings.css
@@ -146,12 +147,19 @@ interface OptionState {
 function optionOf(findings: Findings, row: number, { place, total, selected }: OptionState): HTMLElement {
   const severity = findings.severityOf(row);
   const text = findings.texts[row];
+  const { mark } = SEVERITY_LOOKS[severity];
   const severityName = make('span', { className: 'visually-hidden', textContent: `${severity} ` });
+  const shownMark = make('span', {
+    className: `severity ${severity}`,
+    title: severity,
+    textContent: mark === '' ? '' : `${mark} `,
+  });
+  shownMark.setAttribute('aria-hidden', 'true');
   const option = make(
     'div',
     { className: 'option', id: `option-${row}` },
-    make('span', { className: `severity ${severity}`, title: severity }, severityName),
-    make('span', { className: 'label' }, foreign(findings.labelOf(row))),
+    swatch(findings.colorOf(row)),
+    make('span', { className: 'label' }, severityName, shownMark, foreign(findings.labelOf(row))),
     make('span', { className: 'score', textContent: findings.scoreOf(row).toFixed(2) }),
     make('span', { className: 'soft words' }, `${findings.idOf(row)} `, ...(text === undefined ? [] : [foreign(text)])),
   );

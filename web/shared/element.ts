@@ -1,4 +1,6 @@
 // Elements of the document, and numbers and names as people write them. Text from elsewhere only ever becomes text.
+import type { Severity } from '../../pipeline/contract/schemas.ts';
+import { type LabelColor, SEVERITY_LOOKS } from '../../pipeline/findings/marks.ts';
 
 /** Throws if the document has no such element: a document and its script belong together. */
 export function byId<E extends HTMLElement>(id: string, kind: abstract new () => E): E {
@@ -22,6 +24,21 @@ export function make<Name extends keyof HTMLElementTagNameMap>(
 /** Text from a model, an image or a file name, isolated so that its direction does not reorder the page's own text. */
 export function foreign(text: string): HTMLElement {
   return make('bdi', { textContent: text.toWellFormed() });
+}
+
+/** The color of a label. Says nothing to a screen reader, because the label stands beside it. */
+export function swatch({ color }: LabelColor): HTMLElement {
+  const square = make('span', { className: 'swatch' });
+  square.style.background = color;
+  square.setAttribute('aria-hidden', 'true');
+  return square;
+}
+
+/** `!! high`, in the color of the severity. */
+export function severityMark(severity: Severity): HTMLElement {
+  const mark = make('span', { textContent: SEVERITY_LOOKS[severity].mark });
+  mark.setAttribute('aria-hidden', 'true');
+  return make('span', { className: `severity ${severity}` }, mark, ` ${severity}`);
 }
 
 /** `12,345` */

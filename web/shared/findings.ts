@@ -2,6 +2,7 @@
 import Flatbush from 'flatbush';
 import { at } from '../../pipeline/contract/at.ts';
 import type { FindingColumns } from '../../pipeline/findings/finding-columns.ts';
+import { colorsOfLabels, type LabelColor } from '../../pipeline/findings/marks.ts';
 import * as read from './read.ts';
 import { documentAt } from './server-requests.ts';
 
@@ -20,6 +21,11 @@ export interface Findings extends FindingColumns {
   rowOf(id: string): number | null;
   boxOf(row: number): Box;
   labelOf(row: number): string;
+  /** The color of the label of a row, and of a label by its place in `labels`. */
+  colorOf(row: number): LabelColor;
+  labelColors: readonly LabelColor[];
+  /** The text of a row, or else its label. */
+  wordsOf(row: number): string;
   severityOf(row: number): (typeof SEVERITIES)[number];
   scoreOf(row: number): number;
 }
@@ -50,8 +56,14 @@ export function findingsOf(columns: FindingColumns): Findings {
     const first = row * 4;
     return [at(boxes, first), at(boxes, first + 1), at(boxes, first + 2), at(boxes, first + 3)];
   };
+  const counts = new Map(labels.map((name) => [name, 0]));
+  for (const place of label) counts.set(at(labels, place), (counts.get(at(labels, place)) ?? 0) + 1);
+  const labelColors = labels.map(colorsOfLabels(counts));
   return {
     ...columns,
+    labelColors,
+    colorOf: (row) => at(labelColors, at(label, row)),
+    wordsOf: (row) => columns.texts[row] ?? at(labels, at(label, row)),
     index: indexOf(columns.count, boxOf),
     idOf: (row) => (ids ? at(ids, row) : `f${row + 1}`),
     rowOf: (id) => rowOf(id, columns),

@@ -1,11 +1,17 @@
 // Paints boxes or outlines, their names and bubbles on a canvas, in lines that are visible on any image. Decides nothing about which are painted.
 import { at } from '../../pipeline/contract/at.ts';
+import { nameOf, SEVERITY_LOOKS } from '../../pipeline/findings/marks.ts';
+import { namePlaces } from '../../pipeline/findings/name-places.ts';
 import type { Box, Findings } from '../shared/findings.ts';
 import type { View } from './layer.ts';
 
 const NAME_CHARACTERS_MAX = 32;
 /** A narrower box has no room for a name. */
 const NAMED_FROM_PX = 26;
+const NAME_PX = 19;
+const NAME_PADDING_PX = 12;
+/** The thinnest line. */
+const LINE_PX = 1.75;
 const FONT = '600 12px system-ui, sans-serif';
 const DIRECTION_MARKS = /[\u202a-\u202e\u2066-\u2069]/g;
 
@@ -15,40 +21,53 @@ export interface Bubble {
   y: number;
   radius: number;
   findings: number;
+  /** The mark of the most severe finding. */
+  mark: string;
   color: string;
+}
+
+/** In CSS pixels of the canvas. */
+interface Name {
+  words: string;
+  left: number;
+  top: number;
+  width: number;
 }
 
 export interface BoxPainter {
   boxes(rows: readonly number[]): void;
+  /** Names that do not cover one another. Those of `marked` come first and are painted by `marked`; narrow boxes have none. */
+  names(marked: readonly number[], rows: readonly number[]): void;
   /** The selected box, or the one under the pointer, with its name. */
   marked(row: number, selected: boolean): void;
-  nameIfWide(row: number): void;
   bubble(bubble: Bubble): void;
 }
 
-export function boxPainter(
-  context: CanvasRenderingContext2D,
-  view: View,
-  findings: Findings,
-  colors: readonly string[],
-): BoxPainter {
-  const colorOf = (row: number) => at(colors, at(findings.severity, row));
-
-  /** Above its box, or inside where there is no room above. */
-  const name = (row: number) => {
-    const [x, y] = onScreen(findings.boxOf(row), view);
-    const text = `${isolated(findings.labelOf(row))} ${findings.scoreOf(row).toFixed(2)}`;
+export function boxPainter(context: CanvasRenderingContext2D, view: View, findings: Findings): BoxPainter {
+  const places = namePlaces(view);
+  const markedNames = new Map<number, Name>();
+  const nameFor = (row: number): Name | null => {
+    const words = nameOf({
+      text: null,
+      label: isolated(findings.wordsOf(row)),
+      severity: findings.severityOf(row),
+      score: findings.scoreOf(row),
+    });
+    context.font = FONT;
+    const width = context.measureText(words).width + NAME_PADDING_PX;
+    const place = places.take(onScreen(findings.boxOf(row), view), { width, height: NAME_PX });
+    return place && { words, width, left: place[0], top: place[1] };
+  };
+  const paintName = ({ words, width, left, top }: Name, color: string) => {
     context.font = FONT;
     context.textAlign = 'left';
     context.textBaseline = 'middle';
-    const width = context.measureText(text).width + 10;
-    const top = y >= 20 ? y - 19 : y + 3;
     context.fillStyle = 'rgb(0 0 0 / 78%)';
-    context.fillRect(x - 1, top, width, 17);
-    context.fillStyle = colorOf(row);
-    context.fillRect(x - 1, top, 3, 17);
+    context.fillRect(left, top, width, NAME_PX - 2);
+    context.fillStyle = color;
+    context.fillRect(left, top, 4, NAME_PX - 2);
     context.fillStyle = '#fff';
-    context.fillText(text, x + 6, top + 9);
+    context.fillText(words, left + 8, top + NAME_PX / 2);
   };
 
   /** The outline of the finding; its box if it has none. */
@@ -70,39 +89,56 @@ export function boxPainter(
 
   return {
     boxes(rows) {
-      const paths = colors.map(() => new Path2D());
-      for (const row of rows) addShape(at(paths, at(findings.severity, row)), row);
-      const all = new Path2D();
-      for (const path of paths) all.addPath(path);
-      context.lineWidth = 3.5; // a dark line below the bright one
-      context.strokeStyle = 'rgb(0 0 0 / 55%)';
-      context.stroke(all);
-      context.lineWidth = 1.75;
-      for (const [severity, path] of paths.entries()) {
-        context.strokeStyle = at(colors, severity);
+      // One path for each color and weight: 1,200 boxes are at most 55 strokes.
+      const paths = new Map<string, { path: Path2D; color: string; weight: number }>();
+      for (const row of rows) {
+        const { color } = findings.colorOf(row);
+        const { weight } = SEVERITY_LOOKS[findings.severityOf(row)];
+        const look = `${color} ${weight}`;
+        const lines = paths.get(look) ?? { path: new Path2D(), color, weight };
+        paths.set(look, lines);
+        addShape(lines.path, row);
+      }
+      for (const { path, weight } of paths.values()) {
+        context.lineWidth = LINE_PX * weight + 1.75; // a dark line below the bright one
+        context.strokeStyle = 'rgb(0 0 0 / 55%)';
+        context.stroke(path);
+      }
+      for (const { path, color, weight } of paths.values()) {
+        context.lineWidth = LINE_PX * weight;
+        context.strokeStyle = color;
         context.stroke(path);
       }
     },
+    names(marked, rows) {
+      for (const row of marked) {
+        const name = nameFor(row);
+        if (name) markedNames.set(row, name);
+      }
+      for (const row of rows) {
+        const [, , width] = onScreen(findings.boxOf(row), view);
+        const name = width >= NAMED_FROM_PX ? nameFor(row) : null;
+        if (name) paintName(name, findings.colorOf(row).color);
+      }
+    },
     marked(row, selected) {
+      const { color } = findings.colorOf(row);
       const [x, y, width, height] = onScreen(findings.boxOf(row), view);
       const shape = new Path2D();
       addShape(shape, row);
-      const outline = (color: string, lineWidth: number) => {
+      const outline = (lineColor: string, lineWidth: number) => {
         context.lineWidth = lineWidth;
-        context.strokeStyle = color;
+        context.strokeStyle = lineColor;
         if (findings.outlines[row]) context.stroke(shape);
         else context.strokeRect(x - 2, y - 2, width + 4, height + 4);
       };
       outline('rgb(0 0 0 / 75%)', selected ? 8 : 6);
       if (selected) outline('#fff', 5);
-      outline(colorOf(row), selected ? 2.5 : 3.5);
-      name(row);
+      outline(color, selected ? 2.5 : 3.5);
+      const name = markedNames.get(row);
+      if (name) paintName(name, color);
     },
-    nameIfWide(row) {
-      const [, , width] = onScreen(findings.boxOf(row), view);
-      if (width >= NAMED_FROM_PX) name(row);
-    },
-    bubble({ x, y, radius, findings: count, color }) {
+    bubble({ x, y, radius, findings: count, mark, color }) {
       context.beginPath();
       context.arc(x, y, radius, 0, 2 * Math.PI);
       context.fillStyle = 'rgb(0 0 0 / 70%)';
@@ -114,7 +150,7 @@ export function boxPainter(
       context.textAlign = 'center';
       context.textBaseline = 'middle';
       context.fillStyle = '#fff';
-      context.fillText(shortCount(count), x, y + 0.5);
+      context.fillText(`${shortCount(count)}${mark}`, x, y + 0.5);
     },
   };
 }

@@ -1,6 +1,7 @@
 // Decides which findings are drawn over the image, and finds the one under a point. Where findings are too close for boxes, a bubble
 // with their number is drawn, so that the screen bounds what is drawn, however many findings there are.
 import { at } from '../../pipeline/contract/at.ts';
+import { SEVERITY_LOOKS } from '../../pipeline/findings/marks.ts';
 import { type Box, type Findings, SEVERITIES } from '../shared/findings.ts';
 import { type Bubble, boxPainter } from './box-painter.ts';
 import { type Cluster, clustersOf } from './clusters.ts';
@@ -11,6 +12,8 @@ const BOXES_MAX = 1_200;
 const NAMED_MAX = 120;
 /** Findings gather in cells of this width on the screen, or up to twice as wide. */
 const CELL_PX = 72;
+/** The ring of a bubble. */
+const SEVERAL_LABELS = '#ffffff';
 /** A press this close to a box still hits it. */
 const REACH_PX = 5;
 
@@ -29,7 +32,6 @@ export interface Drawn {
 }
 
 export function boxLayer(findings: Findings): BoxLayer {
-  const colors = themeColors();
   const isShown = new Uint8Array(findings.count);
   let rows = new Uint32Array();
   let clustersByCellPx = new Map<number, Cluster[]>();
@@ -48,7 +50,7 @@ export function boxLayer(findings: Findings): BoxLayer {
   const gather = (view: View) => {
     const visible = clustersAt(view.scale).filter((cluster) => isVisible(cluster, view));
     rowsDrawn = visible.filter(({ findings: count }) => count === 1).map(({ row }) => row);
-    bubbles = visible.filter(({ findings: count }) => count > 1).map((cluster) => bubbleOf(cluster, view, colors));
+    bubbles = visible.filter(({ findings: count }) => count > 1).map((cluster) => bubbleOf(cluster, view, findings));
   };
   const areaOf = (row: number) => {
     const [, , width, height] = findings.boxOf(row);
@@ -66,12 +68,12 @@ export function boxLayer(findings: Findings): BoxLayer {
       const inView = rowsIn(view.left, view.top, view.left + view.width / view.scale, view.top + view.height / view.scale);
       if (inView.length > BOXES_MAX) gather(view);
       else [rowsDrawn, bubbles] = [inView, []];
-      const painter = boxPainter(context, view, findings, colors);
+      const painter = boxPainter(context, view, findings);
       painter.boxes(rowsDrawn);
       for (const bubble of bubbles) painter.bubble(bubble);
       const marked = new Set([hovered, selected].filter((row) => row !== null));
-      if (rowsDrawn.length <= NAMED_MAX && bubbles.length === 0)
-        for (const row of rowsDrawn) if (!marked.has(row)) painter.nameIfWide(row);
+      const named = rowsDrawn.length <= NAMED_MAX && bubbles.length === 0 ? rowsDrawn.filter((row) => !marked.has(row)) : [];
+      painter.names([...marked], named);
       for (const row of marked) painter.marked(row, row === selected);
       return { boxes: rowsDrawn.length, clusters: bubbles.length };
     },
@@ -92,13 +94,15 @@ function isVisible({ x, y }: Cluster, view: View): boolean {
   return across >= -CELL_PX && down >= -CELL_PX && across <= view.width + CELL_PX && down <= view.height + CELL_PX;
 }
 
-function bubbleOf({ x, y, findings, severity }: Cluster, view: View, colors: readonly string[]): Bubble {
+function bubbleOf({ x, y, findings, severity, label }: Cluster, view: View, { labelColors }: Findings): Bubble {
+  const { mark } = SEVERITY_LOOKS[at(SEVERITIES, severity)];
   return {
     x: (x - view.left) * view.scale,
     y: (y - view.top) * view.scale,
     radius: 9 + 4 * Math.log10(findings),
     findings,
-    color: at(colors, severity),
+    mark,
+    color: label === null ? SEVERAL_LABELS : at(labelColors, label).color,
   };
 }
 
@@ -106,10 +110,4 @@ function bubbleOf({ x, y, findings, severity }: Cluster, view: View, colors: rea
 function quarterAround({ x, y }: Point, view: View): Box {
   const [width, height] = [view.width / view.scale / 4, view.height / view.scale / 4];
   return [x / view.scale + view.left - width / 2, y / view.scale + view.top - height / 2, width, height];
-}
-
-/** By severity. */
-function themeColors(): string[] {
-  const style = getComputedStyle(document.documentElement);
-  return SEVERITIES.map((severity) => style.getPropertyValue(`--box-${severity}`).trim());
 }

@@ -9,11 +9,13 @@ export interface Cluster {
   findings: number;
   /** The highest of its findings, as a place in SEVERITIES. */
   severity: number;
+  /** The place of their label in `labels`; `null` if they have several. */
+  label: number | null;
   /** One of its findings. */
   row: number;
 }
 
-export function clustersOf({ boxOf, severity, image }: Findings, rows: Uint32Array, cellPx: number): Cluster[] {
+export function clustersOf({ boxOf, severity, label, image }: Findings, rows: Uint32Array, cellPx: number): Cluster[] {
   const columns = Math.ceil(image.width / cellPx) + 1;
   const byCell = new Map<number, Cluster>();
   for (const row of rows) {
@@ -26,8 +28,9 @@ export function clustersOf({ boxOf, severity, image }: Findings, rows: Uint32Arr
       cluster.x += (x - cluster.x) / cluster.findings;
       cluster.y += (y - cluster.y) / cluster.findings;
       cluster.severity = Math.max(cluster.severity, at(severity, row));
+      if (cluster.label !== at(label, row)) cluster.label = null;
     } else {
-      byCell.set(cell, { x, y, findings: 1, severity: at(severity, row), row });
+      byCell.set(cell, { x, y, findings: 1, severity: at(severity, row), label: at(label, row), row });
     }
   }
   return [...byCell.values()];

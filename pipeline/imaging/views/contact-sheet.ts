@@ -1,7 +1,7 @@
 // Several views side by side in one image, each with its number. Decides the scale of every view, also of a single one.
 import sharp, { type Sharp } from 'sharp';
 import { at } from '../../contract/at.ts';
-import { textTag } from '../overlay.ts';
+import { textTag } from '../drawing/name-tag.ts';
 
 const GAP_PX = 8;
 const BACKGROUND = '#808080';

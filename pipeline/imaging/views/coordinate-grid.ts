@@ -1,6 +1,6 @@
 // Draws lines at round coordinates of the full image over a view, with their values.
 import sharp, { type OverlayOptions, type Sharp } from 'sharp';
-import { textTag } from '../overlay.ts';
+import { textTag } from '../drawing/name-tag.ts';
 import { pointInView, type ViewFrame } from './turn.ts';
 
 /** Lines of each direction, at most. */

@@ -3,9 +3,10 @@
 import sharp, { type Sharp } from 'sharp';
 import { at } from '../../contract/at.ts';
 import type { Box, Finding, Polygon } from '../../contract/schemas.ts';
+import { colorsOfLabels, countsByLabel, SEVERITY_LOOKS } from '../../findings/marks.ts';
 import { intersectionOf } from '../../planning/geometry.ts';
 import type { Jpeg } from '../../ports.ts';
-import { withFindings } from '../overlay.ts';
+import { type Looks, withFindings } from '../drawing/overlay.ts';
 import { type Cell, cellsFor, onSheet, type Size } from './contact-sheet.ts';
 import { withCoordinates } from './coordinate-grid.ts';
 import { pointInView, type Turn, type ViewFrame } from './turn.ts';
@@ -72,9 +73,16 @@ async function panelOf(cut: Cut, view: View, box: Box, { left, top, scale }: Cel
     .filter((finding) => intersectionOf(finding.box, box) > 0)
     .map((finding) => moved(finding, frame));
   const shown: Box = [0, 0, width, height];
-  const image =
-    findings.length === 0 ? gridded : await withFindings(gridded, shown, findings, ({ id, label }) => `${id} ${label}`);
+  const image = findings.length === 0 ? gridded : await withFindings(gridded, shown, findings, looksOf(view.findings));
   return { image, panel: { box, scale: exact, place: [left, top, width, height] } };
+}
+
+/** Ids first: the caller asks for a finding by its id. Colors are those of all findings, as in the overlay. */
+function looksOf(all: readonly Finding[]): Looks {
+  return {
+    nameOf: ({ id, label, severity }) => [id, SEVERITY_LOOKS[severity].mark, label].filter((part) => part !== '').join(' '),
+    colorOf: colorsOfLabels(countsByLabel(all)),
+  };
 }
 
 /** Turned and stretched. */

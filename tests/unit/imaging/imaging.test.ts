@@ -5,9 +5,9 @@ import sharp from 'sharp';
 import { describe, expect, test } from 'vitest';
 import type { Finding } from '../../../pipeline/contract/schemas.ts';
 import { overviewOf } from '../../../pipeline/imaging/cut-out.ts';
+import { drawOverlay } from '../../../pipeline/imaging/drawing/overlay.ts';
 import { readHeader, smallCopy } from '../../../pipeline/imaging/image-reader.ts';
 import { checkRows, checkScratch } from '../../../pipeline/imaging/limit-checks.ts';
-import { drawOverlay } from '../../../pipeline/imaging/overlay.ts';
 import { writePyramid } from '../../../pipeline/imaging/pyramid.ts';
 import { blobSource, openSzi } from '../../../pipeline/imaging/szi/szi.ts';
 import { DEFAULT_LIMITS } from '../../../pipeline/planning/image-limits.ts';
@@ -35,10 +35,9 @@ test('the overlay draws a box around the finding, on a copy of at most 2,400 px'
     tiles: [0],
     verified: null,
   };
-  const { data, info } = await sharp(await drawOverlay(overview.bytes, plan, [finding]))
-    .raw()
-    .toBuffer({ resolveWithObject: true });
-  expect([info.width, info.height]).toEqual([2_400, 1_200]);
+  const overlay = await drawOverlay(overview.bytes, plan, { shown: [finding], all: [finding] });
+  const { data, info } = await sharp(overlay.bytes).raw().toBuffer({ resolveWithObject: true });
+  expect([info.width, overlay.imageHeight]).toEqual([2_400, 1_200]);
   const at = (x: number, y: number) => [...data.subarray((y * info.width + x) * 3, (y * info.width + x) * 3 + 3)];
   expect(at(1_400, 400)[0]).toBeGreaterThan(180); // the upper edge, in orange
   expect(at(1_400, 600).every((channel) => Math.abs(channel - 128) < 12)).toBe(true); // inside, unchanged

@@ -1,14 +1,10 @@
-// Names on the overlay can be read, and keep their score; outlines are drawn.
+// Names on the overlay keep their score; outlines are drawn; the legend is below the image.
 import sharp from 'sharp';
 import { expect, test } from 'vitest';
 import type { Finding } from '../../../pipeline/contract/schemas.ts';
-import { COLORS, drawOverlay, shortName } from '../../../pipeline/imaging/overlay.ts';
-import { contrast } from '../../support/contrast.ts';
+import { shortName } from '../../../pipeline/imaging/drawing/name-tag.ts';
+import { drawOverlay } from '../../../pipeline/imaging/drawing/overlay.ts';
 import { finding } from '../../support/tool-calls.ts';
-
-test.each(COLORS.map(({ color, ink }) => [ink, color]))('%s on %s has a contrast of 4.5 or more', (ink, color) => {
-  expect(contrast(ink, color)).toBeGreaterThanOrEqual(4.5);
-});
 
 test.each([
   ['cup 0.71', 'cup 0.71'],
@@ -35,13 +31,53 @@ test('an outline is drawn as such, and a box where there is none', async () => {
   const box: Finding['box'] = [100, 100, 200, 200];
   const [outlined, boxed] = await Promise.all(
     [finding(1, { box, polygon: diamond }), finding(1, { box })].map(async (one) => {
-      const { data } = await sharp(await drawOverlay(blank, size, [one]))
-        .raw()
-        .toBuffer({ resolveWithObject: true });
+      const { bytes } = await drawOverlay(blank, size, { shown: [one], all: [one] });
+      const data = await sharp(bytes).raw().toBuffer();
       return (x: number, y: number) => Math.abs((data[(y * size.width + x) * 3] ?? 0) - 0x80) > 40;
     }),
   );
   // The middle of an edge of the diamond, and that of the right edge of the box off its corner.
   expect([outlined?.(250, 150), outlined?.(300, 280)]).toEqual([true, false]);
   expect([boxed?.(250, 150), boxed?.(300, 280)]).toEqual([false, true]);
+});
+
+test('the legend is below the image, and only where there is something to explain', async () => {
+  const size = { width: 400, height: 300 };
+  const blank = await sharp({ create: { ...size, channels: 3, background: '#808080' } })
+    .jpeg()
+    .toBuffer();
+  const heightWith = async (findings: readonly Finding[], wide = size) => {
+    const { bytes, imageHeight } = await drawOverlay(await sharp(blank).resize(wide.width).toBuffer(), size, {
+      shown: findings,
+      all: findings,
+    });
+    const { width, height } = await sharp(bytes).metadata();
+    return [width, height - imageHeight];
+  };
+  const box: Finding['box'] = [10, 60, 50, 50];
+  expect(await heightWith([])).toEqual([400, 0]);
+  expect(await heightWith([finding(1, { box })], { width: 100, height: 75 })).toEqual([100, 0]);
+  const [, one = 0] = await heightWith([finding(1, { box })]);
+  expect(one).toBeGreaterThan(15);
+  const many = Array.from({ length: 30 }, (_, at) => finding(at, { box, label: `label ${at}`, severity: 'critical' }));
+  const [, rows = 0] = await heightWith(many);
+  expect(rows).toBeGreaterThan(2 * one); // ten labels, the rest, a severity and names without room
+});
+
+test('a more severe finding has a thicker line', async () => {
+  const size = { width: 400, height: 400 };
+  const blank = await sharp({ create: { ...size, channels: 3, background: '#808080' } })
+    .jpeg({ quality: 95 })
+    .toBuffer();
+  const linePx = async (severity: Finding['severity']) => {
+    const one = finding(1, { box: [100, 100, 200, 200], severity });
+    const { bytes } = await drawOverlay(blank, size, { shown: [one], all: [one] });
+    const data = await sharp(bytes).raw().toBuffer();
+    const row = Array.from({ length: 40 }, (_, x) => data[(250 * size.width + 280 + x) * 3] ?? 0);
+    return row.filter((red) => red > 170).length; // vermilion
+  };
+  const lines = [];
+  for (const severity of ['info', 'medium', 'critical'] as const) lines.push(await linePx(severity));
+  expect(lines).toEqual(lines.toSorted((a, b) => a - b));
+  expect(lines[2]).toBeGreaterThan(lines[0] ?? 0);
 });

@@ -86,6 +86,7 @@ describe('a report', () => {
     );
     expect(rowsIn(page)).toEqual({
       labels: ['crack', 'cup'],
+      colored: ['cup', 'crack'],
       texts: [],
       rows: [
         [3, 0, 876, 3, 1, 3, 3, 4, 'a crack'],

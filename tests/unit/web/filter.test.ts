@@ -97,9 +97,18 @@ describe('clusters', () => {
             return [left + width / 2, top + height / 2] as const;
           });
           const mean = (axis: 0 | 1) => centers.reduce((sum, center) => sum + center[axis], 0) / centers.length;
+          const labels = new Set([...rows].map((row) => at(findings.label, row)));
+          const label = labels.size === 1 ? at([...labels], 0) : null;
           const severity = Math.max(...[...rows].map((row) => at(findings.severity, row)));
           expect(clusters).toEqual([
-            { x: expect.closeTo(mean(0), 6), y: expect.closeTo(mean(1), 6), findings: rows.length, severity, row: rows[0] },
+            {
+              x: expect.closeTo(mean(0), 6),
+              y: expect.closeTo(mean(1), 6),
+              findings: rows.length,
+              severity,
+              label,
+              row: rows[0],
+            },
           ]);
         }
       }),
