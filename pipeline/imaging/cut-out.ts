@@ -15,25 +15,35 @@ interface Raster {
   info: { width: number; height: number; channels: 3 };
 }
 
+/** An image that was not computed yet, with the size that it will have. */
+export interface Cutting {
+  image: Sharp;
+  width: number;
+  height: number;
+}
+
 /** The whole image as a JPEG of at most OVERVIEW_EDGE_MAX_PX on its longer side. */
 export async function overviewOf(szi: Szi, plan: Plan): Promise<Jpeg> {
   const shrink = Math.min(1, OVERVIEW_EDGE_MAX_PX / Math.max(plan.width, plan.height));
-  const image = await cutOut(szi, plan, [0, 0, plan.width, plan.height], shrink);
+  const { image } = await cutOut(szi, plan, [0, 0, plan.width, plan.height], shrink);
   const { data, info } = await image.jpeg(JPEG).toBuffer({ resolveWithObject: true });
   return { bytes: data, width: info.width, height: info.height };
 }
 
-/** `box` is in pixels of the full image, inside it; `scale` is at most 1. If the pyramid begins at a coarser level, the result is soft. */
-export async function cutOut(szi: Szi, plan: Plan, box: Box, scale: number): Promise<Sharp> {
+/**
+ * `box` is in pixels of the full image, inside it; `scale` is at most 1. If the pyramid begins at a coarser level, the result is soft.
+ * Its pixels are computed when they are asked for, so that they need not exist twice.
+ */
+export async function cutOut(szi: Szi, plan: Plan, box: Box, scale: number): Promise<Cutting> {
   const { level: coarsest } = at(plan.levels, plan.levels.length - 1);
   const level = Math.min(coarsest, Math.max(plan.pyramidLevel, Math.floor(Math.log2(1 / scale))));
   const [left, top, right, bottom] = edgesInLevel(box, level, plan);
-  const assembled = await assemble(szi, level, [left, top, right - left, bottom - top], plan);
+  const boxInLevel: Box = [left, top, right - left, bottom - top];
+  const image = plan.marginPx === 0 ? await joined(szi, level, boxInLevel, plan) : await assembled(szi, level, boxInLevel, plan);
   const width = Math.max(1, Math.round(box[2] * scale));
   const height = Math.max(1, Math.round(box[3] * scale));
-  if (assembled.info.width === width && assembled.info.height === height) return sharp(assembled.data, { raw: assembled.info });
-  const resized = await sharp(assembled.data, { raw: assembled.info }).resize(width, height, { fit: 'fill' }).raw().toBuffer();
-  return sharp(resized, { raw: { width, height, channels: 3 } });
+  const isExact = right - left === width && bottom - top === height;
+  return { image: isExact ? image : image.resize(width, height, { fit: 'fill' }), width, height };
 }
 
 /** The pixels of the level that enclose a box of the full image; at least one. */
@@ -46,8 +56,26 @@ function edgesInLevel([x, y, width, height]: Box, level: number, plan: Plan): [n
   return [left, top, right, bottom];
 }
 
-/** Assembles a box of one level from its tiles, each without its margins. */
-async function assemble(szi: Szi, level: number, [left, top, width, height]: Box, { stridePx, marginPx }: Plan): Promise<Raster> {
+/**
+ * A box of one level out of tiles without margins. The decoder joins them itself: pixels that pass through this process are memory that
+ * its garbage collector has to free, which takes longer than the view.
+ */
+async function joined(szi: Szi, level: number, [left, top, width, height]: Box, { stridePx }: Plan): Promise<Sharp> {
+  const [firstRow, firstColumn] = [Math.floor(top / stridePx), Math.floor(left / stridePx)];
+  const rows = Math.ceil((top + height) / stridePx) - firstRow;
+  const across = Math.ceil((left + width) / stridePx) - firstColumn;
+  const places = Array.from({ length: rows * across }, (_, index) => [Math.floor(index / across), index % across] as const);
+  const tiles = await Promise.all(
+    places.map(async ([row, column]) => await szi.readTile(level, firstRow + row, firstColumn + column)),
+  );
+  // Only the last tiles of a level are smaller, so every tile begins at a multiple of the stride.
+  const all = tiles.length === 1 ? sharp(at(tiles, 0)) : sharp(tiles, { join: { across } });
+  const part = { left: left - firstColumn * stridePx, top: top - firstRow * stridePx, width, height };
+  return all.extract(part).toColourspace('srgb');
+}
+
+/** A box of one level out of its tiles, each without its margins. */
+async function assembled(szi: Szi, level: number, [left, top, width, height]: Box, { stridePx, marginPx }: Plan): Promise<Sharp> {
   const info = { width, height, channels: 3 } as const;
   const data = Buffer.alloc(width * height * info.channels);
   const copyTile = async (row: number, column: number): Promise<void> => {
@@ -69,7 +97,7 @@ async function assemble(szi: Szi, level: number, [left, top, width, height]: Box
     for (let column = Math.floor(left / stridePx); column * stridePx < left + width; column++) columns.push(column);
     await Promise.all(columns.map(async (column) => await copyTile(row, column)));
   }
-  return { data, info };
+  return sharp(data, { raw: info });
 }
 
 /** Decodes no further down than the part. */

@@ -40,7 +40,7 @@ export async function reportCrop(
   const box = shaped(withContext(finding.box, plan), plan);
   const finest = 1 / 2 ** plan.pyramidLevel;
   const scale = Math.min(finest, LIMITS.crop.edgePx / Math.max(box[2], box[3]));
-  const image = await cutOut(szi, plan, box, scale);
+  const { image } = await cutOut(szi, plan, box, scale);
   return await within(await withFindings(image, box, [finding], { nameOf: ({ id }) => id, colorOf }), LIMITS.crop);
 }
 

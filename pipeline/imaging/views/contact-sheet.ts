@@ -74,11 +74,11 @@ export async function onSheet(views: readonly { image: Sharp }[], cells: readonl
   const { width, height } = at(cells, 0).sheet;
   const placed = await Promise.all(
     views.map(async ({ image }, index) => {
-      const { data, info } = await image.png({ compressionLevel: 0 }).toBuffer({ resolveWithObject: true });
+      const { data, info } = await image.raw().toBuffer({ resolveWithObject: true });
       const { left, top } = at(cells, index);
       const tag = await textTag(String(index + 1), NUMBER);
       const fits = tag.info.width <= info.width && tag.info.height <= info.height;
-      return [{ input: data, left, top }, ...(fits ? [{ input: tag.data, left, top }] : [])];
+      return [{ input: data, raw: info, left, top }, ...(fits ? [{ input: tag.data, left, top }] : [])];
     }),
   );
   return sharp({ create: { width, height, channels: 3, background: BACKGROUND } }).composite(placed.flat());

@@ -36,6 +36,6 @@ function cutFromFile(file: ImageFile, { width, height }: ImageHeader, scratchFol
     });
     for (const one of notes) note(one);
     const { data, info } = await cut.promise;
-    return sharp(data, { raw: info });
+    return { image: sharp(data, { raw: info }), width: info.width, height: info.height };
   };
 }

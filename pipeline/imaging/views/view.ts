@@ -6,13 +6,14 @@ import type { Box, Finding, Polygon } from '../../contract/schemas.ts';
 import { colorsOfLabels, countsByLabel, SEVERITY_LOOKS } from '../../findings/marks.ts';
 import { intersectionOf } from '../../planning/geometry.ts';
 import type { Jpeg } from '../../ports.ts';
+import type { Cutting } from '../cut-out.ts';
 import { type Looks, withFindings } from '../drawing/overlay.ts';
 import { type Cell, cellsFor, onSheet, type Size } from './contact-sheet.ts';
 import { withCoordinates } from './coordinate-grid.ts';
 import { pointInView, type Turn, type ViewFrame } from './turn.ts';
 
 /** The part of an image inside `box`, which is in pixels of the full image, at a `scale` of at most 1. */
-export type Cut = (box: Box, scale: number) => Promise<Sharp>;
+export type Cut = (box: Box, scale: number) => Promise<Cutting>;
 
 /** What is shown, and how. */
 export interface View {
@@ -63,11 +64,9 @@ export async function renderView(cut: Cut, view: View): Promise<RenderedView> {
 }
 
 async function panelOf(cut: Cut, view: View, box: Box, { left, top, scale }: Cell): Promise<{ image: Sharp; panel: Panel }> {
-  const pixels = await pixelsOf(await cut(box, scale), view);
-  const { width, height } = pixels.info;
+  const { image: plain, width, height } = await adjusted(await cut(box, scale), view);
   const exact = (view.turn % 180 === 0 ? width : height) / box[2];
   const frame = { box, scale: exact, turn: view.turn };
-  const plain = sharp(pixels.data, { raw: pixels.info });
   const gridded = view.grid ? await withCoordinates(plain, frame) : plain;
   const findings = view.findings
     .filter((finding) => intersectionOf(finding.box, box) > 0)
@@ -86,12 +85,15 @@ function looksOf(all: readonly Finding[]): Looks {
 }
 
 /** Turned and stretched. */
-async function pixelsOf(image: Sharp, { turn, contrast }: View) {
-  const turned = turn === 0 ? image : image.rotate(turn);
-  const raw = { resolveWithObject: true } as const;
-  if (!contrast) return await turned.raw().toBuffer(raw);
-  const { data, info } = await turned.raw().toBuffer(raw);
-  return await sharp(data, { raw: info }).normalise(STRETCH).raw().toBuffer(raw);
+async function adjusted(cutting: Cutting, { turn, contrast }: View): Promise<Cutting> {
+  if (turn === 0 && !contrast) return cutting;
+  const turned = await computed(turn === 0 ? cutting.image : cutting.image.rotate(turn));
+  return contrast ? await computed(turned.image.normalise(STRETCH)) : turned;
+}
+
+async function computed(image: Sharp): Promise<Cutting> {
+  const { data, info } = await image.raw().toBuffer({ resolveWithObject: true });
+  return { image: sharp(data, { raw: info }), width: info.width, height: info.height };
 }
 
 /** The finding in pixels of its panel. */

@@ -103,7 +103,7 @@ describe('an SZI', () => {
     await drawImage(path, 1_100, 700, { left: 512, top: 256, edge: 128 });
     const { blobs, plan } = await pyramidOf(path);
     const szi = await openSzi(await blobSource(blobs, 'pyramid.szi'), plan);
-    const { data, info } = await (await cutOut(szi, plan, [...box], scale)).raw().toBuffer({ resolveWithObject: true });
+    const { data, info } = await (await cutOut(szi, plan, [...box], scale)).image.raw().toBuffer({ resolveWithObject: true });
     expect([info.width, info.height]).toEqual([box[2], box[3]].map((side) => Math.max(1, Math.round(side * scale))));
     const wrong = Array.from({ length: info.width * info.height }, (_, index) => {
       const [x, y] = [index % info.width, Math.floor(index / info.width)];
