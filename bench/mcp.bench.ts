@@ -95,6 +95,7 @@ async function served(folder: string): Promise<{ url: string; close(): void }> {
     progress: progressReader({ blobs, launcher, clock }),
   };
   const rest = {
+    callbacks: { succeed: refuse, fail: refuse, heartbeat: refuse },
     detectors: { find: refuse },
     costUsdMax: null,
     views: viewPolicy(readConfig({})),

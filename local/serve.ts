@@ -23,6 +23,7 @@ import { fsRemoval } from '../pipeline/storage/folder-removal.ts';
 import { detectorsInFolder } from '../pipeline/vision/registered-detectors.ts';
 import { type DataFolder, emptyLeftovers, openDataFolder, workerScratch } from './data-folder.ts';
 import { type Engine, openEngine } from './engine/engine.ts';
+import { localCallbacks } from './engine/local-callbacks.ts';
 import { localLauncher, requestedImage } from './engine/local-launcher.ts';
 import type { AccessKey } from './http/access-keys.ts';
 import { httpApp } from './http/http-app.ts';
@@ -149,6 +150,7 @@ async function openHttp(
     removal: fsRemoval(folder.blobs),
     links,
     launcher,
+    callbacks: localCallbacks(engine),
     deployment: null,
     models: modelOffer(config),
     detectors,

@@ -10,6 +10,8 @@ import { powertoolsLog } from '../pipeline/telemetry/powertools-log.ts';
 import { detectorsInBucket } from '../pipeline/vision/registered-detectors.ts';
 import { depsByCaller } from './access/callers.ts';
 import { functionUrlHandler } from './aws/function-url.ts';
+import { lambdaApi } from './aws/lambda-api.ts';
+import { lambdaCallbacks } from './aws/lambda-callbacks.ts';
 import { lambdaLauncher } from './aws/lambda-launcher.ts';
 import { mcpHandler } from './server.ts';
 import { VERSION } from './version.ts';
@@ -25,6 +27,7 @@ const log = powertoolsLog('mcp-server', config.LOG_LEVEL);
 const clock: Clock = { now: () => new Date() };
 const limits = sizeLimits(config);
 const blobs = s3Blobs({ bucket, scratchFolder: tmpdir(), materializeBytesMax: COPIED_BYTES_MAX });
+const lambda = lambdaApi();
 
 const depsFor = depsByCaller(
   {
@@ -36,7 +39,8 @@ const depsFor = depsByCaller(
     cores: { each: config.PIPELINE_MEMORY_MB / MB_PER_CORE, areShared: false },
     links: s3Links({ bucket }),
     deployment: bucket, // names of durable executions are unique within an account and region: Lambda developer guide
-    launcher: lambdaLauncher({ functionName: config.PIPELINE_FUNCTION, blobs, log }),
+    launcher: lambdaLauncher({ functionName: config.PIPELINE_FUNCTION, blobs, lambda, log }),
+    callbacks: lambdaCallbacks({ lambda, log }),
     imagesIn: openSources(SOURCES.aws, config).imagesIn,
     models: modelOffer(config),
     detectors: detectorsInBucket(blobs),

@@ -82,6 +82,26 @@ export interface Launcher {
   forget(executionId: string): Promise<'forgotten' | 'kept' | 'busy'>;
 }
 
+/** A callback that an execution waits for (`context.waitForCallback`). */
+export interface WaitingCallback {
+  executionId: string;
+  /** As the durable context returned it: 1 to 1,024 characters of base64. */
+  callbackId: string;
+}
+
+/**
+ * Answers callbacks. The first answer counts: after it, after its timeout, and after the end of its execution, a callback is `closed`.
+ * Throws a TransientError for a temporary failure.
+ */
+export interface CallbackAnswers {
+  /** Throws an Error if the result has more than CALLBACK_BYTES_MAX bytes: store it, and send its key. */
+  succeed(callback: WaitingCallback, result: string): Promise<'taken' | 'closed'>;
+  /** The waiting code gets an error with this message. */
+  fail(callback: WaitingCallback, error: { type: string; message: string }): Promise<'taken' | 'closed'>;
+  /** Restarts the time within which the next heartbeat or the answer must arrive. */
+  heartbeat(callback: WaitingCallback): Promise<'taken' | 'closed'>;
+}
+
 /** Downloads images from hosts and buckets that this deployment allows. */
 export interface ImageDownloads {
   /**

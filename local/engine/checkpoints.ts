@@ -1,6 +1,6 @@
 // The engine as an invocation sees it: its event, the pages of its state, its checkpoints. Checks the token and applies the updates
 // to the stored rows. Must not know timers or processes.
-import { randomUUID } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import type {
   CheckpointDurableExecutionRequest,
   CheckpointDurableExecutionResponse,
@@ -18,6 +18,7 @@ import type { ExecutionRow, RecordedEvent } from './store/engine-rows.ts';
 import type { Store } from './store/engine-store.ts';
 
 const STATE_PAGE_OPERATIONS = 1_000;
+const CALLBACK_ID_BYTES = 34; // ends in `==`, as some of the service do
 
 export interface Checkpoints {
   /** Issues a new token, which makes every older one stale. */
@@ -47,7 +48,7 @@ export function checkpoints({ store, lifecycle, hasFunction, nowMs }: Checkpoint
     checkUpdate(update);
     const before = store.operation(arn, update.Id);
     const parent = update.ParentId ? store.operation(arn, update.ParentId) : null;
-    const callbackId = randomUUID();
+    const callbackId = newCallbackId();
     const { operation, wakeAt } = applyUpdate(before, parent, update, nowMs(), callbackId);
     store.putOperation(arn, operation, wakeAt);
     if (update.Type === 'CALLBACK' && update.Action === 'START') {
@@ -132,6 +133,11 @@ export function checkpoints({ store, lifecycle, hasFunction, nowMs }: Checkpoint
         return { response: { CheckpointToken: token, NewExecutionState: { Operations: store.takeChanged(arn) } }, affected };
       }),
   };
+}
+
+/** As those of the service, which match `[A-Za-z0-9+/]+={0,2}`: code that expects a UUID would fail there. */
+function newCallbackId(): string {
+  return randomBytes(CALLBACK_ID_BYTES).toString('base64');
 }
 
 /** Accepts `name`, `name:qualifier` or an ARN of either. */

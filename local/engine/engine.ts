@@ -65,7 +65,7 @@ export interface Engine {
 }
 
 const INVOCATION_TIMEOUT_MS = 900_000; // as on Lambda
-const EXECUTION_TIMEOUT_MS = 24 * 3_600_000;
+const EXECUTION_TIMEOUT_MS = 8 * 24 * 3_600_000; // longer than people and agents may take to answer
 
 export function openEngine(options: EngineOptions): Engine {
   const { clock, log, retentionMs = null, executionTimeoutMs = EXECUTION_TIMEOUT_MS, afterDelay } = options;

@@ -1,5 +1,6 @@
 // The limits and errors of the AWS service, with its own error types and messages. Must not know the states of operations.
-import { DurableExecutionClientError, type OperationUpdate } from '@aws/durable-execution-sdk-js';
+import { DurableExecutionClientError, type ErrorObject, type OperationUpdate } from '@aws/durable-execution-sdk-js';
+import { CALLBACK_BYTES_MAX } from '../../pipeline/contract/protocol.ts';
 
 /** The function that executions run and that shards invoke. */
 export const FUNCTION_NAME = 'tilesight';
@@ -54,6 +55,15 @@ export function checkUpdate({ Type, Action, Name, Payload, Error: error }: Opera
   else checkBytes(`${Type} output`, Payload, PAYLOAD_BYTES_MAX);
 }
 
+/** Throws a ServiceError if the answer of a callback is too large. Returns its bytes, which count for its execution. */
+export function checkAnswer({ result, error }: { result?: string | undefined; error?: ErrorObject | undefined }): number {
+  checkBytes('Callback result', result, CALLBACK_BYTES_MAX);
+  if (error && byteLength(JSON.stringify(error)) > ERROR_BYTES_MAX) {
+    throw invalid(`Error object size must be less than ${ERROR_BYTES_MAX} bytes.`);
+  }
+  return bytesOf({ Payload: result, Error: error });
+}
+
 /** Throws a ServiceError if an execution has more operations or bytes than the service allows. */
 export function checkExecution({ operations, bytes }: { operations: number; bytes: number }): void {
   if (operations > OPERATIONS_MAX) throw invalid(`An execution can have at most ${OPERATIONS_MAX} operations.`);
@@ -61,7 +71,7 @@ export function checkExecution({ operations, bytes }: { operations: number; byte
 }
 
 /** The bytes that an update adds to its execution. */
-export function bytesOf({ Payload, Error: error }: OperationUpdate): number {
+export function bytesOf({ Payload, Error: error }: Pick<OperationUpdate, 'Payload' | 'Error'>): number {
   const payloadBytes = Payload === undefined ? 0 : byteLength(Payload);
   return payloadBytes + (error ? byteLength(JSON.stringify(error)) : 0);
 }

@@ -1,6 +1,6 @@
 // Timers, callback results and the execution timeout: everything that changes an execution between invocations.
 import { type ExecutionLifecycle, failure } from './execution-lifecycle.ts';
-import { ServiceError } from './service-limits.ts';
+import { checkAnswer, checkExecution, ServiceError } from './service-limits.ts';
 import { applyOutcome, applyTimer, type Outcome } from './state-machine.ts';
 import type { CallbackRow, ExecutionRow, StoredOperation } from './store/engine-rows.ts';
 import type { Store } from './store/engine-store.ts';
@@ -8,7 +8,10 @@ import type { Store } from './store/engine-store.ts';
 export interface TimersAndCallbacks {
   /** Fires every timer that is due. Returns the ARNs of the affected executions. */
   fireTimers(): string[];
-  /** Returns the ARNs of the affected executions. Throws a ServiceError if the callback is unknown or no longer open. */
+  /**
+   * Returns the ARNs of the affected executions. Throws a ServiceError if the callback is unknown or no longer open, or the answer is
+   * too large, also for what the execution holds.
+   */
   completeCallback(callbackId: string, outcome: Outcome): string[];
   /** Throws a ServiceError if the callback is unknown or no longer open. */
   heartbeat(callbackId: string): void;
@@ -58,7 +61,14 @@ export function timersAndCallbacks({ store, lifecycle, nowMs }: TimersAndCallbac
       }),
     completeCallback: (callbackId, outcome) =>
       store.transaction(() => {
+        const answerBytes = checkAnswer(outcome);
         const { callback, operation } = openCallback(callbackId);
+        const row = store.execution(callback.arn);
+        if (row) {
+          const size = { operations: row.operations, bytes: row.bytes + answerBytes };
+          checkExecution(size);
+          store.setSize(callback.arn, size);
+        }
         const updated = applyOutcome(operation, outcome, nowMs());
         if (updated) store.putOperation(callback.arn, updated, null);
         return [callback.arn];

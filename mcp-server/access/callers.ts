@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto';
 import { keys, ownerOf } from '../../pipeline/contract/keys.ts';
 import { lru } from '../../pipeline/contract/lru.ts';
-import type { Blobs, ImageSources, Launcher, Links, Removal } from '../../pipeline/ports.ts';
+import type { Blobs, CallbackAnswers, ImageSources, Launcher, Links, Removal, WaitingCallback } from '../../pipeline/ports.ts';
 import { progressReader } from '../../pipeline/progress/progress-reader.ts';
 import type { Caller, ToolDeps } from './deps.ts';
 
@@ -48,6 +48,7 @@ function viewOf(owner: string, { imagesIn, ...common }: SharedDeps): View {
     removal: ownRemoval(common.removal, owner),
     links: ownLinks(common.links, owner),
     launcher,
+    callbacks: ownCallbacks(common.callbacks, owner),
     images: imagesIn(blobs),
     progress: progressReader({ blobs, launcher, clock: common.clock }),
   };
@@ -94,6 +95,19 @@ function ownLauncher(launcher: Launcher, owner: string): Launcher {
     describe: async (executionId) => (isOwn(executionId) ? await launcher.describe(executionId) : null),
     stop: async (executionId, reason) => (isOwn(executionId) ? await launcher.stop(executionId, reason) : null),
     forget: async (executionId) => (isOwn(executionId) ? await launcher.forget(executionId) : 'kept'),
+  };
+}
+
+/** A callback id is found only in a document of its execution, but an answer must not depend on that alone. */
+function ownCallbacks(callbacks: CallbackAnswers, owner: string): CallbackAnswers {
+  const own = (callback: WaitingCallback) => {
+    if (ownerOf(keys.progress(callback.executionId)) === owner) return callback;
+    throw new Error(`The execution ${callback.executionId} does not belong to ${owner}.`);
+  };
+  return {
+    succeed: async (callback, result) => await callbacks.succeed(own(callback), result),
+    fail: async (callback, error) => await callbacks.fail(own(callback), error),
+    heartbeat: async (callback) => await callbacks.heartbeat(own(callback)),
   };
 }
 

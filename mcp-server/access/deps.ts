@@ -1,7 +1,18 @@
 // What the tools need, as one object of ports. Entries fill it.
 import type { Progress } from '../../pipeline/contract/schemas.ts';
 import type { Cores } from '../../pipeline/planning/cost.ts';
-import type { Blobs, Clock, Detectors, ImageSources, Launcher, Links, Log, PipelineDeps, Removal } from '../../pipeline/ports.ts';
+import type {
+  Blobs,
+  CallbackAnswers,
+  Clock,
+  Detectors,
+  ImageSources,
+  Launcher,
+  Links,
+  Log,
+  PipelineDeps,
+  Removal,
+} from '../../pipeline/ports.ts';
 import type { ProgressReader } from '../../pipeline/progress/progress-reader.ts';
 import type { ModelOffer } from './model-policy.ts';
 
@@ -36,6 +47,7 @@ export interface ToolDeps {
   removal: Removal;
   links: Links;
   launcher: Launcher;
+  callbacks: CallbackAnswers;
   images: ImageSources;
   progress: ProgressReader;
   /** `null` if requests are not authenticated. */

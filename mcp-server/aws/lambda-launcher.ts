@@ -1,9 +1,10 @@
 // Launcher over Lambda durable executions. Knows the calls of the service and their quotas; knows nothing of the pipeline.
-import type { Execution, GetDurableExecutionResponse, LambdaClient } from '@aws-sdk/client-lambda';
+import type { Execution, GetDurableExecutionResponse } from '@aws-sdk/client-lambda';
 import { UserError } from '../../pipeline/contract/errors.ts';
 import type { AnalysisRequest } from '../../pipeline/contract/schemas.ts';
 import { documents, readDocument, writeDocument, writeNewDocument } from '../../pipeline/documents.ts';
 import type { Blobs, ExecutionState, Launcher, Log } from '../../pipeline/ports.ts';
+import type { LambdaApi } from './lambda-api.ts';
 import { answerOf, answerOrNull, refused } from './lambda-errors.ts';
 
 export interface LambdaLauncherOptions {
@@ -11,27 +12,14 @@ export interface LambdaLauncherOptions {
   functionName: string;
   /** Stores the ARN of each execution: listing them allows 15 calls a second for the whole account. */
   blobs: Blobs;
+  lambda: LambdaApi;
   log: Log;
-  /** Instead of the endpoint of the region. */
-  endpoint?: string;
-  /** Longest time without a byte in either direction. Default: SILENCE_TIMEOUT_MS. */
-  silenceTimeoutMs?: number;
 }
 
 const PAYLOAD_BYTES_MAX = 1_048_576; // Lambda quotas, asynchronous invocation
-const ATTEMPTS_MAX = 3; // with pauses of up to 0.1 and 0.2 s after a fault, 0.5 and 1 s if throttled
-const CONNECT_TIMEOUT_MS = 5_000; // two lost SYN packets take 1 + 2 s
-const SILENCE_TIMEOUT_MS = 5_000; // three attempts take 15 s of the 30 s of a tool call
 
-/** Loads the client on first use. Throws the errors of lambda-errors.ts. */
-export function lambdaLauncher(options: LambdaLauncherOptions): Launcher {
-  const { functionName, blobs, log } = options;
-  let loaded: ReturnType<typeof load> | undefined;
-  const lambda = () => {
-    loaded ??= load(options);
-    return loaded;
-  };
-
+/** Throws the errors of lambda-errors.ts. */
+export function lambdaLauncher({ functionName, blobs, lambda, log }: LambdaLauncherOptions): Launcher {
   async function arnOf(id: string): Promise<string | null> {
     return (await readDocument(documents.launched(id), blobs))?.arn ?? null;
   }
@@ -123,28 +111,4 @@ function payloadOf(request: AnalysisRequest): Uint8Array {
   throw new UserError(
     `The request has ${payload.length} bytes, but at most ${PAYLOAD_BYTES_MAX} are possible. Use fewer labels and a shorter look_for.`,
   );
-}
-
-async function load({ endpoint, silenceTimeoutMs = SILENCE_TIMEOUT_MS }: LambdaLauncherOptions) {
-  // Named imports, so that the bundler leaves out the other commands.
-  const {
-    LambdaClient,
-    InvokeCommand,
-    GetDurableExecutionCommand,
-    ListDurableExecutionsByFunctionCommand,
-    StopDurableExecutionCommand,
-  } = await import('@aws-sdk/client-lambda');
-  const client: LambdaClient = new LambdaClient({
-    retryMode: 'standard',
-    maxAttempts: ATTEMPTS_MAX,
-    requestHandler: { connectionTimeout: CONNECT_TIMEOUT_MS, socketTimeout: silenceTimeoutMs },
-    ...(endpoint !== undefined && { endpoint }),
-  });
-  return {
-    client,
-    InvokeCommand,
-    GetDurableExecutionCommand,
-    ListDurableExecutionsByFunctionCommand,
-    StopDurableExecutionCommand,
-  };
 }

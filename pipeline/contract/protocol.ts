@@ -10,6 +10,12 @@ export const SHARD_TILES_MAX = 850;
 /** The most tiles in a shard of version 0.1, which stored no boundaries: they are computed again from this. */
 export const SHARD_TILES_MAX_OF_0_1 = 850;
 
+/**
+ * The result of a callback: 256 KB in the API reference of the service (SendDurableExecutionCallbackSuccess), 1 MB in its client's
+ * types. The smaller one is safe.
+ */
+export const CALLBACK_BYTES_MAX = 262_144;
+
 /** Names of the durable operations, in the order in which they begin. */
 export const STEPS = {
   fetch: 'fetch',

@@ -3,7 +3,8 @@ import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { type LambdaLauncherOptions, lambdaLauncher } from '../../mcp-server/aws/lambda-launcher.ts';
+import { type LambdaApiOptions, lambdaApi } from '../../mcp-server/aws/lambda-api.ts';
+import { lambdaLauncher } from '../../mcp-server/aws/lambda-launcher.ts';
 import { TransientError, UserError } from '../../pipeline/contract/errors.ts';
 import { keys } from '../../pipeline/contract/keys.ts';
 import type { Launcher, Log } from '../../pipeline/ports.ts';
@@ -18,12 +19,12 @@ import { storeDoor } from '../support/store-door.ts';
 const FUNCTION = 'pipeline:live';
 const request = { ...requestFor('/plan.png'), execution_id: 'plan-1' };
 
-async function launcherOver({ endpoint }: Pick<LambdaService, 'endpoint'>, options: Partial<LambdaLauncherOptions> = {}) {
+async function launcherOver({ endpoint }: Pick<LambdaService, 'endpoint'>, options: LambdaApiOptions = {}) {
   const errors: object[] = [];
   const quiet = () => {};
   const log: Log = { debug: quiet, info: quiet, warn: quiet, error: (facts) => void errors.push(facts) };
   const blobs = fsBlobs(await temporaryFolder());
-  const launcher = lambdaLauncher({ functionName: FUNCTION, blobs, log, endpoint, ...options });
+  const launcher = lambdaLauncher({ functionName: FUNCTION, blobs, lambda: lambdaApi({ endpoint, ...options }), log });
   return { launcher, blobs, errors };
 }
 
@@ -381,14 +382,17 @@ test('a request over 1 MiB is refused before it is sent', async () => {
 });
 
 test("AWS's package is loaded on first use", async () => {
-  const launcher = new URL('../../mcp-server/aws/lambda-launcher.ts', import.meta.url).href;
+  const [launcher, api] = ['launcher', 'api'].map(
+    (name) => new URL(`../../mcp-server/aws/lambda-${name}.ts`, import.meta.url).href,
+  );
   const program = `
     import { registerHooks } from 'node:module';
     const loaded = [];
     registerHooks({ resolve(name, context, next) { if (name.startsWith('@aws-sdk/')) loaded.push(name); return next(name, context); } });
     const { lambdaLauncher } = await import(${JSON.stringify(launcher)});
+    const { lambdaApi } = await import(${JSON.stringify(api)});
     const endpoint = 'http://127.0.0.1:${await closedPort()}';
-    const { describe } = lambdaLauncher({ functionName: 'a:b', blobs: { get: async () => null }, endpoint });
+    const { describe } = lambdaLauncher({ functionName: 'a:b', blobs: { get: async () => null }, lambda: lambdaApi({ endpoint }) });
     const before = [...loaded];
     await describe('x').catch(() => {});
     console.log(JSON.stringify({ before, after: loaded }));`;

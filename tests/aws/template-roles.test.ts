@@ -90,6 +90,9 @@ describe('a role', () => {
     GetDurableExecutionCommand: ['lambda:GetDurableExecution'],
     ListDurableExecutionsByFunctionCommand: ['lambda:ListDurableExecutionsByFunction'],
     StopDurableExecutionCommand: ['lambda:StopDurableExecution'],
+    SendDurableExecutionCallbackSuccessCommand: ['lambda:SendDurableExecutionCallbackSuccess'],
+    SendDurableExecutionCallbackFailureCommand: ['lambda:SendDurableExecutionCallbackFailure'],
+    SendDurableExecutionCallbackHeartbeatCommand: ['lambda:SendDurableExecutionCallbackHeartbeat'],
     invoke: ['lambda:InvokeFunction'],
     appsync: ['appsync:EventPublish'],
   };

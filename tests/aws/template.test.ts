@@ -131,7 +131,7 @@ describe('a function', () => {
 
   test('is durable, and publishes versions for executions in flight', () => {
     expect(deployed({ Revision: 'a1' }).Resources.PipelineFunction?.Properties).toMatchObject({
-      DurableConfig: { ExecutionTimeout: 86_400, RetentionPeriodInDays: 14 },
+      DurableConfig: { ExecutionTimeout: 691_200, RetentionPeriodInDays: 14 },
       AutoPublishAlias: 'live',
       AutoPublishCodeSha256: 'a1',
     });

@@ -32,8 +32,14 @@ const ARN_HEADER = 'X-Amz-Durable-Execution-Arn';
 const quiet = () => {};
 const SILENT = { debug: quiet, info: quiet, warn: quiet, error: quiet };
 
-/** `version`: under which name the function invokes itself. */
-export async function lambdaService(version = 'pipeline:1'): Promise<LambdaService> {
+/** `version`: under which name the function invokes itself. `engine`: instead of one that runs `handler`. */
+export async function lambdaService({
+  version = 'pipeline:1',
+  engine: given,
+}: {
+  version?: string;
+  engine?: Engine;
+} = {}): Promise<LambdaService> {
   const clients = new Map<string, InvocationClient>();
   const invoke: Parameters<typeof openEngine>[0]['invoke'] = async (event, client, timeoutMs) => {
     if (!service.handler) return await new Promise(() => {});
@@ -43,8 +49,8 @@ export async function lambdaService(version = 'pipeline:1'): Promise<LambdaServi
   };
   const clock = { now: () => new Date() };
   const file = join(await temporaryFolder(), 'engine.db');
-  const engine = openEngine({ file, invoke, functions: { [version]: invoke }, clock, log: SILENT });
-  engine.start();
+  const engine = given ?? openEngine({ file, invoke, functions: { [version]: invoke }, clock, log: SILENT });
+  if (!given) engine.start();
   const server = createServer((request, response) => {
     void (async () => {
       const body = await bodyOf(request);
@@ -57,7 +63,7 @@ export async function lambdaService(version = 'pipeline:1'): Promise<LambdaServi
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   onTestFinished(() => {
-    engine.close();
+    if (!given) engine.close();
     server.close();
     server.closeAllConnections();
   });
@@ -91,6 +97,7 @@ async function answerTo(
       const row = engine.describe(searchParams.get('DurableExecutionName') ?? '');
       return { status: 200, answer: { DurableExecutions: row ? [shown(row, false)] : [] } };
     }
+    if (request.method === 'POST' && parts[1] === 'durable-execution-callbacks') return answeredCallback(parts, body, service);
     const [, , arn = '', part] = parts;
     const client = clients.get(arn);
     if (part === 'checkpoint')
@@ -114,6 +121,8 @@ async function answerTo(
   } catch (error) {
     const { name, message } = error as Error;
     if (name === ALREADY) return refusal({ status: 409, type: name, message });
+    if (name === 'ResourceNotFoundException') return refusal({ status: 404, type: name, message });
+    if (name === 'CallbackTimeoutException') return refusal({ status: 400, type: name, message });
     return refusal({ status: 400, type: 'InvalidParameterValueException', message });
   }
 }
@@ -121,6 +130,15 @@ async function answerTo(
 function started(name: string, payload: string, engine: Engine): Answer {
   engine.startExecution(name, payload);
   return { status: 202, headers: { [ARN_HEADER]: engine.describe(name)?.arn ?? '', 'X-Amz-Executed-Version': '1' } };
+}
+
+/** The result is the body itself; ids of the service contain `/` and `+`, which a client must escape. */
+function answeredCallback([, , id = '', how]: string[], body: string, { engine, calls }: LambdaService): Answer {
+  calls.push(`SendDurableExecutionCallback ${how}`);
+  if (how === 'succeed') engine.succeedCallback(id, body);
+  else if (how === 'fail') engine.failCallback(id, JSON.parse(body));
+  else engine.heartbeatCallback(id);
+  return { status: 200 };
 }
 
 function clientOf(client: InvocationClient | undefined): InvocationClient {

@@ -10,7 +10,7 @@ import { type PlannedTile, tilesOf } from '../../pipeline/planning/grid.ts';
 import { DEFAULT_LIMITS } from '../../pipeline/planning/image-limits.ts';
 import { planTiles } from '../../pipeline/planning/plan.ts';
 import { requestNotes } from '../../pipeline/planning/request-notes.ts';
-import type { Blobs, Clock, ExecutionState, Launcher, Log } from '../../pipeline/ports.ts';
+import type { Blobs, CallbackAnswers, Clock, ExecutionState, Launcher, Log } from '../../pipeline/ports.ts';
 import { type ProgressReport, reportProgress } from '../../pipeline/progress/progress-writer.ts';
 import { tileResultCounter } from '../../pipeline/progress/tile-result-counter.ts';
 
@@ -32,6 +32,13 @@ export interface ScriptedLauncher extends Launcher {
   /** What the control plane says; `running` from the start. */
   states: Map<string, ExecutionState>;
 }
+
+/** A scripted execution has no callbacks. */
+export const NO_CALLBACKS: CallbackAnswers = {
+  succeed: async () => 'closed',
+  fail: async () => 'closed',
+  heartbeat: async () => 'closed',
+};
 
 export type Script = (run: Run) => Promise<void>;
 

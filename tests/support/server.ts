@@ -18,7 +18,7 @@ import { fsRemoval } from '../../pipeline/storage/folder-removal.ts';
 import { detectorsInFolder } from '../../pipeline/vision/registered-detectors.ts';
 import { temporaryFolder } from './folder.ts';
 import { functionUrlFetch } from './function-url.ts';
-import { type Script, type ScriptedLauncher, scriptedLauncher } from './scripted-launcher.ts';
+import { NO_CALLBACKS, type Script, type ScriptedLauncher, scriptedLauncher } from './scripted-launcher.ts';
 
 export const ORIGIN = 'http://127.0.0.1:3333';
 /** Signs the links. */
@@ -89,6 +89,7 @@ export async function testServer(options: TestServerOptions = {}): Promise<TestS
   const shared: SharedDeps = {
     removal: fsRemoval(blobsFolder),
     ...{ blobs, links: options.links ?? links, launcher, clock, log },
+    callbacks: NO_CALLBACKS,
     imagesIn: (seen) => options.images ?? sources.imagesIn(seen),
     deployment: options.deployment ?? null,
     models: options.models ?? models,

@@ -16,7 +16,7 @@ import type { Log } from '../../pipeline/ports.ts';
 import { progressReader } from '../../pipeline/progress/progress-reader.ts';
 import { fsBlobs } from '../../pipeline/storage/folder-blobs.ts';
 import { temporaryFolder } from './folder.ts';
-import { scriptedLauncher } from './scripted-launcher.ts';
+import { NO_CALLBACKS, scriptedLauncher } from './scripted-launcher.ts';
 
 const quiet = () => {};
 const SILENT: Log = { debug: quiet, info: quiet, warn: quiet, error: quiet };
@@ -94,6 +94,7 @@ async function depsOfTasks(): Promise<ToolDeps & { launcher: ReturnType<typeof s
     removal: { objects: none, folder: none },
     links: { forPut: none, forGet: async (key) => `https://links.example/${key}` },
     launcher,
+    callbacks: NO_CALLBACKS,
     images: { resolve: none },
     progress: progressReader({ blobs, launcher, clock }),
     caller: null,
