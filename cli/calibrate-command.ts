@@ -40,7 +40,10 @@ export async function calibrateCommand(name: string, values: unknown): Promise<v
   const earlier = await readDocument(stepDocuments.calibration(model), blobs);
   const { family, coordinates } = profileOf(model);
   print(`Asking ${model} for 48 marks in each of two charts. Profile: ${family}, boxes in ${coordinatesName(coordinates)}.\n`);
-  const vision = allProviders(config, { calibrationOf: async () => null, detectors: detectorsInFolder(config.TILESIGHT_HOME) });
+  const vision = allProviders(config, {
+    calibrationOf: async () => null,
+    detectors: detectorsInFolder(config.TILESIGHT_HOME, { hubCache: config.HF_HUB_CACHE }),
+  });
   const calibration = await calibrateModel(model, { vision, blobs, clock: { now: () => new Date() } }, (asked, before) => {
     if (before > 0) report(`The answers do not fit yet. Asking for boxes in ${coordinatesName(asked)}.\n`);
   }).catch((error: unknown) => {

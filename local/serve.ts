@@ -82,7 +82,7 @@ export async function serve(options: ServeOptions): Promise<LocalServer> {
   const { config, dataFolder, host = LOOPBACK, iam, syncsCommits, freezing, log } = options;
   if (config.ISOLATION === 'caller' && !iam)
     throw new UserError('ISOLATION=caller needs signed requests. Add --auth iam, or unset ISOLATION.');
-  const detectors = detectorsInFolder(config.TILESIGHT_HOME);
+  const detectors = detectorsInFolder(config.TILESIGHT_HOME, { hubCache: config.HF_HUB_CACHE });
   // A model that is not there would fail in every tile: after the upload, the moderation and the tiling.
   const own = [...config.DETECTION_MODELS, ...config.ALLOWED_MODELS].filter(isOwnDetector);
   for (const model of own) await detectors.find(model);

@@ -35,7 +35,10 @@ async function calibrationOf(model: string) {
 const deps: PipelineDeps = {
   blobs,
   imageDownloads: openSources(SOURCES.local, config).downloads,
-  vision: allProviders(config, { calibrationOf, detectors: detectorsInFolder(config.TILESIGHT_HOME) }),
+  vision: allProviders(config, {
+    calibrationOf,
+    detectors: detectorsInFolder(config.TILESIGHT_HOME, { hubCache: config.HF_HUB_CACHE }),
+  }),
   clock: { now: () => new Date() },
   log: terminalLog(logLevel),
   metrics: null,

@@ -41,6 +41,11 @@ const local = () =>
       description:
         'What runs local models, by the names of the ONNX runtime: `cuda` and `tensorrt` (NVIDIA, Linux), `coreml` (macOS), `dml` (Windows), `webgpu`. One that this machine lacks ends the analysis with a sentence.',
     }),
+    HF_HUB_CACHE: z.string().optional().meta({
+      description:
+        'The cache of Hugging Face’s hub, in which `hf:OWNER/MODEL@COMMIT` is searched. The tools of Hugging Face read the same variable.',
+      shownDefault: '~/.cache/huggingface/hub',
+    }),
     ...variablesOf(SOURCES.local),
     ...variablesOf(PROVIDERS),
     ...models,

@@ -73,7 +73,7 @@ function evaluationConfig(config: Config, settings: readonly Setting[]): Config 
 
 /** Language models and detectors of other providers have no fixed list of labels. */
 async function checkLabels(settings: readonly Setting[], { labels }: Truth, config: Config): Promise<void> {
-  const detectors = detectorsInFolder(config.TILESIGHT_HOME);
+  const detectors = detectorsInFolder(config.TILESIGHT_HOME, { hubCache: config.HF_HUB_CACHE });
   const ask = { look_for: null, labels };
   const selectionIn = async (model: ModelId) => {
     if (!isOwnDetector(model)) return selectionOf(model, ask);
@@ -107,7 +107,7 @@ async function checkSizes({ images }: MatchedImages, config: Config): Promise<vo
 
 /** What a detector finds depends on its detector.json, which a person may correct. Without detectors of their own, settings have none. */
 async function detectorVersions(settings: readonly Setting[], config: Config): Promise<unknown[]> {
-  const detectors = detectorsInFolder(config.TILESIGHT_HOME);
+  const detectors = detectorsInFolder(config.TILESIGHT_HOME, { hubCache: config.HF_HUB_CACHE });
   const named = new Set(settings.flatMap(({ models }) => models ?? config.DETECTION_MODELS).filter(isOwnDetector));
   return await Promise.all([...named].map(async (model) => [model, (await detectors.find(model)).version]));
 }

@@ -8,6 +8,8 @@ const BUILT_IN_NAMES = ['nanodet', 'ppocr', 'nsfw'] as const;
 const DETECTOR_NAME = /^[a-z0-9](?:[a-z0-9._-]{0,38}[a-z0-9])?$/;
 const PREFIX = 'onnx:';
 const ZERO_SHOT_PREFIX = 'hf:';
+/** Names as the hub allows them: never with `--` or `..`, which would be other folders. */
+const HUB_MODEL = /^hf:([A-Za-z0-9][\w.-]{0,95})\/([A-Za-z0-9][\w.-]{0,95})@([0-9a-f]{40})$/;
 
 /** Whether the id can only be that of a registered detector, if it is one at all. */
 export function isOwnDetector(model: ModelId): boolean {
@@ -24,6 +26,19 @@ export function isZeroShot(model: ModelId): boolean {
 export function zeroShotName(model: ModelId): string | null {
   const name = isZeroShot(model) ? model.slice(ZERO_SHOT_PREFIX.length) : '';
   return isDetectorName(name) ? name : null;
+}
+
+export interface HubModel {
+  owner: string;
+  repository: string;
+  commit: string;
+}
+
+/** The parts of `hf:OWNER/MODEL@COMMIT`; `null` for everything else. A branch or a tag would name other files tomorrow. */
+export function hubModel(model: ModelId): HubModel | null {
+  const [, owner, repository, commit] = HUB_MODEL.exec(model) ?? [];
+  if (owner === undefined || repository === undefined || commit === undefined) return null;
+  return /--|\.\./.test(model) ? null : { owner, repository, commit };
 }
 
 /** `gauges` of `onnx:gauges`; `null` for built-in models, other providers and names that no detector can have. */

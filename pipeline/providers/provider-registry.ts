@@ -59,7 +59,8 @@ export const PROVIDERS = {
     prices: null,
   },
   hf: {
-    models: '`hf:NAME` detects what `labels` or `look_for` name in words: an OWL-ViT or OWLv2 model in a folder of this machine.',
+    models:
+      '`hf:NAME` detects what `labels` or `look_for` name in words: an OWL-ViT, OWLv2 or Grounding DINO model in a folder of this machine, or in the cache of the hub (`hf:OWNER/MODEL@COMMIT`).',
     needs:
       'The package `@huggingface/transformers` and the files of the model: [detectors.md](detectors.md#detectors-for-words).',
     variables: () => ({}),

@@ -1,6 +1,10 @@
 // The words for which a zero-shot detector searches: `labels` of a request, or else the phrases of its `look_for`. Pure.
 import type { Ask } from '../contract/schemas.ts';
 
+/** The architectures that find boxes for words, as `model_type` of their config.json names them. */
+export const ZERO_SHOT_KINDS = ['owlvit', 'owlv2', 'grounding-dino'] as const;
+export type ZeroShotKind = (typeof ZERO_SHOT_KINDS)[number];
+
 const WORDS_MAX = 100; // as many as `labels` may have
 const LENGTH_MAX = 100; // of a label
 

@@ -62,8 +62,11 @@ interface Place {
   zeroShot(model: ModelId): Promise<ZeroShotModel>;
 }
 
-/** Below the `models` folder of this user. */
-export function detectorsInFolder(home: string, now: () => number = () => performance.now()): DetectorRegistry {
+/** Below the `models` folder of this user. `hubCache` is that of Hugging Face's hub, if it is not where its tools have it. */
+export function detectorsInFolder(
+  home: string,
+  { hubCache, now = () => performance.now() }: { hubCache?: string | undefined; now?: () => number } = {},
+): DetectorRegistry {
   const pathOf = (name: string, file: string) => join(home, MODELS_FOLDER, name, file);
   return registry(
     {
@@ -78,7 +81,7 @@ export function detectorsInFolder(home: string, now: () => number = () => perfor
       },
       zeroShot: async (model) => {
         const { zeroShotModel } = await import('./zero-shot/model-folder.ts'); // not at the start of a server
-        return await zeroShotModel(home, model);
+        return await zeroShotModel({ home, hubCache }, model);
       },
     },
     now,

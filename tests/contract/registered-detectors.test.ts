@@ -18,7 +18,7 @@ async function registered(options: Parameters<typeof registerDetector>[2] = {}) 
   const home = await temporaryFolder();
   const folder = await registerDetector(home, 'colors', options);
   let now = 0;
-  const detectors = detectorsInFolder(home, () => now);
+  const detectors = detectorsInFolder(home, { now: () => now });
   const vision = onnxVision({ detectors });
   return {
     ...{ home, folder, detectors },

@@ -1,26 +1,28 @@
 // Zero-shot detectors: words of a request in, boxes out. The tests of the library run where it is installed: `npm ci` leaves it out, because
-// it brings 170 MB. `npm install --no-save @huggingface/transformers@4.3.2` adds it.
+// it brings 170 MB. `npm install --no-save --save-prod @huggingface/transformers@4.3.2` adds it.
 import dns from 'node:dns';
-import { rm, writeFile } from 'node:fs/promises';
+import { mkdir, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import net from 'node:net';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import sharp from 'sharp';
 import { describe, expect, test, vi } from 'vitest';
 import { at } from '../../pipeline/contract/at.ts';
 import type { Jpeg } from '../../pipeline/ports.ts';
 import { detectorsInBucket, detectorsInFolder } from '../../pipeline/vision/registered-detectors.ts';
+import type { GroundingParts } from '../../pipeline/vision/zero-shot/grounding-dino.ts';
 import { hfVision } from '../../pipeline/vision/zero-shot/hf-vision.ts';
 import { requirePackage } from '../../pipeline/vision/zero-shot/package.ts';
 import { type Library, zeroShotRunner } from '../../pipeline/vision/zero-shot/run-zero-shot.ts';
 import { temporaryFolder } from '../support/folder.ts';
-import { SCORE, writeZeroShot } from '../support/zero-shot-files.ts';
+import { SCORE, writeZeroShot, writeZeroShotFiles } from '../support/zero-shot-files.ts';
 
-const KINDS = ['owlvit', 'owlv2'] as const;
+const KINDS = ['owlvit', 'owlv2', 'grounding-dino'] as const;
+const COMMIT = '0123456789abcdef0123456789abcdef01234567';
 const RED = { left: 40, top: 30, width: 60, height: 50 };
 const BLUE = { left: 200, top: 60, width: 70, height: 80 };
-/** The score 0.731 on the scale of the merge, where 0.1 becomes 0.4. */
-const MERGED = 0.4 + ((SCORE - 0.1) * 0.6) / 0.9;
+/** The score 0.731 on the scale of the merge, where `least` becomes 0.4. */
+const merged = (least: number) => 0.4 + ((SCORE - least) * 0.6) / (1 - least);
 
 async function tile(width = 300, height = 160): Promise<Jpeg> {
   const color = (rgb: string, { left, top, width, height }: typeof RED) => ({
@@ -35,8 +37,17 @@ async function tile(width = 300, height = 160): Promise<Jpeg> {
   return { bytes, width, height };
 }
 
+const never = (): never => {
+  throw new Error('The library calls this itself.');
+};
+const NO_PARTS: GroundingParts = {
+  tokenizer: never,
+  processor: { image_processor: Object.assign(never, { size: null }) },
+  model: never,
+};
+
 /** A library whose model reports `found` for any image. */
-function library(found: unknown, calls: unknown[][] = []): Library {
+function library(found: unknown, calls: unknown[][] = [], parts: GroundingParts = NO_PARTS): Library {
   const detector = async (...args: unknown[]) => {
     calls.push(args);
     return found;
@@ -49,7 +60,7 @@ function library(found: unknown, calls: unknown[][] = []): Library {
         this.sizes = sizes;
       }
     },
-    pipeline: async () => Object.assign(detector, { dispose: async () => {} }),
+    pipeline: async () => Object.assign(detector, { dispose: async () => {}, ...parts }),
   };
 }
 
@@ -105,7 +116,7 @@ test('a missing package is a sentence that says how to add it, at the start and 
   await expect(run({ ...FILE, kind: 'owlvit' }, await tile(), 0.4)).rejects.toMatchObject({
     name: 'UserError',
     message:
-      'hf: models need the package @huggingface/transformers, which is not installed. Add it with `npm install --no-save @huggingface/transformers@4.3.2`, then start again.',
+      'hf: models need the package @huggingface/transformers, which is not installed. Add it with `npm install --no-save --save-prod @huggingface/transformers@4.3.2`, then start again.',
   });
 });
 
@@ -131,14 +142,40 @@ describe('a folder', () => {
       'is not there as a whole. Put these files into hf/blind below TILESIGHT_HOME: config.json, preprocessor_config.json,',
     ],
     ['hf:tiny', 'is not there as a whole. Put these files into hf/tiny below TILESIGHT_HOME: tokenizer.json.'],
-    ['hf:dino', 'cannot be used: its config.json lacks what is needed. Expected model_type owlvit or owlv2.'],
-    ['hf:../tiny', 'cannot exist. Name a folder of hf/NAME below TILESIGHT_HOME in lower-case letters.'],
+    ['hf:detr', 'cannot be used: its config.json lacks what is needed. Expected model_type owlvit, owlv2, or grounding-dino.'],
+    ['hf:../tiny', 'cannot exist. Name a folder of hf/NAME below TILESIGHT_HOME in lower-case letters'],
     ['hf:/etc', 'cannot exist.'],
+    ['hf:owner/tiny', 'cannot exist.'],
+    ['hf:owner/tiny@main', 'cannot exist.'],
+    [`hf:owner/..@${COMMIT}`, 'cannot exist.'],
+    [`hf:owner/a--b@${COMMIT}`, 'cannot exist.'],
+    [`hf:../owner/tiny@${COMMIT}`, 'cannot exist.'],
   ])('%s is refused with a sentence', async (model, sentence) => {
     const home = await temporaryFolder();
     await rm(join(await writeZeroShot(home, 'tiny', 'owlvit'), 'tokenizer.json'));
-    await writeZeroShot(home, 'dino', 'grounding-dino');
+    await writeZeroShot(home, 'detr', 'detr');
     await expect(detectorsInFolder(home).find(model)).rejects.toThrow(`The model ${model} ${sentence}`);
+  });
+
+  test('may be that of a commit in the cache of the hub, which holds links', async () => {
+    const hubCache = await temporaryFolder();
+    const model = `hf:Owner/Tiny.Owl@${COMMIT}`;
+    const snapshot = join(hubCache, 'models--Owner--Tiny.Owl', 'snapshots', COMMIT);
+    await writeZeroShotFiles(snapshot, 'grounding-dino');
+    const blob = join(hubCache, 'models--Owner--Tiny.Owl', 'blobs', 'a1');
+    await mkdir(dirname(blob));
+    await rename(join(snapshot, 'tokenizer.json'), blob);
+    await symlink('../../blobs/a1', join(snapshot, 'tokenizer.json'));
+    const detectors = detectorsInFolder(await temporaryFolder(), { hubCache });
+    expect(await detectors.zeroShot(model)).toMatchObject({
+      kind: 'grounding-dino',
+      folder: snapshot,
+      input: { width: 256, height: 256 },
+    });
+    await rm(blob);
+    await expect(detectors.find(model)).rejects.toThrow(
+      `The model ${model} is not there as a whole. Fetch what is missing into the cache ${hubCache} (HF_HUB_CACHE): \`hf download Owner/Tiny.Owl tokenizer.json --revision ${COMMIT}\`.`,
+    );
   });
 
   test('is not read on AWS', async () => {
@@ -164,11 +201,12 @@ describe.skipIf(!isInstalled)('the library, if it is installed,', () => {
       const folder = await writeZeroShot(home, 'tiny', kind);
       const connections = [vi.spyOn(net.Socket.prototype, 'connect'), vi.spyOn(dns, 'lookup'), vi.spyOn(globalThis, 'fetch')];
       const words = ['Blue square', 'red square', 'zebra'];
-      const detections = await zeroShotRunner()({ folder, version: kind, kind, words }, await tile(), 0.4);
+      const size = kind === 'grounding-dino' ? [640, 512] : [300, 160]; // its test model has an input of 320 x 256 px for it
+      const detections = await zeroShotRunner()({ folder, version: kind, kind, words }, await tile(...size), 0.4);
       for (const spy of connections) expect(spy).not.toHaveBeenCalled();
       expect(detections.map(({ label }) => label).sort()).toEqual(['Blue square', 'red square']);
       for (const { label, score, box } of detections) {
-        expect(score).toBeCloseTo(MERGED, 2);
+        expect(score).toBeCloseTo(merged(kind === 'grounding-dino' ? 0.35 : 0.1), 2);
         const { left, top, width, height } = label === 'red square' ? RED : BLUE;
         for (const [index, edge] of [left, top, width, height].entries()) {
           expect(Math.abs(at(box, index) - edge)).toBeLessThanOrEqual(1);

@@ -26,7 +26,7 @@ async function serverWithColors() {
   const later = () => {
     now += 60_000;
   };
-  return { home, later, ...(await serverAndClient({ models: OFFER, detectors: detectorsInFolder(home, () => now) })) };
+  return { home, later, ...(await serverAndClient({ models: OFFER, detectors: detectorsInFolder(home, { now: () => now }) })) };
 }
 
 test('a request that names a registered detector keeps its tile, its version and how it understands the request', async () => {

@@ -119,6 +119,7 @@ const MAY_IMPORT: [pattern: string, allowed: string[] | 'anything'][] = [
   ],
   [`${ZERO_SHOT}package.ts`, [...DOMAIN, 'node:module']],
   [`${ZERO_SHOT}model-folder.ts`, [...DOMAIN, 'node:', 'zod']],
+  [`${ZERO_SHOT}grounding-dino.ts`, [...DOMAIN, 'zod']],
   [`${ZERO_SHOT}run-zero-shot.ts`, [...DOMAIN, DETECTORS, ZERO_SHOT, 'pipeline/vision/onnx/', 'zod']],
   // Only this file runs a model; the rest describes models and reads numbers.
   [

@@ -1,6 +1,7 @@
 // What the pool asks of a worker process, and what it answers: plain values, because they are copied between processes. Loads no model.
 import { z } from 'zod';
 import { Detection, type ModelId } from '../../contract/schemas.ts';
+import { ZERO_SHOT_KINDS } from '../../providers/zero-shot-words.ts';
 import type { Sidecar } from '../detectors/sidecar.ts';
 import type { TextSidecar } from '../detectors/text-sidecar.ts';
 
@@ -39,7 +40,7 @@ const ZeroShotFile = z.object({
   folder: z.string(),
   /** Changes with the files of the folder. */
   version: z.string(),
-  kind: z.enum(['owlvit', 'owlv2']),
+  kind: z.enum(ZERO_SHOT_KINDS),
   words: z.array(z.string()),
 });
 export type ZeroShotFile = z.infer<typeof ZeroShotFile>;

@@ -18,6 +18,7 @@ export function requirePackage(resolve: (name: string) => string = createRequire
 /** What to throw for an error of loading the package. */
 export function missingPackage(cause: unknown): unknown {
   if (!['ERR_MODULE_NOT_FOUND', 'MODULE_NOT_FOUND'].includes(codeOf(cause))) return cause;
-  const sentence = `hf: models need the package ${PACKAGE}, which is not installed. Add it with \`npm install --no-save ${PACKAGE}@${VERSION}\`, then start again.`;
+  // Without --save-prod, npm 11 installs nothing where the package is an optional peer dependency, as in a clone.
+  const sentence = `hf: models need the package ${PACKAGE}, which is not installed. Add it with \`npm install --no-save --save-prod ${PACKAGE}@${VERSION}\`, then start again.`;
   return new UserError(sentence, { cause });
 }

@@ -9,17 +9,23 @@ import { lru } from '../../contract/lru.ts';
 import type { Detection } from '../../contract/schemas.ts';
 import type { Jpeg } from '../../ports.ts';
 import type { ExecutionProvider } from '../../providers/execution-providers.ts';
+import type { ZeroShotKind } from '../../providers/zero-shot-words.ts';
 import { suppressed } from '../detectors/candidates.ts';
 import { boxInTile } from '../detectors/letterbox.ts';
 import { mergeScore, modelScore } from '../detectors/sidecar.ts';
 import type { ZeroShotFile } from '../onnx/model-jobs.ts';
 import { decode, type Pixels } from '../onnx/pixels.ts';
 import { sessionOptions } from '../onnx/sessions.ts';
+import { type GroundingParts, groundedWords, NO_NUMBER } from './grounding-dino.ts';
 import { missingPackage, PACKAGE } from './package.ts';
 
 const MODELS_KEPT_MAX = 2; // of 150 to 700 MB each
-/** The lowest score of a good detection in the examples of both models. */
-const SCALE = { score_min: 0.1 } as const;
+/** The lowest score of a good detection in the examples of the makers. */
+const SCALES: Record<ZeroShotKind, { score_min: number }> = {
+  owlvit: { score_min: 0.1 },
+  owlv2: { score_min: 0.1 },
+  'grounding-dino': { score_min: 0.35 },
+};
 /** The models repeat an object in neighboring patches, and have no NMS of their own. */
 const NMS = { iou: 0.5, across_labels: false } as const;
 const PADDING_GRAY = 128;
@@ -38,7 +44,7 @@ export interface Library {
   RawImage: new (rgb: Uint8Array, width: number, height: number, channels: 3) => object;
   pipeline(task: 'zero-shot-object-detection', folder: string, options: object): Promise<Detector>;
 }
-interface Detector {
+interface Detector extends GroundingParts {
   (image: object, words: readonly string[], options: { threshold: number; percentage: true }): Promise<unknown>;
   dispose(): Promise<unknown>;
 }
@@ -67,14 +73,21 @@ export function zeroShotRunner(
     const pixels = await decode(tile);
     const { rgb, width, height } = model.kind === 'owlv2' ? square(pixels) : pixels;
     // Fractions of the sides: the library rounds boxes in pixels.
-    const options = { threshold: modelScore(scoreMin, SCALE), percentage: true } as const;
-    const answer = await detector(new library.RawImage(rgb, width, height, 3), model.words, options).catch((cause: unknown) => {
+    const scale = SCALES[model.kind];
+    const threshold = modelScore(scoreMin, scale);
+    const image = new library.RawImage(rgb, width, height, 3);
+    const running =
+      model.kind === 'grounding-dino'
+        ? groundedWords(detector, image, { words: model.words, threshold, size: { width, height } })
+        : detector(image, model.words, { threshold, percentage: true });
+    const answer = await running.catch((cause: unknown) => {
+      if (cause instanceof AnswerError) throw cause;
       throw new AnswerError('The zero-shot model failed on this tile. If every tile fails, its files do not fit together.', {
         cause,
       });
     });
     const { data: found, error } = Found.safeParse(answer);
-    if (!found) throw new AnswerError('The zero-shot model returned a score or a box without a number.', { cause: error });
+    if (!found) throw new AnswerError(NO_NUMBER, { cause: error });
     const candidates = found.map(({ score, label, box }) => ({
       score,
       label: model.words.indexOf(label),
@@ -87,7 +100,7 @@ export function zeroShotRunner(
     return suppressed(candidates, NMS).flatMap((candidate): Detection[] => {
       const box = boxInTile(candidate, placement, pixels);
       const label = at(model.words, candidate.label);
-      const score = Math.round(mergeScore(candidate.score, SCALE) * 1_000) / 1_000;
+      const score = Math.round(mergeScore(candidate.score, scale) * 1_000) / 1_000;
       return box ? [{ label, description: label, score, severity: 'info', box, text: null }] : [];
     });
   };
