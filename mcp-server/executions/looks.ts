@@ -1,6 +1,8 @@
 // Images that are viewed without an analysis: an execution of the pipeline that only cuts the image into tiles, the same for every view of
 // the same image. Until it has ended, a view of an image that is at hand is decoded for itself.
-import { sentenceOf, UserError } from '../../pipeline/contract/errors.ts';
+import { causesOf } from '../../pipeline/contract/causes.ts';
+import { sentenceOf, TransientError, UserError } from '../../pipeline/contract/errors.ts';
+import { lru } from '../../pipeline/contract/lru.ts';
 import type { AnalysisRequest } from '../../pipeline/contract/schemas.ts';
 import { documents, readDocument } from '../../pipeline/documents.ts';
 import type { FileView, ImageHeader } from '../../pipeline/imaging/decoding/decoder-messages.ts';
@@ -9,14 +11,17 @@ import type { StoredPlan } from '../../pipeline/planning/stored-plan.ts';
 import type { ToolDeps } from '../access/deps.ts';
 import { executionName } from './execution-name.ts';
 import { startExecution } from './start.ts';
-import { viewEnd } from './status.ts';
+import { pause, viewEnd } from './status.ts';
 
 /** Below it, decoding the image takes no longer than reading its tiles. */
 const TILED_PIXELS_MIN = 4_000_000;
 /** Several boxes are several decodes. */
 const DECODED_BOXES_MAX = 4;
-const WAIT_S = 20; // below the 30 s after which clients give up
+/** After `decoding`, the look is started beside the decoder; after `answer`, the caller is asked to call again. */
+const TIMES_MS = { decoding: 8_000, answer: 20_000 }; // below the 30 s after which clients give up
 const TILE_EDGE_PX = 512;
+const UNDECODED_MAX = 1_000;
+const NOT_DECODED = 'A view was not decoded, so it waits for the tiles of its image.';
 
 export type LookRequest = Omit<AnalysisRequest, 'execution_id'> & { purpose: 'look' };
 
@@ -54,29 +59,66 @@ export function lookRequest({ image, page, bands }: NamedPage, { models, views, 
 export type Look = { stored: StoredPlan } | { decoded: FileView };
 
 /**
- * Throws a UserError if the image cannot be read, was blocked by moderation, or is still being cut into tiles after WAIT_S.
+ * Throws a UserError if the image cannot be read, was blocked by moderation, or is still being cut into tiles when the caller has waited
+ * long enough. Then the look goes on without the caller, who is asked to call again.
  */
-export async function lookAt(named: NamedPage, view: WantedView, deps: ToolDeps): Promise<Look> {
+export async function lookAt(named: NamedPage, view: WantedView, deps: ToolDeps, times = TIMES_MS): Promise<Look> {
   const request = lookRequest(named, deps);
   const execution_id = await executionName(request, null, deps.deployment);
   const stored = await readDocument(documents.plan(execution_id), deps.blobs);
   if (stored) return { stored };
-  const start = async () => await startExecution({ execution_id, ...request }, deps);
-  if (await isAtHand(request, view, deps)) {
-    const decoded = await decodedView({ execution_id, ...request }, view, deps);
-    if (pixelsOf(decoded.header) >= TILED_PIXELS_MIN) await start().catch(ignoreRefusal);
-    return { decoded };
+  const look = { execution_id, ...request };
+  if (undecoded.get(execution_id) === undefined && (await isAtHand(request, view, deps))) {
+    return await decodedOrTiled(look, view, deps, times);
   }
-  await start();
-  const end = await viewEnd(execution_id, WAIT_S, deps);
-  if (end.status === 'RUNNING') {
+  await startExecution(look, deps);
+  return { stored: await tiled(execution_id, times.answer, deps) };
+}
+
+/** Looks whose image could not be decoded in time: another attempt would end the same way. */
+const undecoded = lru<string, true>(UNDECODED_MAX);
+
+/** Whichever comes first, once decoding takes long. */
+async function decodedOrTiled(look: AnalysisRequest, view: WantedView, deps: ToolDeps, times: typeof TIMES_MS): Promise<Look> {
+  const answered = new AbortController();
+  const unwanted = [answered.signal, ...(deps.signal ? [deps.signal] : [])];
+  const late = AbortSignal.timeout(times.answer);
+  const decoding = decodedView(look, view, { ...deps, signal: AbortSignal.any([...unwanted, late]) });
+  let isDecoded = false;
+  try {
+    const soon = await Promise.race([decoding, pause(times.decoding, answered.signal).then(() => null)]);
+    if (soon) {
+      isDecoded = true;
+      if (pixelsOf(soon.header) >= TILED_PIXELS_MIN) await startExecution(look, deps).catch(ignoreRefusal);
+      return { decoded: soon };
+    }
+    if (deps.signal?.aborted) throw new TransientError('The call was cancelled before its view was rendered.');
+    const tiling = startExecution(look, deps).then(async (): Promise<Look> => {
+      const waitMs = times.answer - times.decoding;
+      return { stored: await tiled(look.execution_id, waitMs, { ...deps, signal: AbortSignal.any(unwanted) }) };
+    });
+    const byDecoder = decoding.then(async (decoded): Promise<Look> => (decoded ? { decoded } : await tiling));
+    const first = await Promise.race([byDecoder, tiling.catch(async () => await byDecoder)]);
+    isDecoded = 'decoded' in first;
+    return first;
+  } finally {
+    answered.abort();
+    if (!isDecoded && deps.signal?.aborted !== true) undecoded.set(look.execution_id, true);
+  }
+}
+
+/** Waits for the end of a look. */
+async function tiled(executionId: string, waitMs: number, deps: ToolDeps): Promise<StoredPlan> {
+  const { status, phase, reason, poll_after_seconds } = await viewEnd(executionId, waitMs / 1_000, deps);
+  const plan = await readDocument(documents.plan(executionId), deps.blobs);
+  if (plan) return plan;
+  if (status === 'RUNNING') {
     throw new UserError(
-      'The image is being cut into tiles, which takes longer than usual. Call view_region again in a few seconds.',
+      `The image is still being cut into tiles, once for all its views (phase ${phase}). This continues without you: ` +
+        `call view_region again with the same arguments in ${poll_after_seconds} s.`,
     );
   }
-  const tiled = await readDocument(documents.plan(execution_id), deps.blobs);
-  if (tiled) return { stored: tiled };
-  throw new UserError(end.reason ?? `The image could not be cut into tiles: ${execution_id} ended as ${end.status}.`);
+  throw new UserError(reason ?? `The image could not be cut into tiles: ${executionId} ended as ${status}.`);
 }
 
 const pixelsOf = ({ width, height }: ImageHeader): number => width * height;
@@ -94,7 +136,18 @@ async function isAtHand({ image: { source } }: LookRequest, { boxes }: WantedVie
   return deps.copiedBytesMax === null || (head !== null && head.bytes <= deps.copiedBytesMax);
 }
 
-async function decodedView(request: AnalysisRequest, view: WantedView, deps: ToolDeps): Promise<FileView> {
+/** `null` if the image cannot be decoded in time, or ends the decoder. */
+async function decodedView(look: AnalysisRequest, view: WantedView, deps: ToolDeps): Promise<FileView | null> {
+  try {
+    return await decodedInTime(look, view, deps);
+  } catch (error) {
+    if (!(error instanceof TransientError)) throw error;
+    if (deps.signal?.aborted !== true) deps.log.warn({ execution: look.execution_id, causes: causesOf(error) }, NOT_DECODED);
+    return null;
+  }
+}
+
+async function decodedInTime(request: AnalysisRequest, view: WantedView, deps: ToolDeps): Promise<FileView> {
   const [{ localFile }, { viewFileInTime }] = await Promise.all([
     import('../../pipeline/steps/image/local-copy.ts'),
     import('../../pipeline/imaging/decoding/view-in-time.ts'),
@@ -102,7 +155,7 @@ async function decodedView(request: AnalysisRequest, view: WantedView, deps: Too
   const { path, release } = await localFile(request, deps);
   try {
     const file = { path, page: request.page - 1, bands: request.bands, limits: deps.limits.image };
-    return await viewFileInTime(file, view, deps.scratchFolder);
+    return await viewFileInTime(file, view, deps);
   } finally {
     await release();
   }

@@ -78,7 +78,7 @@ export function progressInWords({ phase, tiles, findings }: Pick<Progress, 'phas
 }
 
 /** Ends early if the signal is aborted. */
-async function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
+export async function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
   const timer = setTimeout(resolve, ms);
   const end = () => resolve();

@@ -9,6 +9,7 @@ import { expect, test, vi } from 'vitest';
 import { serve } from '../../local/serve.ts';
 import { readConfig } from '../../pipeline/config.ts';
 import { silent } from '../fixtures/engine-harness.ts';
+import { decoderProcesses } from '../support/decoder-processes.ts';
 import { drawImage, isRed } from '../support/drawn.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import { servedClient } from '../support/served-client.ts';
@@ -91,6 +92,29 @@ test('views of an image that was cut into tiles read its tiles', async () => {
   await utimes(path, SET_S, SET_S);
   const later = await viewed(client, { image, box: BOX });
   expect([later.words, later.redAt(110, 200), later.redAt(310, 310)]).toEqual([first.words, true, false]);
+});
+
+test('a view whose decoder takes long is shown from tiles that are cut meanwhile', async () => {
+  const folder = await temporaryFolder();
+  await drawImage(join(folder, 'small.png'), 300, 200, { left: 10, top: 10, edge: 20 });
+  await drawImage(join(folder, 'sheet.png'), 3_000, 2_000, SQUARE);
+  const client = await servedClient([folder]);
+  await viewed(client, { image: pathToFileURL(join(folder, 'small.png')).href });
+  const frozen = decoderProcesses();
+  for (const pid of frozen) process.kill(pid, 'SIGSTOP');
+  const args = { image: pathToFileURL(join(folder, 'sheet.png')).href, box: BOX };
+  const { redAt, words } = await vi.waitFor(
+    async () =>
+      await viewed(client, args).catch((error: Error) => {
+        // On a loaded machine: then the same call, again, shows it.
+        expect(error.message).toContain('call view_region again with the same arguments');
+        throw error;
+      }),
+    { timeout: 50_000 },
+  );
+  expect([words.startsWith('Box [1800, 1100, 400, 400]'), redAt(110, 200), redAt(310, 310)]).toEqual([true, true, false]);
+  expect(frozen).toHaveLength(1);
+  await vi.waitFor(() => expect(decoderProcesses()).not.toEqual(frozen), { timeout: 5_000 }); // its answer is no longer wanted
 });
 
 test('the first view and those of its tiles have the same notes on how the file was understood', async () => {

@@ -25,8 +25,11 @@ interface Limits {
 type Ended = Exclude<DecoderResponse, { state: 'ready' | 'failed' }>;
 
 export interface DecoderProcess {
-  /** Throws the error of the request, and a TransientError if the process stops or too many requests wait for it. */
-  ask(request: DecoderRequest): Promise<Ended>;
+  /**
+   * Throws the error of the request, and a TransientError if the process stops or too many requests wait for it. The signal ends the
+   * request, also the process that works on it: another request gets another one.
+   */
+  ask(request: DecoderRequest, signal?: AbortSignal): Promise<Ended>;
 }
 
 export function decoderProcess({ secondsMax, workerFile = WORKER_FILE, tooSlow, task }: Limits): DecoderProcess {
@@ -50,12 +53,16 @@ export function decoderProcess({ secondsMax, workerFile = WORKER_FILE, tooSlow, 
     return begun;
   }
 
-  async function answered(request: DecoderRequest): Promise<Ended> {
+  async function answered(request: DecoderRequest, signal: AbortSignal | undefined): Promise<Ended> {
+    if (signal?.aborted) throw unwanted();
     clearTimeout(idle);
-    const answer = await asked(request).catch((error: unknown) => {
-      end(); // late, or gone
-      throw error;
-    });
+    signal?.addEventListener('abort', end);
+    const answer = await asked(request)
+      .catch((error: unknown) => {
+        end(); // late, or gone
+        throw error;
+      })
+      .finally(() => signal?.removeEventListener('abort', end));
     idle = setTimeout(end, IDLE_MS).unref();
     if (answer.state === 'failed') throw errorOf(answer);
     if (answer.state === 'ready') throw stopped(null);
@@ -69,11 +76,13 @@ export function decoderProcess({ secondsMax, workerFile = WORKER_FILE, tooSlow, 
   const stopped = (cause: Error | null) =>
     new TransientError(`The process that reads images stopped while it ${task}. Try again.`, { cause });
 
+  const unwanted = () => new TransientError('The answer of the process that reads images is no longer wanted.');
+
   return {
-    async ask(request) {
+    async ask(request, signal) {
       if (waiting >= WAITING_MAX) throw new TransientError(`More than ${WAITING_MAX} images wait to be read. Try again later.`);
       waiting++;
-      const mine = turn.then(() => answered(request));
+      const mine = turn.then(() => answered(request, signal));
       turn = mine.catch(() => {});
       try {
         return await mine;
