@@ -1,4 +1,5 @@
 // One project for each wing, so that one wing runs alone: `npx vitest run --project unit`. A test belongs to the wing of its folder.
+import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
@@ -12,7 +13,8 @@ export default defineConfig({
     // For the processes that tests start, hundreds of them: compiled code is kept, as the command line does.
     env: { NODE_COMPILE_CACHE: fileURLToPath(new URL('node_modules/.cache/tilesight-compiled', import.meta.url)) },
     pool: 'forks',
-    maxWorkers: '100%',
+    // One more than processors: two in five seconds of the tests are spent waiting for a server, a timer or a process.
+    maxWorkers: availableParallelism() + 1,
     projects: WINGS.map((name) => ({
       extends: true,
       test: {

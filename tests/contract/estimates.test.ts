@@ -89,6 +89,19 @@ const textTokens = ({ body }: ChatRequest): number => {
   return (words.join('').length + JSON.stringify(body.response_format.json_schema.schema).length) / 4;
 };
 
+const whiteTiles = new Map<string, Promise<Buffer>>();
+/** Most tiles have the same few sizes. */
+async function whiteTile(size: { width: number; height: number }): Promise<Buffer> {
+  const name = `${size.width} x ${size.height}`;
+  const tile =
+    whiteTiles.get(name) ??
+    sharp({ create: { ...size, channels: 3, background: 'white' } })
+      .jpeg()
+      .toBuffer();
+  whiteTiles.set(name, tile);
+  return await tile;
+}
+
 /** The size of the image that arrived. */
 async function sentImage({ body }: ChatRequest): Promise<{ width: number; height: number }> {
   const parts = body.messages.flatMap(({ content }) => (typeof content === 'string' ? [] : content));
@@ -124,9 +137,7 @@ test.each(CASES)(
     const vision = openaiVision({ baseUrl: server.baseUrl, apiKey: null });
     const counted = { input: 0, output: 0 };
     for (const size of tiles) {
-      const bytes = await sharp({ create: { ...size, channels: 3, background: 'white' } })
-        .jpeg()
-        .toBuffer();
+      const bytes = await whiteTile(size);
       const { usage } = await vision.detect(model, { bytes, ...size }, { look_for: null, labels: [] });
       counted.input += usage.input_tokens;
       counted.output += usage.output_tokens;

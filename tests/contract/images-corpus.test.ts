@@ -15,9 +15,12 @@ import { temporaryFolder } from '../support/folder.ts';
 
 const LIMITS = { ...DEFAULT_LIMITS, pixelsMax: 1_000_000 };
 const GRAY = 128;
+const TILE_SIZE = 128;
+/** For the long images: 20,000 pixels make some twenty tiles then, not two hundred. */
+const LARGE_TILE_SIZE = 1_024;
 const WISHES: AnalysisRequest['plan'] = {
   detail: 'standard',
-  tile_size: 128,
+  tile_size: TILE_SIZE,
   overlap: 32,
   grid: null,
   region: null,
@@ -191,7 +194,8 @@ function storedRaster(upright: Raster, orientation: number): Raster {
 async function colorsAt(path: string, points: [number, number][]) {
   const file = { path, page: 0, limits: LIMITS };
   const { width, height, notes } = await readHeader(file);
-  const plan = planTiles({ width, height }, WISHES, { edgePx: 128, overlapPx: 32 });
+  const tile_size = Math.max(width, height) > 2_000 ? LARGE_TILE_SIZE : TILE_SIZE;
+  const plan = planTiles({ width, height }, { ...WISHES, tile_size }, { edgePx: 128, overlapPx: 32 });
   await writePyramid(file, `${path}.szi`, plan);
   const szi = await openSzi(await fileSource(`${path}.szi`), plan);
   const colors = points.map(async ([x, y]) => {

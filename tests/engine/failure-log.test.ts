@@ -33,6 +33,8 @@ import { storeDoor } from '../support/store-door.ts';
 /** Words of a provider: no sentence of ours has them. */
 const WORDS = 'arn:aws:iam::111122223333:role/Zanzibar';
 const LINE_BYTES_MAX = 8_000;
+/** A throttled tile waits for 5 s. */
+const TIME_FACTOR = 50;
 
 interface Line {
   facts: object;
@@ -51,7 +53,7 @@ async function analyzed(
   const lines: Line[] = [];
   const keep = (facts: object, sentence: string) => void lines.push({ facts, sentence });
   const log: Log = { debug: () => {}, info: keep, warn: keep, error: keep };
-  const stage = await pipelineStage();
+  const stage = await pipelineStage({ timeFactor: TIME_FACTOR });
   const { summarize } = scriptedVision();
   const eyes = { ...vision, summarize };
   const run = await stage.run({ ...requestFor(await greyImage(400, 200)), ...request }, eyes, (deps) => around({ ...deps, log }));

@@ -8,6 +8,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
+import sharp from 'sharp';
 import { expect, onTestFinished, test } from 'vitest';
 import { keys } from '../../pipeline/contract/keys.ts';
 import { FindingsDocument } from '../../pipeline/contract/schemas.ts';
@@ -24,10 +25,12 @@ const STORM: Storm = { kills: 20, tilesMax: 16, moreMsMax: 100 }; // covers abou
 /** Every tile is analyzed twice, with a wait of about a second between: many of the kills find a worker that is frozen. */
 const STORM_ON_ICE: Storm = { kills: 10, tilesMax: 32, moreMsMax: 1_000 };
 const LIFE_MS_MAX = 6_000;
-const EXAMPLES = fileURLToPath(new URL('../../examples', import.meta.url));
+const LAWN = fileURLToPath(new URL('../../examples/lawn.jpg', import.meta.url));
 const CLI = fileURLToPath(new URL('../../cli/tilesight.ts', import.meta.url));
 const FROZEN_SERVER = fileURLToPath(new URL('../fixtures/frozen-server.ts', import.meta.url));
-const TILE_SIZE = 640; // 96 tiles
+const IMAGE_NAME = 'lawn.jpg';
+const IMAGE_WIDTH = 3_000; // half of the example: its tiles show the same, and a start that decodes it again is fast
+const TILE_SIZE = 320; // 96 tiles
 
 interface Life {
   url: string;
@@ -39,9 +42,9 @@ interface Life {
 }
 
 /** Program and arguments of the server. */
-type Server = (dataFolder: string) => string[];
-const plainServer: Server = (dataFolder) => [CLI, 'serve', '--data', dataFolder, '--allow', EXAMPLES, '--port', '0'];
-const frozenServer: Server = (dataFolder) => [FROZEN_SERVER, dataFolder, EXAMPLES];
+type Server = (dataFolder: string, images: string) => string[];
+const plainServer: Server = (dataFolder, images) => [CLI, 'serve', '--data', dataFolder, '--allow', images, '--port', '0'];
+const frozenServer: Server = (dataFolder, images) => [FROZEN_SERVER, dataFolder, images];
 
 /** Detects something in one tile of four, decided by its bytes alone, and fails the first call for each tile. */
 function failingOnce(): (request: ChatRequest) => ReturnType<typeof completion> {
@@ -115,8 +118,8 @@ async function callTool(url: string, name: string, args: Record<string, unknown>
   return { ...(result.structuredContent as object) };
 }
 
-async function start(url: string): Promise<string> {
-  const image = pathToFileURL(join(EXAMPLES, 'lawn.jpg')).href;
+async function start(url: string, images: string): Promise<string> {
+  const image = pathToFileURL(join(images, IMAGE_NAME)).href;
   const { execution_id } = await callTool(url, 'analyze_image', { image, tile_size: TILE_SIZE });
   return String(execution_id);
 }
@@ -160,40 +163,54 @@ const modelThatFailsOnce: Environment = async () => ({
   OPENAI_BASE_URL: (await openaiServer(failingOnce())).baseUrl,
 });
 
-/** Compares an execution on `server` that is killed with one on a plain server that is not. Returns how often a worker was frozen. */
-async function killedAtRandom(server: Server, environmentOf: Environment, storm: Storm): Promise<number> {
-  const seed = Date.now() % 1_000_000;
-  const random = seededRandom(seed);
-  const [calmFolder, stormyFolder] = [await temporaryFolder(), await temporaryFolder()];
-
-  const calm = await live(plainServer(calmFolder), await environmentOf());
-  const undisturbed = await finished(calm.url, await start(calm.url), calmFolder);
+/** An execution on a plain server that is not killed. */
+async function undisturbedRun(images: string, environmentOf: Environment): Promise<FindingsDocument> {
+  const folder = await temporaryFolder();
+  const calm = await live(plainServer(folder, images), await environmentOf());
+  const undisturbed = await finished(calm.url, await start(calm.url, images), folder);
   await calm.killed();
   expect(undisturbed.tiles.total).toBeGreaterThanOrEqual(96);
   expect(undisturbed.tiles.done + undisturbed.tiles.blank).toBe(undisturbed.tiles.total);
   expect(undisturbed.findings.length).toBeGreaterThan(5);
+  return undisturbed;
+}
 
+/** An execution on `server`, which is killed at random. */
+async function disturbedRun(server: Server, images: string, environmentOf: Environment, storm: Storm, seed: number) {
+  const random = seededRandom(seed);
+  const stormyFolder = await temporaryFolder();
   const environment = await environmentOf();
   let executionId = '';
   let onDisk = new Set<string>();
   let freezes = 0;
   const analyzedAgain: string[] = [];
   for (let kill = 0; kill < storm.kills; kill++) {
-    const life = await live(server(stormyFolder), environment);
-    executionId ||= await start(life.url);
+    const life = await live(server(stormyFolder, images), environment);
+    executionId ||= await start(life.url, images);
     await untilAnalyzed(life, Math.floor(random() * storm.tilesMax), random() * storm.moreMsMax);
     await life.killed();
     freezes += life.freezes();
     analyzedAgain.push(...life.analyzed.filter((tile) => onDisk.has(tile)));
     onDisk = tilesOnDisk(stormyFolder);
   }
-  const last = await live(server(stormyFolder), environment);
+  const last = await live(server(stormyFolder, images), environment);
   const disturbed = await finished(last.url, executionId, stormyFolder);
   analyzedAgain.push(...last.analyzed.filter((tile) => onDisk.has(tile)));
+  return { disturbed, analyzedAgain, freezes: freezes + last.freezes() };
+}
 
+/** Compares the two, which run side by side. Returns how often a worker was frozen. */
+async function killedAtRandom(server: Server, environmentOf: Environment, storm: Storm): Promise<number> {
+  const seed = Date.now() % 1_000_000;
+  const images = await temporaryFolder();
+  await sharp(LAWN).resize(IMAGE_WIDTH).jpeg().toFile(join(images, IMAGE_NAME));
+  const [undisturbed, { disturbed, analyzedAgain, freezes }] = await Promise.all([
+    undisturbedRun(images, environmentOf),
+    disturbedRun(server, images, environmentOf, storm, seed),
+  ]);
   expect({ seed, analyzedAgain, tiles: disturbed.tiles }).toEqual({ seed, analyzedAgain: [], tiles: undisturbed.tiles });
   expect({ seed, findings: disturbed.findings }).toEqual({ seed, findings: undisturbed.findings });
-  return freezes + last.freezes();
+  return freezes;
 }
 
 test('an execution whose processes are killed 20 times at random ends as if nothing had happened', {

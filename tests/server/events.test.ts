@@ -32,10 +32,10 @@ const ENDED = ['done', 'failed', 'blank'];
 const quiet = () => {};
 const SILENT: Log = { debug: quiet, info: quiet, warn: quiet, error: quiet };
 
-async function analyze(origin: string, image: string): Promise<string> {
+async function analyze(origin: string, image: string, wishes: object = {}): Promise<string> {
   const client = new Client({ name: 'test', version: '1' });
   await client.connect(new StreamableHTTPClientTransport(new URL('/mcp', origin)));
-  const result = await client.callTool({ name: 'analyze_image', arguments: { image: pathToFileURL(image).href } });
+  const result = await client.callTool({ name: 'analyze_image', arguments: { image: pathToFileURL(image).href, ...wishes } });
   await client.close();
   expect(result).not.toHaveProperty('isError', true);
   return String({ execution_id: '', ...(result.structuredContent as object) }.execution_id);
@@ -53,7 +53,7 @@ describe('a page that watches an execution', () => {
     const dataFolder = await temporaryFolder();
     let server: LiveServer = await liveServer(dataFolder, 0);
     const { origin } = server;
-    const executionId = await analyze(origin, join(EXAMPLES, 'lawn.jpg'));
+    const executionId = await analyze(origin, join(EXAMPLES, 'lawn.jpg'), { region: [1_000, 0, 3_600, 2_400] });
     const page: GridSubscriber = subscribeToGrid(() => `${origin}/executions/${executionId}/events`);
 
     await until(() => page.ends.inEvents >= 15);

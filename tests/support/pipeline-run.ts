@@ -13,6 +13,7 @@ import { durablePipeline } from '../../pipeline/durable-pipeline.ts';
 import { DEFAULT_LIMITS } from '../../pipeline/planning/image-limits.ts';
 import type { Blobs, ExecutionState, ImageDownloads, Log, PipelineDeps, Vision } from '../../pipeline/ports.ts';
 import { fsBlobs } from '../../pipeline/storage/folder-blobs.ts';
+import { fastTime } from './fast-time.ts';
 import { temporaryFolder } from './folder.ts';
 import { scriptedVision } from './scripted-vision.ts';
 
@@ -56,7 +57,8 @@ export interface PipelineStage {
   operationCounts(): number[];
 }
 
-export async function pipelineStage(): Promise<PipelineStage> {
+/** With `timeFactor`, the engine's time runs that much faster: for executions that wait for a later attempt. */
+export async function pipelineStage({ timeFactor = 1 } = {}): Promise<PipelineStage> {
   const folder = await temporaryFolder();
   const deps = await pipelineDeps(folder, scriptedVision());
   const file = join(folder, 'engine.db');
@@ -65,7 +67,7 @@ export async function pipelineStage(): Promise<PipelineStage> {
   const opened = (given: PipelineDeps) =>
     openEngine({
       file,
-      clock: deps.clock,
+      ...(timeFactor === 1 ? { clock: deps.clock } : fastTime(timeFactor)),
       log: SILENT,
       invoke: async (event, client, timeoutMs) => {
         const context = { awsRequestId: 'test', getRemainingTimeInMillis: () => timeoutMs };
