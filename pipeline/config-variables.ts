@@ -31,6 +31,10 @@ export const models = {
   JUDGE_MODEL: ModelId.optional().meta({
     description: 'The model that decides where several detection models differ, one of them a language model. No judge if unset.',
   }),
+  ASK_MODEL: ModelId.optional().meta({
+    description:
+      'The language model that answers questions (`ask_image`). If unset, the first language model among the verification, judge, synthesis and detection models.',
+  }),
   ALLOWED_MODELS: list(',')
     .pipe(z.array(ModelId))
     .default([])

@@ -143,6 +143,7 @@ export function modelOffer(config: z.infer<z.ZodObject<typeof models>>) {
       synthesis: config.SYNTHESIS_MODEL,
       ...(config.JUDGE_MODEL !== undefined && { judge: config.JUDGE_MODEL }),
     },
+    ...(config.ASK_MODEL !== undefined && { ask: config.ASK_MODEL }),
     allowed: config.ALLOWED_MODELS,
     moderationMayBeOff: config.ALLOW_MODERATION_OFF,
   };

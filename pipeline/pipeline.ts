@@ -1,6 +1,7 @@
 // An analysis from the request to the stored findings, as durable operations: their order, names and nesting are how an execution
 // in flight resumes (contract/protocol.ts). Contains only operations and pure calls: clock, I/O and models belong inside steps.
 import type { DurableContext } from '@aws/durable-execution-sdk-js';
+import { answerQuestion, openEarlier } from './answer-question.ts';
 import { asking } from './asking.ts';
 import { at } from './contract/at.ts';
 import { failureFacts } from './contract/causes.ts';
@@ -103,10 +104,11 @@ export async function runAnalysis(
 async function analyze(run: Run): Promise<PipelineResult> {
   const { request, context, progress, image, deps } = run;
   const { execution_id } = request;
-  const prepared = request.retry_of ? await resume(run, request.retry_of) : await prepare(run);
+  const prepared = await preparedFor(run);
   if (!prepared) return { execution_id, status: 'BLOCKED', findings: 0 };
   const { inspected, pendingTiles, sources } = prepared;
   const { plan } = inspected;
+  if (request.question) return { execution_id, ...(await answerQuestion(run, request.question, prepared)) };
   if (request.purpose === 'look') return await endLook(run, prepared);
 
   progress.phase('detect');
@@ -160,6 +162,14 @@ async function endLook({ request, context, progress, deps }: Run, { moderation }
   return { execution_id: request.execution_id, status: 'SUCCEEDED', findings: 0 };
 }
 
+async function preparedFor(run: Run): Promise<Prepared | null> {
+  const { retry_of, question } = run.request;
+  if (retry_of) return await resume(run, retry_of);
+  if (!question?.about) return await prepare(run);
+  const inspected = await openEarlier(run, question.about);
+  return { inspected, pendingTiles: null, sources: [], moderation: { allowed: true, usage: NO_USAGE } };
+}
+
 /** From the named image to a pyramid of tiles. `null` if moderation blocked the image. */
 async function prepare(run: Run): Promise<Prepared | null> {
   const { request, context, progress, image, deps } = run;
@@ -171,7 +181,7 @@ async function prepare(run: Run): Promise<Prepared | null> {
   const inspect = () => inspectImage(request, image, deps);
   const inspected = await context.step(STEPS.inspect, logged(STEPS.inspect, deps, inspect), retry);
   image.mustBe(inspected.imageVersion ?? null);
-  progress.inspected(inspected, request.purpose === 'look' ? 0 : pendingTileCount(inspected.plan, null));
+  progress.inspected(inspected, request.purpose ? 0 : pendingTileCount(inspected.plan, null));
   progress.notes(inspected.plan.notes);
 
   progress.phase('moderate');

@@ -3,6 +3,7 @@
 // Keys and field names are stored: runs in flight and finished executions depend on them.
 import { Calibration } from './calibration/calibration-document.ts';
 import { keys } from './contract/keys.ts';
+import { Look, Thought, Trace } from './contract/questions/search-turn.ts';
 import type { Documents } from './documents.ts';
 import { Merged, MergeResult } from './findings/merged.ts';
 import { ResumedTiles } from './planning/inspected.ts';
@@ -28,6 +29,12 @@ export const stepDocuments = {
     key: keys.tileStepResult(executionId, tile),
     schema: TileStepResult,
   }),
+  /** Overflow of a step that asks for the next turn of a search. */
+  thought: (executionId: string, step: string) => ({ key: keys.searchStep(executionId, step), schema: Thought }),
+  /** Overflow of a step that shows a part of the image. */
+  look: (executionId: string, step: string) => ({ key: keys.searchStep(executionId, step), schema: Look }),
+  /** How an answer was found, for reports. */
+  trace: (executionId: string) => ({ key: keys.trace(executionId), schema: Trace, indent: 1 }),
   /** What a calibration measured about a model, for all later runs. */
   calibration: (model: string) => ({
     key: keys.calibration(model),

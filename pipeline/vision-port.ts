@@ -1,4 +1,5 @@
 // The interface to models that analyze images. Adapters implement it.
+import type { Action, Look, Reply, ToolName } from './contract/questions/search-turn.ts';
 import type { Ask, Box, Detection, Finding, ModelId, TileTotals, Usage } from './contract/schemas.ts';
 import type { Coordinates, Edges } from './providers/coordinates.ts';
 
@@ -80,6 +81,36 @@ export interface SummaryMaterial {
   overview(): Promise<Jpeg>;
 }
 
+/** A question about an image, and the search for its answer so far. Boxes are in pixels of the full image. */
+export interface SearchMaterial {
+  question: string;
+  image: { width: number; height: number };
+  overview: Jpeg;
+  turns: readonly SearchedTurn[];
+  /** What the model may do next. */
+  tools: readonly ToolName[];
+  looksLeft: number;
+  /** Regions that the model ranked and has not seen. */
+  waiting: number;
+}
+
+export interface SearchedTurn {
+  action: Action;
+  reply: Reply | null;
+  /** `jpeg` is `null` once the image is no longer shown. */
+  look: (Pick<Look, 'number' | 'box' | 'width' | 'height' | 'seen' | 'seen_total'> & { jpeg: Jpeg | null }) | null;
+  /** What a person answered. */
+  person: string | null;
+}
+
+export interface ActionAnswer {
+  /** Boxes in pixels of the full image. */
+  action: Action;
+  usage: Usage;
+  /** How the model had to be asked. */
+  notes: string[];
+}
+
 /** A box in the numbers in which a model reported it. */
 export interface MarkSeen {
   label: string;
@@ -123,6 +154,8 @@ export interface Vision {
   verify(model: ModelId, crop: Jpeg, question: VerificationQuestion): Promise<VerificationAnswer>;
   /** Decides between the claims of several models. Missing where a model can detect only. */
   judge?(model: ModelId, crop: Jpeg, question: JudgeQuestion): Promise<JudgeAnswer>;
+  /** What the model does next to answer a question. Missing where a model can detect only. */
+  nextAction?(model: ModelId, material: SearchMaterial): Promise<ActionAnswer>;
   /** The summary may cite finding ids. Its readers check that they exist. */
   summarize(model: ModelId, material: SummaryMaterial): Promise<{ summary: string; usage: Usage; notes?: string[] }>;
 }

@@ -1,10 +1,17 @@
 // Writes docs/limits.md from the constants, or with --check fails when it is stale: `node build/docs/limits-page.ts [--check]`.
 import { readConfig, sizeLimits } from '../../pipeline/config.ts';
+import {
+  LOOKS_DEFAULT,
+  LOOKS_MAX,
+  QUESTION_CHARACTERS_MAX,
+  QUESTION_TOKENS_MAX,
+} from '../../pipeline/contract/questions/question.ts';
 import { PAGES_MAX } from '../../pipeline/imaging/decoder-limits.ts';
 import { HEADER_SECONDS_MAX } from '../../pipeline/imaging/decoding/header-reader.ts';
 import { DECODER_BYTES_PER_PIXEL } from '../../pipeline/imaging/formats.ts';
 import { TILES_MAX } from '../../pipeline/planning/plan.ts';
 import { TILE_EDGE_MAX_PX, TILE_EDGE_MIN_PX } from '../../pipeline/planning/tile-size.ts';
+import { IDLE_TURNS_MAX } from '../../pipeline/searching/next-move.ts';
 import { table, writeOrCheck } from './generated-page.ts';
 
 const count = (number: number) => number.toLocaleString('en');
@@ -50,6 +57,14 @@ function page(): string {
     ],
     ['tile edge', '', `${TILE_EDGE_MIN_PX} to ${count(TILE_EDGE_MAX_PX)} px`, 'models scale down larger tiles'],
   ];
+  const questions = [
+    ['limit', 'argument', 'most', 'sum'],
+    ['looks', '`max_looks`', count(LOOKS_MAX), `${LOOKS_DEFAULT} by default; a crop, a detection or a reading each`],
+    ['cost', '`max_cost_usd`, `COST_USD_MAX`', 'unlimited', 'no further call once it is spent'],
+    ['tokens', '', count(QUESTION_TOKENS_MAX), 'input and output of all calls; the only limit on a model without a known price'],
+    ['turns in a row without a new look', '', count(IDLE_TURNS_MAX), 'after them the model must answer'],
+    ['characters', '`question`', count(QUESTION_CHARACTERS_MAX), 'about 500 tokens, in every call'],
+  ];
   const held = Object.entries(DECODER_BYTES_PER_PIXEL).map(([kind, bytes]) => [
     kind,
     count(bytes),
@@ -58,9 +73,15 @@ function page(): string {
   const turned = ['any, rotated by its orientation tag', '3 more', count(Math.floor(workingBytesMax / 3))];
   return `# Limits
 
-Written by \`npm run docs\` from the constants in pipeline/imaging/{decoder-limits,formats}.ts, pipeline/planning/{plan,tile-size}.ts and pipeline/config.ts. All of them except the duration are checked from the file's header, before any pixel is decoded. Settings are environment variables.
+Written by \`npm run docs\` from the constants in pipeline/imaging/{decoder-limits,formats}.ts, pipeline/planning/{plan,tile-size}.ts, pipeline/contract/questions/question.ts and pipeline/config.ts. Those of an image, except the duration, are checked from the file's header, before any pixel is decoded. Settings are environment variables.
 
 ${table(general)}
+
+## Questions
+
+A question (\`ask_image\`) ends once one of these is reached:
+
+${table(questions)}
 
 ## Formats that are decoded as a whole
 

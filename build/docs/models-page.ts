@@ -101,6 +101,7 @@ Written by \`npm run docs\` from pipeline/providers and pipeline/planning/cost.t
 
 - **No account, no cost**: \`onnx:nanodet\` detects the 80 COCO labels and \`onnx:ppocr\` reads text at any angle, on the CPU of this machine. They are the default.
 - **Anything that you can describe**: a language model that accepts images. \`DETECTION_MODELS\` names it, or \`models.detection\` of a request if \`ALLOWED_MODELS\` permits it. A model on a server of your own needs no key, and its cost is unknown (\`null\`) unless a price list has its name, because a gateway on this machine may call a paid service: \`OPENAI_BASE_URL=http://127.0.0.1:11434/v1 DETECTION_MODELS=openai:qwen3-vl:8b npm start\`.
+- **Questions** (\`ask_image\`): a language model that accepts several images. \`ASK_MODEL\` names it; otherwise it is the first language model among the verification, judge, synthesis and detection models. The detection models run when it calls \`find\` or \`read\`. A server that refuses tools gets the same as a form.
 - **Exact boxes**: prefer a family whose numbers its maker documents, and calibrate every other one.
 - [Configuration](configuration.md) lists every provider with its variables.
 

@@ -3,11 +3,14 @@ import { z } from 'zod';
 import { UserError } from '../../pipeline/contract/errors.ts';
 import { type AnalysisRequest, ModelId } from '../../pipeline/contract/schemas.ts';
 import type { Detectors } from '../../pipeline/ports.ts';
+import { isLocal } from '../../pipeline/providers/prices.ts';
 
 /** The models of a deployment. */
 export interface ModelOffer {
   /** Used if a request names no model; always allowed. */
   defaults: AnalysisRequest['models'];
+  /** Answers questions. Missing if it is one of the models above, or none. */
+  ask?: ModelId;
   allowed: readonly ModelId[];
   moderationMayBeOff: boolean;
 }
@@ -37,6 +40,17 @@ export async function detectorsOf(
       if (scripts) return { model, version, tile_edge, notes: textModelNotes(model, scripts, ask), reads_text: true as const };
       return { model, version, tile_edge, notes: selectOwn(model, labels, ask).notes };
     }),
+  );
+}
+
+/** The model that answers questions. Throws a UserError if this deployment has no language model. */
+export function askModelOf({ ask, defaults }: ModelOffer): ModelId {
+  if (ask !== undefined) return ask;
+  const { verification, judge, synthesis, detection } = defaults;
+  const model = [verification, judge, synthesis, ...detection].find((one) => one && !isLocal(one));
+  if (model) return model;
+  throw new UserError(
+    'This server has no language model that can answer questions: ASK_MODEL is not set. Look yourself with view_region, or search with analyze_image.',
   );
 }
 

@@ -37,7 +37,7 @@ async function deleteInTurn(executionId: string, deps: DeletionDeps): Promise<bo
   const resumedBy = await dependentsOf(executionId, blobs);
   if (resumedBy.length > 0) {
     throw new UserError(
-      `Execution ${executionId} holds the tiles of ${resumedBy.join(', ')}, which retry_failed_tiles started from it. Delete those first.`,
+      `Execution ${executionId} holds the tiles of ${resumedBy.join(', ')}, which retry_failed_tiles or ask_image started from it. Delete those first.`,
     );
   }
   const nameIsFree = await forget(executionId, deps);

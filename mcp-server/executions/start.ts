@@ -16,9 +16,10 @@ export async function startExecution(request: AnalysisRequest, deps: ToolDeps): 
   );
 }
 
-/** The executions whose tiles and pyramid a retry reads. */
-function readBy({ retry_of }: AnalysisRequest): Set<string> {
-  return new Set(retry_of ? [retry_of.execution_id, retry_of.pyramid_of] : []);
+/** The executions whose tiles and pyramid a retry or a question reads. */
+function readBy({ retry_of, question }: AnalysisRequest): Set<string> {
+  const read = [retry_of, question?.about ?? null].filter((earlier) => earlier !== null);
+  return new Set(read.flatMap(({ execution_id, pyramid_of }) => [execution_id, pyramid_of]));
 }
 
 /** The id follows from the request, so objects of an earlier execution may be there that the launcher has forgotten. */
@@ -27,7 +28,7 @@ async function startClean(request: AnalysisRequest, deps: ToolDeps): Promise<{ c
   const { execution_id } = request;
   if (quotas && (await launcher.describe(execution_id)) === null) await quotas.checkStart(owner);
   if (await isForgotten(execution_id, deps)) await deleteObjects(execution_id, deps);
-  for (const earlier of readBy(request)) await checkExists(earlier, blobs);
+  for (const earlier of readBy(request)) await checkExists(earlier, request, blobs);
   for (const earlier of readBy(request)) await blobs.put(keys.resumedBy(earlier, execution_id), Buffer.from('{}'));
   let { created } = await launcher.start(request);
   // The reverse: the launcher knows the execution, and its results were deleted by hand.
@@ -42,11 +43,13 @@ async function startClean(request: AnalysisRequest, deps: ToolDeps): Promise<{ c
   return { created };
 }
 
-/** It may have been deleted since the retry was asked for. */
-async function checkExists(executionId: string, blobs: ToolDeps['blobs']): Promise<void> {
+/** It may have been deleted since the retry or the question was asked for. */
+async function checkExists(executionId: string, { question }: AnalysisRequest, blobs: ToolDeps['blobs']): Promise<void> {
   if (await hasObjects(executionId, blobs)) return;
   throw new UserError(
-    `Execution ${executionId} was deleted, so its tiles cannot be retried. Analyze the image again with analyze_image.`,
+    question
+      ? `Execution ${executionId} was deleted, so no question about it can be answered. Ask about the image itself.`
+      : `Execution ${executionId} was deleted, so its tiles cannot be retried. Analyze the image again with analyze_image.`,
   );
 }
 

@@ -73,7 +73,13 @@ async function viewWhen(
   return viewOf(latest, hasEndedEarly && (await hasTileResults(latest.execution_id, deps.blobs)), deps);
 }
 
-export function progressInWords({ phase, tiles, findings }: Pick<Progress, 'phase' | 'tiles' | 'findings'>): string {
+export function progressInWords({
+  phase,
+  tiles,
+  findings,
+  search,
+}: Pick<Progress, 'phase' | 'tiles' | 'findings' | 'search'>): string {
+  if (search) return `Phase ${phase}: ${search.looks} of at most ${search.looks_max} looks.`;
   return `Phase ${phase}: ${endedTiles(tiles)} of ${tiles.total} tiles, ${findings} detections so far.`;
 }
 
@@ -130,7 +136,24 @@ function pollAfter(etaSeconds: number | null): number {
   return etaSeconds === null ? 2 : Math.min(20, Math.max(2, Math.round(etaSeconds / 4)));
 }
 
-function nextStep({ execution_id, status, summary }: Progress, isResumable: boolean): string {
+/** For a question: no tile is left to retry. */
+function nextStepOfQuestion({ execution_id, status }: Progress): string | null {
+  switch (status) {
+    case 'SUCCEEDED':
+      return `The summary has the answer. list_findings with execution_id ${execution_id} has its evidence; ask_image with this execution_id asks another question about the image.`;
+    case 'PARTIAL':
+    case 'FAILED':
+    case 'CANCELLED':
+      return 'Read reason, then call ask_image again with a new idempotency_key.';
+    default:
+      return null;
+  }
+}
+
+function nextStep(progress: Progress, isResumable: boolean): string {
+  const { execution_id, status, summary } = progress;
+  const ofQuestion = progress.search ? nextStepOfQuestion(progress) : null;
+  if (ofQuestion !== null) return ofQuestion;
   if (isResumable) {
     const first = status === 'FAILED' ? 'Fix the problem described in reason, then call' : 'Call';
     return `${first} retry_failed_tiles with execution_id ${execution_id} to continue. list_findings has the findings so far.`;

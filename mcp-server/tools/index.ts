@@ -1,6 +1,7 @@
 // The tools, in the order in which clients list them. Everything that depends on which tools there are derives from this list:
 // the server, its instructions, the isolation tests, the token budget and the generated pages. How to add one: docs/contributing/add-a-tool.md.
 import { analyzeImage } from './analyze-image.ts';
+import { askImage } from './ask-image.ts';
 import { cancelExecution } from './cancel-execution.ts';
 import { createUpload } from './create-upload.ts';
 import type { AnyTool } from './define.ts';
@@ -19,6 +20,7 @@ export const TOOLS = [
   cancelExecution,
   retryFailedTiles,
   deleteExecution,
+  askImage,
 ] as const satisfies readonly AnyTool[];
 
 export type ToolName = (typeof TOOLS)[number]['name'];

@@ -57,6 +57,12 @@ export const keys = {
   calibration: (model: string) => `calibration/${encodeURIComponent(model)}.json`,
   /** How long a model takes for a tile. */
   pace: (model: string) => `calibration/pace/${encodeURIComponent(model)}.json`,
+  /** The result of a step of a search that is too large for a checkpoint. */
+  searchStep: (executionId: string, step: string) => `${execution(executionId)}/search/${step}.json`,
+  /** What a model was shown on its search for an answer. */
+  lookImage: (executionId: string, look: number) => `${execution(executionId)}/search/${look}.jpg`,
+  /** How an answer was found. */
+  trace: (executionId: string) => `${execution(executionId)}/trace.json`,
   tileStepResult: (executionId: string, tile: string) => `${execution(executionId)}/detections/${tile}.json`,
 };
 

@@ -43,6 +43,12 @@ export const STEPS = {
   synthesize: 'synthesize',
   store: 'store',
   storeFailure: 'store-failure',
+  /** Instead of `inspect` to `tile`, for a question about an image that is cut into tiles already. */
+  openTiles: 'open-tiles',
+  /** Turn by turn: the model decides, then a part of the image is shown to it. */
+  think: (turn: number) => `think-${turn}`,
+  lookCloser: (turn: number) => `look-${turn}`,
+  storeAnswer: 'store-answer',
   /** The last step of an execution that only cuts its image into tiles. */
   endLook: 'end-look',
   /** The only step of a calibration. */

@@ -1,13 +1,10 @@
-// The terms that tools, pipeline and adapters share, as schemas with their types. Requests and stored documents use them.
-// Every length is in pixels of the upright full image, unless its name states another space.
+// The terms that tools, pipeline and adapters share, as schemas with their types. Requests and stored documents use them. Lengths are in
+// pixels of the upright full image, unless their name states another space.
 import { z } from 'zod';
-import { Angle, Box, Polygon } from './shapes.ts';
+import { Answered, Question, Searching } from './questions/question.ts';
+import { Angle, Box, ExecutionId, ModelId, Polygon } from './shapes.ts';
 
-export { Box, Polygon } from './shapes.ts';
-
-/** `<provider>:<id>`, for example `onnx:nanodet`. */
-export const ModelId = z.string().regex(/^[a-z]+:\S+$/, 'expected <provider>:<id>, for example onnx:nanodet');
-export type ModelId = z.infer<typeof ModelId>;
+export { Box, ExecutionId, ModelId, Polygon } from './shapes.ts';
 
 export const Severity = z.enum(['info', 'low', 'medium', 'high', 'critical']);
 export type Severity = z.infer<typeof Severity>;
@@ -15,10 +12,8 @@ export type Severity = z.infer<typeof Severity>;
 export const Detail = z.enum(['overview', 'standard', 'fine', 'max']);
 export type Detail = z.infer<typeof Detail>;
 
-/** Detectors report almost nothing but background below this score. */
-export const MIN_SCORE_MIN = 0.05;
-/** The score from which a finding is reported, unless a request asks for another. */
-export const MIN_SCORE_DEFAULT = 0.4;
+export const MIN_SCORE_MIN = 0.05; // below it, detectors report almost nothing but background
+export const MIN_SCORE_DEFAULT = 0.4; // of a finding, unless a request asks for another
 
 /** What to look for. Without `labels` and `look_for`: everything that the model knows. */
 export const Ask = z.object({
@@ -67,13 +62,11 @@ export const ImageSource = z.discriminatedUnion('kind', [
 ]);
 export type ImageSource = z.infer<typeof ImageSource>;
 
-export const ExecutionId = z.string().regex(/^[a-zA-Z0-9-_]{1,64}$/, 'expected an execution_id that analyze_image returned');
-
 /** The input of an execution. The same request and image version have the same execution id. */
 export const AnalysisRequest = z.object({
   execution_id: ExecutionId,
-  /** `look`: only cuts the image into tiles, for views. Missing for an analysis: requests of before this field have the same JSON. */
-  purpose: z.literal('look').optional(),
+  /** `look`: only cuts the image into tiles, for views. `ask`: answers `question`. Missing for an analysis, as before this field. */
+  purpose: z.literal(['look', 'ask']).optional(),
   /** `uri` is the name that the caller used. `version` changes when the bytes do. */
   image: z.object({ source: ImageSource, uri: z.string(), version: z.string() }),
   /** A page of a TIFF or a frame of an animation, from 1. */
@@ -134,6 +127,8 @@ export const AnalysisRequest = z.object({
       }),
     )
     .optional(),
+  /** What is asked about the image. Missing for everything but a question: as `judge`, it has no default. */
+  question: Question.optional(),
 });
 export type AnalysisRequest = z.infer<typeof AnalysisRequest>;
 
@@ -174,6 +169,7 @@ export const Phase = z.enum([
   'moderate',
   'tile',
   'detect',
+  'ask',
   'merge',
   'verify',
   'synthesize',
@@ -217,6 +213,8 @@ export const Progress = z.object({
   failed_tiles: z.array(FailedTile),
   /** How the request was understood, and what the result leaves out: at most 20. Documents of version 0.1 have none. */
   notes: z.array(z.string()).default([]),
+  /** How far the search for an answer is. Missing for everything but a question. */
+  search: Searching.optional(),
 });
 export type Progress = z.infer<typeof Progress>;
 
@@ -245,6 +243,8 @@ export const FindingsDocument = z.object({
   summary: z.string(),
   /** How the request was understood, and what the result leaves out. */
   notes: z.array(z.string()),
+  /** The answer whose evidence the findings are. Missing for everything but a question. */
+  answer: Answered.optional(),
   findings: z.array(Finding),
 });
 export type FindingsDocument = z.infer<typeof FindingsDocument>;

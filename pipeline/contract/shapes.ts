@@ -1,5 +1,11 @@
-// Shapes in an image: boxes, outlines and angles. Lengths are in pixels; the name of a field states the space.
+// The smallest terms of requests and documents: ids, and shapes in an image. Lengths are in pixels; the name of a field states the space.
 import { z } from 'zod';
+
+/** `<provider>:<id>`, for example `onnx:nanodet`. */
+export const ModelId = z.string().regex(/^[a-z]+:\S+$/, 'expected <provider>:<id>, for example onnx:nanodet');
+export type ModelId = z.infer<typeof ModelId>;
+
+export const ExecutionId = z.string().regex(/^[a-zA-Z0-9-_]{1,64}$/, 'expected an execution_id that analyze_image returned');
 
 /** Left, top, width and height, in the order of COCO. The name of the field states the space (`boxInTile`, `box`). */
 export const Box = z.tuple([

@@ -14,6 +14,10 @@ export const StoredPlan = z.object({
 export type StoredPlan = z.infer<typeof StoredPlan>;
 
 /** The execution whose pyramid this request analyzes. */
-export function pyramidOf({ execution_id, retry_of }: Pick<AnalysisRequest, 'execution_id' | 'retry_of'>): string {
-  return retry_of?.pyramid_of ?? execution_id;
+export function pyramidOf({
+  execution_id,
+  retry_of,
+  question,
+}: Pick<AnalysisRequest, 'execution_id' | 'retry_of' | 'question'>): string {
+  return retry_of?.pyramid_of ?? question?.about?.pyramid_of ?? execution_id;
 }

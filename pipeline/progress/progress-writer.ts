@@ -1,4 +1,5 @@
 // Reports how far an execution is, as one small document. A replay rebuilds it from step results, so that no tile counts twice.
+import type { Searching } from '../contract/questions/question.ts';
 import type { AnalysisRequest, FindingsDocument, Phase, Progress, Status, Usage } from '../contract/schemas.ts';
 import { documents, readDocument } from '../documents.ts';
 import type { Inspected } from '../planning/inspected.ts';
@@ -25,6 +26,8 @@ export interface ProgressReport {
   changed(): void;
   /** From now on, adds the counts of the tiles that this execution analyzes itself. */
   counting(counter: TileResultCounter): void;
+  /** How far the search for an answer is, and what it has cost. */
+  searching(searching: Searching, usage: Usage): void;
   /** The shards that run now, and the results of those that have ended. A replay reports them again, which is harmless. */
   shards(running: readonly number[], ended: readonly ShardResult[]): void;
   /** These four resolve when the end is stored. */
@@ -48,6 +51,7 @@ export function reportProgress(request: AnalysisRequest, deps: PipelineDeps): Pr
   let counter: TileResultCounter | null = null;
   let running: readonly number[] = [];
   let ended: readonly ShardResult[] = [];
+  let search: { searching: Searching; usage: Usage } | null = null;
 
   const progressAs = (status: Status): Progress => {
     const own = counter ? [{ tiles: counter.tiles(), detections: counter.detections(), usage: counter.usage() }] : [];
@@ -60,7 +64,7 @@ export function reportProgress(request: AnalysisRequest, deps: PipelineDeps): Pr
       phase,
       tiles: { total: tilesTotal, ...sum.tiles },
       findings: sum.detections,
-      usage: sum.usage,
+      usage: search === null ? sum.usage : search.usage,
       started_at: startedAt,
       updated_at: deps.clock.now().toISOString(),
       running_shards: [...running],
@@ -74,6 +78,7 @@ export function reportProgress(request: AnalysisRequest, deps: PipelineDeps): Pr
         counter?.notes() ?? [],
         ...ended.map((shard) => shard.notes),
       ]),
+      ...(search && { search: search.searching }),
     };
   };
   const document = documents.progress(request.execution_id);
@@ -114,6 +119,10 @@ export function reportProgress(request: AnalysisRequest, deps: PipelineDeps): Pr
     changed: () => writer.soon(),
     counting(next) {
       counter = next;
+    },
+    searching(searching, usage) {
+      search = { searching, usage };
+      writer.soon();
     },
     shards(nowRunning, nowEnded) {
       running = nowRunning;

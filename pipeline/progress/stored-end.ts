@@ -48,6 +48,7 @@ export async function endOfExecution(
   const end: Partial<Progress> = { phase: 'done', running_shards: [], updated_at: state.endedAt.toISOString() };
   const document = await readDocument(documents.findings(executionId), blobs);
   if (document) {
+    if (document.answer) return { ...endOfFindings(document, document.answer.reason), ...end };
     const { stepDocuments } = await import('../step-documents.ts'); // a start should not wait for schemas of the steps
     const merged = await readDocument(stepDocuments.merged(executionId), blobs);
     return { ...endOfFindings(document, reasonOf({ ...document.tiles, stopped: merged?.stopped ?? null })), ...end };

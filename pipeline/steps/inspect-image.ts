@@ -21,8 +21,8 @@ export async function inspectImage(request: AnalysisRequest, image: SourceImage,
   await checkScratch(plan, deps.scratchFolder, deps.limits.image, temporaryBytes);
   return {
     format,
-    // A look has no analysis that could be coarse.
-    plan: { ...plan, notes: request.purpose === 'look' ? notes : [...notes, ...plan.notes] },
+    // A look and a question have no analysis that could be coarse.
+    plan: { ...plan, notes: request.purpose ? notes : [...notes, ...plan.notes] },
     startedAt,
     shards: shardsOf(tiles, deps.limits.shardTilesMax),
     imageVersion: await image.version(),

@@ -42,9 +42,7 @@ export async function storeResults(
   { image, progress }: { image: SourceImage; progress: ProgressReport },
   deps: PipelineDeps,
 ): Promise<StoredResults> {
-  const { blobs, metrics } = deps;
-  const { execution_id } = request;
-  const merged = await readExisting(stepDocuments.merged(execution_id), blobs);
+  const merged = await readExisting(stepDocuments.merged(request.execution_id), deps.blobs);
   const { findings, notes } = withVerdicts(merged.findings, verdicts);
   const material = materialOf(inspected.plan, merged, findings);
   const blank = sentenceOnBlank(material.tiles, inspected.plan.notes);
@@ -71,24 +69,34 @@ export async function storeResults(
   const words = synthesis.summary ?? summaryByRules(material);
   const summary = [...blank, words, ...sentenceOnKnowledge(request.models.detection)].join(' ');
   const document = findingsDocument(request, inspected, analysis, summary);
-  const reason = reasonOf(analysis);
+  const stored = { document, inspected, reason: reasonOf(analysis), sources: merged.sources };
+  // Each shard has measured its own usage.
+  return await storeDocument(request, stored, totalUsage([...otherUsage, synthesis.usage]), { image, progress }, deps);
+}
 
+/** Everything that callers read of an execution with findings. `usage` is what no other step has measured. */
+export async function storeDocument(
+  request: AnalysisRequest,
+  { document, inspected, reason, sources }: Omit<ReportSource, 'images'>,
+  usage: Usage,
+  { image, progress }: { image: SourceImage; progress: ProgressReport },
+  deps: PipelineDeps,
+): Promise<StoredResults> {
+  const { execution_id } = request;
   // Files that an execution can do without come first, and the status last: whatever fails, findings and status agree.
   const { attempt, leftOut } = optionalWrites(request, deps);
   const images = await attempt('overlay.jpg', () => writeOverlay(document, image, deps));
   await writeExports({ document, startedAt: inspected.startedAt, imageUrl: null }, attempt, deps);
-  await attempt('report.html', () =>
-    writeReport(request, { document, inspected, reason, sources: merged.sources, images }, deps),
-  );
+  await attempt('report.html', () => writeReport(request, { document, inspected, reason, sources, images }, deps));
   const stored = { ...document, notes: [...document.notes, ...leftOut()] };
-  await writeDocument(documents.findings(execution_id), stored, blobs);
+  await writeDocument(documents.findings(execution_id), stored, deps.blobs);
   await writeIndex(document, inspected.startedAt, request, attempt, deps);
   await progress.end(stored, reason);
 
-  measureUsage(totalUsage([...otherUsage, synthesis.usage]), metrics); // each shard has measured its own usage
-  metrics?.add('Findings', findings.length);
+  measureUsage(usage, deps.metrics);
+  deps.metrics?.add('Findings', document.findings.length);
   measureEnd(document.status, deps);
-  return { status: document.status, findings: findings.length };
+  return { status: document.status, findings: document.findings.length };
 }
 
 /** The overview, and the same with a box around every finding that was not rejected. */
@@ -133,10 +141,16 @@ export async function storeFailure(
     measureEnd('FAILED', deps);
     return null;
   }
-  const { stopped } = await readExisting(stepDocuments.merged(execution_id), deps.blobs);
-  await progress.end(document, reasonOf({ ...document.tiles, stopped }));
+  await progress.end(document, await reasonFor(document, deps));
   measureEnd(document.status, deps);
   return { status: document.status, findings: document.findings.length };
+}
+
+/** Why stored findings are not complete. An answer needed no merge. */
+async function reasonFor({ execution_id, tiles, answer }: FindingsDocument, { blobs }: PipelineDeps): Promise<string | null> {
+  if (answer) return answer.reason;
+  const { stopped } = await readExisting(stepDocuments.merged(execution_id), blobs);
+  return reasonOf({ ...tiles, stopped });
 }
 
 /** Measures every end of an execution, also without stored results. */

@@ -86,6 +86,11 @@ export function visionByProvider(providers: Readonly<Record<string, Vision>>): V
       if (vision.judge) return await vision.judge(model, crop, question);
       throw new UserError(`The model ${model} cannot judge. Choose a language model that accepts images for models.judge.`);
     },
+    nextAction: async (model, material) => {
+      const vision = of(model);
+      if (vision.nextAction) return await vision.nextAction(model, material);
+      throw new UserError(`The model ${model} cannot answer questions. Choose a language model that accepts images.`);
+    },
     summarize: async (model, material) => of(model).summarize(model, material),
   };
 }

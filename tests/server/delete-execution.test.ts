@@ -98,7 +98,7 @@ describe('delete_execution', () => {
     const [base, later] = [await analyzed(server, client, 1), await analyzed(server, client, 2)];
     await server.blobs.put(keys.resumedBy(base, later), Buffer.from('{}'));
     expect(await client.refusal('delete_execution', { execution_id: base })).toMatch(
-      `Execution ${base} holds the tiles of ${later}, which retry_failed_tiles started from it. Delete those first.`,
+      `Execution ${base} holds the tiles of ${later}, which retry_failed_tiles or ask_image started from it. Delete those first.`,
     );
     await client.call('delete_execution', { execution_id: later }, deleteExecution.output);
     await client.call('delete_execution', { execution_id: base }, deleteExecution.output);

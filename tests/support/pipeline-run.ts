@@ -82,6 +82,7 @@ export async function pipelineStage({ timeFactor = 1 } = {}): Promise<PipelineSt
       let isDead = false;
       const given = around({ ...deps, vision });
       const engine = opened({ ...given, blobs: mortalBlobs(given.blobs, () => isDead) });
+      engine.start();
       await localLauncher(engine).start(request);
       await killed;
       isDead = true;

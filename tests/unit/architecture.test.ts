@@ -50,6 +50,7 @@ const MAY_IMPORT: [pattern: string, allowed: string[] | 'anything'][] = [
   // RFC 4180 is older and odder than it looks: the writer of tables is a library, as pure as the room around it.
   ['pipeline/findings/exports/**', [...FINDINGS, 'pipeline/outlines/', 'csv-stringify/sync']],
   ['pipeline/findings/**', [...FINDINGS, 'zod']],
+  ['pipeline/searching/**', [...FINDINGS, 'pipeline/searching/']],
   ['pipeline/evaluation/**', [...PLANNING, 'pipeline/evaluation/']],
   ['pipeline/progress/events.ts', [...PLANNING, PROGRESS, 'zod']],
   ['pipeline/progress/**', [...FINDINGS, PORTS, DOCUMENTS, STEP_DOCUMENTS, PROGRESS]], // the end of an execution follows from its findings
@@ -74,12 +75,21 @@ const MAY_IMPORT: [pattern: string, allowed: string[] | 'anything'][] = [
     'pipeline/steps/**',
     [
       ...DOMAIN,
-      ...['pipeline/merging/', DOCUMENTS, STEP_DOCUMENTS, PROGRESS, IMAGING, 'pipeline/report/', 'pipeline/steps/'],
+      ...[
+        'pipeline/merging/',
+        DOCUMENTS,
+        STEP_DOCUMENTS,
+        PROGRESS,
+        IMAGING,
+        'pipeline/report/',
+        'pipeline/searching/',
+        'pipeline/steps/',
+      ],
       ...['node:crypto', 'node:fs/promises', 'node:path'],
     ],
   ],
   [
-    'pipeline/{asking,pipeline,shard,verdicts,durable-pipeline}.ts',
+    'pipeline/{answer-question,asking,pipeline,shard,verdicts,durable-pipeline}.ts',
     [
       ...DOMAIN,
       CALIBRATION,
@@ -87,6 +97,8 @@ const MAY_IMPORT: [pattern: string, allowed: string[] | 'anything'][] = [
       STEP_DOCUMENTS,
       PROGRESS,
       'pipeline/steps/',
+      'pipeline/searching/',
+      'pipeline/answer-question.ts',
       'pipeline/asking.ts',
       'pipeline/shard.ts',
       'pipeline/verdicts.ts',
@@ -98,6 +110,9 @@ const MAY_IMPORT: [pattern: string, allowed: string[] | 'anything'][] = [
   ],
   ['pipeline/vision/prompts/**', [...DOMAIN, 'pipeline/vision/prompts/']],
   // Where the JSON of an answer stands is a matter of the wire; what it says is not.
+  ['pipeline/vision/llm/turns/anthropic-*.ts', [...DOMAIN, ...WIRE, '@anthropic-ai/sdk']],
+  ['pipeline/vision/llm/turns/bedrock-*.ts', [...DOMAIN, ...WIRE, '@aws-sdk/client-bedrock-runtime']],
+  ['pipeline/vision/llm/turns/openai-*.ts', [...DOMAIN, ...WIRE, 'openai']],
   ['pipeline/vision/llm/anthropic-*.ts', [...DOMAIN, ...WIRE, '@anthropic-ai/sdk']],
   ['pipeline/vision/llm/bedrock-*.ts', [...DOMAIN, ...WIRE, '@aws-sdk/client-bedrock-runtime']],
   ['pipeline/vision/llm/openai-*.ts', [...DOMAIN, ...WIRE, 'openai']],

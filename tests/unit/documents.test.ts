@@ -55,11 +55,12 @@ describe('a document', () => {
 });
 
 test('documents of an execution are JSON by the end of their key', () => {
-  const { tileStates, tileResults, blankTiles, indexEntry, shardProgress, tileStepResult, ...ofExecution } = {
+  const { tileStates, tileResults, blankTiles, indexEntry, shardProgress, tileStepResult, thought, look, ...ofExecution } = {
     ...documents,
     ...stepDocuments,
   };
-  const keys = [...Object.values(ofExecution).map((document) => document('e1').key), shardProgress('e1', 0).key];
+  const steps = [thought, look].map((document) => document('e1', 'think-0').key);
+  const keys = [...Object.values(ofExecution).map((document) => document('e1').key), shardProgress('e1', 0).key, ...steps];
   expect(keys.filter((key) => contentTypeOf(key) !== 'application/json')).toEqual([]);
 });
 

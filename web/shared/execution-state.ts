@@ -27,6 +27,7 @@ export const PHASE_WORDS: Readonly<Record<Phase, string>> = {
   moderate: 'moderating the image',
   tile: 'cutting the image into tiles',
   detect: 'analyzing tiles',
+  ask: 'searching for the answer',
   merge: 'merging detections',
   verify: 'verifying findings',
   synthesize: 'writing the summary',

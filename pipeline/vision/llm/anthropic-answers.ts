@@ -7,8 +7,8 @@ import { type Reply, type Tokens, tokenCount } from './model.ts';
 const CUTS = ['max_tokens', 'model_context_window_exceeded'];
 
 export interface Expected {
-  /** The tool that holds the form. */
-  tool: string;
+  /** The tool that holds the form; `null` if any tool may be called, and its name matters. */
+  tool: string | null;
   /** What a repair asks for if the tool was not called. */
   complaint: string;
 }
@@ -21,7 +21,9 @@ export function anthropicReply(sent: unknown, { tool, complaint }: Expected, mod
   const tokens = tokensOf(usage);
   const cause = new Error(`${stop_reason}: ${JSON.stringify(content)}`);
   if (stop_reason === 'refusal') return { kind: 'refused', cause, tokens };
-  const calls = content.filter(({ type, name }) => type === 'tool_use' && name === tool).map(({ input }) => formIn(input));
+  const calls = content
+    .filter(({ type, name }) => type === 'tool_use' && (tool === null || name === tool))
+    .map(({ name, input }) => (tool === null ? namedForm(name, formIn(input)) : formIn(input)));
   const words = content.flatMap(({ text }) => (typeof text === 'string' ? text : [])).join('');
   const forms = words.trim() === '' ? calls : calls.filter((form) => form !== '{}'); // then the words may be the form
   const text = forms.length > 0 ? forms.join('\n') : words;
@@ -34,6 +36,11 @@ export function anthropicReply(sent: unknown, { tool, complaint }: Expected, mod
 function formIn(input: unknown): string {
   if (typeof input === 'string') return input;
   return input === undefined ? '' : JSON.stringify(input);
+}
+
+/** The form of a call of any tool. */
+function namedForm(name: unknown, fields: string): string {
+  return `{"tool":${JSON.stringify(name ?? null)},"arguments":${fields === '' ? '{}' : fields}}`;
 }
 
 /** The `input_tokens` of the service are those after the cached part. */

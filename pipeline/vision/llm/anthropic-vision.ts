@@ -13,6 +13,7 @@ import { boundedFetch } from './requests/bounded-fetch.ts';
 import { thinkingFields, withThoughts } from './requests/claude-thinking.ts';
 import { jsonSchemaOf } from './requests/json-schema.ts';
 import { type Concessions, refusedSettings } from './requests/refused-settings.ts';
+import { anthropicTurns } from './turns/anthropic-turns.ts';
 
 export interface AnthropicVisionOptions extends LlmOptions {
   /** `null` for Anthropic itself. */
@@ -42,10 +43,11 @@ export function anthropicVision(options: AnthropicVisionOptions): Vision {
   const model: Model = async (model, question) => {
     create ??= load(options);
     const send = await create;
-    const complaint = `Call the tool "${question.form.name}" exactly once, and write nothing else.`;
+    const tool = question.conversation ? null : question.form.name;
+    const complaint = callTheTool(tool);
     try {
       const { answer, notes } = await withoutRefused(model, (asked) => send(inputOf(model, question, asked)));
-      return { ...anthropicReply(answer, { tool: question.form.name, complaint }, model), notes };
+      return { ...anthropicReply(answer, { tool, complaint }, model), notes };
     } catch (error) {
       const refusal = imageRefusalOf(error);
       if (refusal) return imageRefused(refusal.why, refusal.cause);
@@ -74,28 +76,38 @@ async function load({ baseUrl, apiKey, timeoutMs = CALL_TIMEOUT_MS }: AnthropicV
 }
 
 function inputOf(model: ModelId, question: Question, { without, answerTokensMax }: Concessions<Setting>): Input {
-  const { system, form, repair } = question;
+  const { system, form, repair, conversation } = question;
   const messages: Input['messages'] = [{ role: 'user', content: contentOf(question) }];
+  const caches = form.isSentOften && !without.has('cache');
+  if (conversation) messages.push(...anthropicTurns(conversation, caches ? CACHED : null));
   if (repair) {
     const answer = repair.answer.trim() === '' ? '(nothing)' : repair.answer; // the API refuses an empty text
     messages.push({ role: 'assistant', content: answer }, { role: 'user', content: repair.complaint });
   }
-  const { name, description } = form;
+  const tools = (conversation?.tools ?? [form]).map(({ name, description, schema }) => ({
+    name,
+    description,
+    input_schema: { ...jsonSchemaOf(schema, { closed: true }), type: 'object' as const },
+  }));
   const input: Input = {
     model: idAtProvider(model),
     max_tokens: withThoughts(answerTokensMax, without),
-    tools: [{ name, description, input_schema: { ...jsonSchemaOf(form.schema, { closed: true }), type: 'object' } }],
-    system: [
-      form.isSentOften && !without.has('cache')
-        ? { type: 'text', text: system, cache_control: CACHED }
-        : { type: 'text', text: system },
-    ],
+    tools,
+    system: [caches ? { type: 'text', text: system, cache_control: CACHED } : { type: 'text', text: system }],
     messages,
     ...thinkingFields(without),
   };
-  if (!without.has('toolChoice')) input.tool_choice = { type: 'tool', name };
+  if (!without.has('toolChoice')) {
+    input.tool_choice = conversation ? { type: 'any', disable_parallel_tool_use: true } : { type: 'tool', name: form.name };
+  }
   if (!without.has('temperature')) input.temperature = 0;
   return input;
+}
+
+function callTheTool(name: string | null): string {
+  return name === null
+    ? 'Call exactly one of the tools, and write nothing else.'
+    : `Call the tool "${name}" exactly once, and write nothing else.`;
 }
 
 /** The image goes before the words: platform.claude.com/docs/en/build-with-claude/vision. */

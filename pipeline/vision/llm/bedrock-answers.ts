@@ -8,24 +8,26 @@ const REFUSALS = ['content_filtered', 'guardrail_intervened', 'refusal'];
 const CUTS = ['max_tokens', 'model_context_window_exceeded'];
 
 export interface Expected {
-  /** The tool that holds the form; `null` if the model was asked to write the form as text. */
-  tool: string | null;
+  /** The tools that may hold the form; `null` if the model was asked to write the form as text. */
+  tools: readonly string[] | null;
+  /** Which tool a call names matters. */
+  namesCalls: boolean;
   /** What a repair asks for if the tool was not called. */
   complaint: string;
 }
 
 /** Throws a TransientError for anything that is no Converse response. */
-export function bedrockReply(sent: unknown, { tool, complaint }: Expected, model: ModelId): Reply {
+export function bedrockReply(sent: unknown, { tools, namesCalls, complaint }: Expected, model: ModelId): Reply {
   const { stopReason, content, usage } = partsOf(sent, model);
   const tokens = { ...usage };
   const cause = new Error(`${stopReason}: ${JSON.stringify(content)}`);
   if (REFUSALS.includes(stopReason)) return { kind: 'refused', cause, tokens };
   const words = textIn(content);
-  const calls = tool === null ? [] : content.flatMap((block) => formIn(block, tool));
+  const calls = tools === null ? [] : content.flatMap((block) => formIn(block, tools, namesCalls));
   const forms = words.trim() === '' ? calls : calls.filter((form) => form !== '{}'); // then the words may be the form
   const text = forms.length > 0 ? forms.join('\n') : words;
   if (CUTS.includes(stopReason)) return { kind: 'cut-off', text, cause, tokens };
-  if (forms.length > 0 || tool === null) return { kind: 'filled', text, severalCalls: forms.length > 1, tokens };
+  if (forms.length > 0 || tools === null) return { kind: 'filled', text, severalCalls: forms.length > 1, tokens };
   return { kind: 'malformed', text: text || reasoningIn(content), complaint, cause, tokens };
 }
 
@@ -62,12 +64,14 @@ function tokensOf(usage: unknown): Tokens {
   };
 }
 
-/** The input of a call of `tool`, whose name some models extend. A string is passed as it is: it may be JSON. */
-function formIn({ toolUse }: Record<string, unknown>, tool: string): string[] {
-  if (!isRecord(toolUse) || typeof toolUse.name !== 'string' || !toolUse.name.endsWith(tool)) return [];
-  const { input } = toolUse;
-  if (typeof input === 'string') return [input];
-  return [input === undefined ? '' : JSON.stringify(input)];
+/** The input of a call of one of the tools, whose names some models extend. A string is passed as it is: it may be JSON. */
+function formIn({ toolUse }: Record<string, unknown>, tools: readonly string[], namesCalls: boolean): string[] {
+  if (!isRecord(toolUse)) return [];
+  const { name, input } = toolUse;
+  const tool = typeof name === 'string' ? tools.find((one) => name.endsWith(one)) : undefined;
+  if (tool === undefined) return [];
+  const form = typeof input === 'string' ? input : input === undefined ? '' : JSON.stringify(input);
+  return [!namesCalls ? form : `{"tool":${JSON.stringify(tool)},"arguments":${form === '' ? '{}' : form}}`];
 }
 
 function textIn(content: readonly Record<string, unknown>[]): string {

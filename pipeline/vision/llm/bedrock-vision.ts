@@ -19,6 +19,7 @@ import { thinkingFields, withThoughts } from './requests/claude-thinking.ts';
 import { inWords } from './requests/folded-question.ts';
 import { jsonSchemaOf } from './requests/json-schema.ts';
 import { type Concessions, refusedSettings } from './requests/refused-settings.ts';
+import { bedrockTurns } from './turns/bedrock-turns.ts';
 
 export interface BedrockVisionOptions extends LlmOptions {
   /** Instead of the region's own endpoint, for example a VPC endpoint. */
@@ -47,8 +48,9 @@ export function bedrockVision(options: BedrockVisionOptions = {}): Vision {
     const send = await converse;
     try {
       const { answer, asked, notes } = await withoutRefused(model, (asked) => send(inputOf(model, question, asked)));
-      const tool = asked.without.has('tools') ? null : question.form.name;
-      return { ...bedrockReply(answer, { tool, complaint: callTheTool(question) }, model), notes };
+      const tools = asked.without.has('tools') ? null : toolsOf(question).map(({ name }) => name);
+      const expected = { tools, namesCalls: question.conversation !== undefined, complaint: callTheTool(question) };
+      return { ...bedrockReply(answer, expected, model), notes };
     } catch (error) {
       if (isMalformedToolUse(error)) {
         return { kind: 'malformed', text: '', complaint: callTheTool(question), cause: error, tokens: NO_TOKENS };
@@ -74,10 +76,11 @@ async function load({ endpoint, timeoutMs = CALL_TIMEOUT_MS }: BedrockVisionOpti
 }
 
 function inputOf(model: ModelId, question: Question, { without, answerTokensMax }: Concessions<Setting>): ConverseCommandInput {
-  const { image, form, repair } = question;
+  const { image, form, repair, conversation } = question;
   const { system, user } = inWords(question, { withoutSystem: without.has('system'), formInWords: without.has('tools') });
   const block = { format: 'jpeg' as const, source: { bytes: image.bytes } };
   const messages: Message[] = [{ role: 'user', content: [{ image: block }, { text: user }] }];
+  if (conversation) messages.push(...bedrockTurns(conversation, { asCalls: !without.has('tools') }));
   if (repair) {
     const answer = repair.answer.trim() === '' ? '(nothing)' : repair.answer; // Converse refuses an empty text
     messages.push({ role: 'assistant', content: [{ text: answer }] }, { role: 'user', content: [{ text: repair.complaint }] });
@@ -90,7 +93,7 @@ function inputOf(model: ModelId, question: Question, { without, answerTokensMax 
     ...(system === null ? {} : { system: systemOf(model, system, form, without) }),
     messages,
     inferenceConfig: { maxTokens, ...(without.has('temperature') ? {} : { temperature: 0 }) },
-    ...(without.has('tools') ? {} : { toolConfig: toolConfigOf(form, without) }),
+    ...(without.has('tools') ? {} : { toolConfig: toolConfigOf(question, without) }),
     ...(Object.keys(fields).length === 0 ? {} : { additionalModelRequestFields: { ...fields } }),
   };
 }
@@ -101,14 +104,21 @@ function systemOf(model: ModelId, text: string, form: Form, without: ReadonlySet
   return isCached ? [{ text }, { cachePoint: { type: 'default' } }] : [{ text }];
 }
 
-function toolConfigOf({ name, description, schema }: Form, without: ReadonlySet<Setting>): ToolConfiguration {
-  const inputSchema = { json: jsonSchemaOf(schema, { closed: false }) } as ToolInputSchema;
-  return {
-    tools: [{ toolSpec: { name, description, inputSchema } }],
-    ...(without.has('toolChoice') ? {} : { toolChoice: { tool: { name } } }),
-  };
+/** Those of a conversation, or the one that holds the form. */
+function toolsOf({ form, conversation }: Question): readonly Form[] {
+  return conversation?.tools ?? [form];
 }
 
-function callTheTool({ form }: Question): string {
-  return `Call the tool "${form.name}" exactly once, and write nothing else.`;
+function toolConfigOf(question: Question, without: ReadonlySet<Setting>): ToolConfiguration {
+  const tools = toolsOf(question).map(({ name, description, schema }) => ({
+    toolSpec: { name, description, inputSchema: { json: jsonSchemaOf(schema, { closed: false }) } as ToolInputSchema },
+  }));
+  const choice = question.conversation ? { any: {} } : { tool: { name: question.form.name } };
+  return { tools, ...(without.has('toolChoice') ? {} : { toolChoice: choice }) };
+}
+
+function callTheTool({ form, conversation }: Question): string {
+  return conversation
+    ? 'Call exactly one of the tools, and write nothing else.'
+    : `Call the tool "${form.name}" exactly once, and write nothing else.`;
 }

@@ -13,7 +13,7 @@ const TEXT = z.string().describe('What is written on it; an empty string if noth
 const SCORE = z.number().describe('How sure, from 0 to 1.');
 
 /** The numbers of a box, in the order of the convention: models write fields in the order of the schema. */
-function boxShape(coordinates: Coordinates): Record<string, z.ZodNumber> {
+export function boxShape(coordinates: Coordinates): Record<string, z.ZodNumber> {
   return Object.fromEntries(boxFields(coordinates).map((field) => [field, z.number().describe(fieldWords(field, coordinates))]));
 }
 

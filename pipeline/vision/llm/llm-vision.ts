@@ -17,6 +17,7 @@ import { askModel, type Purpose } from './ask-model.ts';
 import { detect, locate } from './detect.ts';
 import { judgementsForm, MODERATION_FORM, SUMMARY_FORM, verificationForm } from './forms.ts';
 import { type Model, type Question, type Through, type Tokens, totalTokens } from './model.ts';
+import { nextAction } from './turns/next-action.ts';
 
 const OTHER_MODEL = 'Choose another model.';
 
@@ -94,6 +95,11 @@ export function llmVision(request: Model, { profiles = registeredProfiles, throu
       const image = await fitted(crop, profile);
       const { answer, usage, notes } = await ask(model, purpose, { ...judgePrompt(question, frame), image });
       return { verdicts: answer, usage, notes };
+    },
+    async nextAction(model, material) {
+      const profile = await profiles(model);
+      const { action, tokens, notes } = await paying(send, model, (counted) => nextAction(counted, model, profile, material));
+      return { action, usage: usageOf(model, tokens), notes };
     },
     async summarize(model, material) {
       const purpose = { wanted: 'summary', whenTooLong: OTHER_MODEL, form: SUMMARY_FORM, read: readSummary };

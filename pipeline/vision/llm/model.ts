@@ -25,6 +25,31 @@ export interface Question {
   form: Form;
   /** The unusable answer to this question, and what is wrong with it. `null` for the first attempt. */
   repair: { answer: string; complaint: string } | null;
+  /** What followed `user` in a conversation, and the tools that `form` describes as one. Missing for a single question. */
+  conversation?: Conversation;
+}
+
+/** Calls of tools and their results, the earliest first. */
+export interface Conversation {
+  exchanges: readonly Exchange[];
+  tools: readonly Form[];
+}
+
+/** `image` goes before `words`. */
+export interface Exchange {
+  call: { tool: string; input: Readonly<Record<string, unknown>> };
+  words: string;
+  image: Jpeg | null;
+}
+
+/** The same for every attempt, so that a conversation can be repeated. */
+export function callId(index: number): string {
+  return `call_${index + 1}`;
+}
+
+/** A call of a tool as the form that describes all tools. */
+export function callAsForm({ tool, input }: Exchange['call']): string {
+  return JSON.stringify({ tool, ...input });
 }
 
 export interface Tokens {

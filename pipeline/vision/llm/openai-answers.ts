@@ -10,8 +10,8 @@ const FILTERED = /^(?:content_filter|safety|prohibited_content|blocklist|recitat
 const WORDS_LENGTH_MAX = 4_000; // in the log
 const HTML = /^\s*<(?:!doctype|html|head|body)/i;
 
-/** Throws a TransientError for anything that is no chat completion. */
-export function openaiReply(sent: unknown, model: ModelId): Reply {
+/** `namesCalls`: which tool a call names matters. Throws a TransientError for anything that is no chat completion. */
+export function openaiReply(sent: unknown, model: ModelId, namesCalls = false): Reply {
   const body = bodyOf(sent);
   const choice = choiceIn(body);
   if (!choice) throw noCompletion(sent, model);
@@ -19,7 +19,9 @@ export function openaiReply(sent: unknown, model: ModelId): Reply {
   const { tokens, notes } = usageIn(body, model);
   const reason = typeof choice.finish_reason === 'string' ? choice.finish_reason : '';
   const refusal = typeof message.refusal === 'string' ? message.refusal : '';
-  const { text, severalCalls } = textIn(message, LENGTH.test(reason));
+  const called = namesCalls ? namedCallsIn(message) : [];
+  const { text, severalCalls } =
+    called.length > 0 ? { text: called.join('\n'), severalCalls: called.length > 1 } : textIn(message, LENGTH.test(reason));
   const cause = new Error(`${reason}: ${refusal || text}`);
   if (refusal || FILTERED.test(reason)) return { kind: 'refused', cause, tokens };
   if (LENGTH.test(reason)) return { kind: 'cut-off', text, cause, tokens, notes };
@@ -147,6 +149,17 @@ function callsIn({ tool_calls, function_call }: Record<string, unknown>): string
     const called = isRecord(call) && isRecord(call.function) ? call.function.arguments : undefined;
     const form = isRecord(called) ? JSON.stringify(called) : called;
     return typeof form === 'string' && form.trim() !== '' && form.trim() !== '{}' ? [form] : [];
+  });
+}
+
+/** Each call as a form, with the name of its tool. Arguments that are no JSON are mended like any answer. */
+function namedCallsIn({ tool_calls, function_call }: Record<string, unknown>): string[] {
+  const calls = [...(Array.isArray(tool_calls) ? tool_calls : []), { function: function_call }];
+  return calls.flatMap((call: unknown) => {
+    const { name, arguments: given } = isRecord(call) && isRecord(call.function) ? call.function : {};
+    if (typeof name !== 'string') return [];
+    const fields = typeof given === 'string' && given.trim() !== '' ? given : JSON.stringify(given ?? {});
+    return [`{"tool":${JSON.stringify(name)},"arguments":${fields}}`];
   });
 }
 

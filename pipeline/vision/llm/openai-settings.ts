@@ -11,6 +11,9 @@ export type Setting =
   | 'strict'
   | 'additionalProperties'
   | 'detail'
+  | 'parallel'
+  | 'toolChoice'
+  | 'tools'
   | 'temperature'
   | 'max_tokens'
   | 'max_completion_tokens';
@@ -29,6 +32,10 @@ const SIGNS: readonly { setting: Setting; about: RegExp; words: RegExp | null }[
     about: /image_url["'\\\].,\s/>-]*detail|unknown (?:field|name|parameter|argument)\W*detail\b/i,
     words: null,
   },
+  { setting: 'parallel', about: /parallel_tool_calls/i, words: null },
+  { setting: 'tools', about: /enable-auto-tool-choice|tool-call-parser/i, words: null },
+  { setting: 'toolChoice', about: /tool_?choice/i, words: null },
+  { setting: 'tools', about: /\btools?\b|function[ _]call/i, words: NOT_ACCEPTED },
   { setting: 'temperature', about: /\btemperature\b/, words: null },
   {
     setting: 'max_completion_tokens',
@@ -74,6 +81,9 @@ export const OPENAI_REFUSALS: RefusalReader<Setting> = {
     strict: 'strict JSON schemas; an answer may need a repair',
     additionalProperties: 'additionalProperties in a JSON schema; its answers may have other fields, which are left out',
     detail: 'the detail of an image_url; it may shrink the tiles',
+    parallel: 'parallel_tool_calls; it may call several tools at once, and only the first call counts',
+    toolChoice: 'to be forced to call a tool; an answer may need a repair',
+    tools: 'tools; the next step is a form instead',
     temperature: 'a temperature of 0; its answers may differ from run to run',
     max_tokens: 'max_tokens; max_completion_tokens is sent instead',
     max_completion_tokens: 'max_completion_tokens; the length of its answers is not limited',

@@ -14,6 +14,7 @@ import { boundedFetch } from './requests/bounded-fetch.ts';
 import { inWords } from './requests/folded-question.ts';
 import { jsonSchemaOf } from './requests/json-schema.ts';
 import { type Concessions, refusedSettings } from './requests/refused-settings.ts';
+import { openaiTools, openaiTurns } from './turns/openai-turns.ts';
 
 export interface OpenaiVisionOptions extends LlmOptions {
   /** With its path, for example http://127.0.0.1:11434/v1. `null` for OpenAI itself. */
@@ -39,7 +40,7 @@ export function openaiVision(options: OpenaiVisionOptions): Vision {
     const send = await complete;
     try {
       const { answer, notes } = await withoutRefused(model, (asked) => send(inputOf(model, question, asked)));
-      const reply = openaiReply(answer, model);
+      const reply = openaiReply(answer, model, question.conversation !== undefined);
       return { ...reply, notes: [...notes, ...(reply.notes ?? [])] };
     } catch (error) {
       const refusal = imageRefusalOf(error);
@@ -79,7 +80,7 @@ async function load({ baseUrl, apiKey, timeoutMs = CALL_TIMEOUT_MS }: OpenaiVisi
 }
 
 function inputOf(model: ModelId, question: Question, { without, answerTokensMax }: Concessions<Setting>): Input {
-  const { image, repair } = question;
+  const { image, repair, conversation } = question;
   const { system, user } = inWords(question, {
     withoutSystem: without.has('system'),
     formInWords: without.has('json_schema'),
@@ -96,14 +97,18 @@ function inputOf(model: ModelId, question: Question, { without, answerTokensMax 
     },
   ];
   if (system !== null) messages.unshift({ role: 'system', content: system });
+  // A model that was offered tools and called none gets the form instead.
+  const calls = conversation !== undefined && repair === null && !without.has('tools') ? conversation : null;
+  if (conversation) messages.push(...openaiTurns(conversation, { asCalls: calls !== null, detail }));
   if (repair) {
     const answer = repair.answer.trim() === '' ? '(nothing)' : repair.answer; // some servers refuse an empty message
     messages.push({ role: 'assistant', content: answer }, { role: 'user', content: repair.complaint });
   }
-  const format = formatOf(question, without);
+  const format = calls ? null : formatOf(question, without);
   return {
     model: idAtProvider(model),
     messages,
+    ...(calls && openaiTools(calls, without)),
     ...(format && { response_format: format }),
     ...lengthOf(answerTokensMax, without),
     ...(without.has('temperature') ? {} : { temperature: 0 }),

@@ -7,7 +7,18 @@ import { stepDocuments } from '../../../pipeline/step-documents.ts';
 
 describe('what is stored keeps its name', () => {
   test('in steps', () => {
-    const { runShard, checkShard, detectTile, detectTileAgain, waitForQuota, judgeFindings, verifyFinding, ...steps } = STEPS;
+    const {
+      runShard,
+      checkShard,
+      detectTile,
+      detectTileAgain,
+      waitForQuota,
+      judgeFindings,
+      verifyFinding,
+      think,
+      lookCloser,
+      ...steps
+    } = STEPS;
     expect(Object.values(steps)).toEqual([
       'fetch',
       'inspect',
@@ -24,6 +35,8 @@ describe('what is stored keeps its name', () => {
       'synthesize',
       'store',
       'store-failure',
+      'open-tiles',
+      'store-answer',
       'end-look',
       'calibrate',
     ]);
@@ -34,6 +47,7 @@ describe('what is stored keeps its name', () => {
       'judge-f4',
       'verify-f4',
     ]);
+    expect([think(0), lookCloser(3)]).toEqual(['think-0', 'look-3']);
     const tile = detectTile(0, 12, 7);
     expect([detectTileAgain(tile, 0), detectTileAgain(tile, 2), waitForQuota(tile, 2)]).toEqual([
       'tile-0-r12-c7',
@@ -43,7 +57,7 @@ describe('what is stored keeps its name', () => {
   });
 
   test('in documents', () => {
-    const { shardProgress, indexEntry, tileStates, tileResults, blankTiles, tileStepResult, ...ofExecution } = {
+    const { shardProgress, indexEntry, tileStates, tileResults, blankTiles, tileStepResult, thought, look, ...ofExecution } = {
       ...documents,
       ...stepDocuments,
     };
@@ -60,9 +74,11 @@ describe('what is stored keeps its name', () => {
       indexKeys: 'executions/e1/index.json',
       mergeResult: 'executions/e1/doubtful.json',
       resumedTiles: 'executions/e1/todo.json',
+      trace: 'executions/e1/trace.json',
     });
     expect(shardProgress('e1', 2).key).toBe('executions/e1/progress/2.json');
     expect(tileStepResult('e1', 'tile-0-r0-c0').key).toBe('executions/e1/detections/tile-0-r0-c0.json');
+    for (const document of [thought, look]) expect(document('e1', 'think-2').key).toBe('executions/e1/search/think-2.json');
     for (const document of [tileStates, tileResults, blankTiles, indexEntry]) expect(document('any/key').key).toBe('any/key');
   });
 });

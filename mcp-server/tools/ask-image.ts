@@ -1,0 +1,134 @@
+// ask_image: starts the search for the answer to a question about an image, or returns what it has come to.
+import { z } from 'zod';
+import { UserError } from '../../pipeline/contract/errors.ts';
+import { LOOKS_DEFAULT, LOOKS_MAX, QUESTION_CHARACTERS_MAX } from '../../pipeline/contract/questions/question.ts';
+import { type AnalysisRequest, Box, ExecutionId, type ModelId } from '../../pipeline/contract/schemas.ts';
+import { checkCost } from '../access/cost-limit.ts';
+import type { ToolDeps } from '../access/deps.ts';
+import { askModelOf } from '../access/model-policy.ts';
+import { executionName } from '../executions/execution-name.ts';
+import { startExecution } from '../executions/start.ts';
+import { ExecutionView, viewEnd } from '../executions/status.ts';
+import { readFindings, readPlan } from '../executions/stored-findings.ts';
+import { pageNumber, waitForEnd } from './arguments.ts';
+import type { Tool } from './define.ts';
+
+/** 20 of at most 140 tokens. */
+const EVIDENCE_SHOWN_MAX = 20;
+const TEXT_CHARACTERS_MAX = 200;
+
+const input = z.strictObject({
+  image: z.string().min(1).max(2_000).optional().describe('As for analyze_image.'),
+  execution_id: ExecutionId.optional().describe('Instead of image: one that has ended. Reuses its tiles.'),
+  question: z.string().min(1).max(QUESTION_CHARACTERS_MAX),
+  page: pageNumber,
+  max_looks: z.number().int().min(1).max(LOOKS_MAX).default(LOOKS_DEFAULT).describe('Crops, detections and readings at most.'),
+  max_cost_usd: z.number().positive().optional(),
+  idempotency_key: z.string().min(1).max(200).optional().describe('A new key asks again.'),
+  wait_seconds: waitForEnd,
+});
+
+const output = ExecutionView.pick({
+  execution_id: true,
+  status: true,
+  reason: true,
+  notes: true,
+  poll_after_seconds: true,
+  next_step: true,
+}).extend({
+  created: z.boolean().describe('false if the same question was asked before.'),
+  answer: z.string().nullable().describe('null until the search has ended, and if it ended without an answer.'),
+  found: z.boolean().nullable().describe('false if the image does not show it.'),
+  confidence: z.number().nullable().describe('The own estimate of the model, from 0 to 1.'),
+  evidence: z
+    .array(z.object({ id: z.string(), label: z.string(), text: z.string().nullable(), box: Box }))
+    .describe('Findings on which the answer rests, at most 20: view_region shows them, list_findings lists all.'),
+  looks: z.number().int().describe('Looks so far.'),
+});
+
+export const askImage = {
+  name: 'ask_image',
+  title: 'Ask a question about an image',
+  description:
+    'Use this to get the answer to a question about details of a large image: a model of this server zooms, detects and reads until it is sure, ' +
+    'and cites evidence with boxes. Next: get_execution until it has ended; then the same call, or summary, has the answer.',
+  input,
+  output,
+  owned: { image: 'image', execution_id: 'execution' },
+  annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: true, openWorldHint: true },
+  async run(args, deps) {
+    const asked = { ...args, ...(await namedImage(args, deps)), max_cost_usd: checkCost(args.max_cost_usd, deps) };
+    const request = questionRequest(asked, askModelOf(deps.models), deps);
+    const execution_id = await executionName(request, args.idempotency_key ?? null, deps.deployment);
+    const { created } = await startExecution({ execution_id, ...request }, deps);
+    const view = await viewEnd(execution_id, args.wait_seconds, deps);
+    const document = view.status === 'RUNNING' ? null : await readFindings(execution_id, deps);
+    const answered = document?.answer;
+    const evidence = document?.findings.slice(0, EVIDENCE_SHOWN_MAX) ?? [];
+    return {
+      ...view,
+      created,
+      answer: answered?.text ?? null,
+      found: answered?.text ? answered.found : null,
+      confidence: answered?.confidence ?? null,
+      evidence: evidence.map(({ id, label, text, box }) => ({
+        id,
+        label,
+        text: text === null ? null : text.slice(0, TEXT_CHARACTERS_MAX),
+        box,
+      })),
+      looks: answered?.looks ?? (await deps.progress.stored(execution_id))?.search?.looks ?? 0,
+    };
+  },
+} as const satisfies Tool<typeof input, typeof output>;
+
+type Named = Pick<AnalysisRequest, 'image' | 'page'> & { about: { execution_id: string; pyramid_of: string } | null };
+
+/** The image, or the execution that has cut it into tiles. */
+async function namedImage({ image, execution_id, page }: z.infer<typeof input>, deps: ToolDeps): Promise<Named> {
+  if ((image === undefined) === (execution_id === undefined)) {
+    throw new UserError('Send either image or execution_id: one of them is needed.');
+  }
+  if (image !== undefined) return { image: await deps.images.resolve(image), page, about: null };
+  if (page !== 1) throw new UserError('page belongs to image. Leave it out with execution_id.');
+  if (execution_id === undefined) throw new Error('Expected an execution_id.');
+  const { request, pyramid_of } = await readPlan(execution_id, deps);
+  return { image: request.image, page: request.page, about: { execution_id, pyramid_of } };
+}
+
+interface Asked extends Pick<AnalysisRequest, 'image' | 'page' | 'max_cost_usd'> {
+  question: string;
+  max_looks: number;
+  /** The execution whose tiles are used. */
+  about: { execution_id: string; pyramid_of: string } | null;
+}
+
+/** The detection models of the deployment look for what the model of the question wants to find. */
+function questionRequest(
+  { image, page, max_cost_usd, question, max_looks, about }: Asked,
+  model: ModelId,
+  { models, owner }: Pick<ToolDeps, 'models' | 'owner'>,
+): Omit<AnalysisRequest, 'execution_id'> {
+  const { moderation, detection } = models.defaults;
+  return {
+    purpose: 'ask',
+    image,
+    page,
+    ask: { look_for: question, labels: [] },
+    plan: {
+      detail: 'standard',
+      tile_size: null,
+      overlap: null,
+      grid: null,
+      region: null,
+      max_tiles: null,
+      skip_blank: true,
+    },
+    max_cost_usd,
+    retry_of: null,
+    owner,
+    verify: false,
+    models: { moderation, detection, verification: null, synthesis: 'rules:summary' },
+    question: { text: question, model, looks_max: max_looks, about },
+  };
+}
