@@ -22,7 +22,7 @@ const input = z.strictObject({
   execution_id: ExecutionId.optional().describe('Instead of image: one that has ended. Reuses its tiles.'),
   question: z.string().min(1).max(QUESTION_CHARACTERS_MAX),
   page: pageNumber,
-  max_looks: z.number().int().min(1).max(LOOKS_MAX).default(LOOKS_DEFAULT).describe('Crops, detections and readings at most.'),
+  max_looks: z.number().int().min(1).max(LOOKS_MAX).default(LOOKS_DEFAULT).describe('Regions that it views, at most.'),
   max_cost_usd: z.number().positive().optional(),
   idempotency_key: z.string().min(1).max(200).optional().describe('A new key asks again.'),
   wait_seconds: waitForEnd,
@@ -50,7 +50,7 @@ export const askImage = {
   name: 'ask_image',
   title: 'Ask a question about an image',
   description:
-    'Use this to get the answer to a question about details of a large image: a model of this server zooms, detects and reads until it is sure, ' +
+    'Use this to get the answer to a question about details of a large image: a model of this server searches it region by region until it is sure, ' +
     'and cites evidence with boxes. Next: get_execution until it has ended; then the same call, or summary, has the answer.',
   input,
   output,

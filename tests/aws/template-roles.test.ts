@@ -223,6 +223,7 @@ describe('a role', () => {
       'VerificationModel',
       'SynthesisModel',
       'JudgeModel',
+      'AskModel',
       'AllowedModels',
       'FormerModels',
     ])('the model that %s names, and no other', (parameter) => {

@@ -45,6 +45,8 @@ test.each([
   ['zoom', 'view_region'],
   ['zoom crop image', 'view_region'],
   ['upload a file', 'create_upload'],
+  ['ask a question', 'ask_image'],
+  ['answer with evidence', 'ask_image'],
 ])('a search for "%s" finds %s first', async (query, expected) => {
   const tools = await (await connected(CLIENTS[0], await testServer())).listTools();
   const ranked = tools.map((tool) => ({ name: tool.name, score: scoreOf(tool, query) })).sort((a, b) => b.score - a.score);
