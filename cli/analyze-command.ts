@@ -14,7 +14,7 @@ import { terminalLog } from '../pipeline/telemetry/terminal-log.ts';
 import { type Agent, type AnalyzeRequest, agent, type Execution } from './agent.ts';
 import { type KeptAnalysis, keptAnalysis } from './kept-analysis.ts';
 import { showProgress } from './progress-bar.ts';
-import { print, report } from './terminal.ts';
+import { noteLine, print, report } from './terminal.ts';
 import { findingsTable } from './terminal-table.ts';
 import { checkFile, checkOutFolder, writeWhole } from './write-whole.ts';
 
@@ -137,7 +137,7 @@ async function analyzeWith(analysis: Analysis): Promise<void> {
     const execution = await showProgress(basename(path), tools.follow(executionId));
     if (execution.status !== 'SUCCEEDED' && execution.status !== 'PARTIAL') {
       over();
-      for (const note of execution.notes) report(`Note: ${note}\n`);
+      for (const note of execution.notes) report(noteLine(note));
       report(logAdvice(execution.reason, models));
       throw new UserError(execution.reason ?? `The analysis ended with the status ${execution.status}.`);
     }
@@ -227,7 +227,7 @@ async function deliver(executionId: string, results: Results, { out, json }: Ana
     process.stdout.write('\n');
   } else {
     print(`${findingsTable(document)}\n\n${document.summary}\n`);
-    for (const note of document.notes) print(`Note: ${note}\n`);
+    for (const note of document.notes) print(noteLine(note));
     if (written.length > 0) print(`\nWrote ${new Intl.ListFormat('en').format(written)}.\n`);
   }
   const [failure] = failures;

@@ -10,6 +10,7 @@ import { printable } from '../../pipeline/contract/printable.ts';
 import { colorsOfLabels, countsByLabel } from '../../pipeline/findings/marks.ts';
 import { withBoxes } from '../../pipeline/imaging/drawing/overlay.ts';
 import { tileEdgeOf } from '../../pipeline/planning/tile-preferences.ts';
+import { isReservedName } from '../../pipeline/providers/detector-names.ts';
 import { type ClassLabels, parseLabels } from '../../pipeline/vision/detectors/class-labels.ts';
 import { checkModelFile } from '../../pipeline/vision/detectors/detector-file.ts';
 import { LayoutName } from '../../pipeline/vision/detectors/layouts.ts';
@@ -67,6 +68,8 @@ export async function placeFor(
 ): Promise<{ home: string; name: string; mayReplace: boolean }> {
   const { TILESIGHT_HOME: home } = readConfig();
   const name = checkedName(options.name);
+  if (isReservedName(name))
+    throw new UserError(`The name ${name} belongs to a device on Windows. Choose another name, for example my-${name}.`);
   const mayReplace = options.replace ?? false;
   if (!mayReplace) await checkFree(home, name);
   await checkTry(options);

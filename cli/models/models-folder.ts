@@ -73,6 +73,13 @@ export async function registerWhole<T>(
   } catch (error) {
     if (['EEXIST', 'ENOTDIR', 'ENOTEMPTY'].includes(codeOf(error)))
       throw new UserError(`Cannot write ${models} (${codeOf(error)}). Move away what is in its place.`, { cause: error });
+    if (codeOf(error) === 'EFBIG')
+      throw new UserError(
+        `Cannot write into ${models}: a file would be larger than allowed (EFBIG). Raise the limit (\`ulimit -f\`), then try again.`,
+        { cause: error },
+      );
+    if (['ENOSPC', 'EDQUOT'].includes(codeOf(error)))
+      throw new UserError(`The disk of ${models} is full. Free some space, then try again.`, { cause: error });
     throw withDiskAdvice(error);
   } finally {
     for (const folder of [next, before]) await rm(folder, { recursive: true, force: true }).catch(() => {});

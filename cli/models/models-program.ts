@@ -35,6 +35,12 @@ export function declareModels(models: Command): void {
     .addHelpText('after', '\nExample:\n  npx tilesight models list')
     .action(async () => (await import('./models-folder.ts')).listCommand());
   models
+    .command('labels')
+    .description('Lists the labels that detection models know, for --label and --look-for.')
+    .argument('[model]', 'onnx:nanodet, or a registered one (default: those in DETECTION_MODELS)')
+    .addHelpText('after', '\nExample:\n  npx tilesight models labels onnx:gauges')
+    .action(async (model) => (await import('./labels-command.ts')).labelsCommand(model));
+  models
     .command('remove')
     .description('Removes a registered detector from this machine.')
     .argument('<name>', 'gauges, or onnx:gauges')

@@ -12,6 +12,7 @@ import { requestNotes } from '../../pipeline/planning/request-notes.ts';
 import { checkOperations, VERIFICATIONS_MAX } from '../../pipeline/planning/shards.ts';
 import { preferredTileOf } from '../../pipeline/planning/tile-preferences.ts';
 import type { Blobs } from '../../pipeline/ports.ts';
+import { capableModels } from '../../pipeline/providers/local-labels.ts';
 import { isLocal, priceOf } from '../../pipeline/providers/prices.ts';
 import type { ToolDeps } from '../access/deps.ts';
 import type { PlannedRun } from './planned-run.ts';
@@ -34,11 +35,13 @@ export async function dryRun(request: Omit<AnalysisRequest, 'execution_id'>, dep
       bands: request.bands,
       limits: limits.image,
     });
-    const preferred = preferredTileOf(request.models.detection, request.detectors);
+    const detection = capableModels(request);
+    const preferred = preferredTileOf(detection, request.detectors);
     const plan = planTiles({ width, height }, request.plan, preferred, limits.tilesMax);
     checkOperations(tileCount(plan), request);
-    const pace = await measuredPace(request.models.detection, blobs);
-    const { tiles, calls, input_tokens, output_tokens, cost_usd, seconds } = estimateOf(plan, request, limits, deps.cores, pace);
+    const pace = await measuredPace(detection, blobs);
+    const planned = { ...request, models: { ...request.models, detection } };
+    const { tiles, calls, input_tokens, output_tokens, cost_usd, seconds } = estimateOf(plan, planned, limits, deps.cores, pace);
     const levels = plan.levels.map((level) => ({ level: level.level, tiles: tileCount({ ...plan, levels: [level] }) }));
     return {
       width,

@@ -16,6 +16,10 @@ export function withDiskAdvice(error: unknown): unknown {
     return new UserError(`The server may not write to its data folder (${code}). Check the permissions of the folder.`, {
       cause: error,
     });
+  if (code === 'EFBIG')
+    return new UserError('The server may not write a file of this size (EFBIG). Raise its limit (`ulimit -f`).', {
+      cause: error,
+    });
   return withCapacityAdvice(error);
 }
 

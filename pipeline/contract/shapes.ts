@@ -1,8 +1,14 @@
 // The smallest terms of requests and documents: ids, and shapes in an image. Lengths are in pixels; the name of a field states the space.
 import { z } from 'zod';
 
-/** `<provider>:<id>`, for example `onnx:nanodet`. */
-export const ModelId = z.string().regex(/^[a-z]+:\S+$/, 'expected <provider>:<id>, for example onnx:nanodet');
+/** Longer than any id or ARN of a provider. */
+const MODEL_ID_CHARACTERS_MAX = 256;
+
+/** `<provider>:<id>`, for example `onnx:nanodet`. The length is no part of the schema that clients get, which has it five times. */
+export const ModelId = z
+  .string()
+  .regex(/^[a-z]+:\S+$/, 'expected <provider>:<id>, for example onnx:nanodet')
+  .refine((id) => id.length <= MODEL_ID_CHARACTERS_MAX, `expected a model id of at most ${MODEL_ID_CHARACTERS_MAX} characters`);
 export type ModelId = z.infer<typeof ModelId>;
 
 export const ExecutionId = z.string().regex(/^[a-zA-Z0-9-_]{1,64}$/, 'expected an execution_id that analyze_image returned');

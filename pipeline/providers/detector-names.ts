@@ -48,6 +48,11 @@ export function detectorName(model: ModelId): string | null {
   return isDetectorName(name) ? name : null;
 }
 
+/** Windows opens a device by such a name, with any extension. Detectors that have one on another system remain usable. */
+export function isReservedName(name: string): boolean {
+  return /^(?:con|prn|aux|nul|com\d|lpt\d)(?:\.|$)/.test(name);
+}
+
 export function isDetectorName(name: string): boolean {
   return DETECTOR_NAME.test(name) && !name.includes('..') && !BUILT_IN_NAMES.some((builtIn) => builtIn === name);
 }

@@ -1,7 +1,7 @@
 // The labels that each local model knows, and how it understands a request. Pure, and runs no model: dry runs and progress have the same
 // notes as the models themselves.
 import { LABELS_ADDRESS } from '../contract/protocol.ts';
-import type { Ask, ModelId } from '../contract/schemas.ts';
+import type { AnalysisRequest, Ask, ModelId } from '../contract/schemas.ts';
 import { COCO_LABELS, cocoLabels, cocoLabelsIn } from './coco-labels.ts';
 import { type Vocabulary, vocabularyOf } from './own-labels.ts';
 import { isLocal } from './prices.ts';
@@ -101,6 +101,22 @@ export function selectText({ labels }: Ask, model: ModelId = 'onnx:ppocr'): Sele
 export function selectionOf(model: ModelId, ask: Ask): Selection | null {
   if (model === 'onnx:nanodet') return selectObjects(ask);
   return model === 'onnx:ppocr' ? selectText(ask) : null;
+}
+
+/**
+ * The detection models that can report what a request wants, as far as the request alone shows it: only they decide the size of the tiles
+ * and the estimate. All of them if none can.
+ */
+export function capableModels({
+  models: { detection },
+  ask,
+  detectors = [],
+}: Pick<AnalysisRequest, 'models' | 'ask' | 'detectors'>): ModelId[] {
+  const capable = detection.filter((model) => {
+    const readsText = detectors.some((detector) => detector.model === model && detector.reads_text);
+    return (readsText ? selectText(ask, model) : selectionOf(model, ask))?.wantsAny ?? true;
+  });
+  return capable.length > 0 ? capable : detection;
 }
 
 function unknownLabels(model: ModelId, labels: number, unknown: readonly string[], known: number): string[] {

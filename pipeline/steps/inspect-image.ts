@@ -8,13 +8,15 @@ import { planTiles } from '../planning/plan.ts';
 import { checkOperations, shardsOf } from '../planning/shards.ts';
 import { preferredTileOf } from '../planning/tile-preferences.ts';
 import type { PipelineDeps } from '../ports.ts';
+import { capableModels } from '../providers/local-labels.ts';
 import type { SourceImage } from './source-image.ts';
 
 /** Throws a UserError if the file is not an image, is too large, or cannot be analyzed as requested. */
 export async function inspectImage(request: AnalysisRequest, image: SourceImage, deps: PipelineDeps): Promise<Inspected> {
   const startedAt = deps.clock.now().toISOString();
   const { format, notes, temporaryBytes, ...size } = await readHeaderInTime(await image.file());
-  const plan = planTiles(size, request.plan, preferredTileOf(request.models.detection, request.detectors), deps.limits.tilesMax);
+  const preferred = preferredTileOf(capableModels(request), request.detectors);
+  const plan = planTiles(size, request.plan, preferred, deps.limits.tilesMax);
   const tiles = tileCount(plan);
   checkOperations(tiles, request);
   checkRows(plan, deps.limits.image);

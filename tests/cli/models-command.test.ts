@@ -203,7 +203,9 @@ describe('analyze', () => {
       [left - 40, top - 60, width - 50, height - 50].every((by) => Math.abs(by) < 6);
     expect(document.findings.filter(({ box }) => near(box))).toHaveLength(1);
     expect(document.tiles.total).toBeGreaterThan(6); // of 256 px; one of 1,024 px would be enough
-    expect(stdout).toContain('Note: onnx:colors knows 2 labels, listed at tilesight://labels; "gauge" is not one of them.');
+    expect(stdout).toContain(
+      'Note: onnx:colors knows 2 labels, listed by `npx tilesight models labels`; "gauge" is not one of them.',
+    );
   });
 
   test('refuses a model that is not there before it starts, and lists those that are', async () => {

@@ -203,3 +203,17 @@ test('an oriented box at nearly -180 degrees is a finding', async () => {
   expect(progress.status).toBe('SUCCEEDED');
   expect(document?.findings[0]).toMatchObject({ label: 'ship', angle: 180 });
 });
+
+test('a request for text alone is cut into the tiles of the model that reads', async () => {
+  const tilesOf = async (detection: string[], labels: string[]) => {
+    const stage = await pipelineStage();
+    const request = requestFor(await noise(), { tile_size: null, overlap: null, detail: 'fine' });
+    const models = { ...LOCAL, detection };
+    const { progress } = await stage.run({ ...request, ask: { look_for: null, labels }, models }, scriptedVision());
+    return progress.tiles.total;
+  };
+  const both = ['onnx:nanodet', 'onnx:ppocr'];
+  const alone = await tilesOf(['onnx:ppocr'], []);
+  expect(await tilesOf(both, ['text'])).toBe(alone);
+  expect(await tilesOf(both, ['text', 'cat'])).toBeGreaterThan(alone);
+});

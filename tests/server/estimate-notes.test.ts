@@ -1,4 +1,4 @@
-// What a dry run says about calls that its estimate leaves out.
+// What a dry run counts, and what it says about calls that its estimate leaves out.
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import sharp from 'sharp';
@@ -39,4 +39,27 @@ test('a dry run names moderation and the summary if a language model does them',
 test('a dry run with local models, or with a verification that is not asked for, has no such note', async () => {
   expect(await notesOf({})).toEqual([]);
   expect(await notesOf({ verification: NOVA })).toEqual([]);
+});
+
+test('only models that can report what is asked decide the tiles and the estimate', async () => {
+  const models = {
+    defaults: { ...LOCAL, detection: ['onnx:nanodet', 'onnx:ppocr'] },
+    allowed: [],
+    moderationMayBeOff: false,
+  };
+  const { server, client } = await serverAndClient({ models });
+  const path = join(server.folder, 'plan.png');
+  await sharp({ create: { width: 2_000, height: 1_500, channels: 3, background: '#777' } }).toFile(path);
+  const planned = async (wishes: object) =>
+    (await client.call('analyze_image', { image: pathToFileURL(path).href, dry_run: true, ...wishes }, Started)).plan;
+  const [both, text, alone] = [
+    await planned({}),
+    await planned({ labels: ['text'] }),
+    await planned({ models: { detection: ['onnx:ppocr'] } }),
+  ];
+  expect(both?.calls).toBe(2 * (both?.tiles ?? Number.NaN));
+  expect([text?.tiles, text?.calls, text?.seconds]).toEqual([alone?.tiles, alone?.tiles, alone?.seconds]);
+  expect(text?.tiles).toBeLessThan(both?.tiles ?? Number.NaN);
+  const none = await planned({ labels: ['astronaut'] });
+  expect([none?.tiles, none?.calls]).toEqual([both?.tiles, both?.calls]);
 });

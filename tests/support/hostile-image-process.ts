@@ -22,6 +22,7 @@ for (const path of paths) {
   const { mtimeMs, size } = await stat(path);
   const named = { source: { kind: 'file', path }, uri: 'file://' + path, version: mtimeMs + '-' + size };
   const request = { execution_id: 'e1', image: named, page: 1, models: { detection: ['onnx:nanodet'] },
+    ask: { look_for: null, labels: [] },
     plan: { detail: 'fine', tile_size: null, overlap: null, grid: null, region: null, max_tiles: null, skip_blank: true } };
   const image = sourceImage(request, deps);
   let error = null;

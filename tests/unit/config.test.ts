@@ -49,3 +49,11 @@ test('a key may end with the line end of its file, and an address may have a por
     OPENAI_BASE_URL: 'http://127.0.0.1:1234/v1/@cf/meta',
   });
 });
+
+test('a model id has at most 256 characters', () => {
+  const id = `openai:${'x'.repeat(249)}`;
+  expect(readConfig({ DETECTION_MODELS: id }).DETECTION_MODELS).toEqual([id]);
+  expect(() => readConfig({ DETECTION_MODELS: `${id}x` })).toThrow(
+    'The environment variable DETECTION_MODELS is invalid: expected a model id of at most 256 characters. Correct or unset it.',
+  );
+});
