@@ -18,6 +18,7 @@ const BENCHES: Record<string, () => Promise<{ run: () => Promise<BenchResult> }>
   speed: () => import('./models/speed.bench.ts'),
   'stdio-kills': () => import('./kills/stdio-kills.bench.ts'),
   tiling: () => import('./tiling.bench.ts'),
+  transcript: () => import('./transcripts/transcript.bench.ts'),
 };
 
 const [name] = process.argv.slice(2);
