@@ -1,5 +1,6 @@
 // Images small enough for a report: the overlay, a thumbnail, and crops around findings. Reads the pyramid and the stored copies.
 import sharp, { type Sharp } from 'sharp';
+import { at } from '../contract/at.ts';
 import type { Box, Finding } from '../contract/schemas.ts';
 import { withContext } from '../planning/geometry.ts';
 import type { Plan } from '../planning/plan.ts';
@@ -14,7 +15,7 @@ const LIMITS = {
   thumbnail: { edgePx: 480, bytesMax: 54_000 },
   crop: { edgePx: 360, bytesMax: 14_000 },
 } as const;
-/** The first quality that is small enough wins. At the last one, the image is halved until it is. */
+/** The highest quality that is small enough wins. At the last one, the image is halved until it is. */
 const QUALITIES = [80, 65, 50, 42, 35] as const;
 /** mozjpeg's table of quantization makes files smaller without its search, which takes 5 times as long for crops. */
 const SMALL_JPEG = { quantisationTable: 3 } as const;
@@ -60,12 +61,21 @@ async function within(image: Sharp, { edgePx, bytesMax }: { edgePx: number; byte
     .removeAlpha()
     .raw()
     .toBuffer({ resolveWithObject: true });
-  for (let quality = 0, side = edgePx; ; quality++) {
-    if (quality >= QUALITIES.length) side = Math.ceil(side / 2);
+  const encoded = async (quality: number, side: number) => {
     const smaller = sharp(data, { raw: info }).resize({ ...fitting, width: side, height: side });
-    const jpeg = await smaller
-      .jpeg({ ...SMALL_JPEG, quality: QUALITIES[quality] ?? QUALITIES[4] })
-      .toBuffer({ resolveWithObject: true });
-    if (jpeg.data.length <= bytesMax || side === 1) return { bytes: jpeg.data, width: jpeg.info.width, height: jpeg.info.height };
+    return await smaller.jpeg({ ...SMALL_JPEG, quality }).toBuffer({ resolveWithObject: true });
+  };
+  let found: Awaited<ReturnType<typeof encoded>> | null = null;
+  for (let from = 0, to: number = QUALITIES.length; from < to; ) {
+    const middle = from === 0 ? 0 : Math.floor((from + to) / 2); // the highest one is enough for most
+    const jpeg = await encoded(at(QUALITIES, middle), edgePx);
+    if (jpeg.data.length <= bytesMax) [found, to] = [jpeg, middle];
+    else from = middle + 1;
   }
+  for (let side = edgePx; found === null; ) {
+    side = Math.ceil(side / 2);
+    const jpeg = await encoded(at(QUALITIES, QUALITIES.length - 1), side);
+    if (jpeg.data.length <= bytesMax || side === 1) found = jpeg;
+  }
+  return { bytes: found.data, width: found.info.width, height: found.info.height };
 }

@@ -1,6 +1,6 @@
 // A short text as an image, in the font that comes with the package.
 import { createRequire } from 'node:module';
-import sharp from 'sharp';
+import sharp, { type Sharp } from 'sharp';
 import { printable } from '../../contract/printable.ts';
 import type { LabelColor } from '../../findings/marks.ts';
 
@@ -17,12 +17,19 @@ export function drawableName(name: string): string | null {
 }
 
 /** A line of text on a colored ground, as a PNG. Throws if the text has no ink. */
-export async function textTag(text: string, { color, ink }: LabelColor) {
+export async function textTag(text: string, colors: LabelColor) {
+  return await tagOf(text, colors).png().toBuffer({ resolveWithObject: true });
+}
+
+/** The same as red, green, blue and alpha. */
+export async function rawTag(text: string, colors: LabelColor) {
+  return await tagOf(text, colors).raw().toBuffer({ resolveWithObject: true });
+}
+
+function tagOf(text: string, { color, ink }: LabelColor): Sharp {
   const words = `<span foreground="${ink}" background="${color}"> ${escaped(text)} </span>`;
   const font = `DejaVu Sans Bold ${NAME_POINTS}`;
-  return await sharp({ text: { text: words, font, fontfile: FONT_FILE, rgba: true, dpi: 96 } })
-    .png()
-    .toBuffer({ resolveWithObject: true });
+  return sharp({ text: { text: words, font, fontfile: FONT_FILE, rgba: true, dpi: 96 } });
 }
 
 /** A long name keeps its last word, which is the score. */

@@ -5,7 +5,8 @@ import { colorsOfLabels, countsByLabel, type LabelColor, nameOf, SEVERITY_LOOKS 
 import { namePlaces } from '../../findings/name-places.ts';
 import { intersectionOf } from '../../planning/geometry.ts';
 import { withLegend } from './legend.ts';
-import { drawableName, textTag } from './name-tag.ts';
+import { drawableName, rawTag } from './name-tag.ts';
+import { drawFrame, drawImage, type RawImage } from './raw-drawing.ts';
 
 /** More names than this hide the image; every box is still drawn. */
 const NAMED_MAX = 300;
@@ -15,6 +16,7 @@ const JPEG = { quality: 85, chromaSubsampling: '4:4:4' } as const;
 const STROKE_PX = 2.5;
 /** A dark line below each bright one, so that a box is visible on a ground of its own color. */
 const HALO_PX = 1.5;
+const HALO = { color: '#000000', opacity: 0.55 } as const;
 
 /** A copy with findings, as a JPEG. */
 export interface Overlay {
@@ -77,7 +79,8 @@ export async function withBoxes(image: Sharp, shown: Box, boxes: readonly NamedB
 
 /** `named`: the number of boxes that have a name. */
 async function drawnWith(image: Sharp, shown: Box, boxes: readonly NamedBox[]): Promise<{ drawn: Sharp; named: number }> {
-  const { data, info } = await image.toColorspace('srgb').raw().toBuffer({ resolveWithObject: true });
+  const raw = await rawOf(image);
+  const { info } = raw;
   const scale = info.width / shown[2];
   const marks = boxes
     .filter(({ box }) => intersectionOf(box, shown) > 0)
@@ -86,9 +89,15 @@ async function drawnWith(image: Sharp, shown: Box, boxes: readonly NamedBox[]): 
       const corners = outline?.map(([x, y]) => [(x - shown[0]) * scale, (y - shown[1]) * scale] as const) ?? null;
       return { box, corners, weight, color, ink, name, isNamedBelow };
     });
-  const names = await namesOf(marks.slice(0, NAMED_MAX), info);
-  const lines = { input: Buffer.from(boxesSvg(marks, info)), left: 0, top: 0 };
-  return { drawn: sharp(data, { raw: info }).composite([lines, ...names]), named: names.length };
+  const drawn = await withLines(raw, marks);
+  const named = await drawNames(marks.slice(0, NAMED_MAX), drawn);
+  return { drawn: sharp(drawn.data, { raw: info }), named };
+}
+
+async function rawOf(image: Sharp): Promise<RawImage> {
+  const { data, info } = await image.toColorspace('srgb').removeAlpha().raw().toBuffer({ resolveWithObject: true });
+  if (info.channels !== 3) throw new Error(`An image to draw on must have 3 channels, not ${info.channels}.`);
+  return { data, info: { width: info.width, height: info.height, channels: info.channels } };
 }
 
 /** A box in pixels of the copy that is drawn on. */
@@ -101,7 +110,19 @@ interface Mark extends LabelColor {
   isNamedBelow: boolean;
 }
 
-function boxesSvg(marks: readonly Mark[], { width, height }: { width: number; height: number }): string {
+/** Outlines need a renderer. Boxes alone are drawn without one, into the pixels of `image`. */
+async function withLines(image: RawImage, marks: readonly Mark[]): Promise<RawImage> {
+  const { data, info } = image;
+  if (marks.some(({ corners }) => corners !== null)) {
+    const lines = { input: Buffer.from(linesSvg(marks, info)), left: 0, top: 0 };
+    return await rawOf(sharp(data, { raw: info }).composite([lines]));
+  }
+  for (const { box, weight } of marks) drawFrame(image, box, { ...HALO, widthPx: STROKE_PX * weight + HALO_PX });
+  for (const { box, weight, color } of marks) drawFrame(image, box, { color, opacity: 1, widthPx: STROKE_PX * weight });
+  return image;
+}
+
+function linesSvg(marks: readonly Mark[], { width, height }: { width: number; height: number }): string {
   const shapeOf = ({ box, corners }: Mark, line: string) => {
     const points = corners?.map(([x, y]) => `${x.toFixed(1)},${y.toFixed(1)}`).join(' ');
     if (points) return `<polygon points="${points}" ${line}/>`;
@@ -114,23 +135,27 @@ function boxesSvg(marks: readonly Mark[], { width, height }: { width: number; he
   });
   return (
     `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}">` +
-    `<g fill="none" stroke="#000" stroke-opacity="0.55">${halos.join('')}</g><g fill="none">${lines.join('')}</g></svg>`
+    `<g fill="none" stroke="${HALO.color}" stroke-opacity="${HALO.opacity}">${halos.join('')}</g><g fill="none">${lines.join('')}</g></svg>`
   );
 }
 
-/** Names beside their boxes or in them; those without room are left out. */
-async function namesOf(marks: readonly Mark[], area: { width: number; height: number }) {
+/** Beside their boxes or in them; those without room are left out. Returns how many are drawn. */
+async function drawNames(marks: readonly Mark[], image: RawImage): Promise<number> {
   const tags = await Promise.all(
     marks.map(async (mark) => {
       const name = drawableName(mark.name);
-      return name === null ? null : { mark, tag: await textTag(name, mark) };
+      return name === null ? null : { mark, tag: await rawTag(name, mark) };
     }),
   );
-  const places = namePlaces(area);
-  return tags.flatMap((drawn) => {
-    if (drawn === null) return [];
+  const places = namePlaces(image.info);
+  let named = 0;
+  for (const drawn of tags) {
+    if (drawn === null) continue;
     const { mark, tag } = drawn;
     const place = places.take(mark.box, tag.info, mark.isNamedBelow ? 'below' : 'above');
-    return place === null ? [] : [{ input: tag.data, left: place[0], top: place[1] }];
-  });
+    if (place === null) continue;
+    drawImage(image, tag, place[0], place[1]);
+    named++;
+  }
+  return named;
 }

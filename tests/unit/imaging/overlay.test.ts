@@ -4,6 +4,7 @@ import { expect, test } from 'vitest';
 import type { Finding } from '../../../pipeline/contract/schemas.ts';
 import { shortName } from '../../../pipeline/imaging/drawing/name-tag.ts';
 import { drawOverlay } from '../../../pipeline/imaging/drawing/overlay.ts';
+import { drawFrame } from '../../../pipeline/imaging/drawing/raw-drawing.ts';
 import { finding } from '../../support/tool-calls.ts';
 
 test.each([
@@ -80,4 +81,26 @@ test('a more severe finding has a thicker line', async () => {
   for (const severity of ['info', 'medium', 'critical'] as const) lines.push(await linePx(severity));
   expect(lines).toEqual(lines.toSorted((a, b) => a - b));
   expect(lines[2]).toBeGreaterThan(lines[0] ?? 0);
+});
+
+test.each([
+  ['between pixels', [10.3, 20.6, 60.5, 41.2]],
+  ['beyond the edges', [-4, 70.25, 200, 40]],
+  ['thinner than its line', [30, 30, 2, 50.5]],
+] as const)('a frame %s is the one that an SVG renderer draws', async (_, [left, top, width, height]) => {
+  const info = { width: 120, height: 100, channels: 3 } as const;
+  const ground = () => Buffer.alloc(info.width * info.height * 3, 0x80);
+  const drawn = { data: ground(), info };
+  drawFrame(drawn, [left, top, width, height], { widthPx: 3, color: '#d55e00', opacity: 0.8 });
+  const svg =
+    `<svg xmlns="http://www.w3.org/2000/svg" width="${info.width}" height="${info.height}">` +
+    `<rect x="${left}" y="${top}" width="${width}" height="${height}" fill="none" stroke="#d55e00" stroke-opacity="0.8" stroke-width="3"/></svg>`;
+  const expected = await sharp(ground(), { raw: info })
+    .composite([{ input: Buffer.from(svg) }])
+    .removeAlpha()
+    .raw()
+    .toBuffer();
+  const differences = [...expected].map((value, place) => Math.abs(value - (drawn.data[place] ?? 0)));
+  expect(differences.filter((difference) => difference > 3)).toEqual([]);
+  expect(drawn.data.equals(ground())).toBe(false);
 });
