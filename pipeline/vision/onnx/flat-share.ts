@@ -9,15 +9,30 @@ const AROUND_SHARE = 1 / 4;
 /** For a box in pixels of the image: the share of pixels in and around it that have exactly the color of both next ones, 0 to 1. */
 export function flatShares(pixels: Pixels): (box: Box) => number {
   const { width, height } = pixels;
-  const counts = flatCounts(pixels);
-  const countTo = (x: number, y: number) => countAt(counts, y * (width + 1) + x);
+  let pixelsCounted = 0;
+  let counts: Uint32Array | null = null;
+  const countTo = (x: number, y: number): number => {
+    counts ??= flatCounts(pixels);
+    return countAt(counts, y * (width + 1) + x);
+  };
   return ([left, top, boxWidth, boxHeight]) => {
     const around = Math.max(AROUND_PX_MIN, AROUND_SHARE * Math.max(boxWidth, boxHeight));
     const [x1, x2] = [Math.max(0, Math.floor(left - around)), Math.min(width, Math.ceil(left + boxWidth + around))];
     const [y1, y2] = [Math.max(0, Math.floor(top - around)), Math.min(height, Math.ceil(top + boxHeight + around))];
-    const flat = countTo(x2, y2) - countTo(x1, y2) - countTo(x2, y1) + countTo(x1, y1);
-    return flat / Math.max(1, (x2 - x1) * (y2 - y1));
+    const area = Math.max(1, (x2 - x1) * (y2 - y1));
+    // Few boxes are counted one by one: sums over the whole image pay only for many.
+    pixelsCounted += area;
+    if (pixelsCounted <= width * height) return flatIn(pixels, x1, y1, x2, y2) / area;
+    return (countTo(x2, y2) - countTo(x1, y2) - countTo(x2, y1) + countTo(x1, y1)) / area;
   };
+}
+
+function flatIn({ rgb, width, height }: Pixels, left: number, top: number, right: number, bottom: number): number {
+  const line = 3 * width;
+  let flat = 0;
+  for (let y = top; y < Math.min(bottom, height - 1); y++)
+    for (let x = left; x < Math.min(right, width - 1); x++) if (isSameAsNext(rgb, y * line + 3 * x, line)) flat++;
+  return flat;
 }
 
 /** At (x, y): the number of flat pixels left of x and above y. The last row and column have no next pixel and are not flat. */

@@ -1,4 +1,5 @@
-// Runs models on images in worker processes: one image at a time in each, first come, first served. Knows processes, not models.
+// Runs models on images in worker processes: one image at a time in each. First come, first served, but the next model of an image goes
+// to the worker that has decoded it. Knows processes, not models.
 // Processes, not threads: onnxruntime-node aborts a whole process that exits while one of its threads runs a model (seen with 1.30
 // in 5 of 5 exits), and a crash in native code takes down only one worker.
 import { type ChildProcess, fork } from 'node:child_process';
@@ -10,7 +11,7 @@ import { MIN_SCORE_DEFAULT } from '../../contract/schemas.ts';
 import type { Jpeg } from '../../ports.ts';
 import type { ExecutionProvider } from '../../providers/execution-providers.ts';
 import { memoryBytesMax, TOO_MUCH_MEMORY } from './guard-thread.ts';
-import { type JobRequest, JobResponse, type ModelJob } from './model-jobs.ts';
+import { type ImageJob, type JobRequest, JobResponse, type ModelJob } from './model-jobs.ts';
 
 // Measured with an initial heap of 128 MB: 550 MB each with both default models, up to 850 MB on 1,024 px tiles, 3.4 GB in all.
 const WORKERS_MAX = 4;
@@ -26,7 +27,7 @@ export interface ModelPool {
 }
 
 interface Queued {
-  request: JobRequest;
+  request: ImageJob;
   limit: ModelJob<unknown>['limit'];
   timer?: NodeJS.Timeout;
   settle(response: JobResponse): void;
@@ -47,18 +48,38 @@ export function modelPool(
   const queue: Queued[] = [];
   const idle: ChildProcess[] = [];
   const busy = new Map<ChildProcess, Queued>();
+  const lastImages = new WeakMap<ChildProcess, Jpeg>();
   let isClosed = false;
 
   function startQueued(): void {
     while (idle.length > 0 || busy.size < workersMax) {
-      const next = queue.shift();
-      if (!next) return;
-      const worker = idle.pop() ?? startWorker();
-      busy.set(worker, next);
-      startTimer(worker, next);
+      const next = takeNext();
+      if (next === null) return;
+      const { job, worker } = next;
+      busy.set(worker, job);
+      startTimer(worker, job);
       keepAlive(worker, true);
-      worker.send(next.request, (error) => error && endWorker(worker, error));
+      worker.send(messageTo(worker, job.request), (error) => error && endWorker(worker, error));
     }
+  }
+
+  function takeNext(): { job: Queued; worker: ChildProcess } | null {
+    for (const worker of idle) {
+      const place = queue.findIndex(({ request }) => request.image === lastImages.get(worker));
+      const [job] = place < 0 ? [] : queue.splice(place, 1);
+      if (!job) continue;
+      idle.splice(idle.indexOf(worker), 1);
+      return { job, worker };
+    }
+    const job = queue.shift();
+    return job ? { job, worker: idle.pop() ?? startWorker() } : null;
+  }
+
+  function messageTo(worker: ChildProcess, { model, minScore, image }: ImageJob): JobRequest {
+    const { width, height } = image;
+    const bytes = lastImages.get(worker) === image ? null : image.bytes;
+    lastImages.set(worker, image);
+    return { model, minScore, image: { bytes, width, height } };
   }
 
   /** With a limit, so that a model that never ends does not hold a worker for ever. */
@@ -91,7 +112,7 @@ export function modelPool(
       const { data: response, error } = JobResponse.safeParse(message);
       if (response) job?.settle(response);
       else job?.fail(error);
-      startQueued();
+      setImmediate(startQueued); // by then, the caller has asked for the next model of the image
     });
     worker.on('error', (error) => endWorker(worker, error));
     worker.on('exit', (code, signal) => {

@@ -3,7 +3,7 @@ import type { Jpeg } from '../../ports.ts';
 import type { ExecutionProvider } from '../../providers/execution-providers.ts';
 import { runDetector } from '../detectors/run-detector.ts';
 import { zeroShotRunner } from '../zero-shot/run-zero-shot.ts';
-import type { Detected, DetectorFile, JobRequest, ModelName } from './model-jobs.ts';
+import type { Detected, DetectorFile, ImageJob, ModelName } from './model-jobs.ts';
 import { detectObjects } from './nanodet.ts';
 import { classifyNsfw } from './nsfw.ts';
 import { type Sessions, sessions } from './sessions.ts';
@@ -18,7 +18,7 @@ const MODELS = {
 export function localModels(
   modelsFolder: string,
   executionProvider: ExecutionProvider = 'cpu',
-): (request: JobRequest) => Promise<unknown> {
+): (job: ImageJob) => Promise<unknown> {
   const loaded = sessions(modelsFolder, executionProvider);
   const zeroShot = zeroShotRunner(executionProvider);
   return async ({ model, image, minScore }) => {

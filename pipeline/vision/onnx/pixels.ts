@@ -3,7 +3,7 @@ import sharp, { type Sharp } from 'sharp';
 import { lru } from '../../contract/lru.ts';
 import type { Jpeg } from '../../ports.ts';
 
-// Every tile is decoded once: a cache would only hold memory.
+// sharp's own cache would only hold memory: a tile that is needed again is kept decoded.
 sharp.cache(false);
 
 const TILE_PIXELS_MAX = 4_096 * 4_096; // 50 MB as RGB; a tile is 0.4 megapixels, an overview about 4
@@ -15,18 +15,30 @@ export interface Pixels {
   height: number;
 }
 
-/** Throws if the bytes are not an image, or one of more than 16 megapixels. */
-export async function decode(image: Jpeg): Promise<Pixels> {
-  return rgb(sharp(image.bytes, { limitInputPixels: TILE_PIXELS_MAX }));
+/** From this factor on, the JPEG decoder itself makes an image smaller, which is faster than to decode all of it. */
+const DECODER_SHRINKS = 2;
+
+/** By the bytes: the models of a tile run one after another, and each would decode it again. */
+const lastDecoded = lru<Uint8Array, Promise<Pixels>>(1);
+
+/** Nothing may write to its pixels. Throws if the bytes are not an image, or one of more than 16 megapixels. */
+export async function decode({ bytes }: Jpeg): Promise<Pixels> {
+  const decoded = lastDecoded.get(bytes) ?? rgb(sharp(bytes, { limitInputPixels: TILE_PIXELS_MAX }));
+  lastDecoded.set(bytes, decoded);
+  return await decoded;
 }
 
 /** Decodes to exactly this size. The aspect ratio may change. */
 export async function decodeTo(image: Jpeg, width: number, height: number): Promise<Pixels> {
+  if (image.width < DECODER_SHRINKS * width && image.height < DECODER_SHRINKS * height) {
+    return await resize(await decode(image), width, height);
+  }
   const decoded = sharp(image.bytes, { limitInputPixels: TILE_PIXELS_MAX });
   return rgb(decoded.resize(width, height, { fit: 'fill', kernel: 'linear' }));
 }
 
 export async function resize(pixels: Pixels, width: number, height: number): Promise<Pixels> {
+  if (width === pixels.width && height === pixels.height) return pixels;
   return rgb(fromPixels(pixels).resize(width, height, { fit: 'fill', kernel: 'linear' }));
 }
 

@@ -4,6 +4,7 @@
 import { flushCompileCache } from 'node:module';
 import { z } from 'zod';
 import { withPackageAdvice } from '../../contract/native-packages.ts';
+import type { Jpeg } from '../../ports.ts';
 import { ExecutionProvider } from '../../providers/execution-providers.ts';
 import { memoryBytesMax, startGuard } from './guard-thread.ts';
 import { JobRequest, type JobResponse } from './model-jobs.ts';
@@ -12,6 +13,7 @@ const modelsFolder = z.string().parse(process.argv[2]);
 const bytesMax = z.coerce.number().optional().parse(process.argv[3]) ?? memoryBytesMax();
 const executionProvider = ExecutionProvider.parse(process.argv[4] ?? 'cpu');
 let isGuarded = false;
+let lastImage: Jpeg | null = null;
 let models: ReturnType<typeof import('./models.ts')['localModels']> | null = null;
 
 process.on('message', (message) => {
@@ -21,15 +23,23 @@ process.on('message', (message) => {
   );
 });
 
+/** The same object for all models of a tile: it is decoded for the first one. */
+function imageOf({ bytes, width, height }: JobRequest['image']): Jpeg {
+  if (bytes !== null) lastImage = { bytes, width, height };
+  if (lastImage === null) throw new Error('The first request of a worker must bring its image.');
+  return lastImage;
+}
+
 async function answer(request: JobRequest): Promise<unknown> {
+  const job = { ...request, image: imageOf(request.image) };
   if (typeof request.model !== 'string' && !isGuarded) {
     startGuard(bytesMax); // a model that a user brought may never return, or take all memory
     isGuarded = true;
   }
-  if (models !== null) return await models(request);
+  if (models !== null) return await models(job);
   models = (await import('./models.ts')).localModels(modelsFolder, executionProvider);
   try {
-    return await models(request);
+    return await models(job);
   } finally {
     setImmediate(flushCompileCache); // this process is killed, which would lose the code that it compiled
   }

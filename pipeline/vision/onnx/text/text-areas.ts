@@ -57,7 +57,7 @@ const TABLES = [
  */
 export async function findTextAreas(session: InferenceSession, tile: Pixels): Promise<TextArea[]> {
   const size = scaled(tile, 0, EDGE_PX_MAX);
-  const planes = bgrPlanes(size.width === tile.width ? tile : await resize(tile, size.width, size.height), TABLES, PADDING);
+  const planes = bgrPlanes(await resize(tile, size.width, size.height), TABLES, PADDING);
   const { values: probabilities, shape } = output(await run(session, planes.values, [1, 3, planes.height, planes.width]));
   giveBack(planes);
   if (probabilities.length !== planes.width * planes.height) {
