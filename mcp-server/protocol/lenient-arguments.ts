@@ -87,14 +87,25 @@ function valueIn(schema: z.core.$ZodType, value: unknown, path: string, faults: 
   if (kind instanceof z.ZodArray || kind instanceof z.ZodTuple) {
     const list = typeof value === 'string' ? listIn(value) : value;
     const item = kind instanceof z.ZodArray ? kind.element : kind.def.items[0];
-    return Array.isArray(list) && item ? list.map((one) => valueIn(item, one, path, faults)) : value;
+    if (!Array.isArray(list) || !item) return value;
+    return list.slice(0, itemsMax(kind) + 1).map((one) => valueIn(item, one, path, faults));
   }
   if (typeof value !== 'string') return value;
   const text = value.trim();
   if (kind instanceof z.ZodNumber) return NUMBER.test(text) ? Number(text) : value;
   if (kind instanceof z.ZodBoolean) return /^(true|false)$/i.test(text) ? text.toLowerCase() === 'true' : value;
+  if (kind instanceof z.ZodLiteral) return kind.def.values.find((one) => String(one) === text) ?? value;
   if (kind instanceof z.ZodEnum) return kind.options.find((option) => option === text.toLowerCase()) ?? value;
   return value;
+}
+
+/** The schema refuses a longer list, but only after it has checked every item: a second for 100,000 boxes. */
+function itemsMax(kind: z.ZodArray | z.ZodTuple): number {
+  if (kind instanceof z.ZodTuple) return kind.def.items.length;
+  const limits = kind.def.checks?.flatMap((check) =>
+    check instanceof z.core.$ZodCheckMaxLength ? [check._zod.def.maximum] : [],
+  );
+  return Math.min(Number.POSITIVE_INFINITY, ...(limits ?? []));
 }
 
 /** Without what makes it optional. */

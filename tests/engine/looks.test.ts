@@ -94,6 +94,24 @@ test('views of an image that was cut into tiles read its tiles', async () => {
   expect([later.words, later.redAt(110, 200), later.redAt(310, 310)]).toEqual([first.words, true, false]);
 });
 
+test('an image that changes between two views is shown as it is, and not from the tiles of before', async () => {
+  const folder = await temporaryFolder();
+  const dataFolder = await temporaryFolder();
+  const path = join(folder, 'sheet.png');
+  await drawImage(path, 3_000, 2_000, SQUARE);
+  const client = await servedClient([folder], {}, dataFolder);
+  const args = { image: pathToFileURL(path).href, box: BOX };
+  expect((await viewed(client, args)).redAt(200, 200)).toBe(true);
+  const stored = () => readdirSync(join(dataFolder, 'blobs/executions'), { recursive: true }).map(String);
+  await vi.waitFor(() => expect(stored().filter((name) => name.endsWith('plan.json'))).toHaveLength(1), { timeout: 20_000 });
+  await drawImage(path, 3_000, 2_000, { ...SQUARE, left: 100 });
+  const changed = await viewed(client, args);
+  expect([changed.redAt(200, 200), (await viewed(client, { ...args, box: [0, 1_100, 400, 400] })).redAt(200, 200)]).toEqual([
+    false,
+    true,
+  ]);
+});
+
 test('a view whose decoder takes long is shown from tiles that are cut meanwhile', async () => {
   const folder = await temporaryFolder();
   await drawImage(join(folder, 'small.png'), 300, 200, { left: 10, top: 10, edge: 20 });

@@ -5,19 +5,9 @@ import { pathToFileURL } from 'node:url';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { decoderProcesses } from '../support/decoder-processes.ts';
 import { drawImage } from '../support/drawn.ts';
+import { hastyClock } from '../support/hasty-clock.ts';
 import { CLIENTS, connected, type TestClient } from '../support/mcp-clients.ts';
 import { type TestServer, testServer } from '../support/server.ts';
-
-/** Five seconds pass each time it is read. */
-function hastyClock() {
-  let ms = Date.now();
-  return {
-    now() {
-      ms += 5_000;
-      return new Date(ms);
-    },
-  };
-}
 
 async function drawn(server: TestServer, name: string, width: number, height: number): Promise<string> {
   await drawImage(join(server.folder, name), width, height, { left: 10, top: 10, edge: 20 });

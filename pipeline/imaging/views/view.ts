@@ -65,7 +65,7 @@ export async function renderView(cut: Cut, view: View): Promise<RenderedView> {
 
 async function panelOf(cut: Cut, view: View, box: Box, { left, top, scale }: Cell): Promise<{ image: Sharp; panel: Panel }> {
   const { image: plain, width, height } = await adjusted(await cut(box, scale), view);
-  const exact = (view.turn % 180 === 0 ? width : height) / box[2];
+  const exact = Math.max(width, height) / Math.max(box[2], box[3]); // a sliver has one pixel on its shorter side at any scale
   const frame = { box, scale: exact, turn: view.turn };
   const gridded = view.grid ? await withCoordinates(plain, frame) : plain;
   const findings = view.findings
