@@ -2,7 +2,7 @@
 // Field numbers are those of onnx.proto3. Knows nothing of TensorFlow or of what the graph computes.
 
 /** TensorProto.DataType */
-export const ELEMENT = { float32: 1, uint8: 2, int32: 6, int64: 7, float16: 10 } as const;
+export const ELEMENT = { float32: 1, uint8: 2, int32: 6, int64: 7, bool: 9, float16: 10 } as const;
 export type Element = keyof typeof ELEMENT;
 
 export interface OnnxConstant {
@@ -14,7 +14,7 @@ export interface OnnxConstant {
 }
 
 /** A number is an integer attribute unless it is wrapped. */
-export type OnnxAttribute = number | readonly number[] | string | { float: number };
+export type OnnxAttribute = number | readonly number[] | string | { float: number } | { graph: OnnxGraph };
 
 export interface OnnxNode {
   op: string;
@@ -89,6 +89,7 @@ function attributeProto(name: string, value: OnnxAttribute): Buffer {
 function attributeValue(value: OnnxAttribute): [type: number, fields: Buffer[]] {
   if (typeof value === 'number') return [2, [integer(3, value)]];
   if (typeof value === 'string') return [3, [text(4, value)]];
+  if ('graph' in value) return [5, [part(6, graphProto(value.graph))]];
   if ('float' in value) return [1, [float(2, value.float)]];
   return [7, value.map((item) => integer(8, item))];
 }

@@ -23,17 +23,23 @@ export function withDiskAdvice(error: unknown): unknown {
   return withCapacityAdvice(error);
 }
 
+export function isDiskFull(error: unknown): boolean {
+  for (let cause = error; cause instanceof Error; cause = cause.cause) {
+    if (IS_FULL.includes(codeOf(cause)) || SAYS_FULL.test(cause.message)) return true;
+  }
+  return false;
+}
+
 /** A TransientError if a full disk or too many open files are the cause; any other error unchanged. */
 export function withCapacityAdvice(error: unknown): unknown {
   if (sentenceOf(error) !== null) return error;
+  if (isDiskFull(error))
+    return new TransientError(
+      'The disk of the server is full. Free some space, for example with delete_execution, then try again.',
+      { cause: error },
+    );
   for (let cause = error; cause instanceof Error; cause = cause.cause) {
-    const code = codeOf(cause);
-    if (IS_FULL.includes(code) || SAYS_FULL.test(cause.message))
-      return new TransientError(
-        'The disk of the server is full. Free some space, for example with delete_execution, then try again.',
-        { cause: error },
-      );
-    if (HAS_NO_HANDLE.includes(code) || SAYS_NO_HANDLE.test(cause.message))
+    if (HAS_NO_HANDLE.includes(codeOf(cause)) || SAYS_NO_HANDLE.test(cause.message))
       return new TransientError('The server has too many files open. Try again in a minute.', { cause: error });
   }
   return error;

@@ -5,6 +5,8 @@ export interface Lru<Key, Value> {
   get(key: Key): Value | undefined;
   set(key: Key, value: Value): void;
   delete(key: Key): void;
+  /** The least recently used one first. */
+  keys(): Key[];
 }
 
 /** Keeps at most `entriesMax` values. `onEvict` gets a value that had to go; not one that was replaced or deleted. */
@@ -28,5 +30,6 @@ export function lru<Key, Value>(entriesMax: number, onEvict: (value: Value) => v
       }
     },
     delete: (key) => void entries.delete(key),
+    keys: () => [...entries.keys()],
   };
 }

@@ -1,6 +1,7 @@
 // Copies of the registered detectors of a bucket on the temporary disk. The least recently used ones are deleted again.
 import { at } from '../contract/at.ts';
-import { UserError } from '../contract/errors.ts';
+import { isDiskFull } from '../contract/disk-errors.ts';
+import { TransientError, UserError } from '../contract/errors.ts';
 import { lru } from '../contract/lru.ts';
 import type { BlobHead, Blobs, LocalFile } from '../ports.ts';
 
@@ -24,6 +25,8 @@ export function bucketCopies(
   const copies = lru<string, Promise<LocalFile[]>>(COPIES_KEPT_MAX, (copy) => {
     copy.then(releaseAll).catch(() => {}); // a copy that failed left nothing
   });
+  /** Copies that are complete: those in progress need their room. */
+  const complete = new WeakMap<Promise<LocalFile[]>, LocalFile[]>();
   const headOf = async (key: string): Promise<BlobHead> => {
     const head = await blobs.head(key);
     if (head) return head;
@@ -44,6 +47,30 @@ export function bucketCopies(
       throw error;
     }
   };
+  /** Deletes the other copies; `false` if there are none. The images on the same disk stay: an analysis needs them. */
+  const madeRoom = async (): Promise<boolean> => {
+    let isFreed = false;
+    for (const id of copies.keys()) {
+      const copy = copies.get(id);
+      const files = copy && complete.get(copy);
+      if (!files) continue;
+      copies.delete(id);
+      await releaseAll(files);
+      isFreed = true;
+    }
+    return isFreed;
+  };
+  const copiedWithRoom = async (name: string, stated: readonly StatedFile[]) => {
+    try {
+      return await copied(name, stated);
+    } catch (error) {
+      if (!isDiskFull(error)) throw error;
+      if (!(await madeRoom())) throw noRoom(name, stated, error);
+    }
+    return await copied(name, stated).catch((error: unknown) => {
+      throw isDiskFull(error) ? noRoom(name, stated, error) : error;
+    });
+  };
   /** Forgets the copies if a file in the bucket is another one now. */
   const checkCopies = async (id: string, name: string, stated: readonly StatedFile[]) => {
     const copy = copies.get(id);
@@ -57,11 +84,23 @@ export function bucketCopies(
   return async (name, files, version, afresh) => {
     const id = `${name}-${version}`;
     if (afresh) await checkCopies(id, name, files);
-    const copy = copies.get(id) ?? copied(name, files);
+    const copy = copies.get(id) ?? copiedWithRoom(name, files);
     copies.set(id, copy);
-    copy.catch(() => copies.delete(id));
+    copy.then(
+      (copied) => complete.set(copy, copied),
+      () => copies.delete(id),
+    );
     return (await copy).map(({ path }) => path);
   };
+}
+
+/** Other executions of the same process may free room. */
+function noRoom(name: string, stated: readonly StatedFile[], cause: unknown): TransientError {
+  const bytes = stated.reduce((sum, file) => sum + file.bytes, 0).toLocaleString('en');
+  return new TransientError(
+    `The temporary disk has no room for the ${bytes} bytes of the model onnx:${name}. Raise PipelineDiskMb, or analyze fewer images at once.`,
+    { cause },
+  );
 }
 
 function otherSize(key: string, bytes: number, expected: number): UserError {

@@ -25,6 +25,7 @@ const TEXT_TILE = { width: 1_024, height: 1_024 } as const;
 const KEPT_MS = 5_000;
 /** 10,000 labels of 100 characters of up to 6 bytes, as JSON writes them. */
 const SIDECAR_BYTES_MAX = 8_000_000;
+const MISSING = ['ENOENT', 'ENOTDIR', 'ENAMETOOLONG'];
 const SIDECARS_KEPT_MAX = 20; // of at most 10,000 labels of 100 characters: 20 MB
 
 export interface DetectorFiles extends RegisteredDetector {
@@ -187,16 +188,22 @@ async function readSidecar(model: ModelId, name: string, bytes: Uint8Array): Pro
 
 /** `null` if there is none. A pipe would never end, and a file of any size would fill the memory of a server. */
 async function readSmallFile(path: string): Promise<Uint8Array | null> {
-  const found = await stat(path).catch(missing);
+  const unreadable = (error: unknown): null => {
+    if (MISSING.includes(codeOf(error))) return null;
+    throw new UserError(`${path} cannot be read (${codeOf(error)}). Check its permissions, or add the detector again.`, {
+      cause: error,
+    });
+  };
+  const found = await stat(path).catch(unreadable);
   if (found === null) return null;
   if (!found.isFile() || found.size > SIDECAR_BYTES_MAX)
     throw new UserError(
       `${path} is not a file of at most ${SIDECAR_BYTES_MAX.toLocaleString('en')} bytes. Add the detector again.`,
     );
-  return await readFile(path).catch(missing);
+  return await readFile(path).catch(unreadable);
 }
 
 function missing(error: unknown): null {
-  if (['ENOENT', 'ENOTDIR', 'ENAMETOOLONG'].includes(codeOf(error))) return null;
+  if (MISSING.includes(codeOf(error))) return null;
   throw error;
 }

@@ -9,7 +9,7 @@ import { modelPool } from '../../pipeline/vision/onnx/model-pool.ts';
 import { detectorFile } from '../support/detector-files.ts';
 import { LABELS } from '../support/detector-graph.ts';
 import { temporaryFolder } from '../support/folder.ts';
-import { circularDetector, endlessDetector, greedyDetector } from '../support/hostile-detectors.ts';
+import { circularDetector, endlessDetector, greedyDetector, loopingDetector } from '../support/hostile-detectors.ts';
 import { redAndBlue } from '../support/registered-detector.ts';
 
 const GIB = 1_024 ** 3;
@@ -37,6 +37,13 @@ test('one that computes for hours ends at the limit', async () => {
   expect(performance.now() - began).toBeLessThan(15_000);
 });
 
+test.each(['the image', 'a constant'] as const)('one with a loop over %s that has no end is ended at the limit', async (from) => {
+  await expect(trialOf(loopingDetector(from), { ms: 3_000, bytes: 2 * GIB })).rejects.toMatchObject({
+    name: 'UserError',
+    message: 'The model did not finish one image within 3 s, so it is not registered. Export a smaller model.',
+  });
+});
+
 test('one that takes all memory is ended before it has it', async () => {
   await expect(trialOf(greedyDetector(), { ms: 60_000, bytes: GIB })).rejects.toMatchObject({
     name: 'UserError',
@@ -45,7 +52,11 @@ test('one that takes all memory is ended before it has it', async () => {
   });
 });
 
-test('one that computes for hours although it is registered costs its tile, not the worker of the next one', async () => {
+test.each([
+  ['computes for hours', endlessDetector()],
+  ['has a loop without end', loopingDetector('the image')],
+  ['has a loop without end as it is loaded', loopingDetector('a constant')],
+])('one that %s although it is registered costs its tile, not the worker of the next one', async (_, endless) => {
   const folder = await temporaryFolder();
   const job = async (name: string, bytes: Uint8Array, ms: number) => {
     const modelPath = join(folder, name);
@@ -56,7 +67,7 @@ test('one that computes for hours although it is registered costs its tile, not 
   const pool = modelPool(join(import.meta.dirname, '../../models'));
   onTestFinished(() => pool.close());
   const tile = await redAndBlue(320, 256);
-  const slow = await job('slow', endlessDetector(), 3_000);
+  const slow = await job('slow', endless, 3_000);
   const ends = await Promise.allSettled([1, 2, 3].map(() => pool.run(slow, tile)));
   const ended = { status: 'rejected', reason: expect.objectContaining({ name: 'AnswerError', message: 'It took too long.' }) };
   expect(ends).toEqual([ended, ended, ended]);

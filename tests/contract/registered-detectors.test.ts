@@ -144,7 +144,7 @@ test('numbers that no detector returns cost the tile, with a sentence', async ()
 
 describe('from a bucket', () => {
   /** A folder is a store with the same port. */
-  async function bucket(names: string[]) {
+  async function bucket(names: string[], room = Number.POSITIVE_INFINITY) {
     const [folder, copies] = [await temporaryFolder(), await temporaryFolder()];
     for (const name of names) await registerDetector(folder, name);
     const store = fsBlobs(folder);
@@ -153,6 +153,7 @@ describe('from a bucket', () => {
     const blobs = {
       ...store,
       async materialize(key: string) {
+        if (copied.length - released.length >= room) throw Object.assign(new Error('ENOSPC: write'), { code: 'ENOSPC' });
         copied.push(key);
         const file = await store.materialize(key);
         const path = join(copies, String(copied.length)); // as of an object in S3
@@ -180,6 +181,28 @@ describe('from a bucket', () => {
     const { detectors, released } = await bucket(names);
     for (const name of names) await detectors.files(`onnx:${name}`);
     await expect.poll(() => released).toEqual(['models/model-0/model.onnx']);
+  });
+
+  test('on a full disk, a model gets the room of those that are copied as a whole', async () => {
+    const { detectors, copied, released } = await bucket(['colors', 'other', 'third'], 2);
+    for (const name of ['colors', 'other', 'third', 'colors']) {
+      const answer = await onnxVision({ detectors }).detect(`onnx:${name}`, TILE, EVERYTHING);
+      expect(answer.detections).toHaveLength(2);
+    }
+    const files = ['colors', 'other', 'third', 'colors'].map((name) => `models/${name}/model.onnx`);
+    expect([copied, released]).toEqual([files, files.slice(0, 2)]);
+  });
+
+  test('on a disk that is full of other files, a model is a sentence, and is tried again later', async () => {
+    const { detectors } = await bucket(['colors'], 0);
+    for (const _ of [1, 2]) {
+      await expect(onnxVision({ detectors }).detect(MODEL, TILE, EVERYTHING)).rejects.toMatchObject({
+        name: 'TransientError',
+        message: expect.stringMatching(
+          /^The temporary disk has no room for the [\d,]+ bytes of the model onnx:colors\. Raise PipelineDiskMb, or/,
+        ),
+      });
+    }
   });
 
   test('a model that was uploaded by mistake is replaced by the right one, without a new sidecar', async () => {

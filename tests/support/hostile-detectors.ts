@@ -35,6 +35,27 @@ export function endlessDetector(): Uint8Array {
   });
 }
 
+/** `Loop` without a count and with a condition that stays true. Without the image in it, an optimizer runs it as it loads the model. */
+export function loopingDetector(from: 'the image' | 'a constant'): Uint8Array {
+  return file((graph, seed) => {
+    const value = (name: string, element: 'int64' | 'bool' | 'float32') => ({ name, shape: [], element });
+    const body = {
+      name: 'body',
+      inputs: [value('count', 'int64'), value('goes_on', 'bool'), value('before', 'float32')],
+      outputs: [value('still', 'bool'), value('after', 'float32')],
+      constants: [],
+      nodes: [
+        { op: 'Identity', inputs: ['goes_on'], outputs: ['still'], attributes: {} },
+        { op: 'Sin', inputs: ['before'], outputs: ['after'], attributes: {} },
+      ],
+    };
+    const always = graph.constant([], 'bool', Uint8Array.of(1));
+    const start = from === 'the image' ? seed : graph.float32(0.5);
+    const ended = graph.add('Loop', ['', always, start], { body: { graph: body } });
+    return graph.add('Add', [ended, seed], {});
+  });
+}
+
 /** 64 tensors of 256 MB that are needed at the same time. */
 export function greedyDetector(): Uint8Array {
   return file((graph, seed) => {
