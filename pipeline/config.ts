@@ -39,7 +39,7 @@ const local = () =>
     // Lambda has only CPUs.
     ONNX_EXECUTION_PROVIDER: ExecutionProvider.default('cpu').meta({
       description:
-        'What runs local models, by the names of the ONNX runtime: `cuda` and `tensorrt` (NVIDIA, Linux), `coreml` (macOS), `dml` (Windows), `webgpu`. One that this machine lacks ends the analysis with a sentence.',
+        'What runs local models, by the names of the ONNX runtime: `cuda` and `tensorrt` (NVIDIA, Linux), `coreml` (macOS), `dml` (Windows), `webgpu`, and `wasm` (WebAssembly on the CPU, slower; it replaces the native runtime where that one cannot be loaded). One that this machine lacks ends the analysis with a sentence.',
     }),
     HF_HUB_CACHE: z.string().optional().meta({
       description:

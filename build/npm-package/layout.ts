@@ -27,6 +27,7 @@ export const IMPORTS = {
   '#skills/*': './skills/*',
   '#page/*': './page/*',
   '#font': './assets/DejaVuSans-Bold.ttf',
+  '#onnxruntime-wasm': '@tilesight/onnxruntime-wasm',
 } as const;
 
 /** Sources that the package has in another form, by the path that ends an import. */

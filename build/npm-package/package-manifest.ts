@@ -3,6 +3,7 @@ import manifest from '../../package.json' with { type: 'json' };
 import { IDENTITY, mcpNameOf, type Publisher, repositoryOf } from '../ways/identity.ts';
 import { IMPORTS, NOT_BUNDLED } from './layout.ts';
 import { RUNTIME_VERSION, RUNTIMES, runtimeName } from './runtimes.ts';
+import { FALLBACKS } from './wasm-runtime.ts';
 
 /** Without `private`: what is written can be published. */
 export function packageManifest(publisher: Publisher) {
@@ -26,7 +27,9 @@ export function packageManifest(publisher: Publisher) {
     imports: IMPORTS,
     files: ['dist', 'models', 'page', 'assets', 'skills', 'THIRD_PARTY_NOTICES.txt'],
     dependencies: Object.fromEntries(NOT_BUNDLED.map((name) => [name, manifest.dependencies[name]])),
-    optionalDependencies: Object.fromEntries(RUNTIMES.map((runtime) => [runtimeName(runtime), RUNTIME_VERSION])),
+    optionalDependencies: Object.fromEntries(
+      [...RUNTIMES.map(runtimeName), ...Object.keys(FALLBACKS)].map((name) => [name, RUNTIME_VERSION]),
+    ),
     peerDependencies: manifest.peerDependencies,
     peerDependenciesMeta: manifest.peerDependenciesMeta,
   };

@@ -44,11 +44,16 @@ export async function bindingOf(path: string): Promise<string> {
   return source.replace(OWN_BINARY, `require(\`@tilesight/onnxruntime-\${process.platform}-\${process.arch}/${BINDING}\`)`);
 }
 
+/** What the license of ONNX Runtime asks for. */
+export async function copyNotices(folder: string): Promise<void> {
+  for (const notice of ['LICENSE', 'ThirdPartyNotices.txt']) await cp(join(NOTICES, notice), join(folder, notice));
+}
+
 export async function writeRuntime(folder: string, runtime: Runtime): Promise<void> {
   const { os, cpu, libc, files } = runtime;
   await mkdir(folder, { recursive: true });
   for (const file of files) await cp(join(SOURCE, os, cpu, file), join(folder, file));
-  for (const notice of ['LICENSE', 'ThirdPartyNotices.txt']) await cp(join(NOTICES, notice), join(folder, notice));
+  await copyNotices(folder);
   const { version, license } = z
     .object({ version: z.literal(RUNTIME_VERSION), license: z.string() })
     .parse(JSON.parse(await readFile(join(SOURCE, '../../package.json'), 'utf8')));

@@ -1,4 +1,5 @@
-// Writes what is published on npm, each package as a folder that `npm pack` takes: tilesight, and a runtime for each system.
+// Writes what is published on npm, each package as a folder that `npm pack` takes: tilesight, a runtime for each system, and the
+// WebAssembly for the rest.
 import { execFile } from 'node:child_process';
 import { chmod, cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -14,6 +15,7 @@ import { checkLicenses, noticesOf } from './licenses.ts';
 import { packageManifest } from './package-manifest.ts';
 import { RUNTIMES, type Runtime, runtimeName, writeRuntime } from './runtimes.ts';
 import { sbomOf } from './sbom.ts';
+import { writeWasmRuntime } from './wasm-runtime.ts';
 
 const EXECUTABLE = 0o755;
 
@@ -38,6 +40,7 @@ export async function writePackages(
     await writeRuntime(folder, runtime);
     folders.push(folder);
   }
+  folders.push(...(await writeWasmRuntime(outFolder)));
   const folder = join(outFolder, 'tilesight');
   const packages = await writeTilesight(folder, publisher);
   const sbom = join(outFolder, 'tilesight.cdx.json');

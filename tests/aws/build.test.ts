@@ -76,7 +76,7 @@ describe('a build', () => {
     expect(paths.filter((path) => files.get(path)?.includes('onnxruntime'))).toEqual([]);
     // The worker loads them with the first image.
     const importers = [...files].filter(
-      ([path, bytes]) => path.endsWith('.mjs') && /from\s*["']onnxruntime-node["']/.test(String(bytes)),
+      ([path, bytes]) => path.endsWith('.mjs') && /\b(from\s*|import\()["']onnxruntime-node["']/.test(String(bytes)),
     );
     const [[chunk] = ['']] = importers;
     expect(importers.map(([path]) => path)).toEqual([expect.stringMatching(/^pipeline\/chunks\/models-\w+\.mjs$/)]);

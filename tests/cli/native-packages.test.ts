@@ -10,28 +10,40 @@ import { temporaryFolder } from '../support/folder.ts';
 
 const SYSTEM = `${process.platform}-${process.arch}`;
 
-/** The environment of processes in which loading `name` fails as if it were missing or built for another system. */
-async function without(name: string, code: string, message: string): Promise<Record<string, string>> {
+/** The environment of processes in which loading a package fails as if it were missing or built for another system. */
+async function without(packages: Record<string, { code: string; message: string }>): Promise<Record<string, string>> {
   const preload = join(await temporaryFolder(), 'preload.mjs');
   await writeFile(
     preload,
     `import { registerHooks } from 'node:module';
     registerHooks({ resolve(specifier, context, next) {
-      if (specifier === ${JSON.stringify(name)}) throw Object.assign(new Error(${JSON.stringify(message)}), { code: '${code}' });
+      const failure = ${JSON.stringify(packages)}[specifier];
+      if (failure) throw Object.assign(new Error(failure.message), { code: failure.code });
       return next(specifier, context);
     } });`,
   );
   return { NODE_OPTIONS: `--import ${pathToFileURL(preload).href}` };
 }
 
+const UNFIT = {
+  code: 'ERR_DLOPEN_FAILED',
+  message: 'libonnxruntime.so.1: cannot open shared object file: No such file or directory',
+};
+const MISSING = { code: 'ERR_MODULE_NOT_FOUND', message: "Cannot find package 'onnxruntime-web' imported from runtime.ts" };
+
+async function smallImage(): Promise<string> {
+  const image = join(await temporaryFolder(), 'small.png');
+  await sharp({ create: { width: 64, height: 64, channels: 3, background: '#777' } })
+    .composite([{ input: { create: { width: 30, height: 30, channels: 3, background: '#fa0' } } }])
+    .toFile(image);
+  return image;
+}
+
 test('an analysis without the runtime of the local models names the package, the system and what to do', {
   timeout: 60_000,
 }, async () => {
-  const message = 'libonnxruntime.so.1: cannot open shared object file: No such file or directory';
-  const environment = await without('onnxruntime-node', 'ERR_DLOPEN_FAILED', message);
-  const image = join(await temporaryFolder(), 'gray.png');
-  await sharp({ create: { width: 64, height: 64, channels: 3, background: '#777' } }).toFile(image);
-  const { code, stderr } = await runCommand(['analyze', image], { ...environment, LOG_LEVEL: 'silent' });
+  const environment = await without({ 'onnxruntime-node': UNFIT, '#onnxruntime-wasm': MISSING });
+  const { code, stderr } = await runCommand(['analyze', await smallImage()], { ...environment, LOG_LEVEL: 'silent' });
   expect(code).toBe(1);
   expect(stderr).toContain(
     `The package onnxruntime-node cannot run on this system (${SYSTEM}). The local models need it; it exists for Linux with glibc, ` +
@@ -40,8 +52,28 @@ test('an analysis without the runtime of the local models names the package, the
   expect(stderr).not.toContain('Try again');
 });
 
+test('an analysis without the native runtime runs in WebAssembly, and a note says so', async () => {
+  const environment = await without({ 'onnxruntime-node': UNFIT });
+  const { code, stdout } = await runCommand(['analyze', await smallImage()], { ...environment, LOG_LEVEL: 'silent' });
+  expect(code).toBe(0);
+  expect(stdout).toContain(
+    `The local models ran in WebAssembly, because the native runtime cannot be loaded on this system (${SYSTEM}). They find the same, about 3 times slower.`,
+  );
+});
+
+test('an analysis that asks for WebAssembly without its package names the package', async () => {
+  const environment = { ...(await without({ '#onnxruntime-wasm': MISSING })), ONNX_EXECUTION_PROVIDER: 'wasm' };
+  const { code, stderr } = await runCommand(['analyze', await smallImage()], { ...environment, LOG_LEVEL: 'silent' });
+  expect(code).toBe(1);
+  expect(stderr).toContain(
+    'The WebAssembly of the local models is not installed. Add it with `npm install @tilesight/onnxruntime-wasm` (in a clone `npm ci`), or unset ONNX_EXECUTION_PROVIDER.',
+  );
+});
+
 test('a server without the package that reads images does not start, and says why in one sentence', async () => {
-  const environment = await without('sharp', 'ERR_MODULE_NOT_FOUND', "Cannot find package 'sharp' imported from cut-out.ts");
+  const environment = await without({
+    sharp: { code: 'ERR_MODULE_NOT_FOUND', message: "Cannot find package 'sharp' imported from cut-out.ts" },
+  });
   const { code, stdout, stderr } = await runCommand(['serve', '--port', '0'], environment);
   expect({ code, stdout, stderr }).toEqual({
     code: 1,
@@ -79,8 +111,8 @@ describe('an error of a loader', () => {
   });
 
   test('of a processor without the needed instructions has the same sentence', () => {
-    expect(unfitProcessor(new Error('SIGILL'), system).message).toContain(
-      'The package onnxruntime-node cannot run on this system',
-    );
+    const { message } = unfitProcessor(new Error('SIGILL'), system);
+    expect(message).toContain('The package onnxruntime-node cannot run on this system');
+    expect(message).toContain('Set ONNX_EXECUTION_PROVIDER=wasm');
   });
 });

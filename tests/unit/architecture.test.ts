@@ -139,7 +139,7 @@ const MAY_IMPORT: [pattern: string, allowed: string[] | 'anything'][] = [
   // Only this file runs a model; the rest describes models and reads numbers.
   [
     `${DETECTORS}run-detector.ts`,
-    [...DOMAIN, DETECTORS, 'pipeline/outlines/', 'pipeline/vision/onnx/no-telemetry.ts', 'onnxruntime-node'],
+    [...DOMAIN, DETECTORS, 'pipeline/outlines/', 'pipeline/vision/onnx/runtime.ts', 'onnxruntime-node'],
   ],
   [`${DETECTORS}{detector-file,text-model-files}.ts`, [...DOMAIN, DETECTORS, 'node:']],
   [`${DETECTORS}**`, [...DOMAIN, DETECTORS, 'pipeline/outlines/', 'pipeline/vision/onnx/pixels.ts', 'zod']],

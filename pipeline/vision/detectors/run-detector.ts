@@ -1,14 +1,13 @@
 // Runs a detector on a tile as its sidecar describes: tile in, detections out, in pixels of the tile. For a model worker: loads sharp and
 // onnxruntime.
-import '../onnx/no-telemetry.ts';
-
-import * as ort from 'onnxruntime-node';
+import type { InferenceSession } from 'onnxruntime-node';
 import { at } from '../../contract/at.ts';
 import { AnswerError, UserError } from '../../contract/errors.ts';
 import { type Detection, MIN_SCORE_DEFAULT } from '../../contract/schemas.ts';
 import { simplified } from '../../outlines/outlines.ts';
 import type { Point } from '../../outlines/polygons.ts';
 import type { Jpeg } from '../../ports.ts';
+import { loadRuntime, type Session, type Tensor } from '../onnx/runtime.ts';
 import { byScore, type Candidate, cornersIou, suppressed } from './candidates.ts';
 import { DECODERS } from './decoders/decoders.ts';
 import { type Outputs, requireNumbers } from './decoders/outputs.ts';
@@ -26,12 +25,10 @@ const FAR_PX = 100_000;
 const DETECTIONS_MAX = 300; // as Ultralytics; the callers keep fewer, and state it
 
 /** Throws a UserError if onnxruntime cannot load the model: a damaged graph, or an operator that it lacks. */
-export async function loadDetector(
-  bytes: Uint8Array,
-  options: ort.InferenceSession.SessionOptions,
-): Promise<ort.InferenceSession> {
+export async function loadDetector(bytes: Uint8Array, options: InferenceSession.SessionOptions): Promise<Session> {
+  const runtime = await loadRuntime(options);
   try {
-    return await ort.InferenceSession.create(bytes, options);
+    return await runtime.createSession(bytes, options);
   } catch (cause) {
     throw new UserError(
       'onnxruntime cannot load the model: its graph is damaged, or uses an operator or a type that it does not have. Export the model again, with opset 17 or lower.',
@@ -45,7 +42,7 @@ export async function loadDetector(
  * not describe the model, and an AnswerError if the model returns no usable numbers for this tile.
  */
 export async function runDetector(
-  session: ort.InferenceSession,
+  session: Session,
   sidecar: Sidecar,
   tile: Jpeg,
   scoreMin = MIN_SCORE_DEFAULT,
@@ -60,9 +57,9 @@ export async function runDetector(
   return kept.slice(0, DETECTIONS_MAX).flatMap((candidate) => detectionOf(candidate, sidecar, placement, tile));
 }
 
-async function run(session: ort.InferenceSession, { input }: Sidecar, planes: Float32Array): Promise<Outputs> {
+async function run(session: Session, { input }: Sidecar, planes: Float32Array): Promise<Outputs> {
   const feeds = Object.fromEntries(session.inputMetadata.map((value) => [value.name, feedOf(value, planes, input)]));
-  let results: ort.InferenceSession.OnnxValueMapType;
+  let results: Record<string, Tensor>;
   try {
     results = await session.run(feeds);
   } catch (cause) {
@@ -71,28 +68,23 @@ async function run(session: ort.InferenceSession, { input }: Sidecar, planes: Fl
   }
   return session.outputNames.map((name) => {
     const result = results[name];
-    if (!(result instanceof ort.Tensor))
-      throw new UserError(`The output ${shortName(name)} of the model is not a tensor. Export the model again.`);
+    if (!result) throw new UserError(`The output ${shortName(name)} of the model is not a tensor. Export the model again.`);
     return { name, values: numbersOf(name, result), shape: result.dims };
   });
 }
 
 /** The inputs beside the image ask for the size of an image: that of the input, so that boxes come in its pixels. */
-function feedOf(
-  value: ort.InferenceSession.ValueMetadata,
-  planes: Float32Array,
-  { width, height }: Sidecar['input'],
-): ort.Tensor {
+function feedOf(value: InferenceSession.ValueMetadata, planes: Float32Array, { width, height }: Sidecar['input']): Tensor {
   const type = value.isTensor ? value.type : 'float32';
   if (value.name === 'orig_target_sizes') return smallTensor(type, [width, height], [1, 2]);
   if (value.name === 'im_shape') return smallTensor(type, [height, width], [1, 2]);
   if (value.name === 'scale_factor') return smallTensor(type, [1, 1], [1, 2]);
   if (value.name === 'pixel_mask') return pixelMask(type, value.isTensor ? value.shape : []);
-  return new ort.Tensor('float32', planes, [1, 3, height, width]);
+  return { type: 'float32', data: planes, dims: [1, 3, height, width] };
 }
 
 /** All of it is image. Its size does not matter where the model leaves it open. */
-function pixelMask(type: string, declared: readonly (number | string)[]): ort.Tensor {
+function pixelMask(type: string, declared: readonly (number | string)[]): Tensor {
   const sizes = declared.filter((size) => typeof size === 'number' && size > 0 && size <= PIXEL_MASK_EDGE_MAX).map(Number);
   const shape = sizes.length === PIXEL_MASK_SHAPE.length ? sizes : PIXEL_MASK_SHAPE;
   const length = shape.reduce((product, size) => product * size, 1);
@@ -103,13 +95,13 @@ function pixelMask(type: string, declared: readonly (number | string)[]): ort.Te
   );
 }
 
-function smallTensor(type: string, values: readonly number[], shape: readonly number[]): ort.Tensor {
-  if (type === 'int64') return new ort.Tensor('int64', BigInt64Array.from(values, BigInt), shape);
-  if (type === 'int32') return new ort.Tensor('int32', Int32Array.from(values), shape);
-  return new ort.Tensor('float32', Float32Array.from(values), shape);
+function smallTensor(type: string, values: readonly number[], shape: readonly number[]): Tensor {
+  if (type === 'int64') return { type, data: BigInt64Array.from(values, BigInt), dims: shape };
+  if (type === 'int32') return { type, data: Int32Array.from(values), dims: shape };
+  return { type: 'float32', data: Float32Array.from(values), dims: shape };
 }
 
-function numbersOf(name: string, { data, type }: ort.Tensor): Float32Array {
+function numbersOf(name: string, { data, type }: Tensor): Float32Array {
   if (data instanceof Float32Array) return data;
   if (data instanceof BigInt64Array) return Float32Array.from(data, Number);
   if (data instanceof Int32Array) return Float32Array.from(data);

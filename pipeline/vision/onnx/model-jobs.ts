@@ -64,7 +64,11 @@ export function tileLimit(model: ModelId): { ms: number; sentence: string } {
 }
 
 /** An object, so that a later version can report more. */
-export const Detected = z.object({ detections: z.array(Detection) });
+export const Detected = z.object({
+  detections: z.array(Detection),
+  /** What ran the model. */
+  runtime: z.enum(['native', 'wasm']).optional(),
+});
 export type Detected = z.infer<typeof Detected>;
 
 export const NANODET: ModelJob<Detected> = { model: 'nanodet', result: Detected };

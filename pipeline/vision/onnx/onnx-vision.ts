@@ -43,7 +43,7 @@ export function onnxVision(options: OnnxVisionOptions = {}): Vision {
       const detectorOf = (afresh: boolean) => detector(model, ask, options.detectors ?? null, afresh);
       const known = await detectorOf(false);
       const run = async (found: Detector) => ({ found, ...(await ran(pool(), found, tile, ask)) });
-      const { found, detections } = await run(known).catch(async (error: unknown) => {
+      const { found, detections, runtime } = await run(known).catch(async (error: unknown) => {
         if (!(error instanceof UserError) || known.version === undefined) throw error;
         const now = await detectorOf(true); // it may have been replaced since its sidecar was read
         if (isDeepStrictEqual(now.job.model, known.job.model)) throw error;
@@ -56,7 +56,11 @@ export function onnxVision(options: OnnxVisionOptions = {}): Vision {
         detections: highestScores(wanted, detectionsMax),
         usage: NO_USAGE,
         clipped: 0,
-        notes: [...notes, ...countNotes(model, wanted.length, detectionsMax)],
+        notes: [
+          ...notes,
+          ...countNotes(model, wanted.length, detectionsMax),
+          ...(runtime === 'wasm' ? [noteOnWasm(options.executionProvider)] : []),
+        ],
         ...(version !== undefined && { version }),
       };
     },
@@ -96,6 +100,14 @@ async function detector(model: ModelId, ask: Ask, detectors: OnnxVisionOptions['
   const { modelPath, sidecar } = files;
   const job = { model: { modelPath, sidecar, version }, result: Detected, limit };
   return { job, selection: selectOwn(model, labels, ask), detectionsMax: OBJECTS_MAX, version };
+}
+
+function noteOnWasm(executionProvider: ExecutionProvider = 'cpu'): string {
+  const reason =
+    executionProvider === 'wasm'
+      ? ' (ONNX_EXECUTION_PROVIDER)'
+      : `, because the native runtime cannot be loaded on this system (${process.platform}-${process.arch})`;
+  return `The local models ran in WebAssembly${reason}. They find the same, about 3 times slower.`;
 }
 
 /** Blocked if the score of a blocking kind is high enough. */

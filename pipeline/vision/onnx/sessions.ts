@@ -2,9 +2,7 @@
 import { createHash } from 'node:crypto';
 import { readFile, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import './no-telemetry.ts';
-
-import * as ort from 'onnxruntime-node';
+import type { InferenceSession } from 'onnxruntime-node';
 import { z } from 'zod';
 import { at } from '../../contract/at.ts';
 import { UserError } from '../../contract/errors.ts';
@@ -14,19 +12,20 @@ import { loadDetector } from '../detectors/run-detector.ts';
 import { MODEL_BYTES_MAX } from '../detectors/sidecar.ts';
 import { dictionaryOf } from '../detectors/text-model-files.ts';
 import type { DetectorFile, TextModelFiles } from './model-jobs.ts';
+import { loadRuntime, type Session, type Tensor } from './runtime.ts';
 import { type Alphabet, alphabetOf } from './text/text-of-scores.ts';
 
 // Measured on 2 cores, 640 px tiles per second (onnx:nanodet, onnx:ppocr), 4 tiles in flight: 2 workers x 1 thread 20.7, 8.4; 1 worker
 // x 2 threads 18.7, 5.3. So one thread for each session, and one worker for each core.
 // Without the arena, each run gives its memory back and faults it in again: with inputs of changing size, 60 % more CPU time in the
 // workers (lawn.jpg: 68 against 28 s). The arena keeps 170 MB more in each worker.
-export function sessionOptions(executionProvider: ExecutionProvider): ort.InferenceSession.SessionOptions {
+export function sessionOptions(executionProvider: ExecutionProvider): InferenceSession.SessionOptions {
   return {
     executionProviders: [executionProvider], // what it cannot run, the CPU runs
     intraOpNumThreads: 1,
     interOpNumThreads: 1,
     enableCpuMemArena: true,
-    logSeverityLevel: executionProvider === 'cpu' ? 3 : 4,
+    logSeverityLevel: isOfGpu(executionProvider) ? 4 : 3,
   };
 }
 
@@ -36,11 +35,11 @@ const TEXT_SESSIONS_KEPT_MAX = 2 * DETECTORS_KEPT_MAX; // each text model has tw
 /** Loaded files are kept; a failed load is repeated by the next caller. Throws a UserError if a file has another checksum. */
 export interface Sessions {
   /** `file` is a path; its base name is looked up in checksums.json. */
-  get(file: string): Promise<ort.InferenceSession>;
+  get(file: string): Promise<Session>;
   /** What a text file says a reader reads, checked the same way. */
   alphabet(file: string): Promise<Alphabet>;
   /** Throws a UserError if the model is missing, is not the one of its sidecar, or cannot be loaded. */
-  detector(detector: DetectorFile): Promise<ort.InferenceSession>;
+  detector(detector: DetectorFile): Promise<Session>;
   /** Its parts throw as `detector`. */
   text(model: TextModelFiles): TextModel;
   /** The path of a file of the models folder. */
@@ -50,9 +49,9 @@ export interface Sessions {
 /** A PP-OCR model. Its parts are loaded when they are needed: a tile without text needs no reader. */
 export interface TextModel {
   /** Finds lines. */
-  detector(): Promise<ort.InferenceSession>;
+  detector(): Promise<Session>;
   /** Reads a line. */
-  reader(): Promise<ort.InferenceSession>;
+  reader(): Promise<Session>;
   alphabet(): Promise<Alphabet>;
 }
 
@@ -61,7 +60,8 @@ export function sessions(modelsFolder: string, executionProvider: ExecutionProvi
   return {
     get: once(async (file) => {
       const bytes = await checked(file, modelsFolder);
-      return await ort.InferenceSession.create(bytes, options).catch(unusable(executionProvider));
+      const runtime = await loadRuntime(options);
+      return await runtime.createSession(bytes, options).catch(unusable(executionProvider));
     }),
     alphabet: once(async (file) => alphabetOf(dictionaryOf(new TextDecoder().decode(await checked(file, modelsFolder))))),
     detector: detectorSessions(executionProvider),
@@ -70,10 +70,14 @@ export function sessions(modelsFolder: string, executionProvider: ExecutionProvi
   };
 }
 
+function isOfGpu(executionProvider: ExecutionProvider): boolean {
+  return executionProvider !== 'cpu' && executionProvider !== 'wasm';
+}
+
 /** A session of the CPU fails because of the model, one of a GPU mostly because this machine lacks something. */
 function unusable(executionProvider: ExecutionProvider) {
   return (cause: unknown): never => {
-    if (executionProvider === 'cpu') throw cause;
+    if (!isOfGpu(executionProvider)) throw cause;
     throw new UserError(
       `The execution provider ${executionProvider} cannot be used on this machine. Install what it needs, or unset ONNX_EXECUTION_PROVIDER.`,
       { cause },
@@ -107,8 +111,8 @@ function textModels(executionProvider: ExecutionProvider): Sessions['text'] {
 function keptSessions(
   most: number,
   executionProvider: ExecutionProvider,
-): (id: string, path: string, sha256: string) => Promise<ort.InferenceSession> {
-  const kept = lru<string, Promise<ort.InferenceSession>>(most, (session) => {
+): (id: string, path: string, sha256: string) => Promise<Session> {
+  const kept = lru<string, Promise<Session>>(most, (session) => {
     session.then((ended) => ended.release()).catch(() => {}); // it never loaded
   });
   return (id, path, sha256) => {
@@ -155,23 +159,18 @@ function once<T>(load: (file: string) => Promise<T>): (file: string) => Promise<
 }
 
 /** Runs a session that has one input. Returns the outputs by name. */
-export async function run(
-  session: ort.InferenceSession,
-  values: Float32Array,
-  shape: readonly number[],
-): Promise<ort.InferenceSession.OnnxValueMapType> {
-  return session.run({ [at(session.inputNames, 0)]: new ort.Tensor('float32', values, shape) });
+export async function run(session: Session, values: Float32Array, shape: readonly number[]): Promise<Record<string, Tensor>> {
+  return await session.run({ [at(session.inputNames, 0)]: { type: 'float32', data: values, dims: shape } });
 }
 
 /** The float32 output of that name, or the first output. */
 export function output(
-  outputs: ort.InferenceSession.OnnxValueMapType,
+  outputs: Readonly<Record<string, Tensor>>,
   name?: string,
 ): { values: Float32Array; shape: readonly number[] } {
   const value = name === undefined ? Object.values(outputs)[0] : outputs[name];
-  if (!(value instanceof ort.Tensor) || !(value.data instanceof Float32Array)) {
-    const type = value instanceof ort.Tensor ? value.type : typeof value;
-    throw new Error(`The model's output ${name ?? 0} must be float32, not ${type}.`);
+  if (!(value?.data instanceof Float32Array)) {
+    throw new Error(`The model's output ${name ?? 0} must be float32, not ${value?.type}.`);
   }
   return { values: value.data, shape: value.dims };
 }

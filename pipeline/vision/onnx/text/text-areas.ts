@@ -1,8 +1,8 @@
 // Finds lines of text: PP-OCR's DB detector gives each pixel a probability, and connected pixels make a line, at any angle.
-import type { InferenceSession } from 'onnxruntime-node';
 import { at } from '../../../contract/at.ts';
 import { AnswerError } from '../../../contract/errors.ts';
 import { bgrPlanes, channelTable, giveBack, type Pixels, resize, scaled } from '../pixels.ts';
+import type { Session } from '../runtime.ts';
 import { output, run } from '../sessions.ts';
 import { type Component, componentsOf } from './components.ts';
 import { joinedPieces, type Piece } from './line-pieces.ts';
@@ -55,7 +55,7 @@ const TABLES = [
  * Ordered by the tops of their cores. A longer side over 1,024 px is scaled down for the search only. Throws an AnswerError if the model
  * returns no map of the tile.
  */
-export async function findTextAreas(session: InferenceSession, tile: Pixels): Promise<TextArea[]> {
+export async function findTextAreas(session: Session, tile: Pixels): Promise<TextArea[]> {
   const size = scaled(tile, 0, EDGE_PX_MAX);
   const planes = bgrPlanes(await resize(tile, size.width, size.height), TABLES, PADDING);
   const { values: probabilities, shape } = output(await run(session, planes.values, [1, 3, planes.height, planes.width]));
