@@ -71,8 +71,15 @@ export async function lookAt(named: NamedPage, view: WantedView, deps: ToolDeps,
   if (undecoded.get(execution_id) === undefined && (await isAtHand(request, view, deps))) {
     return await decodedOrTiled(look, view, deps, times);
   }
-  await startExecution(look, deps);
+  await startAgain(look, deps);
   return { stored: await tiled(execution_id, times.answer, deps) };
+}
+
+/** A look has one name for ever, and what made it fail may have passed. On AWS, a name is kept until the service forgets it. */
+async function startAgain(look: AnalysisRequest, deps: ToolDeps): Promise<void> {
+  const before = await deps.launcher.describe(look.execution_id);
+  if (before && before.state !== 'running' && before.state !== 'succeeded') await deps.launcher.forget(look.execution_id);
+  await startExecution(look, deps);
 }
 
 /** Looks whose image could not be decoded in time: another attempt would end the same way. */
@@ -93,7 +100,7 @@ async function decodedOrTiled(look: AnalysisRequest, view: WantedView, deps: Too
       return { decoded: soon };
     }
     if (deps.signal?.aborted) throw new TransientError('The call was cancelled before its view was rendered.');
-    const tiling = startExecution(look, deps).then(async (): Promise<Look> => {
+    const tiling = startAgain(look, deps).then(async (): Promise<Look> => {
       const waitMs = times.answer - times.decoding;
       return { stored: await tiled(look.execution_id, waitMs, { ...deps, signal: AbortSignal.any(unwanted) }) };
     });

@@ -60,3 +60,23 @@ test('a call that is cancelled ends its decoder, and starts nothing', async () =
   expect(server.launcher.runs).toHaveLength(0);
   expect((await client.callTool('view_region', { image })).isError ?? false).toBe(false);
 });
+
+test('a look that failed is tried again by the next view', async () => {
+  const views = { moderated: true, edgePxFor: () => 1_568 };
+  const failed = { state: 'failed', startedAt: new Date(), endedAt: new Date() } as const;
+  const server = await testServer({ views });
+  const client = await connected(CLIENTS[0], server);
+  const image = await drawn(server, 'sheet.png', 1_200, 900);
+  const refusal = client.refusal('view_region', { image });
+  await vi.waitFor(() => expect(server.launcher.runs).toHaveLength(1), { timeout: 5_000 });
+  const [first] = server.launcher.runs;
+  if (!first) throw new Error('No look was started.');
+  const error = { type: 'UserError', message: 'The disk is full.' };
+  server.launcher.states.set(first.request.execution_id, { ...failed, error });
+  expect(await refusal).toContain('The disk is full.');
+  const again = client.refusal('view_region', { image });
+  await vi.waitFor(() => expect(server.launcher.runs).not.toContain(first), { timeout: 5_000 });
+  await vi.waitFor(() => expect(server.launcher.runs).toHaveLength(1), { timeout: 5_000 });
+  server.launcher.states.set(first.request.execution_id, { ...failed, error: { ...error, message: 'It is still full.' } });
+  expect(await again).toContain('It is still full.');
+});
