@@ -40,6 +40,10 @@ export interface Agent {
   upload(path: string): Promise<string>;
   /** `created` is false if the same request was started before. */
   start(request: AnalyzeRequest): Promise<{ executionId: string; created: boolean }>;
+  /** Starts the analysis of the tiles that an execution left out, or finds the one that was started before. Returns its id. */
+  retry(executionId: string): Promise<string>;
+  /** As it is now. */
+  state(executionId: string): Promise<Execution>;
   /** The states of an execution as they change; the last one is final. */
   follow(executionId: string): AsyncIterable<Execution>;
   download(link: string): Promise<Uint8Array>;
@@ -71,6 +75,10 @@ export async function agent(url: URL, signal: AbortSignal): Promise<Agent> {
       const { execution_id, created } = await call('analyze_image', request, Started);
       return { executionId: execution_id, created };
     },
+    async retry(executionId) {
+      return (await call('retry_failed_tiles', { execution_id: executionId }, Started)).execution_id;
+    },
+    state: (executionId) => call('get_execution', { execution_id: executionId, response_format: 'detailed' }, Execution),
     async *follow(executionId) {
       const args = { execution_id: executionId, wait_seconds: POLL_WAIT_S, response_format: 'detailed' };
       for (;;) {

@@ -13,6 +13,7 @@ import { obstacleTo } from '../pipeline/providers/provider-registry.ts';
 import { terminalLog } from '../pipeline/telemetry/terminal-log.ts';
 import { type Agent, type AnalyzeRequest, agent, type Execution } from './agent.ts';
 import { type KeptAnalysis, keptAnalysis } from './kept-analysis.ts';
+import { executionOf } from './kept-execution.ts';
 import { showProgress } from './progress-bar.ts';
 import { noteLine, print, report } from './terminal.ts';
 import { findingsTable } from './terminal-table.ts';
@@ -31,6 +32,7 @@ const AnalyzeOptions = z.strictObject({
   page: z.number().optional(),
   bands: z.array(z.number()).optional(),
   verify: z.boolean().optional(),
+  fresh: z.boolean().optional(),
   out: z.string(),
   json: z.string().optional(),
 });
@@ -39,6 +41,8 @@ type AnalyzeOptions = z.infer<typeof AnalyzeOptions>;
 const STANDARD_OUTPUT = '-';
 const INTERRUPTS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 const EXIT_PARTIAL = 3;
+const PARTIAL_ADVICE =
+  'Run the same command again within a week to analyze only what is missing, or with --fresh to start over.\n';
 const EXIT_INTERRUPTED = 130; // 128 + SIGINT, as shells report it
 
 /** `values` are commander's. */
@@ -52,7 +56,7 @@ export async function analyzeCommand(image: string, values: unknown): Promise<vo
   if (options.verify && config.VERIFICATION_MODEL === undefined)
     throw new UserError('--verify needs a verification model. Set VERIFICATION_MODEL, or leave --verify out.');
   checkModels(config, options);
-  const kept = await keptAnalysis(config.TILESIGHT_HOME, path, [requestFor('', options), modelOffer(config)]);
+  const kept = await keptAnalysis(config.TILESIGHT_HOME, path, [requestFor('', options), modelOffer(config)], options.fresh);
   const interrupt = new AbortController();
   const onInterrupt = () => interrupt.abort();
   for (const signal of INTERRUPTS) process.once(signal, onInterrupt);
@@ -124,47 +128,40 @@ interface Analysis {
   kept: KeptAnalysis;
   /** Those whose answers are not logged. */
   models: readonly string[];
-  /** Called once the kept analysis is no longer needed: without an execution, after a failure, or when all results are written. */
+  /** Called once the kept analysis is no longer needed: without an execution, after a failure, or when all tiles are analyzed. */
   over(): void;
   signal: AbortSignal;
 }
 
 async function analyzeWith(analysis: Analysis): Promise<void> {
-  const { url, path, options, models, over, signal } = analysis;
+  const { url, path, options, kept, models, over, signal } = analysis;
   const tools = await agent(new URL('/mcp', url), signal);
   try {
-    const executionId = await executionOf(analysis, tools);
+    const { executionId, retryOf } = await executionOf(kept, (upload) => requestFor(upload, options), path, tools).catch(
+      (error) => {
+        if (kept.executionId === null) over();
+        throw error;
+      },
+    );
     const execution = await showProgress(basename(path), tools.follow(executionId));
     if (execution.status !== 'SUCCEEDED' && execution.status !== 'PARTIAL') {
-      over();
+      // What an earlier execution has found stays, and the next run begins another retry.
+      if (retryOf === null) over();
+      else await tools.delete(executionId);
       for (const note of execution.notes) report(noteLine(note));
       report(logAdvice(execution.reason, models));
       throw new UserError(execution.reason ?? `The analysis ended with the status ${execution.status}.`);
     }
     await deliver(executionId, await downloaded(execution, tools), options);
-    over();
-    if (execution.status === 'PARTIAL') {
-      report(`${execution.reason}\n${logAdvice(execution.reason, models)}`);
-      process.exitCode = EXIT_PARTIAL;
+    if (execution.status === 'SUCCEEDED') {
+      over();
+      return;
     }
+    await kept.keep(executionId);
+    report(`${execution.reason}\n${logAdvice(execution.reason, models)}${PARTIAL_ADVICE}`);
+    process.exitCode = EXIT_PARTIAL;
   } finally {
     await tools.close();
-  }
-}
-
-/** The execution that was interrupted, or a new one. */
-async function executionOf({ path, options, kept, over }: Analysis, tools: Agent): Promise<string> {
-  if (kept.executionId !== null) {
-    report(`Continuing the analysis ${kept.executionId}.\n`);
-    return kept.executionId;
-  }
-  try {
-    const { executionId } = await tools.start(requestFor(await tools.upload(path), options));
-    await kept.keep(executionId);
-    return executionId;
-  } catch (error) {
-    over();
-    throw error;
   }
 }
 

@@ -1,5 +1,5 @@
-// Keeps an analysis of `tilesight analyze` until its results are written, so that the same command continues it after Ctrl-C, a crash
-// or a full disk. Must not know servers or tools.
+// Keeps an analysis of `tilesight analyze` until all of its tiles are analyzed and written, so that the same command continues it after
+// Ctrl-C, a crash, a full disk or failed tiles. Must not know servers or tools.
 import { createHash } from 'node:crypto';
 import { mkdir, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
@@ -21,9 +21,9 @@ export interface KeptAnalysis {
 
 /**
  * The analysis of the file at `path`, with `request` being everything else that its findings depend on. A file that has changed since
- * is another analysis. Removes analyses that were not continued in time.
+ * is another analysis. `fresh` forgets the one that was kept. Removes analyses that were not continued in time.
  */
-export async function keptAnalysis(home: string, path: string, request: unknown): Promise<KeptAnalysis> {
+export async function keptAnalysis(home: string, path: string, request: unknown, fresh = false): Promise<KeptAnalysis> {
   const analyses = join(home, 'analyses');
   await sweep(analyses);
   const { size, mtimeMs } = await stat(path);
@@ -34,6 +34,7 @@ export async function keptAnalysis(home: string, path: string, request: unknown)
     .replace(/[^\w.-]+/g, '-')
     .slice(0, STEM_CHARACTERS_MAX);
   const folder = join(analyses, `${stem}-${hash.slice(0, HASH_CHARACTERS)}`);
+  if (fresh) await rm(folder, { recursive: true, force: true });
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const file = join(folder, EXECUTION_FILE);
   return {

@@ -63,6 +63,7 @@ program
   .option('--page <n>', 'page of a TIFF or frame of an animation (default: 1)', wholeNumber)
   .option('--bands <red,green,blue>', 'bands of a multispectral image, from 1 (default: as the file declares)', bandNumbers)
   .option('--verify', 'verify low-scoring and severe findings with the model in VERIFICATION_MODEL')
+  .option('--fresh', 'start over, also if an interrupted or partial analysis of the same image and options was kept')
   .option('--out <dir>', 'folder for report.html, overlay.jpg and findings.json', 'tilesight-out')
   .option('--json <file>', 'also write the findings to this file; - prints them instead of the table')
   .addHelpText('after', example('npx tilesight analyze site-plan.png --look-for "fire extinguishers" --out results'))
