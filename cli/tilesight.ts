@@ -69,7 +69,7 @@ program
   .addHelpText('after', example('npx tilesight analyze site-plan.png --look-for "fire extinguishers" --out results'))
   .addHelpText('after', modelsHelp())
   .addHelpText('after', '\nExit codes: 0 all tiles analyzed, 1 failed or blocked, 3 some tiles not analyzed, 130 interrupted.')
-  .action(async (image, options) => (await import('./analyze-command.ts')).analyzeCommand(image, options));
+  .action(async (image, options) => (await import('./analyze/analyze-command.ts')).analyzeCommand(image, options));
 
 program
   .command('evaluate')

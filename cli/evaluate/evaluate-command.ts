@@ -12,7 +12,7 @@ import { selectionOf, selectOwn, selectText } from '../../pipeline/providers/loc
 import { terminalLog } from '../../pipeline/telemetry/terminal-log.ts';
 import { detectorsInFolder } from '../../pipeline/vision/registered-detectors.ts';
 import { agent } from '../agent.ts';
-import { type KeptAnalysis, keptAnalysis } from '../kept-analysis.ts';
+import { type KeptAnalysis, keptAnalysis } from '../analyze/kept-analysis.ts';
 import { print, report } from '../terminal.ts';
 import { checkOutFolder, writeWhole } from '../write-whole.ts';
 import { analyzeAll } from './analyses.ts';

@@ -30,7 +30,8 @@ describe('tilesight analyze', () => {
     const document = FindingsDocument.parse(JSON.parse(await readFile(join(out, 'findings.json'), 'utf8')));
     expect(document.findings.map(({ text }) => text)).toEqual(['VALVE V-4711']);
     const overlay = await sharp(join(out, 'overlay.jpg')).metadata();
-    expect([overlay.width, overlay.height]).toEqual([1_500, 900]);
+    expect(overlay.width).toBe(1_500);
+    expect(overlay.height).toBeGreaterThan(900); // with its legend
   });
 
   test('prints only JSON on standard output with --json -', async () => {

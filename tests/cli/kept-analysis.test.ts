@@ -2,7 +2,7 @@
 import { mkdir, readdir, stat, utimes, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { expect, test } from 'vitest';
-import { keptAnalysis } from '../../cli/kept-analysis.ts';
+import { keptAnalysis } from '../../cli/analyze/kept-analysis.ts';
 import { temporaryFolder } from '../support/folder.ts';
 
 const DAY_S = 24 * 3_600;

@@ -25,6 +25,7 @@ test.each([['--version'], ['--help']])(
       'cli/tilesight.ts',
       'pipeline/contract/errors.ts',
       'pipeline/contract/printable.ts',
+      'pipeline/contract/protocol.ts',
       'pipeline/contract/usage.ts',
     ]);
     expect(files.filter((file) => file.includes('/node_modules/') && !file.includes('/node_modules/commander/'))).toEqual([]);

@@ -45,7 +45,7 @@ describe('tilesight analyze after failed tiles', () => {
       const refuses = refused.has(tile) ? refusals > 0 : refused.size < refusals;
       if (!refuses) return detections('valve');
       refused.add(tile);
-      return { status: 400, message: 'This picture cannot be processed.' };
+      return { status: 400, message: 'This image cannot be processed.' };
     });
     const environment = {
       OPENAI_BASE_URL: baseUrl,

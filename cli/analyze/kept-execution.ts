@@ -1,8 +1,8 @@
 // The execution of a run of `tilesight analyze`: one that was interrupted, a retry of the tiles that an earlier one left out, or a new
 // one.
-import type { Agent, AnalyzeRequest, Execution } from './agent.ts';
+import type { Agent, AnalyzeRequest, Execution } from '../agent.ts';
+import { report } from '../terminal.ts';
 import type { KeptAnalysis } from './kept-analysis.ts';
-import { report } from './terminal.ts';
 
 export interface RunExecution {
   executionId: string;

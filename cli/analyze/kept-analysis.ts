@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto';
 import { mkdir, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { writeWhole } from './write-whole.ts';
+import { writeWhole } from '../write-whole.ts';
 
 const KEPT_MS = 7 * 24 * 3_600_000; // an analysis that was not continued by then is given up
 const STEM_CHARACTERS_MAX = 40;

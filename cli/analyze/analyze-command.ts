@@ -2,22 +2,22 @@
 import { stat } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { z } from 'zod';
-import { serve } from '../local/serve.ts';
-import { type Config, modelOffer, readConfig } from '../pipeline/config.ts';
-import { UserError } from '../pipeline/contract/errors.ts';
-import { Detail, MIN_SCORE_MIN } from '../pipeline/contract/schemas.ts';
-import { documents, parseDocument } from '../pipeline/documents.ts';
-import { GRID_MAX, GRID_MIN, TILE_EDGE_MAX_PX, TILE_EDGE_MIN_PX } from '../pipeline/planning/tile-size.ts';
-import { isLocal } from '../pipeline/providers/prices.ts';
-import { obstacleTo } from '../pipeline/providers/provider-registry.ts';
-import { terminalLog } from '../pipeline/telemetry/terminal-log.ts';
-import { type Agent, type AnalyzeRequest, agent, type Execution } from './agent.ts';
+import { serve } from '../../local/serve.ts';
+import { type Config, modelOffer, readConfig } from '../../pipeline/config.ts';
+import { UserError } from '../../pipeline/contract/errors.ts';
+import { Detail, MIN_SCORE_MIN } from '../../pipeline/contract/schemas.ts';
+import { documents, parseDocument } from '../../pipeline/documents.ts';
+import { GRID_MAX, GRID_MIN, TILE_EDGE_MAX_PX, TILE_EDGE_MIN_PX } from '../../pipeline/planning/tile-size.ts';
+import { isLocal } from '../../pipeline/providers/prices.ts';
+import { obstacleTo } from '../../pipeline/providers/provider-registry.ts';
+import { terminalLog } from '../../pipeline/telemetry/terminal-log.ts';
+import { type Agent, type AnalyzeRequest, agent, type Execution } from '../agent.ts';
+import { showProgress } from '../progress-bar.ts';
+import { noteLine, print, report } from '../terminal.ts';
+import { findingsTable } from '../terminal-table.ts';
+import { checkFile, checkOutFolder, writeWhole } from '../write-whole.ts';
 import { type KeptAnalysis, keptAnalysis } from './kept-analysis.ts';
 import { executionOf } from './kept-execution.ts';
-import { showProgress } from './progress-bar.ts';
-import { noteLine, print, report } from './terminal.ts';
-import { findingsTable } from './terminal-table.ts';
-import { checkFile, checkOutFolder, writeWhole } from './write-whole.ts';
 
 const AnalyzeOptions = z.strictObject({
   lookFor: z.string().optional(),
