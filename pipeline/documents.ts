@@ -26,6 +26,8 @@ const StartedBy = z.object({ principal: z.string().nullable(), at: z.string() })
 const Launched = z.object({ arn: z.string() });
 /** Keys of index entries. */
 const IndexKeys = z.object({ keys: z.array(z.string()) });
+/** The id has the pattern of the service: with `/`, `+` and `=`, so it is no part of a key. */
+const Wait = z.object({ callback_id: z.string() });
 /** Its existence is what counts. */
 const Cancellation = z.object({ cancelled_at: z.string() });
 
@@ -46,6 +48,12 @@ export const documents = {
   launched: (executionId: string) => ({ key: keys.launched(executionId), schema: Launched }),
   /** Exists once a caller asks to cancel an execution. */
   cancellation: (executionId: string) => ({ key: keys.cancel(executionId), schema: Cancellation }),
+  /**
+   * The callback that an execution waits for. The step that begins to wait writes it, and writes the same again if it is repeated. A
+   * callback that has ended is refused, so the document may stay.
+   */
+  wait: (executionId: string, name: string) => ({ key: keys.wait(executionId, name), schema: Wait }),
+  waitAt: (key: string) => ({ key, schema: Wait }),
   /** How long a language model took for a tile in the last run that measured it. */
   pace: (model: string) => ({ key: keys.pace(model), schema: Pace, indent: 1 }),
   /** One line in the list of executions, by a key in a folder of `indexOf`. */

@@ -1,6 +1,7 @@
 // Detection as durable operations: the tiles of one shard in this execution, or several shards as executions of their own.
 // Order, names and nesting of the operations are how an execution in flight resumes: contract/protocol.ts.
 import { type DurableContext, NestingType } from '@aws/durable-execution-sdk-js';
+import { detectByAgent } from './agent-detection.ts';
 import { at } from './contract/at.ts';
 import { causesOf, failureFacts } from './contract/causes.ts';
 import { AnswerError, mustBeFixed, sentenceOf, TransientError, UserError } from './contract/errors.ts';
@@ -20,6 +21,7 @@ import { paceMeter } from './progress/pace-meter.ts';
 import { type ProgressReport, reportShard } from './progress/progress-writer.ts';
 import { type TileResultCounter, tileResultCounter } from './progress/tile-result-counter.ts';
 import { reportTiles } from './progress/tile-state-writer.ts';
+import { isAgent } from './providers/agent-model.ts';
 import { stepDocuments } from './step-documents.ts';
 import { watchCancellation } from './steps/cancellation.ts';
 import { type DetectionRun, detectInTile, forgetTiles, type TileFacts } from './steps/detect-tile.ts';
@@ -122,11 +124,11 @@ export async function detectTiles(
       else if (throttled.behind === null) throw new TransientError(throttled.reason);
     }
   };
+  const byAgent = request.models.detection.some(isAgent);
   const detectOne = async (tileContext: DurableContext, tile: PlannedTile) => {
-    const result = await counter.follow(
-      tile,
-      waits.run(tile.name, () => stepsOf(tileContext, tile)),
-    );
+    const steps = waits.run(tile.name, () => stepsOf(tileContext, tile));
+    const result = await (byAgent ? counter.outcome(tile, steps) : counter.follow(tile, steps));
+    if (byAgent) counter.hold(tile.index, result);
     tileStates.changed();
     soFar.changed();
     return result;
@@ -141,7 +143,14 @@ export async function detectTiles(
     const [fatal] = outcomes.getErrors();
     if (fatal) throw new UserError(fatal.message, { cause: fatal }); // the checkpoint of a map keeps the message, not the name
     // A replay does not run a map again that has ended: its results are all there is.
-    for (const { index, result } of outcomes.succeeded()) counter.add(at(tiles, index).index, result);
+    const results = outcomes.succeeded().map(({ index, result }) => ({ tile: at(tiles, index), result }));
+    for (const { tile, result } of results) counter[byAgent ? 'hold' : 'add'](tile.index, result);
+    if (byAgent) {
+      await detectByAgent(context, shard, results, counter, detection, () => {
+        tileStates.changed();
+        soFar.changed();
+      });
+    }
     const store = loggingFailure(deps.log, { step: STEPS.storeTileResults }, async () => {
       const result = await storeTileResults(request.execution_id, shard, counter, deps);
       await tileStates.last();

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { UserError } from '../../pipeline/contract/errors.ts';
 import { type AnalysisRequest, ModelId } from '../../pipeline/contract/schemas.ts';
 import type { Detectors } from '../../pipeline/ports.ts';
+import { AGENT_MODEL } from '../../pipeline/providers/agent-model.ts';
 import { isLocal } from '../../pipeline/providers/prices.ts';
 
 /** The models of a deployment. */
@@ -63,6 +64,10 @@ export const RequestedModels = z.strictObject({
 });
 export type RequestedModels = z.infer<typeof RequestedModels>;
 
+/** The agent that calls needs no permission: its own model looks. */
+const BLIND_STEP = (step: string) =>
+  `The agent itself (${AGENT_MODEL}) only detects and verifies. Name another model in models.${step}, or leave it out.`;
+
 /** Throws a UserError that names the allowed models. */
 export function chosenModels(
   requested: RequestedModels | undefined,
@@ -71,7 +76,7 @@ export function chosenModels(
 ): AnalysisRequest['models'] {
   const { defaults, allowed, moderationMayBeOff } = offer;
   const usable = new Set(
-    [...Object.values(defaults).flat(), ...allowed].filter((model) => model !== null && model !== undefined),
+    [...Object.values(defaults).flat(), ...allowed, AGENT_MODEL].filter((model) => model !== null && model !== undefined),
   );
   const chosen = Object.entries(requested ?? {}).flatMap(([step, model]) =>
     model === undefined ? [] : [[step, model] as const],
@@ -79,6 +84,9 @@ export function chosenModels(
   for (const model of chosen.flatMap(([, model]) => model)) {
     if (!usable.has(model))
       throw new UserError(`This server does not allow the model ${model}. Allowed models: ${[...usable].sort().join(', ')}.`);
+  }
+  for (const [step, model] of chosen) {
+    if (model === AGENT_MODEL && step !== 'verification') throw new UserError(BLIND_STEP(step));
   }
   if (moderation === 'off' && !moderationMayBeOff) {
     throw new UserError('This server does not allow moderation off. Leave moderation out.');

@@ -4,6 +4,7 @@ import { keys } from '../../pipeline/contract/keys.ts';
 import { FailedTile, Phase, Progress, Status, Usage } from '../../pipeline/contract/schemas.ts';
 import { endedTiles } from '../../pipeline/planning/shards.ts';
 import type { Blobs } from '../../pipeline/ports.ts';
+import { waitsForAgent } from '../../pipeline/progress/waiting-note.ts';
 import type { ToolDeps } from '../access/deps.ts';
 import { whole } from './token-budget.ts';
 
@@ -58,7 +59,9 @@ async function viewWhen(
   const nowMs = () => deps.clock.now().getTime();
   const deadline = nowMs() + waitSeconds * 1_000;
   let [latest, describedMs, pauseMs] = [before, nowMs(), FIRST_PAUSE_MS];
-  while (latest.status === 'RUNNING' && !hasChanged(latest) && nowMs() < deadline) {
+  // An agent that has just started the analysis would wait for itself.
+  const beginsToWait = () => waitsForAgent(latest.notes) && !waitsForAgent(before.notes);
+  while (latest.status === 'RUNNING' && !hasChanged(latest) && !beginsToWait() && nowMs() < deadline) {
     await onProgress?.(latest); // before a pause: clients no longer expect it once they have read the answer
     await pause(Math.min(pauseMs, deadline - nowMs()), signal);
     if (signal?.aborted) break; // the stores may be closed
@@ -70,7 +73,10 @@ async function viewWhen(
       : ((await deps.progress.stored(before.execution_id)) ?? latest);
   }
   const hasEndedEarly = latest.status !== 'RUNNING' && latest.summary === null;
-  return viewOf(latest, hasEndedEarly && (await hasTileResults(latest.execution_id, deps.blobs)), deps);
+  const view = viewOf(latest, hasEndedEarly && (await hasTileResults(latest.execution_id, deps.blobs)), deps);
+  if (latest.status !== 'RUNNING' || !waitsForAgent(latest.notes)) return view;
+  const { waitingView } = await import('./agent/boards.ts'); // not at a cold start
+  return await waitingView(view, deps);
 }
 
 export function progressInWords({

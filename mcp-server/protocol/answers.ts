@@ -4,20 +4,21 @@ import { z } from 'zod';
 import { causesOf } from '../../pipeline/contract/causes.ts';
 import { sentenceOf } from '../../pipeline/contract/errors.ts';
 import type { ToolDeps } from '../access/deps.ts';
-import type { ImageAnswer } from '../tools/define.ts';
+import type { ImageAnswer, ImagesAnswer } from '../tools/define.ts';
 
 /** Some clients show the model only `structuredContent`, some only text: both hold the same. */
 export function answerWith(answer: Record<string, unknown>): CallToolResult {
   return { structuredContent: answer, content: [{ type: 'text', text: JSON.stringify(answer) }] };
 }
 
-export function answerWithImage({ image, mimeType, words }: ImageAnswer): CallToolResult {
-  const data = Buffer.from(image).toString('base64');
+export function answerWithImages(answer: ImageAnswer | ImagesAnswer): CallToolResult {
+  const parts = 'parts' in answer ? answer.parts : [answer, answer.words];
   return {
-    content: [
-      { type: 'image', data, mimeType },
-      { type: 'text', text: words },
-    ],
+    content: parts.map((part) =>
+      typeof part === 'string'
+        ? { type: 'text', text: part }
+        : { type: 'image', data: Buffer.from(part.image).toString('base64'), mimeType: part.mimeType },
+    ),
   };
 }
 

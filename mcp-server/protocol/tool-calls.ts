@@ -4,7 +4,7 @@ import type { z } from 'zod';
 import { UserError } from '../../pipeline/contract/errors.ts';
 import type { ToolDeps } from '../access/deps.ts';
 import type { AnyTool } from '../tools/define.ts';
-import { answerWith, answerWithImage, refuseWith, sentenceFor, withNotes } from './answers.ts';
+import { answerWith, answerWithImages, refuseWith, sentenceFor, withNotes } from './answers.ts';
 import { questionBefore } from './confirmation.ts';
 import { type ReadArguments, readArguments } from './lenient-arguments.ts';
 import { progressReports } from './progress-notifications.ts';
@@ -50,7 +50,7 @@ async function answerTo(tool: AnyTool, { values, notes }: Read, context: ServerC
     const question = await questionBefore(`${tool.name} ${JSON.stringify(values)}`, tool.confirmation(values), context);
     if (question) return question;
   }
-  if (tool.output === null) return withNotes(answerWithImage(await tool.run(values, deps)), notes);
+  if (tool.output === null) return withNotes(answerWithImages(await tool.run(values, deps)), notes);
   const answer = tool.output.parse(await tool.run(values, deps));
   const task = tool.isTask ? await taskFor(answer, context, deps) : null;
   if (task) return { content: [], ...task };

@@ -1,13 +1,16 @@
 // cancel_execution: ends a running analysis and keeps its findings so far.
 import { z } from 'zod';
+import { keys } from '../../pipeline/contract/keys.ts';
 import { ExecutionId, type Phase } from '../../pipeline/contract/schemas.ts';
-import { documents, writeDocument } from '../../pipeline/documents.ts';
+import { documents, readDocument, writeDocument } from '../../pipeline/documents.ts';
 import type { ToolDeps } from '../access/deps.ts';
 import { ExecutionView, viewEnd, viewExecution } from '../executions/status.ts';
 import type { Tool } from './define.ts';
 
 /** The pipeline notices a cancellation within two seconds, aborts the tiles in progress and merges what it has. */
 const GRACE_S = 15;
+/** A shard waits for one answer at a time. */
+const WAITS_MAX = 1_000;
 /** No tile has been analyzed in these phases, so there is nothing to merge. */
 const BEFORE_DETECTION: ReadonlySet<Phase> = new Set(['queued', 'inspect', 'moderate', 'tile']);
 
@@ -30,6 +33,7 @@ export const cancelExecution = {
     if (status !== 'RUNNING') return await viewExecution(execution_id, 0, deps);
     const cancellation = { cancelled_at: deps.clock.now().toISOString() };
     await writeDocument(documents.cancellation(execution_id), cancellation, deps.blobs);
+    await wake(execution_id, deps);
     if (!BEFORE_DETECTION.has(phase)) {
       const view = await viewEnd(execution_id, GRACE_S, deps);
       if (view.status !== 'RUNNING') return view;
@@ -38,6 +42,14 @@ export const cancelExecution = {
     return await viewExecution(execution_id, 0, deps);
   },
 } as const satisfies Tool<typeof input, typeof output>;
+
+/** An execution that waits for an answer notices the cancellation only when it continues. */
+async function wake(executionId: string, { blobs, callbacks }: ToolDeps): Promise<void> {
+  for (const key of await blobs.list(keys.waitsFolder(executionId), { limit: WAITS_MAX })) {
+    const wait = await readDocument(documents.waitAt(key), blobs);
+    if (wait) await callbacks.succeed({ executionId, callbackId: wait.callback_id }, '');
+  }
+}
 
 async function stop(executionId: string, { launcher }: ToolDeps): Promise<void> {
   await launcher.stop(executionId, { type: 'UserError', message: 'The analysis was cancelled.' });

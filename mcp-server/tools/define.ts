@@ -35,10 +35,15 @@ export interface ImageAnswer {
   words: string;
 }
 
+/** Several images with words between them, in the order in which a model reads them. */
+export interface ImagesAnswer {
+  parts: readonly (string | { image: Uint8Array; mimeType: string })[];
+}
+
 /** A tool that answers with an image. It has no structured answer: clients that get one show their model nothing else. */
 export interface ImageTool<Input extends z.ZodObject = z.ZodObject> extends ToolFacts<Input> {
   output: null;
-  run(args: z.infer<Input>, deps: ToolDeps): Promise<ImageAnswer>;
+  run(args: z.infer<Input>, deps: ToolDeps): Promise<ImageAnswer | ImagesAnswer>;
 }
 
 export type AnyTool = Tool | ImageTool;

@@ -8,6 +8,8 @@ import type { AnyTool } from './define.ts';
 import { deleteExecution } from './delete-execution.ts';
 import { getExecution } from './get-execution.ts';
 import { listFindings } from './list-findings.ts';
+import { nextTiles } from './next-tiles.ts';
+import { reportTiles } from './report-tiles.ts';
 import { retryFailedTiles } from './retry-failed-tiles.ts';
 import { viewRegion } from './view-region.ts';
 
@@ -21,6 +23,8 @@ export const TOOLS = [
   retryFailedTiles,
   deleteExecution,
   askImage,
+  nextTiles,
+  reportTiles,
 ] as const satisfies readonly AnyTool[];
 
 export type ToolName = (typeof TOOLS)[number]['name'];

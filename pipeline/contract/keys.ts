@@ -44,6 +44,19 @@ export const keys = {
   startedBy: (executionId: string) => `${execution(executionId)}/started-by.json`,
   launched: (executionId: string) => `${execution(executionId)}/launched.json`,
   cancel: (executionId: string) => `${execution(executionId)}/cancel.json`,
+  waitsFolder: (executionId: string) => `${execution(executionId)}/waits/`,
+  /** The callback that an execution waits for. */
+  wait: (executionId: string, name: string) => `${execution(executionId)}/waits/${name}.json`,
+  agentBoardsFolder: (executionId: string) => `${execution(executionId)}/agent/boards/`,
+  agentBoard: (executionId: string, board: string) => `${execution(executionId)}/agent/boards/${board}.json`,
+  agentLeasesFolder: (executionId: string, board: string) => `${execution(executionId)}/agent/leases-${board}/`,
+  agentLease: (executionId: string, board: string, item: number, turn: number) =>
+    `${execution(executionId)}/agent/leases-${board}/${item}-${turn}.json`,
+  agentReportsFolder: (executionId: string, board: string) => `${execution(executionId)}/agent/reports-${board}/`,
+  agentReport: (executionId: string, board: string, item: number) =>
+    `${execution(executionId)}/agent/reports-${board}/${item}.json`,
+  agentRound: (executionId: string, board: string, round: number) =>
+    `${execution(executionId)}/agent/rounds-${board}/${round}.json`,
   tileResultsFolder: (executionId: string) => `${execution(executionId)}/looks/`,
   tileResults: (executionId: string, shard: number) => `${execution(executionId)}/looks/${shard}.json`,
   tileResultsSoFarFolder: (executionId: string) => `${execution(executionId)}/so-far/`,

@@ -16,6 +16,9 @@ export const SHARD_TILES_MAX_OF_0_1 = 850;
  */
 export const CALLBACK_BYTES_MAX = 262_144;
 
+/** The longest that an execution waits for an agent. The limit of an execution, 8 days by default, must outlast it. */
+export const AGENT_WAIT_S_MAX = 7 * 86_400;
+
 /** Names of the durable operations, in the order in which they begin. */
 export const STEPS = {
   fetch: 'fetch',
@@ -33,6 +36,9 @@ export const STEPS = {
   /** A tile whose model was throttled waits, or waits for a tile that does, and begins a further step. */
   detectTileAgain: (tile: string, round: number) => (round === 0 ? tile : `${tile}-again-${round}`),
   waitForQuota: (tile: string, round: number) => `${tile}-wait-${round}`,
+  /** The reports of agents come in rounds: a callback, and the step that collects what is there. */
+  waitForAgent: (board: string, round: number) => `agent-${board}-wait-${round}`,
+  collectReports: (board: string, round: number) => `agent-${board}-collect-${round}`,
   storeTileResults: 'keep-looks',
   merge: 'merge',
   judge: 'judge',

@@ -4,10 +4,10 @@ import { z } from 'zod';
 /** Longer than any id or ARN of a provider. */
 const MODEL_ID_CHARACTERS_MAX = 256;
 
-/** `<provider>:<id>`, for example `onnx:nanodet`. The length is no part of the schema that clients get, which has it five times. */
+/** `<provider>:<id>`, for example `onnx:nanodet`; `agent:` is the agent that called. The length is no part of the schema that clients get, which has it five times. */
 export const ModelId = z
   .string()
-  .regex(/^[a-z]+:\S+$/, 'expected <provider>:<id>, for example onnx:nanodet')
+  .regex(/^(?:agent:|[a-z]+:\S+)$/, 'expected <provider>:<id>, for example onnx:nanodet')
   .refine((id) => id.length <= MODEL_ID_CHARACTERS_MAX, `expected a model id of at most ${MODEL_ID_CHARACTERS_MAX} characters`);
 export type ModelId = z.infer<typeof ModelId>;
 

@@ -2,6 +2,7 @@
 import type { AnalysisRequest, Finding, ModelId } from '../contract/schemas.ts';
 import { iou } from '../planning/geometry.ts';
 import { VERIFICATIONS_MAX } from '../planning/shards.ts';
+import { isAgent } from '../providers/agent-model.ts';
 import { isLocal } from '../providers/prices.ts';
 import { isSevere } from './verification.ts';
 
@@ -19,9 +20,9 @@ export interface Disputes {
   notes: string[];
 }
 
-/** The models whose silence counts. A local model knows a fixed list of labels: not reporting another one says nothing. */
+/** The models whose silence counts, the agent among them. A local model knows a fixed list of labels: not reporting another one says nothing. */
 function partiesOf({ detection }: Pick<AnalysisRequest['models'], 'detection'>): ModelId[] {
-  return detection.filter((model) => !isLocal(model));
+  return detection.filter((model) => isAgent(model) || !isLocal(model));
 }
 
 /** Whether tile results name the model of each detection: where several detect, and one of them is a language model. */

@@ -1,22 +1,24 @@
 // Estimates an analysis before it starts: model calls, tokens, cost, time and operations. Pure.
-import { SHARD_TILES_MAX } from '../contract/protocol.ts';
 import type { AnalysisRequest, ModelId } from '../contract/schemas.ts';
 import { totalUsage } from '../contract/usage.ts';
+import { isAgent } from '../providers/agent-model.ts';
 import type { ImageSize } from '../providers/image-intake.ts';
 import { costOf, isLocal, priceOf } from '../providers/prices.ts';
 import { profileOf } from '../providers/profile-of.ts';
 import { tileCount, tilesOf } from './grid.ts';
 import type { Plan } from './plan.ts';
-import { operationsAtMost, shardsOf } from './shards.ts';
+import { operationsAtMost, shardsOf, shardTilesMaxOf } from './shards.ts';
 
 /** The rules and the form of pipeline/vision/prompts/detect-prompt.ts: 2,450 characters, 4 a token. */
 const PROMPT_TOKENS = 615;
+/** The id of a tile, and its share of the words of a call. */
+const AGENT_WORDS_TOKENS = 80;
 /** Two detections of 70 tokens: most tiles hold none or a few. */
 const ANSWER_TOKENS = 140;
 /**
  * Until its pace is measured, a language model is expected to answer a tile in 3 s. A local model takes 0.3 s of one core (measured on two).
  */
-const ANSWER_S = { language: 3, local: 0.3 } as const;
+const ANSWER_S = { language: 3, local: 0.3, agent: 3 } as const;
 /** Tiling, merging and the summary add about a fifth to the time of detection (measured at 10,000 tiles). */
 const TOTAL_BY_DETECTION_TIME = 1.2;
 
@@ -66,7 +68,8 @@ export function estimateOf(
   const sizes = tilesOf(plan).map(({ boxInLevel: [, , width, height] }) => ({ width, height }));
   const estimates = models.detection.map((model) => detectionEstimate(model, sizes, measured.get(model) ?? ANSWER_S.language));
   const sum = (of: (estimate: DetectionEstimate) => number) => estimates.reduce((total, estimate) => total + of(estimate), 0);
-  const shards = shardsOf(tiles).length;
+  const shardTilesMax = shardTilesMaxOf({ models });
+  const shards = shardsOf(tiles, shardTilesMax).length;
   const running = Math.min(shards, pace.shardConcurrency);
   const concurrency = pace.tileConcurrency * running;
   const concurrencyHere = Math.min(concurrency, cores.each * (cores.areShared ? 1 : running));
@@ -81,7 +84,7 @@ export function estimateOf(
     executions: shards === 1 ? 1 : shards + 1,
     operations_at_most: Math.max(
       operationsAtMost(tiles, { verify, models }),
-      shards === 1 ? 0 : operationsAtMost(SHARD_TILES_MAX, { verify: false }),
+      shards === 1 ? 0 : operationsAtMost(shardTilesMax, { verify: false, models: { detection: models.detection } }),
     ),
   };
 }
@@ -98,17 +101,18 @@ interface DetectionEstimate {
 
 /** What one model needs to detect objects in all tiles. */
 function detectionEstimate(model: ModelId, sizes: readonly ImageSize[], answerS: number): DetectionEstimate {
-  const runsHere = isLocal(model);
+  const byAgent = isAgent(model);
+  const runsHere = isLocal(model) && !byAgent;
   const tiles = sizes.length;
   const { intake } = profileOf(model);
   const imageTokens = runsHere ? 0 : sizes.reduce((sum, size) => sum + intake.tokens(size), 0);
-  const input_tokens = runsHere ? 0 : imageTokens + tiles * PROMPT_TOKENS;
+  const input_tokens = runsHere ? 0 : imageTokens + tiles * (byAgent ? AGENT_WORDS_TOKENS : PROMPT_TOKENS);
   const output_tokens = runsHere ? 0 : tiles * ANSWER_TOKENS;
   return {
     input_tokens,
     output_tokens,
     cost_usd: costOf(model, { input_tokens, output_tokens }),
-    seconds: tiles * (runsHere ? ANSWER_S.local : answerS),
+    seconds: tiles * (byAgent ? ANSWER_S.agent : runsHere ? ANSWER_S.local : answerS),
     runsHere,
   };
 }

@@ -4,6 +4,7 @@ import { UserError } from '../contract/errors.ts';
 import { SHARD_TILES_MAX, SHARD_TILES_MAX_OF_0_1 } from '../contract/protocol.ts';
 import { type AnalysisRequest, TileTotals, Usage } from '../contract/schemas.ts';
 import { totalUsage } from '../contract/usage.ts';
+import { isAgent } from '../providers/agent-model.ts';
 import { type PlannedTile, tileCount, tilesBetween } from './grid.ts';
 import type { Plan } from './plan.ts';
 
@@ -18,6 +19,11 @@ export const ATTEMPTS_MAX = 3;
 export const VERIFICATIONS_MAX = 100;
 /** All other operations: 12 steps, maps and the execution itself, some of them tried three times, and two with a model eight times. */
 const OTHER_OPERATIONS_MAX = 46;
+
+/** The most tiles in a shard whose tiles wait for an agent: its rounds need operations, too. */
+const AGENT_SHARD_TILES_MAX = 700;
+/** A callback and a step, tried as often as any, for 64 rounds and two more. */
+const AGENT_OPERATIONS_MAX = (64 + 2) * (1 + ATTEMPTS_MAX);
 
 /** A shard needs three operations in the execution that starts it: its context, the check before it, and its invocation. */
 const OPERATIONS_PER_SHARD = 3;
@@ -84,6 +90,11 @@ export function shardsOf(tiles: number, shardTilesMax = SHARD_TILES_MAX): Shard[
   }));
 }
 
+/** The most tiles in a shard of this request, where a deployment allows `tilesMax`. */
+export function shardTilesMaxOf({ models }: { models?: Partial<AnalysisRequest['models']> }, tilesMax = SHARD_TILES_MAX): number {
+  return models?.detection?.some(isAgent) ? Math.min(AGENT_SHARD_TILES_MAX, tilesMax) : tilesMax;
+}
+
 /** The boundaries that a step stored for `tiles` pending tiles. Steps of version 0.1 stored none, and always used the same size. */
 export function storedShards(stored: Shard[] | undefined, tiles: number): Shard[] {
   return stored ?? shardsOf(tiles, SHARD_TILES_MAX_OF_0_1);
@@ -114,12 +125,13 @@ export function spareOperations(tiles: number): number {
 }
 
 /** The part of a request that decides whether findings are verified or judged. */
-type VerifiedRequest = Pick<AnalysisRequest, 'verify'> & { models?: Pick<AnalysisRequest['models'], 'judge'> };
+type VerifiedRequest = Pick<AnalysisRequest, 'verify'> & { models?: Partial<AnalysisRequest['models']> };
 
 /** The most operations of any execution that these tiles need, every retry included. */
-export function operationsAtMost(tiles: number, { verify, models }: VerifiedRequest): number {
-  const checksFindings = verify || models?.judge !== undefined;
-  const shards = shardsOf(tiles);
+export function operationsAtMost(tiles: number, { verify, models = {} }: VerifiedRequest): number {
+  const checksFindings = verify || models.judge !== undefined;
+  const shards = shardsOf(tiles, shardTilesMaxOf({ models }));
   const detection = shards.length === 1 ? tiles * ATTEMPTS_MAX : shards.length * OPERATIONS_PER_SHARD;
-  return detection + (checksFindings ? VERIFICATIONS_MAX * ATTEMPTS_MAX : 0) + OTHER_OPERATIONS_MAX;
+  const agent = shards.length === 1 && models.detection?.some(isAgent) ? AGENT_OPERATIONS_MAX : 0;
+  return agent + detection + (checksFindings ? VERIFICATIONS_MAX * ATTEMPTS_MAX : 0) + OTHER_OPERATIONS_MAX;
 }

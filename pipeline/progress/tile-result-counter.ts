@@ -7,13 +7,22 @@ import type { Stop, TileCounts } from '../planning/shards.ts';
 import { type EndedTile, NOT_ANALYZED, notAnalyzed, type TileResult, type TileResults } from '../planning/tile-result.ts';
 import type { TileState } from '../planning/tile-states.ts';
 import type { Log } from '../ports.ts';
-import { waitingNote } from './waiting-note.ts';
+import { agentNote, waitingNote } from './waiting-note.ts';
 
 export interface TileResultCounter {
   /** The step of the tile has begun. */
   begin(tile: number): void;
   /** Turns the outcome of a tile's steps into its result. Throws errors that the caller must fix: no other tile would fare better. */
   follow(tile: PlannedTile, step: Promise<EndedTile>): Promise<TileResult>;
+  /** The same, but counts nothing. */
+  outcome(tile: PlannedTile, step: Promise<EndedTile>): Promise<TileResult>;
+  /**
+   * What other models than the agent detected in a tile: it counts as cost, not as a result, until the tile is added. A result to which the
+   * agent has nothing to add is added. Holding a tile again is harmless.
+   */
+  hold(tile: number, result: TileResult): void;
+  /** How many tiles wait for an agent; `null` if none does. */
+  waitsForAgent(tiles: number | null): void;
   /** Adding a result again is harmless. `tile` is its index in the plan. */
   add(tile: number, result: TileResult): void;
   /** Why tiles wait for the quota of a model; `null` if none does. */
@@ -35,14 +44,18 @@ export interface TileResultCounter {
 export function tileResultCounter(log: Log, facts: { execution: string }, onChange: () => void): TileResultCounter {
   const results = new Map<number, TileResult>();
   const begun = new Set<number>();
+  const held = new Set<number>();
   const counts = { done: 0, failed: 0, blank: 0, not_analyzed: 0, detections: 0, spentUsd: 0, usage: NO_USAGE };
   const notes = new Set<string>();
   let stopped: Stop | null = null;
   let waitsFor: string | null = null;
 
-  const count = (result: TileResult) => {
+  const countCost = (result: TileResult) => {
     counts.usage = totalUsage([counts.usage, result.usage ?? NO_USAGE]);
     counts.spentUsd += result.usage?.cost_usd ?? 0;
+  };
+
+  const count = (result: TileResult) => {
     if ('failed' in result) {
       counts[result.stop === null ? 'failed' : 'not_analyzed']++;
       stopped ??= result.stop;
@@ -56,6 +69,7 @@ export function tileResultCounter(log: Log, facts: { execution: string }, onChan
 
   const add = (tile: number, result: TileResult) => {
     if (results.has(tile)) return;
+    if (!held.has(tile)) countCost(result);
     count(result);
     results.set(tile, result);
   };
@@ -71,26 +85,42 @@ export function tileResultCounter(log: Log, facts: { execution: string }, onChan
     return notAnalyzed(tile, reason, null);
   };
 
+  const outcome = async (tile: PlannedTile, step: Promise<EndedTile>): Promise<TileResult> =>
+    await step.then(
+      (ended): TileResult => {
+        if ('unseen' in ended) return notAnalyzed(tile, NOT_ANALYZED[ended.unseen], ended.unseen);
+        return 'unusable' in ended ? { ...failed(ended.unusable, tile), usage: ended.usage } : ended;
+      },
+      (error) => failedWith(error, tile),
+    );
+
   return {
     begin(tile) {
       begun.add(tile);
       onChange();
     },
     async follow(tile, step) {
-      const result = await step.then(
-        (ended): TileResult => {
-          if ('unseen' in ended) return notAnalyzed(tile, NOT_ANALYZED[ended.unseen], ended.unseen);
-          return 'unusable' in ended ? { ...failed(ended.unusable, tile), usage: ended.usage } : ended;
-        },
-        (error) => failedWith(error, tile),
-      );
+      const result = await outcome(tile, step);
       add(tile.index, result);
       onChange();
       return result;
     },
+    outcome,
+    hold(tile, result) {
+      if ('failed' in result || result.blank) add(tile, result);
+      else if (!held.has(tile)) {
+        countCost(result);
+        held.add(tile);
+      }
+      onChange();
+    },
     add,
     waits(reason) {
-      waitsFor = reason;
+      waitsFor = reason === null ? null : waitingNote(reason);
+      onChange();
+    },
+    waitsForAgent(tiles) {
+      waitsFor = tiles === null ? null : agentNote(tiles, 'tile');
       onChange();
     },
     state(tile) {
@@ -103,7 +133,7 @@ export function tileResultCounter(log: Log, facts: { execution: string }, onChan
     detections: () => counts.detections,
     usage: () => counts.usage,
     spentUsd: () => counts.spentUsd,
-    notes: () => [...(waitsFor === null ? [] : [waitingNote(waitsFor)]), ...[...notes].sort()],
+    notes: () => [...(waitsFor === null ? [] : [waitsFor]), ...[...notes].sort()],
     stopped: () => stopped,
     results: () => [...results].sort(([a], [b]) => a - b).map(([tile, outcome]) => ({ tile, outcome })),
   };

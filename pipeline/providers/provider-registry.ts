@@ -66,6 +66,13 @@ export const PROVIDERS = {
     variables: () => ({}),
     prices: null,
   },
+  agent: {
+    models:
+      '`agent:` is the agent that called: `next_tiles` hands it tiles as images, `report_tiles` takes what is in them; detection and verification.',
+    needs: 'Nothing: no key, and no model of this server. The agent’s own model pays for the images.',
+    variables: () => ({}),
+    prices: null,
+  },
   rules: {
     models: '`rules:summary` writes the summary from counts, without a model.',
     needs: 'Nothing.',

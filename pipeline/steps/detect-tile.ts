@@ -1,4 +1,5 @@
-// Step 4, once for each tile: reads the stored JPEG of the tile, calls every detection model and validates what they report.
+// Step 4, once for each tile: reads the stored JPEG of the tile, calls every detection model and validates what they report. The
+// agent is no model that can be called: agent-detection.ts.
 import { withPaid } from '../contract/errors.ts';
 import { keys } from '../contract/keys.ts';
 import type { AnalysisRequest, Detection, ModelId } from '../contract/schemas.ts';
@@ -12,6 +13,7 @@ import type { Plan } from '../planning/plan.ts';
 import { AnalyzedTile, type EndedTile } from '../planning/tile-result.ts';
 import type { MayContinue, PipelineDeps } from '../ports.ts';
 import type { PaceMeter } from '../progress/pace-meter.ts';
+import { isAgent } from '../providers/agent-model.ts';
 import type { Cancellation } from './cancellation.ts';
 
 /** What all tiles of a shard have in common. */
@@ -53,7 +55,7 @@ export async function detectInTile(run: DetectionRun, tile: PlannedTile, facts: 
   const result: AnalyzedTile = { blank, detections: [], usage: NO_USAGE, clipped: 0, notes: [] };
   if (blank) return result;
   const recordsModel = recordsModels(request.models);
-  for (const model of request.models.detection) {
+  for (const model of request.models.detection.filter((model) => !isAgent(model))) {
     facts.model = model;
     const beganMs = deps.clock.now().getTime();
     const mayContinue: MayContinue = (usage) => cancellation.reason(totalUsage([result.usage, usage]).cost_usd ?? 0) === null;

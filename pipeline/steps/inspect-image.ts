@@ -5,7 +5,7 @@ import { checkRows, checkScratch } from '../imaging/limit-checks.ts';
 import { tileCount } from '../planning/grid.ts';
 import type { Inspected } from '../planning/inspected.ts';
 import { planTiles } from '../planning/plan.ts';
-import { checkOperations, shardsOf } from '../planning/shards.ts';
+import { checkOperations, shardsOf, shardTilesMaxOf } from '../planning/shards.ts';
 import { preferredTileOf } from '../planning/tile-preferences.ts';
 import type { PipelineDeps } from '../ports.ts';
 import { capableModels } from '../providers/local-labels.ts';
@@ -26,7 +26,7 @@ export async function inspectImage(request: AnalysisRequest, image: SourceImage,
     // A look and a question have no analysis that could be coarse.
     plan: { ...plan, notes: request.purpose ? notes : [...notes, ...plan.notes] },
     startedAt,
-    shards: shardsOf(tiles, deps.limits.shardTilesMax),
+    shards: shardsOf(tiles, shardTilesMaxOf(request, deps.limits.shardTilesMax)),
     imageVersion: await image.version(),
   };
 }

@@ -3,7 +3,7 @@ import { UserError } from '../contract/errors.ts';
 import type { AnalysisRequest } from '../contract/schemas.ts';
 import { documents, readDocument, writeDocument } from '../documents.ts';
 import type { ResumedTiles } from '../planning/inspected.ts';
-import { shardsOf } from '../planning/shards.ts';
+import { shardsOf, shardTilesMaxOf } from '../planning/shards.ts';
 import type { PipelineDeps } from '../ports.ts';
 import { stepDocuments } from '../step-documents.ts';
 import { mergeSoFar } from './collect-tile-results.ts';
@@ -31,7 +31,7 @@ export async function resumeFailedTiles(
       format: stored.format,
       plan: stored.plan,
       startedAt: clock.now().toISOString(),
-      shards: shardsOf(pendingTiles.length, limits.shardTilesMax),
+      shards: shardsOf(pendingTiles.length, shardTilesMaxOf(request, limits.shardTilesMax)),
     },
     todo: pendingTiles,
     sources: merged.sources,

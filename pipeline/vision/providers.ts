@@ -6,6 +6,7 @@ import type { Vision } from '../ports.ts';
 import { type Coordinates, coordinatesNamed } from '../providers/coordinates.ts';
 import type { ExecutionProvider } from '../providers/execution-providers.ts';
 import type { ProviderName, ProviderSettings } from '../providers/provider-registry.ts';
+import { agentVision } from './agent-vision.ts';
 import { anthropicVision } from './llm/anthropic-vision.ts';
 import { bedrockVision } from './llm/bedrock-vision.ts';
 import type { LlmOptions } from './llm/llm-vision.ts';
@@ -23,6 +24,7 @@ const FACTORIES = {
     throttledVision(onnxVision({ detectors, executionProvider }), through),
   hf: ({ ONNX_EXECUTION_PROVIDER: executionProvider }, { through }, detectors) =>
     throttledVision(hfVision(detectors, executionProvider), through),
+  agent: () => agentVision(),
   rules: () => rulesVision(),
   bedrock: (_settings, options) => bedrockVision(options),
   anthropic: ({ ANTHROPIC_BASE_URL, ANTHROPIC_API_KEY }, options) =>

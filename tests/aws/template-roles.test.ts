@@ -188,7 +188,8 @@ describe('a role', () => {
   test('of the MCP server reaches only executions of the pipeline, and starts them through its alias', () => {
     const statements = statementsOf('mcpServer');
     const execution = (name: string) => `arn:aws:lambda:${REGION}:${ACCOUNT}:function:${name}:7/durable-execution/name/id`;
-    for (const action of ['lambda:GetDurableExecution', 'lambda:StopDurableExecution']) {
+    const answer = 'lambda:SendDurableExecutionCallbackSuccess';
+    for (const action of ['lambda:GetDurableExecution', 'lambda:StopDurableExecution', answer]) {
       expect(allows(statements, action, execution('PipelineFunction'))).toBe(true);
       expect(allows(statements, action, execution('Other'))).toBe(false);
     }

@@ -3,6 +3,7 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { ProviderName } from '../../pipeline/providers/provider-registry.ts';
+import { agentVision } from '../../pipeline/vision/agent-vision.ts';
 import { anthropicVision } from '../../pipeline/vision/llm/anthropic-vision.ts';
 import { bedrockVision } from '../../pipeline/vision/llm/bedrock-vision.ts';
 import { openaiVision } from '../../pipeline/vision/llm/openai-vision.ts';
@@ -109,6 +110,11 @@ const PROVIDERS_UNDER_TEST = {
     make: async () => hfVision(detectorsInFolder(await temporaryFolder())),
     models: { moderate: null, detect: null, verify: null, summarize: null },
     unknown: 'hf:blind',
+  },
+  agent: {
+    make: async () => agentVision(),
+    models: { moderate: null, detect: null, verify: null, summarize: null },
+    unknown: 'agent:other',
   },
   rules: {
     make: async () => rulesVision(),

@@ -31,6 +31,10 @@ function sampleOf(schema: JsonSchema): unknown {
       return false;
     case 'array':
       return Array.from({ length: schema.minItems ?? 0 }, () => sampleOf(Object(schema.items)));
+    case 'object':
+      return Object.fromEntries(
+        (schema.required ?? []).map((name) => [name, sampleOf(Object(schema.properties?.[name]))] as const),
+      );
     default:
       return {};
   }

@@ -15,6 +15,7 @@ const CONTRACT = 'pipeline/contract/';
 const PROVIDERS = [CONTRACT, 'pipeline/providers/'];
 const PLANNING = [...PROVIDERS, 'pipeline/planning/'];
 const FINDINGS = [...PLANNING, 'pipeline/findings/'];
+const AGENT_DOCUMENTS = 'pipeline/agent-documents.ts';
 const PROGRESS = 'pipeline/progress/';
 const IMAGING = 'pipeline/imaging/';
 const CALIBRATION = 'pipeline/calibration/';
@@ -56,6 +57,7 @@ const MAY_IMPORT: [pattern: string, allowed: string[] | 'anything'][] = [
   ['pipeline/progress/**', [...FINDINGS, PORTS, DOCUMENTS, STEP_DOCUMENTS, PROGRESS]], // the end of an execution follows from its findings
   ['pipeline/ports.ts', [...PLANNING, 'pipeline/vision-port.ts', 'pipeline/progress/events.ts']],
   ['pipeline/documents.ts', [...DOMAIN, 'zod']],
+  [AGENT_DOCUMENTS, [CONTRACT, DOCUMENTS, 'zod']],
   ['pipeline/step-documents.ts', [...DOMAIN, CALIBRATION, DOCUMENTS]],
   [
     'pipeline/calibration/**',
@@ -79,6 +81,7 @@ const MAY_IMPORT: [pattern: string, allowed: string[] | 'anything'][] = [
         'pipeline/merging/',
         DOCUMENTS,
         STEP_DOCUMENTS,
+        AGENT_DOCUMENTS,
         PROGRESS,
         IMAGING,
         'pipeline/report/',
@@ -89,13 +92,16 @@ const MAY_IMPORT: [pattern: string, allowed: string[] | 'anything'][] = [
     ],
   ],
   [
-    'pipeline/{answer-question,asking,pipeline,shard,verdicts,durable-pipeline}.ts',
+    'pipeline/{answer-question,asking,pipeline,shard,verdicts,durable-pipeline,agent-rounds,agent-detection}.ts',
     [
       ...DOMAIN,
       CALIBRATION,
       DOCUMENTS,
       STEP_DOCUMENTS,
       PROGRESS,
+      AGENT_DOCUMENTS,
+      'pipeline/agent-rounds.ts',
+      'pipeline/agent-detection.ts',
       'pipeline/steps/',
       'pipeline/searching/',
       'pipeline/answer-question.ts',
@@ -152,6 +158,23 @@ const MAY_IMPORT: [pattern: string, allowed: string[] | 'anything'][] = [
   ['pipeline/telemetry/**', [PORTS, CONTRACT, 'pipeline/telemetry/', '@aws-lambda-powertools/']],
   ['mcp-server/version.ts', ['package.json']],
   ['mcp-server/access/**', ['mcp-server/access/', ...DOMAIN, PROGRESS, 'zod', 'node:crypto']],
+  // Reads what an agent reports as the answer of any model is read.
+  [
+    'mcp-server/executions/agent/**',
+    [
+      ...[
+        'mcp-server/access/',
+        'mcp-server/executions/',
+        ...DOMAIN,
+        DOCUMENTS,
+        AGENT_DOCUMENTS,
+        PROGRESS,
+        IMAGING,
+        'node:crypto',
+      ],
+      ...['pipeline/vision/reading/', 'pipeline/vision/prompts/', 'pipeline/vision/jpeg-tools.ts'],
+    ],
+  ],
   [
     'mcp-server/executions/**',
     [

@@ -55,12 +55,25 @@ describe('a document', () => {
 });
 
 test('documents of an execution are JSON by the end of their key', () => {
-  const { tileStates, tileResults, blankTiles, indexEntry, shardProgress, tileStepResult, thought, look, ...ofExecution } = {
+  const {
+    wait,
+    waitAt,
+    tileStates,
+    tileResults,
+    blankTiles,
+    indexEntry,
+    shardProgress,
+    tileStepResult,
+    thought,
+    look,
+    ...ofExecution
+  } = {
     ...documents,
     ...stepDocuments,
   };
-  const steps = [thought, look].map((document) => document('e1', 'think-0').key);
+  const steps = [thought, look, wait].map((document) => document('e1', 'think-0').key);
   const keys = [...Object.values(ofExecution).map((document) => document('e1').key), shardProgress('e1', 0).key, ...steps];
+  expect(contentTypeOf(waitAt('executions/e1/waits/w.json').key)).toBe('application/json');
   expect(keys.filter((key) => contentTypeOf(key) !== 'application/json')).toEqual([]);
 });
 

@@ -1,6 +1,6 @@
 // Asks a language model what is in a tile. Where the answer is cut off, asks about the halves of the tile, too.
 import { AnswerError, TransientError } from '../../contract/errors.ts';
-import type { Ask, Detection, ModelId } from '../../contract/schemas.ts';
+import type { Ask, ModelId } from '../../contract/schemas.ts';
 import type { DetectionAnswer, Jpeg, MarkSeen } from '../../ports.ts';
 import type { Coordinates } from '../../providers/coordinates.ts';
 import type { ModelProfile } from '../../providers/model-profiles.ts';
@@ -11,7 +11,7 @@ import { type BoxFrame, frameOf } from '../prompts/box-frame.ts';
 import { detectPrompt } from '../prompts/detect-prompt.ts';
 import { wholeObjectsIn } from '../reading/json-in-text.ts';
 import { detectionsReader } from '../reading/read-answers.ts';
-import { type ReadDetections, readDetections } from '../reading/read-detections.ts';
+import { type ReadDetections, readDetections, withRequestedLabels } from '../reading/read-detections.ts';
 import { halvesOf, movedBy, scaledTo } from '../tile-parts.ts';
 import { askModel, type Purpose } from './ask-model.ts';
 import { detectionsForm } from './forms.ts';
@@ -127,14 +127,4 @@ function joined(answers: readonly ReadDetections[]): ReadDetections {
     wereFractions: answers.some(({ wereFractions }) => wereFractions),
     isReversed: answers.some(({ isReversed }) => isReversed),
   };
-}
-
-/** Only the requested labels, as the request spells them. */
-function withRequestedLabels(detections: Detection[], { labels }: Ask): Detection[] {
-  if (labels.length === 0) return detections;
-  const requested = new Map(labels.map((label) => [label.trim().toLowerCase(), label]));
-  return detections.flatMap((detection) => {
-    const label = requested.get(detection.label.toLowerCase());
-    return label === undefined ? [] : [{ ...detection, label }];
-  });
 }

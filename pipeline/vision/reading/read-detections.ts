@@ -1,5 +1,5 @@
 // Reads the detections of an answer one by one: what is clear counts, whatever else is wrong with the answer. Boxes come out in pixels.
-import type { Box, Detection } from '../../contract/schemas.ts';
+import type { Ask, Box, Detection } from '../../contract/schemas.ts';
 import type { MarkSeen } from '../../ports.ts';
 import { type Coordinates, type Edges, fromNumbers } from '../../providers/coordinates.ts';
 import { type BoxFrame, boxOf, scaleOf } from '../prompts/box-frame.ts';
@@ -48,6 +48,16 @@ export function readDetections(entries: readonly unknown[], frame: BoxFrame): Re
     isReversed,
     wereFractions,
   };
+}
+
+/** Only the requested labels, as the request spells them. */
+export function withRequestedLabels(detections: Detection[], { labels }: Ask): Detection[] {
+  if (labels.length === 0) return detections;
+  const requested = new Map(labels.map((label) => [label.trim().toLowerCase(), label]));
+  return detections.flatMap((detection) => {
+    const label = requested.get(detection.label.toLowerCase());
+    return label === undefined ? [] : [{ ...detection, label }];
+  });
 }
 
 /** Fewer boxes may share a point although their corners are reversed. */

@@ -1,5 +1,6 @@
 // Names by which executions in flight resume and stored executions are found. A change here breaks them: it needs an old reader.
 import { describe, expect, test } from 'vitest';
+import { agentDocuments } from '../../../pipeline/agent-documents.ts';
 import { SHARD_TILES_MAX_OF_0_1, STEPS } from '../../../pipeline/contract/protocol.ts';
 import { documents } from '../../../pipeline/documents.ts';
 import { storedShards } from '../../../pipeline/planning/shards.ts';
@@ -13,6 +14,8 @@ describe('what is stored keeps its name', () => {
       detectTile,
       detectTileAgain,
       waitForQuota,
+      waitForAgent,
+      collectReports,
       judgeFindings,
       verifyFinding,
       think,
@@ -48,6 +51,7 @@ describe('what is stored keeps its name', () => {
       'verify-f4',
     ]);
     expect([think(0), lookCloser(3)]).toEqual(['think-0', 'look-3']);
+    expect([waitForAgent('0', 2), collectReports('verify', 2)]).toEqual(['agent-0-wait-2', 'agent-verify-collect-2']);
     const tile = detectTile(0, 12, 7);
     expect([detectTileAgain(tile, 0), detectTileAgain(tile, 2), waitForQuota(tile, 2)]).toEqual([
       'tile-0-r12-c7',
@@ -57,7 +61,19 @@ describe('what is stored keeps its name', () => {
   });
 
   test('in documents', () => {
-    const { shardProgress, indexEntry, tileStates, tileResults, blankTiles, tileStepResult, thought, look, ...ofExecution } = {
+    const {
+      wait,
+      waitAt,
+      shardProgress,
+      indexEntry,
+      tileStates,
+      tileResults,
+      blankTiles,
+      tileStepResult,
+      thought,
+      look,
+      ...ofExecution
+    } = {
       ...documents,
       ...stepDocuments,
     };
@@ -77,6 +93,16 @@ describe('what is stored keeps its name', () => {
       trace: 'executions/e1/trace.json',
     });
     expect(shardProgress('e1', 2).key).toBe('executions/e1/progress/2.json');
+    expect([wait('e1', 'agent-0').key, waitAt('any/key').key]).toEqual(['executions/e1/waits/agent-0.json', 'any/key']);
+    const { board, boardAt, lease, report, round } = agentDocuments;
+    const ofAgents = [board('e1', '0'), boardAt('any/key'), lease('e1', '0', 12, 1), report('e1', '0', 12), round('e1', '0', 3)];
+    expect(ofAgents.map(({ key }) => key)).toEqual([
+      'executions/e1/agent/boards/0.json',
+      'any/key',
+      'executions/e1/agent/leases-0/12-1.json',
+      'executions/e1/agent/reports-0/12.json',
+      'executions/e1/agent/rounds-0/3.json',
+    ]);
     expect(tileStepResult('e1', 'tile-0-r0-c0').key).toBe('executions/e1/detections/tile-0-r0-c0.json');
     for (const document of [thought, look]) expect(document('e1', 'think-2').key).toBe('executions/e1/search/think-2.json');
     for (const document of [tileStates, tileResults, blankTiles, indexEntry]) expect(document('any/key').key).toBe('any/key');
