@@ -11,6 +11,9 @@ const FOLDER = join(ROOT, 'web');
 const ENTRIES = ['executions/executions.ts', 'execution/execution.ts', 'shared/style.css'];
 /** Browsers of the last three years. */
 const TARGET = ['chrome120', 'firefox121', 'safari17.4'];
+/** OpenSeadragon's and Flatbush's own: never quoted, never joined from parts. Short names take 22 KB less. */
+const PRIVATE_PROPERTIES = /^_/;
+const FIELDS_OF_MCP = /^_meta$/;
 
 /** Throws if a file has no known type. */
 export async function pageFiles(): Promise<Map<string, PageFile>> {
@@ -32,6 +35,8 @@ function bundledFiles(): NamedFile[] {
     platform: 'browser',
     target: TARGET,
     minify: true,
+    mangleProps: PRIVATE_PROPERTIES,
+    reserveProps: FIELDS_OF_MCP,
     legalComments: 'none',
   });
   return outputFiles.map(({ path, contents }) => ({ path, bytes: contents }));
