@@ -122,7 +122,7 @@ describe.skipIf(!HAS_BROWSER)('in a browser,', () => {
     const { page, said } = await opened(`${url}/`, STILL);
     await page.getByText('No analyses yet.').waitFor();
     await page.getByLabel('What to look for').fill('cats');
-    await drop(page, 'garden.jpg', await lawn(2_400, 1_400));
+    await drop(page, 'garden.jpg', await lawn(1_800, 1_200));
     await page.waitForURL('**/executions/garden-jpg-*');
     const map = page.locator('#grid canvas').first();
     await expect.poll(() => map.getAttribute('aria-label')).toMatch(/waiting/);
@@ -197,7 +197,7 @@ describe.skipIf(!HAS_BROWSER)('in a browser,', () => {
   test('an analysis is cancelled, and its remaining tiles are analyzed', async () => {
     const { url } = await server();
     const { page, said } = await opened(`${url}/`, STILL);
-    await drop(page, 'wide.jpg', await lawn(4_400, 3_600));
+    await drop(page, 'wide.jpg', await lawn(3_400, 2_800));
     await page.getByText('analyzing tiles').waitFor();
     const before = page.url();
     const list = await page.context().newPage(); // follows without a reload

@@ -119,9 +119,9 @@ describe.each(Object.keys(ERAS) as Era[])('the Inspector in the %s era', (era) =
 
   test('cancels a running analysis, and retries the remaining tiles', async () => {
     const folder = await temporaryFolder();
-    await sharp('examples/lawn.jpg').resize(3_000, 2_000).jpeg().toFile(join(folder, 'lawn.jpg'));
+    await sharp('examples/lawn.jpg').resize(2_100, 1_400).jpeg().toFile(join(folder, 'lawn.jpg'));
     const { call, refusal } = await inspecting(era, await ownServer([folder]));
-    // About 600 small tiles, so that the analysis is still running after a few seconds.
+    // About 300 small tiles, so that the analysis is still running after a few seconds.
     const wishes = { image: pathToFileURL(join(folder, 'lawn.jpg')).href, tile_size: 128, overlap: 16, detail: 'max' };
     const { execution_id, status } = await call('analyze_image', { ...wishes, dry_run: true }, Started);
     expect(status).toBe('PLANNED');
