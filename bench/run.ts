@@ -3,6 +3,7 @@ import type { BenchResult } from './result.ts';
 
 const BENCHES: Record<string, () => Promise<{ run: () => Promise<BenchResult> }>> = {
   accuracy: () => import('./accuracy.bench.ts'),
+  ask: () => import('./ask/ask.bench.ts'),
   browser: () => import('./browser.bench.ts'),
   chaos: () => import('./chaos.bench.ts'),
   coldstart: () => import('./coldstart.bench.ts'),

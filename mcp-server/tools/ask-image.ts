@@ -57,8 +57,9 @@ export const askImage = {
   owned: { image: 'image', execution_id: 'execution' },
   annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: true, openWorldHint: true },
   async run(args, deps) {
+    const model = askModelOf(deps.models);
     const asked = { ...args, ...(await namedImage(args, deps)), max_cost_usd: checkCost(args.max_cost_usd, deps) };
-    const request = questionRequest(asked, askModelOf(deps.models), deps);
+    const request = questionRequest(asked, model, deps);
     const execution_id = await executionName(request, args.idempotency_key ?? null, deps.deployment);
     const { created } = await startExecution({ execution_id, ...request }, deps);
     const view = await viewEnd(execution_id, args.wait_seconds, deps);

@@ -1,0 +1,125 @@
+// ask_image through the real local server with its worker processes, and a scripted model with the acuity of a real one behind HTTP.
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import type { z } from 'zod';
+import { type DrawnImage, drawImage } from '../../bench/ask/drawn-questions.ts';
+import { type EyesServer, eyesServer } from '../../bench/ask/eyes-server.ts';
+import { type LocalServer, serve } from '../../local/serve.ts';
+import { askImage } from '../../mcp-server/tools/ask-image.ts';
+import { getExecution } from '../../mcp-server/tools/get-execution.ts';
+import { readConfig } from '../../pipeline/config.ts';
+import { silent } from '../fixtures/engine-harness.ts';
+import { connected, type TestClient, textOf } from '../support/mcp-clients.ts';
+import { Page, serverAndClient } from '../support/tool-calls.ts';
+
+const Answer = askImage.output;
+type Answer = z.infer<typeof Answer>;
+
+let folder = '';
+let image: DrawnImage;
+let eyes: EyesServer;
+let server: LocalServer | undefined;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'tilesight-ask-'));
+  image = await drawImage(join(folder, 'plates.jpg'), [6_000, 4_000], 3);
+  eyes = await eyesServer();
+  server = await serverWith(eyes, 'data');
+});
+afterAll(async () => {
+  await server?.close();
+  eyes.close();
+  vi.unstubAllEnvs();
+  await rm(folder, { recursive: true, force: true });
+});
+
+/** Worker processes read the environment of this one. */
+async function serverWith({ baseUrl }: EyesServer, data: string): Promise<LocalServer> {
+  vi.stubEnv('OPENAI_BASE_URL', baseUrl);
+  const config = readConfig({ LOG_LEVEL: 'silent', OPENAI_BASE_URL: baseUrl, ASK_MODEL: 'openai:eyes' });
+  return await serve({ config, dataFolder: join(folder, data), allowedFolders: [folder], port: 0, log: silent });
+}
+
+async function clientOf(local: LocalServer | undefined): Promise<TestClient> {
+  const at = (url: string | URL) => new URL(new URL(url).pathname, local?.url);
+  return await connected('2.x pinned to 2026-07-28', { fetch: (url, init) => fetch(at(url), init) });
+}
+
+async function answered(client: TestClient, args: Record<string, unknown>): Promise<Answer> {
+  for (;;) {
+    const answer = await client.call('ask_image', { ...args, wait_seconds: 20 }, Answer);
+    if (answer.status !== 'RUNNING') return answer;
+  }
+}
+
+const wordOf = ({ answer }: Answer) => answer?.match(/^It is: (.*)\.$/)?.[1];
+
+describe('a question through the door', () => {
+  test('is answered with evidence that the other tools show, and further ones use the same tiles', {
+    timeout: 120_000,
+  }, async () => {
+    const client = await clientOf(server);
+    const [first, ...rest] = image.questions;
+    const named = { image: pathToFileURL(image.path).href, question: first?.text };
+    const answer = await answered(client, named);
+    expect(answer).toMatchObject({ status: 'SUCCEEDED', found: true, confidence: 0.95, reason: null, poll_after_seconds: 0 });
+    expect(wordOf(answer)).toBe(first?.truth);
+    expect(answer.looks).toBeLessThanOrEqual(12);
+    const orange = image.plates.find(({ frame, inside }) => frame === 'orange' && inside !== null);
+    const [evidence] = answer.evidence;
+    expect(Math.abs((evidence?.box[0] ?? 0) - (orange?.left ?? -1_000))).toBeLessThan(20);
+
+    const { execution_id } = answer;
+    const page = await client.call('list_findings', { execution_id }, Page);
+    expect(page.findings).toMatchObject([{ id: 'f1', label: 'orange plate' }]);
+    const view = await client.callTool('view_region', { execution_id, finding_id: 'f1' });
+    expect(view.content[0]).toMatchObject({ type: 'image' });
+    const state = await client.call('get_execution', { execution_id, response_format: 'detailed' }, getExecution.output);
+    expect(state.summary).toContain('[f1] Confidence 0.95');
+    expect(state.next_step).toContain('ask_image with this execution_id asks another question');
+
+    for (const { text, truth } of rest) {
+      const further = await answered(client, { execution_id, question: text });
+      expect([text, wordOf(further)]).toEqual([text, truth]);
+    }
+    const calls = eyes.asked.length;
+    expect(await client.call('ask_image', named, Answer)).toMatchObject({ execution_id, created: false, answer: answer.answer });
+    expect(eyes.asked).toHaveLength(calls);
+  });
+
+  test('gets the same answer from a model without tools, by forms', { timeout: 120_000 }, async () => {
+    const without = await eyesServer({ tools: 'refused' });
+    const local = await serverWith(without, 'forms');
+    try {
+      const [, second] = image.questions;
+      const answer = await answered(await clientOf(local), { image: pathToFileURL(image.path).href, question: second?.text });
+      expect(wordOf(answer)).toBe(second?.truth);
+      expect(answer.notes).toContain('openai:eyes refuses tools; the next step is a form instead.');
+      expect(answer.looks).toBeGreaterThan(0);
+    } finally {
+      await local.close();
+      without.close();
+    }
+  });
+});
+
+describe('ask_image', () => {
+  test('needs an image or an execution, and not both', async () => {
+    const client = await clientOf(server);
+    const sentence = 'Send either image or execution_id: one of them is needed.';
+    expect(await client.refusal('ask_image', { question: 'Why?' })).toBe(sentence);
+    const both = { image: pathToFileURL(image.path).href, execution_id: 'any', question: 'Why?' };
+    expect(await client.refusal('ask_image', both)).toBe(sentence);
+    expect(textOf(await client.callTool('ask_image', { execution_id: 'unknown', question: 'Why?' }))).toContain('unknown');
+  });
+
+  test('says what to do on a server without a language model', async () => {
+    const { client } = await serverAndClient();
+    expect(await client.refusal('ask_image', { image: 'upload', question: 'Why?' })).toBe(
+      'This server has no language model that can answer questions: ASK_MODEL is not set. Look yourself with view_region, or search with analyze_image.',
+    );
+  });
+});
