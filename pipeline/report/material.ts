@@ -1,4 +1,5 @@
 // The input of a report, and helpers that its sections share. Pure.
+import type { Trace } from '../contract/questions/search-turn.ts';
 import { type Finding, type FindingsDocument, Severity } from '../contract/schemas.ts';
 import { bySeverity } from '../findings/finding-order.ts';
 import { isRejected } from '../findings/verification.ts';
@@ -21,6 +22,8 @@ export interface ReportMaterial {
   reason: string | null;
   /** Indexes of blank tiles; `null` if there are some at unknown positions. */
   blankTiles: readonly number[] | null;
+  /** How the answer to a question was found. Missing for everything but a question. */
+  trace?: Trace | null;
   /** The overlay, a very small copy of the image, and crops by the id of their finding. `null` if one could not be made. */
   images: { overlay: Embedded | null; thumbnail: Embedded | null; crops: ReadonlyMap<string, Embedded> };
 }

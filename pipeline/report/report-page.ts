@@ -11,6 +11,7 @@ import { byImportance, type ReportMaterial } from './material.ts';
 import { SCRIPT } from './report-script.ts';
 import { STYLE } from './report-style.ts';
 import { compactRows } from './rows.ts';
+import { searchSection } from './search-section.ts';
 import { contents, type Section, sectionOf } from './section.ts';
 import { citedIn, countsSection, summarySection } from './summary-section.ts';
 
@@ -32,7 +33,7 @@ export function reportPage(material: ReportMaterial): string {
     countsSection(material),
     gallerySection(ordered, material),
     tableSection(ordered, rows, { cited, colored }),
-    gapsSection(material),
+    material.trace ? searchSection(material.trace) : gapsSection(material),
     modelsSection(material),
     limitsSection(material),
   ].filter((section) => section !== null);
@@ -81,7 +82,9 @@ function heading({ document, startedAt }: ReportMaterial, name: string, sections
   const { status, image, tiles, findings, usage } = document;
   const figures: [string, string][] = [
     ['findings', count(findings.length)],
-    ['tiles analyzed', `${count(tiles.done)} of ${count(tiles.total)}`],
+    document.answer
+      ? ['looks', count(document.answer.looks)]
+      : ['tiles analyzed', `${count(tiles.done)} of ${count(tiles.total)}`],
     ...otherTiles(tiles),
     ['pixels', `${count(image.width)} × ${count(image.height)}`],
     ['cost', cost(usage.cost_usd)],

@@ -38,12 +38,13 @@ export async function writeReport(request: AnalysisRequest, source: ReportSource
     attempt(cropsOf(request, source, deps)),
   ]);
   const { plan, startedAt } = inspected;
+  const trace = document.answer ? await attempt(readExisting(stepDocuments.trace(request.execution_id), deps.blobs)) : null;
   const images = {
     overlay: overlay && embedded(overlay),
     thumbnail: thumbnail && embedded(thumbnail),
     crops: crops ?? new Map(),
   };
-  const page = reportPage({ document, plan, startedAt, reason, blankTiles, images });
+  const page = reportPage({ document, plan, startedAt, reason, blankTiles, trace, images });
   await deps.blobs.put(keys.report(request.execution_id), Buffer.from(page));
 }
 

@@ -97,7 +97,7 @@ async function ask(vision: Vision, question: Partial<Question> = {}, request: Pa
 describe('a search', () => {
   test('ends with an answer whose evidence are findings, and keeps every turn as a step of its own', async () => {
     const vision = asker(zoom([1_000, 1_000, 400, 400], { note: 'Something red.' }), answer());
-    const { document, progress, operations, files, trace, state } = await ask(vision);
+    const { document, progress, operations, files, trace, state, stage } = await ask(vision);
     expect(state).toMatchObject({ state: 'succeeded' });
     expect(document?.answer).toEqual({
       question: 'Which color has the valve?',
@@ -127,6 +127,9 @@ describe('a search', () => {
       { action: { tool: 'zoom', note: 'Something red.' }, look: { number: 1 } },
       { action: { tool: 'answer' } },
     ]);
+    const report = Buffer.from((await stage.deps.blobs.get(keys.report('run-1'))) ?? []).toString();
+    expect(report).toContain('How the answer was found');
+    expect(report).toContain('Something red.');
     // The model was shown what it asked for, at full resolution.
     expect(vision.asked[1]?.turns).toMatchObject([
       { look: { box: [1_000, 1_000, 400, 400], jpeg: { width: 400, height: 400 } } },

@@ -3,12 +3,13 @@ import { copyFile, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import sharp from 'sharp';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { z } from 'zod';
 import { type LocalServer, serve } from '../../local/serve.ts';
 import { readConfig } from '../../pipeline/config.ts';
 import { silent } from '../fixtures/engine-harness.ts';
 import { connected, type TestClient, type ToolResult, textOf } from '../support/mcp-clients.ts';
+import { readingModel } from '../support/reading-model.ts';
 
 const NAMES = (await readdir('skills')).filter((name) => name.startsWith('tilesight-'));
 
@@ -57,13 +58,18 @@ async function imagesFolder(): Promise<string> {
 /** One server for all skills: its workers load the models once. */
 let folder = '';
 let server: LocalServer | null = null;
+let model: Awaited<ReturnType<typeof readingModel>> | null = null;
 beforeAll(async () => {
   folder = await imagesFolder();
-  const config = readConfig({ LOG_LEVEL: 'silent' });
+  model = await readingModel();
+  vi.stubEnv('OPENAI_BASE_URL', model.baseUrl); // worker processes read the environment
+  const config = readConfig({ LOG_LEVEL: 'silent', OPENAI_BASE_URL: model.baseUrl, ASK_MODEL: 'openai:reader' });
   server = await serve({ config, dataFolder: join(folder, 'data'), allowedFolders: [folder], port: 0, log: silent });
 });
 afterAll(async () => {
   await server?.close();
+  model?.close();
+  vi.unstubAllEnvs();
   await rm(folder, { recursive: true, force: true });
 });
 
@@ -77,7 +83,11 @@ async function ended(client: TestClient, { tool, arguments: args, answer }: Exam
   for (let result = await client.callTool(tool, args); ; ) {
     const view = View.safeParse(result.structuredContent);
     if (answer.status === undefined || !view.success || view.data.status !== 'RUNNING') return result;
-    result = await client.callTool('get_execution', { execution_id: view.data.execution_id, wait_seconds: 20 });
+    const { execution_id } = view.data;
+    result =
+      tool === 'ask_image' // the same call has the answer
+        ? await client.callTool(tool, args)
+        : await client.callTool('get_execution', { execution_id, wait_seconds: 20 });
   }
 }
 
@@ -105,7 +115,8 @@ describe.each(SKILLS)('the skill %s', (_, examples) => {
       const shown = example.answer.execution_id;
       if (shown === undefined) continue;
       const real = View.parse(result.structuredContent).execution_id;
-      expect(shown).toMatch(new RegExp(`^${basename(example.arguments.image ?? 'no image').split('.')[0]}-[0-9a-f]{16}$`));
+      const slug = example.tool === 'ask_image' ? 'ask' : basename(example.arguments.image ?? 'no image').split('.')[0];
+      expect(shown).toMatch(new RegExp(`^${slug}-[0-9a-f]{16}$`));
       ids.set(shown, real);
     }
   });
