@@ -24,7 +24,7 @@ const SIZES = [
   [30_000, 4_000],
   [40_000, 3_000],
 ] as const;
-const IMAGES_A_SIZE = 3;
+const IMAGES_A_SIZE = 2;
 const LOOKS_MAX = 12;
 const KILLS = 100;
 const SEED = 20_261_128;

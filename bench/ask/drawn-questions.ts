@@ -1,6 +1,5 @@
 // Draws large images in the manner of V*: gray texture with small plates, of which few answer a question, and the questions with their
 // true answers. A plate has a frame in a color that a scaled-down image still shows; what is inside is legible only from nearby.
-import { randomInt } from 'node:crypto';
 import sharp from 'sharp';
 import { at } from '../../pipeline/contract/at.ts';
 
@@ -57,7 +56,7 @@ export interface DrawnImage {
 
 /** From 0 up to, but not including, `below`; the same sequence for a seed. */
 export function seeded(seed: number): (below: number) => number {
-  let state = seed >>> 0;
+  let state = Math.imul(seed ^ 0x9e3779b9, 0x85ebca6b) >>> 0; // neighboring seeds give other sequences
   return (below) => {
     state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
     return Math.floor((state / 2 ** 32) * below);
@@ -144,6 +143,3 @@ function svgOf({ frame, inside, side }: Plate): string {
   }
   return `<svg xmlns="http://www.w3.org/2000/svg" width="${side}" height="${side}" shape-rendering="crispEdges">${parts.join('')}</svg>`;
 }
-
-/** For runs that should not repeat another one. */
-export const anySeed = (): number => randomInt(2 ** 31);
