@@ -42,7 +42,8 @@ export async function run(): Promise<BenchResult> {
   const eyes = await eyesServer();
   try {
     const results: Asked[] = [];
-    process.env.OPENAI_BASE_URL = eyes.baseUrl; // worker processes read it
+    // biome-ignore lint/style/noProcessEnv: worker processes read the address of the scripted model from their environment.
+    process.env.OPENAI_BASE_URL = eyes.baseUrl;
     const config = readConfig({
       LOG_LEVEL: 'silent',
       OPENAI_BASE_URL: eyes.baseUrl,

@@ -118,7 +118,7 @@ function answerTo(question: string, relevant: readonly KnownPlate[], mustGuess: 
     return {
       image: shown.number,
       label: `${plate.frame} plate`,
-      text: plate.inside?.number ?? '',
+      text: plate.inside?.number ?? 'unread',
       ...fieldsIn(shown, [left, top, side, side]),
     };
   });
@@ -149,7 +149,7 @@ function notedIn({ lastNote }: Conversation): KnownPlate[] {
     const frame = frames.find((one) => one === name);
     if (frame === undefined) return [];
     const [left = 0, top = 0, side = 0, image = 0] = numbers.split(',').map(Number);
-    const [dot, number] = (rest ?? '').split(':');
+    const [dot, number] = rest?.split(':') ?? [];
     const read = number === undefined || number === '?' ? null : number;
     const seen = { isEmpty: dot === 'empty', dot: dots.find((one) => one === dot) ?? null, number: read };
     return [{ frame, left, top, side, inside: rest === undefined ? null : seen, image }];
