@@ -22,6 +22,7 @@ import { pyramidOf } from './planning/stored-plan.ts';
 import type { ModerationAnswer, PipelineDeps } from './ports.ts';
 import { paceMeter } from './progress/pace-meter.ts';
 import { type ProgressReport, reportProgress } from './progress/progress-writer.ts';
+import { readLines } from './progress/read-lines.ts';
 import { tileResultCounter } from './progress/tile-result-counter.ts';
 import { detectTiles, runShards } from './shard.ts';
 import { stepDocuments } from './step-documents.ts';
@@ -231,7 +232,8 @@ async function detect(run: Run, { inspected, pendingTiles }: Prepared): Promise<
   const shards = storedShards(inspected.shards, pendingTileCount(plan, pendingTiles));
   const counter = tileResultCounter(deps.log, { execution: request.execution_id }, () => progress.changed());
   const cancellation = watchCancellation(request.execution_id, request.max_cost_usd, counter.spentUsd, deps);
-  const detection = { request, plan, pyramidOf: pyramidOf(request), cancellation, pace: paceMeter(deps), end, deps };
+  const pace = paceMeter(deps);
+  const detection = { request, plan, pyramidOf: pyramidOf(request), cancellation, pace, readLines: readLines(plan), end, deps };
   end.before(cancellation.close);
   try {
     if (shards.length > 1) return await runShards(context, shards, pendingTiles, detection, progress);

@@ -19,6 +19,7 @@ import { type EndedTile, NOT_ANALYZED, type TileStepResult } from './planning/ti
 import type { PipelineDeps } from './ports.ts';
 import { paceMeter } from './progress/pace-meter.ts';
 import { type ProgressReport, reportShard } from './progress/progress-writer.ts';
+import { readLines } from './progress/read-lines.ts';
 import { type TileResultCounter, tileResultCounter } from './progress/tile-result-counter.ts';
 import { reportTiles } from './progress/tile-state-writer.ts';
 import { isAgent } from './providers/agent-model.ts';
@@ -55,7 +56,8 @@ export async function runShard(
   end.before(cancellation.close);
   forgetTiles(pyramidOf(request));
   try {
-    const detection = { request, plan, pyramidOf: pyramidOf(request), cancellation, pace: paceMeter(deps), end, deps };
+    const pace = paceMeter(deps);
+    const detection = { request, plan, pyramidOf: pyramidOf(request), cancellation, pace, readLines: readLines(plan), end, deps };
     return { result: await detectTiles(context, shard, tiles, counter, detection) };
   } catch (error) {
     const sentence = sentenceOf(error);

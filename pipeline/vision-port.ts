@@ -10,6 +10,18 @@ export interface Jpeg {
   height: number;
 }
 
+/** A line of text that was read before, in pixels of the image with which it comes. */
+export interface ReadLine {
+  box: Box;
+  text: string;
+  score: number;
+}
+
+export interface TileJpeg extends Jpeg {
+  /** What the model has read at a higher resolution. It may report these lines where it finds them, without another reading. */
+  readLines?: readonly ReadLine[];
+}
+
 export interface DetectionAnswer {
   /** Boxes in pixels of the tile. */
   detections: Detection[];
@@ -144,7 +156,7 @@ export type MayContinue = (usage: Usage) => boolean;
 export interface Vision {
   moderate(model: ModelId, image: Jpeg): Promise<ModerationAnswer>;
   /** `mayContinue`: whether a further call about the tile may follow those that cost `usage`. By default, it may. */
-  detect(model: ModelId, tile: Jpeg, ask: Ask, mayContinue?: MayContinue): Promise<DetectionAnswer>;
+  detect(model: ModelId, tile: TileJpeg, ask: Ask, mayContinue?: MayContinue): Promise<DetectionAnswer>;
   /** What a language model reports, in the numbers that it is asked for: for calibration. Missing where boxes have one convention. */
   locate?(
     model: ModelId,

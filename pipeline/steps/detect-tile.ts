@@ -13,6 +13,7 @@ import type { Plan } from '../planning/plan.ts';
 import { AnalyzedTile, type EndedTile } from '../planning/tile-result.ts';
 import type { MayContinue, PipelineDeps } from '../ports.ts';
 import type { PaceMeter } from '../progress/pace-meter.ts';
+import type { ReadLines } from '../progress/read-lines.ts';
 import { isAgent } from '../providers/agent-model.ts';
 import type { Cancellation } from './cancellation.ts';
 
@@ -24,6 +25,7 @@ export interface DetectionRun {
   pyramidOf: string;
   cancellation: Cancellation;
   pace: PaceMeter;
+  readLines: ReadLines;
   deps: PipelineDeps;
 }
 
@@ -44,7 +46,7 @@ export function forgetTiles(pyramidOf: string): void {
 
 /** Writes into `facts` which model it calls. Calls no model once the execution must stop, or if the tile is blank. */
 export async function detectInTile(run: DetectionRun, tile: PlannedTile, facts: TileFacts): Promise<EndedTile> {
-  const { request, plan, pyramidOf, cancellation, pace, deps } = run;
+  const { request, plan, pyramidOf, cancellation, pace, readLines, deps } = run;
   const stop = cancellation.reason();
   if (stop) return { unseen: stop };
   deps.log.debug({ execution: request.execution_id, tile: tile.name }, 'Analyzing a tile.');
@@ -59,7 +61,8 @@ export async function detectInTile(run: DetectionRun, tile: PlannedTile, facts: 
     facts.model = model;
     const beganMs = deps.clock.now().getTime();
     const mayContinue: MayContinue = (usage) => cancellation.reason(totalUsage([result.usage, usage]).cost_usd ?? 0) === null;
-    const answer = await deps.vision.detect(model, jpeg, request.ask, mayContinue).catch((error: unknown) => {
+    const known = { ...jpeg, readLines: readLines.of(model, tile) };
+    const answer = await deps.vision.detect(model, known, request.ask, mayContinue).catch((error: unknown) => {
       throw withPaid(error, result.usage);
     });
     const tookMs = deps.clock.now().getTime() - beganMs;
@@ -67,6 +70,7 @@ export async function detectInTile(run: DetectionRun, tile: PlannedTile, facts: 
     pace.add(model, tookMs);
     const detections = AnalyzedTile.shape.detections.parse(answer.detections);
     const inside = detections.flatMap((detection) => insideTile(detection, width, height));
+    readLines.add(model, tile, inside);
     result.detections.push(...(recordsModel ? inside.map((detection) => ({ ...detection, model })) : inside));
     result.usage = totalUsage([result.usage, answer.usage]);
     result.clipped += answer.clipped;

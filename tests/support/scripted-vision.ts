@@ -5,6 +5,7 @@ import type {
   Jpeg,
   ModerationAnswer,
   SummaryMaterial,
+  TileJpeg,
   VerificationAnswer,
   VerificationQuestion,
   Vision,
@@ -13,7 +14,7 @@ import type {
 export interface Script {
   moderate?: () => ModerationAnswer;
   /** `call` counts the calls from 0, over all tiles. */
-  detect?: (tile: Jpeg, call: number) => Detection[] | Promise<Detection[]>;
+  detect?: (tile: TileJpeg, call: number) => Detection[] | Promise<Detection[]>;
   verify?: (crop: Jpeg, question: VerificationQuestion) => VerificationAnswer | Promise<VerificationAnswer>;
   summarize?: (material: SummaryMaterial) => string | Promise<string>;
 }

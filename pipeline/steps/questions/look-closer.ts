@@ -13,6 +13,7 @@ import { pyramidOf } from '../../planning/stored-plan.ts';
 import type { EndedTile } from '../../planning/tile-result.ts';
 import type { PipelineDeps } from '../../ports.ts';
 import { paceMeter } from '../../progress/pace-meter.ts';
+import { readLines } from '../../progress/read-lines.ts';
 import { isLocal } from '../../providers/prices.ts';
 import type { WantedLook } from '../../searching/next-move.ts';
 import { watchCancellation } from '../cancellation.ts';
@@ -100,6 +101,7 @@ async function detectIn(
     pyramidOf: pyramidOf(request),
     cancellation: watchCancellation(request.execution_id, leftUsd, () => usageOf().cost_usd ?? 0, deps),
     pace: paceMeter(deps),
+    readLines: readLines(plan),
     deps,
   };
   const tiles = tilesOf(grid).values();

@@ -1,7 +1,7 @@
 // What the pool asks of a worker process, and what it answers: plain values, because they are copied between processes. Loads no model.
 import { z } from 'zod';
-import { Detection, type ModelId } from '../../contract/schemas.ts';
-import type { Jpeg } from '../../ports.ts';
+import { Box, Detection, type ModelId } from '../../contract/schemas.ts';
+import type { TileJpeg } from '../../ports.ts';
 import { ZERO_SHOT_KINDS } from '../../providers/zero-shot-words.ts';
 import type { Sidecar } from '../detectors/sidecar.ts';
 import type { TextSidecar } from '../detectors/text-sidecar.ts';
@@ -84,12 +84,13 @@ export const JobRequest = z.object({
     bytes: z.custom<Uint8Array>((bytes) => bytes instanceof Uint8Array).nullable(),
     width: z.number(),
     height: z.number(),
+    readLines: z.array(z.object({ box: Box, text: z.string(), score: z.number() })),
   }),
 });
 export type JobRequest = z.infer<typeof JobRequest>;
 
 /** A request whose image has arrived. */
-export type ImageJob = Omit<JobRequest, 'image'> & { image: Jpeg };
+export type ImageJob = Omit<JobRequest, 'image'> & { image: TileJpeg };
 
 export const JobResponse = z.discriminatedUnion('state', [
   z.object({ state: z.literal('done'), result: z.unknown() }),

@@ -8,7 +8,7 @@ import { availableParallelism } from 'node:os';
 import { AnswerError, TransientError, UserError } from '../../contract/errors.ts';
 import { unfitProcessor } from '../../contract/native-packages.ts';
 import { MIN_SCORE_DEFAULT } from '../../contract/schemas.ts';
-import type { Jpeg } from '../../ports.ts';
+import type { TileJpeg } from '../../ports.ts';
 import type { ExecutionProvider } from '../../providers/execution-providers.ts';
 import { memoryBytesMax, TOO_MUCH_MEMORY } from './guard-thread.ts';
 import { type ImageJob, type JobRequest, JobResponse, type ModelJob } from './model-jobs.ts';
@@ -21,7 +21,7 @@ const WAITING_MAX = 1_000; // tiles of about 0.1 MB: 100 MB
 
 export interface ModelPool {
   /** A detector leaves out what scores lower than `minScore`; a classifier ignores it. */
-  run<Result>(job: ModelJob<Result>, image: Jpeg, minScore?: number): Promise<Result>;
+  run<Result>(job: ModelJob<Result>, image: TileJpeg, minScore?: number): Promise<Result>;
   /** Ends idle workers now and busy ones after their image. */
   close(): void;
 }
@@ -48,7 +48,8 @@ export function modelPool(
   const queue: Queued[] = [];
   const idle: ChildProcess[] = [];
   const busy = new Map<ChildProcess, Queued>();
-  const lastImages = new WeakMap<ChildProcess, Jpeg>();
+  /** Their bytes. */
+  const lastImages = new WeakMap<ChildProcess, Uint8Array>();
   let isClosed = false;
 
   function startQueued(): void {
@@ -65,7 +66,7 @@ export function modelPool(
 
   function takeNext(): { job: Queued; worker: ChildProcess } | null {
     for (const worker of idle) {
-      const place = queue.findIndex(({ request }) => request.image === lastImages.get(worker));
+      const place = queue.findIndex(({ request }) => request.image.bytes === lastImages.get(worker));
       const [job] = place < 0 ? [] : queue.splice(place, 1);
       if (!job) continue;
       idle.splice(idle.indexOf(worker), 1);
@@ -76,10 +77,10 @@ export function modelPool(
   }
 
   function messageTo(worker: ChildProcess, { model, minScore, image }: ImageJob): JobRequest {
-    const { width, height } = image;
-    const bytes = lastImages.get(worker) === image ? null : image.bytes;
-    lastImages.set(worker, image);
-    return { model, minScore, image: { bytes, width, height } };
+    const { width, height, readLines = [] } = image;
+    const bytes = lastImages.get(worker) === image.bytes ? null : image.bytes;
+    lastImages.set(worker, image.bytes);
+    return { model, minScore, image: { bytes, width, height, readLines: [...readLines] } };
   }
 
   /** With a limit, so that a model that never ends does not hold a worker for ever. */
@@ -132,7 +133,7 @@ export function modelPool(
   }
 
   return {
-    run<Result>({ model, result, limit }: ModelJob<Result>, image: Jpeg, minScore = MIN_SCORE_DEFAULT): Promise<Result> {
+    run<Result>({ model, result, limit }: ModelJob<Result>, image: TileJpeg, minScore = MIN_SCORE_DEFAULT): Promise<Result> {
       if (queue.length >= WAITING_MAX) {
         throw new TransientError(`More than ${WAITING_MAX} images wait for the local models. Try again later.`);
       }

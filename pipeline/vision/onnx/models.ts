@@ -1,5 +1,5 @@
 // The local models by name, the registered detectors and text models, and the zero-shot detectors. Loads the native packages that they need.
-import type { Jpeg } from '../../ports.ts';
+import type { TileJpeg } from '../../ports.ts';
 import type { ExecutionProvider } from '../../providers/execution-providers.ts';
 import { runDetector } from '../detectors/run-detector.ts';
 import { zeroShotRunner } from '../zero-shot/run-zero-shot.ts';
@@ -13,7 +13,7 @@ import { builtInTextModel, readText } from './text/ppocr.ts';
 const MODELS = {
   nanodet: async (loaded, image, minScore) => ({ detections: await detectObjects(loaded, image, minScore) }),
   ppocr: async (loaded, image) => await readText(await builtInTextModel(loaded), image),
-} satisfies Record<Exclude<ModelName, 'nsfw'>, (sessions: Sessions, image: Jpeg, minScore: number) => Promise<Detected>>;
+} satisfies Record<Exclude<ModelName, 'nsfw'>, (sessions: Sessions, image: TileJpeg, minScore: number) => Promise<Detected>>;
 
 export function localModels(
   modelsFolder: string,
@@ -35,7 +35,7 @@ export function localModels(
 async function detectWith(
   model: keyof typeof MODELS | DetectorFile | TextModelFiles,
   loaded: Sessions,
-  image: Jpeg,
+  image: TileJpeg,
   minScore: number,
 ): Promise<Detected> {
   if (typeof model === 'string') return await MODELS[model](loaded, image, minScore);

@@ -4,7 +4,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { UserError } from '../../contract/errors.ts';
 import type { Ask, ModelId } from '../../contract/schemas.ts';
 import { NO_USAGE } from '../../contract/usage.ts';
-import type { Jpeg, Vision } from '../../ports.ts';
+import type { Jpeg, TileJpeg, Vision } from '../../ports.ts';
 import { isOwnDetector } from '../../providers/detector-names.ts';
 import type { ExecutionProvider } from '../../providers/execution-providers.ts';
 import { type Selection, selectObjects, selectOwn, selectText } from '../../providers/local-labels.ts';
@@ -81,7 +81,7 @@ interface Detector {
 }
 
 /** Runs no model if the request names nothing that it knows. */
-async function ran(pool: ModelPool, { job, selection }: Detector, tile: Jpeg, ask: Ask): Promise<Detected> {
+async function ran(pool: ModelPool, { job, selection }: Detector, tile: TileJpeg, ask: Ask): Promise<Detected> {
   return selection.wantsAny ? await pool.run(job, tile, ask.min_score) : { detections: [] };
 }
 

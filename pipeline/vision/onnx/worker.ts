@@ -4,7 +4,7 @@
 import { flushCompileCache } from 'node:module';
 import { z } from 'zod';
 import { withPackageAdvice } from '../../contract/native-packages.ts';
-import type { Jpeg } from '../../ports.ts';
+import type { TileJpeg } from '../../ports.ts';
 import { ExecutionProvider } from '../../providers/execution-providers.ts';
 import { memoryBytesMax, startGuard } from './guard-thread.ts';
 import { JobRequest, type JobResponse } from './model-jobs.ts';
@@ -13,7 +13,7 @@ const modelsFolder = z.string().parse(process.argv[2]);
 const bytesMax = z.coerce.number().optional().parse(process.argv[3]) ?? memoryBytesMax();
 const executionProvider = ExecutionProvider.parse(process.argv[4] ?? 'cpu');
 let isGuarded = false;
-let lastImage: Jpeg | null = null;
+let lastBytes: Uint8Array | null = null;
 let models: ReturnType<typeof import('./models.ts')['localModels']> | null = null;
 
 process.on('message', (message) => {
@@ -23,11 +23,11 @@ process.on('message', (message) => {
   );
 });
 
-/** The same object for all models of a tile: it is decoded for the first one. */
-function imageOf({ bytes, width, height }: JobRequest['image']): Jpeg {
-  if (bytes !== null) lastImage = { bytes, width, height };
-  if (lastImage === null) throw new Error('The first request of a worker must bring its image.');
-  return lastImage;
+/** The same bytes for all models of a tile: it is decoded for the first one. */
+function imageOf({ bytes, ...image }: JobRequest['image']): TileJpeg {
+  lastBytes = bytes ?? lastBytes;
+  if (lastBytes === null) throw new Error('The first request of a worker must bring its image.');
+  return { bytes: lastBytes, ...image };
 }
 
 async function answer(request: JobRequest): Promise<unknown> {

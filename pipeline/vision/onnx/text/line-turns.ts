@@ -7,7 +7,7 @@ export interface LineRead {
   reading: Reading;
 }
 
-export type ReadLine = (line: Rectangle) => Promise<Reading>;
+export type ReadDirection = (line: Rectangle) => Promise<Reading>;
 
 /** A rectangle with sides closer than this is squat: one or two characters. Its angle does not show the direction of the text. */
 const SQUAT = 1.5;
@@ -22,7 +22,7 @@ const SQUAT_SCORE_MIN = 0.6;
 const SQUAT_GAIN_MIN = 0.2;
 
 /** The reading with the best direction. The angle of its line says in which direction the text runs. */
-export async function readDirections(line: Rectangle, read: ReadLine): Promise<LineRead> {
+export async function readDirections(line: Rectangle, read: ReadDirection): Promise<LineRead> {
   const first = { line, reading: await read(line) };
   if (line.width < SQUAT * line.height) return bestOfSquat(first, read);
   const isSteep = Math.abs(line.angle) > STEEP_DEGREES;
@@ -31,14 +31,14 @@ export async function readDirections(line: Rectangle, read: ReadLine): Promise<L
   return isSteep || other.reading.score >= TURNED_SCORE_MIN ? better(first, other) : first;
 }
 
-async function bestOfSquat(first: LineRead, read: ReadLine): Promise<LineRead> {
+async function bestOfSquat(first: LineRead, read: ReadDirection): Promise<LineRead> {
   if (first.reading.score >= SQUAT_SCORE_MIN) return first;
   let best = first;
   for (const quarters of [-1, 1, 2]) best = better(best, await readTurned(first.line, quarters, read));
   return best.reading.score >= TURNED_SCORE_MIN && best.reading.score > first.reading.score + SQUAT_GAIN_MIN ? best : first;
 }
 
-async function readTurned(line: Rectangle, quarters: number, read: ReadLine): Promise<LineRead> {
+async function readTurned(line: Rectangle, quarters: number, read: ReadDirection): Promise<LineRead> {
   const other = turned(line, quarters);
   return { line: other, reading: await read(other) };
 }
