@@ -11,7 +11,7 @@ import { readFindings, readFindingsSoFar } from '../mcp-server/executions/stored
 import { endpointsByFolders } from '../mcp-server/folder-endpoints.ts';
 import { mcpHandler } from '../mcp-server/server.ts';
 import { VERSION } from '../mcp-server/version.ts';
-import { type Config, modelOffer, sizeLimits, viewPolicy } from '../pipeline/config.ts';
+import { type Config, modelOffer, sizeLimits, unusedCoordinates, viewPolicy } from '../pipeline/config.ts';
 import { UserError } from '../pipeline/contract/errors.ts';
 import { ownerOf } from '../pipeline/contract/keys.ts';
 import type { Clock, Detectors, Log } from '../pipeline/ports.ts';
@@ -82,6 +82,8 @@ export async function serve(options: ServeOptions): Promise<LocalServer> {
   const { config, dataFolder, host = LOOPBACK, iam, syncsCommits, freezing, log } = options;
   if (config.ISOLATION === 'caller' && !iam)
     throw new UserError('ISOLATION=caller needs signed requests. Add --auth iam, or unset ISOLATION.');
+  const warning = unusedCoordinates(config);
+  if (warning !== null) log.warn({}, warning);
   const detectors = detectorsInFolder(config.TILESIGHT_HOME, { hubCache: config.HF_HUB_CACHE });
   // A model that is not there would fail in every tile: after the upload, the moderation and the tiling.
   const own = [...config.DETECTION_MODELS, ...config.ALLOWED_MODELS].filter(isOwnDetector);

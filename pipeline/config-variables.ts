@@ -6,6 +6,7 @@ import { list, wholeNumber } from './contract/variables.ts';
 import { DEFAULT_LIMITS } from './planning/image-limits.ts';
 import { TILES_MAX } from './planning/plan.ts';
 import { coordinatesNames } from './providers/coordinates.ts';
+import { type ModelRole, unfitFor } from './providers/model-roles.ts';
 
 /** `shownDefault` stands in docs/configuration.md for a default that depends on the machine. */
 declare module 'zod' {
@@ -14,24 +15,33 @@ declare module 'zod' {
   }
 }
 
+/** A model that would fail in every tile, or at the end of an analysis, fails at the start instead. */
+const modelFor = (role: ModelRole) =>
+  ModelId.refine((model) => unfitFor(role, model) === null, {
+    error: ({ input }) => {
+      const unfit = unfitFor(role, String(input));
+      return unfit ? `expected ${unfit.expected}, because ${unfit.cannot}` : undefined;
+    },
+  });
+
 export const models = {
-  MODERATION_MODEL: ModelId.default('onnx:nsfw').meta({
+  MODERATION_MODEL: modelFor('moderation').default('onnx:nsfw').meta({
     description: 'The model that decides whether an image may be analyzed.',
   }),
   DETECTION_MODELS: list(',')
-    .pipe(z.array(ModelId).min(1))
+    .pipe(z.array(modelFor('detection')).min(1))
     .default(['onnx:nanodet', 'onnx:ppocr'])
     .meta({ description: 'The models that detect in every tile, separated by commas.' }),
-  VERIFICATION_MODEL: ModelId.optional().meta({
+  VERIFICATION_MODEL: modelFor('verification').optional().meta({
     description: 'The model that verifies uncertain and severe findings if a request asks for it. No verification if unset.',
   }),
-  SYNTHESIS_MODEL: ModelId.default('rules:summary').meta({
+  SYNTHESIS_MODEL: modelFor('synthesis').default('rules:summary').meta({
     description: 'The model that writes the summary. `rules:summary` counts by rules, and says so.',
   }),
-  JUDGE_MODEL: ModelId.optional().meta({
+  JUDGE_MODEL: modelFor('judge').optional().meta({
     description: 'The model that decides where several detection models differ, one of them a language model. No judge if unset.',
   }),
-  ASK_MODEL: ModelId.optional().meta({
+  ASK_MODEL: modelFor('ask').optional().meta({
     description:
       'The language model that answers questions (`ask_image`). If unset, the first language model among the verification, judge, synthesis and detection models.',
   }),

@@ -149,6 +149,18 @@ export function modelOffer(config: z.infer<z.ZodObject<typeof models>>) {
   };
 }
 
+/** A warning if MODEL_COORDINATES names models that nothing uses, as a misspelled one; `null` otherwise. */
+export function unusedCoordinates(
+  config: z.infer<z.ZodObject<typeof models>> & Pick<Config, 'MODEL_COORDINATES'>,
+): string | null {
+  const { defaults, allowed } = modelOffer(config);
+  const used = new Set([...Object.values(defaults).flat(), ...allowed]);
+  const unused = config.MODEL_COORDINATES.map((pair) => pair.slice(0, pair.lastIndexOf('='))).filter((model) => !used.has(model));
+  if (unused.length === 0) return null;
+  const verb = unused.length === 1 ? 'is none' : 'are none';
+  return `MODEL_COORDINATES names ${new Intl.ListFormat('en').format(unused)}, which ${verb} of the models of this server: it has no effect on ${unused.length === 1 ? 'it' : 'them'}.`;
+}
+
 /** What views show, and to whom. */
 export function viewPolicy({ MODERATE_VIEWS, VIEW_EDGE_PX }: z.infer<z.ZodObject<typeof views>>) {
   const edges = VIEW_EDGE_PX.map((entry) => {

@@ -32,7 +32,7 @@ Keys are relative to \`executions/<id>/\` in the bucket or in the folder \`blobs
 
 ${table([['format', 'file', 'stored as', 'link', 'content type'], ...files])}
 
-An export describes one image, without its pixels. To train with \`yolo\`, save the image in the folder \`images\` beside \`labels\`; with \`pascal-voc\`, in \`JPEGImages\` beside \`Annotations\`. The label file and \`<filename>\` state the name to save it under. Class numbers of YOLO belong to one export: before you join several, bring their \`names\` into one order.
+An export describes one image, without its pixels. To train with \`yolo\`, save the image in the folder \`images\` beside \`labels\`; with \`pascal-voc\`, in \`JPEGImages\` beside \`Annotations\`. The label file and \`<filename>\` state the name to save it under. Class numbers of YOLO belong to one export: before you join several, bring their \`names\` into one order. Outlines have no crossing edges: where a mask or a model crosses them, the corners are in another order. An outline without an area is that of the box, or is left out where boxes are separate (\`segmentation\` of COCO).
 `;
 }
 

@@ -3,7 +3,7 @@ import { stat } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { z } from 'zod';
 import { serve } from '../../local/serve.ts';
-import { type Config, modelOffer, readConfig } from '../../pipeline/config.ts';
+import { type Config, modelOffer, readConfig, unusedCoordinates } from '../../pipeline/config.ts';
 import { UserError } from '../../pipeline/contract/errors.ts';
 import { Detail, MIN_SCORE_MIN } from '../../pipeline/contract/schemas.ts';
 import { documents, parseDocument } from '../../pipeline/documents.ts';
@@ -56,6 +56,8 @@ export async function analyzeCommand(image: string, values: unknown): Promise<vo
   if (options.verify && config.VERIFICATION_MODEL === undefined)
     throw new UserError('--verify needs a verification model. Set VERIFICATION_MODEL, or leave --verify out.');
   checkModels(config, options);
+  const warning = unusedCoordinates(config);
+  if (warning !== null) report(`${warning}\n`);
   const kept = await keptAnalysis(config.TILESIGHT_HOME, path, [requestFor('', options), modelOffer(config)], options.fresh);
   const interrupt = new AbortController();
   const onInterrupt = () => interrupt.abort();

@@ -4,6 +4,7 @@ import { UserError } from '../../pipeline/contract/errors.ts';
 import { type AnalysisRequest, ModelId } from '../../pipeline/contract/schemas.ts';
 import type { Detectors } from '../../pipeline/ports.ts';
 import { AGENT_MODEL } from '../../pipeline/providers/agent-model.ts';
+import { unfitFor } from '../../pipeline/providers/model-roles.ts';
 import { isLocal } from '../../pipeline/providers/prices.ts';
 
 /** The models of a deployment. */
@@ -62,6 +63,7 @@ export const RequestedModels = z.strictObject({
   synthesis: ModelId.optional(),
   judge: ModelId.optional().describe('Decides where several detection models differ.'),
 });
+const STEPS = ['moderation', 'detection', 'verification', 'synthesis', 'judge'] as const satisfies (keyof RequestedModels)[];
 export type RequestedModels = z.infer<typeof RequestedModels>;
 
 /** The agent that calls needs no permission: its own model looks. */
@@ -78,12 +80,15 @@ export function chosenModels(
   const usable = new Set(
     [...Object.values(defaults).flat(), ...allowed, AGENT_MODEL].filter((model) => model !== null && model !== undefined),
   );
-  const chosen = Object.entries(requested ?? {}).flatMap(([step, model]) =>
-    model === undefined ? [] : [[step, model] as const],
-  );
-  for (const model of chosen.flatMap(([, model]) => model)) {
+  const chosen = STEPS.flatMap((step) => {
+    const model = requested?.[step];
+    return model === undefined ? [] : [[step, model] as const];
+  });
+  for (const [step, model] of chosen.flatMap(([step, models]) => [models].flat().map((model) => [step, model] as const))) {
     if (!usable.has(model))
       throw new UserError(`This server does not allow the model ${model}. Allowed models: ${[...usable].sort().join(', ')}.`);
+    const unfit = unfitFor(step, model);
+    if (unfit) throw new UserError(`${unfit.cannot}. Name ${unfit.expected} in models.${step}.`);
   }
   for (const [step, model] of chosen) {
     if (model === AGENT_MODEL && step !== 'verification') throw new UserError(BLIND_STEP(step));

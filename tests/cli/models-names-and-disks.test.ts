@@ -5,6 +5,7 @@ import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
+import sharp from 'sharp';
 import { expect, test } from 'vitest';
 import { registerWhole } from '../../cli/models/models-folder.ts';
 import { COCO_LABELS } from '../../pipeline/providers/coco-labels.ts';
@@ -76,4 +77,11 @@ test.each(['ENOSPC', 'EDQUOT'])('a full disk (%s) is a sentence, and leaves noth
     message: `The disk of ${join(home, 'models')} is full. Free some space, then try again.`,
   });
   expect(await readdir(join(home, 'models'))).toEqual([]);
+});
+
+test('analyze names models in MODEL_COORDINATES that nothing uses', async () => {
+  const image = join(await temporaryFolder(), 'image.png');
+  await sharp({ create: { width: 64, height: 64, channels: 3, background: '#777' } }).toFile(image);
+  const { code, stderr } = await runCommand(['analyze', image], { MODEL_COORDINATES: 'openai:a=pixels' });
+  expect([code, stderr]).toEqual([0, expect.stringMatching(/^MODEL_COORDINATES names openai:a, which is none of the models/)]);
 });

@@ -157,6 +157,16 @@ describe('models and moderation', () => {
       /^A judge decides where detection models differ\. Name at least two models in models\.detection, or leave models\.judge out\.$/,
     ],
     [
+      'a judge that only detects',
+      { models: { judge: 'onnx:nanodet', detection: ['onnx:nanodet', 'openai:qwen3-vl'] } },
+      /^onnx:nanodet cannot judge\. Name a language model in models\.judge\.$/,
+    ],
+    [
+      'a detector that only moderates',
+      { models: { detection: ['onnx:nsfw'] } },
+      /^onnx:nsfw cannot detect\. Name a detector or a language model in models\.detection\.$/,
+    ],
+    [
       'a model outside the list',
       { models: { detection: ['openai:gpt'] } },
       /^This server does not allow the model openai:gpt\. Allowed models: onnx:nanodet, onnx:nsfw, openai:judge, openai:qwen3-vl, rules:summary\.$/,

@@ -1,6 +1,6 @@
 // The sentence about a wrong environment variable: its name, what was expected, and what to do.
 import { expect, test } from 'vitest';
-import { readConfig } from '../../pipeline/config.ts';
+import { readConfig, unusedCoordinates } from '../../pipeline/config.ts';
 
 test.each(['openai:llava=percent', 'openai:llava', 'llava=fractions', 'openai:a=pixels,openai:b=up'])(
   'MODEL_COORDINATES of %s is refused before anything starts',
@@ -55,5 +55,41 @@ test('a model id has at most 256 characters', () => {
   expect(readConfig({ DETECTION_MODELS: id }).DETECTION_MODELS).toEqual([id]);
   expect(() => readConfig({ DETECTION_MODELS: `${id}x` })).toThrow(
     'The environment variable DETECTION_MODELS is invalid: expected a model id of at most 256 characters. Correct or unset it.',
+  );
+});
+
+test.each([
+  ['JUDGE_MODEL', 'onnx:nanodet', 'expected a language model, because onnx:nanodet cannot judge'],
+  ['VERIFICATION_MODEL', 'hf:owl', 'expected a language model, because hf:owl cannot verify'],
+  ['ASK_MODEL', 'rules:summary', 'expected a language model, because rules:summary cannot answer questions'],
+  ['MODERATION_MODEL', 'onnx:ppocr', 'expected onnx:nsfw or a language model, because onnx:ppocr cannot moderate'],
+  ['SYNTHESIS_MODEL', 'onnx:gauges', 'expected rules:summary or a language model, because onnx:gauges cannot write a summary'],
+  ['DETECTION_MODELS', 'onnx:nanodet,onnx:nsfw', 'expected a detector or a language model, because onnx:nsfw cannot detect'],
+  ['DETECTION_MODELS', 'rules:summary', 'expected a detector or a language model, because rules:summary cannot detect'],
+])('%s=%s is refused at the start', (variable, value, expected) => {
+  expect(() => readConfig({ [variable]: value })).toThrow(
+    `The environment variable ${variable} is invalid: ${expected}. Correct or unset it.`,
+  );
+});
+
+test('every step takes a language model, and what was made for it', () => {
+  const all = {
+    JUDGE_MODEL: 'openai:a',
+    VERIFICATION_MODEL: 'bedrock:b',
+    SYNTHESIS_MODEL: 'rules:summary',
+    MODERATION_MODEL: 'onnx:nsfw',
+  };
+  expect(readConfig({ ...all, DETECTION_MODELS: 'onnx:gauges,hf:owl,openai:a' })).toMatchObject(all);
+});
+
+test('MODEL_COORDINATES of a model that nothing uses is named', () => {
+  const models = { DETECTION_MODELS: 'openai:qwen3-vl', ALLOWED_MODELS: 'bedrock:a:0', JUDGE_MODEL: 'openai:judge' };
+  const warning = (MODEL_COORDINATES: string) => unusedCoordinates(readConfig({ ...models, MODEL_COORDINATES }));
+  expect(warning('openai:qwen3-vl=pixels,bedrock:a:0=fractions,openai:judge=pixels')).toBeNull();
+  expect(warning('openai:qwen3vl=pixels,openai:qwen3-vl=pixels')).toBe(
+    'MODEL_COORDINATES names openai:qwen3vl, which is none of the models of this server: it has no effect on it.',
+  );
+  expect(warning('openai:a=pixels,openai:b=pixels')).toBe(
+    'MODEL_COORDINATES names openai:a and openai:b, which are none of the models of this server: it has no effect on them.',
   );
 });

@@ -1,5 +1,6 @@
 // Findings as a COCO detection data set of one image: https://cocodataset.org/#format-data. Pure.
 import { polygonArea } from '../../outlines/polygons.ts';
+import { simpleOutline } from '../../outlines/simple-outline.ts';
 import type { ExportDefinition } from './export-definition.ts';
 import { type ExportedFinding, type ExportSource, exportedFindings, imageUriOf, labelsOf } from './export-source.ts';
 import { fileNameOf } from './image-file.ts';
@@ -56,14 +57,15 @@ function imageOf(source: ExportSource) {
 function annotationOf({ place, finding }: ExportedFinding, category_id: number | undefined) {
   const { id, score, severity, verified, level, text, description, box, polygon, angle, alternatives, said_by, judged } = finding;
   const [, , width, height] = box;
+  const outline = polygon ? simpleOutline(polygon) : null;
   return {
     id: place,
     image_id: IMAGE_ID,
     category_id,
     bbox: box,
-    area: polygon ? polygonArea(polygon) : width * height,
+    area: outline ? polygonArea(outline) : width * height,
     iscrowd: 0,
-    segmentation: polygon ? [polygon.flat()] : [],
+    segmentation: outline ? [outline.flat()] : [],
     score,
     finding_id: id,
     severity,

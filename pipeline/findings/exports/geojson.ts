@@ -2,6 +2,7 @@
 import { at } from '../../contract/at.ts';
 import type { Polygon } from '../../contract/schemas.ts';
 import { cornersOf, isClockwise } from '../../outlines/polygons.ts';
+import { simpleOutline } from '../../outlines/simple-outline.ts';
 import type { ExportDefinition } from './export-definition.ts';
 import { type ExportedFinding, type ExportSource, exportedFindings, imageUriOf } from './export-source.ts';
 import { jsonPieces, opened } from './pieces.ts';
@@ -32,7 +33,7 @@ function featureOf({ finding }: ExportedFinding) {
   return {
     type: 'Feature',
     id,
-    geometry: { type: 'Polygon', coordinates: [ringOf(polygon ?? cornersOf(box))] },
+    geometry: { type: 'Polygon', coordinates: [ringOf((polygon && simpleOutline(polygon)) ?? cornersOf(box))] },
     properties: { id, label, score, severity, level, verified, text, description, angle, alternatives, said_by, judged },
   };
 }

@@ -2,6 +2,7 @@
 // https://docs.ultralytics.com/datasets/detect, /segment and /obb.
 import type { Box, Finding, FindingsDocument, Polygon } from '../../contract/schemas.ts';
 import { cornersOf } from '../../outlines/polygons.ts';
+import { simpleOutline } from '../../outlines/simple-outline.ts';
 import type { ExportDefinition, ExportFile } from './export-definition.ts';
 import { type ExportedFinding, type ExportSource, exportedFindings, labelsOf } from './export-source.ts';
 import { imageFileName } from './image-file.ts';
@@ -23,7 +24,7 @@ export const yolo = {
 /** A finding without an outline has the outline of its box. */
 export const yoloSeg = {
   sentence: 'A data set of outlines, for training YOLO models for segmentation.',
-  files: files(({ polygon, box }, image) => cornerFractions(polygon ?? cornersOf(box), image)),
+  files: files(({ polygon, box }, image) => cornerFractions((polygon && simpleOutline(polygon)) ?? cornersOf(box), image)),
   namesImage: false,
   isStored: false,
 } as const satisfies ExportDefinition;
@@ -32,7 +33,7 @@ export const yoloSeg = {
 export const yoloObb = {
   sentence: 'A data set of oriented boxes, for training YOLO-OBB models.',
   files: files(({ polygon, angle, box }, image) =>
-    cornerFractions(polygon && angle !== undefined ? polygon : cornersOf(box), image),
+    cornerFractions((polygon && angle !== undefined && simpleOutline(polygon)) || cornersOf(box), image),
   ),
   namesImage: false,
   isStored: false,

@@ -4,6 +4,7 @@ import { Ajv } from 'ajv';
 import { describe, expect, test } from 'vitest';
 import type { Polygon } from '../../../pipeline/contract/schemas.ts';
 import { EXPORT_FILES } from '../../../pipeline/findings/exports/index.ts';
+import { isClockwise, polygonArea } from '../../../pipeline/outlines/polygons.ts';
 import { COCO_SCHEMA } from '../../support/coco-schema.ts';
 import { documentOf, exported, exportedFiles, IMAGE } from '../../support/exported-findings.ts';
 import { finding } from '../../support/tool-calls.ts';
@@ -67,6 +68,27 @@ describe('outlines', () => {
       DIAMOND.flat(),
       [3_900, 2_900, 4_000, 2_900, 4_000, 3_000, 3_900, 3_000],
     ]);
+  });
+
+  test('with crossing edges are those of a simple one, and without an area those of the box', () => {
+    const bowTie = finding(1, {
+      box: [100, 100, 100, 100],
+      polygon: [DIAMOND[0], DIAMOND[2], DIAMOND[1], DIAMOND[3]].filter((corner) => corner !== undefined),
+    });
+    const line = finding(2, { box: [10, 20, 30, 30], polygon: [[10, 20], [40, 50], [25, 35]], angle: 45 }); // biome-ignore format: one line
+    const document = documentOf([bowTie, line]);
+    const { annotations } = JSON.parse(exported('coco', document));
+    expect(annotations).toMatchObject([{ area: 20_000 }, { segmentation: [], area: 900 }]);
+    const text = exported('geojson', document);
+    expect(() => check(text)).not.toThrow();
+    const [diamond, box] = JSON.parse(text).features.map(
+      (feature: { geometry: { coordinates: [Polygon] } }) => feature.geometry.coordinates[0],
+    );
+    expect([polygonArea(diamond), isClockwise(diamond), isClockwise(box)]).toEqual([20_000, true, true]);
+    const corners = [10, 20, 40, 20, 40, 50, 10, 50];
+    expect(box.flat()).toEqual([...corners, 10, 20]);
+    expect(labelRows('yolo-seg', document).map(pixels)[1]).toEqual(corners);
+    expect(labelRows('yolo-obb', document).map(pixels)[1]).toEqual(corners);
   });
 
   test.each(['yolo-seg', 'yolo-obb'] as const)('of %s never leave the image, for which Ultralytics drops it', (format) => {
