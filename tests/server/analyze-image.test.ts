@@ -169,7 +169,7 @@ describe('models and moderation', () => {
     [
       'a model outside the list',
       { models: { detection: ['openai:gpt'] } },
-      /^This server does not allow the model openai:gpt\. Allowed models: onnx:nanodet, onnx:nsfw, openai:judge, openai:qwen3-vl, rules:summary\.$/,
+      /^This server does not allow the model openai:gpt\. Allowed models: agent:, onnx:nanodet, onnx:nsfw, openai:judge, openai:qwen3-vl, rules:summary\.$/,
     ],
     ['moderation off', { moderation: 'off' }, /^This server does not allow moderation off\. Leave moderation out\.$/],
     [
