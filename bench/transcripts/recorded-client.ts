@@ -15,6 +15,7 @@ export interface RecordedImage {
 
 export interface RecordedAnswer {
   words: string;
+  structured: unknown;
   images: RecordedImage[];
 }
 
@@ -49,14 +50,14 @@ export async function recordedClient(server: string): Promise<RecordedClient> {
     listTokens: tokensIn(JSON.stringify(tools) + instructions),
     async call(tool, args) {
       const started = performance.now();
-      const { content, isError } = await client.callTool({ name: tool, arguments: args });
+      const { content, isError, structuredContent } = await client.callTool({ name: tool, arguments: args });
       const seconds = (performance.now() - started) / 1_000;
       const words = content.flatMap((part) => (part.type === 'text' ? [part.text] : [])).join('\n');
       if (isError) throw new Error(words);
       const images = await Promise.all(
         content.flatMap((part) => (part.type === 'image' ? [imageIn(Buffer.from(part.data, 'base64'))] : [])),
       );
-      const answer = { words, images };
+      const answer = { words, images, structured: structuredContent };
       calls.push({
         tool,
         arguments: args,

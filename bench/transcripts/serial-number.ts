@@ -6,22 +6,21 @@ import sharp from 'sharp';
 import { at } from '../../pipeline/contract/at.ts';
 import type { Box } from '../../pipeline/contract/schemas.ts';
 import type { Vision } from '../../pipeline/ports.ts';
+import { areasOf, type Color } from './eyes.ts';
 import type { RecordedAnswer, RecordedClient, RecordedImage } from './recorded-client.ts';
+import type { Prepared, Task } from './task.ts';
 
 const PHOTOGRAPH = { width: 25_000, height: 16_000 };
 const MACHINE = { left: 17_340, top: 9_810, width: 2_600, height: 1_800, color: '#e0108f' };
 const PLATE = { left: 1_900, top: 1_430, width: 420, height: 90, color: '#0040ff' }; // in the machine
 const SERIAL = 'SN 7741-20936';
-const SERIAL_PX = 26;
+const SERIAL_PX = 12;
 const SCORE_MIN = 0.9;
 const CALLS_MAX = 6;
-/** A model recognizes nothing that is smaller on its shorter side. */
-const SEEN_PX_MIN = 12;
 
 export const serialNumber = {
   title: 'Read a serial number in a photograph of 400 megapixels',
-  expected: SERIAL,
-  async prepare(folder: string): Promise<string> {
+  async prepare(folder: string): Promise<Prepared> {
     const path = join(folder, 'photograph.jpg');
     const { left, top, width, height } = MACHINE;
     const machine = Buffer.from(
@@ -35,22 +34,24 @@ export const serialNumber = {
       .composite([{ input: machine, left, top }])
       .jpeg({ quality: 90 })
       .toFile(path);
-    return pathToFileURL(path).href;
+    const image = pathToFileURL(path).href;
+    return { expected: SERIAL, environment: {}, solve: (client, vision) => readSerial(client, image, vision) };
   },
-  /** Zooms from the whole to the machine to its plate, until a serial number can be read. `null` if it cannot. */
-  async solve(client: RecordedClient, image: string, vision: Vision): Promise<string | null> {
-    let args: Record<string, unknown> = { image, grid: true };
-    for (let call = 0; call < CALLS_MAX; call++) {
-      const view = await client.call('view_region', args);
-      const serial = await serialIn(at(view.images, 0), vision);
-      if (serial !== null) return serial;
-      const box = (await seen(view, isPlate)) ?? (await seen(view, isMachine));
-      if (!box) return null;
-      args = { image, box };
-    }
-    return null;
-  },
-};
+} satisfies Task;
+
+/** Zooms from the whole to the machine to its plate, until a serial number can be read. `null` if it cannot. */
+async function readSerial(client: RecordedClient, image: string, vision: Vision): Promise<string | null> {
+  let args: Record<string, unknown> = { image, grid: true };
+  for (let call = 0; call < CALLS_MAX; call++) {
+    const view = await client.call('view_region', args);
+    const serial = await serialIn(at(view.images, 0), vision);
+    if (serial !== null) return serial;
+    const box = (await seen(view, isPlate)) ?? (await seen(view, isMachine));
+    if (!box) return null;
+    args = { image, box };
+  }
+  return null;
+}
 
 async function serialIn({ bytes, width, height }: RecordedImage, vision: Vision): Promise<string | null> {
   const { detections } = await vision.detect('onnx:ppocr', { bytes, width, height }, { look_for: null, labels: [] });
@@ -61,23 +62,14 @@ async function serialIn({ bytes, width, height }: RecordedImage, vision: Vision)
 /** As the words of a view that is not turned say it. */
 const WAY_BACK = /full-image x = (\d+) \+ x \/ (\d+(?:\.\d+)?), y = (\d+) \+ y \/ (\d+(?:\.\d+)?)/;
 
-type Color = readonly [red: number, green: number, blue: number];
 const isMachine = ([red, green, blue]: Color) => red > 180 && green < 70 && blue > 100;
 const isPlate = ([red, green, blue]: Color) => blue > 180 && red < 90 && green < 120;
 
-/** Around everything of a color, in pixels of the full image: by the words below the view, as a model converts it. */
+/** The largest area of a color, in pixels of the full image: by the words below the view, as a model converts it. */
 async function seen({ images, words }: RecordedAnswer, isIt: (color: Color) => boolean): Promise<Box | null> {
-  const { data, info } = await sharp(at(images, 0).bytes).raw().toBuffer({ resolveWithObject: true });
-  let [left, top, right, bottom] = [info.width, info.height, -1, -1];
-  for (let pixel = 0; pixel < info.width * info.height; pixel++) {
-    const [red, green, blue] = data.subarray(pixel * 3, pixel * 3 + 3);
-    if (red === undefined || green === undefined || blue === undefined || !isIt([red, green, blue])) continue;
-    const [x, y] = [pixel % info.width, Math.floor(pixel / info.width)];
-    [left, top, right, bottom] = [Math.min(left, x), Math.min(top, y), Math.max(right, x), Math.max(bottom, y)];
-  }
-  if (Math.min(right - left, bottom - top) < SEEN_PX_MIN) return null;
+  const [area] = await areasOf(at(images, 0).bytes, isIt);
+  if (!area) return null;
   const [, fromX, scaleX, fromY, scaleY] = WAY_BACK.exec(words) ?? [];
-  const [startX, startY] = [Number(fromX) + left / Number(scaleX), Number(fromY) + top / Number(scaleY)];
-  const [width, height] = [(right - left + 1) / Number(scaleX), (bottom - top + 1) / Number(scaleY)];
-  return [Math.floor(startX), Math.floor(startY), Math.ceil(width), Math.ceil(height)];
+  const [left, top] = [Number(fromX) + area[0] / Number(scaleX), Number(fromY) + area[1] / Number(scaleY)];
+  return [Math.floor(left), Math.floor(top), Math.ceil(area[2] / Number(scaleX)), Math.ceil(area[3] / Number(scaleY))];
 }
