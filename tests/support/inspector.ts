@@ -8,7 +8,7 @@ import { temporaryFolder } from './folder.ts';
 
 const require = createRequire(import.meta.url);
 const PACKAGE = require.resolve('@modelcontextprotocol/inspector/package.json');
-const PROGRAM = join(dirname(PACKAGE), 'clients/launcher/build/index.js');
+export const PROGRAM = join(dirname(PACKAGE), 'clients/launcher/build/index.js');
 const RUNNING_MAX = 2;
 
 export const ERAS = { legacy: '2025-11-25', modern: '2026-07-28' } as const;
