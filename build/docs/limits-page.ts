@@ -1,4 +1,6 @@
 // Writes docs/limits.md from the constants, or with --check fails when it is stale: `node build/docs/limits-page.ts [--check]`.
+import { TIMES_MS } from '../../mcp-server/executions/looks.ts';
+import { BOXES_MAX, PIXELS_MAX } from '../../mcp-server/tools/view-region.ts';
 import { readConfig, sizeLimits } from '../../pipeline/config.ts';
 import {
   LOOKS_DEFAULT,
@@ -9,6 +11,7 @@ import {
 import { PAGES_MAX } from '../../pipeline/imaging/decoder-limits.ts';
 import { HEADER_SECONDS_MAX } from '../../pipeline/imaging/decoding/header-reader.ts';
 import { DECODER_BYTES_PER_PIXEL } from '../../pipeline/imaging/formats.ts';
+import { RENDERED_AT_ONCE, WAITING_MAX } from '../../pipeline/imaging/views/stored-view.ts';
 import { TILES_MAX } from '../../pipeline/planning/plan.ts';
 import { TILE_EDGE_MAX_PX, TILE_EDGE_MIN_PX } from '../../pipeline/planning/tile-size.ts';
 import { IDLE_TURNS_MAX } from '../../pipeline/searching/next-move.ts';
@@ -65,6 +68,15 @@ function page(): string {
     ['turns in a row without a new look', '', count(IDLE_TURNS_MAX), 'after them the model must answer'],
     ['characters', '`question`', count(QUESTION_CHARACTERS_MAX), 'about 500 tokens, in every call'],
   ];
+  const views = [
+    ['limit', 'argument', 'most', 'sum'],
+    ['pixels', '`max_px`', count(PIXELS_MAX), 'as noise 2.7 MB of an answer of 6 MB'],
+    ['boxes', '`boxes`', count(BOXES_MAX), 'some 280 px each in the default size'],
+    ['seconds until tiles are cut beside the decoder', '', count(TIMES_MS.decoding / 1_000), 'see ADR 018'],
+    ['seconds until a call is to be sent again', '', count(TIMES_MS.answer / 1_000), 'clients give up after 30 s'],
+    ['views that are rendered at once', '', count(RENDERED_AT_ONCE), 'a process has 4 threads for them; up to 50 MB each'],
+    ['views that wait', '', count(WAITING_MAX), '0.1 to 0.5 s each on 2 cores; a further one is refused'],
+  ];
   const held = Object.entries(DECODER_BYTES_PER_PIXEL).map(([kind, bytes]) => [
     kind,
     count(bytes),
@@ -73,7 +85,7 @@ function page(): string {
   const turned = ['any, rotated by its orientation tag', '3 more', count(Math.floor(workingBytesMax / 3))];
   return `# Limits
 
-Written by \`npm run docs\` from the constants in pipeline/imaging/{decoder-limits,formats}.ts, pipeline/planning/{plan,tile-size}.ts, pipeline/contract/questions/question.ts and pipeline/config.ts. Those of an image, except the duration, are checked from the file's header, before any pixel is decoded. Settings are environment variables.
+Written by \`npm run docs\` from the constants in pipeline/imaging/{decoder-limits,formats}.ts, pipeline/planning/{plan,tile-size}.ts, pipeline/contract/questions/question.ts, pipeline/imaging/views/stored-view.ts, mcp-server/{executions/looks,tools/view-region}.ts and pipeline/config.ts. Those of an image, except the duration, are checked from the file's header, before any pixel is decoded. Settings are environment variables.
 
 ${table(general)}
 
@@ -82,6 +94,12 @@ ${table(general)}
 A question (\`ask_image\`) ends once one of these is reached:
 
 ${table(questions)}
+
+## Views
+
+A view (\`view_region\`) has these limits:
+
+${table(views)}
 
 ## Formats that are decoded as a whole
 

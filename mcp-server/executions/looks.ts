@@ -18,7 +18,7 @@ const TILED_PIXELS_MIN = 4_000_000;
 /** Several boxes are several decodes. */
 const DECODED_BOXES_MAX = 4;
 /** After `decoding`, the look is started beside the decoder; after `answer`, the caller is asked to call again. */
-const TIMES_MS = { decoding: 8_000, answer: 20_000 }; // below the 30 s after which clients give up
+export const TIMES_MS = { decoding: 8_000, answer: 20_000 }; // below the 30 s after which clients give up
 const TILE_EDGE_PX = 512;
 const UNDECODED_MAX = 1_000;
 const NOT_DECODED = 'A view was not decoded, so it waits for the tiles of its image.';

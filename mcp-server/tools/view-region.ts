@@ -9,11 +9,11 @@ import { readFindings, readFindingsAtEnd, readPlan } from '../executions/stored-
 import { bandNumbers, pageNumber } from './arguments.ts';
 import type { ImageTool } from './define.ts';
 
-const PIXELS_MAX = 2_000_000; // as noise, the worst case: 2 MB of JPEG, 2.7 MB of text, half of the 6 MB of an answer
+export const PIXELS_MAX = 2_000_000; // as noise, the worst case: 2 MB of JPEG, 2.7 MB of text, half of the 6 MB of an answer
 const PIXELS_MIN = 10_000;
 /** A share of the square of the longer side: models that see 1,568 px take 1,000,000 pixels in all. */
 const PIXELS_OF_SQUARE = 1_000_000 / 1_568 ** 2;
-const BOXES_MAX = 12;
+export const BOXES_MAX = 12;
 
 const input = z.strictObject({
   execution_id: ExecutionId.optional(),

@@ -10,9 +10,9 @@ import { cachedSzi } from '../szi/szi.ts';
 import { type RenderedView, renderView, type View } from './view.ts';
 
 /** Views compute in libuv's 4 threads. One that waits for a thread would hold its pixels meanwhile: up to 50 MB. */
-const RENDERED_AT_ONCE = 4;
+export const RENDERED_AT_ONCE = 4;
 /** x 0.1 s to 0.5 s, on 2 cores. */
-const WAITING_MAX = 100;
+export const WAITING_MAX = 100;
 
 let rendering = 0;
 const waiting: (() => void)[] = [];
