@@ -20,6 +20,11 @@ import { type Measured, measure } from './measure.ts';
 const LOOK_FOR =
   'every colored rectangle; each has a code of a letter and a digit written on it, which is both its label and its text';
 
+/** Asked in this many, which are the common ones: a model that saw no marks then sees none in the other nine. */
+const COMMON_CONVENTIONS = 3;
+/** Of the side. Random boxes are off by 40 %; a model that was trained on another convention by a few. */
+const GUESS_ERROR_PERCENT = 25;
+
 export interface CalibrationResult {
   /** `null` if the model found no mark in any convention. */
   measured: Measured | null;
@@ -33,7 +38,7 @@ export type OnAsk = (coordinates: Coordinates, before: number) => void;
 
 /**
  * Asks in the convention of the profile. If the answers are in another one or too far off, asks in that one, then in the common ones, then
- * in the rest, until one fits. Throws a UserError for a model whose boxes have a fixed convention.
+ * in the rest, until one fits, or until the model turns out to see no marks. Throws a UserError for a model whose boxes have a fixed convention.
  */
 export async function calibrate(
   vision: Vision,
@@ -63,10 +68,16 @@ export async function calibrate(
   const others = [...(best ? [best.coordinates] : []), THOUSANDTHS, PIXELS, ...coordinatesNames().map(coordinatesNamed)];
   for (const coordinates of others) {
     if (best?.isFit && wasAsked(best.coordinates)) break;
+    if (asked.length >= COMMON_CONVENTIONS && isGuess(best)) break;
     if (wasAsked(coordinates)) continue;
     best = better(best, await ask(coordinates).catch((error: unknown) => noAnswer(error, usages)));
   }
   return { measured: best, asked, usage: totalUsage(usages) };
+}
+
+/** Fewer than half of the marks by their code, or places that random boxes would have, too. */
+function isGuess(best: Measured | null): boolean {
+  return best === null || best.found < best.missed || best.meanError > GUESS_ERROR_PERCENT;
 }
 
 /** A model may have no usable answer in numbers that it was not trained on. That ends no calibration. */

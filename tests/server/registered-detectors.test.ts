@@ -61,7 +61,7 @@ test('one that the server does not offer, or that was removed, is refused before
   const { server, client, home, later } = await serverWithColors();
   await registerDetector(home, 'boats');
   await expect(started(server, client, { models: { detection: ['onnx:boats'] } })).rejects.toThrow(
-    'This server does not allow the model onnx:boats. Allowed models: onnx:colors, onnx:nanodet,',
+    'This server does not allow the model onnx:boats. Allowed models: agent:, onnx:colors, onnx:nanodet,',
   );
   await rm(join(home, 'models/colors'), { recursive: true });
   later();
