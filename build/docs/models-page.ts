@@ -119,7 +119,7 @@ ${table([['family', 'boxes in', 'tile', 'tokens per tile', 'bytes at most', 'sou
 npx tilesight calibrate openai:some-model
 \`\`\`
 
-This command draws two charts with 48 marks each, and asks the model for the marks. It prints the convention of the answers, their mean and worst error in percent of the side, offset, scale and the marks that the model missed. If the model is fit for boxes, the result is kept as \`calibration/<model>.json\` in the data folder, and later runs ask the model accordingly. \`--charts DIR\` only writes the charts. It takes 2 calls, or more if the answers are in another convention than expected.
+This command draws two charts with 48 marks each, and asks the model for the marks. It prints the convention of the answers, their mean and worst error in percent of the side, offset, scale and the marks that the model missed. If the model is fit for boxes, the result is kept as \`calibration/<model>.json\` in the data folder, and later runs ask the model accordingly. \`--charts DIR\` only writes the charts. It takes 2 calls, or more if the answers are in another convention than expected: 6 to 8 for a model that sees no marks, at most 24.
 
 On AWS the pipeline does the same, with its own credentials, and keeps the result in the bucket:
 
@@ -159,7 +159,7 @@ ${table([
 
 Every model in \`models.detection\` analyzes every tile. Detections of the same label whose boxes have an IoU above 0.5 become one finding, whichever models reported them, and \`said_by\` names these models. A language model that did not report a finding differs from those that did. The silence of a local model does not count, because it knows a fixed list of labels.
 
-The judge gets a crop around at most 8 findings of one area on which the models differ, and the number of models that reported each finding. It confirms, corrects or rejects each of them. \`judged\` has its verdict and, if it corrected a finding, the label that was reported; \`verified\` repeats the verdict, so that rejected findings are left out everywhere. If a correction describes a finding that exists already, the corrected finding is rejected. A correction to another place, or to a label that was not requested, changes nothing, and a note counts it.
+The judge gets a crop around at most 8 findings of one area on which the models differ, and the number of models that reported each finding. It confirms, corrects or rejects each of them, and a note counts its decisions. \`judged\` has its verdict and, if it corrected a finding, the label that was reported; \`verified\` repeats the verdict, so that rejected findings are left out everywhere. If a correction describes a finding that exists already, the corrected finding is rejected. A correction to another place, or to a label that was not requested, changes nothing, and a note counts it.
 
 - The judge is \`models.judge\` of a request, or \`JUDGE_MODEL\` of the deployment if several models detect. Without a judge, every finding is kept; an object under two labels (IoU above 0.8) is one finding then, with \`alternatives\`.
 - An analysis calls the judge at most ${VERIFICATIONS_MAX} times, or ${VERIFICATIONS_MAX / 2} times with \`verify\`, and spends at most ${VERIFICATION_COST_USD_MAX} USD on it: areas with severe findings come first, then those with the most findings. A note counts the findings that were not judged; they are kept as they were detected. Findings that the judge decides on are not verified.

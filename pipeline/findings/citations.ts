@@ -1,13 +1,17 @@
 // Checks the citations in a summary against the findings. Pure.
+import { printableLines } from '../contract/printable.ts';
 import type { Finding } from '../contract/schemas.ts';
 
 const SUMMARY_CHARACTERS_MAX = 2_000; // about 500 tokens; get_execution has 800
 
-/** Removes citations of findings that do not exist, and states how many. A summary that is too long ends after a whole sentence. */
+/**
+ * Removes citations of findings that do not exist, and states how many. A summary that is too long ends after a whole sentence. What controls
+ * a terminal or turns text around becomes a space: a model may repeat it from an image.
+ */
 export function withKnownCitations(summary: string, findings: readonly Pick<Finding, 'id'>[]): string {
   const known = new Set(findings.map(({ id }) => id));
   let unknown = 0;
-  const cited = summary.replace(/\bf\d+\b/g, (id) => {
+  const cited = printableLines(summary).replace(/\bf\d+\b/g, (id) => {
     if (known.has(id)) return id;
     unknown++;
     return '';

@@ -46,7 +46,20 @@ export function withVerdicts(findings: readonly Finding[], verdicts: ReadonlyMap
   );
   const byReason = [...Map.groupBy(left, (reason) => reason)];
   const notes = byReason.map(([reason, { length }]) => `${length === 1 ? '1 finding was' : `${length} findings were`} ${reason}`);
-  return { findings: withoutCorrectedDuplicates(verified), notes };
+  const decided = withoutCorrectedDuplicates(verified);
+  return { findings: decided, notes: [...judgeNotes(decided), ...notes] };
+}
+
+/** How often the judge decided, and how. */
+function judgeNotes(findings: readonly Finding[]): string[] {
+  const judged = findings.flatMap((finding) => finding.judged ?? []);
+  const [first] = judged;
+  if (first === undefined) return [];
+  const counts = (['confirmed', 'corrected', 'rejected'] as const).map(
+    (verdict) => `${judged.filter((one) => one.verdict === verdict).length} ${verdict}`,
+  );
+  const noun = judged.length === 1 ? '1 finding' : `${judged.length} findings`;
+  return [`The judge (${first.by}) decided on ${noun}: ${counts.join(', ')}.`];
 }
 
 /** If the judge corrects one of two claims about an object, both are the same finding: the corrected one is rejected. */

@@ -34,4 +34,9 @@ describe('a summary', () => {
     expect(cited.length).toBeLessThanOrEqual(2_000);
     expect(cited).toMatch(/here\. …$/);
   });
+
+  test('holds nothing that controls a terminal or turns text around', () => {
+    const summary = 'Two \u001b[31mcats\u001b[0m (f1)\u0007.\nOne \u202edog\u202c\u0000.\tEnd.';
+    expect(withKnownCitations(summary, [{ id: 'f1' }])).toBe('Two  [31mcats [0m (f1) .\nOne  dog  . End.');
+  });
 });
