@@ -22,7 +22,7 @@ const LOOK_FOR =
 
 /** Asked in this many, which are the common ones: a model that saw no marks then sees none in the other nine. */
 const COMMON_CONVENTIONS = 3;
-/** Of the side. Random boxes are off by 40 %; a model that was trained on another convention by a few. */
+/** A share of the side. Boxes at random places are off by 43 % of it. */
 const GUESS_ERROR_PERCENT = 25;
 
 export interface CalibrationResult {
