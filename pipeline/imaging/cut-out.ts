@@ -39,7 +39,9 @@ export async function cutOut(szi: Szi, plan: Plan, box: Box, scale: number): Pro
   const level = Math.min(coarsest, Math.max(plan.pyramidLevel, Math.floor(Math.log2(1 / scale))));
   const [left, top, right, bottom] = edgesInLevel(box, level, plan);
   const boxInLevel: Box = [left, top, right - left, bottom - top];
-  const image = plan.marginPx === 0 ? await joined(szi, level, boxInLevel, plan) : await assembled(szi, level, boxInLevel, plan);
+  const image =
+    (await fromOneTile(szi, level, boxInLevel, plan)) ??
+    (plan.marginPx === 0 ? await joined(szi, level, boxInLevel, plan) : await assembled(szi, level, boxInLevel, plan));
   const width = Math.max(1, Math.round(box[2] * scale));
   const height = Math.max(1, Math.round(box[3] * scale));
   const isExact = right - left === width && bottom - top === height;
@@ -54,6 +56,18 @@ function edgesInLevel([x, y, width, height]: Box, level: number, plan: Plan): [n
   const right = Math.min(levelWidth, Math.max(left + 1, Math.ceil((x + width) / 2 ** level)));
   const bottom = Math.min(levelHeight, Math.max(top + 1, Math.ceil((y + height) / 2 ** level)));
   return [left, top, right, bottom];
+}
+
+/** A box of one level that a single tile shows with its margins; `null` if none does. Most boxes around a finding are of this kind. */
+async function fromOneTile(szi: Szi, level: number, box: Box, { stridePx, marginPx }: Plan): Promise<Sharp | null> {
+  const [left, top, width, height] = box;
+  const [column, row] = [Math.floor((left + width / 2) / stridePx), Math.floor((top + height / 2) / stridePx)];
+  const fromX = left - Math.max(0, column * stridePx - marginPx);
+  const fromY = top - Math.max(0, row * stridePx - marginPx);
+  const isInside = fromX >= 0 && fromY >= 0 && left + width <= (column + 1) * stridePx + marginPx;
+  if (!isInside || top + height > (row + 1) * stridePx + marginPx) return null;
+  const tile = await szi.readTile(level, row, column);
+  return sharp(tile).extract({ left: fromX, top: fromY, width, height }).toColourspace('srgb');
 }
 
 /**
