@@ -38,10 +38,13 @@ export function sharedServer(options: SharedServerOptions): SharedServer {
   const { allowedFolders, onFound, log } = options;
   let isClosed = false;
   let current: Promise<Found> | null = null;
+  let wasFound = false;
+  let isMissed = false;
 
   const find = async (): Promise<Found> => {
     const found = await findServer(options);
     onFound(sentenceAbout(found, options));
+    [wasFound, isMissed] = [true, false];
     if (isClosed) await found.own?.close();
     return found;
   };
@@ -60,8 +63,11 @@ export function sharedServer(options: SharedServerOptions): SharedServer {
     await now();
   };
   const check = setInterval(() => {
-    if (current !== null)
-      void found().catch((error) => log.error({ error }, 'The server has ended, and its place could not be taken.'));
+    if (!wasFound) return; // the first failure is the answer to the client
+    void found().catch((error) => {
+      if (!isMissed) log.error({ error }, 'The server has ended, and its place could not be taken. It is tried again.');
+      isMissed = true;
+    });
   }, CHECKED_EVERY_MS);
 
   return {

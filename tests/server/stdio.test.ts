@@ -20,6 +20,8 @@ import { Started, Upload } from '../support/tool-calls.ts';
 
 /** Twice what `npm run bench stdio-kills` asserts: other tests use the processors, too. */
 const ENDS_WITHIN_MS = 4_000;
+/** The newest kind and the oldest, and those between them. */
+const [BOTH_ENDS, BETWEEN] = [[CLIENTS[0], CLIENTS[3]], CLIENTS.slice(1, 3)];
 const LAWN = join(import.meta.dirname, '../../examples/lawn.jpg');
 
 /** A second of work, once the models are loaded. */
@@ -58,7 +60,7 @@ async function ended(client: StdioClient, executionId: string): Promise<string> 
 const pageOf = (client: StdioClient) => /http:\S+/.exec(client.log())?.[0] ?? 'none';
 
 describe('over standard input and output', () => {
-  test.each(CLIENTS)('a client (%s) has every tool, allowed folders and progress, and ends the server', async (kind) => {
+  test.each(BOTH_ENDS)('a client (%s) has every tool, allowed folders and progress, and ends the server', async (kind) => {
     const { folder, image } = await folderWithImage();
     const client = await stdioClient({ kind, dataFolder: await temporaryFolder(), allow: folder });
     expect((await client.listTools()).map(({ name }) => name)).toEqual(TOOLS.map(({ name }) => name));
@@ -68,6 +70,17 @@ describe('over standard input and output', () => {
     const answer = await client.callTool('analyze_image', { image, wait_seconds: 2 }, { onprogress });
     expect(Started.parse(answer.structuredContent).created).toBe(true);
     expect(reports[0]).toMatchObject({ progress: 0, message: expect.stringMatching(/^Phase \w+: 0 of \d tiles/) });
+    expect(await client.refusal('analyze_image', { image: LAWN })).toContain(`inside ${folder}`);
+    await client.close();
+    await untilGone(client);
+  });
+
+  // The progress of one comes in the generation of the first kind; that of the other is in the test of a second client.
+  test.each(BETWEEN)('a client (%s) has every tool and allowed folders, and ends the server', async (kind) => {
+    const { folder } = await folderWithImage();
+    const client = await stdioClient({ kind, dataFolder: await temporaryFolder(), allow: folder });
+    expect((await client.listTools()).map(({ name }) => name)).toEqual(TOOLS.map(({ name }) => name));
+    expect(client.instructions()).toContain(`absolute path inside ${folder}.`);
     expect(await client.refusal('analyze_image', { image: LAWN })).toContain(`inside ${folder}`);
     await client.close();
     await untilGone(client);
