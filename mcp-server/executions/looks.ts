@@ -62,17 +62,17 @@ export type Look = { stored: StoredPlan } | { decoded: FileView };
  * Throws a UserError if the image cannot be read, was blocked by moderation, or is still being cut into tiles when the caller has waited
  * long enough. Then the look goes on without the caller, who is asked to call again.
  */
-export async function lookAt(named: NamedPage, view: WantedView, deps: ToolDeps, times = TIMES_MS): Promise<Look> {
+export async function lookAt(named: NamedPage, view: WantedView, deps: ToolDeps): Promise<Look> {
   const request = lookRequest(named, deps);
   const execution_id = await executionName(request, null, deps.deployment);
   const stored = await readDocument(documents.plan(execution_id), deps.blobs);
   if (stored) return { stored };
   const look = { execution_id, ...request };
   if (undecoded.get(execution_id) === undefined && (await isAtHand(request, view, deps))) {
-    return await decodedOrTiled(look, view, deps, times);
+    return await decodedOrTiled(look, view, deps);
   }
   await startAgain(look, deps);
-  return { stored: await tiled(execution_id, times.answer, deps) };
+  return { stored: await tiled(execution_id, TIMES_MS.answer, deps) };
 }
 
 /** A look has one name for ever, and what made it fail may have passed. On AWS, a name is kept until the service forgets it. */
@@ -86,31 +86,31 @@ async function startAgain(look: AnalysisRequest, deps: ToolDeps): Promise<void> 
 const undecoded = lru<string, true>(UNDECODED_MAX);
 
 /** Whichever comes first, once decoding takes long. */
-async function decodedOrTiled(look: AnalysisRequest, view: WantedView, deps: ToolDeps, times: typeof TIMES_MS): Promise<Look> {
+async function decodedOrTiled(look: AnalysisRequest, view: WantedView, deps: ToolDeps): Promise<Look> {
   const answered = new AbortController();
   const unwanted = [answered.signal, ...(deps.signal ? [deps.signal] : [])];
-  const late = AbortSignal.timeout(times.answer);
+  const late = AbortSignal.timeout(TIMES_MS.answer);
   const decoding = decodedView(look, view, { ...deps, signal: AbortSignal.any([...unwanted, late]) });
-  let isDecoded = false;
+  let isLate = false;
   try {
-    const soon = await Promise.race([decoding, pause(times.decoding, answered.signal).then(() => null)]);
+    const soon = await Promise.race([decoding, pause(TIMES_MS.decoding, answered.signal).then(() => null)]);
     if (soon) {
-      isDecoded = true;
       if (pixelsOf(soon.header) >= TILED_PIXELS_MIN) await startExecution(look, deps).catch(ignoreRefusal);
       return { decoded: soon };
     }
     if (deps.signal?.aborted) throw new TransientError('The call was cancelled before its view was rendered.');
+    isLate = true;
     const tiling = startAgain(look, deps).then(async (): Promise<Look> => {
-      const waitMs = times.answer - times.decoding;
+      const waitMs = TIMES_MS.answer - TIMES_MS.decoding;
       return { stored: await tiled(look.execution_id, waitMs, { ...deps, signal: AbortSignal.any(unwanted) }) };
     });
     const byDecoder = decoding.then(async (decoded): Promise<Look> => (decoded ? { decoded } : await tiling));
     const first = await Promise.race([byDecoder, tiling.catch(async () => await byDecoder)]);
-    isDecoded = 'decoded' in first;
+    isLate = 'stored' in first;
     return first;
   } finally {
     answered.abort();
-    if (!isDecoded && deps.signal?.aborted !== true) undecoded.set(look.execution_id, true);
+    if (isLate && deps.signal?.aborted !== true) undecoded.set(look.execution_id, true);
   }
 }
 
