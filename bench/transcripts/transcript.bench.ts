@@ -6,6 +6,7 @@ import { serve } from '../../local/serve.ts';
 import { readConfig } from '../../pipeline/config.ts';
 import { onnxVision } from '../../pipeline/vision/onnx/onnx-vision.ts';
 import { type Bar, type BenchResult, resultOf, SILENT_LOG } from '../result.ts';
+import { askedQuestion } from './asked-question.ts';
 import { countedTiles } from './counted-tiles.ts';
 import { recordedClient, transcriptOf } from './recorded-client.ts';
 import { serialNumber } from './serial-number.ts';
@@ -14,6 +15,7 @@ import type { Task } from './task.ts';
 const TASKS: Record<string, Task> = {
   'serial-number': serialNumber,
   'counted-tiles': countedTiles,
+  'asked-question': askedQuestion,
 };
 
 export async function run(): Promise<BenchResult> {
