@@ -33,14 +33,15 @@ const inHome =
   (...names: string[]) =>
   (place: Place) =>
     join(place.home, ...names);
-const codexHome = ({ home, environment }: Place) => environment.CODEX_HOME ?? join(home, '.codex');
-const claudeHome = ({ home, environment }: Place) => environment.CLAUDE_CONFIG_DIR ?? home;
+/** An empty variable is as good as none: the file must not end up in the current folder. */
+const codexHome = ({ home, environment }: Place) => environment.CODEX_HOME || join(home, '.codex');
+const claudeHome = ({ home, environment }: Place) => environment.CLAUDE_CONFIG_DIR || home;
 
 /** The folder of the user's profile: code.visualstudio.com/docs/configure/settings. */
 function codeUser({ platform, home, environment }: Place): string {
   if (platform === 'darwin') return join(home, 'Library/Application Support/Code/User');
-  if (platform === 'win32') return join(environment.APPDATA ?? join(home, 'AppData/Roaming'), 'Code/User');
-  return join(environment.XDG_CONFIG_HOME ?? join(home, '.config'), 'Code/User');
+  if (platform === 'win32') return join(environment.APPDATA || join(home, 'AppData/Roaming'), 'Code/User');
+  return join(environment.XDG_CONFIG_HOME || join(home, '.config'), 'Code/User');
 }
 
 export const CLIENTS = {

@@ -17,24 +17,44 @@ export interface Format {
   withoutEntry(text: string, path: readonly string[]): string;
 }
 
+const BOM = '\uFEFF';
+const afterBom = (text: string) => (text.startsWith(BOM) ? text.slice(1) : text);
+
+/** Some editors on Windows begin a file with a byte order mark. It stays, and parsers do not meet it. */
+function behindBom(format: Format): Format {
+  const bomOf = (text: string) => text.slice(0, text.length - afterBom(text).length);
+  return {
+    entryIn: (text, path) => format.entryIn(afterBom(text), path),
+    withEntry: (text, path, entry) => bomOf(text) + format.withEntry(afterBom(text), path, entry),
+    withoutEntry: (text, path) => bomOf(text) + format.withoutEntry(afterBom(text), path),
+  };
+}
+
 const Table = z.record(z.string(), z.unknown());
 
-export const json: Format = {
+export const json = behindBom({
   entryIn: (text, path) => valueAt(readJson(text), path),
   withEntry(text, path, entry) {
     const after = inserted(this.withoutEntry(text, path), path, entry);
     if (isDeepStrictEqual(this.entryIn(after, path), entry)) return after;
-    throw new UserError(`${path[0]} is not an object`);
+    throw new UserError(`${path[0]} stands there twice`);
   },
   withoutEntry(text, path) {
     if (this.entryIn(text, path) === undefined) return text;
-    return applyEdits(text, modify(text, [...path], undefined, {}));
+    const after = applyEdits(text, modify(text, [...path], undefined, {}));
+    if (this.entryIn(after, path) === undefined) return after;
+    throw new UserError(`the entry ${path.join('.')} stands there twice`); // clients read the last one
   },
-};
+});
 
 function readJson(text: string): unknown {
   const errors: ParseError[] = [];
-  const value: unknown = parse(text, errors, { allowTrailingComma: true });
+  let value: unknown;
+  try {
+    value = parse(text, errors, { allowTrailingComma: true });
+  } catch (cause) {
+    throw cause instanceof RangeError ? new UserError('it is nested too deeply', { cause }) : cause;
+  }
   if (errors.length > 0 && text.trim() !== '') throw new UserError('it is not valid JSON');
   return value;
 }
@@ -69,12 +89,12 @@ function inserted(text: string, path: readonly string[], entry: Entry): string {
 }
 
 /** A table of its own at the end of the file. */
-export const toml: Format = {
+export const toml = behindBom({
   entryIn: (text, path) => valueAt(readToml(text), path),
   withEntry(text, path, entry) {
     const rest = this.withoutEntry(text, path);
     const gap = rest === '' || rest.endsWith('\n\n') ? '' : rest.endsWith('\n') ? '\n' : '\n\n';
-    const lines = Object.entries(entry).map(([key, value]) => `${key} = ${JSON.stringify(value)}\n`); // strings and lists as in JSON
+    const lines = Object.entries(entry).map(([key, value]) => `${key} = ${asToml(value)}\n`);
     return `${rest}${gap}[${path.join('.')}]\n${lines.join('')}`;
   },
   withoutEntry(text, path) {
@@ -90,7 +110,10 @@ export const toml: Format = {
     if (isDeepStrictEqual(before, after) && this.entryIn(rest, path) === undefined) return rest;
     throw new UserError(`the entry ${path.join('.')} is not a table of its own`);
   },
-};
+});
+
+/** Strings and lists are written as in JSON, but for one control character that JSON leaves as it is. */
+const asToml = (value: unknown): string => JSON.stringify(value).replaceAll('\x7f', '\\u007f');
 
 /** The header of a table, such as `[mcp_servers.tilesight.env]`. */
 const TABLE = /^\s*\[\s*([\w.\s-]+)\](?!\s*[,\]])/;

@@ -5,6 +5,7 @@ import { mkdir, readFile, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { parse } from 'jsonc-parser';
 import { z } from 'zod';
+import { codeOf, UserError } from '../../pipeline/contract/errors.ts';
 import { writeWhole } from '../write-whole.ts';
 
 /** From `offset` on, `written` characters replaced `replaced`. `isNew` if there was no file. */
@@ -34,7 +35,10 @@ export async function recordEdit(home: string, name: string, before: string | nu
     replaced: old.slice(offset, old.length - end),
     isNew: before === null,
   };
-  await mkdir(dirname(fileOf(home, name)), { recursive: true, mode: 0o700 });
+  const folder = dirname(fileOf(home, name));
+  await mkdir(folder, { recursive: true, mode: 0o700 }).catch((cause) => {
+    throw new UserError(`Cannot make the folder ${folder} (${codeOf(cause)}). Correct TILESIGHT_HOME.`, { cause });
+  });
   await writeWhole(fileOf(home, name), [JSON.stringify(edit)]);
 }
 

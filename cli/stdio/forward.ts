@@ -11,8 +11,11 @@ import {
 import { StdioServerTransport } from '@modelcontextprotocol/server/stdio';
 import { z } from 'zod';
 import { report } from '../terminal.ts';
+import { messageLines } from './message-lines.ts';
 
-const INTERNAL_ERROR = -32603; // JSON-RPC 2.0, section 5.1
+/** JSON-RPC 2.0, section 5.1. */
+const INVALID_REQUEST = -32600;
+const INTERNAL_ERROR = -32603;
 const DELIVERIES_MAX = 3;
 const Initialized = z.object({ result: z.object({ protocolVersion: z.string() }) });
 const Cancelled = z.object({
@@ -40,7 +43,11 @@ export interface Forwarding {
 }
 
 export function forward(server: StreamableHTTPClientTransport, { sentenceFor, reconnect }: ForwardOptions): Forwarding {
-  const client = new StdioServerTransport();
+  const lines = messageLines(process.stdin, ({ id, sentence }) => {
+    if (id === null) report(`tilesight: ${sentence}\n`);
+    else deliver({ jsonrpc: '2.0', id, error: { code: INVALID_REQUEST, message: sentence } });
+  });
+  const client = new StdioServerTransport(lines);
   const pending = new Map<string | number, PendingRequest>();
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   const deliver = (message: JSONRPCMessage) => void client.send(message).catch(() => {}); // the client may be gone
@@ -93,7 +100,10 @@ export function forward(server: StreamableHTTPClientTransport, { sentenceFor, re
       void server.send(message).catch((error) => report(`tilesight: ${sentenceFor(error)}\n`));
     }
   };
-  client.onclose = () => void server.close().finally(resolve);
+  client.onclose = () => {
+    lines.destroy();
+    void server.close().finally(resolve);
+  };
   server.onmessage = onAnswer;
   server
     .start()

@@ -2,6 +2,7 @@
 // server is being loaded: so this file loads no more than the messages need.
 import { Console } from 'node:console';
 import { SdkHttpError, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
+import { BODY_TOO_LARGE } from '../../mcp-server/access/http-limits.ts';
 import { sentenceOf } from '../../pipeline/contract/errors.ts';
 import { forward } from './forward.ts';
 import type { SharedServer } from './shared-server.ts';
@@ -38,6 +39,7 @@ export async function mcpCommand(values: unknown): Promise<void> {
 function sentenceFor(error: unknown): string {
   const own = sentenceOf(error);
   if (own) return own;
+  if (error instanceof SdkHttpError && error.status === 413) return BODY_TOO_LARGE;
   if (error instanceof SdkHttpError) return `The server answered with HTTP status ${error.status}. Restart the client.`;
   return 'The connection to the server of this data folder broke. Send the request again.';
 }

@@ -121,6 +121,8 @@ describe('tilesight setup', () => {
     ['cursor', '{"mcpServers": ', 'it is not valid JSON. Correct it first.'],
     ['cursor', '{"mcpServers": [1]}', 'mcpServers is not an object. Correct it first.'],
     ['codex', 'model = ', 'it is not valid TOML. Correct it first.'],
+    ['cursor', '['.repeat(50_000), 'it is nested too deeply. Correct it first.'],
+    ['cursor', '{"mcpServers": {"x": {}}, "mcpServers": {}}', 'mcpServers stands there twice. Correct it first.'],
   ] as const)('leaves a file that it cannot read as it is (%s)', async (name, text, sentence) => {
     const { file, setup } = await setUp(name);
     await writeFile(file, text);

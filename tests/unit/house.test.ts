@@ -31,6 +31,7 @@ const PARSES_JSON = [
   'local/http/running-server.ts', // the address of the server of a data folder
   'web/shared/live.ts', // events of the server
   'cli/stdio/forward.ts', // refusals in the bodies of HTTP errors
+  'cli/stdio/message-lines.ts', // lines that a client writes to standard input
   'cli/evaluate/truth-file.ts', // the file of --truth
   'cli/evaluate/analyses.ts', // results of an interrupted evaluation, which it wrote itself
 ];
