@@ -1,6 +1,7 @@
 // Searches whose process is killed again and again: the answers must be the same, and no call of the model may be made again once the result
 // of its step was kept.
 import { spawn } from 'node:child_process';
+import { statSync } from 'node:fs';
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -14,8 +15,9 @@ import { eyesServer } from './eyes-server.ts';
 const SIZE = [9_000, 6_000] as const;
 const SEED = 7;
 const ANSWER_MS = 150;
-/** From the first call of the model in a process to its kill. */
-const KILLED_AFTER_MS_MAX = 700;
+/** From a call of the model to the kill of the process: the second call more often than the first, so that every search ends. */
+const KILLED_AFTER_MS_MAX = 400;
+const CALLS_OF_THREE = [1, 2, 2] as const;
 const PROCESS = join(import.meta.dirname, 'search-process.ts');
 
 export async function killedSearches(folder: string, killsWanted: number): Promise<Record<string, number>> {
@@ -28,7 +30,14 @@ export async function killedSearches(folder: string, killsWanted: number): Promi
   while (kills < killsWanted) {
     const { text }: DrawnQuestion = at(questions, searches % questions.length);
     const counts = { kills: 0, repeated: 0 };
-    const answer = await searched(folder, path, text, `killed-${searches}`, () => random(KILLED_AFTER_MS_MAX), counts);
+    const answer = await searched(
+      folder,
+      path,
+      text,
+      `killed-${searches}`,
+      () => ({ call: at(CALLS_OF_THREE, random(3)), ms: random(KILLED_AFTER_MS_MAX) }),
+      counts,
+    );
     searches++;
     kills += counts.kills;
     repeated += counts.repeated;
@@ -37,42 +46,47 @@ export async function killedSearches(folder: string, killsWanted: number): Promi
   return { kills, 'searches-killed': searches, 'answers-that-differ': differing, 'calls-repeated-after-their-step': repeated };
 }
 
-/** Starts the process again after each kill, until the question is answered. `killAfterMs` returns `null` for no kill. */
+/** Starts the process again after each kill, until the question is answered. `killAt` returns `null` for no kill. */
 async function searched(
   folder: string,
   image: string,
   text: string,
   name: string,
-  killAfterMs: () => number | null,
+  killAt: () => { call: number; ms: number } | null,
   counts = { kills: 0, repeated: 0 },
 ): Promise<string> {
   const data = join(folder, name);
   await mkdir(join(data, 'scratch'), { recursive: true });
-  let first: (() => void) | null = null;
-  const kept = () => keptTurns(join(data, 'engine.db'));
+  let onCall: (() => void) | null = null;
+  let kept = new Set<number>(); // read after each kill: a running engine lets no other process in
   const eyes = await eyesServer({
     answerMs: ANSWER_MS,
     onAsked({ turn }) {
-      if (kept().has(turn)) counts.repeated++;
-      first?.();
+      if (kept.has(turn)) counts.repeated++;
+      onCall?.();
     },
   });
   const request = requestOf(image, text);
   try {
     for (;;) {
       const { promise: isAsked, resolve } = Promise.withResolvers<void>();
-      first = resolve;
+      const kill = killAt();
+      let calls = 0;
+      onCall = () => {
+        calls++;
+        if (calls === kill?.call) resolve();
+      };
       const given = JSON.stringify({ folder: data, baseUrl: eyes.baseUrl, request });
       const child = spawn(process.execPath, [PROCESS, given], { stdio: 'inherit' });
       const { promise: ended, resolve: end } = Promise.withResolvers<number | null>();
       child.on('exit', end);
-      const ms = killAfterMs();
-      const killing = ms === null ? new Promise<void>(() => {}) : isAsked.then(() => sleep(ms));
+      const killing = isAsked.then(() => sleep(kill?.ms ?? 0));
       const outcome = await Promise.race([ended, killing.then(() => 'kill' as const)]);
       if (outcome !== 'kill') break;
       child.kill('SIGKILL');
       await ended;
       counts.kills++;
+      kept = keptTurns(join(data, 'engine.db'));
     }
   } finally {
     eyes.close();
@@ -95,11 +109,17 @@ function keptTurns(file: string): Set<number> {
   }
 }
 
+/** As the source of local files names it. */
+function versionOf(path: string): string {
+  const { mtimeMs, size } = statSync(path);
+  return `${mtimeMs}-${size}`;
+}
+
 function requestOf(path: string, text: string): AnalysisRequest {
   return {
     execution_id: 'ask-killed',
     purpose: 'ask',
-    image: { source: { kind: 'file', path }, uri: `file://${path}`, version: 'drawn' },
+    image: { source: { kind: 'file', path }, uri: `file://${path}`, version: versionOf(path) },
     page: 1,
     ask: { look_for: text, labels: [] },
     plan: { detail: 'standard', tile_size: 1_024, overlap: 64, grid: null, region: null, max_tiles: null, skip_blank: true },
