@@ -1,12 +1,13 @@
 // The search for an answer as durable operations: in each turn the model decides what to do next, then a part of the image is shown to it.
 // A step keeps only its own result. Order and names of the operations are how an execution in flight resumes: contract/protocol.ts.
-import type { DurableContext } from '@aws/durable-execution-sdk-js';
+import { CallbackTimeoutError, type DurableContext } from '@aws/durable-execution-sdk-js';
 import { asking } from './asking.ts';
 import { STEPS } from './contract/protocol.ts';
-import { QUESTION_TOKENS_MAX, type Question } from './contract/questions/question.ts';
+import { QUESTION_TOKENS_MAX, type Question, REPLY_CHARACTERS_MAX, REPLY_SECONDS_MAX } from './contract/questions/question.ts';
 import type { Look, Thought, ToolName } from './contract/questions/search-turn.ts';
 import type { AnalysisRequest, Usage } from './contract/schemas.ts';
 import { NO_USAGE, totalUsage } from './contract/usage.ts';
+import { documents, writeDocument } from './documents.ts';
 import { withOverflow } from './durable/checkpoint-overflow.ts';
 import { retryTransient, retryVerification } from './durable/retry-policy.ts';
 import type { Inspected } from './planning/inspected.ts';
@@ -80,7 +81,14 @@ async function search(run: Run, question: Question, plan: Plan, usages: Usage[])
     const exhausted = budgetReason(spent, request.max_cost_usd, looks);
     if (exhausted) return result(exhausted);
     const looksLeft = turn === turnsMax - 1 ? 0 : question.looks_max - looks;
-    const turning = { executionId: request.execution_id, question, plan, state, tools: toolsFor(state, looksLeft), looksLeft };
+    const turning = {
+      executionId: request.execution_id,
+      question,
+      plan,
+      state,
+      tools: toolsFor(question, state, looksLeft),
+      looksLeft,
+    };
     const step = STEPS.think(turn);
     const body = asking<Thought>(step, run, question.model, () => think(turning, image, deps), unusableThought);
     const thought = await context.step(step, body, {
@@ -98,9 +106,9 @@ async function search(run: Run, question: Question, plan: Plan, usages: Usage[])
     unusable = 0;
     for (const note of thought.notes) notes.add(note);
     const { action } = thought;
-    const move = nextMove(state, action, plan, { looksLeft, hasPerson: false });
+    const move = nextMove(state, action, plan, { looksLeft, hasPerson: question.may_ask === true });
     if (move.kind === 'answer') return result(move.answer);
-    const next = await follow(run, plan, { move, turn, number: looks + 1, spent: totalUsage(usages) });
+    const next = await follow(run, question, plan, { move, turn, number: looks + 1, spent: totalUsage(usages) });
     if (next.look) usages.push(next.look.usage);
     for (const note of next.look?.notes ?? []) notes.add(note);
     state = afterTurn(state, { action, ...next });
@@ -121,18 +129,21 @@ function unanswered({ model }: Question, looks: number): NoAnswer {
 }
 
 /** Nothing but an answer once the search must end. */
-function toolsFor(state: SearchState, looksLeft: number): ToolName[] {
-  return mustAnswer(state, { looksLeft }) ? ['answer'] : ['zoom', 'find', 'read', 'answer'];
+function toolsFor({ may_ask }: Question, state: SearchState, looksLeft: number): ToolName[] {
+  if (mustAnswer(state, { looksLeft })) return ['answer'];
+  return ['zoom', 'find', 'read', ...(may_ask === true ? (['ask_person'] as const) : []), 'answer'];
 }
 
 /** The second half of a turn. */
 async function follow(
-  { request, context, deps }: Run,
+  run: Run,
+  question: Question,
   plan: Plan,
   { move, turn, number, spent }: { move: Exclude<Move, { kind: 'answer' }>; turn: number; number: number; spent: Usage },
 ): Promise<Omit<Turn, 'action'>> {
+  const { request, context, deps } = run;
   if (move.kind === 'reply') return { reply: move.reply, look: null, person: null };
-  if (move.kind === 'person') return { reply: 'no-person', look: null, person: null };
+  if (move.kind === 'person') return await askPerson(run, question, { asks: move.question, turn, looks: number - 1, spent });
   const leftUsd = request.max_cost_usd === null ? null : Math.max(0, request.max_cost_usd - (spent.cost_usd ?? 0));
   const step = STEPS.lookCloser(turn);
   const show = (): Promise<Look> => lookCloser(request, plan, { ...move.wanted, number, leftUsd }, deps);
@@ -141,6 +152,25 @@ async function follow(
     serdes: withOverflow(stepDocuments.look(request.execution_id, step), deps.blobs),
   });
   return { reply: move.reply, look, person: null };
+}
+
+/** Suspends until the person replies: no process waits. The reply is data to the model. */
+async function askPerson(
+  { request, context, progress, deps }: Run,
+  { looks_max }: Question,
+  { asks, turn, looks, spent }: { asks: string; turn: number; looks: number; spent: Usage },
+): Promise<Omit<Turn, 'action'>> {
+  progress.searching({ looks, looks_max, asks }, spent);
+  const name = STEPS.askPerson(turn);
+  const open = async (callback_id: string) => {
+    await writeDocument(documents.wait(request.execution_id, name), { callback_id }, deps.blobs);
+  };
+  const reply = await context.waitForCallback(name, open, { timeout: { seconds: REPLY_SECONDS_MAX } }).catch((error: unknown) => {
+    if (error instanceof CallbackTimeoutError) return '';
+    throw error;
+  });
+  const person = typeof reply === 'string' && reply !== '' ? reply.slice(0, REPLY_CHARACTERS_MAX) : null;
+  return { reply: person === null ? 'no-person' : 'person', look: null, person };
 }
 
 /** `null` while another call may follow. */

@@ -7,6 +7,7 @@ import {
   LOOKS_MAX,
   QUESTION_CHARACTERS_MAX,
   QUESTION_TOKENS_MAX,
+  REPLY_SECONDS_MAX,
 } from '../../pipeline/contract/questions/question.ts';
 import { PAGES_MAX } from '../../pipeline/imaging/decoder-limits.ts';
 import { HEADER_SECONDS_MAX } from '../../pipeline/imaging/decoding/header-reader.ts';
@@ -66,6 +67,12 @@ function page(): string {
     ['cost', '`max_cost_usd`, `COST_USD_MAX`', 'unlimited', 'no further call once it is spent'],
     ['tokens', '', count(QUESTION_TOKENS_MAX), 'input and output of all calls; the only limit on a model without a known price'],
     ['turns in a row without a new look', '', count(IDLE_TURNS_MAX), 'after them the model must answer'],
+    [
+      'wait for a reply',
+      '`may_ask`',
+      `${count(REPLY_SECONDS_MAX / 3_600)} h`,
+      'then the search continues without one; no process waits',
+    ],
     ['characters', '`question`', count(QUESTION_CHARACTERS_MAX), 'about 500 tokens, in every call'],
   ];
   const views = [

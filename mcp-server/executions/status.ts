@@ -60,7 +60,7 @@ async function viewWhen(
   const deadline = nowMs() + waitSeconds * 1_000;
   let [latest, describedMs, pauseMs] = [before, nowMs(), FIRST_PAUSE_MS];
   // An agent that has just started the analysis would wait for itself.
-  const beginsToWait = () => waitsForAgent(latest.notes) && !waitsForAgent(before.notes);
+  const beginsToWait = () => (waitsForAgent(latest.notes) && !waitsForAgent(before.notes)) || latest.search?.asks !== undefined;
   while (latest.status === 'RUNNING' && !hasChanged(latest) && !beginsToWait() && nowMs() < deadline) {
     await onProgress?.(latest); // before a pause: clients no longer expect it once they have read the answer
     await pause(Math.min(pauseMs, deadline - nowMs()), signal);
@@ -143,7 +143,10 @@ function pollAfter(etaSeconds: number | null): number {
 }
 
 /** For a question: no tile is left to retry. */
-function nextStepOfQuestion({ execution_id, status }: Progress): string | null {
+function nextStepOfQuestion({ execution_id, status, search }: Progress): string | null {
+  if (status === 'RUNNING' && search?.asks !== undefined) {
+    return `The model asks the person who asked, and waits: notes have its question. Call ask_image with execution_id ${execution_id} and reply.`;
+  }
   switch (status) {
     case 'SUCCEEDED':
       return `The summary has the answer. list_findings with execution_id ${execution_id} has its evidence; ask_image with this execution_id asks another question about the image.`;

@@ -54,6 +54,8 @@ export const STEPS = {
   /** Turn by turn: the model decides, then a part of the image is shown to it. */
   think: (turn: number) => `think-${turn}`,
   lookCloser: (turn: number) => `look-${turn}`,
+  /** The callback by which a person replies to the model. */
+  askPerson: (turn: number) => `ask-person-${turn}`,
   storeAnswer: 'store-answer',
   /** The last step of an execution that only cuts its image into tiles. */
   endLook: 'end-look',

@@ -73,6 +73,9 @@ export function reportProgress(request: AnalysisRequest, deps: PipelineDeps): Pr
       failed_tiles: failed.slice(0, FAILED_TILES_SHOWN_MAX),
       notes: shownNotes([
         waitsFor === null ? [] : [waitingNote(waitsFor)],
+        search?.searching.asks === undefined || status !== 'RUNNING'
+          ? []
+          : [`The model asks: ${JSON.stringify(search.searching.asks)}`],
         notes,
         understood,
         counter?.notes() ?? [],

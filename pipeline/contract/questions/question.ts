@@ -6,6 +6,9 @@ export const QUESTION_CHARACTERS_MAX = 2_000;
 /** A crop, a detection or a reading each. */
 export const LOOKS_DEFAULT = 12;
 export const LOOKS_MAX = 40;
+/** The search continues without a reply after a day. */
+export const REPLY_SECONDS_MAX = 86_400;
+export const REPLY_CHARACTERS_MAX = 2_000;
 /** Input and output of all calls: what 40 looks take. It also ends the search of a model without a known price. */
 export const QUESTION_TOKENS_MAX = 1_000_000;
 
@@ -14,6 +17,8 @@ export const Question = z.object({
   /** The model that searches. */
   model: ModelId,
   looks_max: z.number().int().min(1).max(LOOKS_MAX),
+  /** The model may ask back, and the search waits for the reply. Missing if it may not: it has no default, as `judge` of a request. */
+  may_ask: z.literal(true).optional(),
   /** The earlier execution whose tiles are used; `null` if the image is cut into tiles first. */
   about: z.object({ execution_id: ExecutionId, pyramid_of: ExecutionId }).nullable(),
 });
@@ -23,6 +28,8 @@ export type Question = z.infer<typeof Question>;
 export const Searching = z.object({
   looks: z.number().int(),
   looks_max: z.number().int(),
+  /** What the model asks the person, while the search waits for the reply. Missing if it asks nothing. */
+  asks: z.string().optional(),
 });
 export type Searching = z.infer<typeof Searching>;
 

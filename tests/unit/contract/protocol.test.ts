@@ -20,6 +20,7 @@ describe('what is stored keeps its name', () => {
       verifyFinding,
       think,
       lookCloser,
+      askPerson,
       ...steps
     } = STEPS;
     expect(Object.values(steps)).toEqual([
@@ -50,7 +51,7 @@ describe('what is stored keeps its name', () => {
       'judge-f4',
       'verify-f4',
     ]);
-    expect([think(0), lookCloser(3)]).toEqual(['think-0', 'look-3']);
+    expect([think(0), lookCloser(3), askPerson(1)]).toEqual(['think-0', 'look-3', 'ask-person-1']);
     expect([waitForAgent('0', 2), collectReports('verify', 2)]).toEqual(['agent-0-wait-2', 'agent-verify-collect-2']);
     const tile = detectTile(0, 12, 7);
     expect([detectTileAgain(tile, 0), detectTileAgain(tile, 2), waitForQuota(tile, 2)]).toEqual([
