@@ -13,7 +13,7 @@ const PAUSE_MS = 300;
 const BEFORE_THE_AGENT = new Set<Progress['phase']>(['queued', 'inspect', 'moderate', 'tile', 'detect', 'merge', 'verify']);
 
 /** Words and images, in the order in which an agent reads them. */
-interface TilesAnswer {
+export interface TilesAnswer {
   parts: (string | { image: Uint8Array; mimeType: string })[];
 }
 
