@@ -101,7 +101,7 @@ export async function detectTiles(
       return await costed(tile.name, facts, detect).catch(async (error) => {
         if (error instanceof TransientError && error.throttled) {
           deps.log.info({ ...facts, ...failureFacts(error) }, 'The model is throttled: the tile waits.');
-          return { throttled: waits.afterCall(tile.name, waited, error.message) };
+          return { throttled: waits.afterCall(tile.name, waited, error.message, error.retryAfterS) };
         }
         if (!mustBeFixed(error)) throw error;
         hasWorked ||= counter.tiles().done > 0 || (await hasOtherShardWorked(request.execution_id, shard, deps.blobs));

@@ -25,10 +25,13 @@ export class TransientError extends Error implements Paid {
   paid = NO_USAGE;
   /** The service asks for fewer calls: all callers should slow down, not only this one. */
   readonly throttled: boolean;
+  /** Seconds for which the service asks to wait; 0 if it does not state it. */
+  readonly retryAfterS: number;
 
-  constructor(message: string, options: ErrorOptions & { throttled?: boolean } = {}) {
+  constructor(message: string, options: ErrorOptions & { throttled?: boolean; retryAfterS?: number } = {}) {
     super(message, options);
     this.throttled = options.throttled ?? false;
+    this.retryAfterS = options.retryAfterS ?? 0;
   }
 }
 

@@ -14,8 +14,8 @@ export interface QuotaWaits {
   run<T>(tile: string, work: () => Promise<T>): Promise<T>;
   /** Inside a step, before it calls a model: `null` if it may. `waits`: how often the tile has waited. */
   beforeCall(tile: string, waits: number): Throttled | null;
-  /** Inside a step whose model is throttled: what the tile does next. */
-  afterCall(tile: string, waits: number, reason: string): Throttled;
+  /** Inside a step whose model is throttled: what the tile does next. `leastS`: for how long the service asks to wait. */
+  afterCall(tile: string, waits: number, reason: string, leastS?: number): Throttled;
   /** Inside a step that found that waiting does not help: no tile calls the model again. */
   giveUp(reason: string): Throttled;
   /** After step number `round` of a tile, counted from 0. */
@@ -28,6 +28,8 @@ export interface QuotaWaits {
 
 /** Before the next attempt. The last one repeats. */
 const WAITS_S = [5, 10, 15, 15, 30, 60];
+/** As the last of them. A service that asks for longer is tried earlier: what it states may be wrong. */
+const ASKED_MAX_S = 60;
 /** About an hour. */
 const WAITS_MAX = 62;
 
@@ -65,12 +67,13 @@ export function quotaWaits(tiles: number, onChange: () => void): QuotaWaits {
     return gaveUp;
   };
 
-  const next = (tile: string, waits: number, reason: string): Throttled => {
+  const next = (tile: string, waits: number, reason: string, leastS = 0): Throttled => {
     if (waits >= WAITS_MAX || operations >= operationsMax) giveUp(reason);
     if (gaveUp) return gaveUp;
     if (!line.includes(tile)) line.push(tile);
     const place = line.indexOf(tile);
-    if (place === 0) return { reason, behind: null, wait_s: at(WAITS_S, Math.min(waits, WAITS_S.length - 1)) };
+    const seconds = Math.max(at(WAITS_S, Math.min(waits, WAITS_S.length - 1)), Math.min(leastS, ASKED_MAX_S));
+    if (place === 0) return { reason, behind: null, wait_s: seconds };
     // Two tiles follow each tile that ends: the calls in flight double for as long as the service accepts them.
     return { reason, behind: at(line, Math.floor((place - 1) / 2)), wait_s: null };
   };

@@ -18,6 +18,9 @@ export function retryTransient(error: Error, attempt: number): Decision {
   return error.name === 'TransientError' ? whileTransient(error, attempt) : { shouldRetry: false };
 }
 
+/** What a service states may be wrong. */
+const ASKED_MAX_S = 300;
+
 /** For the only step of its kind in an execution. It waits 17 minutes for a throttled model: the engine does, no process. */
 export const retryThrottled = retryAfter([5, 15, 45, 120, 240, 300, 300]);
 
@@ -28,6 +31,7 @@ function retryAfter(throttledDelaysS: readonly number[]): (error: Error, attempt
   return (error, attempt) => {
     if (!(error instanceof TransientError && error.throttled)) return retryTransient(error, attempt);
     const seconds = throttledDelaysS[attempt - 1];
-    return seconds === undefined ? { shouldRetry: false } : { shouldRetry: true, delay: { seconds } };
+    if (seconds === undefined) return { shouldRetry: false };
+    return { shouldRetry: true, delay: { seconds: Math.max(seconds, Math.min(error.retryAfterS, ASKED_MAX_S)) } };
   };
 }

@@ -13,6 +13,7 @@ import {
   REFUSAL_CHARACTERS_MAX,
 } from './requests/image-refusals.ts';
 import { answerTokensIn, type RefusalReader } from './requests/refused-settings.ts';
+import { retryAfterS } from './requests/retry-after.ts';
 
 const REQUEST_REFUSED = 'the request was refused. Check the model id, and that the model accepts images and tools';
 const NO_CREDIT = 'the account has no credit left. Check the account behind ANTHROPIC_API_KEY';
@@ -45,6 +46,7 @@ const OVERLOADED = [503, 529]; // fewer calls help
 const ENDED = new Set(['AbortError', 'TimeoutError']);
 
 interface ServiceError extends Error {
+  headers?: unknown;
   status?: number;
   errorCode?: string | null;
 }
@@ -102,7 +104,11 @@ export function anthropicError(error: unknown, model: ModelId): unknown {
     if (fix) return unusable(model, fix, error);
   }
   if (status === THROTTLED) {
-    return new TransientError(`The model ${model} is throttled. Try again later.`, { cause: error, throttled: true });
+    return new TransientError(`The model ${model} is throttled. Try again later.`, {
+      cause: error,
+      throttled: true,
+      retryAfterS: retryAfterS(error.headers),
+    });
   }
   if (OVERLOADED.includes(status)) {
     const sentence = `The model ${model} failed to answer: its service is overloaded. Try again later.`;

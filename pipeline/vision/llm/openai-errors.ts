@@ -10,6 +10,7 @@ import {
   NO_VISION_FIX,
   REFUSAL_CHARACTERS_MAX,
 } from './requests/image-refusals.ts';
+import { retryAfterS } from './requests/retry-after.ts';
 
 const REQUEST_REFUSED = 'the request was refused. Check the model id, and that the model accepts images and a JSON schema';
 const NO_CREDIT = 'the account has no credit left. Check the account behind OPENAI_API_KEY';
@@ -81,6 +82,7 @@ const UNREACHABLE = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNR
 const BUSY = [503, 529]; // fewer calls help
 
 export interface ServerError extends Error {
+  headers?: unknown;
   status?: number;
   code?: unknown;
   param?: string | null;
@@ -110,7 +112,11 @@ export function openaiError(error: unknown, model: ModelId): unknown {
   if (typeof code === 'string' && OUT_OF_CREDIT.includes(code)) return unusable(model, NO_CREDIT, error);
   if (status === 429 && PER_DAY.test(words)) return unusable(model, DAILY_QUOTA, error);
   if (status === 429) {
-    return new TransientError(`The model ${model} is throttled. Try again later.`, { cause: error, throttled: true });
+    return new TransientError(`The model ${model} is throttled. Try again later.`, {
+      cause: error,
+      throttled: true,
+      retryAfterS: retryAfterS(error.headers),
+    });
   }
   const known = status === 401 || status === 403 ? undefined : CAUSES.find((cause) => cause.words.test(words));
   if (known) return unusable(model, known.fix(model), error);
