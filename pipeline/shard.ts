@@ -1,7 +1,7 @@
 // Detection as durable operations: the tiles of one shard in this execution, or several shards as executions of their own.
 // Order, names and nesting of the operations are how an execution in flight resumes: contract/protocol.ts.
 import { type DurableContext, NestingType } from '@aws/durable-execution-sdk-js';
-import { detectByAgent } from './agent-detection.ts';
+import { detectByAgent } from './agent/agent-detection.ts';
 import { at } from './contract/at.ts';
 import { causesOf, failureFacts } from './contract/causes.ts';
 import { AnswerError, mustBeFixed, sentenceOf, TransientError, UserError } from './contract/errors.ts';

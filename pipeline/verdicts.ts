@@ -1,6 +1,7 @@
 // The judge and the verification model as durable operations, after the merge: each call is a step. Order, names and nesting of the
 // operations are how an execution in flight resumes: contract/protocol.ts.
 import { type DurableContext, NestingType } from '@aws/durable-execution-sdk-js';
+import { verifyByAgent } from './agent/agent-verification.ts';
 import { asking } from './asking.ts';
 import { at } from './contract/at.ts';
 import { STEPS } from './contract/protocol.ts';
@@ -11,6 +12,7 @@ import type { Verdict } from './findings/verification.ts';
 import type { Plan } from './planning/plan.ts';
 import type { PipelineDeps } from './ports.ts';
 import type { ProgressReport } from './progress/progress-writer.ts';
+import { isAgent } from './providers/agent-model.ts';
 import { judgeFindings, unjudged } from './steps/verdicts/judge-findings.ts';
 import {
   accountFor,
@@ -37,9 +39,11 @@ interface Verdicts {
 
 /** A finding that cannot be judged or verified keeps its place, with a note. */
 export async function verdictsOn(run: VerdictRun, plan: Plan, { disputes = [], doubtful }: MergeResult): Promise<Verdicts> {
+  const { request } = run;
   if (disputes.length + doubtful.length > 0) run.progress.phase('verify');
   const judged = disputes.length > 0 ? await judge(run, plan, disputes) : NONE;
-  const verified = doubtful.length > 0 ? await verify(run, plan, doubtful) : NONE;
+  const verifying = isAgent(request.models.verification) ? verifyByAgent : verify;
+  const verified = doubtful.length > 0 ? await verifying(run, plan, doubtful) : NONE;
   return {
     verdicts: new Map([...judged.verdicts, ...verified.verdicts]),
     usages: [...judged.usages, ...verified.usages],

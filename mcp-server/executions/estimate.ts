@@ -5,13 +5,14 @@ import type { AnalysisRequest, ModelId } from '../../pipeline/contract/schemas.t
 import { DamagedDocument, documents, readDocument } from '../../pipeline/documents.ts';
 import { VERIFICATION_COST_USD_MAX } from '../../pipeline/findings/verification.ts';
 import { readHeaderInTime } from '../../pipeline/imaging/decoding/header-reader.ts';
-import { estimateOf } from '../../pipeline/planning/cost.ts';
+import { agentEstimate, estimateOf } from '../../pipeline/planning/cost.ts';
 import { tileCount } from '../../pipeline/planning/grid.ts';
-import { planTiles } from '../../pipeline/planning/plan.ts';
+import { type Plan, planTiles } from '../../pipeline/planning/plan.ts';
 import { requestNotes } from '../../pipeline/planning/request-notes.ts';
 import { checkOperations, VERIFICATIONS_MAX } from '../../pipeline/planning/shards.ts';
 import { preferredTileOf } from '../../pipeline/planning/tile-preferences.ts';
 import type { Blobs } from '../../pipeline/ports.ts';
+import { isAgent } from '../../pipeline/providers/agent-model.ts';
 import { capableModels } from '../../pipeline/providers/local-labels.ts';
 import { isLocal, priceOf } from '../../pipeline/providers/prices.ts';
 import type { ToolDeps } from '../access/deps.ts';
@@ -53,7 +54,7 @@ export async function dryRun(request: Omit<AnalysisRequest, 'execution_id'>, dep
       output_tokens,
       cost_usd,
       seconds,
-      notes: [...notes, ...plan.notes, ...requestNotes(request), ...notEstimated(request)],
+      notes: [...notes, ...plan.notes, ...requestNotes(request), ...agentNotes(request, tiles, plan), ...notEstimated(request)],
     };
   } finally {
     await file.release();
@@ -74,6 +75,17 @@ async function measuredPace(models: readonly ModelId[], blobs: Pick<Blobs, 'get'
 function damagedAsNull(error: unknown): null {
   if (error instanceof DamagedDocument) return null;
   throw error;
+}
+
+/** What the agent's own model reads and writes, as far as it is the only one that counts tokens. */
+function agentNotes({ models }: Pick<AnalysisRequest, 'models'>, tiles: number, plan: Plan): string[] {
+  if (!models.detection.some(isAgent)) return [];
+  const { input_tokens, output_tokens } = agentEstimate(plan);
+  const total = input_tokens + output_tokens;
+  const each = Math.ceil(total / tiles);
+  return [
+    `The agent analyzes ${tiles} tiles itself: about ${each} tokens of its own model for each tile, ${total} in all. detail, max_tiles or a region change their number.`,
+  ];
 }
 
 /** Calls whose number depends on the findings, and single ones of language models. */

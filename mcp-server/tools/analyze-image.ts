@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { type AnalysisRequest, Box, Detail, MIN_SCORE_MIN, Status } from '../../pipeline/contract/schemas.ts';
 import { GRID_MAX, GRID_MIN, TILE_EDGE_MAX_PX, TILE_EDGE_MIN_PX } from '../../pipeline/planning/tile-size.ts';
+import { AGENT_MODEL, isAgent } from '../../pipeline/providers/agent-model.ts';
 import { checkCost } from '../access/cost-limit.ts';
 import { chosenModels, detectorsOf, RequestedModels } from '../access/model-policy.ts';
 import { executionName } from '../executions/execution-name.ts';
@@ -10,6 +11,8 @@ import { startExecution } from '../executions/start.ts';
 import { ExecutionView, viewEnd } from '../executions/status.ts';
 import { bandNumbers, pageNumber, waitForEnd } from './arguments.ts';
 import type { Tool } from './define.ts';
+
+const AGENT_TILES_MAX = 24;
 
 const input = z.strictObject({
   image: z
@@ -20,8 +23,8 @@ const input = z.strictObject({
   look_for: z.string().min(1).max(2_000).optional().describe('What to detect, in words. Default: everything the models know.'),
   labels: z.array(z.string().min(1).max(100)).max(100).optional().describe('Only these labels, for example ["person", "text"].'),
   min_score: z.number().min(MIN_SCORE_MIN).max(1).optional().describe('Lowest score of a finding. Default: 0.4.'),
-  detail: Detail.default('standard').describe(
-    'overview: the whole image and its quarters, fast. standard: full resolution up to 500 tiles. fine: up to 1,000 tiles. max: full resolution or an error.',
+  detail: Detail.optional().describe(
+    `overview: the whole image and its quarters, fast. standard (default): full resolution up to 500 tiles, by ${AGENT_MODEL} ${AGENT_TILES_MAX}. fine: up to 1,000 tiles. max: full resolution or an error.`,
   ),
   tile_size: z
     .number()
@@ -80,6 +83,11 @@ export const Started = ExecutionView.pick({
   plan: PlannedRun.nullable().describe('The estimate of a dry_run.'),
 });
 
+/** An agent that asks for no detail gets as many tiles as it can analyze itself: 24 of 1,024 px are about 35,000 tokens. */
+function affordableTiles({ detail, grid }: z.infer<typeof input>, { detection }: AnalysisRequest['models']): number | null {
+  return detection.some(isAgent) && detail === undefined && grid === undefined ? AGENT_TILES_MAX : null;
+}
+
 export const analyzeImage = {
   name: 'analyze_image',
   title: 'Analyze an image at full resolution',
@@ -101,12 +109,12 @@ export const analyzeImage = {
       bands: args.bands,
       ask,
       plan: {
-        detail: args.detail,
+        detail: args.detail ?? 'standard',
         tile_size: args.tile_size ?? null,
         overlap: args.overlap ?? null,
         grid: args.grid ?? null,
         region: args.region ?? null,
-        max_tiles: args.max_tiles ?? null,
+        max_tiles: args.max_tiles ?? affordableTiles(args, models),
         skip_blank: args.skip_blank,
       },
       max_cost_usd: checkCost(args.max_cost_usd, deps),

@@ -9,7 +9,7 @@ const input = z.strictObject({
   execution_id: ExecutionId,
   reports: z
     .array(
-      z.looseObject({
+      z.object({
         tile: z.string().max(100),
         detections: z.array(z.record(z.string(), z.unknown())).optional(),
         verdict: z.string().max(20).optional(),

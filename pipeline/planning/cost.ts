@@ -1,7 +1,7 @@
 // Estimates an analysis before it starts: model calls, tokens, cost, time and operations. Pure.
 import type { AnalysisRequest, ModelId } from '../contract/schemas.ts';
 import { totalUsage } from '../contract/usage.ts';
-import { isAgent } from '../providers/agent-model.ts';
+import { AGENT_MODEL, isAgent } from '../providers/agent-model.ts';
 import type { ImageSize } from '../providers/image-intake.ts';
 import { costOf, isLocal, priceOf } from '../providers/prices.ts';
 import { profileOf } from '../providers/profile-of.ts';
@@ -65,7 +65,7 @@ export function estimateOf(
   measured: ReadonlyMap<ModelId, number> = new Map(),
 ): Estimate {
   const tiles = tileCount(plan);
-  const sizes = tilesOf(plan).map(({ boxInLevel: [, , width, height] }) => ({ width, height }));
+  const sizes = sizesOf(plan);
   const estimates = models.detection.map((model) => detectionEstimate(model, sizes, measured.get(model) ?? ANSWER_S.language));
   const sum = (of: (estimate: DetectionEstimate) => number) => estimates.reduce((total, estimate) => total + of(estimate), 0);
   const shardTilesMax = shardTilesMaxOf({ models });
@@ -87,6 +87,15 @@ export function estimateOf(
       shards === 1 ? 0 : operationsAtMost(shardTilesMax, { verify: false, models: { detection: models.detection } }),
     ),
   };
+}
+
+/** What the agent's own model reads and writes if it detects in all tiles. */
+export function agentEstimate(plan: Plan): Pick<Estimate, 'input_tokens' | 'output_tokens'> {
+  return detectionEstimate(AGENT_MODEL, sizesOf(plan), ANSWER_S.agent);
+}
+
+function sizesOf(plan: Plan): ImageSize[] {
+  return tilesOf(plan).map(({ boxInLevel: [, , width, height] }) => ({ width, height }));
 }
 
 interface DetectionEstimate {

@@ -11,7 +11,7 @@ import { documentWriter } from './document-writer.ts';
 import { endEvent, progressEvent } from './events.ts';
 import { endOfFindings, FAILED_TILES_SHOWN_MAX, isEndSince, shownNotes, tilesAtEnd } from './stored-end.ts';
 import type { TileResultCounter } from './tile-result-counter.ts';
-import { waitingNote, withoutWaitingNote } from './waiting-note.ts';
+import { agentNote, waitingNote, withoutWaitingNote } from './waiting-note.ts';
 
 type End = Partial<Omit<ReturnType<typeof endOfFindings>, 'status'>>;
 
@@ -22,6 +22,8 @@ export interface ProgressReport {
   phase(phase: Phase): void;
   /** Why a step waits for the quota of its model; `null` if none does. */
   waits(reason: string | null): void;
+  /** How many findings wait for an agent to verify them; `null` if none does. */
+  waitsForAgent(findings: number | null): void;
   /** Something has changed that is worth storing soon. */
   changed(): void;
   /** From now on, adds the counts of the tiles that this execution analyzes itself. */
@@ -72,7 +74,7 @@ export function reportProgress(request: AnalysisRequest, deps: PipelineDeps): Pr
       summary: null,
       failed_tiles: failed.slice(0, FAILED_TILES_SHOWN_MAX),
       notes: shownNotes([
-        waitsFor === null ? [] : [waitingNote(waitsFor)],
+        waitsFor === null ? [] : [waitsFor],
         search?.searching.asks === undefined || status !== 'RUNNING'
           ? []
           : [`The model asks: ${JSON.stringify(search.searching.asks)}`],
@@ -102,6 +104,12 @@ export function reportProgress(request: AnalysisRequest, deps: PipelineDeps): Pr
     deps.events?.publish([endEvent(progress)]);
   };
 
+  const waitFor = (note: string | null) => {
+    if (waitsFor === note) return;
+    waitsFor = note;
+    writer.soon();
+  };
+
   return {
     inspected(inspected, total) {
       startedAt = inspected.startedAt;
@@ -111,9 +119,10 @@ export function reportProgress(request: AnalysisRequest, deps: PipelineDeps): Pr
       notes = next;
     },
     waits(reason) {
-      if (waitsFor === reason) return;
-      waitsFor = reason;
-      writer.soon();
+      waitFor(reason === null ? null : waitingNote(reason));
+    },
+    waitsForAgent(findings) {
+      waitFor(findings === null ? null : agentNote(findings, 'finding'));
     },
     phase(next) {
       phase = next;

@@ -82,7 +82,8 @@ async function localClient(): Promise<TestClient> {
 async function ended(client: TestClient, { tool, arguments: args, answer }: Example): Promise<ToolResult> {
   for (let result = await client.callTool(tool, args); ; ) {
     const view = View.safeParse(result.structuredContent);
-    if (answer.status === undefined || !view.success || view.data.status !== 'RUNNING') return result;
+    if (answer.status === undefined || !view.success || view.data.status !== 'RUNNING' || answer.status === 'RUNNING')
+      return result;
     const { execution_id } = view.data;
     result =
       tool === 'ask_image' // the same call has the answer
@@ -104,13 +105,17 @@ describe.each(SKILLS)('the skill %s', (_, examples) => {
     expect(examples.length).toBeGreaterThanOrEqual(3);
     const client = await localClient();
     const ids = new Map<string, string>();
+    let tiles: string[] = [];
     for (const example of examples) {
       const args = JSON.parse(
         JSON.stringify(example.arguments)
           .replaceAll('"/images/', `"${folder}/`)
           .replace(/(?<="execution_id":")[^"]+/, (shown) => ids.get(shown) ?? `the example of ${shown} comes first`),
       );
+      // Ids of tiles are new in each run.
+      for (const [place, report] of (args.reports ?? []).entries()) report.tile = tiles[place];
       const result = await ended(client, { ...example, arguments: args });
+      if (example.tool === 'next_tiles') tiles = [...textOf(result).matchAll(/^Tile (\S+),/gm)].map(([, id = '']) => id);
       expectAnswer(example, result);
       const shown = example.answer.execution_id;
       if (shown === undefined) continue;

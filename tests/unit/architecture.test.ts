@@ -92,7 +92,14 @@ const MAY_IMPORT: [pattern: string, allowed: string[] | 'anything'][] = [
     ],
   ],
   [
-    'pipeline/{answer-question,asking,pipeline,shard,verdicts,durable-pipeline,agent-rounds,agent-detection}.ts',
+    'pipeline/agent/**',
+    [
+      ...[...DOMAIN, AGENT_DOCUMENTS, PROGRESS, 'pipeline/agent/', 'pipeline/steps/', 'pipeline/durable/'],
+      ...['pipeline/telemetry/log-context.ts', DURABLE],
+    ],
+  ],
+  [
+    'pipeline/{answer-question,asking,pipeline,shard,verdicts,durable-pipeline}.ts',
     [
       ...DOMAIN,
       CALIBRATION,
@@ -100,8 +107,7 @@ const MAY_IMPORT: [pattern: string, allowed: string[] | 'anything'][] = [
       STEP_DOCUMENTS,
       PROGRESS,
       AGENT_DOCUMENTS,
-      'pipeline/agent-rounds.ts',
-      'pipeline/agent-detection.ts',
+      'pipeline/agent/',
       'pipeline/steps/',
       'pipeline/searching/',
       'pipeline/answer-question.ts',

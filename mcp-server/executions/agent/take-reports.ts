@@ -19,9 +19,9 @@ const BEYOND = 1.05;
 
 export interface SentReport {
   tile: string;
-  detections?: readonly unknown[] | undefined;
+  detections?: readonly Record<string, unknown>[] | undefined;
+  /** On a finding to verify. What is there instead is the only detection. */
   verdict?: string | undefined;
-  [field: string]: unknown;
 }
 
 /** `null` if the report was stored; otherwise why not, in a sentence. */
@@ -89,8 +89,9 @@ function liesOutside({ reported, wereFractions }: ReadDetections, { width, heigh
 }
 
 function verdictIn(sent: SentReport, frame: BoxFrame): AgentReport | string {
-  const reading = verificationReader(frame)(sent, 0);
-  if (reading === null) return `The report on ${sent.tile} has no verdict. Send confirmed, rejected or corrected.`;
+  const reading = verificationReader(frame)({ ...sent.detections?.[0], verdict: sent.verdict }, 0);
+  if (sent.verdict === undefined || reading === null)
+    return `The report on ${sent.tile} has no verdict. Send confirmed, rejected or corrected.`;
   if ('problem' in reading) return `The verdict on ${sent.tile} cannot be used. ${reading.problem}`;
   const verdict = reading.value.verdict === 'corrected' ? { ...reading.value, sent: frame.seen } : reading.value;
   return { detections: [], clipped: 0, unreadable: 0, notes: [], verdict };

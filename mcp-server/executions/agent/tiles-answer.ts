@@ -62,7 +62,7 @@ function answerWith(executionId: string, handed: readonly HandedOut[]): TilesAns
 
 const BOXES = 'left, top, right, bottom in pixels of the image as you got it, from 0, 0 at its top left corner';
 const DETECT = `Report each object that fits the request once: label (one of labels, if there are any), ${BOXES}, score (0 to 1), severity (info, unless it is about damage or risk), description, text (what is written on it). If look_for is null and there are no labels, everything that stands out fits. Objects that the edge cuts off end at the edge.`;
-const VERIFY = `Each image shows a finding that a model is not sure about. Report a verdict: confirmed (the object is there, label and box are right), rejected (it is not there), or corrected, with label, ${BOXES}, severity, description and text of what is there.`;
+const VERIFY = `Each image shows a finding that a model is not sure about. Report a verdict: confirmed (the object is there, label and box are right), rejected (it is not there), or corrected, with what is there as the only detection: label, ${BOXES}, severity, description and text.`;
 
 function wordsOf({ id, image: { width, height }, board, item }: HandedOut): string {
   const name = `Tile ${id}, ${width} x ${height} pixels:`;

@@ -1,17 +1,17 @@
 // The agent's own eyes in one shard: its tiles wait for reports, which join what other models detected in them.
 import type { DurableContext } from '@aws/durable-execution-sdk-js';
-import type { AgentReport } from './agent-documents.ts';
+import type { AgentReport } from '../agent-documents.ts';
+import { AGENT_WAIT_S_MAX } from '../contract/protocol.ts';
+import { NO_USAGE } from '../contract/usage.ts';
+import { recordsModels } from '../findings/disputes.ts';
+import type { PlannedTile } from '../planning/grid.ts';
+import { tileCount } from '../planning/grid.ts';
+import type { Shard } from '../planning/shards.ts';
+import type { AnalyzedTile, EndedTile, TileResult } from '../planning/tile-result.ts';
+import type { TileResultCounter } from '../progress/tile-result-counter.ts';
+import { AGENT_MODEL } from '../providers/agent-model.ts';
+import type { DetectionRun } from '../steps/detect-tile.ts';
 import { agentReports } from './agent-rounds.ts';
-import { AGENT_WAIT_S_MAX } from './contract/protocol.ts';
-import { NO_USAGE } from './contract/usage.ts';
-import { recordsModels } from './findings/disputes.ts';
-import type { PlannedTile } from './planning/grid.ts';
-import { tileCount } from './planning/grid.ts';
-import type { Shard } from './planning/shards.ts';
-import type { AnalyzedTile, EndedTile, TileResult } from './planning/tile-result.ts';
-import type { TileResultCounter } from './progress/tile-result-counter.ts';
-import { AGENT_MODEL } from './providers/agent-model.ts';
-import type { DetectionRun } from './steps/detect-tile.ts';
 
 const DAY_S = 86_400;
 

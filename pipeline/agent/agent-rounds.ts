@@ -2,14 +2,14 @@
 // one callback, publishes what is pending, and continues once enough was reported. Names and order of the operations are how an execution
 // in flight resumes: contract/protocol.ts.
 import { CallbackTimeoutError, type DurableContext } from '@aws/durable-execution-sdk-js';
-import { type AgentReport, type AgentRound, agentDocuments } from './agent-documents.ts';
-import { STEPS } from './contract/protocol.ts';
-import { withOverflow } from './durable/checkpoint-overflow.ts';
-import { retryTransient } from './durable/retry-policy.ts';
-import type { PipelineDeps } from './ports.ts';
-import { type AgentWork, collectReports, type RoundState } from './steps/agent/collect-reports.ts';
-import type { Cancellation } from './steps/cancellation.ts';
-import { loggingFailure } from './telemetry/log-context.ts';
+import { type AgentReport, type AgentRound, agentDocuments } from '../agent-documents.ts';
+import { STEPS } from '../contract/protocol.ts';
+import { withOverflow } from '../durable/checkpoint-overflow.ts';
+import { retryTransient } from '../durable/retry-policy.ts';
+import type { PipelineDeps } from '../ports.ts';
+import { type AgentWork, collectReports, type RoundState } from '../steps/agent/collect-reports.ts';
+import type { Cancellation } from '../steps/cancellation.ts';
+import { loggingFailure } from '../telemetry/log-context.ts';
 
 export interface AgentRun {
   executionId: string;
