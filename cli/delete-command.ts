@@ -1,7 +1,7 @@
 // `tilesight delete`: deletes one analysis, or all analyses older than a given age, in a data folder or on a running server.
 import { stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
+import { Client, SdkHttpError, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
 import { z } from 'zod';
 import { openDataFolder } from '../local/data-folder.ts';
 import { openEngine } from '../local/engine/engine.ts';
@@ -14,6 +14,7 @@ import { ExecutionId } from '../pipeline/contract/schemas.ts';
 import { fsBlobs } from '../pipeline/storage/folder-blobs.ts';
 import { fsRemoval } from '../pipeline/storage/folder-removal.ts';
 import { terminalLog } from '../pipeline/telemetry/terminal-log.ts';
+import { keyHeaders } from './server-key.ts';
 import { print, report } from './terminal.ts';
 
 const DeleteOptions = z.strictObject({
@@ -77,8 +78,9 @@ async function deleteOnServer(execution: string | null, olderThanDays: number, u
   if (!address) throw new UserError(`--url ${url} is not a URL. Use the address that tilesight serve prints.`);
   const client = new Client({ name: 'tilesight-cli', version: '1' });
   try {
-    await client.connect(new StreamableHTTPClientTransport(address)).catch((cause: unknown) => {
-      throw new UserError(`No server answers at ${url}. Check the address.`, { cause });
+    const headers = await keyHeaders(address);
+    await client.connect(new StreamableHTTPClientTransport(address, { requestInit: { headers } })).catch((cause: unknown) => {
+      throw new UserError(unreachable(url, cause), { cause });
     });
     if (execution !== null) {
       await deleteOne(execution, client);
@@ -101,6 +103,15 @@ async function deleteOnServer(execution: string | null, olderThanDays: number, u
   } finally {
     await client.close();
   }
+}
+
+function unreachable(url: string, cause: unknown): string {
+  const status = cause instanceof SdkHttpError ? cause.status : null;
+  if (status === 401)
+    return `The server at ${url} wants a key. Set TILESIGHT_HOME to its data folder, or TILESIGHT_TOKEN to its token.`;
+  if (status === 403)
+    return `The server at ${url} refuses unsigned requests. Call delete_execution through \`tilesight connect\`.`;
+  return `No server answers at ${url}. Check the address.`;
 }
 
 const Text = z.array(z.object({ text: z.string() }));

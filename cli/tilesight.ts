@@ -94,16 +94,20 @@ program
   .option('--data <dir>', 'folder for uploads, executions and results (default: TILESIGHT_HOME or ~/.tilesight)')
   .option('--allow <dir...>', 'folders with images that file:// addresses may name (default: ALLOWED_FOLDERS)')
   .addOption(
-    new Option('--auth <kind>', 'who may call; with iam, requests must be signed (SigV4, service lambda) and there is no page')
-      .choices(['none', 'iam'])
+    new Option(
+      '--auth <kind>',
+      'who may call; with iam, requests must be signed (SigV4, service lambda) and there is no page; with token, they bring a token',
+    )
+      .choices(['none', 'iam', 'token'])
       .default('none'),
   )
   .option('--keys <file>', 'with --auth iam: a file of mode 600 with the access keys that may sign')
   .option('--region <region>', 'with --auth iam: region that requests are signed for (default: us-east-1)')
-  .option('--host <address>', 'with --auth iam: address to listen on (default: 127.0.0.1)')
+  .option('--token-file <file>', 'with --auth token: a file of mode 600 with the token (default: the token in TILESIGHT_TOKEN)')
+  .option('--host <address>', 'with --auth iam or token: address to listen on (default: 127.0.0.1)')
   .option(
     '--url <url>',
-    'with --auth iam: address by which callers reach the server, for example through a proxy (default: --host and --port)',
+    'with --auth iam or token: address by which callers reach the server, for example through a proxy (default: --host and --port)',
   )
   .addHelpText('after', example('npx tilesight serve --port 8080 --allow ~/scans'))
   .addHelpText('after', modelsHelp())

@@ -1,5 +1,5 @@
 // Entry of the local deployment: wires the MCP server, the engine, the worker processes and the folder, and listens on loopback or,
-// if requests must be signed, on another address.
+// if requests bring a signature or a token, on another address.
 import { rm } from 'node:fs/promises';
 import type { IncomingMessage } from 'node:http';
 import { createRequire } from 'node:module';
@@ -48,12 +48,14 @@ export interface ServeOptions {
   allowedFolders: readonly string[];
   /** 0 takes a free port. */
   port: number;
-  /** An address or name of this machine, by default 127.0.0.1. Without `iam` it must be a loopback address. */
+  /** An address or name of this machine, by default 127.0.0.1. Without `iam` and `token` it must be a loopback address. */
   host?: string | undefined;
   /** The address by which callers reach this server, such as https://tilesight.example.com; for links. By default the bound one. */
   publicUrl?: string | undefined;
   /** Requires every request to MCP to be signed (SigV4) for this region with one of these keys. */
   iam?: { keys: ReadonlyMap<string, AccessKey>; region: string } | undefined;
+  /** Requires every request but those to links to bring this token; MCP clients as a bearer, browsers once as `/?key=`. */
+  token?: string | undefined;
   /**
    * Serves only processes of the same user, which have the token of the data folder and bring their own folders. Prefers the port of the
    * last server of this kind.
@@ -79,7 +81,7 @@ const WORKERS_MAX = 2;
 const SILENCE_MAX_MS = 60_000;
 
 export async function serve(options: ServeOptions): Promise<LocalServer> {
-  const { config, dataFolder, host = LOOPBACK, iam, syncsCommits, freezing, log } = options;
+  const { config, dataFolder, host = LOOPBACK, iam, token, syncsCommits, freezing, log } = options;
   if (config.ISOLATION === 'caller' && !iam)
     throw new UserError('ISOLATION=caller needs signed requests. Add --auth iam, or unset ISOLATION.');
   const warning = unusedCoordinates(config);
@@ -89,7 +91,8 @@ export async function serve(options: ServeOptions): Promise<LocalServer> {
   const own = [...config.DETECTION_MODELS, ...config.ALLOWED_MODELS].filter(isOwnDetector);
   for (const model of own) await detectors.find(model);
   if (own.some(isZeroShot)) (await import('../pipeline/vision/zero-shot/package.ts')).requirePackage();
-  const address = await addressToListen(host, { isSigned: iam !== undefined, hasUrl: options.publicUrl !== undefined });
+  const isGuarded = iam !== undefined || token !== undefined;
+  const address = await addressToListen(host, { isGuarded, hasUrl: options.publicUrl !== undefined });
   const folder = await openDataFolder(dataFolder);
   const clock: Clock = { now: () => new Date() };
   const workers = workerPool({
@@ -113,7 +116,7 @@ export async function serve(options: ServeOptions): Promise<LocalServer> {
     const launcher = localLauncher(engine);
     const endUpkeep = await startUpkeep({ folder, engine, blobs, removal, launcher, owner: null, retentionDays, clock, log });
     const { url, close } = await openHttp(options, address, folder, engine, detectors, clock);
-    await writeAddress(dataFolder, { url, access: iam ? 'iam' : options.privately ? 'token' : 'open' });
+    await writeAddress(dataFolder, { url, access: iam ? 'iam' : options.privately || token ? 'token' : 'open' });
     engine.start();
     return {
       url,
@@ -138,7 +141,7 @@ async function openHttp(
   detectors: Detectors,
   clock: Clock,
 ): Promise<LocalServer> {
-  const { config, allowedFolders, publicUrl, iam, privately = false, log } = options;
+  const { config, allowedFolders, publicUrl, iam, token: issued, privately = false, log } = options;
   const blobs = fsBlobs(folder.blobs);
   await emptyLeftovers(folder);
   const launcher = localLauncher(engine);
@@ -198,9 +201,13 @@ async function openHttp(
     scratchFolder: folder.scratch,
     admitUpload: (key, bytes) => quotas.admitUpload(config.ISOLATION === 'caller' ? ownerOf(key) : null, bytes),
     gate,
-    access: privately ? tokenGate(token) : undefined,
+    access:
+      privately || issued !== undefined
+        ? tokenGate({ own: token, issued: issued ?? null, isEncrypted: publicUrl?.startsWith('https:') === true, log })
+        : undefined,
     prove: (challenge) => proofOf(token, challenge),
     host: publicUrl === undefined ? hostInUrl(address) : new URL(publicUrl).hostname,
+    origin: publicUrl,
     routes: iam || options.page === false ? [] : page, // a browser cannot sign its requests
     log,
   });

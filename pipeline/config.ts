@@ -12,6 +12,12 @@ import { PROVIDERS } from './providers/provider-registry.ts';
 import { SOURCES } from './sources/index.ts';
 import { BucketName } from './sources/s3-source.ts';
 
+/** The characters of a bearer token (RFC 6750, section 2.1). 32 of them at random cannot be guessed. */
+export const ACCESS_TOKEN = /^[\w.~+/-]{32,512}={0,2}$/;
+/** Never with the token itself. */
+export const ACCESS_TOKEN_FORM =
+  '32 to 512 letters, digits and characters of -._~+/, such as the output of `openssl rand -hex 32`';
+
 // Functions, because each process reads one of them: schemas that it does not use would only delay its start.
 const local = () =>
   z.object({
@@ -23,6 +29,10 @@ const local = () =>
         description: 'The data folder: uploads, results and the engine’s database. `--data` overrides it.',
         shownDefault: '~/.tilesight',
       }),
+    TILESIGHT_TOKEN: z.string().regex(ACCESS_TOKEN, `expected ${ACCESS_TOKEN_FORM}`).optional().meta({
+      description:
+        'The token of `tilesight serve --auth token`, if no `--token-file` names one. `tilesight connect` and `tilesight delete --url` send it. Create one with `openssl rand -hex 32`.',
+    }),
     RETENTION_DAYS: z.coerce.number().positive().optional().meta({
       description:
         'Days after its end until an execution is deleted with everything stored for it. If unset, executions are kept.',

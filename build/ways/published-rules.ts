@@ -22,6 +22,18 @@ const Argument = z.discriminatedUnion('type', [
   KeyValue.extend({ type: z.literal('named'), isRepeated: z.boolean().optional() }),
   Input.extend({ type: z.literal('positional'), value: z.string() }),
 ]);
+const Variables = z.record(z.string().regex(/^[a-z_]+$/), Input);
+/** A name in braces that is not a variable stays as it is. */
+const isFilled = ({ value, variables }: { value: string; variables: Record<string, unknown> }) =>
+  [...value.matchAll(/\{(\w+)\}/g)].every(([, name = '']) => name in variables);
+const Remote = z
+  .strictObject({
+    type: z.literal('streamable-http'),
+    url: z.string().regex(/^https:\/\/[^\s]+$/),
+    variables: Variables,
+    headers: z.array(KeyValue.extend({ value: z.string(), variables: Variables }).refine(isFilled, 'names an unknown variable')),
+  })
+  .refine(({ url, variables }) => isFilled({ value: url, variables }), 'names an unknown variable');
 export const ServerJson = z.strictObject({
   $schema: z.literal(REGISTRY_SCHEMA),
   name: z
@@ -44,6 +56,7 @@ export const ServerJson = z.strictObject({
       environmentVariables: z.array(KeyValue),
     }),
   ),
+  remotes: z.array(Remote),
 });
 
 /** https://agent-plugins.org/schemas/1.0.0/plugin.schema.json, and the specification for its names. */

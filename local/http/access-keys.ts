@@ -31,7 +31,7 @@ export interface AccessKey {
 
 /** Keys by their id. Throws a UserError if anyone but the owner can read the file, or its content is invalid. Never shows the content. */
 export async function readAccessKeys(file: string): Promise<ReadonlyMap<string, AccessKey>> {
-  const parsed = KeysFile.safeParse(await readPrivate(file));
+  const parsed = KeysFile.safeParse(jsonIn(await readPrivate(file, FORM)));
   if (!parsed.success) {
     const where = at(parsed.error.issues, 0).path.join('.');
     throw new UserError(`${file} must hold ${FORM}. It is invalid${where && ` at ${where}`}. Correct the file.`);
@@ -49,10 +49,21 @@ export async function readAccessKeys(file: string): Promise<ReadonlyMap<string, 
   return byId;
 }
 
-/** Checks the mode of the opened file, so that it cannot change before the read. */
-async function readPrivate(file: string): Promise<unknown> {
+function jsonIn(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null; // the parser's message would show a part of the file
+  }
+}
+
+/**
+ * The text of a file that holds secrets; `form` is what to write to it. Throws a UserError if it cannot be read, or if anyone but the
+ * owner can read it. Checks the mode of the opened file, so that it cannot change before the read.
+ */
+export async function readPrivate(file: string, form: string): Promise<string> {
   const handle = await open(file).catch((cause) => {
-    throw new UserError(`${file} cannot be read. Write ${FORM} to it, with mode 600.`, { cause });
+    throw new UserError(`${file} cannot be read. Write ${form} to it, with mode 600.`, { cause });
   });
   try {
     const { mode } = await handle.stat();
@@ -60,12 +71,7 @@ async function readPrivate(file: string): Promise<unknown> {
       const shown = (mode & 0o777).toString(8).padStart(3, '0');
       throw new UserError(`Only the owner may have access to ${file}, but its mode is ${shown}. Run chmod 600 on it.`);
     }
-    const text = await handle.readFile('utf8');
-    try {
-      return JSON.parse(text);
-    } catch {
-      return null; // the parser's message would show a part of the file
-    }
+    return await handle.readFile('utf8');
   } finally {
     await handle.close();
   }

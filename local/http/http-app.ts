@@ -46,6 +46,8 @@ export interface HttpDeps {
   prove?: (challenge: string) => string | null;
   /** A host name of this server besides those of loopback, as in a URL. */
   host?: string | undefined;
+  /** The origin of the page, if callers reach it by another address: behind a proxy with TLS, requests arrive without it. */
+  origin?: string | undefined;
   /** The routes of the local page. The check of Host and Origin applies to them too. */
   routes?: readonly Routes[];
   log: Log;
@@ -54,12 +56,12 @@ export interface HttpDeps {
 export type Routes = (app: Hono) => void;
 
 export function httpApp(deps: HttpDeps): Hono {
-  const { mcp, gate, access, prove, host, routes = [], log } = deps;
+  const { mcp, gate, access, prove, host, origin, routes = [], log } = deps;
   const app = new Hono();
   const hostNames = new Set(host ? [...LOOPBACK_NAMES, host] : LOOPBACK_NAMES);
 
   app.use(async (context, next) => {
-    const foreign = foreignHeader(context.req.raw, hostNames);
+    const foreign = foreignHeader(context.req.raw, hostNames, origin ?? null);
     if (foreign) {
       const advice = `Use http://${host ?? '127.0.0.1'} with the port.`;
       throw refusal(403, `This server answers only requests to and from itself, not ${foreign}. ${advice}`);
@@ -148,12 +150,13 @@ function addLinkRoutes(app: Hono, { blobs, links, scratchFolder, admitUpload }: 
  * The header that names another server, or `null`: a foreign Host is a sign of DNS rebinding, a foreign Origin is a page of another
  * site. Other ports of this machine are foreign too, or every site under development could use this server. Agents send no Origin.
  */
-function foreignHeader(request: Request, hostNames: ReadonlySet<string>): string | null {
+function foreignHeader(request: Request, hostNames: ReadonlySet<string>, publicOrigin: string | null): string | null {
   const host = request.headers.get('host') ?? new URL(request.url).host;
   const ours = URL.parse(`http://${host}`);
   if (!ours || !hostNames.has(ours.hostname)) return `Host ${host.slice(0, SHOWN_CHARACTERS_MAX)}`;
   const origin = request.headers.get('origin');
-  return origin === null || URL.parse(origin)?.origin === ours.origin ? null : `Origin ${origin.slice(0, SHOWN_CHARACTERS_MAX)}`;
+  const isOurs = origin === null || origin === publicOrigin || URL.parse(origin)?.origin === ours.origin;
+  return isOurs ? null : `Origin ${origin.slice(0, SHOWN_CHARACTERS_MAX)}`;
 }
 
 async function claimsFor<M extends 'GET' | 'PUT'>(token: string, method: M, links: LocalLinks) {

@@ -1,6 +1,7 @@
-// Decides where the local server listens: on loopback, or on another address of this machine if every request must be signed.
+// Decides where the local server listens: on loopback, or on another address of this machine if every request brings a signature or a
+// token.
 import { lookup } from 'node:dns/promises';
-import { BlockList, isIPv6 } from 'node:net';
+import { BlockList, isIP, isIPv6 } from 'node:net';
 import type { createAdaptorServer } from '@hono/node-server';
 import { UserError } from '../../pipeline/contract/errors.ts';
 
@@ -10,9 +11,9 @@ const LOOPBACK = new BlockList();
 LOOPBACK.addSubnet('127.0.0.0', 8, 'ipv4');
 LOOPBACK.addAddress('::1', 'ipv6');
 
-/** Whether every request must be signed, and whether callers use another address than the one that the server listens on. */
+/** Whether every request must bring a signature or a token, and whether callers use another address than the one that the server listens on. */
 interface Access {
-  isSigned: boolean;
+  isGuarded: boolean;
   hasUrl: boolean;
 }
 
@@ -20,9 +21,9 @@ const WILDCARDS = new Set(['0.0.0.0', '::']);
 
 /**
  * Resolves a host name to the address on which the server may listen. Throws a UserError for a wildcard address without a public URL,
- * because links to images carry the address, and for any address but loopback if requests need no signature.
+ * because links to images carry the address, and for any address but loopback if requests need neither signature nor token.
  */
-export async function addressToListen(host: string, { isSigned, hasUrl }: Access): Promise<string> {
+export async function addressToListen(host: string, { isGuarded, hasUrl }: Access): Promise<string> {
   const { address } = await lookup(host).catch((cause) => {
     throw new UserError(unknownHost(host), { cause });
   });
@@ -30,11 +31,23 @@ export async function addressToListen(host: string, { isSigned, hasUrl }: Access
     throw new UserError(
       `--host must be one address that callers can reach, not ${host}: links to images carry it. Name that address, or add --url.`,
     );
-  if (!isSigned && !LOOPBACK.check(address, isIPv6(address) ? 'ipv6' : 'ipv4'))
+  if (!isGuarded && !LOOPBACK.check(address, isIPv6(address) ? 'ipv6' : 'ipv4'))
     throw new UserError(
-      `--host ${host} needs --auth iam, because it is not a loopback address. Use 127.0.0.1, or add --auth iam.`,
+      `--host ${host} needs --auth iam or --auth token, because it is not a loopback address. Use 127.0.0.1, or add one of them.`,
     );
   return address;
+}
+
+/** Whether what callers send to this URL leaves the machine in the clear. */
+export function isReadableOnTheWay(url: string): boolean {
+  const { protocol, hostname } = new URL(url);
+  return protocol === 'http:' && !isLoopbackName(hostname);
+}
+
+/** `hostname` is that of a URL. */
+export function isLoopbackName(hostname: string): boolean {
+  const address = hostname.replace(/^\[|\]$/g, '');
+  return address === 'localhost' || (isIP(address) !== 0 && LOOPBACK.check(address, isIPv6(address) ? 'ipv6' : 'ipv4'));
 }
 
 /** An address as it is written in a URL: an IPv6 one in brackets. */

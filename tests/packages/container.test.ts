@@ -6,7 +6,6 @@ import { existsSync } from 'node:fs';
 import { cp, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
-import { createSigV4Fetch } from '@aws/run-mcp-servers-with-aws-lambda';
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
 import { DCLinter } from 'dclint';
 import { type Copy, DockerfileParser, type Instruction, type JSONInstruction } from 'dockerfile-ast';
@@ -18,7 +17,6 @@ import { TOOLS } from '../../mcp-server/tools/index.ts';
 import { at } from '../../pipeline/contract/at.ts';
 import { closedPort } from '../support/closed-port.ts';
 import { temporaryFolder } from '../support/folder.ts';
-import { CREDENTIALS, keysFile, REGION } from '../support/signed-server.ts';
 
 const TEXT = await readFile('container/Dockerfile', 'utf8');
 const dockerfile = DockerfileParser.parse(TEXT);
@@ -78,7 +76,7 @@ describe('the Dockerfile', () => {
     expect(TEXT.match(/chown/g)).toHaveLength(1);
   });
 
-  test('builds a server that is healthy, and that signed requests reach', { timeout: 120_000 }, async () => {
+  test('builds a server that is healthy, and that only requests with the token reach', { timeout: 120_000 }, async () => {
     const [app, data, images] = [join(await temporaryFolder(), 'app'), await temporaryFolder(), await temporaryFolder()];
     for (const path of copied()) {
       await mkdir(dirname(join(app, path)), { recursive: true });
@@ -98,8 +96,9 @@ describe('the Dockerfile', () => {
     expect(stdout.trim().split('\n')).toEqual([expect.stringMatching(new RegExp(`/linux/${process.arch}$`))]);
 
     const port = await closedPort();
-    const keys = await keysFile();
-    const here = (word: string) => word.replaceAll('3333', String(port)).replace('/run/tilesight/keys.json', keys);
+    const [token, tokenFile] = ['t'.repeat(32), join(await temporaryFolder(), 'token')];
+    await writeFile(tokenFile, `${token}\n`, { mode: 0o600 });
+    const here = (word: string) => word.replaceAll('3333', String(port)).replace('/run/tilesight/token', tokenFile);
     const env = { ...environment, NODE_ENV: 'production', TILESIGHT_HOME: data, ALLOWED_FOLDERS: images, LOG_LEVEL: 'silent' };
     const [node = '', ...rest] = [...commandOf('ENTRYPOINT'), ...commandOf('CMD')].map(here);
     expect(node).toBe('node');
@@ -115,8 +114,10 @@ describe('the Dockerfile', () => {
     await expect.poll(isHealthy, { timeout: 60_000, interval: 500 }).toBe(true);
 
     const client = new Client({ name: 'test', version: '1' });
-    const fetchSigned = createSigV4Fetch({ credentials: CREDENTIALS, region: REGION, service: 'lambda' });
-    await client.connect(new StreamableHTTPClientTransport(new URL(`http://127.0.0.1:${port}/mcp`), { fetch: fetchSigned }));
+    const url = new URL(`http://127.0.0.1:${port}/mcp`);
+    expect((await fetch(url, { method: 'POST' })).status).toBe(401);
+    const requestInit = { headers: { authorization: `Bearer ${token}` } };
+    await client.connect(new StreamableHTTPClientTransport(url, { requestInit }));
     expect((await client.listTools()).tools.map(({ name }) => name)).toEqual(TOOLS.map(({ name }) => name));
     await client.close();
     server.kill('SIGTERM');
@@ -170,6 +171,6 @@ describe('the compose file', () => {
       security_opt: ['no-new-privileges:true'],
     });
     const folders = tilesight.volumes.map((volume: string) => volume.replace(/^(\$\{[^}]*\}|\w+):/, ''));
-    expect(folders).toEqual(['/data', '/images:ro', '/run/tilesight/keys.json:ro']);
+    expect(folders).toEqual(['/data', '/images:ro', '/run/tilesight/token:ro']);
   });
 });

@@ -101,10 +101,33 @@ describe('a manifest is refused', () => {
   const valid = serverJson(OWNER);
   const packages = [{ ...valid.packages[0], version: '^1.0.0' }];
 
+  const [remote] = valid.remotes;
+
+  test('not for a remote server with host and token as variables', () => {
+    expect(remote).toMatchObject({
+      type: 'streamable-http',
+      url: 'https://{host}/mcp',
+      variables: { host: { isRequired: true } },
+    });
+    expect(remote?.headers).toMatchObject([
+      {
+        name: 'Authorization',
+        value: 'Bearer {token}',
+        isSecret: true,
+        variables: { token: { isRequired: true, isSecret: true } },
+      },
+    ]);
+  });
+
   test.each([
     ['with a description of 101 characters', { ...valid, description: 'x'.repeat(101) }],
     ['with a name of two slashes', { ...valid, name: 'io.github.a/b/c' }],
     ['with a range of versions', { ...valid, packages }],
+    ['with a host that is no variable', { ...valid, remotes: [{ ...remote, variables: {} }] }],
+    [
+      'with a token that is no variable',
+      { ...valid, remotes: [{ ...remote, headers: [{ ...remote?.headers[0], variables: {} }] }] },
+    ],
     ['with a field that the registry does not know', { ...valid, icon: 'a.png' }],
   ])('by the registry %s', (_, document) => {
     expect(rules.ServerJson.safeParse(valid).success).toBe(true);

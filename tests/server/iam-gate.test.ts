@@ -254,9 +254,9 @@ describe('the address on which the server listens', () => {
     log: { debug() {}, info() {}, warn() {}, error() {} },
   });
 
-  test('is loopback unless requests are signed', async () => {
+  test('is loopback unless requests are signed or bring a token', async () => {
     await expect(serve(await options('192.0.2.1'))).rejects.toThrow(
-      /--host 192\.0\.2\.1 needs --auth iam, because it is not a loopback address\./,
+      /--host 192\.0\.2\.1 needs --auth iam or --auth token, because it is not a loopback address\./,
     );
     const server = await serve(await options('127.0.0.2'));
     onTestFinished(() => server.close());
@@ -302,13 +302,16 @@ describe('the address on which the server listens', () => {
   });
 
   test.each([
-    [['--url', 'https://tiles.example.com'], '--url works only with --auth iam. Add --auth iam, or leave --url out.'],
+    [
+      ['--url', 'https://tiles.example.com'],
+      '--url works only with --auth iam or --auth token. Add one of them, or leave --url out.',
+    ],
     [
       ['--auth', 'iam', '--keys', 'KEYS', '--url', 'https://tiles.example.com/mcp'],
       '--url must be an address without a path, such as https://tilesight.example.com, not https://tiles.example.com/mcp.',
     ],
     [['--auth', 'iam'], '--auth iam needs --keys FILE.'],
-    [['--host', '127.0.0.1'], '--host works only with --auth iam. Add --auth iam, or leave --host out.'],
+    [['--host', '127.0.0.1'], '--host works only with --auth iam or --auth token. Add one of them, or leave --host out.'],
     [['--keys', 'keys.json'], '--keys works only with --auth iam. Add --auth iam, or leave --keys out.'],
   ])('serve %j is refused in a sentence', async (args, sentence) => {
     const given = await Promise.all(args.map((arg) => (arg === 'KEYS' ? keysFile() : arg)));
