@@ -66,6 +66,7 @@ export async function run(): Promise<BenchResult> {
       await server.close();
     }
     for (const result of results) if (!result.isRight) console.log(JSON.stringify(result));
+    console.log(JSON.stringify(figuresOf(results))); // the kills take longer
     const kills = await killedSearches(folder, KILLS);
     return resultOf(
       { ...figuresOf(results), ...kills },
