@@ -60,8 +60,9 @@ const PIPELINE: LambdaFunction = {
   packages: IMAGING,
   files: [],
   imports: IMAGING_IMPORTS,
-  // Code: the clients of Bedrock, OpenAI and Anthropic have 0.4 MB each, which the first call of a model loads.
-  limits: { codeBytesMax: 2_400_000, bytesMax: 32_000_000, zippedBytesMax: 12_000_000 },
+  // Code: the clients of Bedrock, OpenAI and Anthropic have 0.4 MB each, which the first call of a model loads. Questions and the
+  // agent's own eyes are 0.05 MB.
+  limits: { codeBytesMax: 2_500_000, bytesMax: 32_000_000, zippedBytesMax: 12_000_000 },
 };
 
 /** Local models run in separate processes and need another entry, the runtime and the weights. */

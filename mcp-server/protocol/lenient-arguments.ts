@@ -102,8 +102,9 @@ function valueIn(schema: z.core.$ZodType, value: unknown, path: string, faults: 
 /** The schema refuses a longer list, but only after it has checked every item: a second for 100,000 boxes. */
 function itemsMax(kind: z.ZodArray | z.ZodTuple): number {
   if (kind instanceof z.ZodTuple) return kind.def.items.length;
-  const limits = kind.def.checks?.flatMap((check) =>
-    check instanceof z.core.$ZodCheckMaxLength ? [check._zod.def.maximum] : [],
+  // By its name: `z.core` as a value would bundle all of zod, with its messages in 50 languages.
+  const limits = kind.def.checks?.flatMap(({ _zod: { def } }) =>
+    def.check === 'max_length' && 'maximum' in def && typeof def.maximum === 'number' ? [def.maximum] : [],
   );
   return Math.min(Number.POSITIVE_INFINITY, ...(limits ?? []));
 }

@@ -1,6 +1,6 @@
 // A strip below an image that says what its colors and marks mean.
 import sharp, { type OverlayOptions, type Sharp } from 'sharp';
-import { type Finding, Severity } from '../../contract/schemas.ts';
+import type { Finding, Severity } from '../../contract/schemas.ts';
 import {
   coloredLabels,
   colorsOfLabels,
@@ -14,6 +14,8 @@ import { drawableName, textTag } from './name-tag.ts';
 const GROUND = '#ffffff';
 const PLAIN: LabelColor = { color: GROUND, ink: '#000000' };
 const MARGIN_PX = 6;
+/** Not those of the schema: the process that decodes images loads no schemas. */
+const RISING: readonly Severity[] = ['low', 'medium', 'high', 'critical'];
 /** A narrower image has no room for words. */
 const WIDTH_MIN_PX = 240;
 
@@ -40,7 +42,7 @@ function wordsOf({ shown, all, named }: { shown: readonly Finding[]; all: readon
   const labels = colored.map((label) => ({ text: drawableName(`${label} ${counts.get(label)}`), look: colorOf(label) }));
   const others = [...counts.keys()].filter((label) => !colored.includes(label));
   const rest = others.reduce((sum, label) => sum + (counts.get(label) ?? 0), 0);
-  const marks = Severity.options.filter(
+  const marks = RISING.filter(
     (severity) => SEVERITY_LOOKS[severity].mark !== '' && shown.some((finding) => finding.severity === severity),
   );
   const texts = [
