@@ -7,7 +7,7 @@ import { temporaryFolder } from '../support/folder.ts';
 import { functionUrlFetch, USER } from '../support/function-url.ts';
 import { lambdaService } from '../support/lambda-service.ts';
 import { NO_S3_SERVER, s3Server } from '../support/s3-server.ts';
-import { type Deployment, wholeWay } from '../support/whole-way.ts';
+import { type Deployment, ownEyes, wholeWay } from '../support/whole-way.ts';
 
 const server = s3Server();
 beforeAll(fakeCredentials);
@@ -35,5 +35,6 @@ describe.skipIf(NO_S3_SERVER !== null)(`both functions${NO_S3_SERVER ? ` (${NO_S
   test('take an image from upload to findings, for clients of both generations', { timeout: 180_000 }, async () => {
     const deployed = await deployment(); // shared: the durable SDK keeps its client for the lifetime of the process
     for (const kind of ['2.x pinned to 2026-07-28', '1.32'] as const) await wholeWay(kind, deployed);
+    await ownEyes(deployed);
   });
 });

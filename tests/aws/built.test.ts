@@ -16,7 +16,7 @@ import { lambdaProcess } from '../support/lambda-process.ts';
 import { lambdaService } from '../support/lambda-service.ts';
 import { redAndBlue, registerDetector } from '../support/registered-detector.ts';
 import { NO_S3_SERVER, s3Server } from '../support/s3-server.ts';
-import { findingsOf, wholeWay } from '../support/whole-way.ts';
+import { findingsOf, ownEyes, wholeWay } from '../support/whole-way.ts';
 
 const server = s3Server();
 beforeAll(fakeCredentials);
@@ -65,6 +65,7 @@ describe.skipIf(NO_S3_SERVER !== null)(`the built functions${NO_S3_SERVER ? ` ($
     for (const kind of ['2.x pinned to 2026-07-28', '1.32'] as const)
       await wholeWay(kind, { fetch: functionUrlFetch(handler, USER), service });
     expect(service.calls.length).toBeGreaterThan(0);
+    await ownEyes({ fetch: functionUrlFetch(handler, USER), service });
 
     // A detector that was uploaded to the bucket.
     const folder = await registerDetector(await temporaryFolder(), 'colors');

@@ -6,6 +6,8 @@ import { cancelExecution } from '../../mcp-server/tools/cancel-execution.ts';
 import { getExecution } from '../../mcp-server/tools/get-execution.ts';
 import type { LambdaService } from './lambda-service.ts';
 import { type ClientKind, connected, type TestClient } from './mcp-clients.ts';
+import { workAsAgent } from './own-eyes.ts';
+import { redAndBlue } from './registered-detector.ts';
 import { Page, Started, Upload } from './tool-calls.ts';
 
 export interface Deployment {
@@ -52,6 +54,27 @@ export async function wholeWay(kind: ClientKind, { fetch: fetchMcp, service }: D
   expect(count('Invoke pipeline:live')).toBe(3);
   // Polling reads an object; only an execution without progress of its own is looked up in the control plane.
   expect(count('GetDurableExecution') + count('ListDurable')).toBeLessThan(15);
+}
+
+/** The agent analyzes the tiles itself: the pipeline waits for its callback, which the MCP server completes. */
+export async function ownEyes({ fetch: fetchMcp, service }: Deployment): Promise<void> {
+  const client = await connected('2.x pinned to 2026-07-28', { fetch: fetchMcp });
+  const { bytes } = await redAndBlue(640, 480);
+  const request = { models: { detection: ['agent:'] }, tile_size: 256, overlap: 0, max_tiles: 20, wait_seconds: 20 };
+  const image = await uploadedBytes(client, bytes);
+  const { execution_id, tiles, next_step } = await client.call('analyze_image', { image, ...request }, Started);
+  expect(next_step).toMatch(/^Call next_tiles/);
+  service.calls.length = 0;
+  expect(await workAsAgent(client, execution_id, 5)).toBe(tiles.total - tiles.blank);
+  expect(await ended(client, execution_id)).toMatchObject({ status: 'SUCCEEDED', tiles: { failed: 0 } });
+  const answers = service.calls.filter((call) => call === 'SendDurableExecutionCallback succeed');
+  expect(answers.length).toBeGreaterThan(0);
+  const { findings } = await client.call('list_findings', { execution_id }, Page);
+  expect(findings.map(({ label }) => label)).toEqual(expect.arrayContaining(['blue', 'red']));
+
+  const waiting = await client.call('analyze_image', { image, ...request, idempotency_key: 'cancelled' }, Started);
+  const cancelled = await client.call('cancel_execution', { execution_id: waiting.execution_id }, cancelExecution.output);
+  expect(cancelled.status).toBe('CANCELLED');
 }
 
 /** The findings of one analysis. */
