@@ -101,7 +101,7 @@ async function search(run: Run, question: Question, plan: Plan, usages: Usage[])
     if ('unusable' in thought) {
       if (++unusable < UNUSABLE_MAX) continue;
       const isEnded = mustAnswer(state, { looksLeft });
-      return result(isEnded ? unanswered(question, looks) : { why: 'unusable', reason: thought.unusable });
+      return result(isEnded ? unanswered(question, state) : { why: 'unusable', reason: thought.unusable });
     }
     unusable = 0;
     for (const note of thought.notes) notes.add(note);
@@ -115,7 +115,7 @@ async function search(run: Run, question: Question, plan: Plan, usages: Usage[])
     if (state.idle >= IDLE_TURNS_MAX)
       notes.add('The model repeated itself or asked for nothing that could be shown, so it had to answer early.');
   }
-  return result(unanswered(question, looksOf(state).length));
+  return result(unanswered(question, state));
 }
 
 /** The next turn asks again. */
@@ -123,8 +123,12 @@ function unusableThought({ message }: Error): Thought {
   return { unusable: message, usage: NO_USAGE };
 }
 
-function unanswered({ model }: Question, looks: number): NoAnswer {
-  const reason = `${model} gave no answer after ${looksIn(looks)}, although no look was left. Ask again with more max_looks, a narrower question or another model.`;
+function unanswered({ model }: Question, state: SearchState): NoAnswer {
+  const sentence = `${model} gave no answer after ${looksIn(looksOf(state).length)}`;
+  const reason =
+    state.idle >= IDLE_TURNS_MAX
+      ? `${sentence}: it repeated itself or asked for nothing that could be shown. Ask again with a narrower question or another model.`
+      : `${sentence}, although no look was left. Ask again with more max_looks, a narrower question or another model.`;
   return { why: 'budget', reason };
 }
 

@@ -56,8 +56,8 @@ function typeOf(schema: JsonSchema): string {
   if (schema.enum) return schema.enum.map((value) => `\`${value}\``).join(', ');
   if (schema.prefixItems) return `${schema.prefixItems.length} numbers`;
   if (schema.type === 'array') return `list of ${typeOf(insideOf(schema))}`;
-  if (schema.additionalProperties && typeof schema.additionalProperties === 'object')
-    return `object of ${typeOf(schema.additionalProperties)}`;
+  const values = schema.additionalProperties;
+  if (typeof values === 'object' && Object.keys(values).length > 0) return `object of ${typeOf(values)}`;
   return String(schema.type);
 }
 
@@ -71,7 +71,7 @@ function limitsOf(schema: JsonSchema): string {
     range(minLength, maxLength, ' characters'),
     prefixItems ? '' : range(minItems, maxItems, ' items'),
     format === 'date-time' ? 'ISO 8601 with offset' : pattern && `\`${pattern}\``,
-    ofItems && `each ${ofItems}`,
+    ofItems && (ofItems.startsWith('each ') ? ofItems : `each ${ofItems}`),
   ];
   return limits.filter(Boolean).join('; ');
 }

@@ -20,8 +20,19 @@ function parametersOf({ input }: AnyTool): string {
   return table([['parameter', 'type', 'default', 'limits', 'meaning'], ...rows.map((cells) => cells.map(cell))]);
 }
 
-function answerOf({ output }: AnyTool): string {
-  if (output === null) return 'An image, and a line of text below it. There is no structured answer.';
+/** What the tools without a structured answer return. */
+const UNSTRUCTURED: Record<string, string> = {
+  view_region: 'An image, and a line of text below it.',
+  next_tiles:
+    'Instructions with the request, then for each tile a line with its id and size and its image, and last the next step. If no tile can be handed out, a sentence says why.',
+};
+
+function answerOf({ name, output }: AnyTool): string {
+  if (output === null) {
+    const answer = UNSTRUCTURED[name];
+    if (answer === undefined) throw new TypeError(`Describe the answer of ${name} in UNSTRUCTURED.`);
+    return `${answer} There is no structured answer.`;
+  }
   const rows = rowsOf(z.toJSONSchema(output)).map((row) => [`\`${row.path}\``, typeIn(row), row.description]);
   return table([['field', 'type', 'meaning'], ...rows.map((cells) => cells.map(cell))]);
 }

@@ -52,7 +52,10 @@ export const reportTiles = {
       if (reason !== null) refused.push({ tile: report.tile, reason });
     }
     const pending = await settle(execution_id, deps);
-    const next = pending > 0 ? 'Call next_tiles for more' : 'Call get_execution with wait_seconds 20';
+    // A tile whose report was refused stays with the agent, and next_tiles may have nothing else to hand out.
+    const again =
+      refused.length > 0 ? 'Read refused: correct what its reasons name and call report_tiles again. Then call' : 'Call';
+    const next = pending > 0 ? `${again} next_tiles for more` : 'Call get_execution with wait_seconds 20';
     return {
       accepted: reports.length - refused.length,
       refused,

@@ -99,3 +99,13 @@ test('the main skill names every tool, shows more than five calls, and links to 
   expect(calls.length).toBeGreaterThan(5);
   for (const name of USE_CASES) expect(text).toContain(`[${name}](../${name}/SKILL.md)`);
 });
+
+test('the README and the page on installing count the skills as they are', async () => {
+  const words = ['five', 'six', 'seven', 'eight', 'nine', 'ten'];
+  const all = words[SKILLS.length - 5];
+  const forOneTask = words[SKILLS.length - 6];
+  expect(await readFile('README.md', 'utf8')).toContain(`one for all tools, and ${forOneTask} for one task each`);
+  const install = await readFile('docs/install.md', 'utf8');
+  expect(install.match(/the server and \w+ skills/g)).toEqual([`the server and ${all} skills`, `the server and ${all} skills`]);
+  expect(install).toContain(`${forOneTask} steering files`);
+});

@@ -48,3 +48,18 @@ test('a row has the type, the default, the limits and the meaning of a field, ho
     { ...none, path: 'boxes[].box', type: '2 numbers', required: true, limits: 'each from 0' },
   ]);
 });
+
+test('lists of boxes and of free records have a type and limits in plain words', () => {
+  const schema = z.object({
+    boxes: z.array(z.tuple([z.number().min(0), z.number().min(0)])).max(12),
+    rows: z.array(z.record(z.string(), z.unknown())),
+  });
+  expect(rowsOf(z.toJSONSchema(schema)).map(({ type, limits }) => [type, limits])).toEqual([
+    ['list of 2 numbers', 'at most 12 items; each from 0'],
+    ['list of object', ''],
+  ]);
+});
+
+test('next_tiles answers with several images, and the page says so', () => {
+  expect(sectionOf('next_tiles')).toContain('for each tile a line with its id and size and its image');
+});

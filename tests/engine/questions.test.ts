@@ -222,6 +222,21 @@ describe('a model that', () => {
     );
   });
 
+  test('repeats itself and then never answers is not said to have used up its looks', async () => {
+    const vision = asker(({ tools }) => {
+      if (tools.includes('zoom')) return zoom([0, 0, 400, 400]);
+      throw Object.assign(new AnswerError('No next step from test:eyes: the answer was invalid twice.'), {
+        paid: { input_tokens: 10, output_tokens: 1, cost_usd: COST_USD },
+      });
+    });
+    const { progress } = await ask(vision);
+    expect(progress).toMatchObject({
+      status: 'PARTIAL',
+      reason:
+        'test:eyes gave no answer after 1 look: it repeated itself or asked for nothing that could be shown. Ask again with a narrower question or another model.',
+    });
+  });
+
   test('cites no evidence is asked for it once, and the note says so', async () => {
     const vision = asker(zoom([0, 0, 400, 400]), answer({ evidence: [], outside: 2 }));
     const { trace, document } = await ask(vision);

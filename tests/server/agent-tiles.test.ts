@@ -93,8 +93,10 @@ test('a report that does not fit gets a sentence, and the tile stays with the ag
   if (!tile || !other) throw new Error('Expected two tiles.');
   const box = { label: 'red', left: 10, top: 10, right: 50, bottom: 50, score: 0.9 };
   const refusal = async (report: object) => {
-    const { accepted, refused } = await client.call('report_tiles', { execution_id, reports: [report] }, reportTiles.output);
+    const answer = await client.call('report_tiles', { execution_id, reports: [report] }, reportTiles.output);
+    const { accepted, refused, next_step } = answer;
     expect(accepted).toBe(0);
+    expect(next_step).toMatch(/^Read refused: correct what its reasons name and call report_tiles again\. Then call next_tiles /);
     return refused[0]?.reason;
   };
   expect(await refusal({ tile: 'tile 7', detections: [] })).toBe(
