@@ -15,11 +15,11 @@ import { readDocument } from '../pipeline/documents.ts';
 import { coordinatesName } from '../pipeline/providers/coordinates.ts';
 import { isLocal } from '../pipeline/providers/prices.ts';
 import { profileOf } from '../pipeline/providers/profile-of.ts';
-import { obstacleTo } from '../pipeline/providers/provider-registry.ts';
 import { stepDocuments } from '../pipeline/step-documents.ts';
 import { fsBlobs } from '../pipeline/storage/folder-blobs.ts';
 import { allProviders } from '../pipeline/vision/providers.ts';
 import { detectorsInFolder } from '../pipeline/vision/registered-detectors.ts';
+import { checkCallable } from './callable-models.ts';
 import { print, report } from './terminal.ts';
 
 const Options = z.strictObject({ data: z.string().optional(), charts: z.string().optional() });
@@ -33,8 +33,7 @@ export async function calibrateCommand(name: string, values: unknown): Promise<v
   if (isLocal(model)) throw new UserError(`The model ${model} has one convention for boxes: it needs no calibration.`);
   if (charts !== undefined) return await writeCharts(model, charts);
   const config = readConfig();
-  const obstacle = obstacleTo(model, config);
-  if (obstacle !== null) throw new UserError(obstacle);
+  checkCallable([model], config);
   const folder = await openDataFolder(resolve(data ?? config.TILESIGHT_HOME));
   const blobs = fsBlobs(folder.blobs);
   const earlier = await readDocument(stepDocuments.calibration(model), blobs);

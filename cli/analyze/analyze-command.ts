@@ -9,9 +9,9 @@ import { Detail, MIN_SCORE_MIN } from '../../pipeline/contract/schemas.ts';
 import { documents, parseDocument } from '../../pipeline/documents.ts';
 import { GRID_MAX, GRID_MIN, TILE_EDGE_MAX_PX, TILE_EDGE_MIN_PX } from '../../pipeline/planning/tile-size.ts';
 import { isLocal } from '../../pipeline/providers/prices.ts';
-import { obstacleTo } from '../../pipeline/providers/provider-registry.ts';
 import { terminalLog } from '../../pipeline/telemetry/terminal-log.ts';
 import { type Agent, type AnalyzeRequest, agent, type Execution } from '../agent.ts';
+import { checkCallable } from '../callable-models.ts';
 import { showProgress } from '../progress-bar.ts';
 import { noteLine, print, report } from '../terminal.ts';
 import { findingsTable } from '../terminal-table.ts';
@@ -55,7 +55,7 @@ export async function analyzeCommand(image: string, values: unknown): Promise<vo
   const config = readConfig();
   if (options.verify && config.VERIFICATION_MODEL === undefined)
     throw new UserError('--verify needs a verification model. Set VERIFICATION_MODEL, or leave --verify out.');
-  checkModels(config, options);
+  checkCallable(usedModels(config, options), config);
   const warning = unusedCoordinates(config);
   if (warning !== null) report(`${warning}\n`);
   const kept = await keptAnalysis(config.TILESIGHT_HOME, path, [requestFor('', options), modelOffer(config)], options.fresh);
@@ -99,14 +99,6 @@ function checkLimits({ tileSize, grid, maxTiles, minScore, page }: AnalyzeOption
   for (const [option, value, min, max] of limits) {
     if (value === undefined || (value >= min && (max === null || value <= max))) continue;
     throw new UserError(`${option} (${value}) must be ${max === null ? `${min} or more` : `from ${min} to ${max}`}.`);
-  }
-}
-
-/** A model that cannot be called would end the analysis only after its image has been read and moderated. */
-function checkModels(config: Config, options: AnalyzeOptions): void {
-  for (const model of usedModels(config, options)) {
-    const obstacle = obstacleTo(model, config);
-    if (obstacle !== null) throw new UserError(obstacle);
   }
 }
 

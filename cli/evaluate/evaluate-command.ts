@@ -13,6 +13,7 @@ import { terminalLog } from '../../pipeline/telemetry/terminal-log.ts';
 import { detectorsInFolder } from '../../pipeline/vision/registered-detectors.ts';
 import { agent } from '../agent.ts';
 import { type KeptAnalysis, keptAnalysis } from '../analyze/kept-analysis.ts';
+import { checkCallable } from '../callable-models.ts';
 import { print, report } from '../terminal.ts';
 import { checkOutFolder, writeWhole } from '../write-whole.ts';
 import { analyzeAll } from './analyses.ts';
@@ -82,6 +83,7 @@ async function checkLabels(settings: readonly Setting[], { labels }: Truth, conf
   };
   for (const { name, models } of settings) {
     const detection = models ?? config.DETECTION_MODELS;
+    checkCallable(detection, config);
     const selections = await Promise.all(detection.map(selectionIn));
     if (selections.some((selection) => selection === null || selection.wantsAny)) continue;
     throw new UserError(

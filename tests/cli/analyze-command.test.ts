@@ -153,6 +153,12 @@ describe('tilesight analyze refuses with one sentence, and leaves no file, for',
       /The model nobody:nothing has an unknown provider\. Choose a model that begins with onnx: or /,
       { DETECTION_MODELS: 'nobody:nothing' },
     ],
+    [
+      'the model of an agent, which no agent could reach',
+      () => drawing('agent'),
+      /The model agent: is an agent that calls the tools of a server, .* run tilesight serve or tilesight mcp\.$/,
+      { DETECTION_MODELS: 'agent:' },
+    ],
     ['an invalid setting', () => drawing('setting'), /The environment variable PIXELS_MAX is invalid/, { PIXELS_MAX: 'many' }],
   ];
 
