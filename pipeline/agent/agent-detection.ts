@@ -1,7 +1,6 @@
 // The agent's own eyes in one shard: its tiles wait for reports, which join what other models detected in them.
 import type { DurableContext } from '@aws/durable-execution-sdk-js';
 import type { AgentReport } from '../agent-documents.ts';
-import { AGENT_WAIT_S_MAX } from '../contract/protocol.ts';
 import { NO_USAGE } from '../contract/usage.ts';
 import { recordsModels } from '../findings/disputes.ts';
 import type { PlannedTile } from '../planning/grid.ts';
@@ -11,7 +10,7 @@ import type { AnalyzedTile, EndedTile, TileResult } from '../planning/tile-resul
 import type { TileResultCounter } from '../progress/tile-result-counter.ts';
 import { AGENT_MODEL } from '../providers/agent-model.ts';
 import type { DetectionRun } from '../steps/detect-tile.ts';
-import { agentReports } from './agent-rounds.ts';
+import { agentReports, agentWaitS } from './agent-rounds.ts';
 
 const DAY_S = 86_400;
 
@@ -31,7 +30,7 @@ export async function detectByAgent(
   if (waiting.length === 0) return;
   const byIndex = new Map(waiting);
   const recordsModel = recordsModels(request.models);
-  const waitS = waitOf(shard, tileCount(plan), deps.limits.shardConcurrency);
+  const waitS = waitOf(shard, tileCount(plan), deps.limits.shardConcurrency, agentWaitS(request));
   const work = { board: String(shard.number), items: [...byIndex.keys()], ask };
   const { reports, ended } = await agentReports(context, work, {
     executionId,
@@ -57,9 +56,9 @@ export async function detectByAgent(
 }
 
 /** Shards that do not run at once wait one after another: together they wait for no longer than an execution may. */
-function waitOf({ from, to }: Shard, tiles: number, shardConcurrency: number): number {
+function waitOf({ from, to }: Shard, tiles: number, shardConcurrency: number, allS: number): number {
   const turns = Math.ceil(tiles / Math.max(1, to - from) / shardConcurrency);
-  return Math.floor(AGENT_WAIT_S_MAX / Math.max(1, turns));
+  return Math.floor(allS / Math.max(1, turns));
 }
 
 function tooLate(waitS: number): string {

@@ -3,10 +3,12 @@
 // in flight resumes: contract/protocol.ts.
 import { CallbackTimeoutError, type DurableContext } from '@aws/durable-execution-sdk-js';
 import { type AgentReport, type AgentRound, agentDocuments } from '../agent-documents.ts';
-import { STEPS } from '../contract/protocol.ts';
+import { AGENT_WAIT_S_MAX, STEPS } from '../contract/protocol.ts';
+import type { AnalysisRequest } from '../contract/schemas.ts';
 import { withOverflow } from '../durable/checkpoint-overflow.ts';
 import { retryTransient } from '../durable/retry-policy.ts';
 import type { PipelineDeps } from '../ports.ts';
+import { isAgent } from '../providers/agent-model.ts';
 import { type AgentWork, collectReports, type RoundState } from '../steps/agent/collect-reports.ts';
 import type { Cancellation } from '../steps/cancellation.ts';
 import { loggingFailure } from '../telemetry/log-context.ts';
@@ -47,12 +49,27 @@ export async function agentReports(context: DurableContext, work: AgentWork, run
     wait_s = found.wait_s;
     run.onRound(found, work.items.length - reports.size);
     if (reports.size === work.items.length || found.ended !== null) return { reports, ended: found.ended };
-    if (found.waits && answer) isLate = await answer.then(() => false, isTimeout);
+    if (found.waits && answer) {
+      const leftS = await answer.then((left) => secondsLeft(left, wait_s), nullAfterTimeout);
+      if (leftS === null) isLate = true;
+      else wait_s = leftS;
+    }
   }
 }
 
+/** The longest that tiles, or findings to verify, wait for an agent. Detection and verification by the agent share the time. */
+export function agentWaitS({ models, verify }: Pick<AnalysisRequest, 'models' | 'verify'>): number {
+  const waitsTwice = verify && models.detection.some(isAgent) && isAgent(models.verification);
+  return waitsTwice ? AGENT_WAIT_S_MAX / 2 : AGENT_WAIT_S_MAX;
+}
+
+/** Who completes the callback sends the seconds until pending work fails; a cancellation and servers before them send nothing. */
+function secondsLeft(left: string, before: number): number {
+  return /^\d+$/.test(left) ? Math.min(before, Number(left)) : before;
+}
+
 /** The callback has timed out: the last reports are collected. Throws any other error. */
-function isTimeout(error: unknown): true {
-  if (error instanceof CallbackTimeoutError) return true;
+function nullAfterTimeout(error: unknown): null {
+  if (error instanceof CallbackTimeoutError) return null;
   throw error;
 }

@@ -1,7 +1,6 @@
 // The agent verifies findings itself: each waits, as a crop of the image, for its verdict.
 import type { DurableContext } from '@aws/durable-execution-sdk-js';
 import type { AgentQuestion, AgentReport, AgentRound } from '../agent-documents.ts';
-import { AGENT_WAIT_S_MAX } from '../contract/protocol.ts';
 import type { AnalysisRequest, Finding, Usage } from '../contract/schemas.ts';
 import type { Verdict } from '../findings/verification.ts';
 import { withContext } from '../planning/geometry.ts';
@@ -10,7 +9,7 @@ import type { PipelineDeps } from '../ports.ts';
 import type { ProgressReport } from '../progress/progress-writer.ts';
 import { watchCancellation } from '../steps/cancellation.ts';
 import { inImage } from '../steps/verdicts/verify-finding.ts';
-import { agentReports } from './agent-rounds.ts';
+import { agentReports, agentWaitS } from './agent-rounds.ts';
 
 interface Run {
   request: AnalysisRequest;
@@ -34,7 +33,7 @@ export async function verifyByAgent(
     executionId: request.execution_id,
     cancellation,
     deps,
-    waitS: AGENT_WAIT_S_MAX,
+    waitS: agentWaitS(request),
     onRound: ({ waits }, pending) => progress.waitsForAgent(waits ? pending : null),
   });
   const verdicts = findings.map((finding, item) => {

@@ -16,7 +16,7 @@ export const SHARD_TILES_MAX_OF_0_1 = 850;
  */
 export const CALLBACK_BYTES_MAX = 262_144;
 
-/** The longest that an execution waits for an agent. The limit of an execution, 8 days by default, must outlast it. */
+/** The longest that an execution waits for agents, detection and verification together. The limit of an execution, 8 days by default, must outlast it. */
 export const AGENT_WAIT_S_MAX = 7 * 86_400;
 
 /** Names of the durable operations, in the order in which they begin. */

@@ -165,6 +165,33 @@ test('an execution that waits is cancelled at once, and keeps what was reported'
   });
 });
 
+test('the rounds together wait for seven days, also if reports come in the last of them', { timeout: 60_000 }, async () => {
+  const { deployment, image } = await withSquares();
+  const { client } = deployment;
+  const { execution_id, tiles } = await analysis(deployment, { image });
+  deployment.pass(6 * 86_400);
+  const handed = tilesIn(await client.callTool('next_tiles', { execution_id, count: 8 }));
+  const reports = handed.map(({ id }) => ({ tile: id, detections: [] }));
+  expect(await client.call('report_tiles', { execution_id, reports }, reportTiles.output)).toMatchObject({ accepted: 8 });
+  await expect.poll(async () => await collected(deployment, execution_id)).toBe(8);
+  deployment.pass(86_400 + 1);
+  const failed = tiles.total - tiles.blank - 8;
+  expect(await endOf(deployment, execution_id)).toMatchObject({ status: 'PARTIAL', tiles: { done: 8, failed } });
+});
+
+test('detection and verification by the agent share the seven days', { timeout: 60_000 }, async () => {
+  const { deployment, image } = await withSquares();
+  const models = { detection: ['agent:'], verification: 'agent:' };
+  const { execution_id } = await analysis(deployment, { image, verify: true, models });
+  deployment.pass(3.5 * 86_400 + 1);
+  const view = await endOf(deployment, execution_id);
+  expect(view.failed_tiles[0]?.reason).toBe('No agent reported on this tile within 3 days.');
+});
+
+async function collected({ client }: AgentDeployment, execution_id: string): Promise<number> {
+  return (await client.call('get_execution', { execution_id }, ExecutionView)).tiles.done;
+}
+
 test('tiles that no agent reported within seven days fail, and a retry hands them out again', { timeout: 60_000 }, async () => {
   const { deployment, image } = await withSquares();
   const { client } = deployment;

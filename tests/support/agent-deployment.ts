@@ -102,7 +102,7 @@ export async function agentDeployment({ isolation = 'account', openaiUrl, limits
     }),
     imagesIn: openSources(SOURCES.local, { ...config, ALLOWED_FOLDERS: [folder] }).imagesIn,
     deployment: null,
-    models: { ...modelOffer(config), allowed: ['openai:claude-sonnet-5'] },
+    models: { ...modelOffer(config), allowed: ['openai:claude-sonnet-5', 'openai:claude-haiku-4-5'] },
     detectors,
     costUsdMax: null,
     views: viewPolicy(config),

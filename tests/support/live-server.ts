@@ -15,8 +15,13 @@ export interface LiveServer {
   kill(): Promise<void>;
 }
 
-/** Port 0 takes a free port. Images in `examples` can be named. `root` is the repository whose code runs. */
-export async function liveServer(dataFolder: string, port: number, root = ROOT): Promise<LiveServer> {
+/** Port 0 takes a free port. Images in `images`, by default the examples, can be named. `root` is the repository whose code runs. */
+export async function liveServer(
+  dataFolder: string,
+  port: number,
+  root = ROOT,
+  images = join(root, 'examples'),
+): Promise<LiveServer> {
   // biome-ignore lint/style/noProcessEnv: a child starts from this process's environment.
   const env = { ...process.env, LOG_LEVEL: 'silent', DETECTION_MODELS: 'onnx:nanodet' };
   const args = [
@@ -25,7 +30,7 @@ export async function liveServer(dataFolder: string, port: number, root = ROOT):
     '--data',
     dataFolder,
     '--allow',
-    join(root, 'examples'),
+    images,
     '--port',
     String(port),
   ];

@@ -16,7 +16,7 @@ export const MODES = {
   '2.x as of 2025': 'legacy',
 } as const;
 
-const ToolResult = z.object({
+export const ToolResult = z.object({
   structuredContent: z.record(z.string(), z.unknown()).optional(),
   content: z.array(
     z.discriminatedUnion('type', [

@@ -11,6 +11,7 @@ const LISTED_MAX = 1_000;
 const POLL_AFTER_S = 20;
 
 type Store = Pick<ToolDeps, 'blobs'>;
+type WaitingDeps = Pick<ToolDeps, 'blobs' | 'callbacks' | 'clock'>;
 
 export interface OpenBoard {
   name: string;
@@ -65,12 +66,15 @@ function nameIn(key: string): string {
  * Lets the execution continue if enough was reported. Every call about an execution that waits settles it: one that stored reports may have
  * ended before it did. Returns how many items are pending.
  */
-export async function settle(executionId: string, deps: Pick<ToolDeps, 'blobs' | 'callbacks'>): Promise<number> {
+export async function settle(executionId: string, deps: WaitingDeps): Promise<number> {
   const boards = await openBoards(executionId, deps);
   for (const { name, board, reports } of boards) {
     if (reports < board.collect_at) continue;
     const wait = await readDocument(documents.wait(executionId, `agent-${name}`), deps.blobs);
-    if (wait) await deps.callbacks.succeed({ executionId, callbackId: wait.callback_id }, '');
+    if (!wait) continue;
+    // The rounds together wait no longer than the first alone would have: the execution itself reads no clock.
+    const leftS = Math.max(1, Math.ceil((Date.parse(board.until) - deps.clock.now().getTime()) / 1_000));
+    await deps.callbacks.succeed({ executionId, callbackId: wait.callback_id }, String(leftS));
   }
   return boards.reduce((sum, { pending }) => sum + pending.length, 0);
 }
@@ -83,10 +87,7 @@ interface WaitingState extends Pick<Progress, 'execution_id' | 'phase' | 'notes'
 }
 
 /** The state of an execution that waits for an agent: how much is pending by now, and what to call. */
-export async function waitingView<View extends WaitingState>(
-  view: View,
-  deps: Pick<ToolDeps, 'blobs' | 'callbacks'>,
-): Promise<View> {
+export async function waitingView<View extends WaitingState>(view: View, deps: WaitingDeps): Promise<View> {
   const { execution_id } = view;
   const pending = await settle(execution_id, deps);
   if (pending === 0) return view;
