@@ -33,7 +33,7 @@ const SQUARES = Array.from({ length: 18 }, (_, index): Square => {
 
 interface Run {
   folder: string;
-  /** Of the current server, or of the next one while none runs. */
+  /** The address of the current server, or of the next one while none runs. */
   origin: string;
   executionId: string;
   /** Ids of the tiles whose report was acknowledged. */
@@ -144,9 +144,7 @@ async function ended(run: Run): Promise<FindingsDocument> {
     if (status !== 'RUNNING') break;
     if (Date.now() > deadline) throw new Error(`The execution is stuck: ${JSON.stringify(notes)}`);
   }
-  return FindingsDocument.parse(
-    JSON.parse(await readFile(join(run.folder, 'blobs', keys.findings(run.executionId)), 'utf8')),
-  );
+  return FindingsDocument.parse(JSON.parse(await readFile(join(run.folder, 'blobs', keys.findings(run.executionId)), 'utf8')));
 }
 
 test('agents go on while the server is killed at random, and no acknowledged report is lost', { timeout: 240_000 }, async () => {

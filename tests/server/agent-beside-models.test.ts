@@ -52,7 +52,12 @@ test('the agent and another model detect in the same tiles, and are merged as tw
     const reported = detection.includes(OWN) ? await workAsAgent(client, execution_id) : null;
     const end = await endOf(client, execution_id);
     const path = join(deployment.folder, 'blobs', keys.findings(execution_id));
-    return { reported, end, pending: tiles.total - tiles.blank, ...FindingsDocument.parse(JSON.parse(await readFile(path, 'utf8'))) };
+    return {
+      reported,
+      end,
+      pending: tiles.total - tiles.blank,
+      ...FindingsDocument.parse(JSON.parse(await readFile(path, 'utf8'))),
+    };
   };
   const mixed = await analyzed([RED, OWN]);
   expect(mixed.end).toMatchObject({ status: 'SUCCEEDED' });

@@ -1,9 +1,11 @@
 // Larger runs by the agent's own eyes: what a caller gets that asks for no detail, hundreds of tiles in shards, and findings of another
 // model that the agent verifies.
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { ExecutionView } from '../../mcp-server/executions/status.ts';
 import { reportTiles } from '../../mcp-server/tools/report-tiles.ts';
+import { keys } from '../../pipeline/contract/keys.ts';
 import { agentDeployment } from '../support/agent-deployment.ts';
 import { type TestClient, textOf } from '../support/mcp-clients.ts';
 import { completion, openaiServer } from '../support/openai-server.ts';
@@ -60,6 +62,7 @@ test('three agents analyze 400 tiles, in one execution and in shards', { timeout
     };
     const { execution_id, tiles } = await deployment.client.call('analyze_image', request, Started);
     expect(tiles.total).toBeGreaterThan(400);
+    expect(tiles.total).toBe(496); // ADR 017 states this, and the shards
     const agents = [
       deployment.client,
       ...(await Promise.all([1, 2].map((id) => deployment.as({ id: `AIDA${id}`, name: `${id}` })))),
@@ -68,6 +71,8 @@ test('three agents analyze 400 tiles, in one execution and in shards', { timeout
     expect(shares.reduce((sum, share) => sum + share, 0)).toBe(tiles.total);
     expect(Math.min(...shares)).toBeGreaterThan(0);
     expect(await endOf(deployment.client, execution_id)).toMatchObject({ status: 'SUCCEEDED', tiles: { done: tiles.total } });
+    const boards = await readdir(join(deployment.folder, 'blobs', keys.agentBoardsFolder(execution_id)));
+    expect(boards).toHaveLength(shardTilesMax === 850 ? 1 : 4);
     if (shardTilesMax === 850) expect(deployment.operations(execution_id)).toBeLessThan(tiles.total + 170);
     const { findings } = await deployment.client.call('list_findings', { execution_id, limit: 100 }, Page);
     labels.push(findings.map(({ label, box }) => `${label} ${box.join(' ')}`).toSorted());

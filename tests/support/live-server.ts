@@ -24,16 +24,7 @@ export async function liveServer(
 ): Promise<LiveServer> {
   // biome-ignore lint/style/noProcessEnv: a child starts from this process's environment.
   const env = { ...process.env, LOG_LEVEL: 'silent', DETECTION_MODELS: 'onnx:nanodet' };
-  const args = [
-    join(root, 'cli/tilesight.ts'),
-    'serve',
-    '--data',
-    dataFolder,
-    '--allow',
-    images,
-    '--port',
-    String(port),
-  ];
+  const args = [join(root, 'cli/tilesight.ts'), 'serve', '--data', dataFolder, '--allow', images, '--port', String(port)];
   const server = spawn(process.execPath, args, { env, detached: true, stdio: ['ignore', 'pipe', 'inherit'] });
   const ended = new Promise<void>((resolve) => server.once('close', () => resolve()));
   const kill = async () => {
