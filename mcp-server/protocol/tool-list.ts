@@ -45,8 +45,10 @@ function trim(schema: JsonSchema): void {
   if (first) schema.items = first;
   if (schema.minimum === Number.MIN_SAFE_INTEGER) delete schema.minimum;
   if (schema.maximum === Number.MAX_SAFE_INTEGER) delete schema.maximum;
-  for (const keyword of ['prefixItems', 'exclusiveMinimum', 'minLength', 'maxLength', 'pattern', 'format'])
+  for (const keyword of ['prefixItems', 'exclusiveMinimum', 'propertyNames', 'minLength', 'maxLength', 'pattern', 'format'])
     delete schema[keyword];
+  // Open objects are read leniently, and strict tool calling knows no other than closed ones.
+  if (schema.properties && Object.keys(Object(schema.additionalProperties)).length === 0) delete schema.additionalProperties;
 }
 
 /**

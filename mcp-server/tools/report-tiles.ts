@@ -5,21 +5,34 @@ import type { Tool } from './define.ts';
 
 const REPORTS_MAX = 8;
 
+/** Read as the answer of any model, one by one, so that a fault in one of them does not lose the call. */
+const detection = z.record(z.string(), z.unknown()).meta({
+  properties: {
+    label: { type: 'string' },
+    left: { type: 'number' },
+    top: { type: 'number' },
+    right: { type: 'number' },
+    bottom: { type: 'number' },
+    score: { type: 'number' },
+    severity: { type: 'string' },
+    description: { type: 'string' },
+    text: { type: 'string' },
+  },
+});
+
 const input = z.strictObject({
   execution_id: ExecutionId,
   reports: z
     .array(
       z.object({
         tile: z.string().max(100),
-        detections: z.array(z.record(z.string(), z.unknown())).optional(),
+        detections: z.array(detection).optional(),
         verdict: z.string().max(20).optional(),
       }),
     )
     .min(1)
     .max(REPORTS_MAX)
-    .describe(
-      'tile is its id. A detection has label, left, top, right, bottom in pixels of the image, score, description, text.',
-    ),
+    .describe('tile is its id. Boxes are in pixels of the image that you got.'),
 });
 
 const output = z.object({

@@ -59,14 +59,15 @@ function notConvertible(schema: unknown): Node[] {
   );
 }
 
-/** What hosts do before strict calling: every argument is required, and `null` stands for one that is left out. */
+/** What hosts do before strict calling: every argument is required, also within lists, and `null` stands for one that is left out. */
 function nullable(schema: unknown): Record<string, unknown> {
   const node = Node.parse(schema);
+  if (node.items !== undefined) return { ...node, items: nullable(node.items) };
   if (!node.properties) return node;
   const required = z.array(z.string()).parse(node.required ?? []);
   const properties = Object.entries(node.properties).map(([name, field]) => [
     name,
-    required.includes(name) ? field : { anyOf: [nullable(field), { type: 'null' }] },
+    required.includes(name) ? nullable(field) : { anyOf: [nullable(field), { type: 'null' }] },
   ]);
   return { ...node, properties: Object.fromEntries(properties), required: Object.keys(node.properties) };
 }
