@@ -12,6 +12,8 @@ import { cachedSzi } from '../../pipeline/imaging/szi/szi.ts';
 import { hasTile, storedImage } from '../../pipeline/planning/pyramid-levels.ts';
 import type { StoredPlan } from '../../pipeline/planning/stored-plan.ts';
 import type { Blobs } from '../../pipeline/ports.ts';
+import { shownSearch } from '../../pipeline/searching/turn-words.ts';
+import { stepDocuments } from '../../pipeline/step-documents.ts';
 import type { Routes } from '../http/http-app.ts';
 
 export interface PageFile {
@@ -97,6 +99,11 @@ export function pageRoutes({ blobs, files, findingsOf }: PageDeps): Routes {
     return found ? json(found) : notFound(context, 'The execution has no such finding, or has not ended yet.');
   };
 
+  const trace = async (context: Context) => {
+    const found = await readDocument(stepDocuments.trace(ExecutionParams.parse(context.req.param()).id), blobs);
+    return json(found && shownSearch(found));
+  };
+
   const image = async (context: Context) => {
     const plan = await planOf(ExecutionParams.parse(context.req.param()).id);
     const pyramid = plan && (await blobs.head(keys.pyramid(plan.pyramid_of)));
@@ -110,6 +117,7 @@ export function pageRoutes({ blobs, files, findingsOf }: PageDeps): Routes {
     app.get(`${EXECUTION}/image`, image);
     app.get(`${EXECUTION}/pyramid/:level{[0-9]{1,2}}/:tile{[0-9]{1,6}_[0-9]{1,6}\\.jpg}`, tile);
     app.get(`${EXECUTION}/findings`, findings);
+    app.get(`${EXECUTION}/trace`, trace);
     app.get(`${EXECUTION}/findings/:row{[0-9]{1,6}}`, finding);
   };
 }

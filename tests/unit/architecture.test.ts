@@ -30,6 +30,7 @@ const LLM = ['llm/', 'prompts/', 'reading/', 'jpeg-tools.ts', 'tile-parts.ts', '
 const FOR_THE_PAGE = [
   'pipeline/findings/marks.ts',
   'pipeline/findings/name-places.ts',
+  'pipeline/searching/turn-words.ts',
   'pipeline/contract/at.ts',
   'pipeline/contract/schemas.ts',
   'pipeline/findings/finding-columns.ts',
@@ -70,7 +71,7 @@ const MAY_IMPORT: [pattern: string, allowed: string[] | 'anything'][] = [
   // How findings look is the same in images and pages.
   ['pipeline/imaging/{drawing,views}/**', [...FINDINGS, PORTS, IMAGING, 'sharp', 'node:']],
   ['pipeline/imaging/**', [...PLANNING, PORTS, IMAGING, 'sharp', 'yauzl', 'node:']],
-  ['pipeline/report/**', [...FINDINGS, 'pipeline/report/', 'node:crypto']],
+  ['pipeline/report/**', [...FINDINGS, 'pipeline/report/', 'pipeline/searching/turn-words.ts', 'node:crypto']],
   ['pipeline/durable/stale-token.ts', [DURABLE]],
   ['pipeline/durable/**', [...PLANNING, PORTS, DOCUMENTS, DURABLE, 'zod']],
   [
@@ -227,6 +228,7 @@ const MAY_IMPORT: [pattern: string, allowed: string[] | 'anything'][] = [
       STEP_DOCUMENTS,
       PROGRESS,
       'pipeline/imaging/szi/szi.ts',
+      'pipeline/searching/turn-words.ts',
       'node:',
       'hono',
       'zod',

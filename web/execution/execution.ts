@@ -9,6 +9,7 @@ import { imagePart } from '../viewer/image-part.ts';
 import { tileGrid } from '../viewer/tile-grid.ts';
 import { showProblem } from './actions.ts';
 import { type FindingsPart, findingsPart } from './findings-part.ts';
+import { showQuestion } from './question-part.ts';
 import { statePart } from './state-part.ts';
 
 const readProgress: read.Read<ExecutionState> = read.fields(stateFields);
@@ -58,6 +59,7 @@ const openFindings = async () => {
 // If the execution has ended, both are there already.
 void openImage();
 void openFindings();
+void showQuestion(executionId, image);
 
 const events = live(
   `/executions/${executionId}/events`,
@@ -80,6 +82,7 @@ const events = live(
       image.redraw();
       const hasGaps = restOf(end).some(([words]) => words !== 'blank');
       void openFindings().then(() => image.showGrid(hasGaps));
+      void showQuestion(executionId, image);
       void showDetails('lost').then(() => findings?.reveal());
     }),
   },
