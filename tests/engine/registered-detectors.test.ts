@@ -58,8 +58,11 @@ test('an execution of an earlier version, which keeps nothing, runs as it was pl
   expect(notes).not.toContain(REPLACED);
 });
 
-/** An analysis of 29 tiles on real workers, whose detector `change` treats once two tiles have ended. `keptMs`: how long sidecars are kept. */
-async function changedMeanwhile(change: (folder: string) => Promise<void>, keptMs: number) {
+/**
+ * An analysis of 29 tiles on real workers, whose detector `change` treats once `tilesBefore` tiles have ended and before the next one
+ * begins. `keptMs`: how long sidecars are kept.
+ */
+async function changedMeanwhile(change: (folder: string) => Promise<void>, keptMs: number, tilesBefore: number) {
   const home = await temporaryFolder();
   const folder = await registerDetector(home, 'colors');
   let clock = 0;
@@ -71,11 +74,19 @@ async function changedMeanwhile(change: (folder: string) => Promise<void>, keptM
   const vision = onnxVision({ detectors });
   const { detect } = vision;
   let calls = 0;
+  const before: Promise<unknown>[] = [];
+  let changed: Promise<void> | null = null;
   vision.detect = async (...args) => {
-    if (++calls === 3) {
+    if (++calls <= tilesBefore) {
+      const answer = detect.apply(vision, args);
+      before.push(answer);
+      return await answer;
+    }
+    changed ??= Promise.all(before).then(async () => {
       await change(folder);
       clock += keptMs;
-    }
+    });
+    await changed;
     return await detect.apply(vision, args);
   };
   const request = {
@@ -115,14 +126,18 @@ describe('a detector that, during an analysis,', () => {
       (folder: string) =>
         `${join(folder, 'detector.json')} cannot be read (ELOOP). Check its permissions, or add the detector again.`,
     ],
-  ])('%s ends it at once, with a sentence', async (_, change, sentence) => {
-    const { progress, calls, folder } = await changedMeanwhile(change, KEPT_MS);
-    expect(progress).toMatchObject({ status: 'FAILED', reason: expect.stringContaining(sentence(folder)) });
-    expect(calls).toBeLessThan(10); // of 29 tiles
+  ])('%s ends it at once with a sentence, and costs no tile that has ended before', async (_, change, sentence) => {
+    const first = await changedMeanwhile(change, KEPT_MS, 0);
+    expect(first.progress).toMatchObject({ status: 'FAILED', reason: expect.stringContaining(sentence(first.folder)) });
+    expect(first.calls).toBeLessThan(10); // of 29 tiles
+    const { progress, folder } = await changedMeanwhile(change, KEPT_MS, 2);
+    expect(progress).toMatchObject({ status: 'PARTIAL', tiles: { done: 2, failed: 27 } });
+    const reasons = new Set(progress?.failed_tiles.map(({ reason }) => reason));
+    expect([...reasons]).toEqual([expect.stringContaining(sentence(folder))]);
   });
 
   test('loses its model file remains usable in the processes that hold it', async () => {
-    const { progress } = await changedMeanwhile(async (folder) => await writeFile(join(folder, 'model.onnx'), 'x'), 0);
+    const { progress } = await changedMeanwhile(async (folder) => await writeFile(join(folder, 'model.onnx'), 'x'), 0, 2);
     expect(progress).toMatchObject({ status: 'SUCCEEDED', tiles: { done: 29 } });
   });
 });
