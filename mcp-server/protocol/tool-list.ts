@@ -48,7 +48,8 @@ function trim(schema: JsonSchema): void {
   for (const keyword of ['prefixItems', 'exclusiveMinimum', 'propertyNames', 'minLength', 'maxLength', 'pattern', 'format'])
     delete schema[keyword];
   // Open objects are read leniently, and strict tool calling knows no other than closed ones.
-  if (schema.properties && Object.keys(Object(schema.additionalProperties)).length === 0) delete schema.additionalProperties;
+  const { additionalProperties: more } = schema;
+  if (schema.properties && typeof more === 'object' && Object.keys(more).length === 0) delete schema.additionalProperties;
 }
 
 /**
