@@ -10,7 +10,7 @@ import type { WantedView } from '../../pipeline/imaging/views/view.ts';
 import type { StoredPlan } from '../../pipeline/planning/stored-plan.ts';
 import type { ToolDeps } from '../access/deps.ts';
 import { executionName } from './execution-name.ts';
-import { startExecution } from './start.ts';
+import { startExecution, WHOLE_IMAGE } from './start.ts';
 import { pause, viewEnd } from './status.ts';
 
 /** Below it, decoding the image takes no longer than reading its tiles. */
@@ -38,15 +38,7 @@ export function lookRequest({ image, page, bands }: NamedPage, { models, views, 
     page,
     bands,
     ask: { look_for: null, labels: [] },
-    plan: {
-      detail: 'standard',
-      tile_size: TILE_EDGE_PX,
-      overlap: 0,
-      grid: null,
-      region: null,
-      max_tiles: null,
-      skip_blank: true,
-    },
+    plan: { ...WHOLE_IMAGE, tile_size: TILE_EDGE_PX, overlap: 0 },
     max_cost_usd: null,
     retry_of: null,
     owner,

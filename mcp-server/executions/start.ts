@@ -8,6 +8,17 @@ import type { ToolDeps } from '../access/deps.ts';
 import { deleteObjects, hasObjects } from './deletion.ts';
 import { inTurn } from './execution-turns.ts';
 
+/** The plan of a request whose caller asks for none. The order of the fields is a part of its id. */
+export const WHOLE_IMAGE: AnalysisRequest['plan'] = {
+  detail: 'standard',
+  tile_size: null,
+  overlap: null,
+  grid: null,
+  region: null,
+  max_tiles: null,
+  skip_blank: true,
+};
+
 export async function startExecution(request: AnalysisRequest, deps: ToolDeps): Promise<{ created: boolean }> {
   const start = () => startClean(request, deps);
   return await inTurn([request.execution_id, ...readBy(request)], async () =>

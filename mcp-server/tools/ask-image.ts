@@ -14,7 +14,7 @@ import { checkCost } from '../access/cost-limit.ts';
 import type { ToolDeps } from '../access/deps.ts';
 import { askModelOf } from '../access/model-policy.ts';
 import { executionName } from '../executions/execution-name.ts';
-import { startExecution } from '../executions/start.ts';
+import { startExecution, WHOLE_IMAGE } from '../executions/start.ts';
 import { ExecutionView, viewEnd } from '../executions/status.ts';
 import { readFindings, readPlan } from '../executions/stored-findings.ts';
 import { pageNumber, waitForEnd } from './arguments.ts';
@@ -166,15 +166,7 @@ function questionRequest(
     image,
     page,
     ask: { look_for: question, labels: [] },
-    plan: {
-      detail: 'standard',
-      tile_size: null,
-      overlap: null,
-      grid: null,
-      region: null,
-      max_tiles: null,
-      skip_blank: true,
-    },
+    plan: WHOLE_IMAGE,
     max_cost_usd,
     retry_of: null,
     owner,

@@ -47,7 +47,9 @@ function wordsOf({ shown, all, named }: { shown: readonly Finding[]; all: readon
   );
   const texts = [
     ...labels,
-    ...(others.length > 0 ? [{ text: `${others.length} more labels ${rest}`, look: OTHER_LABELS }] : []),
+    ...(others.length > 0
+      ? [{ text: `${others.length} more ${others.length === 1 ? 'label' : 'labels'} ${rest}`, look: OTHER_LABELS }]
+      : []),
     ...marks.map((severity) => ({ text: `${SEVERITY_LOOKS[severity].mark} ${severity}`, look: PLAIN })),
     ...(named < shown.length ? [{ text: `${shown.length - named} without room for a name`, look: PLAIN }] : []),
   ];
